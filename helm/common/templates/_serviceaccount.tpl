@@ -1,0 +1,7 @@
+{{/* None of the services talks to the Kubernetes API. An account of its own keeps rights given to "default" away. */}}
+{{- define "common.serviceaccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+{{ include "common.metadata" . }}
+automountServiceAccountToken: false
+{{- end }}
