@@ -1,0 +1,79 @@
+import { setMaxListeners } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { commands } from './commands/index.ts';
+import { loadConfig, npmFlagsOf } from './config.ts';
+import { readArguments } from './lib/args.ts';
+import { closest } from './lib/closest.ts';
+import { ExitCode, Interrupted, UsageError, UserError } from './lib/errors.ts';
+import { commandList, helpPage } from './lib/help.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+const [name = '', ...argv] = process.argv.slice(2);
+
+async function main(): Promise<ExitCode> {
+  if (name === '' || name === '--help' || name === 'help') {
+    process.stdout.write(commandList(commands));
+    return ExitCode.done;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (!command) {
+    const meant = closest(
+      name,
+      commands.map((candidate) => candidate.name),
+    );
+    throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
+  }
+  const { flags, word, help } = readArguments(command, argv, npmFlagsOf());
+  if (help) {
+    process.stdout.write(helpPage(command));
+    return ExitCode.done;
+  }
+  return command.run({
+    config: loadConfig(root),
+    flags,
+    word,
+    signal: interruption(),
+    print: (text) => void process.stdout.write(`${text}\n`),
+    progressStream: process.stderr,
+  });
+}
+
+/** Once: everything that runs is ended in order. A second time: at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  // Every child and every request listens to it, which is no leak.
+  setMaxListeners(0, controller.signal);
+  for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(event, () => {
+      if (controller.signal.aborted) process.exit(ExitCode.interrupted);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+function report(error: unknown): ExitCode {
+  if (error instanceof Interrupted) {
+    console.error(`\nInterrupted. npm run ${name} goes on where it stopped; npm run down takes everything away.`);
+    return ExitCode.interrupted;
+  }
+  if (error instanceof UserError) {
+    console.error(`\n✖ ${error.message}`);
+    if (error.hint !== undefined) console.error(`  → ${error.hint}`);
+    return error.exitCode;
+  }
+  console.error(
+    '\n✖ This is a bug in platform-ops. Please report it with the lines below, at the address that package.json names.',
+  );
+  console.error(error);
+  return ExitCode.failed;
+}
+
+// A reader that has seen enough, as in `npm run status | head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(ExitCode.done);
+  throw error;
+});
+
+// Kept-alive connections would hold the process open, and everything that it waits for is awaited.
+process.exit(await main().catch(report));

@@ -1,0 +1,20 @@
+import type { Config } from '../config.ts';
+import type { Parsed, Usage } from '../lib/args.ts';
+import type { ExitCode } from '../lib/errors.ts';
+
+/** What a command is given. It returns the exit code, and throws what went wrong. */
+export interface Invocation {
+  config: Config;
+  flags: Parsed['flags'];
+  word: string | undefined;
+  /** Fires on Ctrl-C and its like. */
+  signal: AbortSignal;
+  /** Data, to standard output. */
+  print(text: string): void;
+  /** Progress, to standard error. */
+  progressStream: NodeJS.WriteStream;
+}
+
+export interface Command extends Usage {
+  run(invocation: Invocation): Promise<ExitCode>;
+}

@@ -1,0 +1,86 @@
+import type { Finding } from '../checks/index.ts';
+import { createContext } from '../context.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { examine } from '../preflight.ts';
+import { gather } from '../report.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'Check this machine and every component, with a remedy for each trouble.',
+  description: [
+    'Checks what the platform needs of this machine, then every component if there is a cluster, and says what to do',
+    'about each trouble. Changes nothing. Exit code 0 if all is well, 1 if a component is not, 2 if this machine is not.',
+  ].join('\n'),
+  flags: { json: { type: 'boolean', description: 'Print the findings as JSON.' } },
+  examples: ['npm run doctor'],
+  run: runDoctor,
+};
+
+const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
+
+async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+  const context = createContext(config, { signal });
+  const machine = [...(await checkoutFinding(context)), ...(await examine(context))];
+  const broken = machine.some(({ level }) => level === 'problem');
+  // Without Docker or a checkout there is nothing to ask the components.
+  const platform = broken ? [] : await componentFindings(context);
+  const all = [...machine, ...platform];
+  print(flags.json ? JSON.stringify(all, undefined, 2) : all.map(line).join('\n'));
+  if (broken) return ExitCode.usage;
+  return platform.some(({ level }) => level === 'problem') ? ExitCode.failed : ExitCode.done;
+}
+
+async function checkoutFinding(context: ReturnType<typeof createContext>): Promise<Finding[]> {
+  try {
+    const { head, branch } = await context.checkout();
+    return [
+      {
+        check: 'checkout',
+        level: 'ok',
+        message: `This checkout is at ${head.slice(0, 7)}${branch === undefined ? '' : ` of ${branch}`}.`,
+      },
+    ];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [
+      {
+        check: 'checkout',
+        level: 'problem',
+        message: error.message,
+        ...(error.hint !== undefined && { remedy: error.hint }),
+      },
+    ];
+  }
+}
+
+async function componentFindings(context: ReturnType<typeof createContext>): Promise<Finding[]> {
+  const { components } = await gather(context);
+  const [first] = components;
+  if (first?.state === 'absent')
+    return [
+      {
+        check: 'cluster',
+        level: 'ok',
+        message: `There is no cluster ${context.config.clusterName} yet.`,
+        remedy: 'npm run up creates it.',
+      },
+    ];
+  return components.map((one): Finding => {
+    if (one.state === 'ready')
+      return {
+        check: one.name,
+        level: 'ok',
+        message: `${one.name} is ready${one.detail === undefined ? '' : `: ${one.detail}`}.`,
+      };
+    const remedy =
+      one.state === 'unready' && one.hint !== undefined
+        ? one.hint
+        : 'npm run up puts it right, or says why it can not.';
+    return { check: one.name, level: 'problem', message: `${one.name}: ${one.missing}.`, remedy };
+  });
+}
+
+function line({ level, message, remedy }: Finding): string {
+  return `${marks[level]} ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`;
+}

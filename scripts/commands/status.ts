@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createContext } from '../context.ts';
+import { ExitCode, Interrupted } from '../lib/errors.ts';
+import { columns } from '../lib/help.ts';
+import { gather, type Report } from '../report.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const status: Command = {
+  name: 'status',
+  summary: 'Show what runs, from which commit, and where.',
+  description: 'Looks at every component, Application and scrape target. Exit code 0 only if all is well.',
+  flags: {
+    json: { type: 'boolean', description: 'Print the report as JSON.' },
+    watch: { type: 'boolean', description: 'Look again every two seconds, until Ctrl-C.' },
+  },
+  examples: ['npm run status', 'npm run --silent status -- --json | jq .applications', 'npm run status -- --watch'],
+  run: runStatus,
+};
+
+const clearScreen = '\u001b[2J\u001b[H';
+
+async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+  for (;;) {
+    // A new context each time: the checkout may have moved on, and the cluster may be another.
+    const context = createContext(config, { signal });
+    const report = await gather(context);
+    context.reconnect();
+    const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : page(report);
+    print(flags.watch && !flags.json && process.stdout.isTTY ? clearScreen + text : text);
+    if (!flags.watch) return report.ok ? ExitCode.done : ExitCode.failed;
+    await sleep(2000, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
+  }
+}
+
+/** The report on one screen. */
+export function page(report: Report): string {
+  const { components, applications, targets, urls } = report;
+  const lines = [
+    ...columns(
+      components.map(
+        (one) =>
+          [
+            `${one.state === 'ready' ? '✔' : '✖'} ${one.name}`,
+            one.state === 'ready' ? (one.detail ?? '') : one.missing,
+          ] as const,
+      ),
+      '',
+    ),
+  ];
+  if (applications.length > 0) {
+    const rows = applications.map(({ name, revision, sync, health, image, standIn }) => [
+      name,
+      revision?.slice(0, 7) ?? '-',
+      sync,
+      health,
+      `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}`,
+    ]);
+    lines.push('', ...table([['Application', 'revision', 'sync', 'health', 'image'], ...rows]));
+    lines.push(
+      '',
+      `Prometheus: ${targets.up} of ${targets.total} targets up`,
+      ...targets.down.map(({ name, error }) => `  ✖ ${name}: ${error}`),
+    );
+    lines.push(
+      '',
+      ...columns(
+        urls.map(({ title, url }) => [title, url] as const),
+        '',
+      ),
+    );
+  }
+  lines.push(
+    '',
+    report.ok
+      ? 'All is well.'
+      : 'Not all is well: npm run up puts right what is missing, npm run doctor looks for causes.',
+  );
+  return lines.join('\n');
+}
+
+function table(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,141 @@
+import { cluster } from '../components/cluster.ts';
+import type { Component, Outcome } from '../components/component.ts';
+import { componentsFor } from '../components/index.ts';
+import { type Context, createContext } from '../context.ts';
+import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
+import { type Result, runGraph } from '../lib/graph.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { preflight } from '../preflight.ts';
+import { summary, uncommittedNote } from '../summary.ts';
+import type { Command, Invocation } from './command.ts';
+
+export interface Step {
+  name: string;
+  seconds: number;
+  changed: string[];
+}
+
+export const up: Command = {
+  name: 'up',
+  summary: 'Bring the whole platform up, or put right what is missing.',
+  description: [
+    'Creates the kind cluster and installs everything into it, side by side where possible: Argo CD, the ingress',
+    'controller, the three services, Prometheus and Grafana. It is done when every service answers and is scraped.',
+    'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, small',
+    'stand-ins take the place of the private images. .env.example lists the settings.',
+  ].join('\n'),
+  flags: {
+    timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+  },
+  examples: [
+    'npm run up',
+    'npm run up -- --timeout 600',
+    'CLUSTER_NAME=second HTTP_PORT=9080 HTTPS_PORT=9443 npm run up',
+  ],
+  run: runUp,
+};
+
+async function runUp(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const started = performance.now();
+  const progress = createProgress(progressStream);
+  try {
+    const context = createContext(config, {
+      signal,
+      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+      ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+      onDownload: (what) => progress.note(`Fetching ${what}.`),
+    });
+    progress.start('checking this machine');
+    const warnings = await preflight(context);
+    progress.done('preflight', secondsSince(started));
+    for (const warning of warnings) progress.note(`! ${warning}`);
+
+    const { steps, notes } = await installAll(context, progress);
+    const seconds = secondsSince(started);
+    const uncommitted = await uncommittedNote(context);
+    for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
+    progress.stop();
+    const changed = steps.flatMap((step) => step.changed);
+    print(
+      flags.json
+        ? JSON.stringify({ ready: true, seconds, changed, steps }, undefined, 2)
+        : await summary(context, seconds, changed.length),
+    );
+    return ExitCode.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
+async function installAll(context: Context, progress: Progress): Promise<{ steps: Step[]; notes: string[] }> {
+  const components = componentsFor(context.config);
+  await prefetch(context, components);
+  const steps: Step[] = [];
+  const notes: string[] = [];
+  const tasks = components.map((component) => ({
+    name: component.name,
+    needs: component.needs,
+    run: async () => {
+      const started = performance.now();
+      progress.start(component.name);
+      let outcome: Outcome;
+      try {
+        outcome = await component.apply(context);
+      } catch (error) {
+        progress.failed(component.name, secondsSince(started));
+        throw error;
+      }
+      const seconds = secondsSince(started);
+      steps.push({ name: component.name, seconds, changed: outcome.changed });
+      notes.push(...(outcome.notes ?? []));
+      progress.done(component.name, seconds, described(outcome));
+    },
+  }));
+  refuseFailures(await runGraph(tasks));
+  return { steps, notes };
+}
+
+/** A new cluster has no images yet: fetching them starts while it boots. An existing one has most of them. */
+async function prefetch(context: Context, components: readonly Component[]): Promise<void> {
+  const { state } = await cluster.status(context);
+  if (state !== 'absent') return;
+  for (const component of components) {
+    // What goes wrong here goes wrong again where the component is applied, and is told there.
+    component.images?.(context).then(context.images.prefetch, () => {});
+  }
+}
+
+function refuseFailures(results: ReadonlyMap<string, Result>): void {
+  const failures = [...results].flatMap(([name, result]) =>
+    result.state === 'failed' ? [{ name, error: result.error }] : [],
+  );
+  const [first] = failures;
+  if (first === undefined) return;
+  // A bug is shown with its stack, not wrapped into a sentence.
+  const bug = failures.find(({ error }) => !(error instanceof UserError));
+  if (bug) throw bug.error;
+  const told = failures.map(({ name, error }) => ({
+    text: `${name}: ${messageOf(error)}`,
+    hint: (error as UserError).hint ?? 'npm run doctor',
+  }));
+  const last = told.pop();
+  const before = told.map(({ text, hint }) => `${text}\n  → ${hint}\n✖ `).join('');
+  throw new UserError(`${before}${last?.text}`, {
+    hint: last?.hint ?? '',
+    exitCode: (first.error as UserError).exitCode,
+    cause: first.error,
+  });
+}
+
+function described({ changed, detail }: Outcome): string {
+  const what = changed.length === 0 ? 'nothing to do' : '';
+  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
+}
+
+function secondsSince(start: number): number {
+  return Math.round(performance.now() - start) / 1000;
+}

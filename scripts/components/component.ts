@@ -1,0 +1,29 @@
+import type { Context } from '../context.ts';
+
+/** What a look at the cluster says about a component. */
+export type Status =
+  | { state: 'ready'; detail?: string }
+  | { state: 'absent'; missing: string }
+  | { state: 'unready'; missing: string; hint?: string };
+
+export interface Outcome {
+  /** The objects, containers or images that were not as they should be, by name; empty where nothing had to be done. */
+  changed: string[];
+  /** A few words behind the component's name. */
+  detail?: string;
+  /** What a person should know besides, a sentence each. */
+  notes?: string[];
+}
+
+/** A part of the platform. The cluster is the only state there is: each call looks anew. */
+export interface Component {
+  name: string;
+  /** The names of the components that must be ready before this one is applied. */
+  needs: readonly string[];
+  /** The images that it runs, so that they can be fetched while the cluster boots. */
+  images?(context: Context): Promise<readonly string[]>;
+  /** Looks, and changes nothing. Throws only what makes looking impossible. */
+  status(context: Context): Promise<Status>;
+  /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
+  apply(context: Context): Promise<Outcome>;
+}

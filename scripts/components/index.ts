@@ -1,0 +1,38 @@
+import type { Config } from '../config.ts';
+import { applications } from './applications.ts';
+import { argoCd } from './argo-cd.ts';
+import { cluster } from './cluster.ts';
+import type { Component } from './component.ts';
+import { gitSource } from './git-source.ts';
+import { grafana } from './grafana.ts';
+import { ingressNginx } from './ingress-nginx.ts';
+import { metricsServer } from './metrics-server.ts';
+import { prometheus } from './prometheus.ts';
+import { routes } from './routes.ts';
+import { serviceImages } from './service-images.ts';
+import { services } from './services.ts';
+
+/**
+ * Everything there is to install. Each stands behind what it needs; among those that could start at the same time,
+ * the one that the most waits for comes first, because images are fetched and imported in this order.
+ */
+const all: readonly Component[] = [
+  cluster,
+  argoCd,
+  ingressNginx,
+  gitSource,
+  serviceImages,
+  prometheus,
+  applications,
+  metricsServer,
+  grafana,
+  routes,
+  services,
+];
+
+/** The components that these settings ask for, each behind what it needs. */
+export function componentsFor(config: Config): Component[] {
+  const chosen = all.filter((component) => component !== gitSource || config.gitops === undefined);
+  const names = new Set(chosen.map(({ name }) => name));
+  return chosen.map((component) => ({ ...component, needs: component.needs.filter((need) => names.has(need)) }));
+}

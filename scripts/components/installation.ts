@@ -1,0 +1,59 @@
+import type { Context } from '../context.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import type { Component, Outcome, Status } from './component.ts';
+import { imagesOf, memoizePerContext } from './manifests.ts';
+import { untilGone } from './terminating.ts';
+import { untilReady } from './until-ready.ts';
+
+/** A component that consists of Kubernetes objects: data, not code of its own. */
+export interface Installation {
+  name: string;
+  needs: readonly string[];
+  objects(context: Context): Promise<KubeObject[]>;
+  /** To be done before the objects are applied: hands back what it changed. */
+  prepare?(context: Context): Promise<string[]>;
+  /** What is still missing once the objects are rolled out, or undefined: whether it answers, say. */
+  missing?(context: Context): Promise<string | undefined>;
+  /** A few words for the list, once it is ready. */
+  detail?(context: Context): string | undefined;
+}
+
+/** Makes a component of an installation. */
+export function install(installation: Installation): Component {
+  const { name, needs, prepare, missing, detail } = installation;
+  const objects = memoizePerContext((context) => installation.objects(context));
+
+  const lookFor = async (context: Context) => {
+    const lacking = await context.view().missing(await objects(context));
+    return lacking ?? (await missing?.(context));
+  };
+
+  return {
+    name,
+    needs,
+    images: async (context) => imagesOf(await objects(context)),
+
+    async status(context): Promise<Status> {
+      const all = await objects(context);
+      const lacking = await lookFor(context);
+      const note = detail?.(context);
+      if (lacking === undefined) return { state: 'ready', ...(note !== undefined && { detail: note }) };
+      return { state: lacking.endsWith('is missing') && all.length > 0 ? 'absent' : 'unready', missing: lacking };
+    },
+
+    async apply(context): Promise<Outcome> {
+      const all = await objects(context);
+      const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), untilGone(context, all)]);
+      const prepared = (await prepare?.(context)) ?? [];
+      const kubectl = await context.kubectl();
+      const changed = await kubectl.apply(all);
+      context.view().forget();
+      await untilReady(context, { objects: all, look: () => lookFor(context) });
+      const note = detail?.(context);
+      return {
+        changed: [...imported.map((image) => `image ${image}`), ...prepared, ...changed],
+        ...(note !== undefined && { detail: note }),
+      };
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import { type KubeObject, parseObjects } from '../lib/objects.ts';
+import type { Job, PodSpec, Workload } from '../lib/workloads.ts';
+import { workloadKinds } from '../lib/workloads.ts';
+
+/** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
+export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
+  const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')));
+  return texts.flatMap((text, index) => parseObjects(text, files[index] ?? ''));
+}
+
+/** The images that the workloads among the objects run, each once. */
+export function imagesOf(objects: readonly KubeObject[]): string[] {
+  const specs = objects.filter(({ kind }) => workloadKinds.has(kind)).map((object) => podSpecOf(object));
+  return [
+    ...new Set(
+      specs.flatMap(({ initContainers = [], containers }) =>
+        [...initContainers, ...containers].map(({ image }) => image),
+      ),
+    ),
+  ];
+}
+
+function podSpecOf(object: KubeObject): PodSpec {
+  return (object as Workload | (Job & { spec: { template: { spec: PodSpec } } })).spec.template.spec;
+}
+
+/**
+ * Writes a checksum of the ConfigMaps into the pod templates beside them: pods read their configuration when they
+ * start, so a change of it has to start them anew.
+ */
+export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObject[] {
+  const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
+  const checksum = createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
+  return objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    const copy = structuredClone(object) as KubeObject & { spec: { template: { metadata: { annotations?: object } } } };
+    const { metadata } = copy.spec.template;
+    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum };
+    return copy;
+  });
+}
+
+/** Namespaces and custom resource definitions: what other objects live in, and what takes them with it when it goes. */
+export function holders(objects: readonly KubeObject[]): KubeObject[] {
+  return objects.filter(({ kind }) => kind === 'Namespace' || kind === 'CustomResourceDefinition');
+}
+
+/** Reads manifests once for a context, however often a component is asked. */
+export function memoizePerContext<T>(make: (context: Context) => Promise<T>): (context: Context) => Promise<T> {
+  const made = new WeakMap<Context, Promise<T>>();
+  return (context) => {
+    const known = made.get(context);
+    if (known) return known;
+    const making = make(context);
+    made.set(context, making);
+    return making;
+  };
+}

@@ -1,0 +1,71 @@
+import type { Context } from '../context.ts';
+import { ApiError, Unreachable } from '../lib/api.ts';
+import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { type Trouble, troubleOf } from '../lib/trouble.ts';
+import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import type { Pod, Workload } from '../lib/workloads.ts';
+import { workloadKinds } from '../lib/workloads.ts';
+import { explain } from './explain.ts';
+
+interface Wanted {
+  /** The workloads among them are watched for pods that will not get ready. */
+  objects: readonly KubeObject[];
+  /** What is still missing, or undefined. */
+  look: () => Promise<string | undefined>;
+  /** Why the objects are waited for in vain, if nothing can be told from their pods. */
+  hint?: string;
+}
+
+/**
+ * Waits until nothing is missing. Gives up at the context's deadline, or before it where a pod is in a trouble that
+ * doesn't mend itself. Throws a `UserError` that names the pod, its event, its last words and the next command.
+ */
+export async function untilReady(context: Context, { objects, look, hint }: Wanted): Promise<void> {
+  const troubles = new Map<string, { since: number; trouble: Trouble }>();
+  const observe = async () => {
+    const missing = await tolerantly(look);
+    if (missing === undefined) return undefined;
+    const now = await troublesOf(context, objects);
+    for (const key of troubles.keys()) if (!now.has(key)) troubles.delete(key);
+    for (const [key, trouble] of now) {
+      const known = troubles.get(key) ?? { since: Date.now(), trouble };
+      troubles.set(key, known);
+      if (Date.now() - known.since > trouble.patience) throw await explain(context, missing, trouble);
+    }
+    return missing;
+  };
+  try {
+    await waitUntil(observe, { timeout: context.timeout, signal: context.signal });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    const [known] = troubles.values();
+    if (known) throw await explain(context, error.missing, known.trouble);
+    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
+      hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
+    });
+  }
+}
+
+/** A cluster that is starting refuses and forgets a request now and then: that is waited out, not failed on. */
+async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof Unreachable) return error.message;
+    if (error instanceof ApiError && (error.status >= 500 || error.status === 429)) return error.message;
+    throw error;
+  }
+}
+
+/** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
+async function troublesOf(context: Context, objects: readonly KubeObject[]): Promise<Map<string, Trouble>> {
+  const found = new Map<string, Trouble>();
+  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
+  const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
+  for (const pod of pods.flat()) {
+    const trouble = troubleOf(pod);
+    if (trouble) found.set(`${pod.metadata.uid} ${trouble.patience}`, trouble);
+  }
+  return found;
+}

@@ -1,0 +1,102 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseDotenv } from './dotenv.ts';
+import { UsageError } from './lib/errors.ts';
+import { Secret } from './lib/secret.ts';
+import { read, type SettingName } from './settings.ts';
+
+/** Everything that a person can choose, checked, and where things are kept. */
+export interface Config {
+  /** Top folder of the repository's files. */
+  root: string;
+  clusterName: string;
+  nodeImage: string;
+  ports: { http: number; https: number };
+  /** Where Argo CD reads from instead of this checkout, if anywhere. */
+  gitops: { repoUrl: string; revision: string } | undefined;
+  github: { username: string; token: Secret } | undefined;
+  argocdFull: boolean;
+  /** Downloads and tools, shared by all checkouts of this user. */
+  cacheDir: string;
+  /** What belongs to this cluster alone: its private kubeconfig. */
+  stateDir: string;
+  /** The PATH to look for tools on. */
+  path: string;
+  /** What children get to see: no token, and no kubeconfig or repository but those they are told. */
+  childEnv: Record<string, string>;
+}
+
+const hiddenFromChildren =
+  /^(KUBECONFIG|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
+const npmFlag = /^npm_config_(.+)$/;
+
+/** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
+export function loadConfig(root: string, environment: NodeJS.ProcessEnv = process.env): Config {
+  const file = join(root, '.env');
+  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
+  const text = (name: SettingName) => environment[name] ?? fromFile[name];
+  const clusterName = read('CLUSTER_NAME', text('CLUSTER_NAME'));
+  const repoUrl = read('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
+  const ports = { http: read('HTTP_PORT', text('HTTP_PORT')), https: read('HTTPS_PORT', text('HTTPS_PORT')) };
+  if (ports.http === ports.https)
+    throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', 'Correct them in .env or in the environment.');
+  return {
+    root,
+    clusterName,
+    nodeImage: read('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
+    ports,
+    gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
+    github: credentials(environment, fromFile),
+    argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
+    cacheDir: join(cacheHome(environment), 'platform-ops'),
+    stateDir: join(root, '.state', clusterName),
+    path: environment.PATH ?? '',
+    childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
+  };
+}
+
+/**
+ * The account that pulls the images, if there is one. A token that merely happens to be in the environment, as in a
+ * GitHub Codespace, is not taken for one: only together with a user name, or written into `.env`.
+ */
+function credentials(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['github'] {
+  const text = (name: SettingName) => environment[name] ?? fromFile[name] ?? '';
+  if (read('GHCR_CREDENTIALS', text('GHCR_CREDENTIALS')) === 'none') return undefined;
+  const username = text('GITHUB_USERNAME');
+  const token = text('GITHUB_TOKEN');
+  if (username !== '' && token !== '') return { username, token: new Secret(token) };
+  if (fromFile.GITHUB_TOKEN) {
+    throw new UsageError(
+      'GITHUB_TOKEN is set in .env, but GITHUB_USERNAME is not.',
+      'Add GITHUB_USERNAME=<the owner of the token> to .env.',
+    );
+  }
+  if (username !== '' && fromFile.GITHUB_USERNAME) {
+    throw new UsageError(
+      'GITHUB_USERNAME is set in .env, but GITHUB_TOKEN is not.',
+      'Add GITHUB_TOKEN=<a classic token with read:packages> to .env, or remove GITHUB_USERNAME to use stand-in services.',
+    );
+  }
+  return undefined;
+}
+
+/** Flags that npm kept for itself, as in `npm run status --json`: it hands them on as variables. */
+export function npmFlagsOf(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const kept = Object.entries(pick(environment, (name) => npmFlag.test(name)));
+  return Object.fromEntries(kept.map(([name, value]) => [name.replace(npmFlag, '$1').replaceAll('_', '-'), value]));
+}
+
+function cacheHome(environment: NodeJS.ProcessEnv): string {
+  if (environment.XDG_CACHE_HOME) return resolve(environment.XDG_CACHE_HOME);
+  const home = environment.HOME || homedir();
+  return process.platform === 'darwin' ? join(home, 'Library', 'Caches') : join(home, '.cache');
+}
+
+function pick(environment: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0]),
+    ),
+  );
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { createImageStore, type ImageStore } from './images.ts';
+import { type ApiServer, connect } from './lib/api.ts';
+import { UserError } from './lib/errors.ts';
+import { createExec, type Exec } from './lib/exec.ts';
+import { type Checkout, readCheckout } from './lib/git.ts';
+import { createKubectl, type Kubectl } from './lib/kubectl.ts';
+import { createToolbox, type Toolbox } from './lib/tools.ts';
+import { createView, type View } from './lib/view.ts';
+import { kubernetesVersion } from './versions.ts';
+
+/** What commands and components work with. Nothing is looked up before it is asked for. */
+export interface Context {
+  config: Config;
+  exec: Exec;
+  signal: AbortSignal;
+  toolbox: Toolbox;
+  /** Milliseconds that a single component may take. */
+  timeout: number;
+  /** The container that is the cluster's only node. */
+  node: string;
+  /** The cluster's private kubeconfig. */
+  kubeconfig: string;
+  kubeContext: string;
+  images: ImageStore;
+  checkout(): Promise<Checkout>;
+  api(): ApiServer;
+  view(): View;
+  kubectl(): Promise<Kubectl>;
+  /** To be called when the kubeconfig has changed. */
+  reconnect(): void;
+}
+
+export interface ContextOptions {
+  signal: AbortSignal;
+  /** Seconds that a single component may take. */
+  timeout?: number;
+  onCommand?: (command: readonly string[]) => void;
+  /** Told once for each tool that has to be fetched. */
+  onDownload?: (what: string) => void;
+}
+
+/** Puts together what a command needs. Does nothing by itself. */
+export function createContext(config: Config, options: ContextOptions): Context {
+  const { signal } = options;
+  const exec = createExec({ env: config.childEnv, signal, ...(options.onCommand && { onCommand: options.onCommand }) });
+  const node = `${config.clusterName}-control-plane`;
+  const kubeconfig = join(config.stateDir, 'kubeconfig');
+  const kubeContext = `kind-${config.clusterName}`;
+  const announced = new Set<string>();
+  const toolbox = createToolbox({
+    exec,
+    path: config.path,
+    cacheDir: config.cacheDir,
+    kubernetesVersion: kubernetesVersion(config.nodeImage),
+    signal,
+    onProgress: ({ name, step }) => {
+      if (announced.has(name)) return;
+      announced.add(name);
+      options.onDownload?.(step === 'download' ? name : `${name} (built by go install)`);
+    },
+  });
+  let checkout: Promise<Checkout> | undefined;
+  let api: ApiServer | undefined;
+  let view: View | undefined;
+
+  const context: Context = {
+    config,
+    exec,
+    signal,
+    toolbox,
+    timeout: (options.timeout ?? 300) * 1000,
+    node,
+    kubeconfig,
+    kubeContext,
+    images: createImageStore(exec, node),
+    checkout() {
+      checkout ??= readCheckout(exec, config.root);
+      return checkout;
+    },
+    api() {
+      api ??= connect(readKubeconfig(kubeconfig, config.clusterName), signal);
+      return api;
+    },
+    view() {
+      view ??= createView(context.api());
+      return view;
+    },
+    async kubectl() {
+      const { path } = await toolbox.find('kubectl');
+      return createKubectl(exec, path, kubeconfig, kubeContext);
+    },
+    reconnect() {
+      api?.close();
+      api = undefined;
+      view = undefined;
+    },
+  };
+  return context;
+}
+
+function readKubeconfig(file: string, cluster: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new UserError(`There is no kubeconfig for the cluster ${cluster}.`, { hint: 'npm run up', cause });
+  }
+}

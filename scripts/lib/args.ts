@@ -1,0 +1,106 @@
+import { parseArgs } from 'node:util';
+import { closest } from './closest.ts';
+import { UsageError } from './errors.ts';
+
+export interface Flag {
+  type: 'boolean' | 'seconds';
+  description: string;
+}
+
+export interface Usage {
+  name: string;
+  /** One line, for the list of commands. */
+  summary: string;
+  description: string;
+  flags: Record<string, Flag>;
+  /** The words that may follow, if any: one of these at most. */
+  words?: readonly string[];
+  examples: readonly string[];
+}
+
+export interface Parsed {
+  flags: Record<string, boolean | number | undefined>;
+  word: string | undefined;
+  help: boolean;
+}
+
+/**
+ * Reads what was typed behind `npm run NAME --`. Without the dashes npm keeps the flags for itself and hands them on as
+ * variables (`npmFlags`): those of ours are honoured. Throws a `UsageError` with the right form.
+ */
+export function readArguments(
+  usage: Usage,
+  argv: readonly string[],
+  npmFlags: Readonly<Record<string, string>> = {},
+): Parsed {
+  const options = Object.fromEntries(
+    Object.entries(usage.flags).map(([name, { type }]) => [
+      name,
+      { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    tokens: true,
+  });
+  const parsed: Parsed = { flags: fromNpm(usage, npmFlags), word: undefined, help: false };
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') {
+      parsed.word = wordOf(usage, token.value, parsed.word);
+    } else if (token.name === 'help' || token.name === 'h') {
+      parsed.help = true;
+    } else {
+      const flag = usage.flags[token.name];
+      if (!flag) throw unknownFlag(usage, token.rawName);
+      parsed.flags[token.name] = parseValue(usage, token.name, flag, token.value);
+    }
+  }
+  return parsed;
+}
+
+function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Parsed['flags'] {
+  const flags: Parsed['flags'] = {};
+  for (const [name, flag] of Object.entries(usage.flags)) {
+    const value = npmFlags[name];
+    if (value === undefined || value === 'false' || value === '') continue;
+    // npm takes "--timeout 60" apart, and what remains of it is "true".
+    if (flag.type === 'seconds' && value === 'true')
+      throw new UsageError(
+        `npm kept --${name} for itself.`,
+        `Put two dashes before it: npm run ${usage.name} -- --${name} <seconds>`,
+      );
+    flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
+  }
+  return flags;
+}
+
+function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number {
+  if (flag.type === 'boolean') {
+    if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
+    return true;
+  }
+  const seconds = Number(value);
+  if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {
+    throw new UsageError(`--${name} takes a whole number of seconds.`, `npm run ${usage.name} -- --${name} 300`);
+  }
+  return seconds;
+}
+
+function wordOf({ name, words = [] }: Usage, word: string, earlier: string | undefined): string {
+  if (words.length === 0) throw new UsageError(`${name} takes flags only, not "${word}".`, `npm run ${name} -- --help`);
+  if (earlier !== undefined)
+    throw new UsageError(`${name} takes one word, not "${earlier}" and "${word}".`, `npm run ${name} -- ${earlier}`);
+  if (!words.includes(word)) throw new UsageError(`${name} does not know "${word}".`, `It knows: ${words.join(', ')}.`);
+  return word;
+}
+
+function unknownFlag({ name, flags }: Usage, typed: string): UsageError {
+  const meant = closest(typed.replace(/^-+/, ''), Object.keys(flags));
+  return new UsageError(
+    `${name} has no flag ${typed}.`,
+    meant ? `Did you mean --${meant}?` : `npm run ${name} -- --help lists them.`,
+  );
+}

@@ -1,0 +1,84 @@
+import { UserError } from './errors.ts';
+import type { Exec } from './exec.ts';
+
+/** A container as far as we look at it. */
+export interface Container {
+  state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  image: string;
+  /** Bind mounts, as they were asked for: container path to host path. */
+  binds: Map<string, string>;
+  /** Published ports: container port, as in '80/tcp', to port of the host. */
+  ports: Map<string, number>;
+  labels: Record<string, string>;
+}
+
+interface Inspected {
+  State: { Status: Container['state'] };
+  Config: { Image: string; Labels: Record<string, string> | null };
+  HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
+}
+
+/** The container of that name, or undefined. */
+export async function findContainer(exec: Exec, name: string): Promise<Container | undefined> {
+  const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
+  if (shown.exitCode !== 0) {
+    if (/no such container/i.test(shown.stderr)) return undefined;
+    throw new UserError(`Docker could not tell about the container ${name}: ${shown.stderr.trim()}`, {
+      hint: 'npm run doctor',
+    });
+  }
+  const [found] = JSON.parse(shown.stdout) as Inspected[];
+  if (found === undefined) return undefined;
+  const binds = (found.HostConfig.Binds ?? []).map((bind) => {
+    const [host = '', inside = ''] = bind.split(':');
+    return [inside, host] as const;
+  });
+  const ports = Object.entries(found.HostConfig.PortBindings ?? {}).map(
+    ([inside, outside]) => [inside, Number(outside?.[0]?.HostPort)] as const,
+  );
+  return {
+    state: found.State.Status,
+    image: found.Config.Image,
+    binds: new Map(binds),
+    ports: new Map(ports),
+    labels: found.Config.Labels ?? {},
+  };
+}
+
+/** Makes sure that the engine has the image, pulling it if it must. Throws a `UserError` naming image, registry and reason. */
+export async function ensureImage(exec: Exec, image: string): Promise<void> {
+  if (await hasImage(exec, image)) return;
+  const pulled = await exec(['docker', 'pull', '--quiet', image], { nothrow: true });
+  if (pulled.exitCode === 0) return;
+  const registry = registryOf(image);
+  throw new UserError(`The image ${image} could not be pulled from ${registry}: ${pullProblem(pulled.stderr)}.`, {
+    hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+  });
+}
+
+/** Whether the engine has the image. */
+export async function hasImage(exec: Exec, image: string): Promise<boolean> {
+  return (
+    (await exec(['docker', 'image', 'inspect', '--format', '{{.Id}}', image], { nothrow: true, timeout: 30_000 }))
+      .exitCode === 0
+  );
+}
+
+/** The host that an image name points to: the first part if it looks like a host, else Docker Hub. */
+export function registryOf(image: string): string {
+  const [first = ''] = image.split('/');
+  return image.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
+}
+
+/** The reason, out of what the engine prints around it. */
+function pullProblem(stderr: string): string {
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  const last = lines.at(-1) ?? 'no reason given';
+  return last
+    .replace(/^Error response from daemon: /, '')
+    .replace(/\.$/, '')
+    .slice(0, 300);
+}

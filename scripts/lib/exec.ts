@@ -1,0 +1,109 @@
+import { execa } from 'execa';
+import { $ } from 'zx';
+import { Interrupted } from './errors.ts';
+
+export interface Output {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+export interface ExecOptions {
+  /** Given on standard input, never shown. Without it the child has no standard input. */
+  input?: string;
+  /** Milliseconds after which the child is ended. Default: 10 minutes. */
+  timeout?: number;
+  /** Hand back the exit code instead of throwing. */
+  nothrow?: boolean;
+  /** Variables on top of the runner's environment, for this child only. */
+  env?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** Runs one finite command, given as an array. Throws `CommandError`, or `Interrupted` once the signal fired. */
+export type Exec = (command: readonly [string, ...string[]], options?: ExecOptions) => Promise<Output>;
+
+/** A command that ended with another exit code than 0, could not be started, or took too long. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly command: readonly string[];
+  readonly output: Output;
+  readonly timedOut: boolean;
+
+  constructor(command: readonly string[], output: Output, timedOut = false) {
+    const why = timedOut ? 'took too long' : `ended with exit code ${output.exitCode}`;
+    super(`${command.join(' ')} ${why}${output.stderr.trim() === '' ? '' : `: ${output.stderr.trim()}`}`);
+    this.command = command;
+    this.output = output;
+    this.timedOut = timedOut;
+  }
+}
+
+export interface ExecSetup {
+  /** The whole environment of the children: a token that they don't need is not in it. */
+  env: Record<string, string>;
+  /** Ends every running child when it fires. */
+  signal: AbortSignal;
+  /** Sees every command that starts, for `--verbose`. What goes to standard input is not part of it. */
+  onCommand?: (command: readonly string[]) => void;
+}
+
+const tenMinutes = 600_000;
+
+/** Makes the runner that everything else is given. zx runs the commands; execa those that are fed on standard input. */
+export function createExec(setup: ExecSetup): Exec {
+  return async (command, options = {}) => {
+    setup.onCommand?.(command);
+    const signal = options.signal ? AbortSignal.any([setup.signal, options.signal]) : setup.signal;
+    if (signal.aborted) throw new Interrupted();
+    const settings = { env: { ...setup.env, ...options.env }, timeout: options.timeout ?? tenMinutes, signal };
+    const { output, timedOut } = await (options.input === undefined
+      ? runQuietly(command, settings)
+      : runWithInput(command, settings, options.input));
+    if (signal.aborted) throw new Interrupted();
+    if (timedOut || (output.exitCode !== 0 && !options.nothrow)) throw new CommandError(command, output, timedOut);
+    return output;
+  };
+}
+
+interface ChildSettings {
+  env: Record<string, string>;
+  timeout: number;
+  signal: AbortSignal;
+}
+type Ended = { output: Output; timedOut: boolean };
+
+async function runQuietly(command: readonly string[], settings: ChildSettings): Promise<Ended> {
+  const started = Date.now();
+  const shell = $({
+    ...settings,
+    quiet: true,
+    nothrow: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Not even bash's own start-up messages belong into the output of the command.
+    prefix: '',
+    postfix: '',
+  });
+  const result = await shell`exec ${[...command]}`;
+  const exitCode = result.exitCode ?? 1;
+  const timedOut = result.exitCode === null && !settings.signal.aborted && Date.now() - started >= settings.timeout;
+  return { output: { stdout: result.stdout, stderr: result.stderr, exitCode }, timedOut };
+}
+
+async function runWithInput(
+  [file, ...args]: readonly string[],
+  { env, timeout, signal }: ChildSettings,
+  input: string,
+): Promise<Ended> {
+  const result = await execa(file as string, args, {
+    env,
+    extendEnv: false,
+    timeout,
+    cancelSignal: signal,
+    input,
+    reject: false,
+    stripFinalNewline: false,
+  });
+  const stderr = result.exitCode === undefined ? result.stderr || (result.shortMessage ?? '') : result.stderr;
+  return { output: { stdout: result.stdout, stderr, exitCode: result.exitCode ?? 1 }, timedOut: result.timedOut };
+}

@@ -1,0 +1,39 @@
+import type { Usage } from './args.ts';
+
+/** The page that `--help` shows. */
+export function helpPage(usage: Usage): string {
+  const flags = Object.entries(usage.flags).map(
+    ([name, { type, description }]) => [type === 'seconds' ? `--${name} <seconds>` : `--${name}`, description] as const,
+  );
+  const words = usage.words ? ` [${usage.words.join(' | ')}]` : '';
+  return [
+    `npm run ${usage.name}${usage.words ? ` --${words}` : ''}`,
+    '',
+    usage.description,
+    '',
+    'Flags (behind two dashes, so that npm hands them on):',
+    ...columns([...flags, ['--help', 'Show this page.']]),
+    '',
+    'Examples:',
+    ...usage.examples.map((example) => `  ${example}`),
+    '',
+  ].join('\n');
+}
+
+/** The page that lists the commands. */
+export function commandList(usages: readonly Usage[]): string {
+  return [
+    'npm run <command> [-- <flags>]',
+    '',
+    ...columns(usages.map(({ name, summary }) => [name, summary])),
+    '',
+    'npm run <command> -- --help explains one of them.',
+    '',
+  ].join('\n');
+}
+
+/** Rows of two columns, the second of them aligned. */
+export function columns(rows: readonly (readonly [string, string])[], indent = '  '): string[] {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  return rows.map(([first, second]) => `${indent}${first.padEnd(width)}  ${second}`.trimEnd());
+}

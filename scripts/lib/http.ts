@@ -1,0 +1,51 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, request as httpsRequest } from 'node:https';
+import { Interrupted } from './errors.ts';
+
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+interface RequestOptions {
+  headers?: Record<string, string>;
+  agent?: Agent;
+  signal?: AbortSignal;
+  /** Milliseconds for the whole exchange. Default: 10 seconds. */
+  timeout?: number;
+}
+
+/**
+ * GETs an address. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
+ * are needed here. Throws what the connection fails with, or `Interrupted`.
+ */
+export function get(
+  url: string,
+  { headers = {}, agent, signal, timeout = 10_000 }: RequestOptions = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(new Interrupted());
+      return;
+    }
+    const deadline = AbortSignal.timeout(timeout);
+    const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
+    const fail = (error: Error) => {
+      if (signal?.aborted) reject(new Interrupted());
+      else reject(deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error);
+    };
+    const receive = (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', fail);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      );
+    };
+    const request: ClientRequest = url.startsWith('https:')
+      ? httpsRequest(url, { headers, signal: either, ...(agent && { agent }) }, receive)
+      : httpRequest(url, { headers, signal: either }, receive);
+    request.on('error', fail);
+    request.end();
+  });
+}

@@ -1,0 +1,76 @@
+import ora, { type Ora } from 'ora';
+
+/** Tells on standard error what goes on. On a terminal with a spinner for what is running, elsewhere in plain lines. */
+export interface Progress {
+  start(title: string): void;
+  /** `seconds` is how long it took; `detail` what came of it. */
+  done(title: string, seconds: number, detail?: string): void;
+  failed(title: string, seconds: number): void;
+  /** A line of its own. */
+  note(text: string): void;
+  /** Takes the spinner away. */
+  stop(): void;
+}
+
+export interface ProgressStream {
+  isTTY?: boolean;
+  write(text: string): unknown;
+}
+
+/** Makes the progress for a stream; `quiet` for when standard output is read by a program and nobody watches. */
+export function createProgress(stream: NodeJS.WriteStream): Progress {
+  return stream.isTTY ? spinning(stream) : plain(stream);
+}
+
+function plain(stream: ProgressStream): Progress {
+  const line = (text: string) => void stream.write(`${text}\n`);
+  return {
+    start: () => {},
+    done: (title, seconds, detail) => line(`✔ ${described(title, seconds, detail)}`),
+    failed: (title, seconds) => line(`✖ ${described(title, seconds)}`),
+    note: line,
+    stop: () => {},
+  };
+}
+
+function spinning(stream: NodeJS.WriteStream): Progress {
+  const running = new Set<string>();
+  const started = Date.now();
+  // Ctrl-C must reach the process as a signal, and standard input stays free for a question.
+  const spinner: Ora = ora({ stream, discardStdin: false, hideCursor: true });
+  const timer = setInterval(() => show(), 1000);
+  timer.unref();
+  const show = () => {
+    const seconds = Math.round((Date.now() - started) / 1000);
+    spinner.text = `${[...running].join(', ')} (${seconds} s)`;
+    if (running.size > 0 && !spinner.isSpinning) spinner.start();
+  };
+  const settle = (persist: () => void) => {
+    persist();
+    show();
+  };
+  return {
+    start(title) {
+      running.add(title);
+      show();
+    },
+    done(title, seconds, detail) {
+      running.delete(title);
+      settle(() => spinner.succeed(described(title, seconds, detail)));
+    },
+    failed(title, seconds) {
+      running.delete(title);
+      settle(() => spinner.fail(described(title, seconds)));
+    },
+    note: (text) => settle(() => spinner.stopAndPersist({ text })),
+    stop() {
+      running.clear();
+      clearInterval(timer);
+      spinner.stop();
+    },
+  };
+}
+
+function described(title: string, seconds: number, detail?: string): string {
+  return `${title.padEnd(24)} ${seconds.toFixed(1).padStart(5)} s${detail === undefined ? '' : `  ${detail}`}`;
+}

@@ -1,0 +1,97 @@
+import type { KubeObject, Metadata } from './objects.ts';
+
+/** The parts of Deployments, StatefulSets and DaemonSets that tell whether they are rolled out. */
+export interface Workload extends KubeObject {
+  spec: { replicas?: number; selector: { matchLabels?: Record<string, string> }; template: { spec: PodSpec } };
+  status?: {
+    observedGeneration?: number;
+    replicas?: number;
+    updatedReplicas?: number;
+    readyReplicas?: number;
+    availableReplicas?: number;
+    desiredNumberScheduled?: number;
+    updatedNumberScheduled?: number;
+    numberAvailable?: number;
+  };
+}
+
+export interface PodSpec {
+  containers: { name: string; image: string }[];
+  initContainers?: { name: string; image: string }[];
+}
+
+export interface Job extends KubeObject {
+  spec: { selector?: { matchLabels?: Record<string, string> } };
+  status?: { conditions?: { type: string; status: string; message?: string }[] };
+}
+
+export interface ContainerStatus {
+  name: string;
+  image: string;
+  imageID: string;
+  ready: boolean;
+  restartCount: number;
+  state: {
+    waiting?: { reason?: string; message?: string };
+    running?: { startedAt?: string };
+    terminated?: { reason?: string; message?: string; exitCode: number };
+  };
+}
+
+export interface Pod extends KubeObject {
+  spec: PodSpec & { nodeName?: string };
+  status: {
+    phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+    podIP?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    containerStatuses?: ContainerStatus[];
+    initContainerStatuses?: ContainerStatus[];
+  };
+}
+
+export const workloadKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job']);
+
+/**
+ * What a workload still misses, or undefined once its roll-out is over. "Available" alone is not enough: a Deployment
+ * of one replica that tolerates one missing pod is Available before any pod of it runs.
+ */
+export function missingOf(object: KubeObject): string | undefined {
+  if (object.kind === 'Job') return missingOfJob(object as Job);
+  const { spec, status = {}, metadata } = object as Workload;
+  if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0)) return 'its controller has not seen it yet';
+  if (object.kind === 'DaemonSet') {
+    const wanted = status.desiredNumberScheduled ?? 0;
+    return rolledOut(wanted, status.updatedNumberScheduled ?? 0, status.numberAvailable ?? 0);
+  }
+  const wanted = spec.replicas ?? 1;
+  const old = (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
+  const available = object.kind === 'StatefulSet' ? status.readyReplicas : status.availableReplicas;
+  return (
+    rolledOut(wanted, status.updatedReplicas ?? 0, available ?? 0) ??
+    (old > 0 ? `${old} of its old pods are still there` : undefined)
+  );
+}
+
+function rolledOut(wanted: number, updated: number, available: number): string | undefined {
+  const ready = Math.min(updated, available);
+  return ready < wanted ? `${ready} of ${wanted} pods ready` : undefined;
+}
+
+function missingOfJob({ status }: Job): string | undefined {
+  const condition = (type: string) =>
+    status?.conditions?.find((entry) => entry.type === type && entry.status === 'True');
+  if (condition('Complete')) return undefined;
+  const failed = condition('Failed');
+  return failed ? `the job failed: ${failed.message ?? 'no reason given'}` : 'the job still runs';
+}
+
+/** Whether every container of the pod is ready. */
+export function isReady(pod: Pod): boolean {
+  return pod.status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+}
+
+/** Whether the pod's labels satisfy the selector. An empty selector selects nothing here. */
+export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
+  const wanted = Object.entries(selector ?? {});
+  return wanted.length > 0 && wanted.every(([key, value]) => metadata.labels?.[key] === value);
+}

@@ -1,0 +1,47 @@
+import { type CheckContext, type Finding, runChecks } from './checks/index.ts';
+import { checkPorts, nodeContainer, ownContainer } from './components/cluster.ts';
+import type { Context } from './context.ts';
+import { UsageError } from './lib/errors.ts';
+import { kubernetesVersion } from './versions.ts';
+
+/** What this machine says to the checks of `scripts/checks/`. */
+export async function examine(context: Context): Promise<Finding[]> {
+  // Where Docker can't tell, the check of Docker says so.
+  const container = await nodeContainer(context).catch(() => undefined);
+  return runChecks(checkContext(context, container?.state === 'running'));
+}
+
+/** What a check is given. */
+export function checkContext({ config, exec, toolbox }: Context, clusterExists: boolean): CheckContext {
+  return {
+    exec,
+    toolbox,
+    clusterName: config.clusterName,
+    ports: config.ports,
+    clusterExists,
+    checkout: config.root,
+    kubernetesVersion: kubernetesVersion(config.nodeImage),
+  };
+}
+
+/** Makes sure that nothing stands in the way before anything is touched. Hands back warnings. Throws a `UsageError`. */
+export async function preflight(context: Context): Promise<string[]> {
+  const [findings] = await Promise.all([examine(context), context.checkout()]);
+  refuseProblems(findings);
+  const container = await ownContainer(context);
+  if (container) checkPorts(context, container);
+  return findings
+    .filter(({ level }) => level === 'warning')
+    .map(({ message, remedy }) => (remedy === undefined ? message : `${message} ${remedy}`));
+}
+
+/** Throws one `UsageError` for all problems among the findings. */
+export function refuseProblems(findings: readonly Finding[]): void {
+  const [first, ...others] = findings.filter(({ level }) => level === 'problem');
+  if (first === undefined) return;
+  const more = others
+    .map(({ message, remedy }) => `\n✖ ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`)
+    .join('');
+  const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
+  throw new UsageError(first.message, hint);
+}

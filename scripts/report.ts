@@ -1,0 +1,120 @@
+import { unfitness } from './components/applications.ts';
+import { cluster } from './components/cluster.ts';
+import type { Component, Status } from './components/component.ts';
+import { componentsFor } from './components/index.ts';
+import type { Context } from './context.ts';
+import { ApiError, Unreachable } from './lib/api.ts';
+import { UserError } from './lib/errors.ts';
+import { isReady, type Workload } from './lib/workloads.ts';
+import { type Application, servicesNamespace } from './services.ts';
+import { standInsAmong } from './standins.ts';
+import { addresses } from './summary.ts';
+import { readTargets, type Target } from './targets.ts';
+
+export interface ApplicationReport {
+  name: string;
+  revision: string | undefined;
+  sync: string;
+  health: string;
+  /** The image that its pods run, and whether that is a stand-in. */
+  image: string | undefined;
+  standIn: boolean;
+  problem: string | undefined;
+}
+
+/** All that `status` shows, and what `--json` prints. */
+export interface Report {
+  ok: boolean;
+  cluster: string;
+  components: ({ name: string } & Status)[];
+  applications: ApplicationReport[];
+  targets: { up: number; total: number; down: { name: string; error: string }[] };
+  urls: { title: string; url: string }[];
+}
+
+/** Looks at everything side by side, and changes nothing. */
+export async function gather(context: Context): Promise<Report> {
+  const clusterStatus = await cluster.status(context);
+  const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
+  const reachable = clusterStatus.state === 'ready';
+  const [components, applications, targets] = await Promise.all([
+    Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
+    reachable ? applicationReports(context) : [],
+    reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
+  ]);
+  const all = [
+    { name: cluster.name, ...clusterStatus },
+    ...components.map((status, index) => ({ name: others[index]?.name ?? '', ...status })),
+  ];
+  return {
+    ok: all.every(({ state }) => state === 'ready') && targets.down.length === 0,
+    cluster: context.config.clusterName,
+    components: all,
+    applications,
+    targets,
+    urls: addresses(context),
+  };
+}
+
+async function look(context: Context, component: Component): Promise<Status> {
+  try {
+    return await component.status(context);
+  } catch (error) {
+    if (error instanceof Unreachable || error instanceof ApiError) return { state: 'unready', missing: error.message };
+    if (error instanceof UserError)
+      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+    throw error;
+  }
+}
+
+async function unknown(): Promise<Status> {
+  return { state: 'absent', missing: 'the cluster is not there to ask' };
+}
+
+async function applicationReports(context: Context): Promise<ApplicationReport[]> {
+  const [applications, deployments] = await Promise.all([
+    context.view().list<Application>('argoproj.io/v1alpha1', 'Application'),
+    context.view().list<Workload>('apps/v1', 'Deployment'),
+  ]);
+  const head = context.config.gitops ? undefined : (await context.checkout()).head;
+  const reports = await Promise.all(
+    applications.map(async (application) => {
+      const { name } = application.metadata;
+      const deployment = deployments.find(
+        ({ metadata }) => metadata.name === name && metadata.namespace === servicesNamespace,
+      );
+      return {
+        name,
+        revision: application.status?.sync?.revision,
+        sync: application.status?.sync?.status ?? 'Unknown',
+        health: application.status?.health?.status ?? 'Unknown',
+        image: deployment && (await runningImage(context, deployment)),
+        standIn: false,
+        problem: unfitness(application, head),
+      };
+    }),
+  );
+  const standIns = await standInsAmong(
+    context,
+    reports.flatMap(({ image }) => image ?? []),
+  );
+  return reports.map((report) => ({ ...report, standIn: report.image !== undefined && standIns.has(report.image) }));
+}
+
+async function runningImage(context: Context, deployment: Workload): Promise<string | undefined> {
+  const pods = await context.view().podsOf(deployment);
+  const pod = pods.find(isReady) ?? pods[0];
+  return (pod ?? { spec: deployment.spec.template.spec }).spec.containers[0]?.image;
+}
+
+async function targetReport(context: Context): Promise<Report['targets']> {
+  const targets = await readTargets(context).catch((error: unknown): Target[] => {
+    // That Prometheus is not there is said by its own line.
+    if (error instanceof ApiError || error instanceof Unreachable) return [];
+    throw error;
+  });
+  const down = targets
+    .filter(({ health }) => health === 'down')
+    .map(({ labels, lastError }) => ({ name: labels.pod ?? labels.instance ?? '', error: lastError }));
+  return { up: targets.filter(({ health }) => health === 'up').length, total: targets.length, down };
+}

@@ -1,0 +1,87 @@
+import { UsageError } from './lib/errors.ts';
+import { nodeImage } from './versions.ts';
+
+/** Turns the text of a setting into its value, or throws a sentence that says what it must look like. */
+type Parse<T> = (text: string) => T;
+
+interface Setting<T> {
+  fallback: string;
+  parse: Parse<T>;
+}
+
+const clusterNameRule = 'up to 48 lower-case letters, digits and dashes, as in kind-cluster-1';
+
+/** Every setting there is; `.env.example` explains each, and a test holds the two together. */
+export const settings = {
+  CLUSTER_NAME: setting('kind-cluster-1', matching(/^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$/, clusterNameRule)),
+  KIND_NODE_IMAGE: setting(
+    nodeImage,
+    matching(/^\S+:v?\d+\.\d+\.\d+\S*$/, 'an image with its version, as in kindest/node:v1.36.4'),
+  ),
+  HTTP_PORT: setting('8080', port),
+  HTTPS_PORT: setting('8443', port),
+  GITOPS_REPO_URL: setting('', repositoryUrl),
+  GITOPS_REVISION: setting('main', matching(/^\S+$/, 'a branch, a tag or a commit')),
+  GITHUB_USERNAME: setting('', (text) => text),
+  GITHUB_TOKEN: setting('', (text) => text),
+  GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
+  ARGOCD_FULL: setting('false', yesOrNo),
+} as const;
+
+export type SettingName = keyof typeof settings;
+export const settingNames = Object.keys(settings) as SettingName[];
+
+/** The checked value of a setting; an empty text counts as not set. Throws a `UsageError` that names the setting. */
+export function read<N extends SettingName>(
+  name: N,
+  text: string | undefined,
+): ReturnType<(typeof settings)[N]['parse']> {
+  const { fallback, parse } = settings[name];
+  try {
+    return parse(text === undefined || text === '' ? fallback : text) as ReturnType<(typeof settings)[N]['parse']>;
+  } catch (error) {
+    throw new UsageError(
+      `${name} must be ${(error as Error).message}.`,
+      `Correct ${name} in .env or in the environment; .env.example explains it.`,
+    );
+  }
+}
+
+function setting<T>(fallback: string, parse: Parse<T>): Setting<T> {
+  return { fallback, parse };
+}
+
+function matching(pattern: RegExp, rule: string): Parse<string> {
+  return (text) => {
+    if (!pattern.test(text)) throw new Error(rule);
+    return text;
+  };
+}
+
+function oneOf<const T extends string>(...values: T[]): Parse<T> {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new Error(values.join(' or '));
+    return found;
+  };
+}
+
+function yesOrNo(text: string): boolean {
+  if (/^(true|1|yes)$/i.test(text)) return true;
+  if (/^(false|0|no)$/i.test(text)) return false;
+  throw new Error('true or false');
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > 65535) throw new Error('a port from 1 to 65535');
+  return value;
+}
+
+function repositoryUrl(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (!/^(https:\/\/|ssh:\/\/|git@)\S+$/.test(text)) throw new Error('an https or ssh address of a Git repository');
+  // A token in the address would end up in the cluster, in logs and in the user interface.
+  if (/^https:\/\/[^/]*@/.test(text)) throw new Error('an address without a user name or token in it');
+  return text;
+}

@@ -1,0 +1,62 @@
+/**
+ * Every version, address and checksum that the scripts pin. A release is bumped here and, where a manifest names
+ * the image, in that manifest: `test/manifests/versions.test.ts` holds the two together.
+ */
+
+/** One of the node images that kind's release v0.33.0 publishes, with the digest from its release notes. */
+export const nodeImage = 'kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed';
+
+export const argocd = {
+  version: 'v3.5.7',
+  installUrl: 'https://raw.githubusercontent.com/argoproj/argo-cd/v3.5.7/manifests/install.yaml',
+  installSha256: '09bfbb9041b4a8503c6e4fa22cf41c403fa62be17526de353648a4551f5beb77',
+} as const;
+
+/** What the stand-in services are built on. */
+export const standInBase = 'docker.io/library/node:22-alpine';
+
+/** The Docker engine that kind v0.33.0 works with; older ones are not tested by it. */
+export const docker = { minimum: '20.10.0' } as const;
+
+/** The version of Kubernetes that a node image brings: its tag. Throws where the name has none. */
+export function kubernetesVersion(image: string): string {
+  const [version] = image.match(/v?\d+\.\d+\.\d+/) ?? [];
+  if (version === undefined) throw new Error(`${image} names no version of Kubernetes`);
+  return version.startsWith('v') ? version : `v${version}`;
+}
+
+/**
+ * The command-line tools that are fetched when the PATH holds none in a supported version. In the addresses, `{os}` is
+ * `linux` or `darwin`, `{arch}` is `amd64` or `arm64`, `{version}` starts with a `v`. kubectl has no version of its own:
+ * it follows the node image's Kubernetes.
+ */
+export const tools = {
+  kind: {
+    version: 'v0.33.0',
+    // It must know the node image's format: `kind load` into images of Kubernetes 1.36 needs 0.32, which also
+    // brought the kubeadm format that 1.36 asks for (release notes of v0.32.0).
+    minimum: '0.32.0',
+    url: 'https://github.com/kubernetes-sigs/kind/releases/download/{version}/kind-{os}-{arch}',
+    checksumUrl: 'https://github.com/kubernetes-sigs/kind/releases/download/{version}/kind-{os}-{arch}.sha256sum',
+  },
+  kubectl: {
+    url: 'https://dl.k8s.io/release/{version}/bin/{os}/{arch}/kubectl',
+    checksumUrl: 'https://dl.k8s.io/release/{version}/bin/{os}/{arch}/kubectl.sha256',
+  },
+  helm: {
+    version: 'v4.3.1',
+    // The last Helm 3 of before 2024 is long unsupported; for what the scripts call, 3.14 and 4 are alike.
+    minimum: '3.14.0',
+    url: 'https://get.helm.sh/helm-{version}-{os}-{arch}.tar.gz',
+    checksumUrl: 'https://get.helm.sh/helm-{version}-{os}-{arch}.tar.gz.sha256sum',
+  },
+} as const;
+
+/**
+ * Checksums of the tools' downloads, by `<name>-<version>-<os>-<arch>`. Where none stands here, the release's own
+ * checksum file is what a download is held against. Add only what the project itself publishes.
+ */
+export const toolSha256: Readonly<Record<string, string>> = {};
+
+/** git's first release with `git init --initial-branch`; every system in support has a newer one. */
+export const git = { minimum: '2.28.0' } as const;
