@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import type { Report } from '../../scripts/report.ts';
+import { demand, newPerson, type Person, type Ran } from './support.ts';
+
+const cluster = 'e2e-outage';
+const ports = { http: 28180, https: 28543 };
+const argocdImage = 'quay.io/argoproj/argocd:v3.5.7';
+/** A file that takes registries down, `{"down": ["quay.io"]}`, and a token that may read the images: a test machine names them. */
+const control = process.env.E2E_REGISTRY_CONTROL;
+const token = process.env.E2E_GITHUB_TOKEN;
+const missing = [...(control ? [] : ['E2E_REGISTRY_CONTROL']), ...(token ? [] : ['E2E_GITHUB_TOKEN'])];
+
+describe('a registry that is down, and the real images', {
+  skip: missing.length > 0 && `not set: ${missing.join(', ')}`,
+}, () => {
+  let person: Person;
+  const said: string[] = [];
+  const heard = async (running: Promise<Ran>) => {
+    const ran = await running;
+    said.push(ran.text);
+    return ran;
+  };
+  const restore = () => rmSync(control ?? '', { force: true });
+
+  before(async () => {
+    person = await newPerson({ cluster, ports, env: { GITHUB_USERNAME: 'octocat', GITHUB_TOKEN: token ?? '' } });
+    // Only what has to be downloaded can fail to come.
+    await person.run(['docker', 'rmi', '--force', argocdImage]);
+  });
+  after(async () => {
+    restore();
+    await person?.remove();
+  });
+
+  it('is named together with the image and what to do, and the rest goes on', async () => {
+    writeFileSync(control ?? '', JSON.stringify({ down: ['quay.io'] }));
+    const ran = await heard(person.npm('up', '--timeout', '120'));
+    restore();
+    assert.equal(ran.code, 1, ran.text);
+    assert.ok(ran.stderr.includes(argocdImage), ran.stderr);
+    assert.match(ran.stderr, /could not be pulled from quay\.io/);
+    assert.match(ran.stderr, /→ .*docker pull/);
+    assert.match(ran.stderr, /✔ prometheus/);
+  });
+
+  it('is made up for by the next up, with the real images', async () => {
+    const ran = await heard(person.npm('up', '--verbose'));
+    assert.equal(ran.code, 0, ran.text);
+    assert.doesNotMatch(ran.text, /stand-in/);
+    const shown = await heard(demand(person.npm('status', '--json')));
+    const { applications } = JSON.parse(shown.stdout) as Report;
+    assert.equal(applications.length, 3);
+    for (const { standIn } of applications) assert.equal(standIn, false);
+  });
+
+  it('never shows the token', async () => {
+    await heard(person.npm('doctor'));
+    const encoded = Buffer.from(`octocat:${token}`).toString('base64');
+    for (const text of said) assert.ok(!text.includes(token ?? '') && !text.includes(encoded));
+    const found = await person.run(['grep', '-rlF', '-e', token ?? '', '-e', encoded, '.state', person.home]);
+    assert.equal(found.stdout, '');
+  });
+});

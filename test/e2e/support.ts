@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const dockerSocket = '/var/run/docker.sock';
+/** Nobody's number: a user without any right but that of using Docker. */
+const ordinaryUser = 54321;
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+  /** Both, as a person sees them. */
+  text: string;
+  seconds: number;
+}
+
+/** A person's machine: a home folder and a fresh clone in a path with spaces, used without root rights. */
+export interface Person {
+  home: string;
+  clone: string;
+  env: Record<string, string>;
+  /** Runs a program in the clone, as this person. Never throws for an exit code. */
+  run(command: readonly [string, ...string[]], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
+  /** The same behind a terminal. */
+  runOnTerminal(command: string): Promise<Ran>;
+  /** `npm run --silent NAME -- ARGS`. */
+  npm(name: string, ...args: string[]): Promise<Ran>;
+  /** Deletes the cluster, whatever state it is in, and the folders. */
+  remove(): Promise<void>;
+}
+
+export interface PersonOptions {
+  cluster: string;
+  ports: { http: number; https: number };
+  env?: Record<string, string>;
+}
+
+/** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
+export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptions): Promise<Person> {
+  const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));
+  const home = join(base, 'home');
+  const clone = join(base, 'my platform');
+  mkdirSync(home);
+  const identity = process.getuid?.() === 0 ? { uid: ordinaryUser, gid: statSync(dockerSocket).gid } : {};
+  const env: Record<string, string> = {
+    HOME: home,
+    CLUSTER_NAME: cluster,
+    HTTP_PORT: String(ports.http),
+    HTTPS_PORT: String(ports.https),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_AUTHOR_NAME: 'A Person',
+    GIT_AUTHOR_EMAIL: 'person@example.com',
+    GIT_COMMITTER_NAME: 'A Person',
+    GIT_COMMITTER_EMAIL: 'person@example.com',
+    ...inherited(['PATH', 'KIND_NODE_IMAGE', 'NODE_EXTRA_CA_CERTS', 'DOCKER_HOST']),
+    ...extra,
+  };
+  const person: Person = {
+    home,
+    clone,
+    env,
+    run: (command, options = {}) =>
+      start(command, { cwd: options.cwd ?? clone, env: { ...env, ...options.env }, ...identity }),
+    runOnTerminal: (command) =>
+      start(['script', '-qefc', command, '/dev/null'], { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity }),
+    npm: (name, ...args) => person.run(['npm', 'run', '--silent', name, '--', ...args]),
+    async remove() {
+      await start(['kind', 'delete', 'cluster', '--name', cluster, '--kubeconfig', join(base, 'none')], {
+        cwd: tmpdir(),
+        env,
+      });
+      rmSync(base, { recursive: true, force: true });
+    },
+  };
+  // No hard links: changing the owner of the clone's objects must not change that of the original's.
+  await demand(
+    start(['git', 'clone', '--quiet', '--no-hardlinks', repository, clone], {
+      cwd: base,
+      env: inherited(['PATH', 'HOME']),
+    }),
+  );
+  if (identity.uid !== undefined) own(base, identity.uid, identity.gid);
+  await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
+  return person;
+}
+
+/** Writes the decoy of a kubeconfig that a person already has, pointing to `server`. Hands back its text. */
+export function giveKubeconfig(person: Person, server: string): string {
+  const text = [
+    'apiVersion: v1',
+    'kind: Config',
+    'current-context: production',
+    `clusters: [{name: production, cluster: {server: "${server}"}}]`,
+    'contexts: [{name: production, context: {cluster: production, user: boss}}]',
+    'users: [{name: boss, user: {token: abc}}]',
+    '',
+  ].join('\n');
+  mkdirSync(join(person.home, '.kube'));
+  writeFileSync(join(person.home, '.kube', 'config'), text, { mode: 0o600 });
+  if (process.getuid?.() === 0) own(join(person.home, '.kube'), ordinaryUser, statSync(dockerSocket).gid);
+  return text;
+}
+
+/** Runs a program to its end. */
+export function start(
+  [file, ...args]: readonly [string, ...string[]],
+  options: { cwd: string; env: Record<string, string>; uid?: number; gid?: number },
+): Promise<Ran> {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ran = { stdout: '', stderr: '', text: '' };
+    const collect = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
+      ran[stream] += chunk.toString('utf8');
+      ran.text += chunk.toString('utf8');
+    };
+    child.stdout.on('data', collect('stdout'));
+    child.stderr.on('data', collect('stderr'));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ ...ran, code: code ?? -1, seconds: (performance.now() - started) / 1000 }));
+  });
+}
+
+/** Throws with all output where the exit code is not 0. */
+export async function demand(running: Promise<Ran>): Promise<Ran> {
+  const ran = await running;
+  if (ran.code !== 0) throw new Error(`exit code ${ran.code}:\n${ran.text}`);
+  return ran;
+}
+
+function inherited(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
+function own(path: string, uid: number, gid: number): void {
+  chownSync(path, uid, gid);
+  if (statSync(path).isDirectory()) for (const entry of readdirSync(path)) own(join(path, entry), uid, gid);
+}

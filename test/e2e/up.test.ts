@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Report } from '../../scripts/report.ts';
+import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
+
+const cluster = 'e2e-up';
+const ports = { http: 28080, https: 28443 };
+const kubeconfig = `.state/${cluster}/kubeconfig`;
+
+/** One person, one day, in order: each step starts from what the one before it left. */
+describe('a person without root rights, with a fresh clone in a path with spaces', () => {
+  let person: Person;
+  let decoy: Server;
+  let decoyConfig: string;
+  let decoyRequests = 0;
+
+  before(async () => {
+    decoy = createServer((_, response) => {
+      decoyRequests += 1;
+      response.end('{}');
+    });
+    decoy.on('connection', () => {
+      decoyRequests += 1;
+    });
+    await new Promise<void>((resolve) => decoy.listen(0, '127.0.0.1', resolve));
+    person = await newPerson({ cluster, ports });
+    decoyConfig = giveKubeconfig(person, `http://127.0.0.1:${(decoy.address() as AddressInfo).port}`);
+  });
+  after(async () => {
+    decoy?.close();
+    await person?.remove();
+  });
+
+  const head = async () => (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
+  const report = async () => JSON.parse((await person.npm('status', '--json')).stdout) as Report;
+  const kubectl = (...args: string[]) => demand(person.run(['kubectl', '--kubeconfig', kubeconfig, ...args]));
+  const info = async () => {
+    const { stdout } = await demand(
+      person.run([
+        'curl',
+        '-fsS',
+        '--max-time',
+        '5',
+        '-H',
+        'Host: api.localhost',
+        `http://127.0.0.1:${ports.http}/info`,
+      ]),
+    );
+    return JSON.parse(stdout) as { version: string; upstream: { service: string; env: string } };
+  };
+
+  it('comes up without a token, and says what runs and where', async () => {
+    const ran = await demand(person.npm('up'));
+    assert.match(ran.stdout, /The platform is up/);
+    for (const host of ['api', 'argocd', 'prometheus', 'grafana'])
+      assert.ok(ran.stdout.includes(`http://${host}.localhost:${ports.http}`), ran.stdout);
+    assert.match(ran.stdout, /ghcr\.io\/zainasr\/api-node:\S+ \(stand-in\)/);
+    assert.match(ran.stderr, /✔ services +\d+\.\d s/);
+    assert.equal((await info()).upstream.service, 'core-go');
+  });
+
+  it('tells the whole state, also to a program', async () => {
+    const ran = await demand(person.npm('status'));
+    assert.match(ran.stdout, /api-node .*Synced +Healthy +ghcr\.io\/zainasr\/api-node:\S+ \(stand-in\)/);
+    assert.match(ran.stdout, /All is well\./);
+    const { ok, applications, targets } = await report();
+    assert.equal(ok, true);
+    assert.deepEqual(applications.map(({ name }) => name).sort(), ['api-node', 'core-go', 'worker-python']);
+    for (const application of applications) assert.equal(application.revision, await head());
+    assert.equal(targets.up, targets.total);
+    assert.equal((await demand(person.npm('doctor'))).code, 0);
+  });
+
+  it('changes nothing when it is run again', async () => {
+    const ran = await demand(person.npm('up'));
+    assert.match(ran.stdout, /nothing was changed/);
+  });
+
+  it('works on a terminal as well', async () => {
+    const ran = await demand(person.runOnTerminal('npm run up'));
+    assert.match(ran.text, /nothing was changed/);
+    assert.ok(ran.text.includes('\u001b['));
+  });
+
+  it('shows the passwords, and Grafana takes its own', async () => {
+    const { stdout } = await demand(person.npm('passwords', 'grafana'));
+    const grafana = ['-H', 'Host: grafana.localhost', `http://127.0.0.1:${ports.http}/api/search`];
+    const ran = await demand(person.run(['curl', '-fsS', '-u', `admin:${stdout.trim()}`, ...grafana]));
+    assert.match(ran.stdout, /platform-overview/);
+    assert.match((await demand(person.npm('passwords'))).stdout, /argocd +admin +\S{8,}/);
+  });
+
+  it('runs a commit within seconds, under its own SHA', async () => {
+    const file = join(person.clone, 'helm/core-go/values-dev.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/ENV: \S+/, 'ENV: committed'));
+    await demand(person.run(['git', 'commit', '--quiet', '--all', '--message', 'Say that this was committed']));
+    const commit = await head();
+    const deadline = Date.now() + 90_000;
+    while ((await info().catch(() => undefined))?.upstream.env !== 'committed') {
+      assert.ok(Date.now() < deadline, 'the commit did not run within 90 s');
+      await sleep(500);
+    }
+    const application = (await report()).applications.find(({ name }) => name === 'core-go');
+    assert.equal(application?.revision, commit);
+    await demand(person.npm('up'));
+  });
+
+  for (const [what, ...command] of [
+    ['a namespace', 'delete', 'namespace', 'observability'],
+    ['a Deployment', 'delete', 'deployment', 'core-go'],
+    ["Argo CD's resource definitions", 'delete', 'crd', 'applications.argoproj.io', 'appprojects.argoproj.io'],
+    ["Argo CD's namespace", 'delete', 'namespace', 'argocd', '--wait=false'],
+  ] as const) {
+    it(`puts right that somebody deleted ${what}`, async () => {
+      await kubectl(...command);
+      await demand(person.npm('up'));
+      await demand(person.npm('status'));
+    });
+  }
+
+  it('wakes a node container that was stopped', async () => {
+    await demand(person.run(['docker', 'stop', '--time', '5', `${cluster}-control-plane`]));
+    assert.equal((await person.npm('status')).code, 1);
+    const ran = await demand(person.npm('up'));
+    assert.match(ran.stdout, /The platform is up/);
+    await demand(person.npm('status'));
+  });
+
+  it('refuses a cluster of that name that another checkout made, and leaves it alone', async () => {
+    const other = join(person.home, 'other clone');
+    await demand(person.run(['git', 'clone', '--quiet', person.clone, other]));
+    const command = ['node', '--import', 'tsx', 'scripts/cli.ts'] as const;
+    await demand(person.run(['cp', '-r', 'node_modules', other]));
+    for (const name of ['up', 'down']) {
+      const ran = await person.run([...command, name], { cwd: other });
+      assert.equal(ran.code, 2, ran.text);
+      assert.match(ran.stderr, /was made from another checkout/);
+    }
+  });
+
+  it("never touched the person's kubeconfig, nor the cluster that it points to", () => {
+    assert.equal(readFileSync(join(person.home, '.kube/config'), 'utf8'), decoyConfig);
+    assert.equal(decoyRequests, 0);
+    assert.equal(statSync(join(person.clone, kubeconfig)).mode & 0o777, 0o600);
+  });
+
+  it('goes away, says what it removed, and says so when there is nothing left', async () => {
+    const ran = await demand(person.npm('down'));
+    assert.match(ran.stdout, new RegExp(`cluster ${cluster}`));
+    assert.ok(!existsSync(join(person.clone, '.state')));
+    const left = await demand(
+      person.run(['docker', 'ps', '--all', '--quiet', '--filter', `label=io.x-k8s.kind.cluster=${cluster}`]),
+    );
+    assert.equal(left.stdout, '');
+    assert.match((await demand(person.npm('down'))).stdout, /Nothing to remove/);
+    assert.equal((await person.npm('status')).code, 1);
+  });
+});

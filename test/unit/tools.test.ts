@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { CommandError, type Exec } from '../../scripts/lib/exec.ts';
+import { createToolbox, type ToolboxSetup, type ToolName, toolSpecs } from '../../scripts/lib/tools.ts';
+
+const binary = 'the program';
+const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
+
+let root: string;
+let requests: string[];
+let files: Record<string, string>;
+let commands: string[][];
+/** What a program on the PATH prints as its version, by its path. */
+let printed: Record<string, string>;
+let goWorks: boolean;
+
+const server = createServer((request, response) => {
+  requests.push(request.url ?? '');
+  const file = files[request.url ?? ''];
+  response.writeHead(file === undefined ? 404 : 200).end(file);
+});
+const listening = new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+after(() => server.close());
+
+beforeEach(async () => {
+  await listening;
+  root = await mkdtemp(join(tmpdir(), 'tools-test-'));
+  [requests, commands, printed, goWorks] = [[], [], {}, false];
+  files = { '/tool': binary, '/tool.sha256sum': `${sumOf(binary)}  tool-linux-amd64\n` };
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await rm(root, { recursive: true, force: true });
+});
+
+const exec: Exec = async (command, options) => {
+  commands.push([...command]);
+  const [program, ...args] = command;
+  const output = { stdout: printed[program] ?? '', stderr: '', exitCode: printed[program] === undefined ? 1 : 0 };
+  if (program === 'tar') await writeMember(args[3] as string, args[4] as string);
+  else if (args[0] === 'install') {
+    if (!goWorks) throw new CommandError(command, { stdout: '', stderr: 'no module proxy', exitCode: 1 });
+    await writeMember(options?.env?.GOBIN as string, 'kind');
+  }
+  return output;
+};
+
+async function writeMember(folder: string, member: string) {
+  await mkdir(dirname(join(folder, member)), { recursive: true });
+  await writeFile(join(folder, member), `${binary}, unpacked or built`);
+}
+
+async function program(folder: string, name: string, prints?: string): Promise<string> {
+  const path = join(root, folder, name);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, 'program');
+  await chmod(path, 0o755);
+  if (prints !== undefined) printed[path] = prints;
+  return path;
+}
+
+const folders = (...names: string[]) => names.map((name) => join(root, name)).join(delimiter);
+const cached = (key: string, name: string) => join(root, 'cache', 'tools', key, name);
+
+function toolbox(changes: Partial<ToolboxSetup> = {}) {
+  const specs = toolSpecs('v1.36.4');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tool`;
+  for (const spec of Object.values(specs)) Object.assign(spec, { url, checksumUrl: `${url}.sha256sum` });
+  return createToolbox({
+    exec,
+    path: folders('bin'),
+    cacheDir: join(root, 'cache'),
+    kubernetesVersion: 'v1.36.4',
+    signal: new AbortController().signal,
+    platform: 'linux',
+    arch: 'x64',
+    specs,
+    limits: { idleTimeout: 2_000, retryDelays: [] },
+    ...changes,
+  });
+}
+
+const onPath: [name: ToolName, prints: string, version: string | undefined][] = [
+  ['kind', 'kind v0.33.0 go1.26.8 linux/amd64\n', 'v0.33.0'],
+  ['kind', 'kind v0.32.0 go1.25 darwin/arm64\n', 'v0.32.0'],
+  ['kind', 'kind v0.31.0 go1.25 darwin/arm64\n', undefined],
+  ['kubectl', '{"clientVersion": {"gitVersion": "v1.36.0"}}', 'v1.36.0'],
+  ['kubectl', '{"clientVersion": {"gitVersion": "v1.35.9-dispatcher"}}', 'v1.35.9-dispatcher'],
+  ['kubectl', '{"clientVersion": {"gitVersion": "v1.37.1"}}', 'v1.37.1'],
+  ['kubectl', '{"clientVersion": {"gitVersion": "v1.34.4"}}', undefined],
+  ['kubectl', 'not JSON', undefined],
+  ['helm', 'v3.14.0', 'v3.14.0'],
+  ['helm', 'v4.3', 'v4.3'],
+  ['helm', 'v3.13.3', undefined],
+];
+for (const [name, prints, version] of onPath) {
+  test(`${name} on the PATH that prints ${prints.trim()} is ${version === undefined ? 'passed over' : 'used'}`, async () => {
+    const path = await program('bin', name, prints);
+    const found = await toolbox().find(name);
+    if (version === undefined) assert.equal(found.source, 'cache');
+    else assert.deepEqual(found, { name, path, version, source: 'path' });
+    assert.equal(requests.length > 0, version === undefined);
+  });
+}
+
+test('an older one in front, a broken one and a link to it do not hide a newer one behind', async () => {
+  const old = await program('old', 'kind', 'kind v0.20.0 go1.21 linux/amd64');
+  await mkdir(join(root, 'link'));
+  await symlink(old, join(root, 'link', 'kind'));
+  await program('broken', 'kind');
+  const path = await program('new', 'kind', 'kind v0.33.0 go1.26 linux/amd64');
+  const found = await toolbox({ path: folders('missing', 'old', 'link', 'broken', 'new') }).find('kind');
+  assert.equal(found.path, path);
+  assert.equal(commands.length, 3);
+});
+
+test('a tool that is asked for twice is looked for once', async () => {
+  await program('bin', 'kind', 'kind v0.33.0 go1.26 linux/amd64');
+  const box = toolbox();
+  const [first, second] = await Promise.all([box.find('kind'), box.find('kind')]);
+  assert.equal(first, second);
+  assert.equal(commands.length, 1);
+});
+
+test('what is not on the PATH is fetched, checked, and served from the cache from then on', async () => {
+  const steps = new Set<string>();
+  const first = await toolbox({ onProgress: ({ name, step }) => steps.add(`${name} ${step}`) }).find('kind');
+  const path = cached('kind-v0.33.0-linux-amd64', 'kind');
+  assert.deepEqual(first, { name: 'kind', path, version: 'v0.33.0', source: 'cache' });
+  assert.equal(await readFile(path, 'utf8'), binary);
+  assert.deepEqual([...steps], ['kind download']);
+  assert.deepEqual(await toolbox().find('kind'), first);
+  assert.deepEqual(requests, ['/tool.sha256sum', '/tool']);
+  assert.deepEqual((await readdir(dirname(path))).sort(), ['kind', 'kind.sha256']);
+});
+
+test('a cached tool that was tampered with is fetched again', async () => {
+  const { path } = await toolbox().find('kind');
+  await writeFile(path, 'something else');
+  await toolbox().find('kind');
+  assert.equal(await readFile(path, 'utf8'), binary);
+  assert.equal(requests.length, 4);
+});
+
+test('helm is unpacked from its archive, that one file only', async () => {
+  const { path } = await toolbox({ arch: 'arm64', platform: 'darwin' }).find('helm');
+  assert.equal(path, cached('helm-v4.3.1-darwin-arm64', 'helm'));
+  assert.equal(await readFile(path, 'utf8'), `${binary}, unpacked or built`);
+  assert.equal(commands[0]?.at(-1), 'darwin-arm64/helm');
+});
+
+test('two toolboxes at the same time do not harm each other', async () => {
+  const found = await Promise.all([toolbox().find('kind'), toolbox().find('kind'), toolbox().find('kind')]);
+  assert.equal(await readFile(found[0].path, 'utf8'), binary);
+  assert.deepEqual((await readdir(dirname(found[0].path))).sort(), ['kind', 'kind.sha256']);
+});
+
+test('another file than the published one is refused, and Go is not asked', async () => {
+  files['/tool'] = 'forged';
+  goWorks = true;
+  await program('bin', 'go');
+  await assert.rejects(toolbox().find('kind'), { name: 'DownloadError', problem: 'checksum' });
+  assert.equal(commands.length, 0);
+});
+
+test('without the release, kind is built with Go, and served from the cache from then on', async () => {
+  files = {};
+  goWorks = true;
+  const go = await program('bin', 'go');
+  const found = await toolbox().find('kind');
+  assert.equal(found.source, 'go install');
+  assert.deepEqual(commands, [[go, 'install', '-trimpath', 'sigs.k8s.io/kind@v0.33.0']]);
+  assert.equal((await toolbox().find('kind')).source, 'cache');
+});
+
+const unavailable: { title: string; name: ToolName; changes?: Partial<ToolboxSetup>; prints?: string; says: RegExp }[] =
+  [
+    {
+      title: 'no release, no Go',
+      name: 'kind',
+      says: /^kind 0\.32\.0 or newer is needed: it is not on the PATH.*HTTP 404/,
+    },
+    { title: 'an old one on the PATH', name: 'helm', prints: 'v3.1.0', says: /on the PATH is v3\.1\.0 \(.*\) instead/ },
+    {
+      title: 'an unknown machine',
+      name: 'kubectl',
+      changes: { arch: 's390x' },
+      says: /1\.36 \(or one minor.*kind of machine/,
+    },
+  ];
+for (const { title, name, changes, prints, says } of unavailable) {
+  test(`${title}: a usage error says how to install ${name} by hand`, async () => {
+    files = {};
+    if (prints !== undefined) await program('bin', name, prints);
+    const error = await toolbox(changes)
+      .find(name)
+      .catch((failure) => failure);
+    assert.equal(error.name, 'UsageError');
+    assert.match(error.message, says);
+    assert.match(error.hint, /brew install .*https:/);
+  });
+}
+
+test('a failing go install is part of the reason, and the next try starts anew', async () => {
+  files = {};
+  await program('bin', 'go');
+  const box = toolbox();
+  await assert.rejects(box.find('kind'), { name: 'UsageError', message: /HTTP 404.*no module proxy/ });
+  goWorks = true;
+  assert.equal((await box.find('kind')).source, 'go install');
+});
+
+test('what is no Kubernetes version is a usage error', () => {
+  assert.throws(() => toolSpecs('latest'), { name: 'UsageError', message: /"latest"/ });
+});
