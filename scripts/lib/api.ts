@@ -65,9 +65,9 @@ export function connect(kubeconfig: string, signal: AbortSignal): ApiServer {
   };
   const list = async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string, accept?: string) => {
     try {
-      const body = JSON.parse(await text(collectionPath(apiVersion, kind, namespace), accept)) as { items: T[] };
+      const body = JSON.parse(await text(collectionPath(apiVersion, kind, namespace), accept)) as { items: T[] | null };
       // Items of a list leave out what the list as a whole says.
-      return body.items.map((item) => ({ ...item, apiVersion, kind }));
+      return (body.items ?? []).map((item) => ({ ...item, apiVersion, kind }));
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return [];
       throw error;

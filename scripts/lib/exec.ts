@@ -1,5 +1,4 @@
-import { execa } from 'execa';
-import { $ } from 'zx';
+import { $ } from 'zx/core';
 import { Interrupted } from './errors.ts';
 
 export interface Output {
@@ -95,6 +94,8 @@ async function runWithInput(
   { env, timeout, signal }: ChildSettings,
   input: string,
 ): Promise<Ended> {
+  // Loaded when it is needed: most commands that only look never feed a child.
+  const { execa } = await import('execa');
   const result = await execa(file as string, args, {
     env,
     extendEnv: false,

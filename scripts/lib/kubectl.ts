@@ -12,8 +12,13 @@ export interface Kubectl {
 /** Under this name the API server remembers which fields are ours. */
 export const fieldManager = 'platform-ops';
 
-const applied =
-  '{{.kind}} {{with .metadata.namespace}}{{.}}/{{end}}{{.metadata.name}}{{range .metadata.managedFields}}{{if eq .manager "platform-ops"}}{{if eq .operation "Apply"}} {{.time}}{{end}}{{end}}{{end}}{{"\\n"}}';
+/** A line for each object: kind, name, and when fields of ours were changed last. kubectl wraps several objects into a list. */
+const applied = [
+  '{{define "one"}}{{.kind}} {{with .metadata.namespace}}{{.}}/{{end}}{{.metadata.name}}',
+  `{{range .metadata.managedFields}}{{if and (eq .manager "${fieldManager}") (eq .operation "Apply")}} {{.time}}{{end}}{{end}}`,
+  '{{"\\n"}}{{end}}',
+  '{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else}}{{template "one" .}}{{end}}',
+].join('');
 
 export function createKubectl(exec: Exec, path: string, kubeconfig: string, context: string): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');

@@ -71,7 +71,9 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
   if (usable !== undefined) return { name, path: usable.path, version: usable.version ?? version, source: 'path' };
 
   const machine = machineOf(setup.platform ?? process.platform, setup.arch ?? process.arch);
-  if (machine === undefined) throw notAvailable(spec, candidates, 'No file is published for this kind of machine.');
+  if (machine === undefined) {
+    throw notAvailable({ spec, candidates, machine }, 'No file is published for this kind of machine.');
+  }
 
   const key = `${name}-${version}-${machine.os}-${machine.arch}`;
   const folder = join(setup.cacheDir, 'tools', key);
@@ -89,33 +91,41 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
     limits: setup.limits ?? {},
     onProgress: (progress) => report('download', progress),
   };
+  const missing: Missing = { spec, candidates, machine };
   try {
     return { name, path: await installRelease(installation), version, source: 'cache' };
   } catch (error) {
-    if (error instanceof CommandError) throw notAvailable(spec, candidates, firstLine(error), machine);
+    if (error instanceof CommandError) throw notAvailable(missing, firstLine(error));
     // A file that is not the published one is no reason to look elsewhere: it is something that a person must see.
     if (!(error instanceof DownloadError) || error.problem === 'checksum' || error.problem === 'storage') throw error;
     const [go] = spec.goInstall === undefined ? [] : await programsOnPath('go', setup.path);
-    if (go === undefined || spec.goInstall === undefined) throw notAvailable(spec, candidates, error.message, machine);
+    if (go === undefined || spec.goInstall === undefined) throw notAvailable(missing, error.message, error.hint);
     report('go install', { received: 0, total: undefined });
     try {
       const path = await installWithGo(installation, go, spec.goInstall);
       return { name, path, version, source: 'go install' };
     } catch (failure) {
       if (!(failure instanceof CommandError)) throw failure;
-      throw notAvailable(spec, candidates, `${error.message} ${firstLine(failure)}`, machine);
+      throw notAvailable(missing, `${error.message} ${firstLine(failure)}`, error.hint);
     }
   }
 }
 
-function notAvailable(spec: ToolSpec, candidates: readonly Candidate[], why: string, machine?: Machine): UsageError {
+interface Missing {
+  spec: ToolSpec;
+  candidates: readonly Candidate[];
+  machine: Machine | undefined;
+}
+
+function notAvailable({ spec, candidates, machine }: Missing, why: string, hint?: string): UsageError {
   const [other] = candidates;
   const found =
     other === undefined ? 'is not on the PATH' : `on the PATH is ${other.version ?? 'broken'} (${other.path}) instead`;
-  const command = machine && `, or fetch it (curl -fLO ${fill(spec.url, spec, machine)})`;
+  const byHand = `by hand: brew install ${spec.brew}, or as its page says (${spec.page})`;
+  const command = machine === undefined ? '' : `, or fetch it (curl -fLO ${fill(spec.url, spec, machine)})`;
   return new UsageError(
     `${spec.name} ${spec.supported} is needed: it ${found}, and it could not be fetched. ${why}`,
-    `Install it by hand: brew install ${spec.brew}, or as its page says (${spec.page})${command ?? ''}.`,
+    hint === undefined ? `Install it ${byHand}${command}.` : `${hint} Or install it ${byHand}${command}.`,
   );
 }
 

@@ -130,6 +130,7 @@ const codes: [code: string, problem: string, says: RegExp][] = [
   ['ENETUNREACH', 'unreachable', /no route/],
   ['UND_ERR_CONNECT_TIMEOUT', 'unreachable', /in time/],
   ['SELF_SIGNED_CERT_IN_CHAIN', 'unreachable', /TLS failed/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unreachable', /TLS failed/],
   ['ENOSPC', 'storage', /cannot be written/],
 ];
 for (const [code, problem, says] of codes) {

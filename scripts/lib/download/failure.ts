@@ -44,7 +44,7 @@ const rules: readonly Rule[] = [
   { code: /^(ENETUNREACH|EHOSTUNREACH|ENETDOWN)$/, why: 'there is no route to it' },
   { code: /TIMEOUT|^ETIMEDOUT$/, why: 'it did not answer in time' },
   { code: /^(ECONNRESET|EPIPE|UND_ERR_SOCKET|UND_ERR_.*LENGTH.*)$/, why: 'the connection broke off' },
-  { code: /CERT|SSL|TLS|SIGNED|EPROTO/, why: 'TLS failed', hint: trustProxy, retryable: false },
+  { code: /CERT|SSL|TLS|SIGN|EPROTO|^UNABLE_TO_/, why: 'TLS failed', hint: trustProxy, retryable: false },
   {
     code: /^(ENOSPC|EDQUOT|EROFS|EACCES|EPERM|ENOTDIR|EISDIR|EEXIST)$/,
     why: 'the file cannot be written',
