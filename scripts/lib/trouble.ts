@@ -46,6 +46,9 @@ const kinds: Kind[] = [
   },
 ];
 
+/** A container that was started so often and is still not ready is crashing, whatever it does at this moment. */
+const manyRestarts = 3;
+
 /** What is wrong with a pod, or undefined while it may simply be starting. */
 export function troubleOf(pod: Pod): Trouble | undefined {
   if (isReady(pod) || pod.metadata.deletionTimestamp) return undefined;
@@ -72,6 +75,9 @@ export function troubleOf(pod: Pod): Trouble | undefined {
     const { waiting } = status.state;
     const trouble = waiting && of(waiting.reason ?? '', waiting.message ?? '', status);
     if (trouble) return trouble;
+    // Between two crashes it runs for a moment, which is no recovery.
+    if (status.restartCount >= manyRestarts && !status.ready)
+      return of('CrashLoopBackOff', `restarted ${status.restartCount} times`, status);
   }
   return undefined;
 }

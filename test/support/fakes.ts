@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import type { Context } from '../../scripts/context.ts';
+import { UserError } from '../../scripts/lib/errors.ts';
+import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/exec.ts';
+
+type Call = { command: readonly string[]; options: ExecOptions };
+export type FakeExec = Exec & { calls: Call[]; lines(): string[] };
+
+/** An Exec that runs nothing: `answer` says what a command line prints. What it leaves out is empty, with exit code 0. */
+export function fakeExec(answer: (line: string) => Partial<Output> | undefined): FakeExec {
+  const calls: Call[] = [];
+  const exec: Exec = async (command, options = {}) => {
+    calls.push({ command, options });
+    const output = { stdout: '', stderr: '', exitCode: 0, ...answer(command.join(' ')) };
+    if (output.exitCode !== 0 && !options.nothrow) throw new CommandError(command, output);
+    return output;
+  };
+  return Object.assign(exec, { calls, lines: () => calls.map(({ command }) => command.join(' ')) });
+}
+
+/** A context of which only the given parts exist: a test that reaches for another one fails there. */
+export function fakeContext(parts: { [K in keyof Context]?: unknown }): Context {
+  return parts as Context;
+}
+
+/** A new folder, with a space in its path, that is gone when the file's tests are over. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'platform ops test '));
+  after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The UserError that is thrown, as the person reads it: the message and the hint. */
+export async function refusal(work: () => unknown): Promise<{ error: UserError; text: string }> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { error, text: `${error.message}\n${error.hint ?? ''}` };
+  }
+  throw new Error('nothing was refused');
+}

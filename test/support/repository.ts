@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createExec, type Exec } from '../../scripts/lib/exec.ts';
+
+/** No setting of whoever runs the tests, and an identity of its own. */
+export const gitEnvironment: Record<string, string> = {
+  PATH: process.env.PATH ?? '',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_NAME: 'Test',
+  GIT_AUTHOR_EMAIL: 'test@example.com',
+  GIT_COMMITTER_NAME: 'Test',
+  GIT_COMMITTER_EMAIL: 'test@example.com',
+};
+
+/** The real runner of commands, with that environment. */
+export const gitExec: Exec = createExec({ env: gitEnvironment, signal: new AbortController().signal });
+
+/** Runs git in a folder and hands back what it prints. */
+export function git(folder: string, ...args: string[]): string {
+  const { error, status, stdout, stderr } = spawnSync('git', ['-C', folder, ...args], {
+    env: gitEnvironment,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw error ?? new Error(`git ${args.join(' ')}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Makes a repository on the branch main. */
+export function createRepository(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  git(folder, 'init', '--quiet', '--initial-branch=main');
+  return folder;
+}
+
+/** Writes files and commits them. Hands back the commit. */
+export function commit(folder: string, subject: string, files: Record<string, string> = {}): string {
+  for (const [name, text] of Object.entries(files)) write(folder, name, text);
+  git(folder, 'add', '--all');
+  git(folder, 'commit', '--quiet', '--allow-empty', '--message', subject);
+  return git(folder, 'rev-parse', 'HEAD');
+}
+
+export function write(folder: string, name: string, text: string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), text);
+}

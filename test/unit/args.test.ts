@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { npmFlagsOf } from '../../scripts/config.ts';
+import { readArguments, type Usage } from '../../scripts/lib/args.ts';
+import { closest } from '../../scripts/lib/closest.ts';
+import { UsageError } from '../../scripts/lib/errors.ts';
+import { columns, commandList, helpPage } from '../../scripts/lib/help.ts';
+import { refusal } from '../support/fakes.ts';
+
+const usage: Usage = {
+  name: 'brew',
+  summary: 'Make coffee.',
+  description: 'Makes coffee, strong.',
+  flags: {
+    json: { type: 'boolean', description: 'Print as JSON.' },
+    timeout: { type: 'seconds', description: 'How long it may take.' },
+  },
+  examples: ['npm run brew'],
+};
+const withWords: Usage = { ...usage, words: ['mild', 'strong'] };
+
+const accepted: [string[], object][] = [
+  [[], {}],
+  [['--json'], { flags: { json: true } }],
+  [['--timeout', '60'], { flags: { timeout: 60 } }],
+  [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
+  [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
+  [['--help'], { help: true }],
+  [['-h', '--json'], { help: true, flags: { json: true } }],
+];
+for (const [argv, expected] of accepted) {
+  test(`brew ${argv.join(' ')}`, () =>
+    assert.deepEqual(readArguments(usage, argv), { flags: {}, word: undefined, help: false, ...expected }));
+}
+
+const refused: [Usage, string[], RegExp, RegExp][] = [
+  [usage, ['--jsn'], /has no flag --jsn/, /Did you mean --json\?/],
+  [usage, ['--colour'], /has no flag --colour/, /npm run brew -- --help/],
+  [usage, ['-x'], /has no flag -x/, /--help/],
+  [usage, ['--no-json'], /has no flag --no-json/, /./],
+  [usage, ['--json=yes'], /--json takes no value/, /npm run brew -- --json$/],
+  [usage, ['--timeout'], /whole number of seconds/, /npm run brew -- --timeout 300/],
+  [usage, ['--timeout', '5m'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
+  [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
+  [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
+  [withWords, ['mild', 'strong'], /one word, not "mild" and "strong"/, /npm run brew -- mild/],
+];
+for (const [command, argv, message, hint] of refused) {
+  test(`brew ${argv.join(' ')} is refused with the right form`, async () => {
+    const { error } = await refusal(() => readArguments(command, argv));
+    assert(error instanceof UsageError);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? '', hint);
+  });
+}
+
+test('a word is read beside flags', () => {
+  assert.deepEqual(readArguments(withWords, ['strong', '--json']), {
+    flags: { json: true },
+    word: 'strong',
+    help: false,
+  });
+});
+
+const kept = (environment: Record<string, string>, argv: string[] = []) =>
+  readArguments(usage, argv, npmFlagsOf(environment)).flags;
+
+test('flags that npm kept for itself are honoured', () => {
+  assert.deepEqual(kept({ npm_config_json: 'true' }), { json: true });
+  assert.deepEqual(kept({ npm_config_timeout: '60' }), { timeout: 60 });
+  assert.deepEqual(kept({ npm_config_timeout: '60' }, ['--timeout', '5']), { timeout: 5 });
+});
+
+test('npm turned off or empty is no flag, and neither is a variable that only looks alike', () => {
+  assert.deepEqual(kept({ npm_config_json: 'false', npm_config_timeout: '', json: 'true', npm_json: 'true' }), {});
+});
+
+test('a flag of several words has dashes again', () => {
+  assert.deepEqual(npmFlagsOf({ npm_config_dry_run: 'true', NODE_ENV: 'x' }), { 'dry-run': 'true' });
+});
+
+test('a value that npm tore off its flag is answered with the right form', async () => {
+  const { text } = await refusal(() => kept({ npm_config_timeout: 'true' }, ['60']));
+  assert.match(text, /npm kept --timeout .*\n.*npm run brew -- --timeout <seconds>/);
+});
+
+test('the help page shows how to call it, the description, every flag and every example', () => {
+  const page = helpPage(withWords);
+  for (const part of [
+    'npm run brew -- [mild | strong]',
+    'strong.',
+    '--json ',
+    '--timeout <seconds>',
+    '--help',
+    '  npm run brew\n',
+  ])
+    assert(page.includes(part), `${part} in\n${page}`);
+});
+
+test('lists are aligned, and end in no spaces', () => {
+  assert.deepEqual(
+    columns([
+      ['a', 'one'],
+      ['long', ''],
+    ]),
+    ['  a     one', '  long'],
+  );
+  assert.match(commandList([usage]), /^ {2}brew {2}Make coffee\.$/m);
+});
+
+const near: [string, string | undefined][] = [
+  ['statsu', 'status'],
+  ['STATUS', 'status'],
+  ['stat', 'status'],
+  ['u', 'up'],
+  ['upload', undefined],
+  ['frobnicate', undefined],
+  ['', undefined],
+];
+for (const [word, meant] of near) {
+  test(`"${word}" ${meant ? `is taken for ${meant}` : 'is like none'}`, () =>
+    assert.equal(closest(word, ['up', 'status', 'down']), meant));
+}
+
+test('the nearest candidate wins, not the first near one', () => {
+  assert.equal(closest('HTTPS_PRT', ['HTTP_PORT', 'HTTPS_PORT']), 'HTTPS_PORT');
+});

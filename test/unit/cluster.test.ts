@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkPorts, cluster, ownContainer } from '../../scripts/components/cluster.ts';
+import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
+import type { Exec } from '../../scripts/lib/exec.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+
+const ours = '/home/ann/ops/.git';
+const stateDir = await temporaryFolder();
+
+interface Node {
+  mounted?: string;
+  http?: number;
+  state?: string;
+  image?: string;
+}
+
+/** What `docker container inspect` prints about the node; nothing without one. */
+function inspect(node: Node | undefined) {
+  if (!node) return { exitCode: 1, stderr: 'Error response from daemon: No such container: x-control-plane' };
+  const { mounted, http = 8080, state = 'running', image = 'kindest/node:v1.36.4@sha256:0' } = node;
+  const PortBindings = { '80/tcp': [{ HostPort: `${http}` }], '443/tcp': [{ HostPort: '8443' }] };
+  const Binds = ['/lib/modules:/lib/modules:ro', ...(mounted ? [`${mounted}:/platform-ops/git:ro`] : [])];
+  const found = { State: { Status: state }, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
+  return { stdout: JSON.stringify([found]) };
+}
+
+function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => unknown; signal?: AbortSignal } = {}) {
+  return fakeContext({
+    config: { clusterName: 'x', stateDir, ports: { http: 8080, https: 8443 }, nodeImage: 'kindest/node:v1.36.4' },
+    node: 'x-control-plane',
+    kubeconfig: `${stateDir}/kubeconfig`,
+    signal: new AbortController().signal,
+    toolbox: { find: async () => ({ path: 'kind' }) },
+    checkout: async () => ({ commonDir: ours }),
+    view: () => ({ missing: async () => undefined }),
+    api: () => ({ text: async () => 'ok' }),
+    reconnect: () => {},
+    exec: fakeExec((line) => (line.startsWith('docker container inspect') ? inspect(node) : { stdout: 'kubeconfig' })),
+    ...parts,
+  });
+}
+
+test('without a node container there is no cluster', async () => {
+  assert.equal(await ownContainer(contextWith(undefined)), undefined);
+  assert.deepEqual(await cluster.status(contextWith(undefined)), { state: 'absent', missing: 'there is no cluster x' });
+});
+
+test('a cluster that mounts this checkout’s Git folder is ours', async () => {
+  assert.equal((await ownContainer(contextWith({ mounted: ours })))?.state, 'running');
+  const status = await cluster.status(contextWith({ mounted: ours }));
+  assert.deepEqual(status, { state: 'ready', detail: 'x, kindest/node:v1.36.4' });
+});
+
+const foreign: [string, Node, RegExp][] = [
+  ['of another checkout', { mounted: '/home/bob/ops/.git' }, /was made from another checkout \(\/home\/bob\/ops\)/],
+  ['of a checkout beside ours', { mounted: `${ours}2` }, /another checkout/],
+  ['that somebody made with kind by hand', {}, /was not made by platform-ops/],
+];
+for (const [whose, node, owner] of foreign) {
+  test(`a cluster ${whose} is refused by status and apply, and nothing is done to it`, async () => {
+    const context = contextWith(node);
+    for (const work of [cluster.status, cluster.apply]) {
+      const { error, text } = await refusal(() => work(context));
+      assert.match(error.message, owner);
+      assert.match(text, /another CLUSTER_NAME/);
+      assert.equal(error.exitCode, ExitCode.usage);
+    }
+    const { exec } = context as unknown as { exec: ReturnType<typeof fakeExec> };
+    assert(
+      exec.lines().every((line) => line.startsWith('docker container inspect')),
+      exec.lines().join('\n'),
+    );
+  });
+}
+
+test('other ports than the settings ask for are refused with both', async () => {
+  const [same, other] = await Promise.all(
+    [8080, 9080].map((http) => ownContainer(contextWith({ mounted: ours, http }))),
+  );
+  assert(same && other);
+  checkPorts(contextWith(undefined), same);
+  const { text } = await refusal(() => checkPorts(contextWith(undefined), other));
+  assert.match(text, /ports 9080 and 8443, the settings say 8080 and 8443.*\n.*npm run down && npm run up/);
+});
+
+test('a stopped node is unready, and started by apply', async () => {
+  const context = contextWith({ mounted: ours, state: 'exited' });
+  const { state } = await cluster.status(context);
+  assert.equal(state, 'unready');
+  const { changed } = await cluster.apply(context);
+  assert.deepEqual(changed, ['node container x-control-plane (started)']);
+});
+
+test('a running cluster stays untouched, and an image of other settings is only told', async () => {
+  const same = await cluster.apply(contextWith({ mounted: ours }));
+  assert.deepEqual([same.changed, same.notes], [[], []]);
+  const older = await cluster.apply(contextWith({ mounted: ours, image: 'kindest/node:v1.35.0' }));
+  assert.deepEqual(older.changed, []);
+  assert.match(older.notes?.[0] ?? '', /runs kindest\/node:v1\.35\.0, the settings ask for kindest\/node:v1\.36\.4/);
+});
+
+test('an interruption while the API is waited for does not delete the cluster', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const started: string[] = [];
+  // As the real one: after the signal nothing starts any more.
+  const exec: Exec = async (command) => {
+    if (signal.aborted) throw new Interrupted();
+    started.push(command.join(' '));
+    return { stderr: '', exitCode: 0, stdout: '', ...(command.includes('inspect') && inspect({ mounted: ours })) };
+  };
+  const text = async () => {
+    controller.abort();
+    throw new Interrupted();
+  };
+  await assert.rejects(cluster.apply(contextWith(undefined, { exec, signal, api: () => ({ text }) })), Interrupted);
+  assert.deepEqual(
+    started.filter((line) => line.includes('delete')),
+    [],
+  );
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { commands } from '../../scripts/commands/index.ts';
+import { page } from '../../scripts/commands/status.ts';
+import { readArguments } from '../../scripts/lib/args.ts';
+import { helpPage } from '../../scripts/lib/help.ts';
+import type { Report } from '../../scripts/report.ts';
+
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
+/** Names that npm sets as npm_config_* by itself, from its own defaults, or from a person's .npmrc as true or false. */
+const npmOwn = `all allow-same-version audit bin-links browser cache color commit-hooks description dev dry-run
+  engine-strict expect-results force foreground-scripts format-package-lock fund git-tag-version global global-prefix
+  global-style globalconfig if-present ignore-scripts include-staged include-workspace-root init-module init-private
+  install-links legacy-bundling legacy-peer-deps link local-prefix loglevel long node-gyp noproxy npm-version offline
+  omit-lockfile-registry-resolved optional package-lock package-lock-only packages-all parseable prefer-dedupe
+  prefer-offline prefer-online prefix production progress provenance read-only rebuild-bundle save save-bundle save-dev
+  save-exact save-optional save-peer save-prod shrinkwrap sign-git-commit sign-git-tag strict-peer-deps strict-ssl
+  timing unicode update-notifier usage user-agent userconfig version versions workspaces workspaces-update yes`;
+
+for (const command of commands) {
+  const { name, summary, description, flags, words = [], examples } = command;
+
+  test(`${name} says what it does, in one line, at length and by example`, () => {
+    assert.match(summary, /^[A-Z][^\n]{10,80}\.$/);
+    assert(description.length > summary.length / 2 && description.endsWith('.'));
+    assert(examples.length > 0);
+  });
+
+  test(`npm run ${name} calls it`, () => {
+    assert.equal(scripts[name], `node --import tsx scripts/cli.ts ${name}`);
+  });
+
+  test(`the examples of ${name} are commands that it accepts`, () => {
+    for (const example of examples) {
+      const [call = ''] = example.split('|');
+      const [, argv = ''] =
+        call.match(new RegExp(`npm run (?:--silent )?${name}(?: -- (.*))?$`)) ?? assert.fail(example);
+      readArguments(command, argv.split(' ').filter(Boolean));
+      assert(!/--json\b.*\|/.test(example) || example.includes('--silent'), 'npm prints a banner into the pipe');
+    }
+  });
+
+  test(`the help page of ${name} has all that it knows`, () => {
+    const help = helpPage(command);
+    for (const flag of Object.keys(flags))
+      assert.match(help, new RegExp(`^  --${flag}( <seconds>)? +[A-Z].+\\.$`, 'm'));
+    for (const part of [...words, ...examples, description]) assert(help.includes(part), part);
+    assert(
+      help.split('\n').every((line) => line.length <= 120),
+      'no line is too long for a terminal',
+    );
+  });
+
+  test(`no flag of ${name} is one that npm sets by itself`, () => {
+    assert.deepEqual(
+      Object.keys(flags).filter((flag) => npmOwn.split(/\s+/).includes(flag)),
+      [],
+    );
+  });
+}
+
+test('commands have names of their own, and every script of cli.ts is one of them', () => {
+  const names = commands.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  const called = Object.entries(scripts).filter(([, line]) => line.includes('scripts/cli.ts'));
+  assert.deepEqual(called.map(([name]) => name).sort(), names.toSorted());
+});
+
+const report: Report = {
+  ok: true,
+  cluster: 'kind-cluster-1',
+  components: [
+    { name: 'cluster', state: 'ready', detail: 'kind-cluster-1' },
+    { name: 'argo-cd', state: 'ready' },
+  ],
+  applications: [
+    {
+      name: 'api-node',
+      revision: 'abcdef0123',
+      sync: 'Synced',
+      health: 'Healthy',
+      image: 'ghcr.io/a/api-node:1',
+      standIn: true,
+      problem: undefined,
+    },
+    {
+      name: 'core-go',
+      revision: undefined,
+      sync: 'Unknown',
+      health: 'Missing',
+      image: undefined,
+      standIn: false,
+      problem: 'x',
+    },
+  ],
+  targets: { up: 3, total: 3, down: [] },
+  urls: [{ title: 'API', url: 'http://api.localhost:8080/info' }],
+};
+
+test('status shows each component, Application and address, and marks a stand-in as one', () => {
+  assert.deepEqual(page(report).split('\n'), [
+    '✔ cluster  kind-cluster-1',
+    '✔ argo-cd',
+    '',
+    'Application  revision  sync     health   image',
+    'api-node     abcdef0   Synced   Healthy  ghcr.io/a/api-node:1 (stand-in)',
+    'core-go      -         Unknown  Missing  no pod',
+    '',
+    'Prometheus: 3 of 3 targets up',
+    '',
+    'API  http://api.localhost:8080/info',
+    '',
+    'All is well.',
+  ]);
+});
+
+test('status names what is not ready and which target is down, and where to go from there', () => {
+  const [cluster = assert.fail()] = report.components;
+  const missing = 'Deployment argocd/argocd-server: 0 of 1 pods ready';
+  const components: Report['components'] = [cluster, { name: 'argo-cd', state: 'unready', missing }];
+  const targets = { up: 2, total: 3, down: [{ name: 'core-go-1', error: 'connection refused' }] };
+  const text = page({ ...report, ok: false, components, targets });
+  for (const line of [`✖ argo-cd  ${missing}`, 'Prometheus: 2 of 3 targets up', '  ✖ core-go-1: connection refused'])
+    assert(text.includes(`\n${line}\n`), text);
+  assert.match(text, /\nNot all is well: .*npm run up.*npm run doctor/);
+});
+
+test('status without a cluster shows no empty tables', () => {
+  const components: Report['components'] = [{ name: 'cluster', state: 'absent', missing: 'there is no cluster x' }];
+  const text = page({ ...report, ok: false, components, applications: [], targets: { up: 0, total: 0, down: [] } });
+  assert.match(text, /^✖ cluster {2}there is no cluster x\n\nNot all is well/);
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { unfitness } from '../../scripts/components/applications.ts';
+import { trim } from '../../scripts/components/argo-cd.ts';
+import { componentsFor } from '../../scripts/components/index.ts';
+import { imagesOf, restartOnConfigChange } from '../../scripts/components/manifests.ts';
+import { type Config, loadConfig } from '../../scripts/config.ts';
+import { runGraph } from '../../scripts/lib/graph.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { Application } from '../../scripts/services.ts';
+
+const environment = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
+const settings: [string, Config, boolean][] = [
+  ['from this checkout', loadConfig('/nowhere', {}), true],
+  ['from GITOPS_REPO_URL', loadConfig('/nowhere', environment), false],
+];
+for (const [where, config, local] of settings) {
+  const components = componentsFor(config);
+  const names = components.map(({ name }) => name);
+
+  test(`${where}: the list is in an order in which everything can be installed`, async () => {
+    const tasks = components.map(({ name, needs }) => ({ name, needs, run: async () => {} }));
+    const results = await runGraph(tasks);
+    assert.deepEqual(
+      [...results.values()].filter(({ state }) => state !== 'done'),
+      [],
+    );
+  });
+
+  test(`${where}: names are unique, everything needs the cluster, and ${local ? 'a' : 'no'} git server is installed`, () => {
+    assert.equal(new Set(names).size, names.length);
+    assert.deepEqual(
+      components.filter(({ needs }) => needs.length === 0).map(({ name }) => name),
+      ['cluster'],
+    );
+    assert.equal(names.includes('git-source'), local);
+  });
+
+  test(`${where}: the services are the last, and stand on everything but what only observes`, () => {
+    const needsOf = (name: string): string[] =>
+      (components.find((one) => one.name === name)?.needs ?? []).flatMap((need) => [need, ...needsOf(need)]);
+    assert.equal(names.at(-1), 'services');
+    const unneeded = names.filter((name) => !new Set(needsOf('services')).has(name) && name !== 'services');
+    assert.deepEqual(unneeded, ['metrics-server']);
+  });
+}
+
+const named = (name: string, kind = 'Deployment'): KubeObject => ({ apiVersion: 'v1', kind, metadata: { name } });
+const spare = ['argocd-dex-server', 'argocd-notifications-controller', 'argocd-notifications-cm'];
+const all = [
+  'applicationsets.argoproj.io',
+  'argocd-server',
+  'argocd-repo-server',
+  'argocd-redis',
+  'argocd-application-controller',
+  'argocd-applicationset-controller',
+  'argocd-cm',
+  ...spare,
+].map((name) => named(name));
+
+test('Argo CD is trimmed of sign-on, notifications and ApplicationSets, but of no definition', () => {
+  assert.deepEqual(
+    trim(all, false).map(({ metadata }) => metadata.name),
+    [
+      'applicationsets.argoproj.io',
+      'argocd-server',
+      'argocd-repo-server',
+      'argocd-redis',
+      'argocd-application-controller',
+      'argocd-cm',
+    ],
+  );
+  assert.deepEqual(trim(all, true), all);
+});
+
+const commit = 'abcdef0123456789';
+const synced = { sync: { status: 'Synced', revision: commit }, health: { status: 'Healthy' } };
+const sick = { kind: 'Deployment', name: 'api', health: { status: 'Degraded', message: 'no pods' } };
+const slow = { kind: 'Deployment', name: 'api', health: { status: 'Progressing', message: 'soon' } };
+const applications: [string, Application['status'] | undefined, string | undefined, string | undefined][] = [
+  ['fit', synced, commit, undefined],
+  ['fit at whatever commit', synced, undefined, undefined],
+  ['new', undefined, commit, 'not compared yet'],
+  ['behind', synced, '9999999aaaa', 'at abcdef0, not yet at 9999999'],
+  ['out of sync', { ...synced, sync: { status: 'OutOfSync' } }, commit, 'OutOfSync'],
+  ['starting', { ...synced, health: { status: 'Progressing' }, resources: [slow] }, commit, 'Progressing'],
+  [
+    'sick',
+    { ...synced, health: { status: 'Degraded' }, resources: [sick] },
+    commit,
+    'Degraded (Deployment api is Degraded: no pods)',
+  ],
+  ['synced without a health', { sync: synced.sync }, commit, 'of unknown health'],
+  [
+    'not rendered',
+    { sync: { status: 'Unknown' }, conditions: [{ type: 'ComparisonError', message: 'bad chart' }] },
+    commit,
+    'Unknown (bad chart)',
+  ],
+  [
+    'refused by the API server',
+    { sync: { status: 'OutOfSync' }, operationState: { phase: 'Failed', message: 'denied' } },
+    commit,
+    'OutOfSync (denied)',
+  ],
+  [
+    'fit, with a warning',
+    { ...synced, conditions: [{ type: 'OrphanedResourceWarning', message: 'x' }] },
+    commit,
+    undefined,
+  ],
+  ['fit after a failure', { ...synced, operationState: { phase: 'Succeeded', message: 'ok' } }, commit, undefined],
+];
+for (const [what, status, wanted, reason] of applications) {
+  test(`an Application that is ${what}: ${reason ?? 'nothing against it'}`, () =>
+    assert.equal(unfitness({ ...named('a'), ...(status && { status }) } as Application, wanted), reason));
+}
+
+const deployment = (image: string): KubeObject => ({
+  ...named('d'),
+  spec: {
+    template: {
+      metadata: {},
+      spec: { initContainers: [{ image: 'init' }], containers: [{ image }, { image: 'side' }] },
+    },
+  },
+});
+const configuration = (text: string): KubeObject => ({ ...named('c', 'ConfigMap'), data: { text } });
+
+test('the images of workloads are listed once each, init containers included', () => {
+  assert.deepEqual(imagesOf([deployment('a'), configuration('image: x'), deployment('b')]), ['init', 'a', 'side', 'b']);
+});
+
+test('a change of a ConfigMap, and nothing else, changes the pods beside it', () => {
+  const template = (...objects: KubeObject[]) => JSON.stringify(restartOnConfigChange(objects).at(-1)?.spec);
+  const before = template(configuration('one'), deployment('a'));
+  assert.equal(template(configuration('one'), deployment('a')), before);
+  assert.equal(template(configuration('one'), named('s', 'Service'), deployment('a')), before);
+  assert.notEqual(template(configuration('two'), deployment('a')), before);
+});

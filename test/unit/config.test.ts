@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { format, inspect } from 'node:util';
+import { loadConfig } from '../../scripts/config.ts';
+import { ExitCode } from '../../scripts/lib/errors.ts';
+import { Secret } from '../../scripts/lib/secret.ts';
+import { nodeImage } from '../../scripts/versions.ts';
+import { refusal, temporaryFolder } from '../support/fakes.ts';
+
+const folder = await temporaryFolder();
+const canary = 'ghp_canaryCanaryCanary';
+
+/** The configuration of a checkout with that `.env`, or with none. */
+function load(env: string | undefined, environment: NodeJS.ProcessEnv = {}) {
+  const root = mkdtempSync(join(folder, 'checkout '));
+  if (env !== undefined) writeFileSync(join(root, '.env'), env);
+  return loadConfig(root, environment);
+}
+const account = (env: string | undefined, environment: NodeJS.ProcessEnv = {}) => {
+  const { github } = load(env, environment);
+  return github && `${github.username} ${github.token.reveal()}`;
+};
+
+test('without .env and environment, every setting has its default', () => {
+  const { root, clusterName, ports, gitops, github, argocdFull, stateDir, ...others } = load(undefined);
+  assert.deepEqual({ clusterName, ports }, { clusterName: 'kind-cluster-1', ports: { http: 8080, https: 8443 } });
+  assert.deepEqual({ gitops, github, argocdFull }, { gitops: undefined, github: undefined, argocdFull: false });
+  assert.equal(stateDir, join(root, '.state', 'kind-cluster-1'));
+  assert.equal(others.nodeImage, nodeImage);
+});
+
+test('what .env says counts, and the environment wins over it', () => {
+  const env = 'CLUSTER_NAME=from-file\nHTTP_PORT=9080\nARGOCD_FULL=yes\n';
+  const config = load(env, { HTTP_PORT: '10080' });
+  assert.deepEqual([config.clusterName, config.ports.http, config.argocdFull], ['from-file', 10080, true]);
+});
+
+test('another cluster has another state folder', () => {
+  assert.match(load('CLUSTER_NAME=second').stateDir, /\.state\/second$/);
+});
+
+test('the two ports must differ', async () => {
+  const { error } = await refusal(() => load('HTTP_PORT=8443'));
+  assert.match(error.message, /HTTP_PORT and HTTPS_PORT/);
+  assert.equal(error.exitCode, ExitCode.usage);
+});
+
+test('GITOPS_REPO_URL comes with a revision, and GITOPS_REVISION alone means nothing', () => {
+  const repoUrl = 'https://github.com/someone/platform-ops.git';
+  assert.deepEqual(load(`GITOPS_REPO_URL=${repoUrl}`).gitops, { repoUrl, revision: 'main' });
+  assert.deepEqual(load(`GITOPS_REPO_URL=${repoUrl}\nGITOPS_REVISION=v1`).gitops, { repoUrl, revision: 'v1' });
+  assert.equal(load('GITOPS_REVISION=v1').gitops, undefined);
+});
+
+test('an account takes a user name and a token, wherever each of them stands', () => {
+  const both = { GITHUB_USERNAME: 'ann', GITHUB_TOKEN: canary };
+  assert.equal(account(undefined, both), `ann ${canary}`);
+  assert.equal(account(`GITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}`), `ann ${canary}`);
+  assert.equal(account('GITHUB_USERNAME=ann', { GITHUB_TOKEN: canary }), `ann ${canary}`);
+});
+
+test('a token that happens to be in the environment is not taken for the account', () => {
+  assert.equal(account(undefined, { GITHUB_TOKEN: canary }), undefined);
+});
+
+test('GHCR_CREDENTIALS=none leaves the account unused', () => {
+  assert.equal(account(`GITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`), undefined);
+  assert.equal(account(`GITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`), undefined);
+});
+
+for (const [present, absent, env] of [
+  ['GITHUB_TOKEN', 'GITHUB_USERNAME', `GITHUB_TOKEN=${canary}`],
+  ['GITHUB_USERNAME', 'GITHUB_TOKEN', 'GITHUB_USERNAME=ann'],
+] as const) {
+  test(`${present} in .env without ${absent} is refused, and the token not shown`, async () => {
+    const { error, text } = await refusal(() => load(env));
+    assert.match(error.message, new RegExp(`^${present} is set in .env, but ${absent} is not`));
+    assert.doesNotMatch(text, /canary/i);
+    assert.equal(error.exitCode, ExitCode.usage);
+  });
+}
+
+test('children see the environment, but no token, no kubeconfig, no repository and nothing of npm', () => {
+  const hidden = ['GITHUB_TOKEN', 'GH_TOKEN', 'KUBECONFIG', 'GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE'];
+  const seen = { PATH: '/bin', HOME: '/home/ann', DOCKER_HOST: 'tcp://d', HTTPS_PROXY: 'http://p', GITHUB_USER: 'ann' };
+  const environment = Object.fromEntries([...hidden, 'npm_config_json'].map((name) => [name, canary]));
+  assert.deepEqual(load(undefined, { ...environment, ...seen }).childEnv, seen);
+});
+
+test('downloads lie in XDG_CACHE_HOME, else in the home folder, also where HOME is empty or not set', () => {
+  const cache = (environment: NodeJS.ProcessEnv) => load(undefined, environment).cacheDir;
+  assert.equal(cache({ XDG_CACHE_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');
+  assert.match(cache({ HOME: '/home/ann' }), /^\/home\/ann\/(\.cache|Library\/Caches)\/platform-ops$/);
+  for (const environment of [{}, { HOME: '' }]) assert(cache(environment).startsWith(homedir()));
+});
+
+test('a Secret shows in no way of printing it, alone or inside a configuration', () => {
+  const secret = new Secret(canary);
+  const config = load(undefined, { GITHUB_USERNAME: 'ann', GITHUB_TOKEN: canary });
+  for (const value of [
+    secret,
+    { secret },
+    [secret],
+    new Map([['key', secret]]),
+    config,
+    new Error('x', { cause: secret }),
+  ]) {
+    const shown = [inspect(value, { depth: 9, showHidden: true }), format('%s %o %O %j', value, value, value, value)];
+    assert.doesNotMatch([...shown, JSON.stringify(value), String(value)].join(), /canary/i);
+  }
+  assert.equal(`${secret}${JSON.stringify({ secret })}`, '••••{"secret":"••••"}');
+  assert.equal(inspect([secret]), '[ •••• ]');
+  assert.deepEqual(Object.keys(secret), []);
+  assert.equal(secret.reveal(), canary);
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createImageStore, fullName } from '../../scripts/images.ts';
+import { ensureImage, findContainer, registryOf } from '../../scripts/lib/docker.ts';
+import { ExitCode } from '../../scripts/lib/errors.ts';
+import { fakeExec, refusal } from '../support/fakes.ts';
+
+const names: [string, string, string][] = [
+  ['node:22-alpine', 'docker.io', 'docker.io/library/node:22-alpine'],
+  ['kindest/node:v1.36.4', 'docker.io', 'docker.io/kindest/node:v1.36.4'],
+  ['docker.io/library/node:22', 'docker.io', 'docker.io/library/node:22'],
+  ['ghcr.io/zainasr/core-go:1df3b1f', 'ghcr.io', 'ghcr.io/zainasr/core-go:1df3b1f'],
+  ['registry:5000/a/b:1', 'registry:5000', 'registry:5000/a/b:1'],
+  ['localhost/a:1', 'localhost', 'localhost/a:1'],
+  ['platform-ops/stand-in-core-go:1', 'docker.io', 'docker.io/platform-ops/stand-in-core-go:1'],
+];
+for (const [image, registry, full] of names) {
+  test(`${image} comes from ${registry}, and containerd calls it ${full}`, () =>
+    assert.deepEqual([registryOf(image), fullName(image)], [registry, full]));
+}
+
+const image = 'quay.io/argoproj/argocd:v3.5.7';
+/** A Docker that has no image and says that when it pulls. */
+const without = (stderr: string) =>
+  fakeExec((line) => (line.startsWith('docker image inspect') ? { exitCode: 1 } : { exitCode: 1, stderr }));
+
+test('an image that is there is not pulled', async () => {
+  const exec = fakeExec(() => ({}));
+  await ensureImage(exec, image);
+  assert.deepEqual(
+    exec.lines().filter((line) => line.includes('pull')),
+    [],
+  );
+});
+
+test('an image that is not there is pulled once', async () => {
+  const exec = fakeExec((line) => (line.includes('inspect') ? { exitCode: 1 } : {}));
+  await ensureImage(exec, image);
+  assert.deepEqual(exec.lines().slice(1), [`docker pull --quiet ${image}`]);
+});
+
+const reasons: [string, string][] = [
+  ['Error response from daemon: manifest unknown\n', 'manifest unknown'],
+  ['a warning\nError response from daemon: no route to host.\n\n', 'no route to host'],
+  ['', 'no reason given'],
+];
+for (const [stderr, reason] of reasons) {
+  test(`a pull that fails names image, registry and "${reason}"`, async () => {
+    const { error } = await refusal(() => ensureImage(without(stderr), image));
+    assert.equal(error.message, `The image ${image} could not be pulled from quay.io: ${reason}.`);
+    assert(error.hint?.includes(`docker pull ${image}`) && error.hint.includes('reaches quay.io'), error.hint);
+    assert.equal(error.exitCode, ExitCode.failed);
+  });
+}
+
+const inspected = {
+  State: { Status: 'exited' },
+  Config: { Image: 'kindest/node:v1', Labels: { a: 'b' } },
+  HostConfig: {
+    Binds: ['/lib/modules:/lib/modules:ro', '/a folder/.git:/platform-ops/git:ro'],
+    PortBindings: { '80/tcp': [{ HostPort: '8080' }], '9/tcp': null },
+  },
+};
+const showing = (found: unknown) => fakeExec(() => ({ stdout: JSON.stringify([found]) }));
+
+test('a container is read with its state, mounts and ports', async () => {
+  const container = await findContainer(showing(inspected), 'x');
+  assert.equal(container?.state, 'exited');
+  assert.equal(container.binds.get('/platform-ops/git'), '/a folder/.git');
+  assert.equal(container.ports.get('80/tcp'), 8080);
+});
+
+test('a container without mounts, ports and labels is read, too', async () => {
+  const bare = { ...inspected, Config: { Image: 'x', Labels: null }, HostConfig: { Binds: null, PortBindings: null } };
+  const container = await findContainer(showing(bare), 'x');
+  assert.deepEqual([container?.binds.size, container?.ports.size, container?.labels], [0, 0, {}]);
+});
+
+test('no such container is none; a Docker that cannot tell is an error with its words', async () => {
+  const failing = (stderr: string) => fakeExec(() => ({ exitCode: 1, stderr }));
+  assert.equal(await findContainer(failing('Error: No such container: x'), 'x'), undefined);
+  const { text } = await refusal(() => findContainer(failing('Cannot connect to the Docker daemon\n'), 'x'));
+  assert.match(text, /container x: Cannot connect to the Docker daemon\nnpm run doctor/);
+});
+
+const listed = (...images: string[]) =>
+  ['REF TYPE DIGEST SIZE', ...images.map((name) => `${name} application/x sha256:0 1 MiB`), ''].join('\n');
+
+test('only the images that the node lacks are pulled, and copied together', async () => {
+  const exec = fakeExec((line) => ({ stdout: line.endsWith('list') ? listed('docker.io/library/a:1') : '' }));
+  assert.deepEqual(await createImageStore(exec, 'node').ensure(['a:1', 'b:1', 'c/d:1']), ['b:1', 'c/d:1']);
+  const imports = exec.calls.filter(({ command }) => command[0] === 'bash');
+  assert.deepEqual(
+    imports.map(({ command }) => command.slice(3)),
+    [['import', 'node', 'b:1', 'c/d:1']],
+  );
+});
+
+test('an image whose early pull failed is pulled again when it is asked for', async () => {
+  let pulls = 0;
+  const exec = fakeExec((line) => {
+    if (line.startsWith('docker image inspect')) return { exitCode: 1 };
+    return { stdout: listed(), exitCode: line.startsWith('docker pull') && ++pulls === 1 ? 1 : 0 };
+  });
+  const images = createImageStore(exec, 'node');
+  images.prefetch(['a:1']);
+  await new Promise(setImmediate);
+  assert.deepEqual([await images.ensure(['a:1']), pulls], [['a:1'], 2]);
+});

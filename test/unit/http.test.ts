@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import { ApiError, connect, Unreachable } from '../../scripts/lib/api.ts';
+import { Interrupted } from '../../scripts/lib/errors.ts';
+import { get } from '../../scripts/lib/http.ts';
+
+/** What the server does with the next requests, and what they asked for. */
+let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
+let asked: { path: string | undefined; accept: string | undefined }[] = [];
+const server = createServer((request, response) => {
+  asked.push({ path: request.url, accept: request.headers.accept });
+  answer(request, response);
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+function respond(status: number, body: unknown) {
+  asked = [];
+  answer = (_, response) => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+test('an answer is its status and its body, whatever the status, and redirects are not followed', async () => {
+  for (const status of [200, 302, 404, 503]) {
+    respond(status, 'grün €');
+    assert.deepEqual(await get(url), { status, body: 'grün €' });
+  }
+});
+
+test('a letter that arrives in two pieces stays whole', async () => {
+  const bytes = Buffer.from('€');
+  answer = (_, response) => {
+    response.write(bytes.subarray(0, 1));
+    setImmediate(() => response.end(bytes.subarray(1)));
+  };
+  assert.equal((await get(url)).body, '€');
+});
+
+test('a Host header of our own is sent', async () => {
+  answer = (request, response) => response.end(request.headers.host);
+  assert.equal((await get(url, { headers: { host: 'api.localhost:8080' } })).body, 'api.localhost:8080');
+});
+
+test('no answer in time, or only the start of one, is said', async () => {
+  for (const silent of [() => {}, (_: unknown, response: ServerResponse) => response.write('st')]) {
+    answer = silent;
+    await assert.rejects(get(url, { timeout: 50 }), /^Error: no answer within 0\.05 s$/);
+  }
+});
+
+test('a connection that is cut or refused is an error, not half an answer', async () => {
+  answer = (_, response) => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('half');
+    setImmediate(() => response.destroy());
+  };
+  await assert.rejects(get(url), /aborted|hang up|ECONNRESET/);
+  await assert.rejects(get('http://127.0.0.1:1/'), /ECONNREFUSED/);
+});
+
+test('an interruption ends the request, also in the middle of the answer', async () => {
+  for (const start of ['', 'start']) {
+    const controller = new AbortController();
+    answer = (_, response) => {
+      if (start) response.write(start);
+      setImmediate(() => controller.abort());
+    };
+    await assert.rejects(get(url, { signal: controller.signal }), Interrupted);
+  }
+  await assert.rejects(get(url, { signal: AbortSignal.abort() }), Interrupted);
+});
+
+/** The API server's client, pointed at the server above: that has no TLS, so the certificates are not used. */
+function api(signal: AbortSignal = new AbortController().signal, address = url) {
+  const cluster = { server: address, 'certificate-authority-data': '' };
+  const user = { 'client-certificate-data': '', 'client-key-data': '' };
+  return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal);
+}
+const pod = { metadata: { name: 'p' } };
+
+test('objects of a list get the kind that only the list as a whole has', async () => {
+  respond(200, { kind: 'PodList', items: [pod] });
+  assert.deepEqual(await api().list('v1', 'Pod', 'default'), [{ ...pod, apiVersion: 'v1', kind: 'Pod' }]);
+  assert.deepEqual(
+    asked.map(({ path }) => path),
+    ['/api/v1/namespaces/default/pods'],
+  );
+});
+
+test('a list of nothing may come as null', async () => {
+  respond(200, { kind: 'PodList', items: null });
+  assert.deepEqual(await api().list('v1', 'Pod'), []);
+});
+
+test('metadata alone is asked for as such', async () => {
+  respond(200, { items: [pod] });
+  await api().listMetadata('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
+  assert.equal(asked[0]?.path, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+  assert.match(asked[0]?.accept ?? '', /as=PartialObjectMetadataList;g=meta\.k8s\.io;v=v1/);
+});
+
+test('of a kind that the cluster does not know there are no objects; of a single path, that is an error', async () => {
+  respond(404, '404 page not found');
+  assert.deepEqual(await api().list('argoproj.io/v1alpha1', 'Application'), []);
+  await assert.rejects(api().json('/api/v1/x'), (error) => error instanceof ApiError && error.status === 404);
+});
+
+test('any other refusal is an ApiError with path, status and the start of the body', async () => {
+  respond(403, 'forbidden '.repeat(1000));
+  await assert.rejects(api().list('v1', 'Secret'), (error) => {
+    assert(error instanceof ApiError && error.status === 403);
+    assert.match(error.message, /answered 403 to \/api\/v1\/secrets: forbidden/);
+    return error.message.length < 500;
+  });
+});
+
+test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {
+  await assert.rejects(api(undefined, 'http://127.0.0.1:1').text('/readyz'), (error) => {
+    assert(error instanceof Unreachable);
+    return /http:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/.test(error.message);
+  });
+  await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);
+});
+
+test('a kubeconfig without a cluster or a user is refused', () => {
+  const { signal } = new AbortController();
+  for (const text of ['{ clusters: [], users: [] }', '{ clusters: [{ cluster: { server: x } }], users: [] }'])
+    assert.throws(() => connect(text, signal), /names no cluster or no user/);
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readCheckout } from '../../scripts/lib/git.ts';
+import { type Application, imagesAtHead, localValueFiles, readRegistrations } from '../../scripts/services.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { commit, createRepository, gitExec, write } from '../support/repository.ts';
+
+const repository = createRepository(join(await temporaryFolder(), 'repository'));
+const values = 'helm/core-go/values.yaml';
+const image = (tag: string, repository = 'ghcr.io/a/core-go') => `image:\n  repository: ${repository}\n  tag: ${tag}\n`;
+
+const application = `
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: { name: core-go, namespace: argocd }
+spec:
+  source:
+    path: helm/core-go
+    helm: { releaseName: core-go, valueFiles: [values.yaml, values-prod.yaml] }
+`;
+const base: Record<string, string> = {
+  'argocd/core-go.yaml': application,
+  'argocd/project.yaml': 'apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: { name: platform }\n',
+  'argocd/README.md': 'not a manifest',
+  [values]: image('abc1234'),
+  'helm/core-go/values-dev.yaml': 'replicas: 1\n',
+  'helm/core-go/values-prod.yaml': image('production'),
+};
+
+/** The images at a new commit with these files, the repository's top being that folder below the checkout's. */
+async function imagesWith(files: Record<string, string>, prefix = '') {
+  const root = join(repository, prefix);
+  commit(root, 'change', { ...base, ...files });
+  return imagesAtHead(contextOf(root));
+}
+const contextOf = (root: string) =>
+  fakeContext({ config: { root }, exec: gitExec, checkout: () => readCheckout(gitExec, root) });
+
+test('the images are those that the values of a local cluster name, not production’s', async () => {
+  assert.deepEqual(await imagesWith({}), new Map([['core-go', 'ghcr.io/a/core-go:abc1234']]));
+});
+
+test('what is edited but not committed does not count', async () => {
+  write(repository, values, image('edited'));
+  assert.equal((await imagesAtHead(contextOf(repository))).get('core-go'), 'ghcr.io/a/core-go:abc1234');
+});
+
+test('values-dev.yaml wins, key by key', async () => {
+  const images = await imagesWith({ 'helm/core-go/values-dev.yaml': 'image:\n  tag: "999"\n' });
+  assert.equal(images.get('core-go'), 'ghcr.io/a/core-go:999');
+});
+
+test('a repository below the top of its checkout is read there', async () => {
+  const images = await imagesWith({ [values]: image('below') }, 'platform/ops');
+  assert.equal(images.get('core-go'), 'ghcr.io/a/core-go:below');
+});
+
+/** The images where a commit has those values, without a commit for each of them. */
+function imagesOf(text: string) {
+  const exec = fakeExec((line) => (line.endsWith(`:${values}`) ? { stdout: text } : { exitCode: 128 }));
+  const checkout = async () => ({ top: repository, prefix: '', head: '0123456789abcdef' });
+  return imagesAtHead(fakeContext({ config: { root: repository }, exec, checkout }));
+}
+
+for (const tag of ['1234567', '12e4567', '1e5', '0123456', '~', '', 'true']) {
+  test(`the tag ${tag || '(nothing)'}, which YAML does not read as a text, is refused with file and commit`, async () => {
+    const { error } = await refusal(() => imagesOf(image(tag)));
+    assert.match(error.message, /^helm\/core-go\/values\.yaml at 0123456 has an image\.tag that YAML does not read/);
+    assert.match(error.hint ?? '', /quotes/);
+  });
+  test(`the tag "${tag}" in quotes is ${tag === '' ? 'refused, too' : 'a text'}`, async () => {
+    const images = imagesOf(image(`"${tag}"`));
+    if (tag === '') await assert.rejects(images, /image\.tag/);
+    else assert.equal((await images).get('core-go'), `ghcr.io/a/core-go:${tag}`);
+  });
+}
+
+test('values without an image, or no values at all, are refused', async () => {
+  for (const text of ['replicas: 1\n', 'image:\n  tag: abc\n', image('abc', '""'), '']) {
+    const { error } = await refusal(() => imagesOf(text));
+    assert.match(error.message, /names no image\.repository/);
+  }
+});
+
+test('registrations are the Applications, and what is beside them the project; other files are not read', async () => {
+  const { project, applications } = await readRegistrations(repository);
+  assert.deepEqual(
+    project.map(({ kind }) => kind),
+    ['AppProject'],
+  );
+  assert.deepEqual(
+    applications.map(({ metadata }) => metadata.name),
+    ['core-go'],
+  );
+});
+
+test('production’s values file is replaced, in its place; others stay', () => {
+  const valueFiles = ['values.yaml', 'values-prod.yaml', 'extra.yaml'];
+  const local = localValueFiles({ spec: { source: { helm: { valueFiles } } } } as unknown as Application);
+  assert.deepEqual(local, ['values.yaml', 'values-dev.yaml', 'extra.yaml']);
+});

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { troubleOf } from '../../scripts/lib/trouble.ts';
+import type { Pod } from '../../scripts/lib/workloads.ts';
+
+function pod(status: object, metadata: object = {}): Pod {
+  const spec = { containers: [] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', ...metadata },
+    spec,
+    status: { phase: 'Pending', ...status } as Pod['status'],
+  };
+}
+const waiting = (reason: string, image = 'x') => ({
+  name: 'c',
+  image,
+  state: { waiting: { reason, message: 'because' } },
+});
+const unscheduled = (reason: string) => pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason }] });
+const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+
+const troubles: [string, Pod, string | undefined, RegExp?][] = [
+  ['that is just starting', pod({ containerStatuses: [waiting('ContainerCreating')] }), undefined],
+  ['without any status of its containers', pod({}), undefined],
+  ['whose container crashes', pod({ containerStatuses: [waiting('CrashLoopBackOff')] }), 'CrashLoopBackOff', /log/],
+  [
+    'whose first image is there, but not the second',
+    pod({ containerStatuses: [waiting('ContainerCreating'), waiting('ErrImagePull')] }),
+    'ErrImagePull',
+    /registry/,
+  ],
+  [
+    'whose image of ghcr.io is refused',
+    pod({ containerStatuses: [waiting('ImagePullBackOff', 'ghcr.io/a/b:1')] }),
+    'ImagePullBackOff',
+    /GITHUB_TOKEN.*read:packages/,
+  ],
+  [
+    'whose init container lacks its secret',
+    pod({ initContainerStatuses: [waiting('CreateContainerConfigError')] }),
+    'CreateContainerConfigError',
+    /Secret/,
+  ],
+  ['that fits on no node', unscheduled('Unschedulable'), 'Unschedulable', /memory/],
+  ['that waits for the scheduler', unscheduled('SchedulerError'), undefined],
+  [
+    'that is ready, whatever its status said before',
+    pod({ ...ready, containerStatuses: [waiting('CrashLoopBackOff')] }),
+    undefined,
+  ],
+  [
+    'on its way out',
+    pod({ containerStatuses: [waiting('CrashLoopBackOff')] }, { deletionTimestamp: 'now' }),
+    undefined,
+  ],
+];
+for (const [what, one, reason, hint] of troubles) {
+  test(`a pod ${what}: ${reason ?? 'no trouble'}`, () => {
+    const trouble = troubleOf(one);
+    assert.equal(trouble?.reason, reason);
+    if (hint) assert.match(trouble?.hint ?? '', hint);
+    if (trouble) assert(trouble.patience >= 20_000 && trouble.patience <= 60_000);
+  });
+}
+
+test('a trouble names pod, namespace, container and Kubernetes’ own message', () => {
+  const { patience, hint, ...named } =
+    troubleOf(pod({ containerStatuses: [waiting('StartError')] }, { namespace: 'a' })) ?? {};
+  assert.deepEqual(named, { pod: 'p', namespace: 'a', container: 'c', reason: 'StartError', message: 'because' });
+});

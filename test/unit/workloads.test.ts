@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { unready } from '../../scripts/lib/view.ts';
+import { isReady, missingOf, type Pod, selects } from '../../scripts/lib/workloads.ts';
+
+const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind,
+  metadata: { name: 'x', generation: 2 },
+  spec: replicas === undefined ? {} : { replicas },
+  ...(status && { status }),
+});
+const seen = { observedGeneration: 2 };
+const all = (count: number) => ({
+  replicas: count,
+  updatedReplicas: count,
+  readyReplicas: count,
+  availableReplicas: count,
+});
+const condition = (type: string, status: string, message?: string) => ({ type, status, ...(message && { message }) });
+
+const workloads: [string, string, number | undefined, object | undefined, string | undefined][] = [
+  ['rolled out', 'Deployment', 2, { ...seen, ...all(2) }, undefined],
+  ['without a number of replicas, as under an HPA', 'Deployment', undefined, { ...seen, ...all(1) }, undefined],
+  ['more pods than asked for, all of them new', 'Deployment', 1, { ...seen, ...all(2) }, undefined],
+  ['scaled to nothing', 'Deployment', 0, seen, undefined],
+  ['without a status', 'Deployment', 1, undefined, 'its controller has not seen it yet'],
+  ['changed a moment ago', 'Deployment', 1, { ...all(1), observedGeneration: 1 }, 'its controller has not seen it yet'],
+  [
+    'Available by tolerating its only pod as missing',
+    'Deployment',
+    1,
+    { ...seen, replicas: 1, updatedReplicas: 1, conditions: [condition('Available', 'True')] },
+    '0 of 1 pods ready',
+  ],
+  ['kept available by its old pod', 'Deployment', 1, { ...seen, ...all(1), updatedReplicas: 0 }, '0 of 1 pods ready'],
+  [
+    'with an old pod beside the new',
+    'Deployment',
+    1,
+    { ...seen, ...all(2), updatedReplicas: 1 },
+    '1 of its old pods are still there',
+  ],
+  ['ready in part', 'StatefulSet', 3, { ...seen, ...all(3), readyReplicas: 2 }, '2 of 3 pods ready'],
+  ['ready', 'StatefulSet', 1, { ...seen, replicas: 1, updatedReplicas: 1, readyReplicas: 1 }, undefined],
+  [
+    'on every node',
+    'DaemonSet',
+    undefined,
+    { ...seen, desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 },
+    undefined,
+  ],
+  [
+    'with its old pod',
+    'DaemonSet',
+    undefined,
+    { ...seen, desiredNumberScheduled: 1, numberAvailable: 1 },
+    '0 of 1 pods ready',
+  ],
+  [
+    'not available',
+    'DaemonSet',
+    undefined,
+    { ...seen, desiredNumberScheduled: 2, updatedNumberScheduled: 2 },
+    '0 of 2 pods ready',
+  ],
+  ['running', 'Job', undefined, undefined, 'the job still runs'],
+  ['complete', 'Job', undefined, { conditions: [condition('Complete', 'True')] }, undefined],
+  ['complete no more', 'Job', undefined, { conditions: [condition('Complete', 'False')] }, 'the job still runs'],
+  ['failed', 'Job', undefined, { conditions: [condition('Failed', 'True', 'too often')] }, 'the job failed: too often'],
+];
+for (const [what, kind, replicas, status, missing] of workloads) {
+  test(`a ${kind} ${what}: ${missing ?? 'nothing missing'}`, () =>
+    assert.equal(missingOf(workload(kind, replicas, status)), missing));
+}
+
+function pod(status: object, metadata: object = {}): Pod {
+  const spec = { containers: [] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', ...metadata },
+    spec,
+    status: { phase: 'Pending', ...status } as Pod['status'],
+  };
+}
+const ready = { conditions: [condition('Ready', 'True')] };
+
+test('a pod is ready only by its Ready condition', () => {
+  assert.equal(isReady(pod({ phase: 'Running' })), false);
+  assert.equal(isReady(pod({ conditions: [condition('Ready', 'False'), condition('Initialized', 'True')] })), false);
+  assert.equal(isReady(pod(ready)), true);
+});
+
+test('of several pods, those unready are neither ready nor finished', () => {
+  const [late, done] = [pod({ phase: 'Running' }), pod({ phase: 'Succeeded' })];
+  assert.deepEqual(unready([pod(ready), late, done]), [late]);
+});
+
+test('a selector selects by all of its labels, and an empty one nothing', () => {
+  const metadata = { name: 'p', labels: { app: 'a', tier: 'web' } };
+  assert.equal(selects({ app: 'a' }, metadata), true);
+  assert.equal(selects({ app: 'a', tier: 'db' }, metadata), false);
+  assert.equal(selects({ app: 'a' }, { name: 'p' }), false);
+  for (const empty of [undefined, {}]) assert.equal(selects(empty, metadata), false);
+});
