@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { commands } from './commands/index.ts';
+import { allCommands, commandNames, findCommand } from './commands/index.ts';
 import { loadConfig, npmFlagsOf } from './config.ts';
 import { readArguments } from './lib/args.ts';
 import { closest } from './lib/closest.ts';
@@ -12,15 +12,12 @@ const [name = '', ...argv] = process.argv.slice(2);
 
 async function main(): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
-    process.stdout.write(commandList(commands));
+    process.stdout.write(commandList(await allCommands()));
     return ExitCode.done;
   }
-  const command = commands.find((candidate) => candidate.name === name);
+  const command = await findCommand(name);
   if (!command) {
-    const meant = closest(
-      name,
-      commands.map((candidate) => candidate.name),
-    );
+    const meant = closest(name, commandNames);
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
   const { flags, word, help } = readArguments(command, argv, npmFlagsOf());

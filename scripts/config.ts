@@ -35,7 +35,8 @@ const npmFlag = /^npm_config_(.+)$/;
 export function loadConfig(root: string, environment: NodeJS.ProcessEnv = process.env): Config {
   const file = join(root, '.env');
   const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
-  const text = (name: SettingName) => environment[name] ?? fromFile[name];
+  // An empty variable counts as not set, so that it does not hide the file's.
+  const text = (name: SettingName) => environment[name] || fromFile[name];
   const clusterName = read('CLUSTER_NAME', text('CLUSTER_NAME'));
   const repoUrl = read('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
   const ports = { http: read('HTTP_PORT', text('HTTP_PORT')), https: read('HTTPS_PORT', text('HTTPS_PORT')) };
@@ -61,10 +62,10 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = proces
  * GitHub Codespace, is not taken for one: only together with a user name, or written into `.env`.
  */
 function credentials(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['github'] {
-  const text = (name: SettingName) => environment[name] ?? fromFile[name] ?? '';
+  const text = (name: SettingName) => environment[name] || fromFile[name] || '';
   if (read('GHCR_CREDENTIALS', text('GHCR_CREDENTIALS')) === 'none') return undefined;
-  const username = text('GITHUB_USERNAME');
-  const token = text('GITHUB_TOKEN');
+  const username = read('GITHUB_USERNAME', text('GITHUB_USERNAME'));
+  const token = read('GITHUB_TOKEN', text('GITHUB_TOKEN'));
   if (username !== '' && token !== '') return { username, token: new Secret(token) };
   if (fromFile.GITHUB_TOKEN) {
     throw new UsageError(
@@ -84,13 +85,28 @@ function credentials(environment: NodeJS.ProcessEnv, fromFile: Record<string, st
 /** Flags that npm kept for itself, as in `npm run status --json`: it hands them on as variables. */
 export function npmFlagsOf(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const kept = Object.entries(pick(environment, (name) => npmFlag.test(name)));
-  return Object.fromEntries(kept.map(([name, value]) => [name.replace(npmFlag, '$1').replaceAll('_', '-'), value]));
+  const flags = Object.fromEntries(
+    kept.map(([name, value]) => [name.replace(npmFlag, '$1').replaceAll('_', '-'), value]),
+  );
+  // npm has a word of its own for --verbose.
+  return flags.loglevel === 'verbose' ? { ...flags, verbose: 'true' } : flags;
 }
 
 function cacheHome(environment: NodeJS.ProcessEnv): string {
   if (environment.XDG_CACHE_HOME) return resolve(environment.XDG_CACHE_HOME);
-  const home = environment.HOME || homedir();
+  const home = resolve(environment.HOME || homeOfAccount());
   return process.platform === 'darwin' ? join(home, 'Library', 'Caches') : join(home, '.cache');
+}
+
+function homeOfAccount(): string {
+  try {
+    return homedir();
+  } catch {
+    throw new UsageError(
+      'This account has no home folder to keep downloads in.',
+      'Set HOME or XDG_CACHE_HOME to a folder that can be written to.',
+    );
+  }
 }
 
 function pick(environment: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {

@@ -75,7 +75,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     node,
     kubeconfig,
     kubeContext,
-    images: createImageStore(exec, node),
+    images: createImageStore(exec, node, signal),
     checkout() {
       checkout ??= readCheckout(exec, config.root);
       return checkout;

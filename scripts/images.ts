@@ -1,17 +1,18 @@
-import { ensureImage } from './lib/docker.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureImage, hasImage, registryOf } from './lib/docker.ts';
+import { Interrupted, UserError } from './lib/errors.ts';
 import type { Exec } from './lib/exec.ts';
+import { atMost } from './lib/limit.ts';
 
-/** The images of the cluster's node, and the way of getting more into it: through Docker on this machine, which keeps them. */
+/** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
 export interface ImageStore {
-  /** Starts pulling, so that it happens while the cluster boots. What fails, fails when it is asked for. */
-  prefetch(images: readonly string[]): void;
   /** Makes sure that Docker on this machine has the image. Throws a `UserError` naming image, registry and reason. */
   pull(image: string): Promise<void>;
   /** Makes sure that the node has the images. Hands back those that it did not have. Throws a `UserError` naming the image. */
   ensure(images: readonly string[]): Promise<string[]>;
   /** Every name under which the node has an image, with the image's digest. */
   inNode(): Promise<Map<string, string>>;
-  /** Copies images that Docker has under other names, too: target name to source name. */
+  /** Copies images that Docker has into the node under other names: target name to source name. */
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
 }
 
@@ -19,75 +20,100 @@ const containerd = ['ctr', '--namespace=k8s.io', 'images'];
 /** Docker streams all images in one archive, in which layers that they share occur once. */
 const pipeline =
   'set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import -';
-
 /** Milliseconds that the list of the node's images may be old. */
 const freshness = 2000;
+/** More would take the processors from the control plane, which boots at the same time. */
+const pullsAtOnce = 3;
 
-export function createImageStore(exec: Exec, node: string): ImageStore {
-  const pulls = new Map<string, Promise<void>>();
-  let queue: Promise<unknown> = Promise.resolve();
-
-  const pull = (image: string) => {
-    const known = pulls.get(image);
-    if (known) return known;
-    const pulling = ensureImage(exec, image);
-    // Whoever needs the image is told; until then nobody listens.
-    pulling.catch(() => pulls.delete(image));
-    pulls.set(image, pulling);
-    return pulling;
-  };
-  /** One import at a time: the node has one disk, and two components may wait for the same image. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = queue.then(work, work);
-    queue = turn.catch(() => {});
-    return turn;
-  };
-  /** Asked by several components at the same time, answered once; forgotten after an import, and soon anyway: the kubelet pulls, too. */
+export function createImageStore(exec: Exec, node: string, signal: AbortSignal): ImageStore {
+  const hostPulls = new Map<string, Promise<void>>();
+  const nodePulls = new Map<string, Promise<boolean>>();
+  const inTurn = atMost(pullsAtOnce);
+  /** Asked by several components at the same time, answered once. */
   let listing: { at: number; names: Promise<Map<string, string>> } | undefined;
+
   const inNode = () => {
     if (listing === undefined || Date.now() - listing.at > freshness) listing = { at: Date.now(), names: list() };
     return listing.names;
   };
   const list = async () => {
     const { stdout } = await exec(['docker', 'exec', node, ...containerd, 'list'], { timeout: 60_000 });
-    const rows = stdout
-      .split('\n')
-      .slice(1)
-      .map((line) => line.split(/\s+/));
-    return new Map(rows.flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])));
+    const rows = stdout.split('\n').slice(1);
+    return new Map(
+      rows
+        .map((row) => row.split(/\s+/))
+        .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
+    );
+  };
+  const importIntoNode = async (images: readonly string[]) => {
+    await exec(['bash', '-c', pipeline, 'import', node, ...images]);
+  };
+  /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
+  const pullIntoNode = async (image: string): Promise<boolean> => {
+    if ((await inNode()).has(fullName(image))) return false;
+    const pulled = await exec(
+      ['docker', 'exec', node, ...containerd, 'pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)],
+      { nothrow: true },
+    );
+    if (pulled.exitCode !== 0) {
+      if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
+      await importIntoNode([image]);
+    }
+    listing = undefined;
+    return true;
   };
 
   return {
-    prefetch(images) {
-      for (const image of images) pull(image).catch(() => {});
-    },
-    pull,
+    pull: (image) => shared(hostPulls, image, () => ensureImage(exec, image)),
     inNode,
     async ensure(images) {
-      const present = await inNode();
-      const wanted = images.filter((image) => !present.has(fullName(image)));
-      await Promise.all(wanted.map(pull));
-      if (wanted.length === 0) return [];
-      return inTurn(async () => {
-        listing = undefined;
-        const now = await inNode();
-        const missing = wanted.filter((image) => !now.has(fullName(image)));
-        if (missing.length > 0) await exec(['bash', '-c', pipeline, 'import', node, ...missing]);
-        listing = undefined;
-        return missing;
-      });
+      await untilContainerdRuns(exec, node, signal);
+      const fetched = await Promise.all(
+        images.map((image) => shared(nodePulls, image, () => inTurn(() => pullIntoNode(image)))),
+      );
+      return images.filter((_, index) => fetched[index]);
     },
     async importAs(names) {
-      await inTurn(async () => {
-        const sources = [...new Set(names.values())];
-        await exec(['bash', '-c', pipeline, 'import', node, ...sources]);
-        for (const [target, source] of names) {
-          await exec(['docker', 'exec', node, ...containerd, 'tag', '--force', fullName(source), fullName(target)]);
-        }
-        listing = undefined;
-      });
+      await untilContainerdRuns(exec, node, signal);
+      await importIntoNode([...new Set(names.values())]);
+      for (const [target, source] of names) {
+        await exec(['docker', 'exec', node, ...containerd, 'tag', '--force', fullName(source), fullName(target)]);
+      }
+      listing = undefined;
     },
   };
+}
+
+/** One attempt for all who ask at the same time; a failed one is forgotten, so that the next one tries anew. */
+function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () => Promise<T>): Promise<T> {
+  const known = attempts.get(key);
+  if (known) return known;
+  const made = attempt();
+  made.catch(() => attempts.delete(key));
+  attempts.set(key, made);
+  return made;
+}
+
+/** While kind creates the cluster, containerd is there within seconds, long before Kubernetes is. */
+async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while ((await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true, timeout: 30_000 })).exitCode !== 0) {
+    if (signal.aborted) throw new Interrupted();
+    if (Date.now() > deadline)
+      throw new UserError(`containerd does not run in the node container ${node}.`, { hint: `docker logs ${node}` });
+    await sleep(300, undefined, { signal }).catch(() => {});
+  }
+}
+
+function notPulled(image: string, stderr: string): UserError {
+  const registry = registryOf(image);
+  // containerd's last line carries the reason, behind the reference that is named already.
+  const reason = (stderr.trim().split('\n').at(-1) ?? '')
+    .replace(/^ctr: /, '')
+    .replace(/failed to resolve reference "[^"]*": /, '');
+  return new UserError(`The image ${image} could not be pulled from ${registry}: ${reason.slice(0, 300)}.`, {
+    hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+  });
 }
 
 /** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { readManifests } from './components/manifests.ts';
+import { memoizePerContext, readManifests } from './components/manifests.ts';
 import type { Context } from './context.ts';
-import { UserError } from './lib/errors.ts';
-import { fileAt } from './lib/git.ts';
+import { messageOf, UserError } from './lib/errors.ts';
+import { filesAt } from './lib/git.ts';
 import type { KubeObject } from './lib/objects.ts';
 
 /** The namespace that the services run in, as in production. */
@@ -55,20 +55,34 @@ export function localValueFiles({ spec }: Application): string[] {
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
  * none, or where YAML reads the tag as a number, since `1e5` and `100000` would then be the same tag.
  */
-export async function imagesAtHead(context: Context): Promise<Map<string, string>> {
+export const imagesAtHead = memoizePerContext(async (context: Context): Promise<Map<string, string>> => {
   const { top, prefix, head } = await context.checkout();
   const { applications } = await readRegistrations(context.config.root);
-  const images = applications.map(async (application) => {
-    const { path } = application.spec.source;
-    const files = localValueFiles(application).map((file) => `${prefix}${path}/${file}`);
-    const texts = await Promise.all(files.map((file) => fileAt(context.exec, top, head, file)));
-    const image = Object.assign(
-      {},
-      ...texts.map((text) => (parse(text ?? '') as { image?: object } | null)?.image),
-    ) as { repository?: unknown; tag?: unknown };
-    return [application.metadata.name, checked(image, `${path}/values.yaml`, head)] as const;
-  });
-  return new Map(await Promise.all(images));
+  const filesOf = (application: Application) =>
+    localValueFiles(application).map((file) => `${prefix}${application.spec.source.path}/${file}`);
+  const texts = await filesAt(context.exec, top, head, applications.flatMap(filesOf));
+  return new Map(
+    applications.map((application) => {
+      const image: { repository?: unknown; tag?: unknown } = Object.assign(
+        {},
+        ...filesOf(application).map((file) => imageIn(file, texts.get(file) ?? '', head)),
+      );
+      return [application.metadata.name, checked(image, `${application.spec.source.path}/values.yaml`, head)] as const;
+    }),
+  );
+});
+
+/** The `image` of a values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
+function imageIn(file: string, text: string, head: string): object {
+  try {
+    const values = parse(text, { version: '1.1', logLevel: 'silent' }) as { image?: object } | null;
+    return values?.image ?? {};
+  } catch (cause) {
+    throw new UserError(`${file} at ${head.slice(0, 7)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+      hint: 'Correct it and commit.',
+      cause,
+    });
+  }
 }
 
 function checked({ repository, tag }: { repository?: unknown; tag?: unknown }, file: string, head: string): string {

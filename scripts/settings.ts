@@ -22,8 +22,8 @@ export const settings = {
   HTTPS_PORT: setting('8443', port),
   GITOPS_REPO_URL: setting('', repositoryUrl),
   GITOPS_REVISION: setting('main', matching(/^\S+$/, 'a branch, a tag or a commit')),
-  GITHUB_USERNAME: setting('', (text) => text),
-  GITHUB_TOKEN: setting('', (text) => text),
+  GITHUB_USERNAME: setting('', matching(/^[A-Za-z0-9-]*$/, 'the name of a GitHub account')),
+  GITHUB_TOKEN: setting('', matching(/^[A-Za-z0-9_]*$/, 'a token as GitHub shows it, without blanks or quotes')),
   GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
   ARGOCD_FULL: setting('false', yesOrNo),
 } as const;
@@ -82,6 +82,7 @@ function repositoryUrl(text: string): string | undefined {
   if (text === '') return undefined;
   if (!/^(https:\/\/|ssh:\/\/|git@)\S+$/.test(text)) throw new Error('an https or ssh address of a Git repository');
   // A token in the address would end up in the cluster, in logs and in the user interface.
-  if (/^https:\/\/[^/]*@/.test(text)) throw new Error('an address without a user name or token in it');
+  if (/^https:\/\/[^/]*@|^ssh:\/\/[^/@]*:[^/]*@/.test(text))
+    throw new Error('an address without a user name or token in it');
   return text;
 }

@@ -20,7 +20,7 @@ export const docker = { minimum: '20.10.0' } as const;
 
 /** The version of Kubernetes that a node image brings: its tag. Throws where the name has none. */
 export function kubernetesVersion(image: string): string {
-  const [version] = image.match(/v?\d+\.\d+\.\d+/) ?? [];
+  const [version] = image.match(/(?<=:)v?\d+\.\d+\.\d+/) ?? [];
   if (version === undefined) throw new Error(`${image} names no version of Kubernetes`);
   return version.startsWith('v') ? version : `v${version}`;
 }
@@ -59,4 +59,4 @@ export const tools = {
 export const toolSha256: Readonly<Record<string, string>> = {};
 
 /** git's first release with `git init --initial-branch`; every system in support has a newer one. */
-export const git = { minimum: '2.28.0' } as const;
+export const git = { minimum: '2.31.0' } as const;

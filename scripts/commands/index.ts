@@ -1,9 +1,25 @@
 import type { Command } from './command.ts';
-import { doctor } from './doctor.ts';
-import { down } from './down.ts';
-import { passwords } from './passwords.ts';
-import { status } from './status.ts';
-import { up } from './up.ts';
 
-/** Every command, in the order of the list that `npm run` and `--help` show. */
-export const commands: readonly Command[] = [up, status, doctor, passwords, down];
+/**
+ * Every command, in the order of the list that `npm run` and `--help` show. Each is loaded when it is called: what one
+ * of them needs costs the others no start-up time.
+ */
+const loaders: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./up.ts')).up,
+  status: async () => (await import('./status.ts')).status,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  passwords: async () => (await import('./passwords.ts')).passwords,
+  down: async () => (await import('./down.ts')).down,
+};
+
+export const commandNames = Object.keys(loaders);
+
+/** The command of that name, or undefined. */
+export async function findCommand(name: string): Promise<Command | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]?.() : undefined;
+}
+
+/** All of them, for the list. */
+export async function allCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}

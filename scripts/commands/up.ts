@@ -99,14 +99,11 @@ async function installAll(context: Context, progress: Progress): Promise<{ steps
   return { steps, notes };
 }
 
-/** A new cluster has no images yet: fetching them starts while it boots. An existing one has most of them. */
+/** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
 async function prefetch(context: Context, components: readonly Component[]): Promise<void> {
   const { state } = await cluster.status(context);
   if (state !== 'absent') return;
-  for (const component of components) {
-    // What goes wrong here goes wrong again where the component is applied, and is told there.
-    component.images?.(context).then(context.images.prefetch, () => {});
-  }
+  for (const component of components) component.prefetch?.(context).catch(() => {});
 }
 
 function refuseFailures(results: ReadonlyMap<string, Result>): void {

@@ -41,10 +41,7 @@ export const cluster: Component = {
     if (!container) return create(context);
     const woken = await wake(context, container);
     await fetchKubeconfig(context);
-    const complete = await untilApiAnswers(context).then(
-      () => isFinished(context),
-      () => false,
-    );
+    const complete = (await answersInTime(context)) && (await isFinished(context));
     if (!complete) {
       await deleteCluster(context);
       const outcome = await create(context);
@@ -119,6 +116,8 @@ async function create(context: Context): Promise<Outcome> {
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   await chmod(config.stateDir, 0o700);
   const input = await kindConfig(context);
+  // kind would pull it, too, but without saying what went wrong.
+  await context.images.pull(config.nodeImage);
   try {
     await exec(
       [
@@ -199,11 +198,12 @@ async function fetchKubeconfig(context: Context): Promise<void> {
 }
 
 /** A stopped node that was started again has its API back within seconds; a minute and a half is for slow disks. */
-async function untilApiAnswers(context: Context): Promise<void> {
+async function answersInTime(context: Context): Promise<boolean> {
   try {
     await waitUntil(() => missingApi(context), { timeout: 90_000, signal: context.signal });
+    return true;
   } catch (error) {
-    if (error instanceof WaitTimeout) throw new UserError(error.missing, { cause: error });
+    if (error instanceof WaitTimeout) return false;
     throw error;
   }
 }

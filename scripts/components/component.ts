@@ -20,8 +20,8 @@ export interface Component {
   name: string;
   /** The names of the components that must be ready before this one is applied. */
   needs: readonly string[];
-  /** The images that it runs, so that they can be fetched while the cluster boots. */
-  images?(context: Context): Promise<readonly string[]>;
+  /** Fetches what takes long, while the cluster boots. What goes wrong here goes wrong again in `apply`, and is told there. */
+  prefetch?(context: Context): Promise<unknown>;
   /** Looks, and changes nothing. Throws only what makes looking impossible. */
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */

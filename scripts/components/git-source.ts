@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { type KubeObject, withField } from '../lib/objects.ts';
 import { install } from './installation.ts';
 import { readManifests, restartOnConfigChange } from './manifests.ts';
 
@@ -19,12 +19,12 @@ type SecurityContext = { runAsNonRoot: boolean; runAsUser: number; runAsGroup: n
 async function gitServer(context: Context): Promise<KubeObject[]> {
   const objects = restartOnConfigChange(await readManifests(context.config.root, ['cluster/git-server.yaml']));
   const owner = await ownerOf((await context.checkout()).commonDir);
-  for (const object of objects) {
-    if (object.kind !== 'Deployment') continue;
-    const { spec } = object as KubeObject & { spec: { template: { spec: { securityContext: SecurityContext } } } };
-    Object.assign(spec.template.spec.securityContext, owner);
-  }
-  return objects;
+  const runAsOwner = (spec: unknown) => {
+    const copy = structuredClone(spec) as { template: { spec: { securityContext: SecurityContext } } };
+    Object.assign(copy.template.spec.securityContext, owner);
+    return copy;
+  };
+  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', runAsOwner) : object));
 }
 
 /**

@@ -12,33 +12,31 @@ export const ingressNginx = install({
   name: 'ingress-nginx',
   needs: ['cluster'],
   objects: ({ config }) => readManifests(config.root, ['ingress/ingress-nginx.yaml']),
-  missing: webhookSilent,
+  missing: noCertificate,
+  unproved: webhookSilent,
 });
 
-/** Proved to answer once per context: that costs a process, and the pod's readiness tells of it from then on. */
-const answered = new WeakSet<Context>();
-
-/**
- * Until the webhook has its certificate and answers, the API server refuses every Ingress. So one is offered, as a dry
- * run that changes nothing.
- */
-async function webhookSilent(context: Context): Promise<string | undefined> {
-  if (answered.has(context)) return undefined;
+async function noCertificate(context: Context): Promise<string | undefined> {
   const configurations = await context
     .view()
     .list<WebhookConfiguration>('admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration');
   const ours = configurations.find(({ metadata }) => metadata.name === 'ingress-nginx-admission');
-  if (!ours?.webhooks.every(({ clientConfig }) => clientConfig.caBundle))
-    return 'the admission webhook has no certificate yet';
+  return ours?.webhooks.every(({ clientConfig }) => clientConfig.caBundle)
+    ? undefined
+    : 'the admission webhook has no certificate yet';
+}
+
+/**
+ * Until the webhook answers, the API server refuses every Ingress. So one is offered, as a dry run that changes nothing.
+ */
+async function webhookSilent(context: Context): Promise<string | undefined> {
   const kubectl = await context.kubectl();
   const { exitCode, stderr } = await kubectl.run(['create', '--dry-run=server', '--output=name', '-f', '-'], {
     input: JSON.stringify(probe),
     nothrow: true,
     timeout: 30_000,
   });
-  if (exitCode !== 0) return `the admission webhook does not answer yet: ${stderr.trim().split('\n').at(-1)}`;
-  answered.add(context);
-  return undefined;
+  return exitCode === 0 ? undefined : `the admission webhook does not answer yet: ${stderr.trim().split('\n').at(-1)}`;
 }
 
 const probe = {

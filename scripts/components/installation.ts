@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { contentAnnotation, type KubeObject } from '../lib/objects.ts';
 import type { Component, Outcome, Status } from './component.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
 import { untilGone } from './terminating.ts';
@@ -12,6 +12,12 @@ export interface Installation {
   objects(context: Context): Promise<KubeObject[]>;
   /** To be done before the objects are applied: hands back what it changed. */
   prepare?(context: Context): Promise<string[]>;
+  /** Objects that are applied only when the others are ready. */
+  last?(object: KubeObject): boolean;
+  /** The same, for what only `apply` can afford to ask. */
+  unproved?(context: Context): Promise<string | undefined>;
+  /** Tried while something is missing, for what doesn't mend itself. Called often. */
+  mend?(context: Context): Promise<void>;
   /** What is still missing once the objects are rolled out, or undefined: whether it answers, say. */
   missing?(context: Context): Promise<string | undefined>;
   /** A few words for the list, once it is ready. */
@@ -20,7 +26,7 @@ export interface Installation {
 
 /** Makes a component of an installation. */
 export function install(installation: Installation): Component {
-  const { name, needs, prepare, missing, detail } = installation;
+  const { name, needs, prepare, missing, unproved, mend, detail, last = () => false } = installation;
   const objects = memoizePerContext((context) => installation.objects(context));
 
   const lookFor = async (context: Context) => {
@@ -31,7 +37,7 @@ export function install(installation: Installation): Component {
   return {
     name,
     needs,
-    images: async (context) => imagesOf(await objects(context)),
+    prefetch: async (context) => context.images.ensure(imagesOf(await objects(context))),
 
     async status(context): Promise<Status> {
       const all = await objects(context);
@@ -46,9 +52,20 @@ export function install(installation: Installation): Component {
       const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), untilGone(context, all)]);
       const prepared = (await prepare?.(context)) ?? [];
       const kubectl = await context.kubectl();
-      const changed = await kubectl.apply(all);
+      const first = all.filter((object) => !last(object));
+      const changed = await kubectl.apply(await stale(context, first));
       context.view().forget();
-      await untilReady(context, { objects: all, look: () => lookFor(context) });
+      if (first.length < all.length) {
+        await untilReady(context, { objects: first, look: () => context.view().missing(first) });
+        changed.push(...(await kubectl.apply(all.filter(last))));
+        context.view().forget();
+      }
+      const look = async () => {
+        const lacking = (await lookFor(context)) ?? (await unproved?.(context));
+        if (lacking !== undefined) await mend?.(context);
+        return lacking;
+      };
+      await untilReady(context, { objects: all, look });
       const note = detail?.(context);
       return {
         changed: [...imported.map((image) => `image ${image}`), ...prepared, ...changed],
@@ -56,4 +73,18 @@ export function install(installation: Installation): Component {
       };
     },
   };
+}
+
+/**
+ * The objects that have to be applied: all but those whose whole text the cluster is known to have. Applying the others
+ * again costs little and puts right what somebody edited.
+ */
+async function stale(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  const contentOf = ({ metadata }: KubeObject) => metadata.annotations?.[contentAnnotation];
+  const long = objects.filter((object) => contentOf(object) !== undefined);
+  const [sample] = long;
+  if (!sample) return [...objects];
+  const present = await context.api().listMetadata(sample.apiVersion, sample.kind);
+  const known = new Map(present.map((object) => [object.metadata.name, contentOf(object)]));
+  return objects.filter((object) => !long.includes(object) || known.get(object.metadata.name) !== contentOf(object));
 }

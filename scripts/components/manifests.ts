@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
-import { type KubeObject, parseObjects } from '../lib/objects.ts';
+import { type KubeObject, parseObjects, withField } from '../lib/objects.ts';
 import type { Job, PodSpec, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 
@@ -33,15 +33,17 @@ function podSpecOf(object: KubeObject): PodSpec {
  * start, so a change of it has to start them anew.
  */
 export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObject[] {
-  const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
-  const checksum = createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
-  return objects.map((object) => {
-    if (object.kind !== 'Deployment') return object;
-    const copy = structuredClone(object) as KubeObject & { spec: { template: { metadata: { annotations?: object } } } };
-    const { metadata } = copy.spec.template;
-    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum };
+  const checksum = () => {
+    const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
+    return createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
+  };
+  const annotate = (spec: unknown) => {
+    const copy = structuredClone(spec) as { template: { metadata: { annotations?: object } } };
+    const { metadata } = copy.template;
+    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum() };
     return copy;
-  });
+  };
+  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', annotate) : object));
 }
 
 /** Namespaces and custom resource definitions: what other objects live in, and what takes them with it when it goes. */

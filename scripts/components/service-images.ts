@@ -4,7 +4,6 @@ import type { KubeObject } from '../lib/objects.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { imagesAtHead, servicesNamespace } from '../services.ts';
 import { ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
-import { standInBase } from '../versions.ts';
 import type { Component } from './component.ts';
 
 const registry = 'ghcr.io';
@@ -18,7 +17,7 @@ const pullSecret = 'ghcr-cred';
 export const serviceImages: Component = {
   name: 'service-images',
   needs: ['cluster'],
-  images: async ({ config }) => (config.github ? [] : [standInBase]),
+  prefetch: async (context) => (context.config.github ? [] : ensureStandIns(context, await imagesAtHead(context))),
 
   async status(context) {
     const images = await imagesAtHead(context);

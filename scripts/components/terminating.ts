@@ -4,6 +4,7 @@ import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
 import { holders } from './manifests.ts';
+import { tolerantly } from './until-ready.ts';
 
 const applications = ['argoproj.io/v1alpha1', 'Application'] as const;
 
@@ -36,7 +37,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     return `${nameOf(object)} is still being deleted`;
   };
   try {
-    await waitUntil(look, { timeout: context.timeout, signal: context.signal, every: 1000 });
+    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal, every: 1000 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     throw new UserError(`${error.missing}, and nothing can be installed into it.`, {

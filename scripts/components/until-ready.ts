@@ -48,7 +48,7 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
 }
 
 /** A cluster that is starting refuses and forgets a request now and then: that is waited out, not failed on. */
-async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
+export async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
   try {
     return await look();
   } catch (error) {

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https';
 import { parse } from 'yaml';
-import { messageOf } from './errors.ts';
+import { messageOf, UserError } from './errors.ts';
 import { get } from './http.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 
@@ -16,17 +16,18 @@ export interface ApiServer {
   close(): void;
 }
 
-export class ApiError extends Error {
+/** The API server refused, or does not know what it was asked for. */
+export class ApiError extends UserError {
   override readonly name = 'ApiError';
   readonly status: number;
   constructor(path: string, status: number, body: string) {
-    super(`the API server answered ${status} to ${path}: ${body.slice(0, 300)}`);
+    super(`the API server answered ${status} to ${path}: ${body.slice(0, 300)}`, { hint: 'npm run doctor' });
     this.status = status;
   }
 }
 
 /** Nothing answers at the API server's address, or not in time. */
-export class Unreachable extends Error {
+export class Unreachable extends UserError {
   override readonly name = 'Unreachable';
 }
 
@@ -58,7 +59,9 @@ export function connect(kubeconfig: string, signal: AbortSignal): ApiServer {
   const text = async (path: string, accept = 'application/json, */*') => {
     const answer = await get(cluster.server + path, { agent, signal, headers: { accept } }).catch((error: unknown) => {
       if (signal.aborted) throw error;
-      throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`);
+      throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
+        hint: 'npm run up',
+      });
     });
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer.body;

@@ -53,7 +53,7 @@ export function readArguments(
     } else if (token.name === 'help' || token.name === 'h') {
       parsed.help = true;
     } else {
-      const flag = usage.flags[token.name];
+      const flag = Object.hasOwn(usage.flags, token.name) ? usage.flags[token.name] : undefined;
       if (!flag) throw unknownFlag(usage, token.rawName);
       parsed.flags[token.name] = parseValue(usage, token.name, flag, token.value);
     }

@@ -53,27 +53,27 @@ const tenMinutes = 600_000;
 export function createExec(setup: ExecSetup): Exec {
   return async (command, options = {}) => {
     setup.onCommand?.(command);
-    const signal = options.signal ? AbortSignal.any([setup.signal, options.signal]) : setup.signal;
-    if (signal.aborted) throw new Interrupted();
-    const settings = { env: { ...setup.env, ...options.env }, timeout: options.timeout ?? tenMinutes, signal };
-    const { output, timedOut } = await (options.input === undefined
+    const interrupted = options.signal ? AbortSignal.any([setup.signal, options.signal]) : setup.signal;
+    if (interrupted.aborted) throw new Interrupted();
+    const deadline = AbortSignal.timeout(options.timeout ?? tenMinutes);
+    const settings = { env: { ...setup.env, ...options.env }, signal: AbortSignal.any([interrupted, deadline]) };
+    const output = await (options.input === undefined
       ? runQuietly(command, settings)
       : runWithInput(command, settings, options.input));
-    if (signal.aborted) throw new Interrupted();
-    if (timedOut || (output.exitCode !== 0 && !options.nothrow)) throw new CommandError(command, output, timedOut);
+    if (interrupted.aborted) throw new Interrupted();
+    // A child that was told to end may still do so in its own way: the deadline tells why, not the exit code.
+    if (deadline.aborted) throw new CommandError(command, output, true);
+    if (output.exitCode !== 0 && !options.nothrow) throw new CommandError(command, output);
     return output;
   };
 }
 
 interface ChildSettings {
   env: Record<string, string>;
-  timeout: number;
   signal: AbortSignal;
 }
-type Ended = { output: Output; timedOut: boolean };
 
-async function runQuietly(command: readonly string[], settings: ChildSettings): Promise<Ended> {
-  const started = Date.now();
+async function runQuietly(command: readonly string[], settings: ChildSettings): Promise<Output> {
   const shell = $({
     ...settings,
     quiet: true,
@@ -84,27 +84,24 @@ async function runQuietly(command: readonly string[], settings: ChildSettings): 
     postfix: '',
   });
   const result = await shell`exec ${[...command]}`;
-  const exitCode = result.exitCode ?? 1;
-  const timedOut = result.exitCode === null && !settings.signal.aborted && Date.now() - started >= settings.timeout;
-  return { output: { stdout: result.stdout, stderr: result.stderr, exitCode }, timedOut };
+  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode ?? 1 };
 }
 
 async function runWithInput(
   [file, ...args]: readonly string[],
-  { env, timeout, signal }: ChildSettings,
+  { env, signal }: ChildSettings,
   input: string,
-): Promise<Ended> {
+): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');
   const result = await execa(file as string, args, {
     env,
     extendEnv: false,
-    timeout,
     cancelSignal: signal,
     input,
     reject: false,
     stripFinalNewline: false,
   });
   const stderr = result.exitCode === undefined ? result.stderr || (result.shortMessage ?? '') : result.stderr;
-  return { output: { stdout: result.stdout, stderr, exitCode: result.exitCode ?? 1 }, timedOut: result.timedOut };
+  return { stdout: result.stdout, stderr, exitCode: result.exitCode ?? 1 };
 }

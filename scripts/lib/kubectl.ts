@@ -35,6 +35,8 @@ export function createKubectl(exec: Exec, path: string, kubeconfig: string, cont
           '--server-side',
           '--force-conflicts',
           `--field-manager=${fieldManager}`,
+          // The API server refuses an unknown field by itself here; asking it for its schemas first takes longer than all else.
+          '--validate=ignore',
           '-o',
           `go-template=${applied}`,
           '-f',
