@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseDotenv } from './dotenv.ts';
 import { UsageError } from './lib/errors.ts';
@@ -100,7 +100,7 @@ function cacheHome(environment: NodeJS.ProcessEnv): string {
 
 function homeOfAccount(): string {
   try {
-    return homedir();
+    return userInfo().homedir;
   } catch {
     throw new UsageError(
       'This account has no home folder to keep downloads in.',

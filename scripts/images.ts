@@ -33,7 +33,12 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
   let listing: { at: number; names: Promise<Map<string, string>> } | undefined;
 
   const inNode = () => {
-    if (listing === undefined || Date.now() - listing.at > freshness) listing = { at: Date.now(), names: list() };
+    if (listing === undefined || Date.now() - listing.at > freshness) {
+      listing = { at: Date.now(), names: list() };
+      listing.names.catch(() => {
+        listing = undefined;
+      });
+    }
     return listing.names;
   };
   const list = async () => {
@@ -111,9 +116,12 @@ function notPulled(image: string, stderr: string): UserError {
   const reason = (stderr.trim().split('\n').at(-1) ?? '')
     .replace(/^ctr: /, '')
     .replace(/failed to resolve reference "[^"]*": /, '');
-  return new UserError(`The image ${image} could not be pulled from ${registry}: ${reason.slice(0, 300)}.`, {
-    hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
-  });
+  return new UserError(
+    `The image ${image} could not be pulled from ${registry}: ${reason.replace(/\.$/, '').slice(0, 300) || 'no reason given'}.`,
+    {
+      hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+    },
+  );
 }
 
 /** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */

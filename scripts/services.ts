@@ -75,7 +75,7 @@ export const imagesAtHead = memoizePerContext(async (context: Context): Promise<
 /** The `image` of a values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
 function imageIn(file: string, text: string, head: string): object {
   try {
-    const values = parse(text, { version: '1.1', logLevel: 'silent' }) as { image?: object } | null;
+    const values = parse(text, { version: '1.1', logLevel: 'error' }) as { image?: object } | null;
     return values?.image ?? {};
   } catch (cause) {
     throw new UserError(`${file} at ${head.slice(0, 7)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {

@@ -12,8 +12,6 @@ export interface Installation {
   objects(context: Context): Promise<KubeObject[]>;
   /** To be done before the objects are applied: hands back what it changed. */
   prepare?(context: Context): Promise<string[]>;
-  /** Objects that are applied only when the others are ready. */
-  last?(object: KubeObject): boolean;
   /** The same, for what only `apply` can afford to ask. */
   unproved?(context: Context): Promise<string | undefined>;
   /** Tried while something is missing, for what doesn't mend itself. Called often. */
@@ -26,7 +24,7 @@ export interface Installation {
 
 /** Makes a component of an installation. */
 export function install(installation: Installation): Component {
-  const { name, needs, prepare, missing, unproved, mend, detail, last = () => false } = installation;
+  const { name, needs, prepare, missing, unproved, mend, detail } = installation;
   const objects = memoizePerContext((context) => installation.objects(context));
 
   const lookFor = async (context: Context) => {
@@ -52,14 +50,8 @@ export function install(installation: Installation): Component {
       const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), untilGone(context, all)]);
       const prepared = (await prepare?.(context)) ?? [];
       const kubectl = await context.kubectl();
-      const first = all.filter((object) => !last(object));
-      const changed = await kubectl.apply(await stale(context, first));
+      const changed = await kubectl.apply(await stale(context, all));
       context.view().forget();
-      if (first.length < all.length) {
-        await untilReady(context, { objects: first, look: () => context.view().missing(first) });
-        changed.push(...(await kubectl.apply(all.filter(last))));
-        context.view().forget();
-      }
       const look = async () => {
         const lacking = (await lookFor(context)) ?? (await unproved?.(context));
         if (lacking !== undefined) await mend?.(context);

@@ -1,53 +1,73 @@
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { install } from './installation.ts';
-import { memoizePerContext, readManifests } from './manifests.ts';
+import { readManifests } from './manifests.ts';
 
-const objects = memoizePerContext(({ config }) => readManifests(config.root, ['cluster/metrics-server.yaml']));
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
+const apiService = 'v1beta1.metrics.k8s.io';
+const host = 'metrics-server.kube-system.svc';
+const secret = { namespace: 'kube-system', name: 'metrics-server-tls' };
+/** Longer than any cluster of this kind lives. */
+const validDays = 3650;
 
 /**
- * What the HorizontalPodAutoscalers measure with. The API server is only told of it when it answers: asked before the
- * node knows the way to the Service's address, the API server's connection leaves the machine, and a network in which
- * something answers for every address (a hotel's, a company's proxy) keeps that connection for good.
+ * What the HorizontalPodAutoscalers measure with. The API server checks its certificate; cluster/metrics-server.yaml
+ * says what happened otherwise.
  */
 export const metricsServer = install({
   name: 'metrics-server',
   needs: ['cluster'],
-  objects,
-  last: ({ kind }) => kind === 'APIService',
-  missing: async (context) =>
-    (await metricsAnswer(context)) === 200 ? undefined : 'the metrics API is not served yet',
-  mend,
+  objects: ({ config }) => readManifests(config.root, ['cluster/metrics-server.yaml']),
+  prepare: ensureCertificate,
+  missing: noMetrics,
+  mend: trustCertificate,
 });
 
-async function metricsAnswer(context: Context): Promise<number> {
+/** The pod is ready before the API server has noticed, so the API itself is asked. */
+async function noMetrics(context: Context): Promise<string | undefined> {
   try {
     await context.api().text(metricsPath);
-    return 200;
+    return undefined;
   } catch (error) {
-    if (error instanceof ApiError) return error.status;
+    if (error instanceof ApiError) return 'the metrics API is not served yet';
     throw error;
   }
 }
 
-/** When each context mended last, in milliseconds: the API server takes a few seconds to connect anew. */
-const mended = new WeakMap<Context, number>();
-
-/**
- * After a restart of the node the API server is up before the way to the Service is, and may have connected to a
- * stranger. metrics-server says 503 while it starts, and a stranger 404. A Service with a new address is connected to anew.
- */
-async function mend(context: Context): Promise<void> {
-  if (Date.now() - (mended.get(context) ?? 0) < 15_000) return;
-  const service = (await objects(context)).find(({ kind }) => kind === 'Service');
-  const registered = (await context.api().listMetadata('apiregistration.k8s.io/v1', 'APIService')).some(
-    ({ metadata }) => metadata.name === 'v1beta1.metrics.k8s.io',
-  );
-  if (!service || !registered || (await metricsAnswer(context)) !== 404) return;
-  mended.set(context, Date.now());
+async function ensureCertificate(context: Context): Promise<string[]> {
+  const known = await context.api().listMetadata('v1', 'Secret');
+  if (known.some(({ metadata }) => metadata.name === secret.name && metadata.namespace === secret.namespace)) return [];
+  // Loaded when it is needed: once in a cluster's life.
+  const { selfSigned } = await import('../lib/certificate.ts');
+  const { certificate, key } = await selfSigned(host, validDays);
   const kubectl = await context.kubectl();
-  const { name, namespace = '' } = service.metadata;
-  await kubectl.run(['delete', 'service', name, '--namespace', namespace, '--ignore-not-found'], { timeout: 30_000 });
-  await kubectl.apply([service]);
+  return kubectl.apply([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: secret,
+      type: 'kubernetes.io/tls',
+      stringData: { 'tls.crt': certificate, 'tls.key': key },
+    },
+  ]);
+}
+
+interface ApiService extends KubeObject {
+  spec: { caBundle?: string };
+}
+
+/** Has the API server trust the certificate that lies in the secret. The manifest states no caBundle, so it stays. */
+async function trustCertificate(context: Context): Promise<void> {
+  const registered = (await context.api().list<ApiService>('apiregistration.k8s.io/v1', 'APIService')).find(
+    ({ metadata }) => metadata.name === apiService,
+  );
+  if (!registered) return;
+  const path = `/api/v1/namespaces/${secret.namespace}/secrets/${secret.name}`;
+  const { data } = await context.api().json<{ data: Record<string, string> }>(path);
+  const caBundle = data['tls.crt'];
+  if (registered.spec.caBundle === caBundle) return;
+  const kubectl = await context.kubectl();
+  const patch = JSON.stringify({ spec: { caBundle } });
+  await kubectl.run(['patch', 'apiservice', apiService, '--type=merge', '--patch', patch]);
 }

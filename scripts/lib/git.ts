@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from './errors.ts';
+import { UsageError, UserError } from './errors.ts';
 import type { Exec, Output } from './exec.ts';
 
 /** The Git checkout that a folder belongs to. */
@@ -71,7 +71,7 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
     commonDir: common,
     head,
     subject,
-    branch: decoration.match(/HEAD -> refs\/heads\/([^,]+)/)?.[1],
+    branch: decoration.match(/HEAD -> refs\/heads\/(.+?)(?:, |$)/)?.[1],
     linked: realpathSync(gitDir) !== common,
   };
 }
@@ -92,6 +92,7 @@ export async function filesAt(
     '--no-color',
     '--text',
     '--no-line-number',
+    '--no-column',
     '--full-name',
     '-e',
     '',
@@ -99,7 +100,10 @@ export async function filesAt(
     '--',
     ...paths.map((path) => `:(literal)${path}`),
   ];
-  const { stdout } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
+  const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
+  // 1 only says that nothing was found.
+  if (exitCode > 1)
+    throw new UserError(`git could not read ${commit.slice(0, 7)}: ${stderr.trim()}`, { hint: 'git fsck' });
   const texts = new Map<string, string>();
   for (const line of stdout.split('\n')) {
     const end = line.indexOf('\0');

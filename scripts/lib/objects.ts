@@ -45,9 +45,8 @@ function endOfHead(text: string): number {
 
 function completeLater(head: KubeObject, text: string, file: string): KubeObject {
   let whole: KubeObject | undefined;
-  const fields = [...text.matchAll(/^([A-Za-z]\w*):/gm)]
-    .map((match) => match[1] ?? '')
-    .filter((field) => !(field in head));
+  const names = [...text.matchAll(/^([A-Za-z]\w*):/gm)].map((match) => match[1] ?? '');
+  const fields = new Set(names.filter((field) => !(field in head)));
   for (const field of fields) {
     const get = () => {
       whole ??= parsePart(text, file) ?? head;

@@ -46,6 +46,12 @@ const kinds: Kind[] = [
   },
 ];
 
+/** Restarts also count up each time the node is stopped: only a crash of the last minutes is one of this start. */
+function crashedLately({ lastState }: ContainerStatus): boolean {
+  const finished = Date.parse(lastState?.terminated?.finishedAt ?? '');
+  return Date.now() - finished < 300_000;
+}
+
 /** A container that was started so often and is still not ready is crashing, whatever it does at this moment. */
 const manyRestarts = 3;
 
@@ -76,7 +82,7 @@ export function troubleOf(pod: Pod): Trouble | undefined {
     const trouble = waiting && of(waiting.reason ?? '', waiting.message ?? '', status);
     if (trouble) return trouble;
     // Between two crashes it runs for a moment, which is no recovery.
-    if (status.restartCount >= manyRestarts && !status.ready)
+    if (status.restartCount >= manyRestarts && !status.ready && crashedLately(status))
       return of('CrashLoopBackOff', `restarted ${status.restartCount} times`, status);
   }
   return undefined;

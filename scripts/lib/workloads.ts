@@ -31,6 +31,7 @@ export interface ContainerStatus {
   imageID: string;
   ready: boolean;
   restartCount: number;
+  lastState?: { terminated?: { finishedAt?: string } };
   state: {
     waiting?: { reason?: string; message?: string };
     running?: { startedAt?: string };

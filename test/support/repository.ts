@@ -46,3 +46,8 @@ export function write(folder: string, name: string, text: string): void {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), text);
 }
+
+/** What `git grep --null` prints of a file at a commit: each line behind the file's name. */
+export function grepped(at: string, path: string, text: string): string {
+  return text.replaceAll(/[^\n]*\n/g, (line) => `${at}:${path}\0${line}`);
+}

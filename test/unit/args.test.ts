@@ -83,6 +83,11 @@ test('a flag of several words has dashes again', () => {
   assert.deepEqual(npmFlagsOf({ npm_config_dry_run: 'true', NODE_ENV: 'x' }), { 'dry-run': 'true' });
 });
 
+test('npm run up --verbose arrives as npm’s own log level, and no other level means it', () => {
+  assert.equal(npmFlagsOf({ npm_config_loglevel: 'verbose' }).verbose, 'true');
+  for (const level of ['notice', 'silent', 'silly']) assert(!('verbose' in npmFlagsOf({ npm_config_loglevel: level })));
+});
+
 test('a value that npm tore off its flag is answered with the right form', async () => {
   const { text } = await refusal(() => kept({ npm_config_timeout: 'true' }, ['60']));
   assert.match(text, /npm kept --timeout .*\n.*npm run brew -- --timeout <seconds>/);

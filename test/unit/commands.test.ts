@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { commands } from '../../scripts/commands/index.ts';
+import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
 import { page } from '../../scripts/commands/status.ts';
 import { readArguments } from '../../scripts/lib/args.ts';
 import { helpPage } from '../../scripts/lib/help.ts';
@@ -21,6 +21,7 @@ const npmOwn = `all allow-same-version audit bin-links browser cache color commi
   save-exact save-optional save-peer save-prod shrinkwrap sign-git-commit sign-git-tag strict-peer-deps strict-ssl
   timing unicode update-notifier usage user-agent userconfig version versions workspaces workspaces-update yes`;
 
+const commands = await allCommands();
 for (const command of commands) {
   const { name, summary, description, flags, words = [], examples } = command;
 
@@ -62,6 +63,15 @@ for (const command of commands) {
     );
   });
 }
+
+test('a command is found by the name that the list gives it, and no other word is one', async () => {
+  assert.deepEqual(
+    commands.map(({ name }) => name),
+    commandNames,
+  );
+  for (const name of commandNames) assert.equal((await findCommand(name))?.name, name);
+  for (const word of ['', 'Up', 'toString', '__proto__']) assert.equal(await findCommand(word), undefined, word);
+});
 
 test('commands have names of their own, and every script of cli.ts is one of them', () => {
   const names = commands.map(({ name }) => name);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { homedir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { format, inspect } from 'node:util';
 import { loadConfig } from '../../scripts/config.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
@@ -36,6 +37,36 @@ test('what .env says counts, and the environment wins over it', () => {
   const env = 'CLUSTER_NAME=from-file\nHTTP_PORT=9080\nARGOCD_FULL=yes\n';
   const config = load(env, { HTTP_PORT: '10080' });
   assert.deepEqual([config.clusterName, config.ports.http, config.argocdFull], ['from-file', 10080, true]);
+});
+
+test('an empty variable does not hide what .env says', () => {
+  const env = `CLUSTER_NAME=from-file\nGITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}`;
+  const empty = { CLUSTER_NAME: '', GITHUB_USERNAME: '', GITHUB_TOKEN: '', GHCR_CREDENTIALS: '' };
+  assert.equal(load(env, empty).clusterName, 'from-file');
+  assert.equal(account(env, empty), `ann ${canary}`);
+});
+
+test('downloads are kept below XDG_CACHE_HOME, else below HOME, else below the home that the account has', () => {
+  const below = (environment: NodeJS.ProcessEnv) => load(undefined, environment).cacheDir;
+  assert.equal(below({ XDG_CACHE_HOME: '/cache', HOME: '/home/ann' }), '/cache/platform-ops');
+  assert.match(below({ XDG_CACHE_HOME: '', HOME: '/home/ann' }), /^\/home\/ann\/.+\/platform-ops$/);
+  assert(below({ HOME: '' }).startsWith(join(homedir(), '/')));
+});
+
+test('an account without a home folder is told how to name one, and does not need one that is named', async () => {
+  const gone = mock.method(os, 'homedir', () => {
+    throw new Error('ENOENT: no such file or directory, uv_os_homedir');
+  });
+  syncBuiltinESMExports();
+  try {
+    const { error, text } = await refusal(() => load(undefined));
+    assert.match(text, /no home folder.*\n.*HOME or XDG_CACHE_HOME/);
+    assert.equal(error.exitCode, ExitCode.usage);
+    assert.equal(load(undefined, { XDG_CACHE_HOME: '/cache' }).cacheDir, '/cache/platform-ops');
+  } finally {
+    gone.mock.restore();
+    syncBuiltinESMExports();
+  }
 });
 
 test('another cluster has another state folder', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createImageStore, fullName } from '../../scripts/images.ts';
+import { fullName } from '../../scripts/images.ts';
 import { ensureImage, findContainer, registryOf } from '../../scripts/lib/docker.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
@@ -81,29 +81,4 @@ test('no such container is none; a Docker that cannot tell is an error with its 
   assert.equal(await findContainer(failing('Error: No such container: x'), 'x'), undefined);
   const { text } = await refusal(() => findContainer(failing('Cannot connect to the Docker daemon\n'), 'x'));
   assert.match(text, /container x: Cannot connect to the Docker daemon\nnpm run doctor/);
-});
-
-const listed = (...images: string[]) =>
-  ['REF TYPE DIGEST SIZE', ...images.map((name) => `${name} application/x sha256:0 1 MiB`), ''].join('\n');
-
-test('only the images that the node lacks are pulled, and copied together', async () => {
-  const exec = fakeExec((line) => ({ stdout: line.endsWith('list') ? listed('docker.io/library/a:1') : '' }));
-  assert.deepEqual(await createImageStore(exec, 'node').ensure(['a:1', 'b:1', 'c/d:1']), ['b:1', 'c/d:1']);
-  const imports = exec.calls.filter(({ command }) => command[0] === 'bash');
-  assert.deepEqual(
-    imports.map(({ command }) => command.slice(3)),
-    [['import', 'node', 'b:1', 'c/d:1']],
-  );
-});
-
-test('an image whose early pull failed is pulled again when it is asked for', async () => {
-  let pulls = 0;
-  const exec = fakeExec((line) => {
-    if (line.startsWith('docker image inspect')) return { exitCode: 1 };
-    return { stdout: listed(), exitCode: line.startsWith('docker pull') && ++pulls === 1 ? 1 : 0 };
-  });
-  const images = createImageStore(exec, 'node');
-  images.prefetch(['a:1']);
-  await new Promise(setImmediate);
-  assert.deepEqual([await images.ensure(['a:1']), pulls], [['a:1'], 2]);
 });

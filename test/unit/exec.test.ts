@@ -74,6 +74,13 @@ for (const [way, options] of ways) {
     assert(Date.now() - started < 10_000);
   });
 
+  test(`${way}: a child that is told to end and does so with exit code 0 still took too long`, async () => {
+    const polite = 'trap "echo bye; exit 0" TERM; while :; do sleep 0.05; done';
+    const error = await failed(['sh', '-c', polite], { timeout: 300 });
+    assert.deepEqual([error.timedOut, error.output.stdout], [true, 'bye\n']);
+    assert.match(error.message, /took too long$/);
+  });
+
   test(`${way}: the environment is the one that was given, and nothing of ours`, async () => {
     process.env.PLATFORM_OPS_TEST = canary;
     const { stdout } = await exec(['env'], { ...options, env: { ONE: 'more' } });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ExitCode } from '../../scripts/lib/errors.ts';
-import { createExec } from '../../scripts/lib/exec.ts';
-import { fileAt, readCheckout, uncommitted } from '../../scripts/lib/git.ts';
+import { createExec, type Exec } from '../../scripts/lib/exec.ts';
+import { readCheckout } from '../../scripts/lib/git.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, gitExec, write } from '../support/repository.ts';
 
@@ -108,24 +108,33 @@ test('a checkout of another user is refused with the command that trusts it', as
   assert.match(text, /does not trust .*\ngit config --global --add safe\.directory ".*origin"/);
 });
 
-test('a file is read as it is at a commit, not as it lies in the folder', async () => {
-  const [file, ours] = ['helm/api/values.yaml', 'tag: mine\n'];
-  write(origin, file, ours);
-  assert.equal(await fileAt(gitExec, origin, first, file), 'tag: one\n');
-  assert.equal(await fileAt(gitExec, origin, 'HEAD', file), 'tag: two\n');
-  assert.equal(await fileAt(gitExec, origin, 'HEAD', 'helm/none.yaml'), undefined);
-  git(origin, 'checkout', '--', file);
+test('a git that is not there is told from a folder that is no checkout', async () => {
+  const missing: Exec = async () => ({ stdout: '', stderr: 'bash: git: not found', exitCode: 127 });
+  const { text } = await refusal(() => readCheckout(missing, folder));
+  assert.match(text, /^git was not found\.\nInstall Git/);
 });
 
-test('uncommitted files are changed, staged, removed and new ones of the folders asked for', async () => {
-  const many = createRepository(join(folder, 'many'));
-  commit(many, 'Start', { 'ops/helm/a b.yaml': '1', 'ops/helm/ü.yaml': '1', 'ops/helm/gone': '1', 'ops/other': '1' });
-  for (const name of ['helm/a b.yaml', 'helm/ü.yaml', 'helm/new', 'other']) write(many, `ops/${name}`, '2');
-  git(many, 'add', 'ops/helm/ü.yaml');
-  git(many, 'rm', '--quiet', 'ops/helm/gone');
-  const found = await uncommitted(gitExec, join(many, 'ops'), ['helm']);
-  assert.deepEqual(
-    found.sort(),
-    ['a b.yaml', 'gone', 'new', 'ü.yaml'].map((name) => `ops/helm/${name}`),
-  );
+/** Stands in for gpg: signs anything, and has something to say about every signature. */
+const signer = `#!/bin/sh
+case "$*" in *--verify*) echo 'gpg: Good signature' >&2; exit 0;; esac
+cat >/dev/null
+echo '[GNUPG:] SIG_CREATED x' >&2
+printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'
+`;
+
+test('neither a shown signature nor a translated Git changes what is read', async () => {
+  const signed = createRepository(join(folder, 'signed'));
+  write(folder, 'signer', signer);
+  chmodSync(join(folder, 'signer'), 0o755);
+  const gpg = `gpg.program=${join(folder, 'signer')}`;
+  git(signed, '-c', gpg, 'commit', '--quiet', '--allow-empty', '--gpg-sign=x', '--message', 'Signed');
+  const settings = ['-c', gpg, '-c', 'log.showSignature=true', '-c', 'log.decorate=short'];
+  const seen: unknown[] = [];
+  const exec: Exec = (command, options = {}) => {
+    seen.push(options.env?.LC_ALL);
+    return gitExec(['git', ...settings, ...command.slice(1)], options);
+  };
+  const { head: at, subject, branch } = await readCheckout(exec, signed);
+  assert.deepEqual([at, subject, branch], [git(signed, 'rev-parse', 'HEAD'), 'Signed', 'main']);
+  assert.deepEqual(seen, ['C', 'C'], 'two processes, both in English');
 });

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { ApiError, connect, Unreachable } from '../../scripts/lib/api.ts';
-import { Interrupted } from '../../scripts/lib/errors.ts';
+import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { get } from '../../scripts/lib/http.ts';
 
 /** What the server does with the next requests, and what they asked for. */
@@ -113,7 +113,8 @@ test('of a kind that the cluster does not know there are no objects; of a single
 test('any other refusal is an ApiError with path, status and the start of the body', async () => {
   respond(403, 'forbidden '.repeat(1000));
   await assert.rejects(api().list('v1', 'Secret'), (error) => {
-    assert(error instanceof ApiError && error.status === 403);
+    assert(error instanceof ApiError && error.status === 403 && error instanceof UserError);
+    assert.match(error.hint ?? '', /npm run doctor/);
     assert.match(error.message, /answered 403 to \/api\/v1\/secrets: forbidden/);
     return error.message.length < 500;
   });
@@ -121,7 +122,8 @@ test('any other refusal is an ApiError with path, status and the start of the bo
 
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {
   await assert.rejects(api(undefined, 'http://127.0.0.1:1').text('/readyz'), (error) => {
-    assert(error instanceof Unreachable);
+    assert(error instanceof Unreachable && error instanceof UserError);
+    assert.match(error.hint ?? '', /npm run up/);
     return /http:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/.test(error.message);
   });
   await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { collectionPath, nameOf, parseObjects, toReadableYaml, toYaml, verbatim } from '../../scripts/lib/objects.ts';
+import {
+  collectionPath,
+  contentAnnotation,
+  nameOf,
+  parseObjects,
+  toReadableYaml,
+  toYaml,
+  verbatim,
+} from '../../scripts/lib/objects.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -77,10 +85,10 @@ test('a manifest is read in its order, documents of comments left out', () => {
   assert.deepEqual(parseObjects('', 'a.yaml'), []);
 });
 
-test('broken YAML is reported with its file and line', () => {
+test('broken YAML is reported with its file and the line as it stands there', () => {
   assert.throws(
     () => parseObjects('kind: Pod\n---\nkind: {', 'ingress/argocd.yaml'),
-    /ingress\/argocd\.yaml: .* line 3/s,
+    /^Error: ingress\/argocd\.yaml: .* at line \d+.*^kind: \{$/ms,
   );
 });
 
@@ -90,16 +98,36 @@ test('what is written can be read again', () => {
   assert.deepEqual(parseObjects(toReadableYaml(objects[0]), 'b.yaml'), [objects[0]]);
 });
 
-test('of a verbatim object only the head is read, and the text is handed on as it stood', () => {
-  const text =
-    '# kept\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: apps\n  labels: { x: "a spec: b" }\nspec:\n  a: [1]\n  nested:\n    spec: 2\n';
-  const object = verbatim(`\n${text}\n`);
+const definition = `# a comment
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: apps
+  labels: { x: "a spec: b" }
+  annotations: { mine: kept }
+`;
+const body = 'spec:\n  a: [1] # as it stood\n  nested:\n    spec: 2';
+
+test('of a verbatim object only the head is read, and the text behind it is handed on as it stood', () => {
+  const object = verbatim(`\n${definition}${body}\n`);
   assert.equal(nameOf(object), 'CustomResourceDefinition apps');
   assert.equal(object.spec, undefined);
-  assert.equal(toYaml([object]), text.trim());
+  assert(toYaml([object]).endsWith(`\n${body}`), toYaml([object]));
   const [, between, after] = parseObjects(toYaml([...parseObjects(two, 'a'), object]).concat('\n---\nkind: X'), 'b');
   assert.equal(between?.kind, 'Pod');
   assert.deepEqual(after?.spec, { a: [1], nested: { spec: 2 } });
+  assert.deepEqual(after?.metadata.labels, { x: 'a spec: b' });
+});
+
+test('a verbatim object bears a mark of its whole text, beside the annotations that it had', () => {
+  const marks = [body, body, body.replace('[1]', '[2]'), `${body}\n# more`].map(
+    (text) => verbatim(definition + text).metadata.annotations,
+  );
+  const [first, again, ...others] = marks.map((annotations) => annotations?.[contentAnnotation]);
+  assert.match(first ?? '', /^[0-9a-f]{16}$/);
+  assert.equal(again, first);
+  assert.equal(new Set([first, ...others]).size, 3, 'another text, another mark');
+  for (const annotations of marks) assert.equal(annotations?.mine, 'kept');
 });
 
 test('a verbatim text without an object is refused', () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { readCheckout } from '../../scripts/lib/git.ts';
 import { type Application, imagesAtHead, localValueFiles, readRegistrations } from '../../scripts/services.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository, gitExec, write } from '../support/repository.ts';
+import { commit, createRepository, gitExec, grepped, write } from '../support/repository.ts';
 
 const repository = createRepository(join(await temporaryFolder(), 'repository'));
 const values = 'helm/core-go/values.yaml';
@@ -58,12 +58,15 @@ test('a repository below the top of its checkout is read there', async () => {
 
 /** The images where a commit has those values, without a commit for each of them. */
 function imagesOf(text: string) {
-  const exec = fakeExec((line) => (line.endsWith(`:${values}`) ? { stdout: text } : { exitCode: 128 }));
-  const checkout = async () => ({ top: repository, prefix: '', head: '0123456789abcdef' });
+  const head = '0123456789abcdef';
+  const exec = fakeExec((line) =>
+    line.includes(` ${head} -- `) ? { stdout: grepped(head, values, text) } : undefined,
+  );
+  const checkout = async () => ({ top: repository, prefix: '', head });
   return imagesAtHead(fakeContext({ config: { root: repository }, exec, checkout }));
 }
 
-for (const tag of ['1234567', '12e4567', '1e5', '0123456', '~', '', 'true']) {
+for (const tag of ['1234567', '12e4567', '1e5', '0123456', '0x1f', '1_000', '~', '', 'true', 'on', 'NO']) {
   test(`the tag ${tag || '(nothing)'}, which YAML does not read as a text, is refused with file and commit`, async () => {
     const { error } = await refusal(() => imagesOf(image(tag)));
     assert.match(error.message, /^helm\/core-go\/values\.yaml at 0123456 has an image\.tag that YAML does not read/);
@@ -75,6 +78,25 @@ for (const tag of ['1234567', '12e4567', '1e5', '0123456', '~', '', 'true']) {
     else assert.equal((await images).get('core-go'), `ghcr.io/a/core-go:${tag}`);
   });
 }
+
+test('values that are not valid YAML are refused with file, commit and reason', async () => {
+  const { error } = await refusal(() => imagesOf(`${image('abc')}broken: [1\n`));
+  assert.match(error.message, /^helm\/core-go\/values\.yaml at 0123456 is not valid YAML: \S[^\n]+$/);
+  assert.match(error.hint ?? '', /commit/);
+});
+
+test('what a commit says is read once for a context, and anew for the next', async () => {
+  let reads = 0;
+  const exec: typeof gitExec = (command, options) => {
+    if (command.includes('grep')) reads += 1;
+    return gitExec(command, options);
+  };
+  const context = { ...contextOf(repository), exec };
+  const [one, other] = await Promise.all([imagesAtHead(context), imagesAtHead(context)]);
+  assert.deepEqual([one === other, reads], [true, 1]);
+  await imagesAtHead({ ...context });
+  assert.equal(reads, 2);
+});
 
 test('values without an image, or no values at all, are refused', async () => {
   for (const text of ['replicas: 1\n', 'image:\n  tag: abc\n', image('abc', '""'), '']) {

@@ -18,6 +18,13 @@ const waiting = (reason: string, image = 'x') => ({
   image,
   state: { waiting: { reason, message: 'because' } },
 });
+const running = (restartCount: number, ready = false) => ({
+  name: 'c',
+  image: 'x',
+  ready,
+  restartCount,
+  state: { running: {} },
+});
 const unscheduled = (reason: string) => pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason }] });
 const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
 
@@ -42,6 +49,20 @@ const troubles: [string, Pod, string | undefined, RegExp?][] = [
     pod({ initContainerStatuses: [waiting('CreateContainerConfigError')] }),
     'CreateContainerConfigError',
     /Secret/,
+  ],
+  ['that runs for a moment between two crashes', pod({ containerStatuses: [running(3)] }), 'CrashLoopBackOff', /log/],
+  ['whose init container does so', pod({ initContainerStatuses: [running(4)] }), 'CrashLoopBackOff', /log/],
+  ['that was restarted twice and is on its way', pod({ containerStatuses: [running(2)] }), undefined],
+  [
+    'whose restarted container is ready, while another starts',
+    pod({ containerStatuses: [running(9, true), waiting('ContainerCreating')] }),
+    undefined,
+  ],
+  [
+    'whose restarted container waits for its image',
+    pod({ containerStatuses: [{ ...waiting('ErrImagePull'), restartCount: 5, ready: false }] }),
+    'ErrImagePull',
+    /registry/,
   ],
   ['that fits on no node', unscheduled('Unschedulable'), 'Unschedulable', /memory/],
   ['that waits for the scheduler', unscheduled('SchedulerError'), undefined],

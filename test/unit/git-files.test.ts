@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Exec } from '../../scripts/lib/exec.ts';
+import { filesAt, uncommitted } from '../../scripts/lib/git.ts';
+import { temporaryFolder } from '../support/fakes.ts';
+import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
+
+const texts: Record<string, string> = {
+  'plain.yaml': 'tag: one\n',
+  'blank lines.yaml': '\n\na: 1\n\n  \nb: 2\n\n\n',
+  'a: b.yaml': 'named: by a colon\n',
+  '*.yaml': 'named: by a pattern\n',
+  'sub/ü/values.yaml': 'below: ü €\n',
+  'windows.yaml': 'a: 1\r\n\r\nb: 2\r\n',
+  'colons.yaml': 'HEAD:plain.yaml: x\n--\n-- a\n',
+  'binary.yaml': 'a: "\0"\n\0\n',
+};
+const open = 'a: 1\nb: 2';
+const folder = await temporaryFolder();
+const repository = createRepository(join(folder, 'repository'));
+const first = commit(repository, 'Start', { ...texts, 'open end.yaml': open });
+const second = commit(repository, 'Change', { 'plain.yaml': 'tag: two\n' });
+
+const read = async (at: string, ...paths: string[]) =>
+  Object.fromEntries(await filesAt(gitExec, repository, at, paths));
+
+test('every file comes back letter by letter, whatever it is called and whatever is in it', async () => {
+  assert.deepEqual(await read(first, ...Object.keys(texts)), texts);
+});
+
+test('one process reads them all', async () => {
+  let processes = 0;
+  const exec: Exec = (command, options) => {
+    processes += 1;
+    return gitExec(command, options);
+  };
+  assert.equal((await filesAt(exec, repository, first, Object.keys(texts))).size, Object.keys(texts).length);
+  assert.equal(processes, 1);
+});
+
+test('a file without a line end behind its last line gets one, and the file behind it stays apart', async () => {
+  const found = await read(first, 'open end.yaml', 'plain.yaml');
+  assert.deepEqual(found, { 'open end.yaml': `${open}\n`, 'plain.yaml': texts['plain.yaml'] });
+});
+
+test('a file is read as it is at the commit, not as it is at another or lies in the folder', async () => {
+  write(repository, 'plain.yaml', 'tag: mine\n');
+  for (const [at, tag] of [
+    [first, 'one'],
+    [second, 'two'],
+    ['HEAD', 'two'],
+  ] as const)
+    assert.deepEqual(await read(at, 'plain.yaml'), { 'plain.yaml': `tag: ${tag}\n` });
+});
+
+test('a file that the commit does not have is left out, and the others are there', async () => {
+  assert.deepEqual(await read(first, 'none.yaml', 'plain.yaml'), { 'plain.yaml': texts['plain.yaml'] });
+  assert.deepEqual(await read(first, 'none.yaml'), {});
+});
+
+test('a name is no pattern: only the file of exactly that name is read', async () => {
+  assert.deepEqual(Object.keys(await read(first, '*.yaml')), ['*.yaml']);
+});
+
+test('a person’s own settings of git grep change nothing', async () => {
+  const settings = ['color.ui=always', 'grep.lineNumber=true', 'grep.fullName=false', 'grep.patternType=perl'];
+  const exec: Exec = ([program, ...args], options) =>
+    gitExec([program, ...settings.flatMap((setting) => ['-c', setting]), ...args], options);
+  const name = 'blank lines.yaml';
+  assert.equal((await filesAt(exec, repository, first, [name])).get(name), texts[name]);
+});
+
+test('uncommitted files are changed, staged, removed and new ones of the folders asked for', async () => {
+  const many = createRepository(join(folder, 'many'));
+  commit(many, 'Start', { 'ops/helm/a b.yaml': '1', 'ops/helm/ü.yaml': '1', 'ops/helm/gone': '1', 'ops/other': '1' });
+  for (const name of ['helm/a b.yaml', 'helm/ü.yaml', 'helm/new', 'other']) write(many, `ops/${name}`, '2');
+  git(many, 'add', 'ops/helm/ü.yaml');
+  git(many, 'rm', '--quiet', 'ops/helm/gone');
+  const found = await uncommitted(gitExec, join(many, 'ops'), ['helm']);
+  assert.deepEqual(
+    found.sort(),
+    ['a b.yaml', 'gone', 'new', 'ü.yaml'].map((name) => `ops/helm/${name}`),
+  );
+});

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createImageStore } from '../../scripts/images.ts';
+import { Interrupted } from '../../scripts/lib/errors.ts';
+import type { Exec, Output } from '../../scripts/lib/exec.ts';
+import { fakeExec, refusal } from '../support/fakes.ts';
+
+const { signal } = new AbortController();
+const storeOf = (exec: Exec) => createImageStore(exec, 'node', signal);
+const refused = 'ctr: failed to resolve reference "quay.io/x/b:1": unexpected status 401 Unauthorized';
+
+/** A machine by the images that its node has, that the node can get, and that Docker has. */
+function machine({
+  node = [],
+  registry = [],
+  docker = [],
+}: {
+  node?: string[];
+  registry?: string[];
+  docker?: string[];
+}) {
+  const has = new Set(node);
+  return fakeExec((line): Partial<Output> => {
+    if (line.endsWith(' images list'))
+      return { stdout: ['REF TYPE DIGEST', ...[...has].map((name) => `${name} x sha256:0`), ''].join('\n') };
+    const [, wanted = ''] = line.match(/^docker exec node ctr .* images pull .*?(\S+)$/) ?? [];
+    if (wanted !== '') {
+      if (!registry.includes(wanted)) return { exitCode: 1, stderr: `time="x" level=info\n${refused}\n` };
+      has.add(wanted);
+    }
+    if (line.startsWith('docker image inspect')) return { exitCode: docker.some((one) => line.endsWith(one)) ? 0 : 1 };
+    return {};
+  });
+}
+const pulls = (exec: ReturnType<typeof fakeExec>) =>
+  exec.lines().flatMap((line) => line.match(/images pull .*?(\S+)$/)?.[1] ?? []);
+const imports = (exec: ReturnType<typeof fakeExec>) =>
+  exec.calls.filter(({ command }) => command[0] === 'bash').map(({ command }) => command.slice(3));
+
+test('only what the node lacks is pulled, by the node, under the full name; Docker here pulls nothing', async () => {
+  const exec = machine({ node: ['docker.io/library/a:1'], registry: ['docker.io/library/b:1', 'docker.io/c/d:1'] });
+  assert.deepEqual(await storeOf(exec).ensure(['a:1', 'b:1', 'c/d:1']), ['b:1', 'c/d:1']);
+  assert.deepEqual(pulls(exec), ['docker.io/library/b:1', 'docker.io/c/d:1']);
+  assert.deepEqual(imports(exec), []);
+  assert(!exec.lines().some((line) => line.startsWith('docker pull')));
+});
+
+test('what the node can’t get, but Docker here has, is copied into the node', async () => {
+  const exec = machine({ docker: ['quay.io/x/b:1'] });
+  assert.deepEqual(await storeOf(exec).ensure(['quay.io/x/b:1']), ['quay.io/x/b:1']);
+  assert.deepEqual(imports(exec), [['import', 'node', 'quay.io/x/b:1']]);
+});
+
+test('what neither has is refused with image, registry and containerd’s reason', async () => {
+  const exec = machine({});
+  const { error } = await refusal(() => storeOf(exec).ensure(['quay.io/x/b:1']));
+  assert.equal(
+    error.message,
+    'The image quay.io/x/b:1 could not be pulled from quay.io: unexpected status 401 Unauthorized.',
+  );
+  assert.match(error.hint ?? '', /reaches quay\.io \(docker pull quay\.io\/x\/b:1\)/);
+  assert.deepEqual(imports(exec), []);
+});
+
+test('components that ask for an image at the same time share one pull, and both hear of it', async () => {
+  const exec = machine({ registry: ['docker.io/library/a:1'] });
+  const { ensure } = storeOf(exec);
+  assert.deepEqual(await Promise.all([ensure(['a:1']), ensure(['a:1'])]), [['a:1'], ['a:1']]);
+  assert.deepEqual(pulls(exec), ['docker.io/library/a:1']);
+});
+
+test('a pull that failed is tried anew by the next one who asks', async () => {
+  const registry: string[] = [];
+  const exec = machine({ registry });
+  const { ensure } = storeOf(exec);
+  await assert.rejects(ensure(['a:1']));
+  registry.push('docker.io/library/a:1');
+  assert.deepEqual(await ensure(['a:1']), ['a:1']);
+});
+
+test('no more than three pulls run at the same time, and all of them run', async () => {
+  let [running, most] = [0, 0];
+  const images = Array.from({ length: 8 }, (_, index) => `i${index}:1`);
+  const inner = machine({ registry: images.map((name) => `docker.io/library/${name}`) });
+  const exec: Exec = async (command, options) => {
+    if (!command.includes('pull')) return inner(command, options);
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running -= 1;
+    return inner(command, options);
+  };
+  assert.deepEqual([await storeOf(exec).ensure(images), most], [images, 3]);
+});
+
+test('images are copied together, each of them once, and then called what the cluster asks for', async () => {
+  const exec = machine({});
+  const names: [string, string][] = [
+    ['ghcr.io/a/x:1', 'stand-in:1'],
+    ['ghcr.io/a/y:1', 'stand-in:1'],
+  ];
+  await storeOf(exec).importAs(new Map(names));
+  assert.deepEqual(imports(exec), [['import', 'node', 'stand-in:1']]);
+  const tags = exec.calls.map(({ command }) => command).filter((command) => command.includes('tag'));
+  assert.deepEqual(
+    tags.map((command) => command.slice(-2)),
+    names.map(([target]) => ['docker.io/library/stand-in:1', target]),
+  );
+});
+
+test('the node’s containerd is waited for, and an interruption ends the wait', async () => {
+  let looks = 0;
+  const starting = fakeExec((line) => ({ exitCode: line.endsWith('ctr version') && ++looks === 1 ? 1 : 0 }));
+  assert.deepEqual(await createImageStore(starting, 'node', signal).ensure([]), []);
+  assert.equal(looks, 2);
+  const controller = new AbortController();
+  const never = fakeExec(() => ({ exitCode: 1 }));
+  const waiting = assert.rejects(createImageStore(never, 'node', controller.signal).ensure(['a:1']), Interrupted);
+  controller.abort();
+  await waiting;
+});
