@@ -7,6 +7,7 @@ import { UsageError, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import { type KubeObject, toReadableYaml } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { missingOf, type Workload } from '../lib/workloads.ts';
 import type { Component, Outcome, Status } from './component.ts';
 
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
@@ -146,6 +147,7 @@ async function create(context: Context): Promise<Outcome> {
   context.reconnect();
   const kubectl = await context.kubectl();
   await kubectl.apply([finished]);
+  await waitUntil(() => missingNetwork(context), { timeout: context.timeout, signal: context.signal });
   return {
     changed: [`cluster ${config.clusterName}`],
     detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
@@ -216,6 +218,18 @@ async function missingApi(context: Context): Promise<string | undefined> {
     if (context.signal.aborted) throw error;
     return `the API server of ${context.config.clusterName} does not answer`;
   }
+}
+
+/**
+ * kind is done before the node's network is. A pod that starts in between can't reach the API server's address, dies,
+ * and is started again only after a pause; so nothing is installed before.
+ */
+async function missingNetwork(context: Context): Promise<string | undefined> {
+  const daemons = (await context.view().list<Workload>('apps/v1', 'DaemonSet')).filter(
+    ({ metadata }) => metadata.namespace === 'kube-system',
+  );
+  if (daemons.length === 0) return 'kube-proxy is not there yet';
+  return daemons.map((daemon) => missingOf(daemon)).find((missing) => missing !== undefined);
 }
 
 async function isFinished(context: Context): Promise<boolean> {

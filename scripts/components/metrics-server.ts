@@ -12,8 +12,7 @@ const secret = { namespace: 'kube-system', name: 'metrics-server-tls' };
 const validDays = 3650;
 
 /**
- * What the HorizontalPodAutoscalers measure with. The API server checks its certificate; cluster/metrics-server.yaml
- * says what happened otherwise.
+ * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate.
  */
 export const metricsServer = install({
   name: 'metrics-server',

@@ -54,8 +54,8 @@ test('downloads are kept below XDG_CACHE_HOME, else below HOME, else below the h
 });
 
 test('an account without a home folder is told how to name one, and does not need one that is named', async () => {
-  const gone = mock.method(os, 'homedir', () => {
-    throw new Error('ENOENT: no such file or directory, uv_os_homedir');
+  const gone = mock.method(os, 'userInfo', () => {
+    throw new Error('ENOENT: no such file or directory, uv_os_get_passwd');
   });
   syncBuiltinESMExports();
   try {

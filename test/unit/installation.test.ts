@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Installation, install } from '../../scripts/components/installation.ts';
 import { type KubeObject, verbatim } from '../../scripts/lib/objects.ts';
-import { fakeContext, refusal } from '../support/fakes.ts';
+import { fakeContext } from '../support/fakes.ts';
 
 const named = (name: string, kind = 'ConfigMap', apiVersion = 'v1'): KubeObject => ({
   apiVersion,

@@ -18,12 +18,14 @@ const waiting = (reason: string, image = 'x') => ({
   image,
   state: { waiting: { reason, message: 'because' } },
 });
-const running = (restartCount: number, ready = false) => ({
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+const running = (restartCount: number, ready = false, crashed = 1) => ({
   name: 'c',
   image: 'x',
   ready,
   restartCount,
   state: { running: {} },
+  lastState: { terminated: { finishedAt: minutesAgo(crashed) } },
 });
 const unscheduled = (reason: string) => pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason }] });
 const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
@@ -52,6 +54,7 @@ const troubles: [string, Pod, string | undefined, RegExp?][] = [
   ],
   ['that runs for a moment between two crashes', pod({ containerStatuses: [running(3)] }), 'CrashLoopBackOff', /log/],
   ['whose init container does so', pod({ initContainerStatuses: [running(4)] }), 'CrashLoopBackOff', /log/],
+  ['that was restarted with its node, an hour ago', pod({ containerStatuses: [running(5, false, 60)] }), undefined],
   ['that was restarted twice and is on its way', pod({ containerStatuses: [running(2)] }), undefined],
   [
     'whose restarted container is ready, while another starts',
