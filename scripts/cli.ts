@@ -66,11 +66,13 @@ function report(error: unknown): ExitCode {
   return ExitCode.failed;
 }
 
-// A reader that has seen enough, as in `npm run status | head`, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(ExitCode.done);
-  throw error;
-});
+// A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is
+// being done is done to its end, and the exit code is that of the command.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
+}
 
 // Kept-alive connections would hold the process open, and everything that it waits for is awaited.
 process.exit(await main().catch(report));

@@ -28,7 +28,7 @@ export interface Config {
 }
 
 const hiddenFromChildren =
-  /^(KUBECONFIG|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
+  /^(KUBECONFIG|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
 const npmFlag = /^npm_config_(.+)$/;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */

@@ -25,7 +25,8 @@ export interface Context {
   kubeconfig: string;
   kubeContext: string;
   images: ImageStore;
-  checkout(): Promise<Checkout>;
+  /** The checkout as it was when it was asked for first, or as it is now. */
+  checkout(fresh?: 'fresh'): Promise<Checkout>;
   api(): ApiServer;
   view(): View;
   kubectl(): Promise<Kubectl>;
@@ -76,8 +77,8 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubeconfig,
     kubeContext,
     images: createImageStore(exec, node, signal),
-    checkout() {
-      checkout ??= readCheckout(exec, config.root);
+    checkout(fresh) {
+      if (fresh || checkout === undefined) checkout = readCheckout(exec, config.root);
       return checkout;
     },
     api() {

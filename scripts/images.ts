@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureImage, hasImage, registryOf } from './lib/docker.ts';
-import { Interrupted, UserError } from './lib/errors.ts';
+import { UserError } from './lib/errors.ts';
 import type { Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
+import { WaitTimeout, waitUntil } from './lib/wait.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
 export interface ImageStore {
@@ -10,6 +10,8 @@ export interface ImageStore {
   pull(image: string): Promise<void>;
   /** Makes sure that the node has the images. Hands back those that it did not have. Throws a `UserError` naming the image. */
   ensure(images: readonly string[]): Promise<string[]>;
+  /** Waits until the node's containerd answers. Throws a `UserError` where it doesn't within five minutes. */
+  ready(): Promise<void>;
   /** Every name under which the node has an image, with the image's digest. */
   inNode(): Promise<Map<string, string>>;
   /** Copies images that Docker has into the node under other names: target name to source name. */
@@ -50,6 +52,14 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
         .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
     );
   };
+  let running: Promise<void> | undefined;
+  const containerdRuns = () => {
+    running ??= untilContainerdRuns(exec, node, signal);
+    running.catch(() => {
+      running = undefined;
+    });
+    return running;
+  };
   const importIntoNode = async (images: readonly string[]) => {
     await exec(['bash', '-c', pipeline, 'import', node, ...images]);
   };
@@ -70,16 +80,18 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
 
   return {
     pull: (image) => shared(hostPulls, image, () => ensureImage(exec, image)),
+    ready: containerdRuns,
     inNode,
     async ensure(images) {
-      await untilContainerdRuns(exec, node, signal);
+      if (images.length === 0) return [];
+      await containerdRuns();
       const fetched = await Promise.all(
         images.map((image) => shared(nodePulls, image, () => inTurn(() => pullIntoNode(image)))),
       );
       return images.filter((_, index) => fetched[index]);
     },
     async importAs(names) {
-      await untilContainerdRuns(exec, node, signal);
+      await containerdRuns();
       await importIntoNode([...new Set(names.values())]);
       for (const [target, source] of names) {
         await exec(['docker', 'exec', node, ...containerd, 'tag', '--force', fullName(source), fullName(target)]);
@@ -101,12 +113,15 @@ function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () =
 
 /** While kind creates the cluster, containerd is there within seconds, long before Kubernetes is. */
 async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + 120_000;
-  while ((await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true, timeout: 30_000 })).exitCode !== 0) {
-    if (signal.aborted) throw new Interrupted();
-    if (Date.now() > deadline)
-      throw new UserError(`containerd does not run in the node container ${node}.`, { hint: `docker logs ${node}` });
-    await sleep(300, undefined, { signal }).catch(() => {});
+  const asked = async () => {
+    const { exitCode } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
+    return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
+  };
+  try {
+    await waitUntil(asked, { timeout: 300_000, signal, every: 1000 });
+  } catch (error) {
+    if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
+    throw error;
   }
 }
 

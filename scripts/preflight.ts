@@ -4,11 +4,14 @@ import type { Context } from './context.ts';
 import { UsageError } from './lib/errors.ts';
 import { kubernetesVersion } from './versions.ts';
 
+/** The states of a container in which its published ports are taken by itself. */
+const holdsPorts = new Set<string>(['running', 'paused', 'restarting']);
+
 /** What this machine says to the checks of `scripts/checks/`. */
 export async function examine(context: Context): Promise<Finding[]> {
   // Where Docker can't tell, the check of Docker says so.
   const container = await nodeContainer(context).catch(() => undefined);
-  return runChecks(checkContext(context, container?.state === 'running'));
+  return runChecks(checkContext(context, container !== undefined && holdsPorts.has(container.state)));
 }
 
 /** What a check is given. */

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { memoizePerContext, readManifests } from './components/manifests.ts';
+import { readManifests } from './components/manifests.ts';
 import type { Context } from './context.ts';
 import { messageOf, UserError } from './lib/errors.ts';
-import { filesAt } from './lib/git.ts';
+import { type Checkout, filesAt } from './lib/git.ts';
 import type { KubeObject } from './lib/objects.ts';
 
 /** The namespace that the services run in, as in production. */
@@ -55,8 +55,16 @@ export function localValueFiles({ spec }: Application): string[] {
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
  * none, or where YAML reads the tag as a number, since `1e5` and `100000` would then be the same tag.
  */
-export const imagesAtHead = memoizePerContext(async (context: Context): Promise<Map<string, string>> => {
-  const { top, prefix, head } = await context.checkout();
+export async function imagesAtHead(context: Context): Promise<Map<string, string>> {
+  const checkout = await context.checkout();
+  const known = read.get(checkout) ?? readImages(context, checkout);
+  read.set(checkout, known);
+  return known;
+}
+
+const read = new WeakMap<Checkout, Promise<Map<string, string>>>();
+
+async function readImages(context: Context, { top, prefix, head }: Checkout): Promise<Map<string, string>> {
   const { applications } = await readRegistrations(context.config.root);
   const filesOf = (application: Application) =>
     localValueFiles(application).map((file) => `${prefix}${application.spec.source.path}/${file}`);
@@ -70,7 +78,7 @@ export const imagesAtHead = memoizePerContext(async (context: Context): Promise<
       return [application.metadata.name, checked(image, `${application.spec.source.path}/values.yaml`, head)] as const;
     }),
   );
-});
+}
 
 /** The `image` of a values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
 function imageIn(file: string, text: string, head: string): object {

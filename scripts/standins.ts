@@ -17,19 +17,37 @@ const ownName = 'platform-ops/stand-in';
  * under those names. Hands back the images for which it had to. What the node has under a name already, real or
  * stand-in of today's sources, stays.
  */
-export async function ensureStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+export function ensureStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+  // What was begun while the cluster booted is joined, not done twice.
+  const running = underWay.get(context) ?? putStandIns(context, images).finally(() => underWay.delete(context));
+  underWay.set(context, running);
+  return running;
+}
+
+const underWay = new WeakMap<Context, Promise<string[]>>();
+
+/** Builds all stand-ins, side by side; those that Docker has already cost nothing. */
+export async function buildStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<void> {
+  await Promise.all(
+    [...images].map(async ([service, image]) =>
+      build(context, await standInName(context, service, image), service, image),
+    ),
+  );
+}
+
+async function putStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   const present = await context.images.inNode();
   const names = await Promise.all(
-    [...images].map(async ([service, image]) => [image, await standInName(context, service, image)] as const),
+    [...images].map(async ([service, image]) => [service, image, await standInName(context, service, image)] as const),
   );
-  const wanted = names.filter(([image, standIn]) => {
-    const digest = present.get(image);
+  const wanted = names.filter(([, image, standIn]) => {
+    const digest = present.get(fullName(image));
     return digest === undefined || (isStandIn(present, digest) && present.get(fullName(standIn)) !== digest);
   });
   if (wanted.length === 0) return [];
-  await Promise.all(wanted.map(([image, standIn]) => build(context, standIn, serviceOf(images, image), image)));
-  await context.images.importAs(new Map(wanted));
-  return wanted.map(([image]) => image);
+  await buildStandIns(context, new Map(wanted.map(([service, image]) => [service, image])));
+  await context.images.importAs(new Map(wanted.map(([, image, standIn]) => [image, standIn])));
+  return wanted.map(([, image]) => image);
 }
 
 /** Which of the images that the node has are stand-ins. */
@@ -79,10 +97,6 @@ async function build(context: Context, name: string, service: string, image: str
       cause: error,
     });
   }
-}
-
-function serviceOf(images: ReadonlyMap<string, string>, image: string): string {
-  return [...images].find(([, other]) => other === image)?.[0] ?? '';
 }
 
 function tagOf(image: string): string {

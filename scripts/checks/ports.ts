@@ -12,14 +12,14 @@ export const checkPorts: Check = async (context) => {
 
 async function checkPort(context: CheckContext, setting: string, port: number): Promise<Finding> {
   const check = `port ${port}`;
-  const another = `set ${setting} in .env to a free port, for example ${setting === 'HTTP_PORT' ? 8080 : 8443}`;
+  const another = `set ${setting} in .env to a free port, for example ${port + 1000 <= 65535 ? port + 1000 : 8080}`;
   const state = await probePort(port);
   if (state === 'taken') {
     const holder = await portHolder(context.exec, port);
     return {
       check,
       level: 'problem',
-      message: `Port ${port} of 127.0.0.1 is taken by ${holder?.who ?? 'a process of another user'}.`,
+      message: `Port ${port} of 127.0.0.1 is taken by ${holder?.who ?? 'another process'}.`,
       remedy: `${holder?.stop ?? 'Stop that process'}, or ${another}.`,
     };
   }

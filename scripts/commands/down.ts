@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { checkDocker } from '../checks/docker.ts';
 import { deleteCluster, nodeContainer, ownContainer } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
+import { lockCluster } from '../lock-cluster.ts';
 import { checkContext, refuseProblems } from '../preflight.ts';
 import type { Command, Invocation } from './command.ts';
 
@@ -27,6 +28,7 @@ async function runDown({ config, flags, signal, print, progressStream }: Invocat
   const container = await ownContainer(context);
   const removed: string[] = [];
   const progress = createProgress(progressStream);
+  const unlock = lockCluster(config);
   try {
     if (container) {
       const started = performance.now();
@@ -46,9 +48,20 @@ async function runDown({ config, flags, signal, print, progressStream }: Invocat
     }
   } finally {
     progress.stop();
+    unlock();
+    removeIfEmpty(dirname(config.stateDir));
   }
   if (flags.json) print(JSON.stringify({ removed }, undefined, 2));
   else if (removed.length === 0) print(`Nothing to remove: there is no cluster ${config.clusterName}.`);
   else print(['Removed:', ...removed.map((what) => `  ${what}`)].join('\n'));
   return ExitCode.done;
+}
+
+/** Other clusters of this checkout may have their folders beside ours. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { cluster } from '../components/cluster.ts';
 import type { Component, Outcome } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
@@ -5,6 +6,7 @@ import { type Context, createContext } from '../context.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
 import { type Result, runGraph } from '../lib/graph.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
+import { lockCluster } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary, uncommittedNote } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
@@ -41,9 +43,14 @@ async function runUp(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   const started = performance.now();
   const progress = createProgress(progressStream);
+  const unlock = lockCluster(config);
+  // Fetching ahead must not outlive the command, however it ends.
+  const ended = new AbortController();
   try {
+    const either = AbortSignal.any([signal, ended.signal]);
+    setMaxListeners(0, either);
     const context = createContext(config, {
-      signal,
+      signal: either,
       ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
       ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
       onDownload: (what) => progress.note(`Fetching ${what}.`),
@@ -67,6 +74,8 @@ async function runUp(invocation: Invocation): Promise<ExitCode> {
     return ExitCode.done;
   } finally {
     progress.stop();
+    ended.abort();
+    unlock();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
+import type { Checkout } from '../lib/git.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { type Application, localValueFiles, readRegistrations } from '../services.ts';
 import { argocdNamespace } from './argo-cd.ts';
@@ -105,7 +106,7 @@ async function lacking(context: Context): Promise<string | undefined> {
   const missing = await context.view().missing(wanted);
   if (missing !== undefined) return missing;
   const present = await found(context);
-  const { head } = await context.checkout();
+  const { head } = await currentCheckout(context, present);
   for (const { metadata, spec } of wanted.filter(({ kind }) => kind === 'Application') as Application[]) {
     const application = present.find(
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
@@ -119,6 +120,15 @@ async function lacking(context: Context): Promise<string | undefined> {
     if (unfit !== undefined) return `Application ${metadata.name} is ${unfit}`;
   }
   return undefined;
+}
+
+/** Where Argo CD is at another commit than the one we know, somebody may have committed meanwhile. */
+async function currentCheckout(context: Context, present: readonly Application[]): Promise<Checkout> {
+  const known = await context.checkout();
+  const moved = present.some(
+    ({ status }) => status?.sync?.revision !== undefined && status.sync.revision !== known.head,
+  );
+  return moved && !context.config.gitops ? context.checkout('fresh') : known;
 }
 
 /** What keeps an Application from being Synced and Healthy, at that commit if one is given; with Argo CD's reason. */

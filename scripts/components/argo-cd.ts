@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
+import { ApiError } from '../lib/api.ts';
 import { download } from '../lib/download.ts';
 import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objects.ts';
 import { argocd } from '../versions.ts';
@@ -19,6 +20,7 @@ export const argoCd = install({
   needs: ['cluster'],
   objects: argoCdObjects,
   prepare: ensureRedisPassword,
+  missing: definitionsUnserved,
   detail: ({ config }) => `${argocd.version}${config.argocdFull ? ', in full' : ''}`,
 });
 
@@ -36,6 +38,18 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
     readManifests(config.root, ['cluster/argocd/argocd-cm.yaml', 'cluster/argocd/argocd-cmd-params-cm.yaml']),
   ]);
   return [namespace, ...trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, settings))];
+}
+
+/** A definition that was made a moment ago is not served at once, and nothing of its kind can be applied before. */
+async function definitionsUnserved(context: Context): Promise<string | undefined> {
+  try {
+    const { resources } = await context.api().json<{ resources: { name: string }[] }>('/apis/argoproj.io/v1alpha1');
+    const served = new Set(resources.map(({ name }) => name));
+    if (served.has('applications') && served.has('appprojects')) return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  }
+  return "Argo CD's resource definitions are not served yet";
 }
 
 /** The manifest names no namespace of its own: it is to be applied into one. */

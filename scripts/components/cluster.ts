@@ -5,21 +5,17 @@ import type { Context } from '../context.ts';
 import { type Container, findContainer } from '../lib/docker.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
-import { type KubeObject, toReadableYaml } from '../lib/objects.ts';
+import { toReadableYaml } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { missingOf, type Workload } from '../lib/workloads.ts';
 import type { Component, Outcome, Status } from './component.ts';
+import { untilReady } from './until-ready.ts';
 
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
 const gitMount = '/platform-ops/git';
 
-/** Set once kind has finished: a cluster without it was interrupted half-way and is made anew. */
-const finished: KubeObject = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name: 'platform-ops', namespace: 'kube-system' },
-  data: { about: 'kind finished creating this cluster for platform-ops.' },
-};
+/** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
+const finishedMark = '/kind/platform-ops-finished';
 
 /** The kind cluster: one node, with the Git folder mounted and the ingress ports published. */
 export const cluster: Component = {
@@ -41,13 +37,12 @@ export const cluster: Component = {
     const container = await ownContainer(context);
     if (!container) return create(context);
     const woken = await wake(context, container);
-    await fetchKubeconfig(context);
-    const complete = (await answersInTime(context)) && (await isFinished(context));
-    if (!complete) {
+    if (!(await isFinished(context))) {
       await deleteCluster(context);
-      const outcome = await create(context);
-      return { ...outcome, notes: ['The cluster was half created or did not start any more, and was made anew.'] };
+      return { ...(await create(context)), notes: ['The cluster was half created, and was made anew.'] };
     }
+    await fetchKubeconfig(context);
+    await untilApiAnswers(context);
     const notes = imageDiffers(context, container)
       ? [
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
@@ -103,7 +98,7 @@ export async function deleteCluster(context: Context): Promise<void> {
     ]);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new UserError(`kind could not delete the cluster: ${lastLine(error.output.stderr)}`, {
+    throw new UserError(`kind could not delete the cluster: ${telling(error.output.stderr)}`, {
       hint: `docker rm -f -v ${context.node}`,
       cause: error,
     });
@@ -139,15 +134,14 @@ async function create(context: Context): Promise<Outcome> {
     );
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new UserError(`kind could not create the cluster ${config.clusterName}: ${lastLine(error.output.stderr)}`, {
+    throw new UserError(`kind could not create the cluster ${config.clusterName}: ${telling(error.output.stderr)}`, {
       hint: 'npm run doctor looks for the usual causes; npm run up tries again.',
       cause: error,
     });
   }
   context.reconnect();
-  const kubectl = await context.kubectl();
-  await kubectl.apply([finished]);
-  await waitUntil(() => missingNetwork(context), { timeout: context.timeout, signal: context.signal });
+  await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
   return {
     changed: [`cluster ${config.clusterName}`],
     detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
@@ -179,7 +173,7 @@ async function wake(context: Context, { state }: Container): Promise<string[]> {
   if (verb === undefined) return [];
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
   if (exitCode !== 0) {
-    throw new UserError(`The stopped node container ${context.node} could not be started: ${lastLine(stderr)}`, {
+    throw new UserError(`The stopped node container ${context.node} could not be started: ${telling(stderr)}`, {
       hint: 'npm run down && npm run up',
     });
   }
@@ -190,8 +184,10 @@ async function wake(context: Context, { state }: Container): Promise<string[]> {
 async function fetchKubeconfig(context: Context): Promise<void> {
   const { path } = await context.toolbox.find('kind');
   const got = await context.exec([path, 'get', 'kubeconfig', '--name', context.config.clusterName], { nothrow: true });
-  // A node that was interrupted half-way has none yet: whether the cluster is finished is asked next.
-  if (got.exitCode !== 0) return;
+  if (got.exitCode !== 0)
+    throw new UserError(`kind can't tell the kubeconfig: ${telling(got.stderr)}`, {
+      hint: 'npm run down && npm run up',
+    });
   const known = await readFile(context.kubeconfig, 'utf8').catch(() => '');
   if (known === got.stdout) return;
   await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
@@ -200,13 +196,12 @@ async function fetchKubeconfig(context: Context): Promise<void> {
 }
 
 /** A stopped node that was started again has its API back within seconds; a minute and a half is for slow disks. */
-async function answersInTime(context: Context): Promise<boolean> {
+async function untilApiAnswers(context: Context): Promise<void> {
   try {
     await waitUntil(() => missingApi(context), { timeout: 90_000, signal: context.signal });
-    return true;
   } catch (error) {
-    if (error instanceof WaitTimeout) return false;
-    throw error;
+    if (!(error instanceof WaitTimeout)) throw error;
+    throw new UserError(`Waited 90 s in vain: ${error.missing}.`, { hint: 'npm run down && npm run up' });
   }
 }
 
@@ -232,8 +227,8 @@ async function missingNetwork(context: Context): Promise<string | undefined> {
   return daemons.map((daemon) => missingOf(daemon)).find((missing) => missing !== undefined);
 }
 
-async function isFinished(context: Context): Promise<boolean> {
-  return (await context.view().missing([finished])) === undefined;
+async function isFinished({ exec, node }: Context): Promise<boolean> {
+  return (await exec(['docker', 'exec', node, 'test', '-e', finishedMark], { nothrow: true })).exitCode === 0;
 }
 
 function imageDiffers({ config }: Context, { image }: Container): boolean {
@@ -248,6 +243,10 @@ function detail({ config }: Context, { image }: Container): string {
   return `${config.clusterName}, ${shortImage(image)}`;
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
+/** The line that carries the reason: tools end with a summary, or with advice about their own flags. */
+function telling(output: string): string {
+  const lines = output.trim().split('\n');
+  const error =
+    lines.find((line) => /error response from daemon/i.test(line)) ?? lines.find((line) => /\berror\b/i.test(line));
+  return error ?? lines.at(-1) ?? '';
 }

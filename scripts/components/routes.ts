@@ -28,29 +28,29 @@ export const routes = install({
       ['argocd', 'prometheus', 'grafana'].map((name) => `ingress/${name}.yaml`),
     ),
   missing: async (context) => {
-    const answers = await Promise.all(routeTable.map((route) => silence(context, route.host, route.health)));
-    return answers.find((answer) => answer !== undefined);
+    const answers = await Promise.all(routeTable.map(({ host, health }) => ask(context, host, health)));
+    return answers.find(({ missing }) => missing !== undefined)?.missing;
   },
 });
 
-/** Asks the ingress for a host, as a browser on this machine would. Names like api.localhost are not resolved: they mean this machine. */
-export function ask({ config, signal }: Context, host: string, path: string) {
-  return get(`http://127.0.0.1:${config.ports.http}${path}`, {
-    headers: { host: `${host}:${config.ports.http}` },
-    signal,
-    timeout: 5000,
-  });
-}
-
-/** Why an address doesn't answer 200, or undefined if it does. */
-export async function silence(context: Context, host: string, path: string): Promise<string | undefined> {
+/**
+ * Asks the ingress for a host, as a browser on this machine would; `missing` says why it doesn't answer 200. Names like
+ * api.localhost are not resolved: they mean this machine.
+ */
+export async function ask(context: Context, host: string, path: string): Promise<{ body: string; missing?: string }> {
+  const { config, signal } = context;
   const url = urlOf(context, host) + path;
   try {
-    const { status } = await ask(context, host, path);
-    return status === 200 ? undefined : `${url} answers ${status}`;
+    const headers = { host: `${host}:${config.ports.http}` };
+    const { status, body } = await get(`http://127.0.0.1:${config.ports.http}${path}`, {
+      headers,
+      signal,
+      timeout: 5000,
+    });
+    return status === 200 ? { body } : { body, missing: `${url} answers ${status}` };
   } catch (error) {
-    if (context.signal.aborted) throw error;
-    return `${url} does not answer: ${messageOf(error)}`;
+    if (signal.aborted) throw error;
+    return { body: '', missing: `${url} does not answer: ${messageOf(error)}` };
   }
 }
 

@@ -3,7 +3,7 @@ import { fullName } from '../images.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { imagesAtHead, servicesNamespace } from '../services.ts';
-import { ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
+import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 import type { Component } from './component.ts';
 
 const registry = 'ghcr.io';
@@ -17,7 +17,13 @@ const pullSecret = 'ghcr-cred';
 export const serviceImages: Component = {
   name: 'service-images',
   needs: ['cluster'],
-  prefetch: async (context) => (context.config.github ? [] : ensureStandIns(context, await imagesAtHead(context))),
+  async prefetch(context) {
+    if (context.config.github) return;
+    const images = await imagesAtHead(context);
+    await buildStandIns(context, images);
+    await context.images.ready();
+    await ensureStandIns(context, images);
+  },
 
   async status(context) {
     const images = await imagesAtHead(context);

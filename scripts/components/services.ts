@@ -4,7 +4,7 @@ import { isReady, missingOf, type Pod, type Workload } from '../lib/workloads.ts
 import { imagesAtHead, servicesNamespace } from '../services.ts';
 import { targetsUp } from '../targets.ts';
 import type { Component } from './component.ts';
-import { ask, silence, urlOf } from './routes.ts';
+import { ask, urlOf } from './routes.ts';
 import { untilReady } from './until-ready.ts';
 
 /** The host on which the ingress exposes the API, as values-dev.yaml has it. */
@@ -63,9 +63,8 @@ async function notRunning(context: Context): Promise<string | undefined> {
 }
 
 async function notAnswering(context: Context): Promise<string | undefined> {
-  const silent = await silence(context, apiHost, '/info');
-  if (silent !== undefined) return silent;
-  const { body } = await ask(context, apiHost, '/info');
+  const { body, missing } = await ask(context, apiHost, '/info');
+  if (missing !== undefined) return missing;
   try {
     const { upstream } = JSON.parse(body) as { upstream?: { service?: string } };
     if (upstream?.service === 'core-go') return undefined;

@@ -6,7 +6,11 @@ import { isReady, type Pod } from '../lib/workloads.ts';
 import { holders } from './manifests.ts';
 import { tolerantly } from './until-ready.ts';
 
-const applications = ['argoproj.io/v1alpha1', 'Application'] as const;
+/** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
+const heldBack = [
+  ['Application', 'applications.argoproj.io'],
+  ['AppProject', 'appprojects.argoproj.io'],
+] as const;
 
 /**
  * Waits until no namespace or custom resource definition of these is on its way out, since what is applied into one
@@ -33,7 +37,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
   const look = async () => {
     const object = await leaving();
     if (!object) return undefined;
-    if (!(await argocdRuns(context))) await releaseApplications(context);
+    if (!(await argocdRuns(context))) await release(context);
     return `${nameOf(object)} is still being deleted`;
   };
   try {
@@ -54,25 +58,18 @@ async function argocdRuns(context: Context): Promise<boolean> {
   );
 }
 
-async function releaseApplications(context: Context): Promise<void> {
+async function release(context: Context): Promise<void> {
   const kubectl = await context.kubectl();
-  const held = (await context.api().listMetadata(...applications)).filter(
-    ({ metadata }) => metadata.deletionTimestamp && metadata.finalizers?.length,
-  );
-  for (const { metadata } of held) {
-    const patch = JSON.stringify({ metadata: { finalizers: null } });
-    await kubectl.run(
-      [
-        'patch',
-        'applications.argoproj.io',
-        metadata.name,
-        '--namespace',
-        metadata.namespace ?? 'argocd',
-        '--type=merge',
-        '--patch',
-        patch,
-      ],
-      { nothrow: true },
-    );
+  const patch = JSON.stringify({ metadata: { finalizers: null } });
+  for (const [kind, resource] of heldBack) {
+    const all = await context.api().listMetadata('argoproj.io/v1alpha1', kind);
+    for (const { metadata } of all.filter((one) => one.metadata.deletionTimestamp && one.metadata.finalizers?.length)) {
+      const namespace = metadata.namespace ?? 'argocd';
+      // It may be gone by now, which is what is wanted.
+      await kubectl.run(
+        ['patch', resource, metadata.name, '--namespace', namespace, '--type=merge', '--patch', patch],
+        { nothrow: true },
+      );
+    }
   }
 }

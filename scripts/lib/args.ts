@@ -62,6 +62,8 @@ export function readArguments(
 }
 
 function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Parsed['flags'] {
+  // To ignore this one would do what the person only wanted to see.
+  if (npmFlags['dry-run'] === 'true' && !Object.hasOwn(usage.flags, 'dry-run')) throw unknownFlag(usage, '--dry-run');
   const flags: Parsed['flags'] = {};
   for (const [name, flag] of Object.entries(usage.flags)) {
     const value = npmFlags[name];

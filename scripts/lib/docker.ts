@@ -1,4 +1,4 @@
-import { UserError } from './errors.ts';
+import { UsageError, UserError } from './errors.ts';
 import type { Exec } from './exec.ts';
 
 /** A container as far as we look at it. */
@@ -9,23 +9,22 @@ export interface Container {
   binds: Map<string, string>;
   /** Published ports: container port, as in '80/tcp', to port of the host. */
   ports: Map<string, number>;
-  labels: Record<string, string>;
 }
 
 interface Inspected {
   State: { Status: Container['state'] };
-  Config: { Image: string; Labels: Record<string, string> | null };
+  Config: { Image: string };
   HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
 }
 
-/** The container of that name, or undefined. */
+/** The container of that name, or undefined. Throws a `UsageError` where Docker doesn't answer. */
 export async function findContainer(exec: Exec, name: string): Promise<Container | undefined> {
   const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
   if (shown.exitCode !== 0) {
     if (/no such container/i.test(shown.stderr)) return undefined;
-    throw new UserError(`Docker could not tell about the container ${name}: ${shown.stderr.trim()}`, {
-      hint: 'npm run doctor',
-    });
+    if (shown.exitCode === 127) throw new UsageError('Docker was not found.', 'npm run doctor says how to get it.');
+    const [reason = ''] = shown.stderr.trim().split('\n');
+    throw new UsageError(`Docker does not answer: ${reason}`, 'npm run doctor says what to do about it.');
   }
   const [found] = JSON.parse(shown.stdout) as Inspected[];
   if (found === undefined) return undefined;
@@ -41,7 +40,6 @@ export async function findContainer(exec: Exec, name: string): Promise<Container
     image: found.Config.Image,
     binds: new Map(binds),
     ports: new Map(ports),
-    labels: found.Config.Labels ?? {},
   };
 }
 

@@ -1,5 +1,5 @@
 import { $ } from 'zx/core';
-import { Interrupted } from './errors.ts';
+import { Interrupted, UserError } from './errors.ts';
 
 export interface Output {
   stdout: string;
@@ -23,7 +23,7 @@ export interface ExecOptions {
 export type Exec = (command: readonly [string, ...string[]], options?: ExecOptions) => Promise<Output>;
 
 /** A command that ended with another exit code than 0, could not be started, or took too long. */
-export class CommandError extends Error {
+export class CommandError extends UserError {
   override readonly name = 'CommandError';
   readonly command: readonly string[];
   readonly output: Output;
@@ -31,7 +31,10 @@ export class CommandError extends Error {
 
   constructor(command: readonly string[], output: Output, timedOut = false) {
     const why = timedOut ? 'took too long' : `ended with exit code ${output.exitCode}`;
-    super(`${command.join(' ')} ${why}${output.stderr.trim() === '' ? '' : `: ${output.stderr.trim()}`}`);
+    const stderr = output.stderr.trim();
+    super(`${command.join(' ')} ${why}${stderr === '' ? '' : `: ${stderr}`}`, {
+      hint: 'npm run doctor looks for the usual causes.',
+    });
     this.command = command;
     this.output = output;
     this.timedOut = timedOut;
@@ -77,6 +80,8 @@ async function runQuietly(command: readonly string[], settings: ChildSettings): 
   const shell = $({
     ...settings,
     quiet: true,
+    // A group of its own: an abort then ends a pipeline as a whole.
+    detached: true,
     nothrow: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Not even bash's own start-up messages belong into the output of the command.

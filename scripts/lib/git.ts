@@ -51,7 +51,8 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   if (shallow === 'true') {
     throw new UsageError('This is a shallow clone, which Git refuses to fetch from.', 'git fetch --unshallow');
   }
-  const common = realpathSync(commonDir);
+  // The native form also knows how the folder is spelled where upper and lower case are the same.
+  const common = realpathSync.native(commonDir);
   if (common.includes(':')) {
     throw new UsageError(
       `The path ${common} has a colon in it, which Docker can't mount.`,
@@ -72,7 +73,7 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
     head,
     subject,
     branch: decoration.match(/HEAD -> refs\/heads\/(.+?)(?:, |$)/)?.[1],
-    linked: realpathSync(gitDir) !== common,
+    linked: realpathSync.native(gitDir) !== common,
   };
 }
 

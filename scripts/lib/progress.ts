@@ -17,9 +17,13 @@ export interface ProgressStream {
   write(text: string): unknown;
 }
 
-/** Makes the progress for a stream; `quiet` for when standard output is read by a program and nobody watches. */
+/**
+ * Makes the progress for a stream. A terminal that can't move its cursor gets plain lines, too, and so does one that
+ * tells no width: ora would divide by it.
+ */
 export function createProgress(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? spinning(stream) : plain(stream);
+  const capable = stream.isTTY && stream.columns > 0 && stream.getColorDepth() > 1;
+  return capable ? spinning(stream) : plain(stream);
 }
 
 function plain(stream: ProgressStream): Progress {
@@ -37,7 +41,7 @@ function spinning(stream: NodeJS.WriteStream): Progress {
   const running = new Set<string>();
   const started = Date.now();
   // Ctrl-C must reach the process as a signal, and standard input stays free for a question.
-  const spinner: Ora = ora({ stream, discardStdin: false, hideCursor: true });
+  const spinner: Ora = ora({ stream, isEnabled: true, discardStdin: false });
   const timer = setInterval(() => show(), 1000);
   timer.unref();
   const show = () => {

@@ -1,6 +1,6 @@
 import type { ApiServer } from './api.ts';
 import { collectionPath, type KubeObject, nameOf } from './objects.ts';
-import { isReady, missingOf, type Pod, selects, type Workload, workloadKinds } from './workloads.ts';
+import { missingOf, type Pod, selects, type Workload, workloadKinds } from './workloads.ts';
 
 /**
  * What the cluster looks like at about this moment. Components ask it at the same time while they wait, and each list
@@ -65,9 +65,4 @@ export function createView(api: ApiServer): View {
     return missing === undefined ? undefined : `${nameOf(object)}: ${missing}`;
   }
   return view;
-}
-
-/** The pods among `pods` that are neither ready nor finished. */
-export function unready(pods: readonly Pod[]): Pod[] {
-  return pods.filter((pod) => !isReady(pod) && pod.status.phase !== 'Succeeded');
 }

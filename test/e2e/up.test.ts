@@ -82,7 +82,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   });
 
   it('works on a terminal as well', async () => {
-    const ran = await demand(person.runOnTerminal('npm run up'));
+    const ran = await demand(person.runOnTerminal('stty cols 100 rows 40 && npm run up'));
     assert.match(ran.text, /nothing was changed/);
     assert.ok(ran.text.includes('\u001b['));
   });
