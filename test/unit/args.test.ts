@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { npmFlagsOf } from '../../scripts/config.ts';
 import { readArguments, type Usage } from '../../scripts/lib/args.ts';
 import { closest } from '../../scripts/lib/closest.ts';
-import { UsageError } from '../../scripts/lib/errors.ts';
+import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
 import { columns, commandList, helpPage } from '../../scripts/lib/help.ts';
 import { refusal } from '../support/fakes.ts';
 
@@ -133,4 +133,13 @@ for (const [word, meant] of near) {
 
 test('the nearest candidate wins, not the first near one', () => {
   assert.equal(closest('HTTPS_PRT', ['HTTP_PORT', 'HTTPS_PORT']), 'HTTPS_PORT');
+});
+
+test('a dry run that npm kept for itself is never ignored by a command that has none', async () => {
+  const brewing = { name: 'brew', summary: '', description: '', flags: {}, examples: [] };
+  const { error, text } = await refusal(() => readArguments(brewing, [], { 'dry-run': 'true' }));
+  assert.match(text, /brew has no flag --dry-run/);
+  assert.equal(error.exitCode, ExitCode.usage);
+  const dry = { ...brewing, flags: { 'dry-run': { type: 'boolean' as const, description: '' } } };
+  assert.equal(readArguments(dry, [], { 'dry-run': 'true' }).flags['dry-run'], true);
 });

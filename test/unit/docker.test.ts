@@ -70,15 +70,15 @@ test('a container is read with its state, mounts and ports', async () => {
   assert.equal(container.ports.get('80/tcp'), 8080);
 });
 
-test('a container without mounts, ports and labels is read, too', async () => {
-  const bare = { ...inspected, Config: { Image: 'x', Labels: null }, HostConfig: { Binds: null, PortBindings: null } };
+test('a container without mounts and ports is read, too', async () => {
+  const bare = { ...inspected, Config: { Image: 'x' }, HostConfig: { Binds: null, PortBindings: null } };
   const container = await findContainer(showing(bare), 'x');
-  assert.deepEqual([container?.binds.size, container?.ports.size, container?.labels], [0, 0, {}]);
+  assert.deepEqual([container?.binds.size, container?.ports.size], [0, 0]);
 });
 
 test('no such container is none; a Docker that cannot tell is an error with its words', async () => {
   const failing = (stderr: string) => fakeExec(() => ({ exitCode: 1, stderr }));
   assert.equal(await findContainer(failing('Error: No such container: x'), 'x'), undefined);
   const { text } = await refusal(() => findContainer(failing('Cannot connect to the Docker daemon\n'), 'x'));
-  assert.match(text, /container x: Cannot connect to the Docker daemon\nnpm run doctor/);
+  assert.match(text, /does not answer: Cannot connect to the Docker daemon\nnpm run doctor/);
 });

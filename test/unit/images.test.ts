@@ -110,7 +110,10 @@ test('images are copied together, each of them once, and then called what the cl
 test('the node’s containerd is waited for, and an interruption ends the wait', async () => {
   let looks = 0;
   const starting = fakeExec((line) => ({ exitCode: line.endsWith('ctr version') && ++looks === 1 ? 1 : 0 }));
-  assert.deepEqual(await createImageStore(starting, 'node', signal).ensure([]), []);
+  const store = createImageStore(starting, 'node', signal);
+  assert.deepEqual(await store.ensure([]), []);
+  assert.equal(looks, 0);
+  await Promise.all([store.ready(), store.ready()]);
   assert.equal(looks, 2);
   const controller = new AbortController();
   const never = fakeExec(() => ({ exitCode: 1 }));

@@ -85,16 +85,17 @@ test('values that are not valid YAML are refused with file, commit and reason', 
   assert.match(error.hint ?? '', /commit/);
 });
 
-test('what a commit says is read once for a context, and anew for the next', async () => {
+test('what a commit says is read once for a checkout, and anew for the next', async () => {
   let reads = 0;
   const exec: typeof gitExec = (command, options) => {
     if (command.includes('grep')) reads += 1;
     return gitExec(command, options);
   };
-  const context = { ...contextOf(repository), exec };
+  const checkout = await contextOf(repository).checkout();
+  const context = { ...contextOf(repository), exec, checkout: async () => checkout };
   const [one, other] = await Promise.all([imagesAtHead(context), imagesAtHead(context)]);
   assert.deepEqual([one === other, reads], [true, 1]);
-  await imagesAtHead({ ...context });
+  await imagesAtHead({ ...context, checkout: async () => ({ ...checkout }) });
   assert.equal(reads, 2);
 });
 

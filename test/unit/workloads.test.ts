@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { unready } from '../../scripts/lib/view.ts';
 import { isReady, missingOf, type Pod, selects } from '../../scripts/lib/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
@@ -91,11 +90,6 @@ test('a pod is ready only by its Ready condition', () => {
   assert.equal(isReady(pod({ phase: 'Running' })), false);
   assert.equal(isReady(pod({ conditions: [condition('Ready', 'False'), condition('Initialized', 'True')] })), false);
   assert.equal(isReady(pod(ready)), true);
-});
-
-test('of several pods, those unready are neither ready nor finished', () => {
-  const [late, done] = [pod({ phase: 'Running' }), pod({ phase: 'Succeeded' })];
-  assert.deepEqual(unready([pod(ready), late, done]), [late]);
 });
 
 test('a selector selects by all of its labels, and an empty one nothing', () => {

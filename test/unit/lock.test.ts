@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ExitCode } from '../../scripts/lib/errors.ts';
+import { lock } from '../../scripts/lib/lock.ts';
+import { refusal, temporaryFolder } from '../support/fakes.ts';
+
+const folder = await temporaryFolder();
+
+test('a lock keeps others away until it is given back', async () => {
+  const file = join(folder, 'new folder', 'x.lock');
+  const unlock = lock(file, 'the cluster x');
+  const { error, text } = await refusal(() => lock(file, 'the cluster x'));
+  assert.match(text, new RegExp(`process ${process.pid}\\) is working on the cluster x`));
+  assert.equal(error.exitCode, ExitCode.usage);
+  unlock();
+  lock(file, 'the cluster x')();
+  assert.equal(existsSync(file), false);
+});
+
+test('a lock that a dead process left, or that says nothing, is taken over', () => {
+  const { pid } = spawnSync('true');
+  for (const left of [String(pid), '', 'nonsense', '-1']) {
+    const file = join(folder, 'left.lock');
+    writeFileSync(file, left);
+    const unlock = lock(file, 'the cluster x');
+    assert.equal(readFileSync(file, 'utf8'), String(process.pid));
+    unlock();
+  }
+});
