@@ -38,6 +38,7 @@ export const checkGit: Check = async ({ exec, checkout, platform = process.platf
     check,
     level: 'warning',
     message: 'This folder is no git repository with a commit, so that Argo CD has nothing to read from here.',
-    remedy: 'Use a clone (git clone) in place of a downloaded archive, or set GITOPS_REPO_URL in .env.',
+    remedy:
+      'Use a clone (git clone) in place of a downloaded archive, or: git init && git add -A && git commit -m "Start"',
   };
 };
