@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { ensureImage, hasImage, registryOf } from './lib/docker.ts';
 import { UserError } from './lib/errors.ts';
 import type { Exec } from './lib/exec.ts';
@@ -10,8 +11,6 @@ export interface ImageStore {
   pull(image: string): Promise<void>;
   /** Makes sure that the node has the images. Hands back those that it did not have. Throws a `UserError` naming the image. */
   ensure(images: readonly string[]): Promise<string[]>;
-  /** Waits until the node's containerd answers. Throws a `UserError` where it doesn't within five minutes. */
-  ready(): Promise<void>;
   /** Every name under which the node has an image, with the image's digest. */
   inNode(): Promise<Map<string, string>>;
   /** Copies images that Docker has into the node under other names: target name to source name. */
@@ -24,8 +23,8 @@ const pipeline =
   'set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import -';
 /** Milliseconds that the list of the node's images may be old. */
 const freshness = 2000;
-/** More would take the processors from the control plane, which boots at the same time. */
-const pullsAtOnce = 3;
+/** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
+const pullsAtOnce = Math.max(1, Math.min(4, availableParallelism() - 1));
 
 export function createImageStore(exec: Exec, node: string, signal: AbortSignal): ImageStore {
   const hostPulls = new Map<string, Promise<void>>();
@@ -80,7 +79,6 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
 
   return {
     pull: (image) => shared(hostPulls, image, () => ensureImage(exec, image)),
-    ready: containerdRuns,
     inNode,
     async ensure(images) {
       if (images.length === 0) return [];

@@ -12,20 +12,6 @@ const sources = ['Dockerfile', 'metrics.mjs', 'server.mjs'];
 /** Stand-ins bear this name on this machine; only inside the cluster's node they also bear the names of the real images. */
 const ownName = 'platform-ops/stand-in';
 
-/**
- * Builds stand-ins for images (service to image, as `ghcr.io/zainasr/api-node:1df3b1f`) and puts them into the node
- * under those names. Hands back the images for which it had to. What the node has under a name already, real or
- * stand-in of today's sources, stays.
- */
-export function ensureStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
-  // What was begun while the cluster booted is joined, not done twice.
-  const running = underWay.get(context) ?? putStandIns(context, images).finally(() => underWay.delete(context));
-  underWay.set(context, running);
-  return running;
-}
-
-const underWay = new WeakMap<Context, Promise<string[]>>();
-
 /** Builds all stand-ins, side by side; those that Docker has already cost nothing. */
 export async function buildStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<void> {
   await Promise.all(
@@ -35,7 +21,12 @@ export async function buildStandIns(context: Context, images: ReadonlyMap<string
   );
 }
 
-async function putStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+/**
+ * Builds stand-ins for images (service to image, as `ghcr.io/zainasr/api-node:1df3b1f`) and puts them into the node
+ * under those names. Hands back the images for which it had to. What the node has under a name already, real or
+ * stand-in of today's sources, stays.
+ */
+export async function ensureStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   const present = await context.images.inNode();
   const names = await Promise.all(
     [...images].map(async ([service, image]) => [service, image, await standInName(context, service, image)] as const),

@@ -19,10 +19,8 @@ export const serviceImages: Component = {
   needs: ['cluster'],
   async prefetch(context) {
     if (context.config.github) return;
-    const images = await imagesAtHead(context);
-    await buildStandIns(context, images);
-    await context.images.ready();
-    await ensureStandIns(context, images);
+    // Built, but not put into the node yet: that would take the disk from the control plane, which boots at the same time.
+    await buildStandIns(context, await imagesAtHead(context));
   },
 
   async status(context) {
