@@ -1,5 +1,5 @@
 import { type CheckContext, type Finding, runChecks } from './checks/index.ts';
-import { checkPorts, nodeContainer, ownContainer } from './components/cluster.ts';
+import { checkPorts, nodeContainer, ownContainer } from './components/cluster-ownership.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './lib/errors.ts';
 import { kubernetesVersion } from './versions.ts';

@@ -1,5 +1,5 @@
 import { argocdPassword } from '../components/argo-cd.ts';
-import { ownContainer } from '../components/cluster.ts';
+import { ownContainer } from '../components/cluster-ownership.ts';
 import { grafanaPassword } from '../components/grafana.ts';
 import { createContext } from '../context.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkPorts, cluster, ownContainer } from '../../scripts/components/cluster.ts';
+import { cluster } from '../../scripts/components/cluster.ts';
+import { checkPorts, ownContainer } from '../../scripts/components/cluster-ownership.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import type { Exec } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';

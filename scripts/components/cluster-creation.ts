@@ -1,0 +1,130 @@
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import type { Context } from '../context.ts';
+import { UserError } from '../lib/errors.ts';
+import { CommandError } from '../lib/exec.ts';
+import { toReadableYaml } from '../lib/objects.ts';
+import { missingOf, type Workload } from '../lib/workloads.ts';
+import { gitMount } from './cluster-ownership.ts';
+import type { Outcome } from './component.ts';
+import { untilReady } from './until-ready.ts';
+
+/** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
+const finishedMark = '/kind/platform-ops-finished';
+
+/** Deletes the cluster through kind, whatever state it is in. Throws a `UserError` with kind's reason. */
+export async function deleteCluster(context: Context): Promise<void> {
+  const { path } = await context.toolbox.find('kind');
+  context.reconnect();
+  try {
+    await context.exec([
+      path,
+      'delete',
+      'cluster',
+      '--name',
+      context.config.clusterName,
+      '--kubeconfig',
+      context.kubeconfig,
+    ]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new UserError(`kind could not delete the cluster: ${telling(error.output.stderr)}`, {
+      hint: `docker rm -f -v ${context.node}`,
+      cause: error,
+    });
+  }
+  await rm(context.config.stateDir, { recursive: true, force: true });
+}
+
+/** Creates the cluster through kind, and waits until the node's network is up. Throws a `UserError` with kind's reason. */
+export async function createCluster(context: Context): Promise<Outcome> {
+  const { config, exec, kubeconfig } = context;
+  const { path } = await context.toolbox.find('kind');
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await chmod(config.stateDir, 0o700);
+  const input = await kindConfig(context);
+  // kind would pull it, too, but without saying what went wrong.
+  await context.images.pull(config.nodeImage);
+  try {
+    await exec(
+      [
+        path,
+        'create',
+        'cluster',
+        '--name',
+        config.clusterName,
+        '--image',
+        config.nodeImage,
+        '--kubeconfig',
+        kubeconfig,
+        '--config',
+        '-',
+        '--quiet',
+      ],
+      { input },
+    );
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new UserError(`kind could not create the cluster ${config.clusterName}: ${telling(error.output.stderr)}`, {
+      hint: 'npm run doctor looks for the usual causes; npm run up tries again.',
+      cause: error,
+    });
+  }
+  context.reconnect();
+  await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
+  return {
+    changed: [`cluster ${config.clusterName}`],
+    detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
+  };
+}
+
+async function kindConfig(context: Context): Promise<string> {
+  const { root, ports } = context.config;
+  const { commonDir } = await context.checkout();
+  const config = parse(await readFile(join(root, 'cluster', 'kind.yaml'), 'utf8')) as {
+    name?: string;
+    nodes: {
+      extraPortMappings: { containerPort: number; hostPort: number }[];
+      extraMounts: { hostPath: string; containerPath: string }[];
+    }[];
+  };
+  config.name = context.config.clusterName;
+  for (const node of config.nodes) {
+    for (const mapping of node.extraPortMappings)
+      mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
+    for (const mount of node.extraMounts) if (mount.containerPath === gitMount) mount.hostPath = commonDir;
+  }
+  return toReadableYaml(config);
+}
+
+/**
+ * kind is done before the node's network is. A pod that starts in between can't reach the API server's address, dies,
+ * and is started again only after a pause; so nothing is installed before.
+ */
+async function missingNetwork(context: Context): Promise<string | undefined> {
+  const daemons = (await context.view().list<Workload>('apps/v1', 'DaemonSet')).filter(
+    ({ metadata }) => metadata.namespace === 'kube-system',
+  );
+  if (daemons.length === 0) return 'kube-proxy is not there yet';
+  return daemons.map((daemon) => missingOf(daemon)).find((missing) => missing !== undefined);
+}
+
+/** Whether the cluster was ever finished: asked in the node, so it needs no API. */
+export async function isFinished({ exec, node }: Context): Promise<boolean> {
+  return (await exec(['docker', 'exec', node, 'test', '-e', finishedMark], { nothrow: true })).exitCode === 0;
+}
+
+/** The name of an image, without its digest. */
+export function shortImage(image: string): string {
+  return image.replace(/@sha256:.*$/, '');
+}
+
+/** The line that carries the reason: tools end with a summary, or with advice about their own flags. */
+export function telling(output: string): string {
+  const lines = output.trim().split('\n');
+  const error =
+    lines.find((line) => /error response from daemon/i.test(line)) ?? lines.find((line) => /\berror\b/i.test(line));
+  return error ?? lines.at(-1) ?? '';
+}
