@@ -11,7 +11,7 @@ import { preflight } from '../preflight.ts';
 import { summary, uncommittedNote } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
 
-export interface Step {
+interface Step {
   name: string;
   seconds: number;
   changed: string[];

@@ -8,6 +8,7 @@ import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objec
 import { argocd } from '../versions.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { ensureSecret } from './secret.ts';
 
 export const argocdNamespace = 'argocd';
 
@@ -104,19 +105,7 @@ function hasten(spec: unknown): unknown {
 }
 
 /** Argo CD's Redis makes this itself when it starts; those that need it start at the same time and would wait for a retry. */
-async function ensureRedisPassword(context: Context): Promise<string[]> {
-  const known = await context.api().listMetadata('v1', 'Secret');
-  if (known.some(({ metadata }) => metadata.name === 'argocd-redis' && metadata.namespace === argocdNamespace))
-    return [];
-  const kubectl = await context.kubectl();
-  return kubectl.apply([
-    namespace,
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'argocd-redis', namespace: argocdNamespace },
-      type: 'Opaque',
-      stringData: { auth: randomBytes(18).toString('base64url') },
-    },
-  ]);
+function ensureRedisPassword(context: Context): Promise<string[]> {
+  const make = () => ({ type: 'Opaque', stringData: { auth: randomBytes(18).toString('base64url') } });
+  return ensureSecret(context, { namespace: argocdNamespace, name: 'argocd-redis' }, make, [namespace]);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { install } from './installation.ts';
 import { readManifests, restartOnConfigChange } from './manifests.ts';
+import { ensureSecret } from './secret.ts';
 
 const namespace = 'observability';
 const namespaceFile = 'observability/prometheus/namespace.yaml';
@@ -22,17 +23,6 @@ export const grafana = install({
 
 async function ensurePassword(context: Context): Promise<string[]> {
   const { secret: name, key } = grafanaPassword;
-  const known = await context.api().listMetadata('v1', 'Secret');
-  if (known.some(({ metadata }) => metadata.name === name && metadata.namespace === namespace)) return [];
-  const kubectl = await context.kubectl();
-  return kubectl.apply([
-    ...(await readManifests(context.config.root, [namespaceFile])),
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name, namespace },
-      type: 'Opaque',
-      stringData: { [key]: randomBytes(18).toString('base64url') },
-    },
-  ]);
+  const make = () => ({ type: 'Opaque', stringData: { [key]: randomBytes(18).toString('base64url') } });
+  return ensureSecret(context, { namespace, name }, make, await readManifests(context.config.root, [namespaceFile]));
 }

@@ -3,6 +3,7 @@ import { ApiError } from '../lib/api.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { ensureSecret } from './secret.ts';
 
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
 const apiService = 'v1beta1.metrics.k8s.io';
@@ -34,22 +35,13 @@ async function noMetrics(context: Context): Promise<string | undefined> {
   }
 }
 
-async function ensureCertificate(context: Context): Promise<string[]> {
-  const known = await context.api().listMetadata('v1', 'Secret');
-  if (known.some(({ metadata }) => metadata.name === secret.name && metadata.namespace === secret.namespace)) return [];
-  // Loaded when it is needed: once in a cluster's life.
-  const { selfSigned } = await import('../lib/certificate.ts');
-  const { certificate, key } = await selfSigned(host, validDays);
-  const kubectl = await context.kubectl();
-  return kubectl.apply([
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: secret,
-      type: 'kubernetes.io/tls',
-      stringData: { 'tls.crt': certificate, 'tls.key': key },
-    },
-  ]);
+function ensureCertificate(context: Context): Promise<string[]> {
+  return ensureSecret(context, secret, async () => {
+    // Loaded when it is needed: once in a cluster's life.
+    const { selfSigned } = await import('../lib/certificate.ts');
+    const { certificate, key } = await selfSigned(host, validDays);
+    return { type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificate, 'tls.key': key } };
+  });
 }
 
 interface ApiService extends KubeObject {

@@ -10,7 +10,7 @@ export interface Kubectl {
 }
 
 /** Under this name the API server remembers which fields are ours. */
-export const fieldManager = 'platform-ops';
+const fieldManager = 'platform-ops';
 
 /** A line for each object: kind, name, and when fields of ours were changed last. kubectl wraps several objects into a list. */
 const applied = [

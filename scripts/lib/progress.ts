@@ -12,7 +12,7 @@ export interface Progress {
   stop(): void;
 }
 
-export interface ProgressStream {
+interface ProgressStream {
   isTTY?: boolean;
   write(text: string): unknown;
 }

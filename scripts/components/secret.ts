@@ -1,0 +1,25 @@
+import type { Context } from '../context.ts';
+import type { KubeObject } from '../lib/objects.ts';
+
+interface SecretContent {
+  type: string;
+  stringData: Record<string, string>;
+}
+
+/**
+ * Makes a Secret once in a cluster's life: one that is there stays as it is. `before` is applied with it, for the
+ * namespace that it lives in. The content goes to kubectl on standard input. Hands back the names of what it made.
+ */
+export async function ensureSecret(
+  context: Context,
+  metadata: { namespace: string; name: string },
+  make: () => Promise<SecretContent> | SecretContent,
+  before: readonly KubeObject[] = [],
+): Promise<string[]> {
+  const known = await context.api().listMetadata('v1', 'Secret');
+  if (known.some((one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace)) {
+    return [];
+  }
+  const kubectl = await context.kubectl();
+  return kubectl.apply([...before, { apiVersion: 'v1', kind: 'Secret', metadata, ...(await make()) }]);
+}
