@@ -1,10 +1,5 @@
-{{/*
-CPU is the only metric. The API server puts several metrics into an order of its own, which a comparison with Git then
-reports for ever.
-*/}}
 {{- define "common.hpa" -}}
 {{- with .Values.autoscaling -}}
-{{- if .enabled -}}
 {{- if gt (int .minReplicas) (int .maxReplicas) -}}
 {{- fail (printf "%s: autoscaling.minReplicas (%d) is more than autoscaling.maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
@@ -19,12 +14,24 @@ spec:
   minReplicas: {{ int .minReplicas }}
   maxReplicas: {{ int .maxReplicas }}
   metrics:
-    - type: Resource
-      resource:
-        name: cpu
-        target:
-          type: Utilization
-          averageUtilization: {{ int .targetCPUUtilizationPercentage }}
+    {{- /* CPU stands last: where the API server stores the first version of this API, it puts CPU behind all others,
+           and a comparison with Git would report another order for ever. */}}
+    {{- with .metrics }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- include "common.utilization" (list "memory" .targetMemoryUtilizationPercentage) | nindent 4 }}
+    {{- include "common.utilization" (list "cpu" .targetCPUUtilizationPercentage) | nindent 4 }}
+  behavior:
+    {{- toYaml .behavior | nindent 4 }}
 {{- end }}
 {{- end }}
+
+{{/* The largest answer of all metrics decides how many pods run. */}}
+{{- define "common.utilization" -}}
+- type: Resource
+  resource:
+    name: {{ first . }}
+    target:
+      type: Utilization
+      averageUtilization: {{ int (last .) }}
 {{- end }}

@@ -1,5 +1,4 @@
 {{- define "common.ingress" -}}
-{{- if .Values.ingress.enabled -}}
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 {{ include "common.metadata" . }}
@@ -28,5 +27,4 @@ spec:
                   name: {{ $.Values.container.portName }}
           {{- end }}
     {{- end }}
-{{- end }}
 {{- end }}

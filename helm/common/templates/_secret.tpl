@@ -3,7 +3,6 @@ Git never holds a Secret, only what kubeseal made of it. The sealed-secrets cont
 can decrypt it, and makes the Secret of the same name that the pod reads its variables from.
 */}}
 {{- define "common.secret" -}}
-{{- if .Values.sealedSecret.enabled -}}
 apiVersion: bitnami.com/v1alpha1
 kind: SealedSecret
 {{ include "common.metadata" . }}
@@ -16,5 +15,4 @@ spec:
       labels:
         {{- include "common.labels" . | nindent 8 }}
     type: Opaque
-{{- end }}
 {{- end }}

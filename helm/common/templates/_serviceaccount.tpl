@@ -4,4 +4,8 @@ apiVersion: v1
 kind: ServiceAccount
 {{ include "common.metadata" . }}
 automountServiceAccountToken: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}

@@ -1,6 +1,5 @@
 {{/* For clusters with the Prometheus Operator. The local Prometheus finds the pods by their labels instead. */}}
 {{- define "common.servicemonitor" -}}
-{{- if .Values.serviceMonitor.enabled -}}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 {{ include "common.metadata" . }}
@@ -16,5 +15,4 @@ spec:
     - port: {{ .Values.container.portName }}
       path: /metrics
       interval: {{ .Values.serviceMonitor.interval }}
-{{- end }}
 {{- end }}
