@@ -39,7 +39,7 @@ function ensureCertificate(context: Context): Promise<string[]> {
   return ensureSecret(context, secret, async () => {
     // Loaded when it is needed: once in a cluster's life.
     const { selfSigned } = await import('../lib/certificate.ts');
-    const { certificate, key } = await selfSigned(host, validDays);
+    const { certificate, key } = await selfSigned([host], validDays);
     return { type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificate, 'tls.key': key } };
   });
 }

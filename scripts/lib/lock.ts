@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from './errors.ts';
 
@@ -16,10 +16,11 @@ export function lock(file: string, what: string): () => void {
       return () => rmSync(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = Number(readFileSync(file, 'utf8'));
-      if (isRunning(holder)) {
+      const holder = holderOf(file);
+      if (holder === undefined) continue;
+      if (holder === '' || isRunning(Number(holder))) {
         throw new UsageError(
-          `Another command (process ${holder}) is working on ${what}.`,
+          `Another command (process ${holder || 'unknown'}) is working on ${what}.`,
           `Wait until it is done. If there is no such command: rm "${file}"`,
         );
       }
@@ -27,6 +28,18 @@ export function lock(file: string, what: string): () => void {
     }
   }
   throw new UsageError(`Other commands keep working on ${what}.`, 'Wait until they are done.');
+}
+
+/** The process that the lock names: '' while it is being made, undefined where it is gone by now. */
+function holderOf(file: string): string | undefined {
+  try {
+    const holder = readFileSync(file, 'utf8');
+    // Whoever makes a lock writes into it at once; one that stays empty was left so by a crash.
+    return holder !== '' || Date.now() - statSync(file).mtimeMs < 5000 ? holder : '0';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 function isRunning(pid: number): boolean {
