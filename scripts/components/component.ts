@@ -18,7 +18,9 @@ export interface Outcome {
 /** A part of the platform. The cluster is the only state there is: each call looks anew. */
 export interface Component {
   name: string;
-  /** The names of the components that must be ready before this one is applied. */
+  /** What it is for, where the settings choose one of several: `needs` may name this in place of the component. */
+  role?: string;
+  /** The names or roles of the components that must be ready before this one is applied. */
   needs: readonly string[];
   /** Fetches what takes long, while the cluster boots. What goes wrong here goes wrong again in `apply`, and is told there. */
   prefetch?(context: Context): Promise<unknown>;
@@ -26,4 +28,6 @@ export interface Component {
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
   apply(context: Context): Promise<Outcome>;
+  /** Takes away all that `apply` brings, and hands back its names; none where nothing is there. Throws a `UserError` for what stays. */
+  remove?(context: Context): Promise<string[]>;
 }

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { applications } from './applications.ts';
 import { argoCd } from './argo-cd.ts';
+import { certificates } from './certificates.ts';
 import { cluster } from './cluster.ts';
 import type { Component } from './component.ts';
 import { gitSource } from './git-source.ts';
@@ -11,6 +12,7 @@ import { prometheus } from './prometheus.ts';
 import { routes } from './routes.ts';
 import { serviceImages } from './service-images.ts';
 import { services } from './services.ts';
+import { traefik } from './traefik.ts';
 
 /**
  * Everything there is to install. Each stands behind what it needs; among those that could start at the same time,
@@ -20,19 +22,26 @@ const all: readonly Component[] = [
   cluster,
   argoCd,
   ingressNginx,
+  traefik,
   gitSource,
   serviceImages,
   prometheus,
   applications,
   metricsServer,
   grafana,
+  certificates,
   routes,
   services,
 ];
 
 /** The components that these settings ask for, each behind what it needs. */
 export function componentsFor(config: Config): Component[] {
-  const chosen = all.filter((component) => component !== gitSource || config.gitops === undefined);
-  const names = new Set(chosen.map(({ name }) => name));
-  return chosen.map((component) => ({ ...component, needs: component.needs.filter((need) => names.has(need)) }));
+  const left = new Set<Component>([config.ingressController === 'traefik' ? ingressNginx : traefik]);
+  if (config.gitops !== undefined) left.add(gitSource);
+  const chosen = all.filter((component) => !left.has(component));
+  const named = (need: string) => chosen.find(({ name, role }) => name === need || role === need)?.name;
+  return chosen.map((component) => ({
+    ...component,
+    needs: component.needs.map(named).filter((name) => name !== undefined),
+  }));
 }

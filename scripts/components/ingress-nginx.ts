@@ -1,20 +1,43 @@
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import type { Job } from '../lib/workloads.ts';
+import type { Component } from './component.ts';
+import { controllerObjects, ingressRole, removeOther } from './ingress-controllers.ts';
 import { install } from './installation.ts';
-import { readManifests } from './manifests.ts';
+import { removeObjects } from './removal.ts';
 
 interface WebhookConfiguration extends KubeObject {
   webhooks: { clientConfig: { caBundle?: string } }[];
 }
 
+const objects = controllerObjects('nginx');
+const component = 'app.kubernetes.io/component';
+const admission = 'admission-webhook';
+
 /** The ingress controller, with its admission webhook, which refuses an Ingress that would break nginx. */
-export const ingressNginx = install({
-  name: 'ingress-nginx',
-  needs: ['cluster'],
-  objects: ({ config }) => readManifests(config.root, ['ingress/ingress-nginx.yaml']),
-  missing: noCertificate,
-  unproved: webhookSilent,
-});
+export const ingressNginx: Component = {
+  ...install({
+    name: 'ingress-nginx',
+    needs: ['cluster'],
+    objects,
+    prepare: async (context) => [...(await removeOther(context, 'nginx')), ...(await removeOldJobs(context))],
+    missing: noCertificate,
+    unproved: webhookSilent,
+  }),
+  role: ingressRole,
+  remove: async (context) => removeObjects(context, await objects(context)),
+};
+
+/** A new version of the certificate's Job has a name of its own. The ones of before are over, and only in the way. */
+async function removeOldJobs(context: Context): Promise<string[]> {
+  const ours = await objects(context);
+  const [wanted] = ours.filter(({ kind }) => kind === 'Job');
+  const all = await context.view().list<Job>('batch/v1', 'Job');
+  const old = all.filter(
+    ({ metadata }) => metadata.namespace === wanted?.metadata.namespace && metadata.labels?.[component] === admission,
+  );
+  return removeObjects(context, old, ours);
+}
 
 async function noCertificate(context: Context): Promise<string | undefined> {
   const configurations = await context

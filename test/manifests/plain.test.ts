@@ -15,7 +15,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const files = ['observability', 'ingress', 'cluster'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.ya?ml$/.test(name))
-    .map((name) => `${folder}/${name}`),
+    .map((name) => `${folder}/${name}`)
+    // The list of metrics and the unit tests of rules are no manifests.
+    .filter((file) => !/^observability\/(metrics\.yaml$|prometheus\/tests\/)/.test(file)),
 );
 
 const objects: { file: string; id: string; object: Manifest }[] = files.flatMap((file) =>

@@ -27,9 +27,9 @@ describe('versions.ts', () => {
   });
 
   it('pins every image in a manifest by its version', () => {
-    const folders = ['cluster', 'ingress', 'observability/prometheus', 'observability/grafana'];
+    const folders = ['cluster', 'ingress', 'observability'];
     const files = folders.flatMap((folder) =>
-      readdirSync(join(root, folder))
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
         .filter((file) => file.endsWith('.yaml'))
         .map((file) => join(folder, file)),
     );

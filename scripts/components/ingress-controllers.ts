@@ -1,0 +1,35 @@
+import type { Config } from '../config.ts';
+import type { Context } from '../context.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { listenOn } from './listening-ports.ts';
+import { memoizePerContext, readManifests } from './manifests.ts';
+import { removeObjects } from './removal.ts';
+
+export type Controller = Config['ingressController'];
+
+/** The role of an ingress controller: other components need it, whichever of them has it. */
+export const ingressRole = 'ingress';
+
+/** The manifests of each controller, in the order in which they are applied. Both look after the same class. */
+const manifests: Record<Controller, readonly string[]> = {
+  nginx: ['namespace', 'rbac', 'config', 'certificate', 'admission', 'deployment', 'metrics'].map(
+    (name) => `ingress-nginx/${name}`,
+  ),
+  traefik: ['namespace', 'rbac', 'tls', 'deployment', 'metrics'].map((name) => `traefik/${name}`),
+};
+
+/** The objects of a controller, listening on the ports of the settings. */
+export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
+  const files = [...manifests[controller], 'ingress-class'].map((name) => `ingress/${name}.yaml`);
+  return memoizePerContext(async ({ config }) => listenOn(await readManifests(config.root, files), config.ports));
+}
+
+/**
+ * Removes the other controller, since both want the ports of the node; what the two share stays. Hands back what it
+ * removed, which is nothing where the other one was never there.
+ */
+export async function removeOther(context: Context, chosen: Controller): Promise<string[]> {
+  const other = chosen === 'nginx' ? 'traefik' : 'nginx';
+  const [doomed, kept] = await Promise.all([controllerObjects(other)(context), controllerObjects(chosen)(context)]);
+  return removeObjects(context, doomed, kept);
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { componentsFor } from '../../scripts/components/index.ts';
+import { type Controller, controllerObjects, removeOther } from '../../scripts/components/ingress-controllers.ts';
+import { ingressNginx } from '../../scripts/components/ingress-nginx.ts';
+import { watchController } from '../../scripts/components/prometheus.ts';
+import { removeObjects } from '../../scripts/components/removal.ts';
+import { traefik } from '../../scripts/components/traefik.ts';
+import { loadConfig } from '../../scripts/config.ts';
+import type { ExecOptions } from '../../scripts/lib/exec.ts';
+import { CommandError } from '../../scripts/lib/exec.ts';
+import { type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
+import { fakeContext, refusal } from '../support/fakes.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const config = { root, ports: { http: 8080, https: 8443 } };
+
+/** A cluster that has these objects, until kubectl is told to delete them. */
+function clusterWith(present: readonly KubeObject[], fault?: string) {
+  const deleted: string[] = [];
+  const run = async (args: readonly string[], { input }: ExecOptions = {}) => {
+    if (args[0] === 'create') return { stdout: '', stderr: '', exitCode: 0 };
+    assert.equal(args[0], 'delete');
+    if (fault !== undefined) throw new CommandError(args, { stdout: '', stderr: `first\n${fault}\n`, exitCode: 1 });
+    const objects = `${input}`.split('\n---\n').map((text) => JSON.parse(text) as KubeObject);
+    deleted.push(...objects.map((object) => nameOf(object)));
+    return { stdout: '', stderr: '', exitCode: 0 };
+  };
+  const ofKind = async (_: string, kind: string) =>
+    present.filter((object) => object.kind === kind && !deleted.includes(nameOf(object)));
+  const context = fakeContext({
+    config,
+    timeout: 3000,
+    signal: new AbortController().signal,
+    images: { ensure: async () => [] },
+    api: () => ({ listMetadata: ofKind }),
+    view: () => ({ list: ofKind, forget: () => {}, missing: async () => undefined, podsOf: async () => [] }),
+    kubectl: async () => ({ run, apply: async () => [] }),
+  });
+  return { context, deleted };
+}
+
+const named = (objects: readonly KubeObject[], kind: string) =>
+  objects.find((object) => object.kind === kind) ?? assert.fail(kind);
+const objectsOf = (controller: Controller) => controllerObjects(controller)(fakeContext({ config }));
+const nginx = await objectsOf('nginx');
+const second = await objectsOf('traefik');
+
+for (const [setting, name, other] of [
+  [undefined, 'ingress-nginx', 'traefik'],
+  ['nginx', 'ingress-nginx', 'traefik'],
+  ['traefik', 'traefik', 'ingress-nginx'],
+] as const) {
+  test(`INGRESS_CONTROLLER=${setting ?? ''} installs ${name} and not ${other}, and who needs an ingress needs that one`, () => {
+    const components = componentsFor(loadConfig('/nowhere', { INGRESS_CONTROLLER: setting }));
+    const names = components.map((component) => component.name);
+    assert(names.includes(name) && !names.includes(other));
+    for (const needing of ['routes', 'applications']) {
+      assert(components.find((component) => component.name === needing)?.needs.includes(name), needing);
+    }
+  });
+}
+
+test('another controller is a mistake, and said so', async () => {
+  const { text } = await refusal(() => loadConfig('/nowhere', { INGRESS_CONTROLLER: 'haproxy' }));
+  assert.match(text, /INGRESS_CONTROLLER must be nginx or traefik/);
+});
+
+test('the chosen controller takes all of the other one away but the class that both have, webhooks first', async () => {
+  const { context, deleted } = clusterWith(nginx);
+  const removed = await removeOther(context, 'traefik');
+  assert.equal(deleted[0], 'ValidatingWebhookConfiguration ingress-nginx-admission');
+  assert.equal(deleted.at(-1), 'Namespace ingress-nginx');
+  assert.deepEqual(
+    nginx.map((object) => nameOf(object)).filter((name) => !deleted.includes(name)),
+    ['IngressClass nginx'],
+  );
+  assert.deepEqual(
+    removed,
+    deleted.map((name) => `${name} (removed)`),
+  );
+});
+
+test('where the other controller was never there, nothing is deleted', async () => {
+  const { context, deleted } = clusterWith(nginx);
+  assert.deepEqual(await removeOther(context, 'nginx'), []);
+  assert.deepEqual(deleted, []);
+});
+
+for (const [component, objects] of [
+  [ingressNginx, nginx],
+  [traefik, second],
+] as const) {
+  test(`removing ${component.name} leaves nothing of it`, async () => {
+    const { context, deleted } = clusterWith(objects);
+    assert.equal((await component.remove?.(context))?.length, objects.length);
+    assert.deepEqual([...deleted].sort(), objects.map((object) => nameOf(object)).sort());
+    assert.deepEqual(await component.remove?.(context), [], 'and there is nothing to remove a second time');
+  });
+}
+
+test('the Job that another version made the certificate with is cleared away, and one of somebody else is not', async () => {
+  const labels = { 'app.kubernetes.io/component': 'admission-webhook' };
+  const job = (name: string, namespace = 'ingress-nginx'): KubeObject => ({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name, namespace, labels },
+  });
+  const patched = {
+    ...named(nginx, 'ValidatingWebhookConfiguration'),
+    webhooks: [{ clientConfig: { caBundle: 'x' } }],
+  };
+  const { context, deleted } = clusterWith([named(nginx, 'Job'), job('of-before'), job('other', 'default'), patched]);
+  await ingressNginx.apply(context);
+  assert.deepEqual(deleted, ['Job ingress-nginx/of-before']);
+});
+
+test('what does not go away is told with its reason', async () => {
+  const { context } = clusterWith(second, 'error: timed out waiting for the condition on namespaces/traefik');
+  const { text } = await refusal(() => removeObjects(context, second));
+  assert.match(text, /timed out waiting for the condition on namespaces\/traefik/);
+});
+
+test('Prometheus looks for the chosen controller', () => {
+  const configMap = (text: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'c' },
+    data: { 'prometheus.yml': text },
+  });
+  const text = 'names: [default]\nnames: [ingress-nginx]\n';
+  const found = (controller: Controller) => watchController([configMap(text)], controller)[0]?.data;
+  assert.deepEqual(found('nginx'), { 'prometheus.yml': text });
+  assert.deepEqual(found('traefik'), { 'prometheus.yml': 'names: [default]\nnames: [traefik]\n' });
+  assert.throws(() => watchController([configMap('names: [other]')], 'traefik')[0]?.data, /has no names/);
+});
