@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseDotenv } from './dotenv.ts';
 import { UsageError } from './lib/errors.ts';
 import { Secret } from './lib/secret.ts';
-import { read, type SettingName } from './settings.ts';
+import { type Environment, read, type SettingName } from './settings.ts';
 
 /** Everything that a person can choose, checked, and where things are kept. */
 export interface Config {
@@ -16,9 +16,15 @@ export interface Config {
   /** Where Argo CD reads from instead of this checkout, if anywhere. */
   gitops: { repoUrl: string; revision: string } | undefined;
   github: { username: string; token: Secret } | undefined;
+  /** Which ingress controller routes the requests. */
+  ingressController: 'nginx' | 'traefik';
   argocdFull: boolean;
+  /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
+  environment: Environment;
   /** Downloads and tools, shared by all checkouts of this user. */
   cacheDir: string;
+  /** What has to stay, shared as well: the certificate authority. */
+  dataDir: string;
   /** What belongs to this cluster alone: its private kubeconfig. */
   stateDir: string;
   /** The PATH to look for tools on. */
@@ -49,8 +55,14 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = proces
     ports,
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
     github: credentials(environment, fromFile),
+    ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
     argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
-    cacheDir: join(cacheHome(environment), 'platform-ops'),
+    environment: read('ENVIRONMENT', text('ENVIRONMENT')),
+    cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
+    dataDir: join(
+      userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
+      'platform-ops',
+    ),
     stateDir: join(root, '.state', clusterName),
     path: environment.PATH ?? '',
     childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
@@ -92,10 +104,17 @@ export function npmFlagsOf(environment: NodeJS.ProcessEnv = process.env): Record
   return flags.loglevel === 'verbose' ? { ...flags, verbose: 'true' } : flags;
 }
 
-function cacheHome(environment: NodeJS.ProcessEnv): string {
-  if (environment.XDG_CACHE_HOME) return resolve(environment.XDG_CACHE_HOME);
+/** One of the user's folders (XDG Base Directory Specification; on macOS those below Library), given as path below home. */
+function userFolder(
+  environment: NodeJS.ProcessEnv,
+  variable: 'XDG_CACHE_HOME' | 'XDG_DATA_HOME',
+  usual: readonly string[],
+  onMac: readonly string[],
+): string {
+  const named = environment[variable];
+  if (named) return resolve(named);
   const home = resolve(environment.HOME || homeOfAccount());
-  return process.platform === 'darwin' ? join(home, 'Library', 'Caches') : join(home, '.cache');
+  return process.platform === 'darwin' ? join(home, 'Library', ...onMac) : join(home, ...usual);
 }
 
 function homeOfAccount(): string {
@@ -103,8 +122,8 @@ function homeOfAccount(): string {
     return userInfo().homedir;
   } catch {
     throw new UsageError(
-      'This account has no home folder to keep downloads in.',
-      'Set HOME or XDG_CACHE_HOME to a folder that can be written to.',
+      'This account has no home folder to keep downloads and certificates in.',
+      'Set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME, to a folder that can be written to.',
     );
   }
 }

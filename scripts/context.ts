@@ -39,6 +39,8 @@ export interface ContextOptions {
   /** Seconds that a single component may take. */
   timeout?: number;
   onCommand?: (command: readonly string[]) => void;
+  /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
+  offline?: boolean;
   /** Told once for each tool that has to be fetched. */
   onDownload?: (what: string) => void;
 }
@@ -57,6 +59,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     cacheDir: config.cacheDir,
     kubernetesVersion: kubernetesVersion(config.nodeImage),
     signal,
+    offline: options.offline ?? false,
     onProgress: ({ name, step }) => {
       if (announced.has(name)) return;
       announced.add(name);

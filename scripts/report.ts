@@ -8,7 +8,7 @@ import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
 import { type Application, servicesNamespace } from './services.ts';
 import { standInsAmong } from './standins.ts';
-import { addresses } from './summary.ts';
+import { type Address, addresses } from './summary.ts';
 import { readTargets, type Target } from './targets.ts';
 
 export interface ApplicationReport {
@@ -29,7 +29,7 @@ export interface Report {
   components: ({ name: string } & Status)[];
   applications: ApplicationReport[];
   targets: { up: number; total: number; down: { name: string; error: string }[] };
-  urls: { title: string; url: string }[];
+  urls: Address[];
 }
 
 /** Looks at everything side by side, and changes nothing. */
@@ -52,7 +52,7 @@ export async function gather(context: Context): Promise<Report> {
     components: all,
     applications,
     targets,
-    urls: addresses(context),
+    urls: await addresses(context),
   };
 }
 

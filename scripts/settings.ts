@@ -25,9 +25,12 @@ export const settings = {
   GITHUB_USERNAME: setting('', matching(/^[A-Za-z0-9_-]*$/, 'the name of a GitHub account')),
   GITHUB_TOKEN: setting('', matching(/^[A-Za-z0-9_]*$/, 'a token as GitHub shows it, without blanks or quotes')),
   GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
+  INGRESS_CONTROLLER: setting('nginx', oneOf('nginx', 'traefik')),
   ARGOCD_FULL: setting('false', yesOrNo),
+  ENVIRONMENT: setting('dev', oneOf('dev', 'prod')),
 } as const;
 
+export type Environment = 'dev' | 'prod';
 export type SettingName = keyof typeof settings;
 export const settingNames = Object.keys(settings) as SettingName[];
 

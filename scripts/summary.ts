@@ -1,18 +1,51 @@
 import { relative } from 'node:path';
-import { routeTable, urlOf } from './components/routes.ts';
-import { apiHost } from './components/services.ts';
+import { portOf, routeTable, urlOf } from './components/routes.ts';
+import { apiSite } from './components/services.ts';
 import type { Context } from './context.ts';
+import { UserError } from './lib/errors.ts';
 import { uncommitted } from './lib/git.ts';
 import { columns } from './lib/help.ts';
-import { imagesAtHead } from './services.ts';
 import { standInsAmong } from './standins.ts';
+import { isLocal, type Site } from './tls.ts';
+import { imagesAtHead } from './values.ts';
+
+/** An address at which a person finds something. */
+export interface Address {
+  title: string;
+  url: string;
+  /** How to call it all the same, where the name leads elsewhere: production's own host. */
+  command?: string;
+}
 
 /** The addresses at which a person finds things. */
-export function addresses(context: Context): { title: string; url: string }[] {
-  return [
-    { title: 'API', url: `${urlOf(context, apiHost)}/info` },
-    ...routeTable.map(({ title, host }) => ({ title, url: urlOf(context, host) })),
-  ];
+export async function addresses(context: Context): Promise<Address[]> {
+  const routes = routeTable.map((route) => ({ title: route.title, url: urlOf(context, route) }));
+  return [...(await apiAddress(context)), ...routes];
+}
+
+async function apiAddress(context: Context): Promise<Address[]> {
+  try {
+    const site = await apiSite(context);
+    const url = `${urlOf(context, site)}/info`;
+    return [{ title: 'API', url, ...(!isLocal(site.host) && { command: curl(context, site, url) }) }];
+  } catch (error) {
+    // Why the values can't be read is said by the components that need them.
+    if (error instanceof UserError) return [];
+    throw error;
+  }
+}
+
+/** No name server leads production's host to this machine, and its certificate here is vouched for by nobody. */
+function curl(context: Context, site: Site, url: string): string {
+  return `curl ${site.secret ? '-k ' : ''}--resolve ${site.host}:${portOf(context, site)}:127.0.0.1 ${url}`;
+}
+
+/** Title and address of each, aligned; the command in place of an address that would lead elsewhere. */
+export function addressLines(all: readonly Address[], indent?: string): string[] {
+  return columns(
+    all.map(({ title, url, command }) => [title, command ?? url] as const),
+    indent,
+  );
 }
 
 /** What `up` ends with: that it is done, where things are, and what to try next. */
@@ -24,14 +57,15 @@ export async function summary(context: Context, seconds: number, changes: number
     '',
     `${verdict} (${seconds.toFixed(1)} s).`,
     '',
-    ...columns(addresses(context).map(({ title, url }) => [title, url] as const)),
+    ...addressLines(await addresses(context)),
     '',
     '  Argo CD and Grafana: user admin, passwords by npm run passwords',
     ...standInLines([...standIns]),
     '',
     '  Next: npm run status                        what runs, and from which commit',
-    '        edit helm/core-go/values-dev.yaml and git commit: it deploys within seconds',
+    `        edit helm/core-go/values-${context.config.environment}.yaml and git commit: it deploys within seconds`,
     '        npm run down                          take all of it away',
+    '        npm run trust                         have browsers trust these addresses',
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@ import { createContext } from '../context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { gather, type Report } from '../report.ts';
+import { addressLines } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const status: Command = {
@@ -62,13 +63,7 @@ export function page(report: Report): string {
       `Prometheus: ${targets.up} of ${targets.total} targets up`,
       ...targets.down.map(({ name, error }) => `  ✖ ${name}: ${error}`),
     );
-    lines.push(
-      '',
-      ...columns(
-        urls.map(({ title, url }) => [title, url] as const),
-        '',
-      ),
-    );
+    lines.push('', ...addressLines(urls, ''));
   }
   lines.push(
     '',

@@ -6,7 +6,7 @@ import { type Application, localValueFiles, readRegistrations } from '../service
 import { argocdNamespace } from './argo-cd.ts';
 import type { Component } from './component.ts';
 import { localRepoUrl } from './git-source.ts';
-import { memoizePerContext } from './manifests.ts';
+import { memoizePerContext, readManifests } from './manifests.ts';
 import { untilGone } from './terminating.ts';
 import { untilReady } from './until-ready.ts';
 
@@ -17,7 +17,7 @@ const renderPatience = 30_000;
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
   name: 'applications',
-  needs: ['argo-cd', 'git-source', 'ingress-nginx', 'service-images'],
+  needs: ['argo-cd', 'git-source', 'ingress', 'service-images'],
 
   async status(context) {
     const missing = await lacking(context);
@@ -51,6 +51,7 @@ const registrations = memoizePerContext(async (context: Context): Promise<KubeOb
   const { prefix } = await context.checkout();
   const source = await sourceOf(context);
   return [
+    ...(await readManifests(context.config.root, ['cluster/argocd/default-project.yaml'])),
     ...project.map((object) => ({ ...object, spec: { ...(object.spec as object), sourceRepos: [source.repoURL] } })),
     ...applications.map((application) => ({
       ...application,
@@ -60,7 +61,10 @@ const registrations = memoizePerContext(async (context: Context): Promise<KubeOb
           ...application.spec.source,
           ...source,
           path: `${prefix}${application.spec.source.path}`,
-          helm: { ...application.spec.source.helm, valueFiles: localValueFiles(application) },
+          helm: {
+            ...application.spec.source.helm,
+            valueFiles: localValueFiles(application, context.config.environment),
+          },
         },
       },
     })),
@@ -112,14 +116,37 @@ async function lacking(context: Context): Promise<string | undefined> {
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
     );
     if (!application) return `Application ${metadata.name} is missing`;
-    const { repoURL, targetRevision } = application.spec.source;
-    if (repoURL !== spec.source.repoURL || targetRevision !== spec.source.targetRevision) {
-      return `Application ${metadata.name} follows ${targetRevision} of ${repoURL}, not ${spec.source.targetRevision} of ${spec.source.repoURL}`;
-    }
+    const other = difference(application, spec.source);
+    if (other !== undefined) return `Application ${metadata.name} ${other}`;
     const unfit = unfitness(application, context.config.gitops ? undefined : head);
     if (unfit !== undefined) return `Application ${metadata.name} is ${unfit}`;
   }
   return undefined;
+}
+
+type Source = Application['spec']['source'];
+
+/** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
+export function difference({ spec, status }: Application, wanted: Source): string | undefined {
+  const { repoURL, targetRevision, helm } = spec.source;
+  if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
+    return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
+  }
+  if (!sameFiles(helm, wanted.helm)) {
+    return `is rendered with ${helm?.valueFiles?.join(' and ')}, not with ${wanted.helm.valueFiles.join(' and ')}`;
+  }
+  // What it says of itself is about the source that it was last compared with.
+  const compared = status?.sync?.comparedTo?.source;
+  const current =
+    compared === undefined ||
+    (compared.repoURL === wanted.repoURL &&
+      compared.targetRevision === wanted.targetRevision &&
+      sameFiles(compared.helm, wanted.helm));
+  return current ? undefined : 'is not compared yet with its new source';
+}
+
+function sameFiles(one: Partial<Source['helm']> | undefined, wanted: Source['helm']): boolean {
+  return one?.valueFiles?.join('\n') === wanted.valueFiles.join('\n');
 }
 
 /** Where Argo CD is at another commit than the one we know, somebody may have committed meanwhile. */

@@ -8,6 +8,7 @@ import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objec
 import { argocd } from '../versions.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { routeTable, urlOf } from './routes.ts';
 import { ensureSecret } from './secret.ts';
 
 export const argocdNamespace = 'argocd';
@@ -38,7 +39,13 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
     readFile(file, 'utf8'),
     readManifests(config.root, ['cluster/argocd/argocd-cm.yaml', 'cluster/argocd/argocd-cmd-params-cm.yaml']),
   ]);
-  return [namespace, ...trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, settings))];
+  const local = settings.map((object) => (object.metadata.name === 'argocd-cm' ? withUrl(context, object) : object));
+  return [namespace, ...trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, local))];
+}
+
+function withUrl(context: Context, settings: KubeObject): KubeObject {
+  const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
+  return withField(settings, 'data', (data) => ({ ...(data as object), ...(site && { url: urlOf(context, site) }) }));
 }
 
 /** A definition that was made a moment ago is not served at once, and nothing of its kind can be applied before. */
@@ -54,7 +61,7 @@ async function definitionsUnserved(context: Context): Promise<string | undefined
 }
 
 /** The manifest names no namespace of its own: it is to be applied into one. */
-const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } };
+export const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } };
 
 const clusterWide = /^(CustomResourceDefinition|Cluster)/;
 

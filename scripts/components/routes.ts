@@ -1,49 +1,57 @@
 import type { Context } from '../context.ts';
 import { messageOf } from '../lib/errors.ts';
 import { get } from '../lib/http.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { type Site, trustedFor } from '../tls.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
 
-interface Route {
+interface Route extends Site {
   title: string;
-  host: string;
   /** A path that answers 200 without a login once the program behind it is ready. */
   health: string;
 }
 
+const name = 'localhost-tls';
+const observability = { namespace: 'observability', name };
+
 /** What the ingress makes reachable besides the services. */
 export const routeTable: readonly Route[] = [
-  { title: 'Argo CD', host: 'argocd.localhost', health: '/healthz' },
-  { title: 'Prometheus', host: 'prometheus.localhost', health: '/-/ready' },
-  { title: 'Grafana', host: 'grafana.localhost', health: '/api/health' },
+  { title: 'Argo CD', host: 'argocd.localhost', secret: { namespace: 'argocd', name }, health: '/healthz' },
+  { title: 'Prometheus', host: 'prometheus.localhost', secret: observability, health: '/-/ready' },
+  { title: 'Grafana', host: 'grafana.localhost', secret: observability, health: '/api/health' },
 ];
 
 /** The ways in to Argo CD, Prometheus and Grafana. */
 export const routes = install({
   name: 'routes',
-  needs: ['ingress-nginx', 'argo-cd', 'prometheus', 'grafana'],
-  objects: ({ config }) =>
-    readManifests(
-      config.root,
-      ['argocd', 'prometheus', 'grafana'].map((name) => `ingress/${name}.yaml`),
-    ),
+  needs: ['ingress', 'certificates', 'argo-cd', 'prometheus', 'grafana'],
+  objects: ({ config }) => readRoutes(config.root),
   missing: async (context) => {
-    const answers = await Promise.all(routeTable.map(({ host, health }) => ask(context, host, health)));
+    const answers = await Promise.all(routeTable.map((route) => ask(context, route, route.health)));
     return answers.find(({ missing }) => missing !== undefined)?.missing;
   },
 });
 
+/** The Ingresses of the routes. */
+export function readRoutes(root: string): Promise<KubeObject[]> {
+  const files = ['argocd', 'prometheus', 'grafana'].map((file) => `ingress/${file}.yaml`);
+  return readManifests(root, files);
+}
+
 /**
- * Asks the ingress for a host, as a browser on this machine would; `missing` says why it doesn't answer 200. Names like
- * api.localhost are not resolved: they mean this machine.
+ * Asks the ingress for a site, as a browser on this machine would that trusts the local certificate authority; `missing`
+ * says why it doesn't answer 200. Names are not resolved: api.localhost means this machine, and so does production's
+ * host here.
  */
-export async function ask(context: Context, host: string, path: string): Promise<{ body: string; missing?: string }> {
-  const { config, signal } = context;
-  const url = urlOf(context, host) + path;
+export async function ask(context: Context, site: Site, path: string): Promise<{ body: string; missing?: string }> {
+  const { signal } = context;
+  const url = urlOf(context, site) + path;
+  const port = portOf(context, site);
   try {
-    const headers = { host: `${host}:${config.ports.http}` };
-    const { status, body } = await get(`http://127.0.0.1:${config.ports.http}${path}`, {
-      headers,
+    const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
+      headers: { host: `${site.host}:${port}` },
+      ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,
       timeout: 5000,
     });
@@ -54,7 +62,16 @@ export async function ask(context: Context, host: string, path: string): Promise
   }
 }
 
-/** The address of a host, without a slash at the end. */
-export function urlOf({ config }: Context, host: string): string {
-  return `http://${host}:${config.ports.http}`;
+/** The address of a site, without a slash at the end. */
+export function urlOf(context: Context, site: Site): string {
+  return `${schemeOf(site)}://${site.host}:${portOf(context, site)}`;
+}
+
+/** The port on this machine that a site is reached by. */
+export function portOf({ config }: Context, site: Site): number {
+  return site.secret ? config.ports.https : config.ports.http;
+}
+
+function schemeOf(site: Site): string {
+  return site.secret ? 'https' : 'http';
 }

@@ -2,8 +2,9 @@ import type { Context } from '../context.ts';
 import { fullName } from '../images.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Pod } from '../lib/workloads.ts';
-import { imagesAtHead, servicesNamespace } from '../services.ts';
+import { servicesNamespace } from '../services.ts';
 import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
+import { imagesAtHead } from '../values.ts';
 import type { Component } from './component.ts';
 
 const registry = 'ghcr.io';

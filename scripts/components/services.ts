@@ -1,14 +1,37 @@
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
+import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { isReady, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
-import { imagesAtHead, servicesNamespace } from '../services.ts';
+import { servicesNamespace } from '../services.ts';
 import { targetsUp } from '../targets.ts';
+import type { Site } from '../tls.ts';
+import { imagesAtHead, ingressesAtHead } from '../values.ts';
 import type { Component } from './component.ts';
 import { ask, urlOf } from './routes.ts';
 import { untilReady } from './until-ready.ts';
 
-/** The host on which the ingress exposes the API, as values-dev.yaml has it. */
-export const apiHost = 'api.localhost';
+/** The service that the ingress exposes. */
+const api = 'api-node';
+
+/**
+ * Where the ingress exposes the API, as the values of this environment have it at the checked-out commit. Throws a
+ * `UserError` where they name no host.
+ */
+export async function apiSite(context: Context): Promise<Site> {
+  const ingress = (await ingressesAtHead(context)).find(({ service }) => service === api);
+  const [host] = ingress?.hosts ?? [];
+  if (host === undefined) {
+    throw new UserError(
+      `The values of ${api} for ENVIRONMENT=${context.config.environment} name no host for its Ingress.`,
+      {
+        hint: `Commit a helm/${api}/values-${context.config.environment}.yaml that has ingress.hosts.`,
+      },
+    );
+  }
+  const name = ingress?.tls.find(({ hosts }) => hosts.includes(host))?.secretName;
+  return { host, secret: name === undefined ? undefined : { namespace: servicesNamespace, name } };
+}
 
 /**
  * The proof that all of it works together, and what `up` is done with: the services run the images that Git names,
@@ -20,17 +43,19 @@ export const services: Component = {
 
   async status(context) {
     const missing = await lacking(context);
-    return missing === undefined
-      ? { state: 'ready', detail: `${urlOf(context, apiHost)}/info answers` }
-      : { state: 'unready', missing };
+    return missing === undefined ? { state: 'ready', detail: await answers(context) } : { state: 'unready', missing };
   },
 
   async apply(context) {
     const objects = [...(await deployments(context)).values()];
     await untilReady(context, { objects, look: () => lacking(context) });
-    return { changed: [], detail: `${urlOf(context, apiHost)}/info answers` };
+    return { changed: [], detail: await answers(context) };
   },
 };
+
+async function answers(context: Context): Promise<string> {
+  return `${urlOf(context, await apiSite(context))}/info answers`;
+}
 
 async function deployments(context: Context): Promise<Map<string, Workload>> {
   const all = await context.view().list<Workload>('apps/v1', 'Deployment');
@@ -51,6 +76,8 @@ async function notRunning(context: Context): Promise<string | undefined> {
     if (!deployment) return `Deployment ${servicesNamespace}/${service} is missing`;
     const missing = missingOf(deployment);
     if (missing !== undefined) return `Deployment ${servicesNamespace}/${service}: ${missing}`;
+    const few = await tooFew(context, deployment);
+    if (few !== undefined) return few;
     // What a GitOps repository elsewhere names may differ from this checkout, and then decides.
     if (context.config.gitops) continue;
     const pods = (await context.view().podsOf(deployment)).filter(isReady);
@@ -62,8 +89,26 @@ async function notRunning(context: Context): Promise<string | undefined> {
   return undefined;
 }
 
+interface Autoscaler extends KubeObject {
+  spec: { scaleTargetRef: { kind: string; name: string }; minReplicas?: number };
+}
+
+/** A new Deployment has one pod. Its autoscaler raises that to the least number of pods a few seconds later. */
+async function tooFew(context: Context, { metadata, spec }: Workload): Promise<string | undefined> {
+  const autoscalers = await context.view().list<Autoscaler>('autoscaling/v2', 'HorizontalPodAutoscaler');
+  const autoscaler = autoscalers.find(
+    (one) => one.metadata.namespace === metadata.namespace && one.spec.scaleTargetRef.name === metadata.name,
+  );
+  const least = autoscaler?.spec.minReplicas ?? 0;
+  const { replicas = 1 } = spec as { replicas?: number };
+  // Somebody who scales to zero by hand switches the autoscaler off, and wants none.
+  if (replicas >= least || replicas === 0) return undefined;
+  return `Deployment ${metadata.namespace}/${metadata.name} has ${replicas} pods, its autoscaler wants ${least} at least`;
+}
+
 async function notAnswering(context: Context): Promise<string | undefined> {
-  const { body, missing } = await ask(context, apiHost, '/info');
+  const site = await apiSite(context);
+  const { body, missing } = await ask(context, site, '/info');
   if (missing !== undefined) return missing;
   try {
     const { upstream } = JSON.parse(body) as { upstream?: { service?: string } };
@@ -71,7 +116,7 @@ async function notAnswering(context: Context): Promise<string | undefined> {
   } catch {
     // Not JSON: said below.
   }
-  return `${urlOf(context, apiHost)}/info answers without core-go's answer in it`;
+  return `${urlOf(context, site)}/info answers without core-go's answer in it`;
 }
 
 /** Every running pod of the services has to be a target that is up. */

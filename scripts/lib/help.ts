@@ -5,12 +5,14 @@ export function helpPage(usage: Usage): string {
   const flags = Object.entries(usage.flags).map(
     ([name, { type, description }]) => [type === 'seconds' ? `--${name} <seconds>` : `--${name}`, description] as const,
   );
-  const words = usage.words ? ` [${usage.words.join(' | ')}]` : '';
+  const words = ` -- [${usage.words?.join(' | ')}]`;
+  const many = words.length > 80;
   return [
-    `npm run ${usage.name}${usage.words ? ` --${words}` : ''}`,
+    `npm run ${usage.name}${usage.words ? (many ? ' -- [word]' : words) : ''}`,
     '',
     usage.description,
     '',
+    ...(usage.words && many ? ['Words:', ...wrapped(usage.words), ''] : []),
     'Flags (behind two dashes, so that npm hands them on):',
     ...columns([...flags, ['--help', 'Show this page.']]),
     '',
@@ -18,6 +20,17 @@ export function helpPage(usage: Usage): string {
     ...usage.examples.map((example) => `  ${example}`),
     '',
   ].join('\n');
+}
+
+/** Words, as many to a line as a terminal has room for. */
+function wrapped(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 78) lines[lines.length - 1] = `${last}, ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines;
 }
 
 /** The page that lists the commands. */

@@ -10,6 +10,8 @@ export interface Answer {
 interface RequestOptions {
   headers?: Record<string, string>;
   agent?: Agent;
+  /** For https: the name that the server's certificate has to bear, and the certificate (PEM) that has to vouch for it. */
+  server?: { name: string; ca: string };
   signal?: AbortSignal;
   /** Milliseconds for the whole exchange. Default: 10 seconds. */
   timeout?: number;
@@ -21,7 +23,7 @@ interface RequestOptions {
  */
 export function get(
   url: string,
-  { headers = {}, agent, signal, timeout = 10_000 }: RequestOptions = {},
+  { headers = {}, agent, server, signal, timeout = 10_000 }: RequestOptions = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -43,9 +45,18 @@ export function get(
       );
     };
     const request: ClientRequest = url.startsWith('https:')
-      ? httpsRequest(url, { headers, signal: either, ...(agent && { agent }) }, receive)
+      ? httpsRequest(
+          url,
+          { headers, signal: either, ...(agent && { agent }), ...(server && checking(server)) },
+          receive,
+        )
       : httpRequest(url, { headers, signal: either }, receive);
     request.on('error', fail);
     request.end();
   });
+}
+
+/** A connection of its own each time: one that is kept alive would go on with the certificate of yesterday. */
+function checking({ name, ca }: { name: string; ca: string }) {
+  return { servername: name, ca, agent: false as const };
 }

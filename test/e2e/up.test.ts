@@ -36,6 +36,8 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     await person?.remove();
   });
 
+  /** The certificate of the local authority, once there is one. */
+  let authority = '';
   const head = async () => (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
   const report = async () => JSON.parse((await person.npm('status', '--json')).stdout) as Report;
   const kubectl = (...args: string[]) => demand(person.run(['kubectl', '--kubeconfig', kubeconfig, ...args]));
@@ -46,9 +48,9 @@ describe('a person without root rights, with a fresh clone in a path with spaces
         '-fsS',
         '--max-time',
         '5',
-        '-H',
-        'Host: api.localhost',
-        `http://127.0.0.1:${ports.http}/info`,
+        '--cacert',
+        authority,
+        `https://api.localhost:${ports.https}/info`,
       ]),
     );
     return JSON.parse(stdout) as { version: string; upstream: { service: string; env: string } };
@@ -58,10 +60,33 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     const ran = await demand(person.npm('up'));
     assert.match(ran.stdout, /The platform is up/);
     for (const host of ['api', 'argocd', 'prometheus', 'grafana'])
-      assert.ok(ran.stdout.includes(`http://${host}.localhost:${ports.http}`), ran.stdout);
+      assert.ok(ran.stdout.includes(`https://${host}.localhost:${ports.https}`), ran.stdout);
     assert.match(ran.stdout, /ghcr\.io\/zainasr\/api-node:\S+ \(stand-in\)/);
     assert.match(ran.stderr, /✔ services +\d+\.\d s/);
+    authority = JSON.parse((await demand(person.npm('trust', '--json'))).stdout).certificate;
     assert.equal((await info()).upstream.service, 'core-go');
+  });
+
+  it('answers by a certificate that the local authority vouches for, and sends plain HTTP on to it', async () => {
+    for (const host of ['api', 'argocd', 'prometheus', 'grafana']) {
+      const from = `http://${host}.localhost:${ports.http}/some/path?q=1`;
+      const ran = await demand(person.run(['curl', '-sS', '-o', '/dev/null', '-w', '%{redirect_url}', from]));
+      assert.equal(ran.stdout, `https://${host}.localhost:${ports.https}/some/path?q=1`);
+      await demand(
+        person.run([
+          'curl',
+          '-sS',
+          '-o',
+          '/dev/null',
+          '--cacert',
+          authority,
+          `https://${host}.localhost:${ports.https}/`,
+        ]),
+      );
+    }
+    const untrusting = await person.run(['curl', '-sS', `https://api.localhost:${ports.https}/info`]);
+    assert.equal(untrusting.code, 60, untrusting.text);
+    assert.equal(statSync(authority.replace(/crt$/, 'key')).mode & 0o777, 0o600);
   });
 
   it('tells the whole state, also to a program', async () => {
@@ -89,7 +114,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
 
   it('shows the passwords, and Grafana takes its own', async () => {
     const { stdout } = await demand(person.npm('passwords', 'grafana'));
-    const grafana = ['-H', 'Host: grafana.localhost', `http://127.0.0.1:${ports.http}/api/search`];
+    const grafana = ['--cacert', authority, `https://grafana.localhost:${ports.https}/api/search`];
     const ran = await demand(person.run(['curl', '-fsS', '-u', `admin:${stdout.trim()}`, ...grafana]));
     assert.match(ran.stdout, /platform-overview/);
     assert.match((await demand(person.npm('passwords'))).stdout, /argocd +admin +\S{8,}/);

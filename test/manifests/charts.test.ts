@@ -220,10 +220,10 @@ describe('rendered charts', needsHelm, () => {
     });
   }
 
-  test('the ingress leads to api-node: plain on a laptop, with a certificate in production', async () => {
+  test('the ingress leads to api-node, under each environment’s own host and with a certificate for it', async () => {
     const [dev, prod] = await Promise.all(environments.map((environment) => render('api-node', { environment })));
     assert.equal(at(find(dev ?? [], 'Ingress'), 'spec', 'rules', 0, 'host'), 'api.localhost');
-    assert.equal(at(find(dev ?? [], 'Ingress'), 'spec', 'tls'), undefined);
+    assert.deepEqual(at(find(dev ?? [], 'Ingress'), 'spec', 'tls', 0, 'hosts'), ['api.localhost']);
     assert.equal(at(find(prod ?? [], 'Ingress'), 'spec', 'rules', 0, 'host'), 'api.example.com');
     assert.deepEqual(at(find(prod ?? [], 'Ingress'), 'spec', 'tls', 0, 'hosts'), ['api.example.com']);
   });

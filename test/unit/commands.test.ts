@@ -108,7 +108,7 @@ const report: Report = {
     },
   ],
   targets: { up: 3, total: 3, down: [] },
-  urls: [{ title: 'API', url: 'http://api.localhost:8080/info' }],
+  urls: [{ title: 'API', url: 'https://api.localhost:8443/info' }],
 };
 
 test('status shows each component, Application and address, and marks a stand-in as one', () => {
@@ -122,7 +122,7 @@ test('status shows each component, Application and address, and marks a stand-in
     '',
     'Prometheus: 3 of 3 targets up',
     '',
-    'API  http://api.localhost:8080/info',
+    'API  https://api.localhost:8443/info',
     '',
     'All is well.',
   ]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unfitness } from '../../scripts/components/applications.ts';
+import { difference, unfitness } from '../../scripts/components/applications.ts';
 import { trim } from '../../scripts/components/argo-cd.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/components/manifests.ts';
@@ -138,3 +138,38 @@ test('a change of a ConfigMap, and nothing else, changes the pods beside it', ()
   assert.equal(template(configuration('one'), named('s', 'Service'), deployment('a')), before);
   assert.notEqual(template(configuration('two'), deployment('a')), before);
 });
+
+const source = (files: string[], targetRevision = 'HEAD') => ({
+  repoURL: 'git://here',
+  targetRevision,
+  path: 'helm/a',
+  helm: { releaseName: 'a', valueFiles: files },
+});
+const registered = (files: string[], compared?: string[], targetRevision?: string) =>
+  ({
+    ...named('a'),
+    spec: { source: source(files, targetRevision) },
+    status: { sync: { status: 'Synced', ...(compared && { comparedTo: { source: source(compared) } }) } },
+  }) as unknown as Application;
+const [dev, prod] = [
+  ['values.yaml', 'values-dev.yaml'],
+  ['values.yaml', 'values-prod.yaml'],
+];
+const differences: [string, Application, RegExp | undefined][] = [
+  ['as wanted', registered(prod, prod), undefined],
+  ['as wanted, and never compared yet', registered(prod), undefined],
+  [
+    'rendered with the values of another environment',
+    registered(dev, dev),
+    /^is rendered with .*-dev\.yaml, not with .*-prod\.yaml$/,
+  ],
+  ['changed over, and not compared since', registered(prod, dev), /^is not compared yet/],
+  ['at another revision', registered(prod, prod, 'main'), /^follows main of git:\/\/here, not HEAD/],
+];
+for (const [what, application, expected] of differences) {
+  test(`an Application that is ${what}: ${expected === undefined ? 'nothing against it' : 'is told of'}`, () => {
+    const said = difference(application, source(prod));
+    if (expected === undefined) assert.equal(said, undefined);
+    else assert.match(said ?? '', expected);
+  });
+}

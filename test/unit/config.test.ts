@@ -60,9 +60,10 @@ test('an account without a home folder is told how to name one, and does not nee
   syncBuiltinESMExports();
   try {
     const { error, text } = await refusal(() => load(undefined));
-    assert.match(text, /no home folder.*\n.*HOME or XDG_CACHE_HOME/);
+    assert.match(text, /no home folder.*\n.*HOME, or XDG_CACHE_HOME and XDG_DATA_HOME/);
     assert.equal(error.exitCode, ExitCode.usage);
-    assert.equal(load(undefined, { XDG_CACHE_HOME: '/cache' }).cacheDir, '/cache/platform-ops');
+    const { cacheDir, dataDir } = load(undefined, { XDG_CACHE_HOME: '/cache', XDG_DATA_HOME: '/data' });
+    assert.deepEqual([cacheDir, dataDir], ['/cache/platform-ops', '/data/platform-ops']);
   } finally {
     gone.mock.restore();
     syncBuiltinESMExports();
@@ -126,6 +127,19 @@ test('downloads lie in XDG_CACHE_HOME, else in the home folder, also where HOME 
   assert.equal(cache({ XDG_CACHE_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');
   assert.match(cache({ HOME: '/home/ann' }), /^\/home\/ann\/(\.cache|Library\/Caches)\/platform-ops$/);
   for (const environment of [{}, { HOME: '' }]) assert(cache(environment).startsWith(homedir()));
+});
+
+test('the authority lies in XDG_DATA_HOME, else in the home folder', () => {
+  const data = (environment: NodeJS.ProcessEnv) => load(undefined, environment).dataDir;
+  assert.equal(data({ XDG_DATA_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');
+  assert.match(
+    data({ HOME: '/home/ann' }),
+    /^\/home\/ann\/(\.local\/share|Library\/Application Support)\/platform-ops$/,
+  );
+});
+
+test('the environment is dev, unless it is said to be prod', () => {
+  assert.deepEqual([load(undefined).environment, load('ENVIRONMENT=prod').environment], ['dev', 'prod']);
 });
 
 test('a Secret shows in no way of printing it, alone or inside a configuration', () => {

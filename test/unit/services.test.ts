@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readCheckout } from '../../scripts/lib/git.ts';
-import { type Application, imagesAtHead, localValueFiles, readRegistrations } from '../../scripts/services.ts';
+import { type Application, localValueFiles, readRegistrations } from '../../scripts/services.ts';
+import { imagesAtHead, ingressesAtHead } from '../../scripts/values.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec, grepped, write } from '../support/repository.ts';
 
@@ -34,8 +35,8 @@ async function imagesWith(files: Record<string, string>, prefix = '') {
   commit(root, 'change', { ...base, ...files });
   return imagesAtHead(contextOf(root));
 }
-const contextOf = (root: string) =>
-  fakeContext({ config: { root }, exec: gitExec, checkout: () => readCheckout(gitExec, root) });
+const contextOf = (root: string, environment = 'dev') =>
+  fakeContext({ config: { root, environment }, exec: gitExec, checkout: () => readCheckout(gitExec, root) });
 
 test('the images are those that the values of a local cluster name, not production’s', async () => {
   assert.deepEqual(await imagesWith({}), new Map([['core-go', 'ghcr.io/a/core-go:abc1234']]));
@@ -63,7 +64,7 @@ function imagesOf(text: string) {
     line.includes(` ${head} -- `) ? { stdout: grepped(head, values, text) } : undefined,
   );
   const checkout = async () => ({ top: repository, prefix: '', head });
-  return imagesAtHead(fakeContext({ config: { root: repository }, exec, checkout }));
+  return imagesAtHead(fakeContext({ config: { root: repository, environment: 'dev' }, exec, checkout }));
 }
 
 for (const tag of ['1234567', '12e4567', '1e5', '0123456', '0x1f', '1_000', '~', '', 'true', 'on', 'NO']) {
@@ -118,8 +119,45 @@ test('registrations are the Applications, and what is beside them the project; o
   );
 });
 
-test('production’s values file is replaced, in its place; others stay', () => {
+test('production’s values file is that of the environment, in its place; others stay', () => {
   const valueFiles = ['values.yaml', 'values-prod.yaml', 'extra.yaml'];
-  const local = localValueFiles({ spec: { source: { helm: { valueFiles } } } } as unknown as Application);
-  assert.deepEqual(local, ['values.yaml', 'values-dev.yaml', 'extra.yaml']);
+  const application = { spec: { source: { helm: { valueFiles } } } } as unknown as Application;
+  assert.deepEqual(localValueFiles(application, 'dev'), ['values.yaml', 'values-dev.yaml', 'extra.yaml']);
+  assert.deepEqual(localValueFiles(application, 'prod'), valueFiles);
+});
+
+/** The Ingresses that these values ask for, in that environment. */
+function ingressesWith(files: Record<string, string>, environment?: string) {
+  commit(repository, 'change', { ...base, ...files });
+  return ingressesAtHead(contextOf(repository, environment));
+}
+const ingress = `
+ingress:
+  enabled: true
+  hosts: [{ host: api.example.com, paths: [] }]
+  tls: []
+`;
+
+test('an Ingress is as values.yaml and the environment’s values say together; lists are replaced as a whole', async () => {
+  const files = {
+    [values]: image('abc1234') + ingress,
+    'helm/core-go/values-dev.yaml':
+      'ingress: { hosts: [{ host: a.localhost }, { host: b.localhost }], tls: [{ secretName: s, hosts: [a.localhost] }] }\n',
+    'helm/core-go/values-prod.yaml': 'ingress: { tls: [{ secretName: prod }, { hosts: [api.example.com] }] }\n',
+  };
+  assert.deepEqual(await ingressesWith(files), [
+    { service: 'core-go', hosts: ['a.localhost', 'b.localhost'], tls: [{ secretName: 's', hosts: ['a.localhost'] }] },
+  ]);
+  assert.deepEqual(
+    await ingressesWith(files, 'prod'),
+    [{ service: 'core-go', hosts: ['api.example.com'], tls: [{ secretName: 'prod', hosts: ['api.example.com'] }] }],
+    'without hosts of its own a certificate is for all; without a Secret there is none to make',
+  );
+});
+
+test('a service without an Ingress, or with one that is off or taken away, has none', async () => {
+  for (const dev of ['replicas: 1\n', 'ingress: { enabled: false }\n', 'ingress: null\n']) {
+    const files = { [values]: image('abc1234') + (dev.includes('replicas') ? '' : ingress) };
+    assert.deepEqual(await ingressesWith({ ...files, 'helm/core-go/values-dev.yaml': dev }), [], dev);
+  }
 });

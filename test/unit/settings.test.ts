@@ -20,6 +20,7 @@ const good: [SettingName, string, unknown][] = [
   ['GITHUB_USERNAME', 'Ann-1', 'Ann-1'],
   ['GITHUB_TOKEN', 'github_pat_11AB_c', 'github_pat_11AB_c'],
   ['GHCR_CREDENTIALS', 'none', 'none'],
+  ['ENVIRONMENT', 'prod', 'prod'],
   ['ARGOCD_FULL', 'TRUE', true],
   ['ARGOCD_FULL', '0', false],
 ];
@@ -52,6 +53,8 @@ const bad: [SettingName, string, RegExp][] = [
   ['GITHUB_TOKEN', `"${canary}"`, /as GitHub shows it/],
   ['GITHUB_TOKEN', `<${canary}>`, /as GitHub shows it/],
   ['GITOPS_REVISION', 'two words', /a branch/],
+  ['ENVIRONMENT', 'production', /dev or prod/],
+  ['ENVIRONMENT', 'PROD', /dev or prod/],
   ['GHCR_CREDENTIALS', 'auto ', /auto or none/],
   ['ARGOCD_FULL', 'maybe', /true or false/],
 ];

@@ -1,0 +1,182 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Context } from '../context.ts';
+import { ensureAuthority, readAuthority } from '../lib/authority.ts';
+import type { Certificate } from '../lib/certificate.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { daysLeft, isKeyOf, parseCertificate } from '../lib/x509.ts';
+import { servicesNamespace } from '../services.ts';
+import { authorityFolder, isLocal, readTlsSecret } from '../tls.ts';
+import { ingressesAtHead } from '../values.ts';
+import { namespace as argocdNamespace } from './argo-cd.ts';
+import type { Component } from './component.ts';
+import { memoizePerContext, readManifests } from './manifests.ts';
+import { removeObjects } from './removal.ts';
+import { readRoutes } from './routes.ts';
+import { untilGone } from './terminating.ts';
+
+/** Longer ones are refused by some programs, even from an authority that a person trusts. */
+const validDays = 397;
+const renewDays = 30;
+/** By this, and by nothing else, the Secrets of this component are known. */
+const labels = { 'app.kubernetes.io/managed-by': 'platform-ops', 'app.kubernetes.io/component': 'tls' };
+
+/** A Secret that Ingresses name, with all the hosts that it is for. */
+export interface Wanted {
+  namespace: string;
+  name: string;
+  hosts: [string, ...string[]];
+}
+
+/** The certificates of the ingress, as Secrets: signed by this user's own authority where the host is this machine. */
+export const certificates: Component = {
+  name: 'certificates',
+  needs: ['cluster'],
+
+  prefetch: async (context) =>
+    Promise.all((await wantedCertificates(context)).map(({ hosts }) => certificateFor(context, hosts))),
+
+  async status(context) {
+    const wanted = await wantedCertificates(context);
+    const authority = await readAuthority(authorityFolder(context.config));
+    if (!authority) return { state: 'absent', missing: 'there is no local certificate authority yet' };
+    const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
+    const fault = faults.find((one) => one !== undefined);
+    if (fault === undefined) return { state: 'ready', detail: detail(wanted) };
+    return { state: fault.endsWith('is missing') ? 'absent' : 'unready', missing: fault };
+  },
+
+  async apply(context) {
+    const wanted = await wantedCertificates(context);
+    const authority = await ensureAuthority(authorityFolder(context.config));
+    const namespaces = await namespacesOf(context, wanted);
+    await untilGone(context, namespaces);
+    const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
+    const due = wanted.filter((_, index) => faults[index] !== undefined);
+    if (due.length === 0) return { changed: [], detail: detail(wanted) };
+    const secrets = await Promise.all(due.map((one) => secretFor(context, one)));
+    const kubectl = await context.kubectl();
+    const changed = await kubectl.apply([...namespaces, ...secrets]);
+    context.view().forget();
+    const unknown = faults.some((fault) => fault?.endsWith(stranger));
+    const notes = unknown
+      ? ['The local certificate authority is a new one: npm run trust tells how to have it trusted.']
+      : [];
+    return { changed, detail: detail(wanted), notes };
+  },
+
+  /** The Secrets, also those of hosts that are not asked for any more. The authority stays: it is the user's. */
+  async remove(context) {
+    const secrets = await context.api().listMetadata('v1', 'Secret');
+    return removeObjects(context, secrets.filter(isOurs));
+  },
+};
+
+function isOurs({ metadata }: KubeObject): boolean {
+  return Object.entries(labels).every(([label, value]) => metadata.labels?.[label] === value);
+}
+
+async function secretFor(context: Context, { namespace, name, hosts }: Wanted): Promise<KubeObject> {
+  const { certificate, key } = await certificateFor(context, hosts);
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name, labels },
+    type: 'kubernetes.io/tls',
+    // Not stringData, which the API server forgets: what a later apply changes in it can't be told from what it had.
+    data: { 'tls.crt': encode(certificate), 'tls.key': encode(key) },
+  };
+}
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function detail(wanted: readonly Wanted[]): string {
+  return [...new Set(wanted.flatMap(({ hosts }) => hosts))].sort().join(', ');
+}
+
+interface Ingress extends KubeObject {
+  spec: { rules?: { host?: string }[]; tls?: { hosts?: string[]; secretName?: string }[] };
+}
+
+/** Every Secret that an Ingress of ours, or of the services at the checked-out commit, takes its certificate from. */
+export async function wantedCertificates(context: Context): Promise<Wanted[]> {
+  const [ours, services] = await Promise.all([readRoutes(context.config.root), ingressesAtHead(context)]);
+  const named = [
+    ...(ours as Ingress[]).flatMap(({ metadata, spec }) =>
+      (spec.tls ?? []).map(({ secretName, hosts }) => ({
+        namespace: metadata.namespace ?? 'default',
+        name: secretName,
+        hosts: hosts ?? (spec.rules ?? []).flatMap(({ host }) => host ?? []),
+      })),
+    ),
+    ...services.flatMap(({ tls }) =>
+      tls.map(({ secretName, hosts }) => ({ namespace: servicesNamespace, name: secretName, hosts })),
+    ),
+  ];
+  const merged = new Map<string, Wanted>();
+  for (const { namespace, name, hosts } of named) {
+    const key = `${namespace}/${name}`;
+    const [first, ...others] = [...new Set([...(merged.get(key)?.hosts ?? []), ...hosts])].sort();
+    if (name !== undefined && first !== undefined) merged.set(key, { namespace, name, hosts: [first, ...others] });
+  }
+  return [...merged.values()];
+}
+
+/** What was made for this context, by its hosts. */
+const made = memoizePerContext(async () => new Map<string, Promise<Certificate>>());
+
+/** A new certificate for these hosts, the same for the same hosts. Made while the cluster boots, it costs no time. */
+async function certificateFor(context: Context, hosts: Wanted['hosts']): Promise<Certificate> {
+  const known = await made(context);
+  const making = known.get(hosts.join()) ?? make(context, hosts);
+  known.set(hosts.join(), making);
+  return making;
+}
+
+async function make({ config }: Context, hosts: Wanted['hosts']): Promise<Certificate> {
+  // Loaded when it is needed: not by an `up` that finds all certificates in order.
+  const { selfSigned, signedBy } = await import('../lib/certificate.ts');
+  if (!hosts.every(isLocal)) return selfSigned(hosts, validDays);
+  const { certificate, key } = await ensureAuthority(authorityFolder(config));
+  // No *.localhost: most programs take no wildcard right below a top-level name, and Traefik, which sees the certificates
+  // of all namespaces at once, would choose one for another's host by it.
+  return signedBy({ certificate, key: key.reveal() }, hosts, validDays);
+}
+
+/** The namespaces that the Secrets live in, as the components that own them write them; default is always there. */
+async function namespacesOf({ config }: Context, wanted: readonly Wanted[]): Promise<KubeObject[]> {
+  const observability = await readManifests(config.root, ['observability/prometheus/namespace.yaml']);
+  const known = [argocdNamespace, ...observability];
+  return known.filter(({ metadata }) => wanted.some(({ namespace }) => namespace === metadata.name));
+}
+
+async function faultInCluster(
+  context: Context,
+  wanted: Wanted,
+  authority: X509Certificate,
+): Promise<string | undefined> {
+  const present = await readTlsSecret(context, wanted);
+  const fault = present === undefined ? 'is missing' : faultOf(present, wanted.hosts, authority);
+  return fault && `Secret ${wanted.namespace}/${wanted.name} ${fault}`;
+}
+
+const stranger = 'holds a certificate that is not signed by this user’s certificate authority';
+
+/** What is wrong with a certificate for these hosts, or undefined. */
+export function faultOf(
+  pair: { certificate: string; key: string },
+  hosts: readonly string[],
+  authority: X509Certificate,
+): string | undefined {
+  const x509 = parseCertificate(pair.certificate);
+  if (!x509) return 'holds no certificate';
+  if (!isKeyOf(x509, pair.key)) return 'holds a key that is not its certificate’s';
+  const names = new Set((x509.subjectAltName ?? '').split(', '));
+  const uncovered = hosts.find((host) => !names.has(`DNS:${host}`));
+  if (uncovered !== undefined) return `holds a certificate that is not for ${uncovered}`;
+  if (hosts.every(isLocal) && !x509.verify(authority.publicKey)) {
+    return stranger;
+  }
+  return daysLeft(x509) < renewDays ? `holds a certificate that ends on ${x509.validTo}` : undefined;
+}

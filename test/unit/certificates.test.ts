@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { certificates, faultOf, wantedCertificates } from '../../scripts/components/certificates.ts';
+import { ask, readRoutes, routeTable, urlOf } from '../../scripts/components/routes.ts';
+import { ApiError } from '../../scripts/lib/api.ts';
+import { ensureAuthority } from '../../scripts/lib/authority.ts';
+import { createLocalAuthority, selfSigned, signedBy } from '../../scripts/lib/certificate.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { addresses, addressLines } from '../../scripts/summary.ts';
+import { isLocal } from '../../scripts/tls.ts';
+import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+import { grepped } from '../support/repository.ts';
+
+const dataDir = join(await temporaryFolder(), 'data');
+const folder = join(dataDir, 'ca');
+const authority = await ensureAuthority(folder);
+const issuer = { certificate: authority.certificate, key: authority.key.reveal() };
+const head = '0123456789abcdef';
+
+/** The Secrets of a cluster that is not there, by namespace and name, and what was said to kubectl. */
+let secrets = new Map<string, { certificate: string; key: string }>();
+let applied: KubeObject[][] = [];
+let listed: KubeObject[] = [];
+let deleted: string[] = [];
+beforeEach(() => {
+  listed = [];
+  deleted = [];
+  secrets = new Map();
+  applied = [];
+});
+
+const hostOf = { dev: 'api.localhost', prod: 'api.example.com' } as const;
+const secretOf = { dev: 'localhost-tls', prod: 'api-example-com-tls' } as const;
+
+function contextFor(environment: 'dev' | 'prod', { ports = { http: 80, https: 443 }, tls = true } = {}) {
+  const values = [
+    'ingress:',
+    '  enabled: true',
+    `  hosts: [{ host: ${hostOf[environment]} }]`,
+    ...(tls ? [`  tls: [{ secretName: ${secretOf[environment]}, hosts: [${hostOf[environment]}] }]`] : []),
+    '',
+  ].join('\n');
+  const image = 'image: { repository: r, tag: abc }\n';
+  const texts = ['api-node', 'core-go', 'worker-python'].map((service) =>
+    grepped(head, `helm/${service}/values.yaml`, service === 'api-node' ? image + values : image),
+  );
+  const context = fakeContext({
+    config: { root, dataDir, environment, ports },
+    exec: fakeExec(() => ({ stdout: texts.join('') })),
+    signal: new AbortController().signal,
+    checkout: async () => checkout,
+    api: () => ({
+      json: async (path: string) => {
+        const [, namespace, name] = path.match(/^\/api\/v1\/namespaces\/(.+)\/secrets\/(.+)$/) ?? assert.fail(path);
+        const secret = secrets.get(`${namespace}/${name}`);
+        if (!secret) throw new ApiError(path, 404, 'not found');
+        const encode = (text: string) => Buffer.from(text).toString('base64');
+        return { data: { 'tls.crt': encode(secret.certificate), 'tls.key': encode(secret.key) } };
+      },
+      listMetadata: async () => listed,
+    }),
+    view: () => ({ forget: () => {} }),
+    timeout: 1000,
+    kubectl: async () => ({
+      run: async (args: string[], { input = '' }: { input?: string } = {}) => {
+        deleted.push(`${args.join(' ')} ${input}`);
+        return { stdout: '', stderr: '', exitCode: 0 };
+      },
+      apply: async (objects: KubeObject[]) => {
+        applied.push(objects);
+        for (const { kind, metadata, data } of objects) {
+          const decode = (entry: string) =>
+            Buffer.from((data as Record<string, string>)[entry] ?? '', 'base64').toString();
+          if (kind === 'Secret')
+            secrets.set(`${metadata.namespace}/${metadata.name}`, {
+              certificate: decode('tls.crt'),
+              key: decode('tls.key'),
+            });
+        }
+        return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+      },
+    }),
+  });
+  const checkout = { top: root, prefix: '', head };
+  return context;
+}
+
+test('every Ingress of ours has a certificate for each of its hosts, and the route table names the same Secret', async () => {
+  const routes = (await readRoutes(root)) as (KubeObject & {
+    spec: { rules: { host: string }[]; tls: { secretName: string; hosts: string[] }[] };
+  })[];
+  const named = routes.map(({ metadata, spec }) => {
+    assert.deepEqual(
+      spec.tls[0]?.hosts,
+      spec.rules.map(({ host }) => host),
+      metadata.name,
+    );
+    return [spec.rules[0]?.host, { namespace: metadata.namespace, name: spec.tls[0]?.secretName }];
+  });
+  assert.deepEqual(
+    named,
+    routeTable.map(({ host, secret }) => [host, secret]),
+  );
+});
+
+test('a Secret is wanted for each name in each namespace, with all the hosts that are to use it', async () => {
+  const argocd = { namespace: 'argocd', name: 'localhost-tls', hosts: ['argocd.localhost'] };
+  const hosts = ['grafana.localhost', 'prometheus.localhost'];
+  const observability = { namespace: 'observability', name: 'localhost-tls', hosts };
+  const api = { namespace: 'default', name: 'localhost-tls', hosts: ['api.localhost'] };
+  assert.deepEqual(await wantedCertificates(contextFor('dev')), [argocd, observability, api]);
+  const production = { namespace: 'default', name: 'api-example-com-tls', hosts: ['api.example.com'] };
+  assert.deepEqual(await wantedCertificates(contextFor('prod')), [argocd, observability, production]);
+  assert.deepEqual(await wantedCertificates(contextFor('dev', { tls: false })), [argocd, observability]);
+});
+
+test('the Secrets are made once, into namespaces that are there, and known as the platform’s', async () => {
+  const context = contextFor('dev');
+  assert.deepEqual(await certificates.status(context), {
+    state: 'absent',
+    missing: 'Secret argocd/localhost-tls is missing',
+  });
+  await certificates.prefetch?.(context);
+  const { changed } = await certificates.apply(context);
+  assert.equal(changed.filter((one) => one.startsWith('Secret')).length, 3);
+  const [objects = []] = applied;
+  const namespaces = objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name);
+  assert.deepEqual(namespaces.sort(), ['argocd', 'observability']);
+  for (const object of objects.filter(({ kind }) => kind === 'Secret')) {
+    assert.equal(object.type, 'kubernetes.io/tls');
+    assert.equal(object.metadata.labels?.['app.kubernetes.io/managed-by'], 'platform-ops');
+  }
+  assert.equal((await certificates.status(context)).state, 'ready');
+  assert.deepEqual((await certificates.apply(contextFor('dev'))).changed, []);
+  assert.equal(applied.length, 1);
+});
+
+test('a local host’s certificate is the authority’s, for all its hosts and a wildcard; another host’s signs itself', async () => {
+  await certificates.apply(contextFor('prod'));
+  const read = (name: string) => new X509Certificate(secrets.get(name)?.certificate ?? assert.fail(name));
+  const [local, production] = [read('observability/localhost-tls'), read('default/api-example-com-tls')];
+  assert(local.verify(authority.x509.publicKey));
+  assert.equal(local.subjectAltName, 'DNS:grafana.localhost, DNS:prometheus.localhost');
+  assert(production.verify(production.publicKey));
+  assert.equal(production.subjectAltName, 'DNS:api.example.com');
+  for (const one of [local, production]) {
+    const days = (Date.parse(one.validTo) - Date.parse(one.validFrom)) / (24 * 3_600_000);
+    assert(days > 390 && days <= 397, `${days}`);
+  }
+});
+
+test('neither the authority’s key nor that of a certificate is in what the component says, or in what it runs', async () => {
+  const context = contextFor('prod');
+  const said = [JSON.stringify(await certificates.apply(context)), JSON.stringify(await certificates.status(context))];
+  const commands = (context.exec as ReturnType<typeof fakeExec>).lines();
+  const bodies = [issuer, ...secrets.values()].map(({ key }) => key.split('\n')[1] ?? '');
+  assert.equal(bodies.length, 4);
+  for (const body of bodies) assert(body.length > 40 && ![...said, ...commands].join('\n').includes(body));
+  const ofAuthority = issuer.key.split('\n')[1] ?? '';
+  const inCluster = [...secrets.values()].map(({ certificate, key }) => certificate + key).join();
+  assert(!inCluster.includes(ofAuthority), 'the authority’s key never reaches the cluster');
+  const objects = JSON.stringify(applied);
+  assert(!objects.includes(ofAuthority) && !objects.includes(Buffer.from(issuer.key).toString('base64')));
+});
+
+const hosts = ['api.localhost'] as const;
+const good = await signedBy(issuer, hosts, 397);
+const foreign = await createLocalAuthority('platform-ops local authority 00000000', 999);
+const faults: [string, { certificate: string; key: string }, readonly string[], RegExp | undefined][] = [
+  ['fine', good, hosts, undefined],
+  ['empty', { certificate: '', key: '' }, hosts, /holds no certificate/],
+  ['with another key', { ...good, key: issuer.key }, hosts, /key that is not its certificate/],
+  ['with a broken key', { ...good, key: 'x' }, hosts, /key that is not its certificate/],
+  ['for other hosts', good, ['api.localhost', 'new.localhost'], /not for new\.localhost/],
+  ['of another authority', await signedBy(foreign, hosts, 397), hosts, /not signed by/],
+  ['signing itself', await selfSigned(hosts, 397), hosts, /not signed by/],
+  ['for a month yet', await signedBy(issuer, hosts, 31), hosts, undefined],
+  ['near its end', await signedBy(issuer, hosts, 29), hosts, /ends on/],
+  ['signing itself for another host', await selfSigned(['api.example.com'], 397), ['api.example.com'], undefined],
+];
+for (const [what, pair, wanted, expected] of faults) {
+  test(`a certificate that is ${what}: ${expected === undefined ? 'stays' : 'is made anew, and status says why'}`, async () => {
+    const fault = faultOf(pair, wanted, authority.x509);
+    if (expected === undefined) assert.equal(fault, undefined);
+    else assert.match(fault ?? '', expected);
+  });
+}
+
+test('a certificate that is of no use any more is replaced, and the others stay', async () => {
+  await certificates.apply(contextFor('dev'));
+  const before = new Map(secrets);
+  secrets.set('argocd/localhost-tls', await signedBy(issuer, ['argocd.localhost'], 10));
+  const status = await certificates.status(contextFor('dev'));
+  assert(
+    status.state === 'unready' && /^Secret argocd\/localhost-tls holds a certificate that ends/.test(status.missing),
+  );
+  await certificates.apply(contextFor('dev'));
+  assert.deepEqual(
+    applied[1]?.filter(({ kind }) => kind === 'Secret').map(({ metadata }) => metadata.namespace),
+    ['argocd'],
+  );
+  assert.equal(secrets.get('default/localhost-tls'), before.get('default/localhost-tls'));
+});
+
+test('its Secrets are removed, also those that are not wanted any more, and nobody else’s', async () => {
+  await certificates.apply(contextFor('dev'));
+  const ours = applied.flat().filter(({ kind }) => kind === 'Secret');
+  const old = { ...ours[0], metadata: { ...ours[0]?.metadata, name: 'of-an-old-host' } } as KubeObject;
+  const theirs: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace: 'default', name: 'ghcr-cred' },
+  };
+  listed = [...ours, old, theirs];
+  const removed = await certificates.remove?.(contextFor('dev'));
+  assert.equal(removed?.length, 4);
+  assert.match(deleted.join(), /^delete .*of-an-old-host/);
+  assert.doesNotMatch(deleted.join() + removed?.join(), /ghcr-cred|PRIVATE/);
+});
+
+test('a person is told when the authority is a new one, since browsers do not know it', async () => {
+  const { notes } = await certificates.apply(contextFor('dev'));
+  assert.deepEqual(notes, []);
+  secrets.set('argocd/localhost-tls', await signedBy(foreign, ['argocd.localhost'], 397));
+  const again = await certificates.apply(contextFor('dev'));
+  assert.match(again.notes?.join() ?? '', /new one: npm run trust/);
+});
+
+test('local hosts are those that can be no other machine', () => {
+  for (const host of ['localhost', 'api.localhost', 'a.b.localhost']) assert(isLocal(host), host);
+  for (const host of ['api.example.com', 'notlocalhost', 'localhost.example.com']) assert(!isLocal(host), host);
+});
+
+/** A server in the ingress' place. */
+const server = createServer({ key: good.key, cert: good.certificate }, (request, response) =>
+  response.end(request.headers.host),
+);
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+const https = (server.address() as AddressInfo).port;
+const present = ({ key, certificate }: { key: string; certificate: string }) =>
+  server.setSecureContext({ key, cert: certificate });
+const site = { host: 'api.localhost', secret: { namespace: 'default', name: 'localhost-tls' } };
+const production = { host: 'api.example.com', secret: { namespace: 'default', name: 'api-example-com-tls' } };
+
+test('a site is asked by its own name, on its port, and has to prove who it is', async () => {
+  const context = contextFor('dev', { ports: { http: 1, https } });
+  present(good);
+  assert.deepEqual(await ask(context, site, '/info'), { body: `api.localhost:${https}` });
+  assert.equal(urlOf(context, site), `https://api.localhost:${https}`);
+  present(await signedBy(foreign, hosts, 397));
+  assert.match(
+    (await ask(context, site, '/info')).missing ?? '',
+    /^https:\/\/api\.localhost:\d+\/info does not answer: .*verify/,
+  );
+});
+
+test('production’s host is believed by the certificate in its own Secret, and by no other', async () => {
+  const context = contextFor('prod', { ports: { http: 1, https } });
+  const own = await selfSigned(['api.example.com'], 397);
+  present(own);
+  assert.match(
+    (await ask(context, production, '/info')).missing ?? '',
+    /there is no certificate for api\.example\.com yet/,
+  );
+  secrets.set('default/api-example-com-tls', own);
+  assert.deepEqual(await ask(context, production, '/info'), { body: `api.example.com:${https}` });
+  present(await selfSigned(['api.example.com'], 397));
+  assert.match((await ask(context, production, '/info')).missing ?? '', /self-signed|verify/);
+});
+
+test('addresses are https, and production’s host comes with a command that needs no name server', async () => {
+  const ports = { http: 8080, https: 8443 };
+  assert.deepEqual(addressLines(await addresses(contextFor('dev', { ports }))), [
+    '  API         https://api.localhost:8443/info',
+    '  Argo CD     https://argocd.localhost:8443',
+    '  Prometheus  https://prometheus.localhost:8443',
+    '  Grafana     https://grafana.localhost:8443',
+  ]);
+  const [api] = await addresses(contextFor('prod', { ports }));
+  assert.equal(api?.url, 'https://api.example.com:8443/info');
+  assert.equal(api?.command, 'curl -k --resolve api.example.com:8443:127.0.0.1 https://api.example.com:8443/info');
+  const [plain] = await addresses(contextFor('dev', { ports, tls: false }));
+  assert.equal(plain?.url, 'http://api.localhost:8080/info');
+});
