@@ -27,8 +27,8 @@ export function kubernetesVersion(image: string): string {
 
 /**
  * The command-line tools that are fetched when the PATH holds none in a supported version. In the addresses, `{os}` is
- * `linux` or `darwin`, `{arch}` is `amd64` or `arm64`, `{version}` starts with a `v`. kubectl has no version of its own:
- * it follows the node image's Kubernetes.
+ * `linux` or `darwin`, `{arch}` is `amd64` or `arm64`, `{version}` starts with a `v`, and `{number}` is the same without it.
+ * kubectl has no version of its own: it follows the node image's Kubernetes.
  */
 export const tools = {
   kind: {
@@ -49,6 +49,20 @@ export const tools = {
     minimum: '3.14.0',
     url: 'https://get.helm.sh/helm-{version}-{os}-{arch}.tar.gz',
     checksumUrl: 'https://get.helm.sh/helm-{version}-{os}-{arch}.tar.gz.sha256sum',
+  },
+  'kube-score': {
+    version: 'v1.20.0',
+    // Another version has other tests, of which `npm run validate` would report what nobody has looked at yet.
+    minimum: '1.20.0',
+    url: 'https://github.com/zegl/kube-score/releases/download/{version}/kube-score_{number}_{os}_{arch}',
+    checksumUrl: 'https://github.com/zegl/kube-score/releases/download/{version}/checksums.txt',
+  },
+  promtool: {
+    // The version of Prometheus that observability/ runs: promtool is part of its archive.
+    version: 'v3.13.5',
+    minimum: '3.0.0',
+    url: 'https://github.com/prometheus/prometheus/releases/download/{version}/prometheus-{number}.{os}-{arch}.tar.gz',
+    checksumUrl: 'https://github.com/prometheus/prometheus/releases/download/{version}/sha256sums.txt',
   },
 } as const;
 

@@ -8,6 +8,8 @@ const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
   status: async () => (await import('./status.ts')).status,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  validate: async () => (await import('./validate.ts')).validate,
+  trust: async () => (await import('./trust.ts')).trust,
   passwords: async () => (await import('./passwords.ts')).passwords,
   down: async () => (await import('./down.ts')).down,
 };

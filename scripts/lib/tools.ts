@@ -40,6 +40,8 @@ export interface ToolboxSetup {
   kubernetesVersion: string;
   signal: AbortSignal;
   onProgress?: (progress: ToolProgress) => void;
+  /** Fetch and build nothing: what is neither on the PATH nor in the cache is missing. */
+  offline?: boolean;
   platform?: NodeJS.Platform;
   arch?: string;
   /** For tests: other addresses, other limits. */
@@ -47,7 +49,7 @@ export interface ToolboxSetup {
   limits?: Pick<RequestOptions, 'idleTimeout' | 'retryDelays'>;
 }
 
-/** The way to kind, kubectl and helm. Throws `UsageError` where `kubernetesVersion` is no version. */
+/** The way to the tools. Throws `UsageError` where `kubernetesVersion` is no version. */
 export function createToolbox(setup: ToolboxSetup): Toolbox {
   const specs = setup.specs ?? toolSpecs(setup.kubernetesVersion);
   const asked = new Map<ToolName, Promise<Tool>>();
@@ -80,6 +82,7 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
   const cached = await installed(folder, name);
   if (cached !== undefined) return { name, path: cached, version, source: 'cache' };
 
+  if (setup.offline) throw notAvailable({ spec, candidates, machine }, 'Nothing is to be fetched here.');
   const report = (step: ToolProgress['step'], progress: Progress) => setup.onProgress?.({ name, step, ...progress });
   const installation: Installation = {
     spec,

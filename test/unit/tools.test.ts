@@ -98,6 +98,10 @@ const onPath: [name: ToolName, prints: string, version: string | undefined][] = 
   ['helm', 'v3.14.0', 'v3.14.0'],
   ['helm', 'v4.3', 'v4.3'],
   ['helm', 'v3.13.3', undefined],
+  ['kube-score', 'kube-score version: 1.20.0, commit: 0fb5f66, built: 2025-01-01', '1.20.0'],
+  ['kube-score', 'kube-score version: development, commit: N/A, built: N/A', undefined],
+  ['promtool', 'promtool, version 3.13.5 (branch: HEAD, revision: 5f4a6b2)', '3.13.5'],
+  ['promtool', 'promtool, version 2.55.1 (branch: HEAD, revision: 5f4a6b2)', undefined],
 ];
 for (const [name, prints, version] of onPath) {
   test(`${name} on the PATH that prints ${prints.trim()} is ${version === undefined ? 'passed over' : 'used'}`, async () => {
@@ -153,6 +157,34 @@ test('helm is unpacked from its archive, that one file only', async () => {
   assert.equal(path, cached('helm-v4.3.1-darwin-arm64', 'helm'));
   assert.equal(await readFile(path, 'utf8'), `${binary}, unpacked or built`);
   assert.equal(commands[0]?.at(-1), 'darwin-arm64/helm');
+});
+
+test('of a list of checksums, the line of the file counts', async () => {
+  const other = sumOf('another file');
+  files['/tool.sha256sum'] = `${other}  tool.sbom\n${sumOf(binary)} *tool\n${other}  tool-windows\n`;
+  const { path } = await toolbox().find('kube-score');
+  assert.equal(await readFile(path, 'utf8'), binary);
+  files['/tool.sha256sum'] = `${sumOf(binary)}  tool-a\n${sumOf(binary)}  tool-b\n`;
+  await assert.rejects(toolbox().find('kind'), { name: 'DownloadError' });
+});
+
+test("promtool is a member of Prometheus' archive, whose name has the version without its v", async () => {
+  const { path } = await toolbox().find('promtool');
+  assert.equal(path, cached('promtool-v3.13.5-linux-amd64', 'promtool'));
+  assert.equal(commands[0]?.at(-1), 'prometheus-3.13.5.linux-amd64/promtool');
+  const { url, goInstall } = toolSpecs('v1.36.4').promtool;
+  assert.match(url, /prometheus-\{number\}\.\{os\}-\{arch\}\.tar\.gz$/);
+  assert.equal(goInstall?.at(-1), 'github.com/prometheus/prometheus/cmd/promtool@v0.313.5');
+});
+
+test('offline, nothing is fetched or built, and what is in the cache is used', async () => {
+  await assert.rejects(toolbox({ offline: true }).find('kind'), {
+    name: 'UsageError',
+    message: /Nothing is to be fetched/,
+  });
+  assert.deepEqual(requests, []);
+  await toolbox().find('kind');
+  assert.equal((await toolbox({ offline: true }).find('kind')).source, 'cache');
 });
 
 test('two toolboxes at the same time do not harm each other', async () => {

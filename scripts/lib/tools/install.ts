@@ -66,13 +66,21 @@ export async function installWithGo(installation: Installation, go: string, args
 async function publishedSha256({ spec, machine, signal, limits }: Installation): Promise<string> {
   const url = fill(spec.checksumUrl, spec, machine);
   const text = await fetchText({ url, signal, ...limits });
-  const sum = /\b[0-9a-f]{64}\b/i.exec(text)?.[0];
+  const sum = sumIn(text, basename(fill(spec.url, spec, machine)));
   if (sum !== undefined) return sum;
   throw new DownloadError(url, {
     problem: 'checksum',
     why: 'it holds no sha256',
     hint: 'Something on the way answered in place of the server: try from another network.',
   });
+}
+
+/** The sum of that file, of a list of sums with names, or the only one of a text. */
+function sumIn(text: string, name: string): string | undefined {
+  const lines = text.split('\n').filter((line) => /^[0-9a-f]{64}\b/i.test(line));
+  const line =
+    lines.find((each) => each.split(/[\s*]+/).at(-1) === name) ?? (lines.length === 1 ? lines[0] : undefined);
+  return line?.slice(0, 64);
 }
 
 /** Moves what `make` made into its place, together with its sha256, which every later use is checked against. */

@@ -2,7 +2,7 @@ import * as versions from '../../versions.ts';
 import { UsageError } from '../errors.ts';
 import { compareVersions, parseVersion, type Version } from '../semver.ts';
 
-export type ToolName = 'kind' | 'kubectl' | 'helm';
+export type ToolName = keyof typeof versions.tools;
 
 /** Where the tools run, in the words of their download pages. */
 export interface Machine {
@@ -42,7 +42,7 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       'Use a node image whose tag is one, for example kindest/node:v1.36.4.',
     );
   }
-  const { kind, kubectl, helm } = versions.tools;
+  const { kind, kubectl, helm, 'kube-score': kubeScore, promtool } = versions.tools;
   return {
     kind: {
       ...kind,
@@ -84,6 +84,39 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       brew: 'helm',
       page: 'https://helm.sh/docs/intro/install/',
     },
+    'kube-score': {
+      ...kubeScore,
+      name: 'kube-score',
+      supported: `${kubeScore.minimum} or newer`,
+      isSupported: atLeast(kubeScore.minimum),
+      versionArgs: ['version'],
+      readVersion: (stdout) => /version: v?(\d[^\s,]*)/.exec(stdout)?.[1],
+      // Built from its module, it knows no version unless the linker is told.
+      goInstall: [
+        '-ldflags',
+        `-X main.version=${numberOf(kubeScore.version)}`,
+        `github.com/zegl/kube-score/cmd/kube-score@${kubeScore.version}`,
+      ],
+      brew: 'kube-score',
+      page: 'https://github.com/zegl/kube-score#installation',
+    },
+    promtool: {
+      ...promtool,
+      name: 'promtool',
+      supported: `${promtool.minimum} or newer`,
+      isSupported: atLeast(promtool.minimum),
+      versionArgs: ['--version'],
+      readVersion: (stdout) => /^promtool, version (\d[^\s,]*)/m.exec(stdout)?.[1],
+      member: 'prometheus-{number}.{os}-{arch}/promtool',
+      // Prometheus 3.x.y is the Go module v0.3xx.y: its import path has no version in it.
+      goInstall: [
+        '-ldflags',
+        `-X github.com/prometheus/common/version.Version=${numberOf(promtool.version)}`,
+        `github.com/prometheus/prometheus/cmd/promtool@${moduleVersion(promtool.version)}`,
+      ],
+      brew: 'prometheus',
+      page: 'https://prometheus.io/download/',
+    },
   };
 }
 
@@ -94,9 +127,20 @@ export function machineOf(platform: NodeJS.Platform, arch: string): Machine | un
   return { os: platform, arch: name };
 }
 
-/** Fills `{version}`, `{os}` and `{arch}` of an address or a path. */
+/** Fills `{version}`, `{number}`, `{os}` and `{arch}` of an address or a path. */
 export function fill(template: string, spec: ToolSpec, { os, arch }: Machine): string {
-  return template.replaceAll('{version}', spec.version).replaceAll('{os}', os).replaceAll('{arch}', arch);
+  const values: Record<string, string> = { version: spec.version, number: numberOf(spec.version), os, arch };
+  return template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+function numberOf(version: string): string {
+  return version.replace(/^v/, '');
+}
+
+/** `v3.13.5` is tagged as the module's `v0.313.5`. */
+function moduleVersion(version: string): string {
+  const { major, minor, patch } = parseVersion(version) as Version;
+  return `v0.${major}${String(minor).padStart(2, '0')}.${patch}`;
 }
 
 function atLeast(minimum: string): (version: Version) => boolean {

@@ -1,0 +1,91 @@
+import { type Embedded, embeddedTexts } from '../embedded.ts';
+import type { FieldPath } from '../located.ts';
+import type { Repository } from '../repository.ts';
+import { mapIn, mapsIn } from '../tolerant.ts';
+import { readJson } from './json.ts';
+
+/** The uid of a data source, in a map or by itself. */
+export type DataSource = { uid?: string } | string | null;
+
+export interface Panel {
+  id?: number;
+  type?: string;
+  title?: string;
+  description?: string;
+  datasource?: DataSource;
+  targets: { expr?: unknown; datasource?: DataSource }[];
+  /** Those that a row holds. */
+  panels: Panel[];
+}
+
+export interface Dashboard {
+  uid?: string;
+  title?: string;
+  panels: Panel[];
+  variables: { name?: string; type?: string; query?: unknown }[];
+  annotations: { name?: string; expr?: unknown; target?: unknown }[];
+}
+
+export interface DashboardFile {
+  embedded: Embedded;
+  dashboard: Dashboard;
+  /** The line of the manifest on which a field stands. */
+  line(path: FieldPath): number | undefined;
+  /** What is wrong with the JSON. The dashboard is empty then. */
+  fault?: { line: number | undefined; message: string };
+}
+
+const folder = 'observability/grafana/';
+
+/** The dashboards in Grafana's ConfigMaps: every text whose name ends in .json. */
+export async function dashboardFiles(repository: Repository): Promise<DashboardFile[]> {
+  const texts = await embeddedTexts(repository, folder);
+  return texts
+    .filter(({ key }) => key.endsWith('.json'))
+    .map((embedded) => {
+      const json = readJson(embedded.text);
+      if (json.fault) {
+        const fault = { line: embedded.line(json.fault.line), message: json.fault.message };
+        return { embedded, dashboard: asDashboard({}), line: () => fault.line, fault };
+      }
+      const line = (path: FieldPath) => embedded.line(json.lineOf(path));
+      return { embedded, dashboard: asDashboard(json.value), line };
+    });
+}
+
+/** The uids of the data sources that Grafana is provisioned with. */
+export async function dataSourceUids(repository: Repository): Promise<Set<string>> {
+  const texts = await embeddedTexts(repository, folder);
+  const sources = texts.filter(({ text }) => /^datasources:/m.test(text));
+  return new Set(
+    sources.flatMap(({ text }) =>
+      [...text.matchAll(/^\s+(?:- )?uid:\s*["']?([\w-]+)/gm)].map((match) => match[1] ?? ''),
+    ),
+  );
+}
+
+function asDashboard(value: unknown): Dashboard {
+  const { templating, annotations, ...dashboard } = mapIn<Record<string, unknown>>(value);
+  return {
+    ...dashboard,
+    panels: asPanels(dashboard.panels),
+    variables: mapsIn(mapIn<{ list: unknown }>(templating).list),
+    annotations: mapsIn(mapIn<{ list: unknown }>(annotations).list),
+  };
+}
+
+function asPanels(value: unknown): Panel[] {
+  return mapsIn<Panel>(value).map((panel) => ({
+    ...panel,
+    targets: mapsIn(panel.targets),
+    panels: asPanels(panel.panels),
+  }));
+}
+
+/** Every panel with its path, those that a row holds included. */
+export function panelsOf(panels: readonly Panel[], path: FieldPath = []): { panel: Panel; path: FieldPath }[] {
+  return panels.flatMap((panel, index) => {
+    const own = [...path, 'panels', index];
+    return [{ panel, path: own }, ...panelsOf(panel.panels, own)];
+  });
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import type { Check } from './check.ts';
+import type { Embedded } from './embedded.ts';
+import type { Finding } from './finding.ts';
+import { complaints } from './prometheus/complaints.ts';
+import { prometheusFiles } from './prometheus/files.ts';
+import { loads, mountPaths, pathInPod, place, relocated } from './prometheus/layout.ts';
+import { findPromtool, inTemporaryFolder, type Promtool } from './prometheus/promtool.ts';
+import { checkUnitTests } from './prometheus/unit-tests.ts';
+import { mapIn, textsIn } from './tolerant.ts';
+import { readYaml } from './yaml-file.ts';
+
+/** What promtool, which is Prometheus' own, says of the configuration and the rules in the ConfigMaps. */
+export const prometheus: Check = {
+  name: 'prometheus',
+  title: 'promtool accepts configuration and rules',
+  rules: {
+    'prometheus-config': 'promtool check config accepts the configuration of Prometheus.',
+    'prometheus-rules': 'promtool check rules accepts every file of rules.',
+    'prometheus-rule-files': 'The configuration loads every file of rules, and each of its rule_files exists.',
+    'prometheus-tests': 'promtool test rules passes for every unit test of the rules.',
+  },
+  async run(repository, tools) {
+    const promtool = await findPromtool(repository, tools);
+    const files = await prometheusFiles(repository);
+    const mounts = await mountPaths(repository);
+    const findings = await Promise.all([
+      ...files.configs.map((config) => checkConfig(config, files.rules, mounts, promtool)),
+      ...files.rules.map((rules) => checkRules(rules, promtool)),
+      checkUnitTests(repository, files.rules, promtool),
+      ...files.configs.map((config) => checkRuleFiles(config, files.rules, mounts)),
+    ]);
+    return findings.flat();
+  },
+};
+
+/** The files of rules are empty here: what is wrong with them is said once, by `checkRules`. */
+function checkConfig(
+  config: Embedded,
+  rules: readonly Embedded[],
+  mounts: ReadonlyMap<string, string>,
+  promtool: Promtool,
+): Promise<Finding[]> {
+  return inTemporaryFolder(async (folder) => {
+    for (const each of rules) {
+      const path = pathInPod(each, mounts);
+      if (path !== undefined) await place(join(folder, path), 'groups: []\n');
+    }
+    const path = join(folder, pathInPod(config, mounts) ?? config.key);
+    await place(path, await relocated(config.text, folder, mounts));
+    const output = await promtool(folder, ['check', 'config', '--lint=none', path]);
+    return findings(config, 'prometheus-config', output, folder);
+  });
+}
+
+function checkRules(rules: Embedded, promtool: Promtool): Promise<Finding[]> {
+  return inTemporaryFolder(async (folder) => {
+    const path = join(folder, rules.key);
+    await place(path, rules.text);
+    // The linter knows of rules that are there twice; by default that is no error.
+    const output = await promtool(folder, ['check', 'rules', '--lint=all', '--lint-fatal', path]);
+    return findings(rules, 'prometheus-rules', output, folder);
+  });
+}
+
+function findings(
+  { file, key, text, line }: Embedded,
+  rule: string,
+  output: Parameters<typeof complaints>[0],
+  folder: string,
+): Finding[] {
+  return complaints(output, folder, text).map((complaint) => {
+    const at = line(complaint.line ?? 1);
+    return {
+      rule,
+      file,
+      ...(at !== undefined && { line: at }),
+      message: `${key}: ${complaint.message}.`,
+      remedy: 'Correct it: prometheus.io/docs/prometheus/latest/configuration says what can stand there.',
+    };
+  });
+}
+
+async function checkRuleFiles(
+  config: Embedded,
+  rules: readonly Embedded[],
+  mounts: ReadonlyMap<string, string>,
+): Promise<Finding[]> {
+  const [document] = readYaml(config.text);
+  const entries = textsIn(mapIn<{ rule_files: unknown }>(document?.value).rule_files);
+  const folder = mounts.get(config.configMap.object.metadata.name) ?? '/';
+  const isLoaded = (each: Embedded) => {
+    const path = pathInPod(each, mounts);
+    return path !== undefined && entries.some((entry) => loads(entry, path, folder));
+  };
+  const finding = (file: string, line: number | undefined, message: string, remedy: string): Finding => ({
+    rule: 'prometheus-rule-files',
+    file,
+    ...(line !== undefined && { line }),
+    message,
+    remedy,
+  });
+  const unused = rules
+    .filter((each) => !isLoaded(each))
+    .map((each) =>
+      finding(
+        each.file,
+        each.line(1),
+        `${each.key} holds rules that ${config.key} does not load.`,
+        'Mount its ConfigMap in the pod, and name the file under rule_files.',
+      ),
+    );
+  const empty = entries.flatMap((entry, index) => {
+    const isMatched = rules.some((each) => loads(entry, pathInPod(each, mounts) ?? '', folder));
+    const line = config.line(document?.line(['rule_files', index]) ?? 1);
+    const message = `${config.key} loads ${entry}, which no ConfigMap holds.`;
+    return isMatched
+      ? []
+      : [finding(config.file, line, message, 'Add the file to a ConfigMap, or take the entry out.')];
+  });
+  return [...unused, ...empty];
+}

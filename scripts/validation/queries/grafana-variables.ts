@@ -1,0 +1,60 @@
+/** The variables that Grafana itself fills in, from its documentation of "Global variables". */
+const global = new Set([
+  '__dashboard',
+  '__from',
+  '__interval',
+  '__interval_ms',
+  '__name',
+  '__org',
+  '__range',
+  '__range_ms',
+  '__range_s',
+  '__rate_interval',
+  '__timezone',
+  '__to',
+  '__user',
+]);
+
+/** `$name`, `${name}`, `${name:regex}`, `${name.field}`, `[[name]]`. `$1` belongs to label_replace. */
+const reference = /\$([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*)(?:\.[^:}]*)?(?::[^}]*)?\}|\[\[([A-Za-z_]\w*)(?::\w+)?\]\]/g;
+
+/** Stands for a metric or a label whose name only Grafana knows. */
+export const unknownName = 'grafana_variable';
+/** Stands for text in quotes that only Grafana knows. */
+export const unknownText = '.*';
+
+/** The names of the variables that a text uses, each once. */
+export function variablesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(reference)].map((match) => match[1] ?? match[2] ?? match[3] ?? ''))];
+}
+
+/** Those of them that neither Grafana nor the dashboard defines. */
+export function undefinedVariables(text: string, defined: ReadonlySet<string>): string[] {
+  return variablesIn(text).filter((name) => !global.has(name) && !defined.has(name));
+}
+
+/** The query as PromQL: in place of each variable stands something that may stand there. */
+export function withoutVariables(query: string): string {
+  return query.replace(reference, (...args) => {
+    const match = String(args[0]);
+    const offset = args.find((each) => typeof each === 'number') as number;
+    const before = query.slice(0, offset);
+    const after = query.slice(offset + match.length);
+    if (isInQuotes(before)) return unknownText;
+    if (/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*$/.test(before)) return unknownName;
+    if (/\[[^\]]*$/.test(before) || /\boffset\s+-?$/.test(before)) return '1m';
+    return /\w$/.test(before) || /^[\w[{]/.test(after) ? unknownName : '1';
+  });
+}
+
+/** Whether a quote is open at the end of the text. */
+function isInQuotes(text: string): boolean {
+  let open = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text.charAt(at);
+    if (open === '') open = /["'`]/.test(letter) ? letter : '';
+    else if (letter === '\\' && open !== '`') at += 1;
+    else if (letter === open) open = '';
+  }
+  return open !== '';
+}

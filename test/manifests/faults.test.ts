@@ -1,0 +1,139 @@
+// Every rule of `npm run validate` finds the fault that it is for, and nothing in the repository as it is.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { loadConfig } from '../../scripts/config.ts';
+import { createContext } from '../../scripts/context.ts';
+import type { Tools } from '../../scripts/validation/check.ts';
+import { checks } from '../../scripts/validation/index.ts';
+import { containerRules } from '../../scripts/validation/policy/containers.ts';
+import { exemptions, isExempt } from '../../scripts/validation/policy/exemptions.ts';
+import { type Pod, podsOf } from '../../scripts/validation/policy/pod.ts';
+import { podRules } from '../../scripts/validation/policy/pods.ts';
+import { findingLines } from '../../scripts/validation/print.ts';
+import { openRepository } from '../../scripts/validation/repository.ts';
+import { applyFixes, type Outcome, runChecks } from '../../scripts/validation/run.ts';
+import { changedBy, makeFault, readFaults } from '../support/faults.ts';
+import { root } from '../support/helm.ts';
+
+const context = createContext(loadConfig(root), { signal: new AbortController().signal, offline: true });
+const tools: Tools = { exec: context.exec, find: (name) => context.toolbox.find(name) };
+const unedited = openRepository(root, tools);
+const faults = readFaults();
+const checkOf = new Map(checks.flatMap((check) => Object.keys(check.rules).map((rule) => [rule, check] as const)));
+
+const scratch = mkdtempSync(join(tmpdir(), 'platform-ops-faults-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+const lines = (outcomes: readonly Outcome[]) =>
+  outcomes.flatMap(({ findings }) => findings.flatMap(findingLines)).join('\n');
+/** A machine without a tool skips what needs it, and says which. */
+const missing = (outcomes: readonly Outcome[]) => outcomes.find(({ notChecked }) => notChecked)?.notChecked?.reason;
+
+test('no rule belongs to two checks, and each is caught breaking by a fault', () => {
+  const rules = checks.flatMap(({ rules }) => Object.keys(rules));
+  assert.deepEqual(rules.toSorted(), [...new Set(rules)].toSorted());
+  assert.deepEqual(
+    rules.filter((rule) => !faults.some((fault) => fault.rule === rule)),
+    [],
+  );
+  assert.deepEqual(
+    faults.filter(({ rule }) => !checkOf.has(rule)).map(({ name, rule }) => `${name}: ${rule}`),
+    [],
+  );
+  assert(faults.length >= 40, `${faults.length} faults`);
+});
+
+describe('the repository as it is', { concurrency: 2 }, () => {
+  for (const check of checks) {
+    test(`${check.name}: ${check.title}`, async (t) => {
+      const outcomes = await runChecks([check], unedited, tools);
+      const reason = missing(outcomes);
+      if (reason !== undefined) return t.skip(reason);
+      assert.equal(lines(outcomes), '');
+    });
+  }
+});
+
+describe('a fault is found', { concurrency: 4 }, () => {
+  for (const fault of faults) {
+    const { name, rule, edits, expect = {} } = fault;
+    test(`${name} (${rule})`, async (t) => {
+      const folder = join(scratch, name);
+      makeFault(fault, folder);
+      const repository = openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
+      const check = checkOf.get(rule);
+      assert(check);
+      const outcomes = await runChecks([check], repository, tools);
+      const reason = missing(outcomes);
+      if (reason !== undefined) return t.skip(reason);
+
+      const all = outcomes.flatMap(({ findings }) => findings);
+      assert(
+        all.every((finding) => Object.hasOwn(check.rules, finding.rule)),
+        'a rule that the check does not list',
+      );
+      const found = all.filter((finding) => finding.rule === rule);
+      const files = expect.file === undefined ? edits.map(({ file }) => file) : [expect.file];
+      const inPlace = found.filter(
+        ({ file, line, message }) =>
+          files.includes(file) &&
+          (expect.line === undefined || line === expect.line) &&
+          (expect.message === undefined || new RegExp(expect.message).test(message)),
+      );
+      assert(inPlace.length > 0, `${rule} is not found in ${files.join(', ')}; what is:\n${lines(outcomes)}`);
+      assert(inPlace.every(({ remedy }) => remedy !== ''));
+      rmSync(folder, { recursive: true });
+    });
+  }
+});
+
+test('an exemption is for something that breaks the rule, and says why', async (t) => {
+  const refused = await unedited.renderings().catch(() => undefined);
+  if (refused === undefined) return t.skip('helm is missing');
+  const pods = podsOf([...(await unedited.manifests()), ...(await unedited.rendered())]);
+  for (const { rule, object, container, because } of exemptions) {
+    const meant = pods.filter(({ located }) =>
+      isExempt(rule, `${located.object.kind} ${located.object.metadata.name}`, container),
+    );
+    const faultsOf = (pod: Pod) => [
+      ...podRules.filter(({ id }) => id === rule).flatMap((each) => each.faults(pod)),
+      ...containerRules
+        .filter(({ id }) => id === rule)
+        .flatMap((each) => pod.containers.flatMap((one) => each.fault(one, pod) ?? [])),
+    ];
+    assert(meant.flatMap(faultsOf).length > 0, `${rule} holds for ${object} without the exemption`);
+    assert(because.length > 10);
+  }
+});
+
+test('a tag of digits is put into quotes by --fix, with its very text', async (t) => {
+  const fault = faults.find(({ name }) => name === 'a-tag-with-an-exponent');
+  assert(fault);
+  const folder = join(scratch, 'fixed');
+  makeFault(fault, folder);
+  const open = () => openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
+  const charts = checks.filter(({ name }) => name === 'charts');
+  const before = await runChecks(charts, open(), tools);
+  const reason = missing(before);
+  if (reason !== undefined) return t.skip(reason);
+  assert.equal((await applyFixes(before)).length, 1);
+  assert.match(readFileSync(join(folder, 'helm/core-go/values.yaml'), 'utf8'), /^ {2}tag: "12e0045"$/m);
+  assert.equal(lines(await runChecks(charts, open(), tools)), '');
+});
+
+test('no check breaks down on files that can not be read', async (t) => {
+  const broken = ['broken-indentation', 'an-object-without-a-kind', 'a-value-twice'].flatMap(
+    (name) => faults.find((fault) => fault.name === name)?.edits ?? [],
+  );
+  const fault = { name: 'unreadable', rule: 'yaml-syntax', edits: broken };
+  const folder = join(scratch, 'unreadable');
+  makeFault(fault, folder);
+  const repository = openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
+  const outcomes = await runChecks(checks, repository, tools);
+  const reason = missing(outcomes);
+  if (reason !== undefined) return t.skip(reason);
+  assert.match(lines(outcomes), /yaml-syntax/);
+});

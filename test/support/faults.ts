@@ -1,0 +1,79 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { parse } from 'yaml';
+import { root } from './helm.ts';
+
+/** A fault that somebody could make, and the rule that has to find it. */
+export interface Fault {
+  name: string;
+  rule: string;
+  edits: Edit[];
+  expect?: { file?: string; line?: number; message?: string };
+}
+
+interface Edit {
+  file: string;
+  /** The first occurrence of this text becomes `with`. */
+  replace?: string;
+  with?: string;
+  append?: string;
+  content?: string;
+  remove?: boolean;
+}
+
+const folder = join(root, 'test/faults');
+const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster'];
+
+/** Every fault of test/faults, by the name of its file. */
+export function readFaults(): Fault[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort()
+    .map((file) => ({ name: basename(file, '.yaml'), ...parse(readFileSync(join(folder, file), 'utf8')) }) as Fault);
+}
+
+/**
+ * Makes the fault in `target`, in a copy of the folder that it is in, beside links to the others. Throws where the text to
+ * replace does not occur.
+ */
+export function makeFault({ name, edits }: Fault, target: string): void {
+  mkdirSync(target);
+  for (const each of manifests) {
+    const [from, to] = [join(root, each), join(target, each)];
+    if (edits.some(({ file }) => file.startsWith(`${each}/`))) {
+      cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+    } else symlinkSync(from, to);
+  }
+  for (const edit of edits) {
+    const file = join(target, edit.file);
+    if (edit.remove) {
+      rmSync(file, { recursive: true });
+      continue;
+    }
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(
+      file,
+      edited(name, edit, () => readFileSync(file, 'utf8')),
+    );
+  }
+}
+
+function edited(name: string, { file, content, append, replace, with: replacement }: Edit, read: () => string): string {
+  if (content !== undefined) return content;
+  const text = read();
+  if (append !== undefined) return text + append;
+  if (replace === undefined || replacement === undefined || !text.includes(replace)) {
+    throw new Error(`${name}: ${file} does not hold the text that is to be replaced: ${replace}`);
+  }
+  return text.replace(replace, () => replacement);
+}
+
+/** The charts that a fault changes, of the library chart one for all, and the values files that show it. */
+export function changedBy({ edits }: Fault): { charts: string[]; values: string[] } {
+  const names = edits.flatMap(({ file }) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? []);
+  const overlays = edits.flatMap(({ file }) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? []);
+  return {
+    charts: [...new Set(names.map((name) => (name === 'common' ? 'api-node' : name)))],
+    values: ['values.yaml', ...overlays],
+  };
+}

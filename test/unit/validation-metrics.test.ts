@@ -1,0 +1,74 @@
+// The list of metrics, held against a Prometheus, and what Prometheus' scrape jobs can find.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareMetrics, namesPath, readMetricList } from '../../scripts/validation/metric-names.ts';
+import { candidates } from '../../scripts/validation/prometheus/candidates.ts';
+import { loads } from '../../scripts/validation/prometheus/layout.ts';
+
+const text = `api:
+  recorded:
+    - requests_total
+    - errors_total
+  documented:
+    - node_info
+`;
+
+test('the list is read by job', () => {
+  const { list, faults } = readMetricList(text);
+  assert.deepEqual(faults, []);
+  assert.deepEqual(list.get('api'), { recorded: ['requests_total', 'errors_total'], documented: ['node_info'] });
+});
+
+for (const [what, added, line, message] of [
+  ['a metric twice', '    - requests_total\n', 7, /api lists requests_total twice/],
+  ['no name of a metric', '    - no-metric\n', 7, /"no-metric" is no name/],
+  ['an unknown group', '  guessed: [a]\n', 7, /"guessed"/],
+  ['a job without metrics', 'worker:\n', 7, /worker lists no metric/],
+  ['broken YAML', '   - a\n', 7, /./],
+] as const) {
+  test(`the list has ${what}`, () => {
+    const { faults } = readMetricList(text + added);
+    assert.equal(faults.length, 1);
+    assert.equal(faults[0]?.line, line);
+    assert.match(faults[0].message, message);
+  });
+}
+
+test('a Prometheus has what was recorded, may have what is documented, and nothing else', () => {
+  const { list } = readMetricList(text);
+  const running = new Map([
+    ['api', ['up', 'scrape_duration_seconds', 'requests_total', 'new_total']],
+    ['unknown', ['up', 'x_total']],
+  ]);
+  assert.deepEqual(compareMetrics(list, running), {
+    missing: ['api: errors_total'],
+    unlisted: ['api: new_total', 'unknown: x_total'],
+  });
+  assert.deepEqual(compareMetrics(list, new Map()), { missing: [], unlisted: [] });
+});
+
+test("the question to Prometheus' API names the job", () => {
+  const { pathname, searchParams } = new URL(namesPath('core-go'), 'http://localhost');
+  assert.equal(pathname, '/api/v1/label/__name__/values');
+  assert.equal(searchParams.get('match[]'), '{job="core-go"}');
+});
+
+test('discovery finds a target for each port, within the namespaces', () => {
+  const inventory = {
+    pods: [{ namespace: 'a', labels: { 'app.kubernetes.io/name': 'x' }, ports: [{ name: 'http', containerPort: 80 }] }],
+    services: [{ name: 'y', namespace: 'b', labels: {}, ports: [{ name: 'web', port: 81 }] }],
+  };
+  const [pod] = candidates('pod', ['a'], inventory) ?? [];
+  assert.equal(pod?.__meta_kubernetes_pod_label_app_kubernetes_io_name, 'x');
+  assert.equal(pod.__meta_kubernetes_pod_container_port_name, 'http');
+  assert.deepEqual(candidates('pod', ['b'], inventory), []);
+  assert.equal(candidates('endpoints', [], inventory)?.[0]?.__meta_kubernetes_service_name, 'y');
+  assert.equal(candidates('node', [], inventory), undefined, 'no manifest names the nodes');
+});
+
+test('rule_files take files by their name, in their folder only', () => {
+  assert(loads('/etc/rules/*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
+  assert(loads('rules.yml', '/etc/prometheus/rules.yml', '/etc/prometheus'));
+  assert(!loads('/etc/rules/*.yml', '/etc/rules/a.yaml', '/etc/prometheus'));
+  assert(!loads('*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
+});

@@ -1,0 +1,61 @@
+// How `npm run validate` reads values files: what is a value, what explains it, and what can be taken out.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCommented, leaves, namedInComment, withoutLine } from '../../scripts/validation/values/file.ts';
+import { findInSchema, type JsonSchema } from '../../scripts/validation/values/schema.ts';
+
+const overlay = `# On top.
+
+a:
+  # -- One,
+  # in two lines.
+  one: 1
+  # -- Two.
+  two: two
+# -- Alone.
+b:
+  only: 1
+c: |
+  text
+`;
+
+test('a value is what holds no further keys; a list is one value', () => {
+  const values = { a: { b: 1, c: null }, d: [{ e: 1 }], f: {} };
+  assert.deepEqual(leaves(values), [
+    { path: ['a', 'b'], value: 1 },
+    { path: ['a', 'c'], value: null },
+    { path: ['d'], value: [{ e: 1 }] },
+    { path: ['f'], value: {} },
+  ]);
+  assert.deepEqual(leaves(null), []);
+});
+
+test('a comment explains the line below it', () => {
+  assert(isCommented(overlay, 6), 'a comment of two lines');
+  assert(isCommented(overlay, 8));
+  assert(!isCommented(overlay, 3), 'a blank line is between');
+  assert(!isCommented(overlay, 11));
+  assert(!isCommented('#-- no\na: 1\n', 2));
+  assert(namedInComment('# or `minAvailable`\na: 1\n', 'minAvailable'));
+  assert(!namedInComment('a: "`minAvailable`"\n', 'minAvailable'));
+});
+
+test('a value of one line goes with its comment, and nothing else does', () => {
+  assert.equal(withoutLine(overlay, ['a', 'one']), overlay.replace('  # -- One,\n  # in two lines.\n  one: 1\n', ''));
+  assert.equal(withoutLine(overlay, ['a', 'two']), overlay.replace('  # -- Two.\n  two: two\n', ''));
+  assert.equal(withoutLine(overlay, ['b', 'only']), undefined, 'its map would be empty');
+  assert.equal(withoutLine(overlay, ['c']), undefined, 'it has several lines');
+  assert.equal(withoutLine(overlay, ['gone']), undefined);
+});
+
+test('what a schema names, through references and alternatives', () => {
+  const schema: JsonSchema = {
+    properties: { a: { $ref: '#/definitions/a' }, env: { additionalProperties: {} }, no: false, any: true },
+    definitions: { a: { oneOf: [{ properties: { b: {} } }, { properties: { c: {} } }] } },
+  };
+  for (const path of [['a', 'b'], ['a', 'c'], ['env', 'X'], ['any']])
+    assert(findInSchema(schema, path), path.join('.'));
+  for (const path of [['a', 'd'], ['no'], ['any', 'x'], ['z']]) {
+    assert.equal(findInSchema(schema, path), undefined, path.join('.'));
+  }
+});

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { UsageError } from '../../scripts/lib/errors.ts';
+import { addEnumerations } from '../../scripts/maintenance/enumerations.ts';
+import { condense } from '../../scripts/maintenance/json-schema.ts';
+import { modules } from '../../scripts/maintenance/modules.ts';
+import { quote } from '../../scripts/validation/charts/values.ts';
+import type { Check, Tools } from '../../scripts/validation/check.ts';
+import { type Finding, merge } from '../../scripts/validation/finding.ts';
+import { fieldName } from '../../scripts/validation/located.ts';
+import { readManifest } from '../../scripts/validation/manifest.ts';
+import { lenience } from '../../scripts/validation/policy/probes.ts';
+import { report, reportJson, ruleList } from '../../scripts/validation/print.ts';
+import { matches } from '../../scripts/validation/references/cluster.ts';
+import { openRepository } from '../../scripts/validation/repository.ts';
+import { applyFixes, exitCodeOf, runChecks } from '../../scripts/validation/run.ts';
+import { explain } from '../../scripts/validation/schemas/explain.ts';
+import { loadSchemas } from '../../scripts/validation/schemas/load.ts';
+import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/versions.ts';
+import { fakeExec, temporaryFolder } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+
+const finding = (changes: Partial<Finding> = {}): Finding => ({
+  rule: 'a-rule',
+  file: 'helm/a.yaml',
+  message: 'It is wrong.',
+  remedy: 'Put it right.',
+  ...changes,
+});
+const check = (name: string, run: Check['run']): Check => ({
+  name,
+  title: `${name} is well`,
+  rules: { [name]: 'x' },
+  run,
+});
+const noTools: Tools = {
+  exec: fakeExec(() => undefined),
+  find: async (name) => {
+    throw new UsageError(`${name} is needed.`, `Install ${name}.`);
+  },
+};
+
+test('findings that differ in the rendering only are one, and come by file and line', () => {
+  const merged = merge([
+    finding({ file: 'b', line: 2 }),
+    finding({ renderings: ['values.yaml'] }),
+    finding({ file: 'b', line: 1 }),
+    finding({ renderings: ['values-dev.yaml'] }),
+    finding({ message: 'Another.' }),
+  ]);
+  assert.deepEqual(
+    merged.map(({ file, line, renderings }) => [file, line, renderings]),
+    [
+      ['helm/a.yaml', undefined, ['values.yaml', 'values-dev.yaml']],
+      ['helm/a.yaml', undefined, undefined],
+      ['b', 1, undefined],
+      ['b', 2, undefined],
+    ].sort((a, b) => String(a[0]).localeCompare(String(b[0]))),
+  );
+});
+
+test('a check that lacks a tool says so, and the exit code is 2 unless another one finds something', async () => {
+  const repository = openRepository(root, noTools);
+  const clean = check('clean', async () => []);
+  const broken = check('broken', async () => [finding({ line: 3, renderings: ['values.yaml'] })]);
+  const lacking = check('lacking', async (_, tools) => {
+    await tools.find('promtool');
+    return [];
+  });
+
+  const outcomes = await runChecks([clean, lacking], repository, noTools);
+  assert.equal(exitCodeOf(outcomes), 2);
+  assert.match(report(outcomes), /! lacking is well .* not checked: promtool is needed\.\n {4}→ Install promtool\./);
+  assert.match(report(outcomes), /1 check could not be run/);
+
+  const all = await runChecks([clean, broken, lacking], repository, noTools);
+  assert.equal(exitCodeOf(all), 1);
+  assert.match(
+    report(all),
+    /helm\/a\.yaml:3 {2}a-rule {2}It is wrong\. \(rendered with values\.yaml\)\n {4}→ Put it right/,
+  );
+  assert.equal(JSON.parse(reportJson(all)).ok, false);
+  assert.equal(exitCodeOf(await runChecks([clean], repository, noTools)), 0);
+  assert.match(ruleList([clean]), /clean: clean is well\n {2}clean {2}x/);
+});
+
+test('a bug in a check is not taken for a finding', async () => {
+  const buggy = check('buggy', async () => {
+    throw new TypeError('x is not a function');
+  });
+  await assert.rejects(runChecks([buggy], openRepository(root, noTools), noTools), TypeError);
+});
+
+test('mechanical remedies are applied once each, the others are left alone', async () => {
+  let applied = 0;
+  const fixable = finding({
+    fix: async () => {
+      applied += 1;
+    },
+  });
+  const outcomes = await runChecks(
+    [check('a', async () => [fixable, fixable, finding({ message: 'By hand.' })])],
+    openRepository(root, noTools),
+    noTools,
+  );
+  assert.equal((await applyFixes(outcomes)).length, 1);
+  assert.equal(applied, 1);
+});
+
+for (const [before, after] of [
+  ['tag: 1234567 # the build', 'tag: "1234567" # the build'],
+  ['tag: 12e0045', 'tag: "12e0045"'],
+  ['tag: 0b10101', 'tag: "0b10101"'],
+  ['tag: "1234567"', 'tag: "1234567"'],
+  ['tag:', 'tag:'],
+] as const) {
+  test(`quoting makes ${JSON.stringify(before)} to ${JSON.stringify(after)}`, async () => {
+    const folder = await temporaryFolder();
+    const text = (line: string) => `# Comment\nimage:\n  ${line}\nreplicaCount: 3\n`;
+    writeFileSync(join(folder, 'values.yaml'), text(before));
+    await quote(folder, 'values.yaml', ['image', 'tag']);
+    assert.equal(readFileSync(join(folder, 'values.yaml'), 'utf8'), text(after));
+  });
+}
+
+test('a manifest tells the line of a field, of what is around it, and of a mistake', () => {
+  const text =
+    'apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n  ports:\n    - port: 1\n    - port: 2\n---\na: [\n';
+  const { objects, faults } = readManifest(text, 'a.yaml');
+  const [service] = objects;
+  assert.equal(service?.line(['spec', 'ports', 1, 'port']), 8);
+  assert.equal(service?.line(['spec', 'ports', 5, 'port']), 6);
+  assert.equal(service?.line(['nothing']), 1);
+  assert.deepEqual(
+    faults.map(({ rule, line }) => [rule, line]),
+    [['yaml-syntax', 11]],
+  );
+});
+
+test('a merge key and an alias lead to where the value stands', () => {
+  const text = 'apiVersion: v1\nkind: A\nmetadata: {name: a}\none: &one\n  b: 1\ntwo: *one\n';
+  assert.equal(readManifest(text, 'a.yaml').objects[0]?.line(['two', 'b']), 5);
+});
+
+test('a field is named as kubectl explain does', () => {
+  assert.equal(fieldName(['spec', 'containers', 0, 'image']), 'spec.containers[0].image');
+  assert.equal(
+    fieldName(['metadata', 'labels', 'app.kubernetes.io/name']),
+    'metadata.labels["app.kubernetes.io/name"]',
+  );
+});
+
+const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' } };
+for (const [name, object, message] of [
+  ['an unknown field', { ...service, spec: { port: [] } }, /no such field\. Did you mean ports\?/],
+  ['a wrong type', { ...service, spec: { ports: [{ port: '80' }] } }, /"80" is text, and a whole number is wanted/],
+  ['nothing at all', { ...service, spec: { ports: null } }, /null is nothing, and a list is wanted/],
+  ['a missing field', { ...service, spec: { ports: [{ name: 'a' }] } }, /port is missing/],
+  ['a value of another list', { ...service, spec: { type: 'clusterIP' } }, /"clusterIP" is not one of .*ClusterIP/],
+  ['no spec', service, /spec is missing/],
+] as const) {
+  test(`the schemas tell ${name} in words`, async () => {
+    const { check: checkObject } = await loadSchemas();
+    const errors = checkObject(object);
+    assert(errors !== 'unknown');
+    assert.match(errors.map((error) => explain(error, object).message).join('\n'), message);
+  });
+}
+
+test('the schemas take an int-or-string, a quantity as a number, and any label', async () => {
+  const { check: checkObject } = await loadSchemas();
+  const ports = [
+    { port: 80, targetPort: 'web' },
+    { port: 81, targetPort: 81 },
+  ];
+  assert.deepEqual(checkObject({ ...service, spec: { ports } }), []);
+  const limits = { cpu: 1, memory: '1.5Gi', 'nvidia.com/gpu': '1' };
+  const pod = { containers: [{ name: 'a', resources: { limits } }] };
+  const labels = { 'app.kubernetes.io/name': 'a' };
+  assert.deepEqual(checkObject({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', labels }, spec: pod }), []);
+  assert.equal(checkObject({ ...service, kind: 'Sevrice' }), 'unknown');
+});
+
+test('a probe gives up after its delay and all its failures', () => {
+  assert.equal(lenience({ initialDelaySeconds: 5, periodSeconds: 2, failureThreshold: 4 }), 13);
+  assert.equal(lenience({}), 30);
+});
+
+test('label selectors are read as Kubernetes reads them', () => {
+  const labels = { app: 'a', tier: 'web' };
+  assert(matches({}, labels));
+  assert(matches({ matchLabels: { app: 'a' }, matchExpressions: [{ key: 'tier', operator: 'Exists' }] }, labels));
+  assert(!matches({ matchLabels: { app: 'b' } }, labels));
+  assert(matches({ matchExpressions: [{ key: 'app', operator: 'In', values: ['a', 'b'] }] }, labels));
+  assert(!matches({ matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['a'] }] }, labels));
+  assert(matches({ matchExpressions: [{ key: 'none', operator: 'DoesNotExist' }] }, labels));
+});
+
+test('a repository without a folder has no files there', async () => {
+  const folder = await temporaryFolder();
+  cpSync(join(root, 'argocd'), join(folder, 'argocd'), { recursive: true });
+  const repository = openRepository(folder, noTools);
+  assert.deepEqual(await repository.charts(), []);
+  assert.deepEqual(await repository.files('helm'), []);
+  assert((await repository.manifests()).length >= 4);
+});
+
+test('the schemas that are committed are those of the versions that are pinned', () => {
+  const sources = ['kubernetes', 'custom-resources'].flatMap((name): string[] => {
+    const file = join(root, `scripts/validation/schemas/${name}.json`);
+    return JSON.parse(readFileSync(file, 'utf8')).sources;
+  });
+  assert.deepEqual(sources.toSorted(), Object.values(modules).toSorted());
+  const minor = kubernetesVersion(nodeImage).replace(/\.\d+$/, '');
+  assert(modules.kubernetes.startsWith(`k8s.io/kubernetes@${minor}.`), 'another minor version than the node image');
+  assert(modules.argoCd.endsWith(`@${argocd.version}`), 'another version than the cluster gets');
+});
+
+test('promtool is the one of the Prometheus that runs', () => {
+  const deployment = readFileSync(join(root, 'observability/prometheus/deployment.yaml'), 'utf8');
+  assert(deployment.includes(`prom/prometheus:${versions.promtool.version}\n`));
+});
+
+test('a condensed schema is closed where it names its fields, and keeps only what decides', () => {
+  const schema = {
+    type: 'object',
+    description: 'Dropped.',
+    required: ['a'],
+    properties: {
+      a: { type: 'string', description: 'Dropped.', pattern: '^a$' },
+      map: { type: 'object', additionalProperties: { type: 'string' } },
+      open: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { b: { type: 'string' } } },
+      port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+      go: { type: 'string', pattern: '(?i)only Go can read this' },
+    },
+  };
+  assert.deepEqual(condense(schema), {
+    type: 'object',
+    required: ['a'],
+    properties: {
+      a: { type: 'string', pattern: '^a$' },
+      map: { type: 'object', additionalProperties: { type: 'string' } },
+      open: { type: 'object', properties: { b: { type: 'string' } } },
+      port: { type: ['integer', 'string'] },
+      go: { type: 'string' },
+    },
+    additionalProperties: false,
+  });
+});
+
+test('the values of an enumeration come from its Go type', async () => {
+  const folder = await temporaryFolder();
+  const source = [
+    '// Protocol of a port.\n// +enum\ntype Protocol string\n\nconst (\n\tTCP Protocol = "TCP"\n\tUDP Protocol = "UDP"\n)\n',
+    'type Port struct {\n\t// Its protocol.\n\tProtocol Protocol `json:"protocol,omitempty"`\n\tAll []Protocol `json:"all"`\n\tName string `json:"name"`\n}\n',
+  ].join('\n');
+  mkdirSync(join(folder, 'core/v1'), { recursive: true });
+  writeFileSync(join(folder, 'core/v1/types.go'), source);
+  const text = { type: 'string' };
+  const properties = { protocol: { ...text }, all: { type: 'array', items: { ...text } }, name: { ...text } };
+  const definitions = { 'io.k8s.api.core.v1.Port': { properties } };
+  await addEnumerations(definitions, folder);
+  const values = ['TCP', 'UDP'];
+  assert.deepEqual(definitions['io.k8s.api.core.v1.Port'].properties, {
+    protocol: { ...text, enum: values },
+    all: { type: 'array', items: { ...text, enum: values } },
+    name: text,
+  });
+});
