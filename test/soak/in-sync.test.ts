@@ -16,7 +16,7 @@ interface Application {
 describe(`the Applications, left alone for ${minutes} minutes`, () => {
   let person: Person;
   before(async () => {
-    person = await newPerson({ cluster, ports: { http: 26080, https: 26443 } });
+    person = await newPerson({ cluster, ports: { http: 24080, https: 24443 } });
     await demand(person.npm('up'));
   });
   after(() => person?.remove());
