@@ -4,7 +4,7 @@ import { allCommands, commandNames, findCommand } from './commands/index.ts';
 import { loadConfig, npmFlagsOf } from './config.ts';
 import { readArguments } from './lib/args.ts';
 import { closest } from './lib/closest.ts';
-import { ExitCode, Interrupted, UsageError, UserError } from './lib/errors.ts';
+import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { commandList, helpPage } from './lib/help.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
@@ -35,29 +35,51 @@ async function main(): Promise<ExitCode> {
   });
 }
 
+/** Milliseconds in which a second signal is the same Ctrl-C: the terminal sends it to us, and npm passes its own on. */
+const sameKey = 250;
+
 /** Once: everything that runs is ended in order. A second time: at once. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   // Every child and every request listens to it, which is no leak.
   setMaxListeners(0, controller.signal);
+  let first: number | undefined;
   for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(event, () => {
-      if (controller.signal.aborted) process.exit(ExitCode.interrupted);
-      controller.abort();
+      if (first === undefined) {
+        first = performance.now();
+        if (process.stderr.isTTY) console.error('\nStopping what runs. Ctrl-C again ends it at once.');
+        controller.abort();
+      } else if (performance.now() - first > sameKey) process.exit(ExitCode.interrupted);
     });
   }
   return controller.signal;
 }
 
+/** How to go on after an interruption; nothing for what only looks. */
+const afterwards: Record<string, string> = {
+  up: 'npm run up goes on where it stopped; npm run down takes everything away.',
+  reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
+  down: 'npm run down goes on where it stopped.',
+  credentials: 'npm run credentials goes on where it stopped.',
+};
+
 function report(error: unknown): ExitCode {
   if (error instanceof Interrupted) {
-    console.error(`\nInterrupted. npm run ${name} goes on where it stopped; npm run down takes everything away.`);
+    console.error(`\nInterrupted. ${afterwards[name] ?? ''}`.trimEnd());
     return ExitCode.interrupted;
   }
   if (error instanceof UserError) {
     console.error(`\n✖ ${error.message}`);
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
     return error.exitCode;
+  }
+  if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
+    console.error(`\n✖ A file could not be written: ${messageOf(error)}`);
+    console.error(
+      '  → Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.',
+    );
+    return ExitCode.failed;
   }
   console.error(
     '\n✖ This is a bug in platform-ops. Please report it with the lines below, at the address that package.json names.',

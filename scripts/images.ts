@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { ensureImage, hasImage, registryOf } from './lib/docker.ts';
+import { ensureImage, hasImage, pullHint, registryOf } from './lib/docker.ts';
 import { UserError } from './lib/errors.ts';
 import type { Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
@@ -26,7 +26,24 @@ const freshness = 2000;
 /** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
 const pullsAtOnce = Math.max(1, Math.min(4, availableParallelism() - 1));
 
-export function createImageStore(exec: Exec, node: string, signal: AbortSignal): ImageStore {
+export interface ImageStoreOptions {
+  /** Told of each image that Docker did not have before. */
+  onPulled?: (image: string) => Promise<void>;
+  /** Told why a pull is tried again. */
+  onRetry?: ((why: string) => void) | undefined;
+  /** Milliseconds to wait for the node's containerd. Default: five minutes. */
+  timeout?: number;
+}
+
+/** A pull that broke off in the middle; one that was refused would be refused again. */
+const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|status(?: code)?:? 5\d\d/i;
+
+export function createImageStore(
+  exec: Exec,
+  node: string,
+  signal: AbortSignal,
+  { onPulled, onRetry, timeout = 300_000 }: ImageStoreOptions = {},
+): ImageStore {
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
   const inTurn = atMost(pullsAtOnce);
@@ -53,7 +70,7 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
   };
   let running: Promise<void> | undefined;
   const containerdRuns = () => {
-    running ??= untilContainerdRuns(exec, node, signal);
+    running ??= untilContainerdRuns(exec, node, signal, timeout);
     running.catch(() => {
       running = undefined;
     });
@@ -65,10 +82,14 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
   /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
   const pullIntoNode = async (image: string): Promise<boolean> => {
     if ((await inNode()).has(fullName(image))) return false;
-    const pulled = await exec(
-      ['docker', 'exec', node, ...containerd, 'pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)],
-      { nothrow: true },
-    );
+    const pull = [...containerd, 'pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)];
+    const attempt = () => exec(['docker', 'exec', node, ...pull], { nothrow: true });
+    let pulled = await attempt();
+    if (pulled.exitCode !== 0 && cut.test(pulled.stderr)) {
+      onRetry?.(notPulled(image, pulled.stderr).message);
+      // What came already is kept.
+      pulled = await attempt();
+    }
     if (pulled.exitCode !== 0) {
       if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
       await importIntoNode([image]);
@@ -78,7 +99,10 @@ export function createImageStore(exec: Exec, node: string, signal: AbortSignal):
   };
 
   return {
-    pull: (image) => shared(hostPulls, image, () => ensureImage(exec, image)),
+    pull: (image) =>
+      shared(hostPulls, image, async () => {
+        if (await ensureImage(exec, image)) await onPulled?.(image);
+      }),
     inNode,
     async ensure(images) {
       if (images.length === 0) return [];
@@ -110,13 +134,13 @@ function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () =
 }
 
 /** While kind creates the cluster, containerd is there within seconds, long before Kubernetes is. */
-async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal): Promise<void> {
+async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal, timeout: number): Promise<void> {
   const asked = async () => {
     const { exitCode } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
     return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
   };
   try {
-    await waitUntil(asked, { timeout: 300_000, signal, every: 1000 });
+    await waitUntil(asked, { timeout, signal, every: 1000 });
   } catch (error) {
     if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
     throw error;
@@ -131,9 +155,7 @@ function notPulled(image: string, stderr: string): UserError {
     .replace(/failed to resolve reference "[^"]*": /, '');
   return new UserError(
     `The image ${image} could not be pulled from ${registry}: ${reason.replace(/\.$/, '').slice(0, 300) || 'no reason given'}.`,
-    {
-      hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
-    },
+    { hint: pullHint(image, reason) },
   );
 }
 

@@ -1,9 +1,54 @@
 import { join } from 'node:path';
-import type { Config } from './config.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Invocation } from './commands/command.ts';
+import { UsageError } from './lib/errors.ts';
 import { lock } from './lib/lock.ts';
 
-/** Lets one command at a time change this cluster. Hands back how to unlock it. Throws a `UsageError` naming the other. */
-export function lockCluster({ root, clusterName }: Config): () => void {
-  // Beside the cluster's folder, not in it: that folder is deleted together with the cluster.
-  return lock(join(root, '.state', `${clusterName}.lock`), `the cluster ${clusterName}`);
+/** A flag for every command that changes the cluster. */
+export const lockFlags = {
+  'no-wait': { type: 'boolean', description: 'Fail at once if another command is working on the cluster.' },
+} as const;
+
+/** Seconds: an `up` on a slow line takes that long. */
+const defaultPatience = 1800;
+
+/**
+ * Milliseconds until what a killed command began has come to rest: Docker goes on making a container whose client is gone,
+ * and nobody can be asked whether it does.
+ */
+const settling = 1000;
+
+/** Where the lock lies: beside the cluster's folder, not in it, for that is deleted together with the cluster. */
+export function lockFile({ root, clusterName }: Invocation['config']): string {
+  return join(root, '.state', `${clusterName}.lock`);
+}
+
+/**
+ * Lets one command at a time change this cluster, the next one waits and says for whom. Hands back how to unlock it.
+ * Throws a `UsageError` naming the other where that takes longer than --timeout, or at once with --no-wait.
+ */
+export async function lockCluster({ config, flags, signal, progressStream }: Invocation, name: string) {
+  const seconds = flags['no-wait'] ? 0 : typeof flags.timeout === 'number' ? flags.timeout : defaultPatience;
+  const say = (text: string) => void progressStream.write(`${text}\n`);
+  let killed: string | undefined;
+  try {
+    const unlock = await lock(lockFile(config), {
+      what: `the cluster ${config.clusterName}`,
+      command: `npm run ${name}`,
+      patience: seconds * 1000,
+      signal,
+      onWait: (holder) => say(`Waiting for ${holder.replace(/^Another/, 'another')} to be done with the cluster.`),
+      onTakeOver: (holder) => {
+        killed = holder;
+      },
+    });
+    if (killed !== undefined) {
+      say(`${killed} was killed: its work is taken up.`);
+      await sleep(settling, undefined, { signal }).catch(() => {});
+    }
+    return unlock;
+  } catch (error) {
+    if (!(error instanceof UsageError) || seconds === 0) throw error;
+    throw new UsageError(`Waited ${seconds} s in vain: ${error.message}`, error.hint);
+  }
 }

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
 import { get } from './http.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
+import { again, type Retry } from './retry.ts';
 
 /** The API server, read only. Everything that changes the cluster goes through kubectl. */
 export interface ApiServer {
@@ -11,8 +12,8 @@ export interface ApiServer {
   text(path: string): Promise<string>;
   /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
-  /** The same, without spec and status: quick also where the objects are large. */
-  listMetadata(apiVersion: string, kind: string): Promise<KubeObject[]>;
+  /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
+  listMetadata(apiVersion: string, kind: string, resource?: string): Promise<KubeObject[]>;
   close(): void;
 }
 
@@ -41,8 +42,9 @@ const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.i
 /**
  * Connects with a kubeconfig as kind writes it: one cluster, one user with a certificate. A process of kubectl costs
  * a tenth of a second of a core each time, and waiting asks often; a kept-alive connection costs next to nothing.
+ * `retry` says for how long objects are asked for again while the API server restarts; without it, not at all.
  */
-export function connect(kubeconfig: string, signal: AbortSignal): ApiServer {
+export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry): ApiServer {
   const config = parse(kubeconfig) as Kubeconfig;
   const cluster = config.clusters[0]?.cluster;
   const user = config.users[0]?.user;
@@ -66,9 +68,11 @@ export function connect(kubeconfig: string, signal: AbortSignal): ApiServer {
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer.body;
   };
-  const list = async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string, accept?: string) => {
+  const patiently = (path: string, accept?: string) =>
+    retry ? again(() => text(path, accept), whyItPasses, retry) : text(path, accept);
+  const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
     try {
-      const body = JSON.parse(await text(collectionPath(apiVersion, kind, namespace), accept)) as { items: T[] | null };
+      const body = JSON.parse(await patiently(path, accept)) as { items: T[] | null };
       // Items of a list leave out what the list as a whole says.
       return (body.items ?? []).map((item) => ({ ...item, apiVersion, kind }));
     } catch (error) {
@@ -77,10 +81,16 @@ export function connect(kubeconfig: string, signal: AbortSignal): ApiServer {
     }
   };
   return {
-    json: async <T>(path: string) => JSON.parse(await text(path)) as T,
+    json: async <T>(path: string) => JSON.parse(await patiently(path)) as T,
     text: (path) => text(path),
-    list: (apiVersion, kind, namespace) => list(apiVersion, kind, namespace),
-    listMetadata: (apiVersion, kind) => list(apiVersion, kind, undefined, metadataOnly),
+    list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
+    listMetadata: (apiVersion, kind, resource) =>
+      listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
     close: () => agent.destroy(),
   };
+}
+
+function whyItPasses(error: unknown): string | undefined {
+  const passes = error instanceof Unreachable || (error instanceof ApiError && [429, 503].includes(error.status));
+  return passes ? messageOf(error) : undefined;
 }

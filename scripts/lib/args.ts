@@ -5,6 +5,8 @@ import { UsageError } from './errors.ts';
 export interface Flag {
   type: 'boolean' | 'seconds';
   description: string;
+  /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
+  typedOnly?: true;
 }
 
 export interface Usage {
@@ -66,7 +68,8 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
   if (npmFlags['dry-run'] === 'true' && !Object.hasOwn(usage.flags, 'dry-run')) throw unknownFlag(usage, '--dry-run');
   const flags: Parsed['flags'] = {};
   for (const [name, flag] of Object.entries(usage.flags)) {
-    const value = npmFlags[name];
+    if (flag.typedOnly) continue;
+    const value = valueFromNpm(name, npmFlags);
     if (value === undefined || value === 'false' || value === '') continue;
     // npm takes "--timeout 60" apart, and what remains of it is "true".
     if (flag.type === 'seconds' && value === 'true')
@@ -77,6 +80,12 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
     flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
   }
   return flags;
+}
+
+/** npm makes of `--no-wait` that `wait` is not set. */
+function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>): string | undefined {
+  const positive = name.startsWith('no-') ? npmFlags[name.slice(3)] : undefined;
+  return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
 }
 
 function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number {

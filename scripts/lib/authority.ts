@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Certificate } from './certificate.ts';
-import { messageOf, UsageError, UserError } from './errors.ts';
+import { messageOf, UserError } from './errors.ts';
 import { lock } from './lock.ts';
 import { isLimitedToLocalNames } from './name-constraints.ts';
 import { Secret } from './secret.ts';
@@ -60,7 +59,11 @@ export async function ensureAuthority(folder: string): Promise<Authority> {
 async function make(folder: string): Promise<Authority> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await own(folder);
-  const unlock = await lockPatiently(`${folder}.lock`);
+  const unlock = await lock(`${folder}.lock`, {
+    what: 'the local certificate authority',
+    patience: 20_000,
+    signal: new AbortController().signal,
+  });
   try {
     const meanwhile = await load(folder);
     if (meanwhile) return meanwhile;
@@ -131,16 +134,6 @@ function faultOf(x509: X509Certificate): string | undefined {
   if (!x509.ca || !isLimitedToLocalNames(x509.raw)) return 'not limited to local names';
   if (Date.parse(x509.validFrom) > Date.now()) return 'not valid yet';
   return daysLeft(x509) < noticeDays ? 'about to expire' : undefined;
-}
-
-async function lockPatiently(file: string): Promise<() => void> {
-  for (const deadline = Date.now() + 20_000; ; await sleep(50)) {
-    try {
-      return lock(file, 'the local certificate authority');
-    } catch (error) {
-      if (!(error instanceof UsageError) || Date.now() > deadline) throw error;
-    }
-  }
 }
 
 /** Whoever reads sees the old text or the new one, never half of it. */

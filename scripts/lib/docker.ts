@@ -43,15 +43,26 @@ export async function findContainer(exec: Exec, name: string): Promise<Container
   };
 }
 
-/** Makes sure that the engine has the image, pulling it if it must. Throws a `UserError` naming image, registry and reason. */
-export async function ensureImage(exec: Exec, image: string): Promise<void> {
-  if (await hasImage(exec, image)) return;
+/**
+ * Makes sure that the engine has the image. Hands back whether it had to be pulled. Throws a `UserError` naming image,
+ * registry and reason.
+ */
+export async function ensureImage(exec: Exec, image: string): Promise<boolean> {
+  if (await hasImage(exec, image)) return false;
   const pulled = await exec(['docker', 'pull', '--quiet', image], { nothrow: true });
-  if (pulled.exitCode === 0) return;
-  const registry = registryOf(image);
-  throw new UserError(`The image ${image} could not be pulled from ${registry}: ${pullProblem(pulled.stderr)}.`, {
-    hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+  if (pulled.exitCode === 0) return true;
+  const problem = pullProblem(pulled.stderr);
+  throw new UserError(`The image ${image} could not be pulled from ${registryOf(image)}: ${problem}.`, {
+    hint: pullHint(image, problem),
   });
+}
+
+/** What to do about an image that did not come, by the reason that was given. */
+export function pullHint(image: string, reason: string): string {
+  if (/no space left on device/i.test(reason))
+    return 'The disk is full: "docker system df" shows what Docker holds, "docker system prune" removes what is unused. Then run the command again.';
+  const registry = registryOf(image);
+  return `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`;
 }
 
 /** Whether the engine has the image. */

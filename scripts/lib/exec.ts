@@ -1,4 +1,6 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
+import { takeCharge } from './children.ts';
 import { Interrupted, UserError } from './errors.ts';
 
 export interface Output {
@@ -10,7 +12,7 @@ export interface Output {
 export interface ExecOptions {
   /** Given on standard input, never shown. Without it the child has no standard input. */
   input?: string;
-  /** Milliseconds after which the child is ended. Default: 10 minutes. */
+  /** Milliseconds after which the child is ended. Default: that of the runner. */
   timeout?: number;
   /** Hand back the exit code instead of throwing. */
   nothrow?: boolean;
@@ -46,6 +48,8 @@ export interface ExecSetup {
   env: Record<string, string>;
   /** Ends every running child when it fires. */
   signal: AbortSignal;
+  /** Milliseconds after which a child is ended. Default: 10 minutes. */
+  timeout?: number;
   /** Sees every command that starts, for `--verbose`. What goes to standard input is not part of it. */
   onCommand?: (command: readonly string[]) => void;
 }
@@ -58,7 +62,7 @@ export function createExec(setup: ExecSetup): Exec {
     setup.onCommand?.(command);
     const interrupted = options.signal ? AbortSignal.any([setup.signal, options.signal]) : setup.signal;
     if (interrupted.aborted) throw new Interrupted();
-    const deadline = AbortSignal.timeout(options.timeout ?? tenMinutes);
+    const deadline = AbortSignal.timeout(options.timeout ?? setup.timeout ?? tenMinutes);
     const settings = { env: { ...setup.env, ...options.env }, signal: AbortSignal.any([interrupted, deadline]) };
     const output = await (options.input === undefined
       ? runQuietly(command, settings)
@@ -76,12 +80,17 @@ interface ChildSettings {
   signal: AbortSignal;
 }
 
-async function runQuietly(command: readonly string[], settings: ChildSettings): Promise<Output> {
+async function runQuietly(command: readonly string[], { env, signal }: ChildSettings): Promise<Output> {
   const shell = $({
-    ...settings,
+    env,
     quiet: true,
-    // A group of its own: an abort then ends a pipeline as a whole.
+    // A group of its own, which is ended as a whole; a Ctrl-C of the terminal reaches us alone.
     detached: true,
+    spawn: ((file: string, args: string[], options: object): ChildProcess => {
+      const child = spawn(file, args, options);
+      takeCharge(child, signal);
+      return child;
+    }) as typeof spawn,
     nothrow: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Not even bash's own start-up messages belong into the output of the command.
@@ -99,14 +108,16 @@ async function runWithInput(
 ): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');
-  const result = await execa(file as string, args, {
+  const running = execa(file as string, args, {
     env,
     extendEnv: false,
-    cancelSignal: signal,
+    detached: true,
     input,
     reject: false,
     stripFinalNewline: false,
   });
+  takeCharge(running as unknown as ChildProcess, signal);
+  const result = await running;
   const stderr = result.exitCode === undefined ? result.stderr || (result.shortMessage ?? '') : result.stderr;
   return { stdout: result.stdout, stderr, exitCode: result.exitCode ?? 1 };
 }

@@ -18,7 +18,11 @@ export interface Metadata {
   annotations?: Record<string, string>;
   creationTimestamp?: string;
   deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
   finalizers?: string[];
+  ownerReferences?: { kind: string; name: string; uid: string }[];
+  /** Who changed the object, and how, as the API server keeps book of it for server-side apply. */
+  managedFields?: { manager?: string; operation?: string }[];
 }
 
 /** What `verbatim` keeps of an object behind its head. */
@@ -97,10 +101,26 @@ export function nameOf(object: KubeObject): string {
   return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
+/** What tells an object from every other one, whichever version of its kind it was read in. */
+export function identityOf({ apiVersion, kind, metadata }: KubeObject): string {
+  return `${groupOf(apiVersion)} ${kind} ${metadata.namespace ?? ''} ${metadata.name}`;
+}
+
+/** The API group of a version: that of 'apps/v1' is 'apps', that of 'v1' is ''. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}
+
 /** The REST path below which the API server lists objects of this kind, in all namespaces or in one. */
-export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
+export function collectionPath(
+  apiVersion: string,
+  kind: string,
+  namespace?: string,
+  /** The plural, for kinds of other people's. */
+  resource = pluralOf(kind),
+): string {
   const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  return `${group}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${pluralOf(kind)}`;
+  return `${group}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}`;
 }
 
 /** Kubernetes' own kinds form their plurals by these three rules; so do Argo CD's. */

@@ -16,7 +16,7 @@ export interface Trouble {
 interface Kind {
   reasons: string[];
   patience: number;
-  hint: (pod: string, image: string) => string;
+  hint: (pod: string, image: string, message: string) => string;
 }
 
 /** The known reasons, with how long each may last in a healthy start, and what to do about it. */
@@ -26,7 +26,7 @@ const kinds: Kind[] = [
     patience: 20_000,
     hint: (_pod, image) =>
       image.startsWith('ghcr.io/')
-        ? 'Check that the tag exists and that GITHUB_TOKEN is a classic token with read:packages for its owner; without a token stand-ins are used. Then: npm run up'
+        ? 'npm run credentials says whether the token may read it and whether the tag exists, and has it pulled again at once.'
         : 'Check that the node reaches the registry, then: npm run up',
   },
   {
@@ -42,7 +42,15 @@ const kinds: Kind[] = [
   {
     reasons: ['Unschedulable'],
     patience: 30_000,
-    hint: () => 'Give Docker more memory or CPUs, or lower the requests in the values.',
+    hint: (_pod, _image, message) =>
+      /disk-pressure/.test(message)
+        ? 'The disk that Docker keeps its images on is nearly full: docker system df shows what it holds, docker system prune removes what is unused.'
+        : 'Give Docker more memory or CPUs, or lower the requests in the values.',
+  },
+  {
+    reasons: ['OOMKilled'],
+    patience: 45_000,
+    hint: () => 'Raise resources.limits.memory in its values; if many pods die so, give Docker more memory.',
   },
 ];
 
@@ -70,7 +78,7 @@ export function troubleOf(pod: Pod): Trouble | undefined {
       reason,
       message,
       patience: kind.patience,
-      hint: kind.hint(name, image),
+      hint: kind.hint(name, image, message),
     };
   };
   const unscheduled = pod.status.conditions?.find(
@@ -79,6 +87,9 @@ export function troubleOf(pod: Pod): Trouble | undefined {
   if (unscheduled) return of(unscheduled.reason ?? '', unscheduled.message ?? '');
   for (const status of [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? [])]) {
     const { waiting } = status.state;
+    // "CrashLoopBackOff" would not tell that it was no fault of the program's.
+    if (status.restartCount > 0 && status.lastState?.terminated?.reason === 'OOMKilled' && crashedLately(status))
+      return of('OOMKilled', `it took more memory than it may, and was killed ${status.restartCount} times`, status);
     const trouble = waiting && of(waiting.reason ?? '', waiting.message ?? '', status);
     if (trouble) return trouble;
     // Between two crashes it runs for a moment, which is no recovery.

@@ -31,7 +31,7 @@ export interface ContainerStatus {
   imageID: string;
   ready: boolean;
   restartCount: number;
-  lastState?: { terminated?: { finishedAt?: string } };
+  lastState?: { terminated?: { finishedAt?: string; reason?: string } };
   state: {
     waiting?: { reason?: string; message?: string };
     running?: { startedAt?: string };

@@ -36,8 +36,8 @@ export function nssStores({ exec, home, configHome }: Reach): TrustStore[] {
     return {
       title: `${browser}, ${folder}`,
       async list() {
-        await demandCertutil();
         if (!isDatabase(folder)) return [];
+        await demandCertutil();
         const { stdout } = await certutil('-L');
         // A line for each: its name, and what it is trusted for; C is for servers.
         return stdout
@@ -45,6 +45,7 @@ export function nssStores({ exec, home, configHome }: Reach): TrustStore[] {
           .flatMap((line) => namesIn(line).map((name) => ({ name, trusted: /\sC[^,\s]*,\S*$/.test(line.trimEnd()) })));
       },
       async add({ name, file }) {
+        await demandCertutil();
         if (!isDatabase(folder)) {
           mkdirSync(folder, { recursive: true, mode: 0o700 });
           await certutil('-N', '--empty-password');

@@ -123,3 +123,49 @@ test('the node’s containerd is waited for, and an interruption ends the wait',
   controller.abort();
   await waiting;
 });
+
+test('a pull that was cut in the middle is tried again, visibly; one that was refused is not', async () => {
+  for (const [reason, tries] of [
+    ['ctr: failed to copy: httpReadSeeker: failed open: unexpected EOF', 2],
+    ['ctr: failed to copy: read tcp: connection reset by peer', 2],
+    ['ctr: unexpected status code 503 Service Unavailable', 2],
+    [refused, 1],
+  ] as const) {
+    let count = 0;
+    const exec = fakeExec((line) => {
+      if (!/images pull/.test(line)) return /image inspect/.test(line) ? { exitCode: 1 } : {};
+      count += 1;
+      return count === 2 ? {} : { exitCode: 1, stderr: reason };
+    });
+    const told: string[] = [];
+    const store = createImageStore(exec, 'node', signal, { onRetry: (why) => void told.push(why) });
+    const pulled = await store.ensure(['quay.io/x/b:1']).catch(() => 'refused');
+    assert.deepEqual(
+      [pulled, count, told.length],
+      [tries === 2 ? ['quay.io/x/b:1'] : 'refused', tries, tries - 1],
+      reason,
+    );
+    if (tries === 2)
+      assert.match(told[0] ?? '', /quay\.io\/x\/b:1 could not be pulled from quay\.io: .*(EOF|reset|503)/);
+  }
+});
+
+test('a full disk is the cause that is told, and no network', async () => {
+  const stderr = 'ctr: failed to copy: write /var/lib/containerd/x: no space left on device';
+  const exec = fakeExec((line) => (/images pull|image inspect/.test(line) ? { exitCode: 1, stderr } : {}));
+  const { text } = await refusal(() => storeOf(exec).ensure(['quay.io/x/b:1']));
+  assert.match(text, /no space left on device\.\nThe disk is full: .*docker system prune/);
+});
+
+test('an image that Docker had to pull is told, and one that it had is not', async () => {
+  const told: string[] = [];
+  const has = new Set(['a:1']);
+  const exec = fakeExec((line) => {
+    const image = line.split(' ').at(-1) ?? '';
+    if (line.startsWith('docker pull')) has.add(image);
+    return line.startsWith('docker image inspect') ? { exitCode: has.has(image) ? 0 : 1 } : {};
+  });
+  const store = createImageStore(exec, 'node', signal, { onPulled: async (image) => void told.push(image) });
+  for (const image of ['a:1', 'b:1', 'b:1']) await store.pull(image);
+  assert.deepEqual(told, ['b:1']);
+});

@@ -33,6 +33,35 @@ const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
 const troubles: [string, Pod, string | undefined, RegExp?][] = [
   ['that is just starting', pod({ containerStatuses: [waiting('ContainerCreating')] }), undefined],
   ['without any status of its containers', pod({}), undefined],
+  [
+    'that took more memory than it may',
+    pod({
+      containerStatuses: [
+        {
+          ...waiting('CrashLoopBackOff'),
+          restartCount: 1,
+          lastState: { terminated: { reason: 'OOMKilled', finishedAt: minutesAgo(1) } },
+        },
+      ],
+    }),
+    'OOMKilled',
+    /resources\.limits\.memory/,
+  ],
+  [
+    'that finds no node with room on its disk',
+    pod({
+      conditions: [
+        {
+          type: 'PodScheduled',
+          status: 'False',
+          reason: 'Unschedulable',
+          message: '1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }',
+        },
+      ],
+    }),
+    'Unschedulable',
+    /docker system prune/,
+  ],
   ['whose container crashes', pod({ containerStatuses: [waiting('CrashLoopBackOff')] }), 'CrashLoopBackOff', /log/],
   [
     'whose first image is there, but not the second',
@@ -44,7 +73,7 @@ const troubles: [string, Pod, string | undefined, RegExp?][] = [
     'whose image of ghcr.io is refused',
     pod({ containerStatuses: [waiting('ImagePullBackOff', 'ghcr.io/a/b:1')] }),
     'ImagePullBackOff',
-    /GITHUB_TOKEN.*read:packages/,
+    /npm run credentials/,
   ],
   [
     'whose init container lacks its secret',

@@ -49,3 +49,19 @@ test('after an interruption nothing is looked at', async () => {
   const look = () => assert.fail('looked');
   await assert.rejects(waitUntil(look, { timeout: 5000, signal: AbortSignal.abort() }), Interrupted);
 });
+
+test('a machine that slept has not waited: a look that took hours counts as a minute', async (context) => {
+  let now = 0;
+  context.mock.method(performance, 'now', () => now);
+  let count = 0;
+  const look = async () => {
+    now += 3_600_000;
+    count += 1;
+    return count < 4 ? 'a pod' : undefined;
+  };
+  await waitUntil(look, { timeout: 300_000, signal, every: 1 });
+  assert.equal(count, 4);
+  count = -1000;
+  await assert.rejects(waitUntil(look, { timeout: 300_000, signal, every: 1 }), WaitTimeout);
+  assert.equal(count, -995);
+});

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** Milliseconds that a child has to end in its own way, once it was told to. */
+const grace = 5000;
+/** Groups of children that run, each led by the child whose number it bears. */
+const groups = new Set<number>();
+let watcher: ChildProcess | undefined;
+
+/**
+ * Runs beside us in a session of its own and is told of each group that comes and goes. Its standard input ends when we
+ * do, however that happens: what is left then, as after `kill -9`, it ends. sh and a pipe are on every system; a death
+ * signal (prctl) is on Linux alone.
+ */
+const watching = `trap '' HUP INT TERM
+groups=
+while read -r sign group; do
+  if [ "$sign" = + ]; then groups="$groups $group"; continue; fi
+  rest=
+  for one in $groups; do [ "$one" = "$group" ] || rest="$rest $one"; done
+  groups=$rest
+done
+[ -n "$groups" ] || exit 0
+for one in $groups; do kill -s TERM -- "-$one"; done
+for look in 1 2 3 4 5 6 7 8 9 10; do
+  left=
+  for one in $groups; do kill -s 0 -- "-$one" && left=yes; done
+  [ -n "$left" ] || exit 0
+  sleep 0.2
+done
+for one in $groups; do kill -s KILL -- "-$one"; done`;
+
+/**
+ * Takes charge of a child that leads a process group of its own (`detached`): when the signal fires, the whole group is
+ * told to end, and made to if it doesn't. No child outlives this process, not even where that is killed.
+ */
+export function takeCharge(child: ChildProcess, signal: AbortSignal): void {
+  const group = child.pid;
+  // It could not be started, which it says by itself.
+  if (group === undefined) return;
+  groups.add(group);
+  tell(`+ ${group}`);
+  let force: NodeJS.Timeout | undefined;
+  const end = () => {
+    send(group, 'SIGTERM');
+    force = setTimeout(() => send(group, 'SIGKILL'), grace);
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  child.once('close', () => {
+    clearTimeout(force);
+    signal.removeEventListener('abort', end);
+    groups.delete(group);
+    tell(`- ${group}`);
+  });
+}
+
+function tell(line: string): void {
+  watcher ??= startWatcher();
+  watcher.stdin?.write(`${line}\n`);
+}
+
+function startWatcher(): ChildProcess {
+  process.once('exit', () => {
+    for (const group of groups) send(group, 'SIGKILL');
+  });
+  const options = { detached: true, env: { PATH: '/usr/bin:/bin' }, stdio: ['pipe', 'ignore', 'ignore'] as const };
+  const started = spawn('/bin/sh', ['-c', watching], { ...options, stdio: [...options.stdio] });
+  // Somebody who ends it takes a safety net away, and nothing else.
+  started.on('error', () => {});
+  started.stdin?.on('error', () => {});
+  started.unref();
+  (started.stdin as unknown as { unref?(): void } | null)?.unref?.();
+  return started;
+}
+
+function send(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    // Gone already, or (on macOS) about to be.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}

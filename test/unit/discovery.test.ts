@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError, type ApiServer, Unreachable } from '../../scripts/lib/api.ts';
+import { discover, everyObject } from '../../scripts/lib/discovery.ts';
+
+const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get']) => ({ name, kind, verbs });
+const answers: Record<string, unknown> = {
+  '/apis': {
+    groups: [
+      {
+        preferredVersion: { groupVersion: 'apps/v1' },
+        versions: [{ groupVersion: 'apps/v1beta1' }, { groupVersion: 'apps/v1' }],
+      },
+      {
+        preferredVersion: { groupVersion: 'metrics.k8s.io/v1beta1' },
+        versions: [{ groupVersion: 'metrics.k8s.io/v1beta1' }],
+      },
+    ],
+  },
+  '/api/v1': {
+    resources: [
+      resource('pods', 'Pod'),
+      resource('pods/log', 'Pod'),
+      resource('events', 'Event'),
+      resource('bindings', 'Binding', ['create']),
+      resource('componentstatuses', 'ComponentStatus', ['list']),
+    ],
+  },
+  '/apis/apps/v1': { resources: [resource('deployments', 'Deployment')] },
+  '/apis/apps/v1beta1': { resources: [resource('deployments', 'Deployment'), resource('scales', 'Scale')] },
+};
+const api = (fault: (path: string) => Error) =>
+  ({
+    json: async (path: string) => answers[path] ?? Promise.reject(fault(path)),
+    listMetadata: async (apiVersion: string, kind: string, plural?: string) => [
+      { apiVersion, kind, metadata: { name: `of-${plural}` } },
+    ],
+  }) as unknown as ApiServer;
+
+test('every kind that can be listed and deleted is found once, and a group whose server is down is left out', async () => {
+  const found = await discover(api((path) => new ApiError(path, 503, 'unavailable')));
+  assert.deepEqual(
+    found.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`),
+    ['v1 Pod', 'apps/v1 Deployment', 'apps/v1beta1 Scale'],
+  );
+});
+
+test('the objects are listed by the plural that the API server names', async () => {
+  const found = await everyObject(api((path) => new ApiError(path, 503, 'unavailable')));
+  assert.deepEqual(
+    found.map(({ metadata, resource }) => `${resource} ${metadata.name}`),
+    ['pods of-pods', 'deployments of-deployments', 'scales of-scales'],
+  );
+});
+
+test('an API server that does not answer is no empty cluster', async () => {
+  await assert.rejects(discover(api(() => new Unreachable('gone'))), Unreachable);
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Interrupted } from '../../scripts/lib/errors.ts';
+import { createKubectl } from '../../scripts/lib/kubectl.ts';
+import { again } from '../../scripts/lib/retry.ts';
+import { fakeExec, refusal } from '../support/fakes.ts';
+
+const signal = new AbortController().signal;
+const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'b' } };
+
+/** A kubectl whose first calls fail with these texts. */
+function failing(stderrs: string[], patience = 5000) {
+  const told: string[] = [];
+  const exec = fakeExec(() => {
+    const stderr = stderrs.shift();
+    return stderr === undefined ? {} : { exitCode: 1, stderr };
+  });
+  const retry = { patience, signal, onRetry: (why: string) => void told.push(why), every: 1 };
+  return { told, exec, ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', retry) };
+}
+
+const passing = [
+  'The connection to the server 127.0.0.1:40000 was refused - did you specify the right host or port?',
+  'Unable to connect to the server: net/http: TLS handshake timeout',
+  'Unable to connect to the server: EOF',
+  'Error from server: etcdserver: leader changed',
+  'Error from server (ServiceUnavailable): the server is currently unable to handle the request',
+  'Error from server (InternalError): Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io"',
+  'Error from server (Forbidden): unable to create new content in namespace b because it is being terminated',
+  'Error from server (Forbidden): pods "a" is forbidden: error looking up service account b/default: serviceaccount "default" not found',
+];
+for (const stderr of passing) {
+  test(`applying goes on after: ${stderr.slice(0, 70)}`, async () => {
+    const { apply, told, exec } = failing([stderr, stderr]);
+    await apply([object]);
+    assert.equal(exec.calls.length, 3);
+    assert.deepEqual(told, [stderr]);
+  });
+}
+
+test('a refusal that stays is told at once, and a webhook that never answers in time', async () => {
+  const invalid = 'The ConfigMap "a" is invalid: data: Invalid value: 7';
+  const one = failing([invalid]);
+  assert.match((await refusal(() => one.apply([object]))).text, /is invalid/);
+  assert.deepEqual([one.told, one.exec.calls.length], [[], 1]);
+  const webhook = 'failed calling webhook "x": no endpoints available';
+  const other = failing(
+    Array.from({ length: 1000 }, () => webhook),
+    30,
+  );
+  assert.match((await refusal(() => other.apply([object]))).text, /no endpoints available/);
+});
+
+test('an interruption ends the pause between two tries', async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 50);
+  const retry = { patience: 60_000, signal: controller.signal, onRetry: () => {}, every: 60_000 };
+  await assert.rejects(
+    again(
+      () => Promise.reject(new Error('x')),
+      () => 'it passes',
+      retry,
+    ),
+    Interrupted,
+  );
+});
