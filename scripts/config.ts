@@ -15,7 +15,13 @@ export interface Config {
   ports: { http: number; https: number };
   /** Where Argo CD reads from instead of this checkout, if anywhere. */
   gitops: { repoUrl: string; revision: string } | undefined;
-  github: { username: string; token: Secret } | undefined;
+  /** Tokens for the images, as settings and environment have them, unchecked, and where Docker keeps its own. */
+  tokens: {
+    use: 'auto' | 'none';
+    inEnvironment: Secret | undefined;
+    inFile: Secret | undefined;
+    dockerFolder: string;
+  };
   /** Which ingress controller routes the requests. */
   ingressController: 'nginx' | 'traefik';
   argocdFull: boolean;
@@ -38,7 +44,7 @@ const hiddenFromChildren =
 const npmFlag = /^npm_config_(.+)$/;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
-export function loadConfig(root: string, environment: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
   const file = join(root, '.env');
   const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
   // An empty variable counts as not set, so that it does not hide the file's.
@@ -54,7 +60,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = proces
     nodeImage: read('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
     ports,
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
-    github: credentials(environment, fromFile),
+    tokens: tokens(environment, fromFile),
     ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
     argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
     environment: read('ENVIRONMENT', text('ENVIRONMENT')),
@@ -69,29 +75,21 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = proces
   };
 }
 
-/**
- * The account that pulls the images, if there is one. A token that merely happens to be in the environment, as in a
- * GitHub Codespace, is not taken for one: only together with a user name, or written into `.env`.
- */
-function credentials(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['github'] {
-  const text = (name: SettingName) => environment[name] || fromFile[name] || '';
-  if (read('GHCR_CREDENTIALS', text('GHCR_CREDENTIALS')) === 'none') return undefined;
-  const username = read('GITHUB_USERNAME', text('GITHUB_USERNAME'));
-  const token = read('GITHUB_TOKEN', text('GITHUB_TOKEN'));
-  if (username !== '' && token !== '') return { username, token: new Secret(token) };
-  if (fromFile.GITHUB_TOKEN) {
-    throw new UsageError(
-      'GITHUB_TOKEN is set in .env, but GITHUB_USERNAME is not.',
-      'Add GITHUB_USERNAME=<the owner of the token> to .env.',
-    );
-  }
-  if (username !== '' && fromFile.GITHUB_USERNAME) {
-    throw new UsageError(
-      'GITHUB_USERNAME is set in .env, but GITHUB_TOKEN is not.',
-      'Add GITHUB_TOKEN=<a classic token with read:packages> to .env, or remove GITHUB_USERNAME to use stand-in services.',
-    );
-  }
-  return undefined;
+/** The variables with the tokens, which hide-tokens.mjs keeps from what is started before us. */
+function wholeEnvironment(): NodeJS.ProcessEnv {
+  const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
+  return { ...process.env, ...taken };
+}
+
+/** GH_TOKEN is what gh calls it, and what GitHub's own machines set. Whether a token is one is judged where it is used. */
+function tokens(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['tokens'] {
+  const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
+  return {
+    use: read('GHCR_CREDENTIALS', environment.GHCR_CREDENTIALS || fromFile.GHCR_CREDENTIALS),
+    inEnvironment: secret(environment.GITHUB_TOKEN || environment.GH_TOKEN),
+    inFile: secret(fromFile.GITHUB_TOKEN),
+    dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
+  };
 }
 
 /** Flags that npm kept for itself, as in `npm run status --json`: it hands them on as variables. */

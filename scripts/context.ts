@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { type Credentials, createCredentials } from './credentials/credentials.ts';
 import { createImageStore, type ImageStore } from './images.ts';
 import { type ApiServer, connect } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
@@ -9,6 +10,8 @@ import { type Checkout, readCheckout } from './lib/git.ts';
 import { createKubectl, type Kubectl } from './lib/kubectl.ts';
 import { createToolbox, type Toolbox } from './lib/tools.ts';
 import { createView, type View } from './lib/view.ts';
+import { notePulled } from './pulled-images.ts';
+import { imagesAtHead } from './values.ts';
 import { kubernetesVersion } from './versions.ts';
 
 /** What commands and components work with. Nothing is looked up before it is asked for. */
@@ -25,6 +28,8 @@ export interface Context {
   kubeconfig: string;
   kubeContext: string;
   images: ImageStore;
+  /** What the services' images are pulled with. */
+  credentials: Credentials;
   /** The checkout as it was when it was asked for first, or as it is now. */
   checkout(fresh?: 'fresh'): Promise<Checkout>;
   api(): ApiServer;
@@ -41,6 +46,10 @@ export interface ContextOptions {
   onCommand?: (command: readonly string[]) => void;
   /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
+  /** Those of an earlier context, which were looked for and checked already. */
+  credentials?: Credentials;
+  /** Told why something is tried again; without it, nothing is. */
+  onRetry?: (why: string) => void;
   /** Told once for each tool that has to be fetched. */
   onDownload?: (what: string) => void;
 }
@@ -48,7 +57,12 @@ export interface ContextOptions {
 /** Puts together what a command needs. Does nothing by itself. */
 export function createContext(config: Config, options: ContextOptions): Context {
   const { signal } = options;
-  const exec = createExec({ env: config.childEnv, signal, ...(options.onCommand && { onCommand: options.onCommand }) });
+  const exec = createExec({
+    env: config.childEnv,
+    signal,
+    ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+    ...(options.onCommand && { onCommand: options.onCommand }),
+  });
   const node = `${config.clusterName}-control-plane`;
   const kubeconfig = join(config.stateDir, 'kubeconfig');
   const kubeContext = `kind-${config.clusterName}`;
@@ -66,6 +80,8 @@ export function createContext(config: Config, options: ContextOptions): Context 
       options.onDownload?.(step === 'download' ? name : `${name} (built by go install)`);
     },
   });
+  const retryFor = (longest: number) =>
+    options.onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry: options.onRetry };
   let checkout: Promise<Checkout> | undefined;
   let api: ApiServer | undefined;
   let view: View | undefined;
@@ -79,13 +95,25 @@ export function createContext(config: Config, options: ContextOptions): Context 
     node,
     kubeconfig,
     kubeContext,
-    images: createImageStore(exec, node, signal),
+    images: createImageStore(exec, node, signal, {
+      onPulled: (image) => notePulled(config.cacheDir, image),
+      onRetry: options.onRetry,
+      ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+    }),
+    credentials:
+      options.credentials ??
+      createCredentials({
+        tokens: config.tokens,
+        exec,
+        signal,
+        images: async () => [...(await imagesAtHead(context)).values()],
+      }),
     checkout(fresh) {
       if (fresh || checkout === undefined) checkout = readCheckout(exec, config.root);
       return checkout;
     },
     api() {
-      api ??= connect(readKubeconfig(kubeconfig, config.clusterName), signal);
+      api ??= connect(readKubeconfig(kubeconfig, config.clusterName), signal, retryFor(60_000));
       return api;
     },
     view() {
@@ -94,7 +122,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
     async kubectl() {
       const { path } = await toolbox.find('kubectl');
-      return createKubectl(exec, path, kubeconfig, kubeContext);
+      return createKubectl(exec, path, kubeconfig, kubeContext, retryFor(context.timeout));
     },
     reconnect() {
       api?.close();

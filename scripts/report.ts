@@ -3,6 +3,7 @@ import { cluster } from './components/cluster.ts';
 import type { Component, Status } from './components/component.ts';
 import { componentsFor } from './components/index.ts';
 import type { Context } from './context.ts';
+import { type CredentialsReport, reportCredentials } from './credentials/report.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
@@ -26,6 +27,7 @@ export interface ApplicationReport {
 export interface Report {
   ok: boolean;
   cluster: string;
+  credentials: CredentialsReport;
   components: ({ name: string } & Status)[];
   applications: ApplicationReport[];
   targets: { up: number; total: number; down: { name: string; error: string }[] };
@@ -37,7 +39,8 @@ export async function gather(context: Context): Promise<Report> {
   const clusterStatus = await cluster.status(context);
   const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
   const reachable = clusterStatus.state === 'ready';
-  const [components, applications, targets] = await Promise.all([
+  const [credentials, components, applications, targets] = await Promise.all([
+    reportCredentials(context),
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
@@ -47,8 +50,9 @@ export async function gather(context: Context): Promise<Report> {
     ...components.map((status, index) => ({ name: others[index]?.name ?? '', ...status })),
   ];
   return {
-    ok: all.every(({ state }) => state === 'ready') && targets.down.length === 0,
+    ok: all.every(({ state }) => state === 'ready') && targets.down.length === 0 && credentials.state !== 'refused',
     cluster: context.config.clusterName,
+    credentials,
     components: all,
     applications,
     targets,

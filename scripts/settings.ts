@@ -22,8 +22,8 @@ export const settings = {
   HTTPS_PORT: setting('8443', port),
   GITOPS_REPO_URL: setting('', repositoryUrl),
   GITOPS_REVISION: setting('main', matching(/^\S+$/, 'a branch, a tag or a commit')),
-  GITHUB_USERNAME: setting('', matching(/^[A-Za-z0-9_-]*$/, 'the name of a GitHub account')),
-  GITHUB_TOKEN: setting('', matching(/^[A-Za-z0-9_]*$/, 'a token as GitHub shows it, without blanks or quotes')),
+  // What copying leaves around a token is cut off where it is used, and said.
+  GITHUB_TOKEN: setting('', (text) => text),
   GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
   INGRESS_CONTROLLER: setting('nginx', oneOf('nginx', 'traefik')),
   ARGOCD_FULL: setting('false', yesOrNo),

@@ -24,16 +24,21 @@ export async function buildStandIns(context: Context, images: ReadonlyMap<string
 /**
  * Builds stand-ins for images (service to image, as `ghcr.io/zainasr/api-node:1df3b1f`) and puts them into the node
  * under those names. Hands back the images for which it had to. What the node has under a name already, real or
- * stand-in of today's sources, stays.
+ * stand-in of today's sources, stays, unless the real ones are to be replaced.
  */
-export async function ensureStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+export async function ensureStandIns(
+  context: Context,
+  images: ReadonlyMap<string, string>,
+  { replaceReal = false } = {},
+): Promise<string[]> {
   const present = await context.images.inNode();
   const names = await Promise.all(
     [...images].map(async ([service, image]) => [service, image, await standInName(context, service, image)] as const),
   );
   const wanted = names.filter(([, image, standIn]) => {
     const digest = present.get(fullName(image));
-    return digest === undefined || (isStandIn(present, digest) && present.get(fullName(standIn)) !== digest);
+    if (digest === undefined) return true;
+    return isStandIn(present, digest) ? present.get(fullName(standIn)) !== digest : replaceReal;
   });
   if (wanted.length === 0) return [];
   await buildStandIns(context, new Map(wanted.map(([service, image]) => [service, image])));

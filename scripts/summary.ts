@@ -75,7 +75,7 @@ function standInLines(standIns: readonly string[]): string[] {
     '',
     '  These run as stand-ins, small local programs with the same ports, paths and metrics, for want of a token:',
     ...standIns.map((image) => `    ${image} (stand-in)`),
-    '  GITHUB_USERNAME and GITHUB_TOKEN in .env bring the real ones: .env.example tells how.',
+    '  npm run credentials brings the real ones, with a token that may read them.',
   ];
 }
 

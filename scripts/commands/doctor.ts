@@ -1,5 +1,6 @@
 import type { Finding } from '../checks/index.ts';
 import { createContext } from '../context.ts';
+import { reportCredentials } from '../credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { examine } from '../preflight.ts';
 import { gather } from '../report.ts';
@@ -22,10 +23,12 @@ const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 
 async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  const machine = [...(await checkoutFinding(context)), ...(await examine(context))];
-  const broken = machine.some(({ level }) => level === 'problem');
+  const examined = [...(await checkoutFinding(context)), ...(await examine(context))];
   // Without Docker or a checkout there is nothing to ask the components.
-  const platform = broken ? [] : await componentFindings(context);
+  const blind = examined.some(({ level }) => level === 'problem');
+  const machine = [...examined, ...(blind ? [] : await credentialsFindings(context))];
+  const broken = machine.some(({ level }) => level === 'problem');
+  const platform = blind ? [] : await componentFindings(context);
   const all = [...machine, ...platform];
   print(flags.json ? JSON.stringify(all, undefined, 2) : all.map(line).join('\n'));
   if (broken) return ExitCode.usage;
@@ -53,6 +56,15 @@ async function checkoutFinding(context: ReturnType<typeof createContext>): Promi
       },
     ];
   }
+}
+
+async function credentialsFindings(context: ReturnType<typeof createContext>): Promise<Finding[]> {
+  const check = 'credentials';
+  const { state, message, remedy, notes } = await reportCredentials(context);
+  return [
+    { check, level: state === 'refused' ? 'problem' : 'ok', message, ...(remedy !== undefined && { remedy }) },
+    ...notes.map((note): Finding => ({ check, level: 'warning', message: note })),
+  ];
 }
 
 async function componentFindings(context: ReturnType<typeof createContext>): Promise<Finding[]> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createContext } from '../context.ts';
+import { type Context, createContext } from '../context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { gather, type Report } from '../report.ts';
@@ -21,9 +21,11 @@ export const status: Command = {
 const clearScreen = '\u001b[2J\u001b[H';
 
 async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+  let earlier: Context | undefined;
   for (;;) {
-    // A new context each time: the checkout may have moved on, and the cluster may be another.
-    const context = createContext(config, { signal });
+    // A new context each time: the checkout may have moved on, and the cluster may be another. GitHub is asked once.
+    const context = createContext(config, { signal, ...(earlier && { credentials: earlier.credentials }) });
+    earlier = context;
     const report = await gather(context);
     context.reconnect();
     const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : page(report);
@@ -36,7 +38,7 @@ async function runStatus({ config, flags, signal, print }: Invocation): Promise<
 
 /** The report on one screen. */
 export function page(report: Report): string {
-  const { components, applications, targets, urls } = report;
+  const { components, applications, targets, urls, credentials } = report;
   const lines = [
     ...columns(
       components.map(
@@ -64,6 +66,11 @@ export function page(report: Report): string {
       ...targets.down.map(({ name, error }) => `  ✖ ${name}: ${error}`),
     );
     lines.push('', ...addressLines(urls, ''));
+  }
+  // Without a cluster and without a token there is nothing that it would be about.
+  if (applications.length > 0 || credentials.state !== 'none') {
+    lines.push('', credentials.message, ...credentials.notes.map((note) => `! ${note}`));
+    if (credentials.remedy !== undefined) lines.push(`  → ${credentials.remedy}`);
   }
   lines.push(
     '',

@@ -3,10 +3,13 @@ import { cluster } from '../components/cluster.ts';
 import type { Component, Outcome } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
 import { type Context, createContext } from '../context.ts';
-import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
-import { type Result, runGraph } from '../lib/graph.ts';
+import { chooseAccount } from '../credentials/choose.ts';
+import { terminalOf } from '../credentials/prompt.ts';
+import { refuseFailures } from '../failures.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { runGraph } from '../lib/graph.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary, uncommittedNote } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
@@ -24,12 +27,13 @@ export const up: Command = {
     'Creates the kind cluster and installs everything into it, side by side where possible: Argo CD, the ingress',
     'controller, the three services, Prometheus and Grafana. It is done when every service answers and is scraped.',
     'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, small',
-    'stand-ins take the place of the private images. .env.example lists the settings.',
+    'stand-ins take the place of the private images (npm run credentials). .env.example lists the settings.',
   ].join('\n'),
   flags: {
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
     json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...lockFlags,
   },
   examples: [
     'npm run up',
@@ -43,7 +47,7 @@ async function runUp(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   const started = performance.now();
   const progress = createProgress(progressStream);
-  const unlock = lockCluster(config);
+  const unlock = await lockCluster(invocation, 'up');
   // Fetching ahead must not outlive the command, however it ends.
   const ended = new AbortController();
   try {
@@ -54,11 +58,15 @@ async function runUp(invocation: Invocation): Promise<ExitCode> {
       ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
       ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
       onDownload: (what) => progress.note(`Fetching ${what}.`),
+      onRetry: (why) => progress.note(`! Tried again: ${why}`),
     });
-    progress.start('checking this machine');
+    progress.start('preflight');
+    // Asks GitHub, which can go on meanwhile; what comes of it is told below.
+    context.credentials.search().catch(() => {});
     const warnings = await preflight(context);
     progress.done('preflight', secondsSince(started));
     for (const warning of warnings) progress.note(`! ${warning}`);
+    await chooseAccount(context, await whoToAsk(context, invocation), (text) => progress.note(text));
 
     const { steps, notes } = await installAll(context, progress);
     const seconds = secondsSince(started);
@@ -77,6 +85,15 @@ async function runUp(invocation: Invocation): Promise<ExitCode> {
     ended.abort();
     unlock();
   }
+}
+
+/** Somebody at a terminal, while there is no cluster yet and nothing that says to use stand-ins. */
+async function whoToAsk(context: Context, { config, flags, signal, progressStream }: Invocation) {
+  if (flags.json || config.tokens.use === 'none') return undefined;
+  const terminal = terminalOf(process.stdin, progressStream, signal);
+  if (!terminal) return undefined;
+  const { state } = await cluster.status(context);
+  return state === 'absent' ? terminal : undefined;
 }
 
 /** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
@@ -113,28 +130,6 @@ async function prefetch(context: Context, components: readonly Component[]): Pro
   const { state } = await cluster.status(context);
   if (state !== 'absent') return;
   for (const component of components) component.prefetch?.(context).catch(() => {});
-}
-
-function refuseFailures(results: ReadonlyMap<string, Result>): void {
-  const failures = [...results].flatMap(([name, result]) =>
-    result.state === 'failed' ? [{ name, error: result.error }] : [],
-  );
-  const [first] = failures;
-  if (first === undefined) return;
-  // A bug is shown with its stack, not wrapped into a sentence.
-  const bug = failures.find(({ error }) => !(error instanceof UserError));
-  if (bug) throw bug.error;
-  const told = failures.map(({ name, error }) => ({
-    text: `${name}: ${messageOf(error)}`,
-    hint: (error as UserError).hint ?? 'npm run doctor',
-  }));
-  const last = told.pop();
-  const before = told.map(({ text, hint }) => `${text}\n  → ${hint}\n✖ `).join('');
-  throw new UserError(`${before}${last?.text}`, {
-    hint: last?.hint ?? '',
-    exitCode: (first.error as UserError).exitCode,
-    cause: first.error,
-  });
 }
 
 function described({ changed, detail }: Outcome): string {

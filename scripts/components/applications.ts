@@ -1,13 +1,15 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Checkout } from '../lib/git.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { identityOf, type KubeObject } from '../lib/objects.ts';
 import { type Application, localValueFiles, readRegistrations } from '../services.ts';
+import { removeApplications } from './applications-removal.ts';
 import { argocdNamespace } from './argo-cd.ts';
 import type { Component } from './component.ts';
 import { localRepoUrl } from './git-source.ts';
 import { memoizePerContext, readManifests } from './manifests.ts';
 import { untilGone } from './terminating.ts';
+import { applicationNames, isTracked } from './tracking.ts';
 import { untilReady } from './until-ready.ts';
 
 const api = ['argoproj.io/v1alpha1', 'Application'] as const;
@@ -17,7 +19,7 @@ const renderPatience = 30_000;
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
   name: 'applications',
-  needs: ['argo-cd', 'git-source', 'ingress', 'service-images'],
+  needs: ['argo-cd', 'git-source', 'repository-access', 'ingress', 'service-images'],
 
   async status(context) {
     const missing = await lacking(context);
@@ -42,6 +44,14 @@ export const applications: Component = {
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
+  },
+
+  remove: removeApplications,
+
+  async owns(context) {
+    const [ours, names] = await Promise.all([registrations(context), applicationNames(context)]);
+    const registered = new Set(ours.map(identityOf));
+    return (object) => registered.has(identityOf(object)) || isTracked(object, names);
   },
 };
 

@@ -9,6 +9,7 @@ import { grafana } from './grafana.ts';
 import { ingressNginx } from './ingress-nginx.ts';
 import { metricsServer } from './metrics-server.ts';
 import { prometheus } from './prometheus.ts';
+import { repositoryAccess } from './repository-access.ts';
 import { routes } from './routes.ts';
 import { serviceImages } from './service-images.ts';
 import { services } from './services.ts';
@@ -25,6 +26,7 @@ const all: readonly Component[] = [
   traefik,
   gitSource,
   serviceImages,
+  repositoryAccess,
   prometheus,
   applications,
   metricsServer,
@@ -37,11 +39,18 @@ const all: readonly Component[] = [
 /** The components that these settings ask for, each behind what it needs. */
 export function componentsFor(config: Config): Component[] {
   const left = new Set<Component>([config.ingressController === 'traefik' ? ingressNginx : traefik]);
-  if (config.gitops !== undefined) left.add(gitSource);
+  left.add(config.gitops === undefined ? repositoryAccess : gitSource);
   const chosen = all.filter((component) => !left.has(component));
   const named = (need: string) => chosen.find(({ name, role }) => name === need || role === need)?.name;
   return chosen.map((component) => ({
     ...component,
     needs: component.needs.map(named).filter((name) => name !== undefined),
   }));
+}
+
+/** Every component, whatever the settings ask for: an earlier `up` may have had others. Each stands behind what it needs. */
+export function allComponents(): Component[] {
+  const named = (need: string) =>
+    all.filter(({ name, role }) => name === need || role === need).map(({ name }) => name);
+  return all.map((component) => ({ ...component, needs: component.needs.flatMap(named) }));
 }

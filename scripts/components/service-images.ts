@@ -1,15 +1,13 @@
 import type { Context } from '../context.ts';
+import { registry } from '../credentials/check.ts';
+import { pullSecret } from '../credentials/pull-secret.ts';
 import { fullName } from '../images.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { Pod } from '../lib/workloads.ts';
+import { identityOf } from '../lib/objects.ts';
 import { servicesNamespace } from '../services.ts';
 import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 import { imagesAtHead } from '../values.ts';
-import type { Component } from './component.ts';
-
-const registry = 'ghcr.io';
-/** The charts' pods name this pull secret. */
-const pullSecret = 'ghcr-cred';
+import type { Component, Status } from './component.ts';
+import { giveAccess, lacksAccess, pullSecretContent, restartPodsOf, retryPulls, takeAccess } from './pulling.ts';
 
 /**
  * Where the services' images come from: with an account, from GHCR through a pull secret; without one, stand-ins that
@@ -19,19 +17,23 @@ export const serviceImages: Component = {
   name: 'service-images',
   needs: ['cluster'],
   async prefetch(context) {
-    if (context.config.github) return;
+    if (await context.credentials.account()) return;
     // Built, but not put into the node yet: that would take the disk from the control plane, which boots at the same time.
     await buildStandIns(context, await imagesAtHead(context));
   },
 
-  async status(context) {
-    const images = await imagesAtHead(context);
-    if (context.config.github) {
-      const missing = await context.view().missing([pullSecretObject()]);
-      return missing === undefined
-        ? { state: 'ready', detail: `from ${registry}, as ${context.config.github.username}` }
-        : { state: 'absent', missing };
+  async status(context): Promise<Status> {
+    const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
+    if (account) {
+      const missing = await lacksAccess(context, account);
+      if (missing !== undefined) return { state: 'absent', missing };
+      const [standIn] = await standInsAmong(context, images.values());
+      return standIn === undefined
+        ? { state: 'ready', detail: `from ${registry}, as ${account.username}` }
+        : { state: 'unready', missing: `the node has a stand-in for ${standIn}, in spite of the token` };
     }
+    if ((await pullSecretContent(context)) !== undefined)
+      return { state: 'unready', missing: 'the cluster has a pull secret, but there is no token any more' };
     const present = await context.images.inNode();
     const [missing] = [...images.values()].filter((image) => !present.has(fullName(image)));
     return missing === undefined
@@ -40,16 +42,25 @@ export const serviceImages: Component = {
   },
 
   async apply(context) {
-    const images = await imagesAtHead(context);
-    if (!context.config.github) {
-      const built = await ensureStandIns(context, images);
-      return { changed: built.map((image) => `stand-in for ${image}`), detail: await standInDetail(context, images) };
+    const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
+    if (!account) {
+      const changed = await standIn(context, images);
+      return { changed, detail: await standInDetail(context, images) };
     }
     const changed = [
-      ...(await configurePulling(context, context.config.github)),
+      ...(await giveAccess(context, account)),
       ...(await replaceStandIns(context, images)),
+      ...(await retryPulls(context)),
     ];
-    return { changed, detail: `from ${registry}, as ${context.config.github.username}` };
+    return { changed, detail: `from ${registry}, as ${account.username}` };
+  },
+
+  /** The pull secret. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
+  remove: takeAccess,
+
+  async owns() {
+    const name = identityOf(pullSecret(servicesNamespace));
+    return (object) => identityOf(object) === name;
   },
 };
 
@@ -57,34 +68,19 @@ async function standInDetail(context: Context, images: ReadonlyMap<string, strin
   const standIns = await standInsAmong(context, images.values());
   return standIns.size === 0
     ? 'all in the node'
-    : `${standIns.size === images.size ? 'all' : standIns.size} stand-ins, not the real services (no GITHUB_TOKEN)`;
+    : `${standIns.size === images.size ? 'all' : standIns.size} stand-ins, not the real services (no token)`;
 }
 
-function pullSecretObject(dockerconfigjson?: string): KubeObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: pullSecret, namespace: servicesNamespace },
-    type: 'kubernetes.io/dockerconfigjson',
-    ...(dockerconfigjson !== undefined && { data: { '.dockerconfigjson': dockerconfigjson } }),
-  };
-}
-
-/** The secret goes to kubectl on standard input. The default ServiceAccount gets it too, for pods that don't name it. */
-async function configurePulling(
-  context: Context,
-  { username, token }: NonNullable<Context['config']['github']>,
-): Promise<string[]> {
-  const auth = Buffer.from(`${username}:${token.reveal()}`).toString('base64');
-  const config = Buffer.from(JSON.stringify({ auths: { [registry]: { auth } } })).toString('base64');
-  const account: KubeObject = {
-    apiVersion: 'v1',
-    kind: 'ServiceAccount',
-    metadata: { name: 'default', namespace: servicesNamespace },
-    imagePullSecrets: [{ name: pullSecret }],
-  };
-  const kubectl = await context.kubectl();
-  return kubectl.apply([pullSecretObject(config), account]);
+/**
+ * Puts stand-ins where the node has nothing. A pull secret says that what it has was pulled with a token that is gone
+ * by now: then the real ones are replaced as well. It goes last, so that an interrupted change is taken up again.
+ */
+async function standIn(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+  const replaceReal = (await pullSecretContent(context)) !== undefined;
+  const built = await ensureStandIns(context, images, { replaceReal });
+  const told = built.map((image) => `stand-in for ${image}`);
+  if (!replaceReal) return told;
+  return [...told, ...(await restartPodsOf(context, new Set(images.values()))), ...(await takeAccess(context))];
 }
 
 /** The node keeps an image that it has, so stand-ins have to go first, and then the pods that run them. */
@@ -92,21 +88,6 @@ async function replaceStandIns(context: Context, images: ReadonlyMap<string, str
   const standIns = await standInsAmong(context, images.values());
   if (standIns.size === 0) return [];
   await removeStandIns(context, standIns);
-  const pods = (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(({ spec }) =>
-    spec.containers.some(({ image }) => standIns.has(image)),
-  );
-  if (pods.length > 0) {
-    const kubectl = await context.kubectl();
-    const names = pods.map(({ metadata }) => metadata.name);
-    await kubectl.run([
-      'delete',
-      'pods',
-      '--namespace',
-      servicesNamespace,
-      '--wait=false',
-      '--ignore-not-found',
-      ...names,
-    ]);
-  }
-  return [...standIns].map((image) => `stand-in for ${image} (removed)`);
+  const restarted = await restartPodsOf(context, standIns);
+  return [...[...standIns].map((image) => `stand-in for ${image} (removed)`), ...restarted];
 }

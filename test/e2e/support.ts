@@ -3,6 +3,7 @@ import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type OnTerminal, onTerminal } from '../support/terminal.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const dockerSocket = '/var/run/docker.sock';
@@ -27,6 +28,8 @@ export interface Person {
   run(command: readonly [string, ...string[]], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
   /** The same behind a terminal. */
   runOnTerminal(command: string): Promise<Ran>;
+  /** A shell command behind a terminal, where somebody waits for each text and then presses keys. */
+  answer(command: string, ...steps: (readonly [waitFor: string, press: string])[]): Promise<OnTerminal>;
   /** `npm run --silent NAME -- ARGS`. */
   npm(name: string, ...args: string[]): Promise<Ran>;
   /** Deletes the cluster, whatever state it is in, and the folders. */
@@ -67,6 +70,8 @@ export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptio
       start(command, { cwd: options.cwd ?? clone, env: { ...env, ...options.env }, ...identity }),
     runOnTerminal: (command) =>
       start(['script', '-qefc', command, '/dev/null'], { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity }),
+    answer: (command, ...steps) =>
+      onTerminal(command, steps, { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity, timeout: 600_000 }),
     npm: (name, ...args) => person.run(['npm', 'run', '--silent', name, '--', ...args]),
     async remove() {
       await start(['kind', 'delete', 'cluster', '--name', cluster, '--kubeconfig', join(base, 'none')], {

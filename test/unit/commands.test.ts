@@ -32,7 +32,7 @@ for (const command of commands) {
   });
 
   test(`npm run ${name} calls it`, () => {
-    assert.equal(scripts[name], `node --import tsx scripts/cli.ts ${name}`);
+    assert.equal(scripts[name], `node --import ./scripts/hide-tokens.mjs --import tsx scripts/cli.ts ${name}`);
   });
 
   test(`the examples of ${name} are commands that it accepts`, () => {
@@ -58,7 +58,10 @@ for (const command of commands) {
 
   test(`no flag of ${name} is one that npm sets by itself`, () => {
     assert.deepEqual(
-      Object.keys(flags).filter((flag) => npmOwn.split(/\s+/).includes(flag)),
+      // What comes of --dry-run by mistake is nothing at all.
+      Object.entries(flags)
+        .filter(([flag, { typedOnly }]) => !typedOnly && flag !== 'dry-run' && npmOwn.split(/\s+/).includes(flag))
+        .map(([flag]) => flag),
       [],
     );
   });
@@ -83,6 +86,7 @@ test('commands have names of their own, and every script of cli.ts is one of the
 const report: Report = {
   ok: true,
   cluster: 'kind-cluster-1',
+  credentials: { state: 'none', message: 'Images are stand-ins: there is no token.', notes: [] },
   components: [
     { name: 'cluster', state: 'ready', detail: 'kind-cluster-1' },
     { name: 'argo-cd', state: 'ready' },
@@ -124,6 +128,8 @@ test('status shows each component, Application and address, and marks a stand-in
     '',
     'API  https://api.localhost:8443/info',
     '',
+    'Images are stand-ins: there is no token.',
+    '',
     'All is well.',
   ]);
 });
@@ -143,4 +149,13 @@ test('status without a cluster shows no empty tables', () => {
   const components: Report['components'] = [{ name: 'cluster', state: 'absent', missing: 'there is no cluster x' }];
   const text = page({ ...report, ok: false, components, applications: [], targets: { up: 0, total: 0, down: [] } });
   assert.match(text, /^✖ cluster {2}there is no cluster x\n\nNot all is well/);
+});
+
+test('status names a token that does not work, and what to do', () => {
+  const credentials = { state: 'refused', message: 'It has expired.', remedy: 'Make one.', notes: [] } as const;
+  assert(
+    page({ ...report, ok: false, credentials: { ...credentials, notes: [] } }).includes(
+      '\nIt has expired.\n  → Make one.\n',
+    ),
+  );
 });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import os, { homedir } from 'node:os';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { format, inspect } from 'node:util';
 import { loadConfig } from '../../scripts/config.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
@@ -20,15 +22,17 @@ function load(env: string | undefined, environment: NodeJS.ProcessEnv = {}) {
   if (env !== undefined) writeFileSync(join(root, '.env'), env);
   return loadConfig(root, environment);
 }
-const account = (env: string | undefined, environment: NodeJS.ProcessEnv = {}) => {
-  const { github } = load(env, environment);
-  return github && `${github.username} ${github.token.reveal()}`;
+/** The tokens that are known, from the environment and from .env. */
+const tokensOf = (env: string | undefined, environment: NodeJS.ProcessEnv = {}) => {
+  const { use, inEnvironment, inFile } = load(env, environment).tokens;
+  return [use, inEnvironment?.reveal(), inFile?.reveal()];
 };
 
 test('without .env and environment, every setting has its default', () => {
-  const { root, clusterName, ports, gitops, github, argocdFull, stateDir, ...others } = load(undefined);
+  const { root, clusterName, ports, gitops, tokens, argocdFull, stateDir, ...others } = load(undefined);
   assert.deepEqual({ clusterName, ports }, { clusterName: 'kind-cluster-1', ports: { http: 8080, https: 8443 } });
-  assert.deepEqual({ gitops, github, argocdFull }, { gitops: undefined, github: undefined, argocdFull: false });
+  assert.deepEqual({ gitops, argocdFull }, { gitops: undefined, argocdFull: false });
+  assert.deepEqual([tokens.use, tokens.inEnvironment, tokens.inFile], ['auto', undefined, undefined]);
   assert.equal(stateDir, join(root, '.state', 'kind-cluster-1'));
   assert.equal(others.nodeImage, nodeImage);
 });
@@ -40,10 +44,10 @@ test('what .env says counts, and the environment wins over it', () => {
 });
 
 test('an empty variable does not hide what .env says', () => {
-  const env = `CLUSTER_NAME=from-file\nGITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}`;
-  const empty = { CLUSTER_NAME: '', GITHUB_USERNAME: '', GITHUB_TOKEN: '', GHCR_CREDENTIALS: '' };
+  const env = `CLUSTER_NAME=from-file\nGITHUB_TOKEN=${canary}`;
+  const empty = { CLUSTER_NAME: '', GITHUB_TOKEN: '', GHCR_CREDENTIALS: '' };
   assert.equal(load(env, empty).clusterName, 'from-file');
-  assert.equal(account(env, empty), `ann ${canary}`);
+  assert.deepEqual(tokensOf(env, empty), ['auto', undefined, canary]);
 });
 
 test('downloads are kept below XDG_CACHE_HOME, else below HOME, else below the home that the account has', () => {
@@ -87,33 +91,41 @@ test('GITOPS_REPO_URL comes with a revision, and GITOPS_REVISION alone means not
   assert.equal(load('GITOPS_REVISION=v1').gitops, undefined);
 });
 
-test('an account takes a user name and a token, wherever each of them stands', () => {
-  const both = { GITHUB_USERNAME: 'ann', GITHUB_TOKEN: canary };
-  assert.equal(account(undefined, both), `ann ${canary}`);
-  assert.equal(account(`GITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}`), `ann ${canary}`);
-  assert.equal(account('GITHUB_USERNAME=ann', { GITHUB_TOKEN: canary }), `ann ${canary}`);
+test('tokens are kept apart by where they stand, and GH_TOKEN is one too', () => {
+  const env = `GITHUB_TOKEN=${canary}`;
+  assert.deepEqual(tokensOf(env, { GITHUB_TOKEN: 'ghp_other' }), ['auto', 'ghp_other', canary]);
+  assert.deepEqual(tokensOf(env, { GH_TOKEN: 'ghp_other' }), ['auto', 'ghp_other', canary]);
+  assert.deepEqual(tokensOf(undefined, { GITHUB_TOKEN: 'ghp_one', GH_TOKEN: 'ghp_two' }), [
+    'auto',
+    'ghp_one',
+    undefined,
+  ]);
 });
 
-test('a token that happens to be in the environment is not taken for the account', () => {
-  assert.equal(account(undefined, { GITHUB_TOKEN: canary }), undefined);
+test('a token of the environment is there for the settings, but not for what is started beside them', () => {
+  const program = `
+    const { loadConfig } = await import('./scripts/config.ts');
+    console.log(JSON.stringify([process.env.GITHUB_TOKEN ?? null, loadConfig('/nowhere').tokens.inEnvironment.reveal()]));`;
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const flags = ['--import', './scripts/hide-tokens.mjs', '--import', 'tsx', '--input-type=module', '--eval', program];
+  const env = { ...process.env, GITHUB_TOKEN: canary };
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: root, env, encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(stdout || stderr), [null, canary]);
 });
 
-test('GHCR_CREDENTIALS=none leaves the account unused', () => {
-  assert.equal(account(`GITHUB_USERNAME=ann\nGITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`), undefined);
-  assert.equal(account(`GITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`), undefined);
+test('what stands around a token in .env is no reason to refuse the file', () => {
+  assert.deepEqual(tokensOf(`GITHUB_TOKEN=" ${canary} "`), ['auto', undefined, ` ${canary} `]);
 });
 
-for (const [present, absent, env] of [
-  ['GITHUB_TOKEN', 'GITHUB_USERNAME', `GITHUB_TOKEN=${canary}`],
-  ['GITHUB_USERNAME', 'GITHUB_TOKEN', 'GITHUB_USERNAME=ann'],
-] as const) {
-  test(`${present} in .env without ${absent} is refused, and the token not shown`, async () => {
-    const { error, text } = await refusal(() => load(env));
-    assert.match(error.message, new RegExp(`^${present} is set in .env, but ${absent} is not`));
-    assert.doesNotMatch(text, /canary/i);
-    assert.equal(error.exitCode, ExitCode.usage);
-  });
-}
+test('GHCR_CREDENTIALS=none says to use no token, and the environment wins', () => {
+  assert.equal(tokensOf(`GITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`)[0], 'none');
+  assert.equal(tokensOf('GHCR_CREDENTIALS=none', { GHCR_CREDENTIALS: 'auto' })[0], 'auto');
+});
+
+test("Docker's settings are where DOCKER_CONFIG says, or in the home folder", () => {
+  assert.equal(load(undefined, { HOME: '/home/ann' }).tokens.dockerFolder, '/home/ann/.docker');
+  assert.equal(load(undefined, { HOME: '/home/ann', DOCKER_CONFIG: '/d' }).tokens.dockerFolder, '/d');
+});
 
 test('children see the environment, but no token, no kubeconfig, no repository and nothing of npm', () => {
   const hidden = ['GITHUB_TOKEN', 'GH_TOKEN', 'KUBECONFIG', 'GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE'];

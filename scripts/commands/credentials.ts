@@ -1,0 +1,162 @@
+import { type Context, createContext } from '../context.ts';
+import { type Account, describeAccount, type Search, start } from '../credentials/account.ts';
+import { applyToCluster } from '../credentials/apply.ts';
+import { settle } from '../credentials/choose.ts';
+import { saveSettings } from '../credentials/env-file.ts';
+import { type Answer, askForAccount, askWhether, type Terminal, terminalOf } from '../credentials/prompt.ts';
+import { shown } from '../credentials/report.ts';
+import { newTokenLink } from '../credentials/sentences.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const credentials: Command = {
+  name: 'credentials',
+  summary: "Check, save and apply the token that pulls the services' images.",
+  description: [
+    'Looks for a token in the environment, in .env, in gh and in the login of Docker, and asks for one on a terminal.',
+    'It is tried on every image that the values name before anything uses it; then a running cluster gets it, and the',
+    'real images take the places of the stand-ins. Run it again to put another token in its place. Exit code 0 if there',
+    'is a token that works, 2 if not.',
+  ].join('\n'),
+  flags: {
+    check: { type: 'boolean', description: 'Only look and check; save and change nothing.' },
+    keep: { type: 'boolean', description: 'Save the token that was found in .env, wherever it came from.' },
+    remove: { type: 'boolean', description: 'Take the token out of the cluster, and go back to stand-ins.' },
+    forget: { type: 'boolean', description: 'With --remove: take it out of .env as well.' },
+    json: { type: 'boolean', description: 'Print the result as JSON, and ask nothing.' },
+    ...lockFlags,
+  },
+  examples: ['npm run credentials', 'npm run credentials -- --check', 'npm run credentials -- --remove --forget'],
+  run: runCredentials,
+};
+
+async function runCredentials(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, progressStream } = invocation;
+  refuseCombinations(flags);
+  const progress = createProgress(progressStream);
+  // Whoever calls this wants a token, whatever .env says.
+  const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
+  const context = createContext(asked, { signal, onDownload: (what) => progress.note(`Fetching ${what}.`) });
+  const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
+  const unlock = flags.check ? () => {} : await lockCluster(invocation, 'credentials');
+  try {
+    if (flags.remove) return await remove(invocation, context, terminal);
+    return await give(invocation, context, terminal);
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}
+
+function refuseCombinations(flags: Invocation['flags']): void {
+  if (flags.remove && (flags.check || flags.keep))
+    throw new UsageError('--remove goes with --forget only.', 'npm run credentials -- --remove --forget');
+  if (flags.check && flags.keep)
+    throw new UsageError('--check changes nothing, so there is nothing to keep.', 'npm run credentials -- --keep');
+  if (flags.forget && !flags.remove)
+    throw new UsageError('--forget goes with --remove.', 'npm run credentials -- --remove --forget');
+}
+
+async function give(invocation: Invocation, context: Context, terminal: Terminal | undefined): Promise<ExitCode> {
+  const { config, flags, print, progressStream } = invocation;
+  const say = (text: string) => void progressStream.write(`${text}\n`);
+  const found = await search(context, terminal && !flags.check ? say : undefined);
+  if (!found.account && (!terminal || flags.check)) throw noToken(found, say);
+  for (const note of found.notes) say(`! ${note}`);
+  const answer = await answerTo(found, flags, context, terminal);
+  const notes = await settle(contextOf(context, config), answer);
+  if (answer.kind === 'none') {
+    print(['Services run as stand-ins.', ...notes].join('\n'));
+    return ExitCode.done;
+  }
+  const { account } = answer;
+  context.credentials.use(account);
+  const changed = flags.check ? [] : await applyToCluster(context, progressStream);
+  if (config.tokens.use === 'none' && !flags.check && !flags.keep)
+    notes.push('GHCR_CREDENTIALS=none still has npm run up use stand-ins.');
+  report(invocation, account, { notes, changed, passing: account.source === 'prompt' && answer.keep === 'run' });
+  return ExitCode.done;
+}
+
+async function answerTo(
+  { account }: Search,
+  flags: Invocation['flags'],
+  context: Context,
+  terminal: Terminal | undefined,
+): Promise<Answer> {
+  if (account) return { kind: 'account', account, keep: flags.keep ? 'save' : 'run' };
+  if (!terminal) return { kind: 'none', never: false };
+  return askForAccount(terminal, (token) => context.credentials.check(token), context.config.gitops?.repoUrl);
+}
+
+/** The first token that doesn't work is what to mend; of the others it is enough to hear. */
+function noToken({ refused, notes }: Search, say: (text: string) => void): UsageError {
+  for (const note of notes.slice(1)) say(`! ${note}`);
+  if (refused) return new UsageError(refused.message, refused.remedy);
+  return new UsageError(
+    'There is no token: services run as stand-ins.',
+    `Put GITHUB_TOKEN=<a classic token with read:packages> into .env: ${newTokenLink}`,
+  );
+}
+
+/** The settings as they are in .env decide what is to be changed there. */
+function contextOf(context: Context, config: Context['config']): Context {
+  return { ...context, config };
+}
+
+/** Where somebody can answer, a token in .env that doesn't work is what the question is for. */
+async function search(context: Context, say: ((text: string) => void) | undefined): Promise<Search> {
+  try {
+    return await context.credentials.search();
+  } catch (error) {
+    if (!(error instanceof UsageError) || !say) throw error;
+    say(`✖ ${error.message}`);
+    return { account: undefined, notes: [] };
+  }
+}
+
+function report(
+  { flags, print }: Invocation,
+  account: Account,
+  { notes, changed, passing }: { notes: string[]; changed: string[] | undefined; passing: boolean },
+): void {
+  if (flags.json) {
+    print(JSON.stringify({ ...shown(account), changed: changed ?? [], notes }, undefined, 2));
+    return;
+  }
+  const where = passing
+    ? ['There is no cluster that runs, so nothing has it now.', 'The cluster has it until the next npm run up.']
+    : ['There is no cluster that runs: npm run up uses it.', 'The cluster has it.'];
+  const cluster = changed === undefined ? where[0] : where[1];
+  const about = `${account.checked ? '✔' : '!'} ${start(account.title)}: ${describeAccount(account)}`;
+  print([about, ...notes, ...(flags.check ? [] : [cluster])].join('\n'));
+}
+
+async function remove(invocation: Invocation, context: Context, terminal: Terminal | undefined): Promise<ExitCode> {
+  const { config, flags, print, progressStream } = invocation;
+  const { inFile, inEnvironment } = config.tokens;
+  const forget =
+    flags.forget || (inFile && terminal && (await askWhether(terminal, 'Take the token out of .env as well?')));
+  const changed = await applyToCluster(context, progressStream);
+  const forgotten = Boolean(forget && inFile);
+  if (forgotten) await saveSettings(context.exec, config.root, { GITHUB_TOKEN: undefined });
+  const left = inFile && !forgotten ? '.env' : inEnvironment ? 'the environment' : undefined;
+  if (flags.json) {
+    print(JSON.stringify({ changed: changed ?? [], forgotten }, undefined, 2));
+    return ExitCode.done;
+  }
+  print(
+    [
+      changed === undefined
+        ? 'There is no cluster that runs.'
+        : changed.length === 0
+          ? 'The cluster has no token.'
+          : 'The token is out of the cluster, and its services are stand-ins.',
+      ...(forgotten ? ['It is out of .env.'] : []),
+      ...(left ? [`There is a token in ${left}: the next npm run up uses it, unless GHCR_CREDENTIALS=none.`] : []),
+    ].join('\n'),
+  );
+  return ExitCode.done;
+}

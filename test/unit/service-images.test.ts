@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { serviceImages } from '../../scripts/components/service-images.ts';
+import type { Account } from '../../scripts/credentials/account.ts';
+import { dockerConfig } from '../../scripts/credentials/pull-secret.ts';
+import { ApiError } from '../../scripts/lib/api.ts';
+import { readCheckout } from '../../scripts/lib/git.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { Secret } from '../../scripts/lib/secret.ts';
+import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
+import { commit, createRepository, gitExec } from '../support/repository.ts';
+
+const image = 'ghcr.io/ann/core-go:abc';
+const folder = await temporaryFolder();
+const root = createRepository(join(folder, 'checkout'));
+const application = {
+  apiVersion: 'argoproj.io/v1alpha1',
+  kind: 'Application',
+  metadata: { name: 'core-go', namespace: 'argocd' },
+  spec: { source: { path: 'helm/core-go', helm: { valueFiles: ['values.yaml'] } } },
+};
+commit(root, 'Start', {
+  'argocd/core-go.yaml': JSON.stringify(application),
+  'helm/core-go/values.yaml': 'image: { repository: ghcr.io/ann/core-go, tag: abc }\n',
+  'standins/Dockerfile': 'FROM x\n',
+  'standins/metrics.mjs': '\n',
+  'standins/server.mjs': '\n',
+});
+const account = (token: string): Account => ({
+  token: new Secret(token),
+  username: 'ann',
+  owner: undefined,
+  source: '.env',
+  title: 'GITHUB_TOKEN in .env',
+  checked: true,
+});
+
+interface Parts {
+  token?: string;
+  /** The token in the cluster's pull secret. */
+  held?: string;
+  /** What the node has under the image's name. */
+  node?: 'real' | 'stand-in';
+  /** Why the pod waits. */
+  waiting?: string;
+}
+
+/** A cluster of one service, and everything that is done to it. */
+function fakeCluster({ token, held, node, waiting }: Parts) {
+  const done: string[] = [];
+  const applied: KubeObject[] = [];
+  let secret = held === undefined ? undefined : dockerConfig(account(held));
+  const present = new Map<string, string>();
+  if (node) present.set(image, node);
+  if (node === 'stand-in') present.set('docker.io/platform-ops/stand-in-core-go:old', node);
+  const pod = {
+    apiVersion: 'v1',
+    metadata: { name: 'core-go-1', namespace: 'default' },
+    spec: { containers: [{ name: 'core-go', image }] },
+    status: { containerStatuses: [{ state: { waiting: waiting === undefined ? undefined : { reason: waiting } } }] },
+  };
+  const docker = fakeExec((line) => {
+    if (line.includes('images remove')) {
+      done.push('remove images');
+      present.clear();
+    }
+    return {};
+  });
+  const context = fakeContext({
+    config: { root, environment: 'dev' },
+    node: 'node',
+    signal: new AbortController().signal,
+    exec: (command: [string, ...string[]], options: object) =>
+      command[0] === 'git' ? gitExec(command, options) : docker(command, options),
+    checkout: () => readCheckout(gitExec, root),
+    credentials: { account: async () => (token === undefined ? undefined : account(token)) },
+    images: {
+      inNode: async () => present,
+      pull: async () => {},
+      importAs: async (names: Map<string, string>) => {
+        done.push('import stand-ins');
+        for (const [target, source] of names) {
+          present.set(target, 'stand-in');
+          present.set(`docker.io/${source}`, 'stand-in');
+        }
+      },
+    },
+    api: () => ({
+      json: async (path: string) => {
+        if (secret === undefined) throw new ApiError(path, 404, '');
+        return { data: { '.dockerconfigjson': secret } };
+      },
+      list: async () => [pod],
+    }),
+    kubectl: async () => ({
+      apply: async (objects: KubeObject[]) => {
+        applied.push(...objects);
+        const content = objects.find(({ kind }) => kind === 'Secret')?.data as Record<string, string> | undefined;
+        const changed = content !== undefined && content['.dockerconfigjson'] !== secret;
+        if (content) secret = content['.dockerconfigjson'];
+        return changed ? ['Secret default/ghcr-cred'] : [];
+      },
+      run: async (args: string[]) => {
+        done.push(args.slice(0, 2).join(' '));
+        if (args[1] === 'secret') secret = undefined;
+      },
+    }),
+  });
+  return { context, done, applied, secretNow: () => secret };
+}
+
+test('without a token and with nothing in the node, a stand-in is put there, and no secret is made', async () => {
+  const { context, done, applied } = fakeCluster({});
+  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*nor a stand-in/);
+  await serviceImages.apply(context);
+  assert.deepEqual([done, applied], [['import stand-ins'], []]);
+  assert.match(JSON.stringify(await serviceImages.status(context)), /ready.*all stand-ins.*no token/);
+});
+
+test('with a token, the secret is made, and the stand-in gives way with its pods', async () => {
+  const { context, done, applied } = fakeCluster({ token: 'ghp_one', node: 'stand-in' });
+  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*ghcr-cred is missing/);
+  const { changed } = await serviceImages.apply(context);
+  assert.deepEqual(done, ['remove images', 'delete pods']);
+  assert.deepEqual(changed, [
+    'Secret default/ghcr-cred',
+    `stand-in for ${image} (removed)`,
+    'Pod default/core-go-1 (made anew)',
+  ]);
+  assert.deepEqual(
+    applied.map(({ kind }) => kind),
+    ['Secret', 'ServiceAccount'],
+  );
+  assert.deepEqual(applied[1]?.imagePullSecrets, [{ name: 'ghcr-cred' }]);
+  assert.deepEqual(await serviceImages.status(context), { state: 'ready', detail: 'from ghcr.io, as ann' });
+});
+
+test('the secret is what docker login would write, of the type that the kubelet reads', async () => {
+  const { context, applied } = fakeCluster({ token: 'ghp_one', node: 'real' });
+  await serviceImages.apply(context);
+  const [secret] = applied;
+  assert.equal(secret?.type, 'kubernetes.io/dockerconfigjson');
+  const data = secret?.data as Record<string, string>;
+  const config = parse(Buffer.from(data['.dockerconfigjson'] ?? '', 'base64').toString('utf8'));
+  assert.deepEqual(config, { auths: { 'ghcr.io': { auth: Buffer.from('ann:ghp_one').toString('base64') } } });
+});
+
+test('another token takes the place of the first, and nothing else is touched', async () => {
+  const { context, done } = fakeCluster({ token: 'ghp_two', held: 'ghp_one', node: 'real' });
+  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*holds another token/);
+  assert.deepEqual((await serviceImages.apply(context)).changed, ['Secret default/ghcr-cred']);
+  assert.deepEqual((await serviceImages.apply(context)).changed, []);
+  assert.deepEqual(done, []);
+});
+
+for (const reason of ['ImagePullBackOff', 'ErrImagePull']) {
+  test(`a pod that waits with ${reason} is made anew at once`, async () => {
+    const { context, done } = fakeCluster({ token: 'ghp_two', held: 'ghp_one', waiting: reason });
+    await serviceImages.apply(context);
+    assert.deepEqual(done, ['delete pods']);
+  });
+}
+
+test('a pod that waits for anything else is left alone', async () => {
+  const { context, done } = fakeCluster({
+    token: 'ghp_one',
+    held: 'ghp_one',
+    node: 'real',
+    waiting: 'ContainerCreating',
+  });
+  await serviceImages.apply(context);
+  assert.deepEqual(done, []);
+});
+
+test('when the token is gone, stand-ins take the place of what it pulled, and the secret goes last', async () => {
+  const { context, done, applied, secretNow } = fakeCluster({ held: 'ghp_one', node: 'real' });
+  assert.match(JSON.stringify(await serviceImages.status(context)), /unready.*no token any more/);
+  const { changed } = await serviceImages.apply(context);
+  assert.deepEqual(done, ['import stand-ins', 'delete pods', 'delete secret']);
+  assert.deepEqual(
+    applied.map(({ kind, imagePullSecrets }) => [kind, imagePullSecrets]),
+    [['ServiceAccount', []]],
+  );
+  assert.deepEqual([secretNow(), changed.at(-1)], [undefined, 'Secret default/ghcr-cred (removed)']);
+  assert.deepEqual((await serviceImages.apply(context)).changed, []);
+});
+
+test('what the node has without a token and without a secret stays: somebody put it there', async () => {
+  const { context, done } = fakeCluster({ node: 'real' });
+  await serviceImages.apply(context);
+  assert.deepEqual([done, (await serviceImages.status(context)).state], [[], 'ready']);
+});
+
+test('with a token, nothing is built ahead', async () => {
+  const { context } = fakeCluster({ token: 'ghp_one' });
+  context.images.pull = async () => assert.fail('built');
+  await serviceImages.prefetch?.(context);
+});
