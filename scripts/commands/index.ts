@@ -10,7 +10,9 @@ const loaders: Record<string, () => Promise<Command>> = {
   doctor: async () => (await import('./doctor.ts')).doctor,
   validate: async () => (await import('./validate.ts')).validate,
   trust: async () => (await import('./trust.ts')).trust,
+  credentials: async () => (await import('./credentials.ts')).credentials,
   passwords: async () => (await import('./passwords.ts')).passwords,
+  reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };
 

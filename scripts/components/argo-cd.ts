@@ -16,11 +16,14 @@ export const argocdNamespace = 'argocd';
 /** Where the first password of the user admin lies; Argo CD makes it itself. */
 export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-initial-admin-secret', key: 'password' };
 
+const redisPassword = { namespace: argocdNamespace, name: 'argocd-redis' };
+
 /** Argo CD from its own release manifest, trimmed for a laptop. */
 export const argoCd = install({
   name: 'argo-cd',
   needs: ['cluster'],
   objects: argoCdObjects,
+  made: madeBesides(),
   prepare: ensureRedisPassword,
   missing: definitionsUnserved,
   detail: ({ config }) => `${argocd.version}${config.argocdFull ? ', in full' : ''}`,
@@ -58,6 +61,16 @@ async function definitionsUnserved(context: Context): Promise<string | undefined
     if (!(error instanceof ApiError)) throw error;
   }
   return "Argo CD's resource definitions are not served yet";
+}
+
+/** The namespace is here as well, since it has to be known without the manifest, too. */
+function madeBesides(): KubeObject[] {
+  const secrets = [argocdPassword.secret, redisPassword.name].map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: argocdNamespace },
+  }));
+  return [...secrets, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } }];
 }
 
 /** The manifest names no namespace of its own: it is to be applied into one. */
@@ -114,5 +127,5 @@ function hasten(spec: unknown): unknown {
 /** Argo CD's Redis makes this itself when it starts; those that need it start at the same time and would wait for a retry. */
 function ensureRedisPassword(context: Context): Promise<string[]> {
   const make = () => ({ type: 'Opaque', stringData: { auth: randomBytes(18).toString('base64url') } });
-  return ensureSecret(context, { namespace: argocdNamespace, name: 'argocd-redis' }, make, [namespace]);
+  return ensureSecret(context, redisPassword, make, [namespace]);
 }

@@ -65,14 +65,16 @@ export const certificates: Component = {
   },
 
   /** The Secrets, also those of hosts that are not asked for any more. The authority stays: it is the user's. */
-  async remove(context) {
+  async remove(context, kept) {
     const secrets = await context.api().listMetadata('v1', 'Secret');
-    return removeObjects(context, secrets.filter(isOurs));
+    return removeObjects(context, secrets.filter(isOurs), kept);
   },
+
+  owns: async () => isOurs,
 };
 
-function isOurs({ metadata }: KubeObject): boolean {
-  return Object.entries(labels).every(([label, value]) => metadata.labels?.[label] === value);
+function isOurs({ kind, metadata }: KubeObject): boolean {
+  return kind === 'Secret' && Object.entries(labels).every(([label, value]) => metadata.labels?.[label] === value);
 }
 
 async function secretFor(context: Context, { namespace, name, hosts }: Wanted): Promise<KubeObject> {

@@ -2,38 +2,23 @@ import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Context } from '../context.ts';
+import { removeContainers } from '../lib/docker-objects.ts';
 import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import { toReadableYaml } from '../lib/objects.ts';
 import { missingOf, type Workload } from '../lib/workloads.ts';
-import { gitMount } from './cluster-ownership.ts';
+import { gitMount, ownContainer } from './cluster-ownership.ts';
 import type { Outcome } from './component.ts';
 import { untilReady } from './until-ready.ts';
 
 /** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
 const finishedMark = '/kind/platform-ops-finished';
 
-/** Deletes the cluster through kind, whatever state it is in. Throws a `UserError` with kind's reason. */
+/** Deletes the cluster, whatever state it is in, as kind would. Throws a `UserError` with Docker's reason. */
 export async function deleteCluster(context: Context): Promise<void> {
-  const { path } = await context.toolbox.find('kind');
+  const { exec, node, timeout, signal } = context;
   context.reconnect();
-  try {
-    await context.exec([
-      path,
-      'delete',
-      'cluster',
-      '--name',
-      context.config.clusterName,
-      '--kubeconfig',
-      context.kubeconfig,
-    ]);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    throw new UserError(`kind could not delete the cluster: ${telling(error.output.stderr)}`, {
-      hint: `docker rm -f -v ${context.node}`,
-      cause: error,
-    });
-  }
+  await removeContainers(exec, [node], { timeout, signal });
   await rm(context.config.stateDir, { recursive: true, force: true });
 }
 
@@ -41,13 +26,15 @@ export async function deleteCluster(context: Context): Promise<void> {
 export async function createCluster(context: Context): Promise<Outcome> {
   const { config, exec, kubeconfig } = context;
   const { path } = await context.toolbox.find('kind');
+  // Of a cluster that somebody deleted, or of a kind that was killed, whose lock would stand in the way of the next.
+  await rm(config.stateDir, { recursive: true, force: true });
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   await chmod(config.stateDir, 0o700);
   const input = await kindConfig(context);
   // kind would pull it, too, but without saying what went wrong.
   await context.images.pull(config.nodeImage);
-  try {
-    await exec(
+  const create = () =>
+    exec(
       [
         path,
         'create',
@@ -64,6 +51,14 @@ export async function createCluster(context: Context): Promise<Outcome> {
       ],
       { input },
     );
+  try {
+    await create().catch(async (error: unknown) => {
+      // Docker finished what a killed command had asked for.
+      if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;
+      if (!(await ownContainer(context))) throw error;
+      await removeContainers(exec, [context.node], context);
+      await create();
+    });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new UserError(`kind could not create the cluster ${config.clusterName}: ${telling(error.output.stderr)}`, {
@@ -111,9 +106,21 @@ async function missingNetwork(context: Context): Promise<string | undefined> {
   return daemons.map((daemon) => missingOf(daemon)).find((missing) => missing !== undefined);
 }
 
-/** Whether the cluster was ever finished: asked in the node, so it needs no API. */
-export async function isFinished({ exec, node }: Context): Promise<boolean> {
-  return (await exec(['docker', 'exec', node, 'test', '-e', finishedMark], { nothrow: true })).exitCode === 0;
+/**
+ * When the cluster was finished, or undefined where it never was: asked in the node, so it needs no API. What is in the
+ * cluster since before then came with Kubernetes and kind. Throws a `UserError` where the node doesn't answer: a finished
+ * cluster must not be taken for a half one.
+ */
+export async function finishedAt({ exec, node }: Context): Promise<Date | undefined> {
+  const { exitCode, stdout, stderr } = await exec(['docker', 'exec', node, 'stat', '--format=%Y', finishedMark], {
+    nothrow: true,
+    timeout: 60_000,
+  });
+  if (exitCode === 0) return new Date(Number(stdout.trim()) * 1000);
+  if (/No such file/.test(stderr)) return undefined;
+  throw new UserError(`The node container ${node} can't be asked whether it is finished: ${telling(stderr)}`, {
+    hint: `docker logs ${node} may tell why; npm run up tries again, npm run down deletes the cluster.`,
+  });
 }
 
 /** The name of an image, without its digest. */

@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
+import { ApiError, Unreachable } from '../lib/api.ts';
 import type { Container } from '../lib/docker.ts';
 import { UserError } from '../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { createCluster, deleteCluster, isFinished, shortImage, telling } from './cluster-creation.ts';
+import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './cluster-creation.ts';
 import { ownContainer } from './cluster-ownership.ts';
 import type { Component, Outcome, Status } from './component.ts';
 
@@ -26,13 +27,13 @@ export const cluster: Component = {
   async apply(context): Promise<Outcome> {
     const container = await ownContainer(context);
     if (!container) return createCluster(context);
-    const woken = await wake(context, container);
-    if (!(await isFinished(context))) {
+    const lost = isLost(container);
+    const woken = lost ? [] : await wake(context, container);
+    if (lost || !(await finishedAt(context))) {
       await deleteCluster(context);
       return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
     }
-    await fetchKubeconfig(context);
-    await untilApiAnswers(context);
+    await reach(context);
     const notes = imageDiffers(context, container)
       ? [
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
@@ -42,8 +43,19 @@ export const cluster: Component = {
   },
 };
 
+/** Makes sure that the API server of a cluster that runs can be asked. Throws a `UserError` where it does not answer. */
+export async function reach(context: Context): Promise<void> {
+  await fetchKubeconfig(context);
+  await untilApiAnswers(context);
+}
+
+/** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */
+export function isLost({ state }: Container): boolean {
+  return ['created', 'removing', 'dead'].includes(state);
+}
+
 /** Starts what is stopped, as after a reboot. Hands back what it did. */
-async function wake(context: Context, { state }: Container): Promise<string[]> {
+export async function wake(context: Context, { state }: Container): Promise<string[]> {
   const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
   if (verb === undefined) return [];
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
@@ -66,17 +78,27 @@ async function fetchKubeconfig(context: Context): Promise<void> {
   const known = await readFile(context.kubeconfig, 'utf8').catch(() => '');
   if (known === got.stdout) return;
   await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
-  await writeFile(context.kubeconfig, got.stdout, { mode: 0o600 });
+  // Whoever reads it meanwhile sees the old one or the new one, never half of it.
+  const whole = `${context.kubeconfig}.new`;
+  await rm(whole, { force: true });
+  await writeFile(whole, got.stdout, { mode: 0o600 });
+  await rename(whole, context.kubeconfig);
   context.reconnect();
 }
 
-/** A stopped node that was started again has its API back within seconds; a minute and a half is for slow disks. */
+/** A stopped node that was started again has its API back within seconds; the rest is for slow disks. */
 async function untilApiAnswers(context: Context): Promise<void> {
+  const { timeout, signal, node } = context;
   try {
-    await waitUntil(() => missingApi(context), { timeout: 90_000, signal: context.signal });
+    await waitUntil(() => missingApi(context), { timeout, signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Waited 90 s in vain: ${error.missing}.`, { hint: 'npm run down && npm run up' });
+    const clock = /not yet valid|expired|CERT_NOT_YET_VALID|CERT_HAS_EXPIRED/i.test(error.missing);
+    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, {
+      hint: clock
+        ? `Compare the clocks: date; docker exec ${node} date. Restart Docker where they differ, then npm run up.`
+        : `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`,
+    });
   }
 }
 
@@ -86,8 +108,14 @@ async function missingApi(context: Context): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     if (context.signal.aborted) throw error;
-    return `the API server of ${context.config.clusterName} does not answer`;
+    const why = error instanceof ApiError ? `answers ${error.status}` : `does not answer${causeOf(error)}`;
+    return `the API server of ${context.config.clusterName} ${why}`;
   }
+}
+
+/** What the connection failed with; no kubeconfig is no cause of its own. */
+function causeOf(error: unknown): string {
+  return error instanceof Unreachable ? ` (${error.message.replace(/^.* does not answer: /, '')})` : '';
 }
 
 function imageDiffers({ config }: Context, { image }: Container): boolean {

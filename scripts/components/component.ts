@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import type { KubeObject } from '../lib/objects.ts';
 
 /** What a look at the cluster says about a component. */
 export type Status =
@@ -28,6 +29,11 @@ export interface Component {
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
   apply(context: Context): Promise<Outcome>;
-  /** Takes away all that `apply` brings, and hands back its names; none where nothing is there. Throws a `UserError` for what stays. */
-  remove?(context: Context): Promise<string[]>;
+  /** Tells whether an object of the cluster is one that `apply` brings, or one that its programs make there. */
+  owns?(context: Context): Promise<(object: KubeObject) => boolean>;
+  /**
+   * Takes away all that `apply` brings, but none of `kept`, and hands back its names; none where nothing is there. Throws a
+   * `UserError` for what stays.
+   */
+  remove?(context: Context, kept?: readonly KubeObject[]): Promise<string[]>;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context.ts';
+import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { readManifests, restartOnConfigChange } from './manifests.ts';
 import { ensureSecret } from './secret.ts';
@@ -13,13 +14,22 @@ const files = ['configmap-datasources', 'configmap-dashboards', 'deployment', 's
 /** Where the administrator's password lies: made once for each cluster, never in Git. */
 export const grafanaPassword = { namespace, secret: 'grafana-admin', key: 'password' };
 
-/** Grafana, with its data source and dashboards provisioned from files. */
-export const grafana = install({
+const installed = install({
   name: 'grafana',
   needs: ['cluster'],
   objects: async ({ config }) => restartOnConfigChange(await readManifests(config.root, [namespaceFile, ...files])),
+  made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,
 });
+
+/** Grafana, with its data source and dashboards provisioned from files. The namespace is Prometheus', too, which removes it. */
+export const grafana: Component = {
+  ...installed,
+  remove: async (context, kept = []) => {
+    const shared = await readManifests(context.config.root, [namespaceFile]);
+    return (await installed.remove?.(context, [...kept, ...shared])) ?? [];
+  },
+};
 
 async function ensurePassword(context: Context): Promise<string[]> {
   const { secret: name, key } = grafanaPassword;

@@ -20,12 +20,14 @@ export const ingressNginx: Component = {
     name: 'ingress-nginx',
     needs: ['cluster'],
     objects,
+    made: [
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ingress-nginx-admission', namespace: 'ingress-nginx' } },
+    ],
     prepare: async (context) => [...(await removeOther(context, 'nginx')), ...(await removeOldJobs(context))],
     missing: noCertificate,
     unproved: webhookSilent,
   }),
   role: ingressRole,
-  remove: async (context) => removeObjects(context, await objects(context)),
 };
 
 /** A new version of the certificate's Job has a name of its own. The ones of before are over, and only in the way. */

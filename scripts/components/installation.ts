@@ -1,7 +1,9 @@
 import type { Context } from '../context.ts';
-import { contentAnnotation, type KubeObject } from '../lib/objects.ts';
+import { UserError } from '../lib/errors.ts';
+import { contentAnnotation, identityOf, type KubeObject } from '../lib/objects.ts';
 import type { Component, Outcome, Status } from './component.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
+import { removeObjects } from './removal.ts';
 import { untilGone } from './terminating.ts';
 import { untilReady } from './until-ready.ts';
 
@@ -10,6 +12,8 @@ export interface Installation {
   name: string;
   needs: readonly string[];
   objects(context: Context): Promise<KubeObject[]>;
+  /** What there is of it besides: the Secrets that `prepare` makes, and what its own programs make. By name. */
+  made?: readonly KubeObject[];
   /** To be done before the objects are applied: hands back what it changed. */
   prepare?(context: Context): Promise<string[]>;
   /** The same, for what only `apply` can afford to ask. */
@@ -26,6 +30,7 @@ export interface Installation {
 export function install(installation: Installation): Component {
   const { name, needs, prepare, missing, unproved, mend, detail } = installation;
   const objects = memoizePerContext((context) => installation.objects(context));
+  const belongings = async (context: Context) => [...(await known(objects(context))), ...(installation.made ?? [])];
 
   const lookFor = async (context: Context) => {
     const lacking = await context.view().missing(await objects(context));
@@ -64,7 +69,27 @@ export function install(installation: Installation): Component {
         ...(note !== undefined && { detail: note }),
       };
     },
+
+    async owns(context) {
+      const names = new Set((await belongings(context)).map(identityOf));
+      return (object) => names.has(identityOf(object));
+    },
+
+    remove: async (context, kept) => removeObjects(context, await belongings(context), kept),
   };
+}
+
+/**
+ * A manifest that can't be had, because it would have to be downloaded, is no reason to leave things in the cluster: what
+ * was applied is known by its field manager as well.
+ */
+async function known(objects: Promise<KubeObject[]>): Promise<KubeObject[]> {
+  try {
+    return await objects;
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
 /**

@@ -19,6 +19,7 @@ export const metricsServer = install({
   name: 'metrics-server',
   needs: ['cluster'],
   objects: ({ config }) => readManifests(config.root, ['cluster/metrics-server.yaml']),
+  made: [{ apiVersion: 'v1', kind: 'Secret', metadata: secret }],
   prepare: ensureCertificate,
   missing: noMetrics,
   mend: trustCertificate,

@@ -1,62 +1,109 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
-import { CommandError } from '../lib/exec.ts';
-import { type KubeObject, nameOf, toYaml } from '../lib/objects.ts';
+import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
+import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { startDeleting, whatNext } from './deletion.ts';
+import { obstacles } from './obstacles.ts';
+import { hasten, quickly, runningFor } from './pod-removal.ts';
+import { tolerantly } from './until-ready.ts';
 
 /**
- * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they are gone.
- * Hands back their names. Webhooks go first, since one that nobody answers any more refuses what it was to judge; the
- * rest in reverse order, so that a namespace goes after what is in it. Throws a `UserError` for what does not go away.
+ * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
+ * are gone. Hands back their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
+ * `UserError` for what does not go away, with what holds it.
  */
 export async function removeObjects(
   context: Context,
   objects: readonly KubeObject[],
   kept: readonly KubeObject[] = [],
 ): Promise<string[]> {
-  const keptNames = new Set(kept.map(identity));
-  const doomed = await present(
+  const keptNames = new Set(kept.map(identityOf));
+  const doomed = await inCluster(
     context,
-    objects.filter((object) => !keptNames.has(identity(object))),
+    objects.filter((object) => !keptNames.has(identityOf(object))),
   );
   if (doomed.length === 0) return [];
-  const kubectl = await context.kubectl();
-  const inOrder = [...doomed.filter(isWebhook), ...doomed.filter((object) => !isWebhook(object)).reverse()];
-  const timeout = ['--wait=true', `--timeout=${Math.round(context.timeout / 1000)}s`];
-  try {
-    await kubectl.run(['delete', '--ignore-not-found', ...timeout, '-f', '-'], { input: toYaml(inOrder.map(head)) });
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    throw new UserError(`Could not be removed: ${error.output.stderr.trim().split('\n').at(-1)}`, {
-      hint: 'npm run up tries again; npm run down && npm run up starts afresh.',
-      cause: error,
-    });
-  }
+  const inOrder = doomed.toReversed().toSorted((one, other) => rank(one) - rank(other));
+  const running = await runningFor(context, inOrder);
+  // Each after its owner, which would make it anew; Kubernetes would come to them by itself, but later.
+  const all = [...withoutContents(inOrder), ...running.replicaSets, ...running.pods];
+  await startDeleting(context, all, quickly);
+  await untilRemoved(context, inOrder, (left) => hasten(context, left, running));
   context.view().forget();
   return inOrder.map((object) => `${nameOf(object)} (removed)`);
 }
 
-/** The objects that the cluster has. Asks once for each kind. */
-async function present(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
-  const kinds = [...new Set(objects.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))];
+/**
+ * Waits until none of the objects is there, which have to be as the cluster had them, with their uid. `also` is called
+ * at each look with those that are left, and says what else is to be waited for. Throws a `UserError` that names what
+ * holds them.
+ */
+export async function untilRemoved(
+  context: Context,
+  objects: readonly KubeObject[],
+  also: (left: readonly KubeObject[]) => Promise<string | undefined>,
+): Promise<void> {
+  let left = [...objects];
+  const look = async () => {
+    left = await stillThere(context, left);
+    const besides = await also(left);
+    const [first] = left;
+    return first === undefined ? besides : `${nameOf(first)} is still there`;
+  };
+  try {
+    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal, every: 300 });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    const reasons = await obstacles(context, left);
+    throw new UserError([`${error.missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
+      hint: whatNext,
+    });
+  }
+}
+
+/** Those of the objects that the cluster has, as it has them. Asks once for each kind. */
+export async function inCluster(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  const known = new Map((await listKindsOf(context, objects)).map((object) => [identityOf(object), object]));
+  const names = new Set(objects.map(identityOf));
+  return [...names].flatMap((name) => known.get(name) ?? []);
+}
+
+/** Those that are there, and are not others of the same name that somebody made since. */
+async function stillThere(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  const present = await listKindsOf(context, objects);
+  const known = new Map(present.map((object) => [object.metadata.uid, object]));
+  return objects.flatMap((object) => known.get(object.metadata.uid) ?? []);
+}
+
+async function listKindsOf(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  const kinds = new Map(objects.map((object) => [`${object.apiVersion} ${object.kind}`, object]));
   const lists = await Promise.all(
-    kinds.map((key) => {
-      const [apiVersion = '', kind = ''] = key.split(' ');
-      return context.api().listMetadata(apiVersion, kind);
+    [...kinds.values()].map(async ({ apiVersion, kind, resource }) => {
+      const plural = typeof resource === 'string' ? resource : undefined;
+      const found = await context.api().listMetadata(apiVersion, kind, plural);
+      return found.map((object) => ({ ...object, ...(plural !== undefined && { resource: plural }) }));
     }),
   );
-  const known = new Set(lists.flat().map(identity));
-  return objects.filter((object) => known.has(identity(object)));
+  return lists.flat();
 }
 
-function identity({ kind, metadata }: KubeObject): string {
-  return `${kind} ${metadata.namespace ?? ''} ${metadata.name}`;
+/**
+ * When an object goes. A webhook or an API that nobody answers for any more refuses what it was to judge, and keeps
+ * namespaces from being emptied. Namespaces are next, because Kubernetes waits five seconds before it empties one.
+ */
+function rank({ kind }: KubeObject): number {
+  if (kind.endsWith('WebhookConfiguration') || kind === 'APIService') return 0;
+  return kind === 'Namespace' ? 1 : 2;
 }
 
-function isWebhook({ kind }: KubeObject): boolean {
-  return kind.endsWith('WebhookConfiguration');
-}
-
-/** What names an object, which is all that deleting it takes. */
-function head({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): KubeObject {
-  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
+/** Leaves out what goes with its namespace or its definition. */
+function withoutContents(objects: readonly KubeObject[]): KubeObject[] {
+  const namesOf = (wanted: string) =>
+    new Set(objects.filter(({ kind }) => kind === wanted).map(({ metadata }) => metadata.name));
+  const namespaces = namesOf('Namespace');
+  const definitions = namesOf('CustomResourceDefinition');
+  return objects.filter(
+    ({ apiVersion, metadata, resource }) =>
+      !namespaces.has(metadata.namespace ?? '') && !definitions.has(`${resource}.${apiVersion.split('/')[0]}`),
+  );
 }

@@ -12,14 +12,19 @@ const heldBack = [
   ['AppProject', 'appprojects.argoproj.io'],
 ] as const;
 
+/** What may go on being there for a while after it was deleted, because a finalizer holds it until something else is gone. */
+const lingering = new Set(
+  'AppProject Application DaemonSet Deployment Job PersistentVolumeClaim StatefulSet'.split(' '),
+);
+
 /**
- * Waits until no namespace or custom resource definition of these is on its way out, since what is applied into one
- * goes with it. Applications are held back by Argo CD's finalizer; where Argo CD is gone too, nobody would ever lift
+ * Waits until none of these is on its way out, as after a removal that was interrupted: what is applied into a namespace
+ * or onto an object that is leaving goes with it. Applications are held back by Argo CD's finalizer; where Argo CD is gone too, nobody would ever lift
  * it, so it is lifted here. The services that they made stay, and are adopted when the Applications are back.
  * Throws a `UserError` that names what does not go away.
  */
 export async function untilGone(context: Context, objects: readonly KubeObject[]): Promise<void> {
-  const wanted = holders(objects);
+  const wanted = [...holders(objects), ...objects.filter(({ kind }) => lingering.has(kind))];
   const leaving = async () => {
     const lists = await Promise.all(
       [...new Set(wanted.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))].map((key) => {
@@ -31,34 +36,40 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
       .flat()
       .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
       .find((object) =>
-        wanted.some(({ kind, metadata }) => kind === object.kind && metadata.name === object.metadata.name),
+        wanted.some(
+          ({ kind, metadata: { name, namespace } }) =>
+            kind === object.kind && name === object.metadata.name && namespace === object.metadata.namespace,
+        ),
       );
   };
   const look = async () => {
     const object = await leaving();
     if (!object) return undefined;
-    if (!(await argocdRuns(context))) await release(context);
+    const mayWaitForArgocd = !lingering.has(object.kind) || heldBack.some(([kind]) => kind === object.kind);
+    if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await release(context);
     return `${nameOf(object)} is still being deleted`;
   };
   try {
     await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal, every: 1000 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`${error.missing}, and nothing can be installed into it.`, {
+    throw new UserError(`${error.missing}, and nothing can be installed over it.`, {
       hint: 'npm run down && npm run up',
     });
   }
 }
 
-async function argocdRuns(context: Context): Promise<boolean> {
-  const pods = await context.api().list<Pod>('v1', 'Pod', 'argocd');
-  return pods.some(
-    (pod) =>
-      pod.metadata.name.startsWith('argocd-application-controller') && isReady(pod) && !pod.metadata.deletionTimestamp,
+/** Whether there is a pod of Argo CD's controller, which lifts the finalizers of what it prunes. */
+export async function argocdController(context: Context): Promise<'running' | 'starting' | 'absent'> {
+  const pods = (await context.api().list<Pod>('v1', 'Pod', 'argocd')).filter(
+    ({ metadata }) => metadata.name.startsWith('argocd-application-controller') && !metadata.deletionTimestamp,
   );
+  if (pods.length === 0) return 'absent';
+  return pods.some(isReady) ? 'running' : 'starting';
 }
 
-async function release(context: Context): Promise<void> {
+/** Lifts the finalizers of the Applications and projects that are being deleted: what these deployed stays. */
+export async function release(context: Context): Promise<void> {
   const kubectl = await context.kubectl();
   const patch = JSON.stringify({ metadata: { finalizers: null } });
   for (const [kind, resource] of heldBack) {

@@ -1,18 +1,14 @@
 import type { Component } from './component.ts';
 import { controllerObjects, ingressRole, removeOther } from './ingress-controllers.ts';
 import { install } from './installation.ts';
-import { removeObjects } from './removal.ts';
-
-const objects = controllerObjects('traefik');
 
 /** The ingress controller that takes the place of ingress-nginx, for the same Ingresses: INGRESS_CONTROLLER=traefik. */
 export const traefik: Component = {
   ...install({
     name: 'traefik',
     needs: ['cluster'],
-    objects,
+    objects: controllerObjects('traefik'),
     prepare: (context) => removeOther(context, 'traefik'),
   }),
   role: ingressRole,
-  remove: async (context) => removeObjects(context, await objects(context)),
 };

@@ -69,6 +69,7 @@ function contextFor(environment: 'dev' | 'prod', { ports = { http: 80, https: 44
     kubectl: async () => ({
       run: async (args: string[], { input = '' }: { input?: string } = {}) => {
         deleted.push(`${args.join(' ')} ${input}`);
+        listed = listed.filter(({ metadata }) => !input.includes(`"${metadata.name}"`));
         return { stdout: '', stderr: '', exitCode: 0 };
       },
       apply: async (objects: KubeObject[]) => {
@@ -216,7 +217,10 @@ test('its Secrets are removed, also those that are not wanted any more, and nobo
     kind: 'Secret',
     metadata: { namespace: 'default', name: 'ghcr-cred' },
   };
-  listed = [...ours, old, theirs];
+  listed = [...ours, old, theirs].map((object, index) => ({
+    ...object,
+    metadata: { ...object.metadata, uid: `uid-${index}` },
+  }));
   const removed = await certificates.remove?.(contextFor('dev'));
   assert.equal(removed?.length, 4);
   assert.match(deleted.join(), /^delete .*of-an-old-host/);

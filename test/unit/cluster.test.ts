@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/components/cluster.ts';
 import { checkPorts, ownContainer } from '../../scripts/components/cluster-ownership.ts';
+import { Unreachable } from '../../scripts/lib/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import type { Exec } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -119,5 +121,49 @@ test('an interruption while the API is waited for does not delete the cluster', 
   assert.deepEqual(
     started.filter((line) => line.includes('delete')),
     [],
+  );
+});
+
+/** A Docker that remembers what was removed and made; `finished` is what the node says of its mark. */
+function remembering(node: Node, finished: { exitCode: number; stderr?: string; stdout?: string }) {
+  let there = true;
+  return fakeExec((line) => {
+    if (line.startsWith('docker rm')) there = false;
+    if (line.startsWith('docker container inspect')) return inspect(there ? node : undefined);
+    return / stat /.test(line) ? finished : undefined;
+  });
+}
+const nothingToSee = { images: { pull: () => Promise.reject(new Error('made anew')) }, timeout: 1000 };
+
+for (const state of ['created', 'dead', 'removing']) {
+  test(`a node that is ${state} never came to life: it is made anew, and nothing in it is asked`, async () => {
+    const exec = remembering({ mounted: ours, state }, { exitCode: 0, stdout: '1' });
+    const context = Object.assign(contextWith({ mounted: ours, state }, { exec }), nothingToSee, {
+      config: { ...contextWith(undefined).config, root: fileURLToPath(new URL('../..', import.meta.url)) },
+    });
+    await assert.rejects(cluster.apply(context), /made anew/);
+    assert(exec.lines().includes('docker rm --force --volumes x-control-plane'));
+    assert(!exec.lines().some((line) => line.startsWith('docker start')));
+  });
+}
+
+test('a node that does not answer is not taken for a half one, and stays', async () => {
+  const stderr = 'OCI runtime exec failed: exec failed: no space left on device';
+  const exec = remembering({ mounted: ours }, { exitCode: 126, stderr });
+  const { text } = await refusal(() => cluster.apply(contextWith({ mounted: ours }, { exec })));
+  assert.match(text, /can't be asked whether it is finished: .*no space left on device\ndocker logs/);
+  assert(!exec.lines().some((line) => line.startsWith('docker rm')));
+});
+
+test('an API server that does not answer is told with its cause, and a clock that is wrong by its remedy', async () => {
+  const certificate = new Unreachable(
+    'the API server at https://127.0.0.1:1 does not answer: certificate is not yet valid',
+  );
+  const text = () => Promise.reject(certificate);
+  const context = Object.assign(contextWith({ mounted: ours }, { api: () => ({ text }) }), { timeout: 10 });
+  const told = (await refusal(() => cluster.apply(context))).text;
+  assert.match(
+    told,
+    /API server of x does not answer \(certificate is not yet valid\)\.\nCompare the clocks: date; docker exec/,
   );
 });

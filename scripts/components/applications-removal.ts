@@ -1,0 +1,62 @@
+import type { Context } from '../context.ts';
+import { everyObject } from '../lib/discovery.ts';
+import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
+import { startDeleting } from './deletion.ts';
+import { hasten, runningFor } from './pod-removal.ts';
+import { removeObjects, untilRemoved } from './removal.ts';
+import { argocdController, release } from './terminating.ts';
+import { applicationApi, applicationNames, isTracked } from './tracking.ts';
+
+/** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
+const patience = { starting: 20_000, standing: 30_000 };
+
+/** What Argo CD deployed for the platform's Applications, and for those among the objects. */
+export async function workloadsOf(context: Context, applications: readonly KubeObject[] = []): Promise<KubeObject[]> {
+  const names = await applicationNames(context);
+  for (const { metadata } of applications) names.add(metadata.name);
+  return (await everyObject(context.api())).filter((object) => isTracked(object, names));
+}
+
+/**
+ * Deletes every Application and project but those that are kept, and waits until Argo CD has pruned what they deployed.
+ * Where it can't, for want of a controller that works, their finalizers are lifted and the rest is pruned here.
+ */
+export async function removeApplications(context: Context, kept: readonly KubeObject[] = []): Promise<string[]> {
+  const keptNames = new Set(kept.map(identityOf));
+  const isDoomed = (object: KubeObject) => !keptNames.has(identityOf(object));
+  const [applications, projects] = await Promise.all(
+    ['Application', 'AppProject'].map(async (kind) =>
+      (await context.api().listMetadata(applicationApi, kind)).filter(isDoomed),
+    ),
+  );
+  const workloads = (await workloadsOf(context, applications)).filter(isDoomed);
+  const registered = [...(applications ?? []), ...(projects ?? [])];
+  const running = await runningFor(context, workloads);
+  await startDeleting(
+    context,
+    registered.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
+  );
+  const stuck = watchProgress(context);
+  await untilRemoved(context, registered, async (left) => {
+    const ending = await hasten(context, left, running);
+    if (left.length === 0) return undefined;
+    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await release(context);
+    return ending;
+  });
+  await removeObjects(context, workloads, kept);
+  return [...registered, ...workloads].map((object) => `${nameOf(object)} (removed)`);
+}
+
+/** Tells whether Argo CD will not get any further, from what is seen at one look after another. */
+function watchProgress(context: Context): (seen: string) => Promise<boolean> {
+  const started = performance.now();
+  let last = { seen: '', at: started };
+  return async (seen) => {
+    const now = performance.now();
+    if (seen !== last.seen) last = { seen, at: now };
+    const controller = await argocdController(context);
+    if (controller === 'absent') return true;
+    if (controller === 'starting') return now - started > patience.starting;
+    return now - last.at > patience.standing;
+  };
+}

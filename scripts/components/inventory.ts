@@ -1,0 +1,66 @@
+import type { Context } from '../context.ts';
+import { everyObject, type Found } from '../lib/discovery.ts';
+import { UserError } from '../lib/errors.ts';
+import { finishedAt } from './cluster-creation.ts';
+import type { Component } from './component.ts';
+import { allComponents } from './index.ts';
+import { byDescent, type Claim, isInside, ownerOf } from './ownership.ts';
+
+/** What is in the cluster besides Kubernetes. Of objects that own others, only the topmost is named. */
+export interface Inventory {
+  /** What belongs to the platform and is to go, by component; the last, without a name, is of earlier versions. */
+  platform: { component: string | undefined; objects: Found[] }[];
+  /** What somebody put there by hand. */
+  byHand: Found[];
+  /** Namespaces and definitions of the platform that stay, because of what somebody put into them. */
+  holders: Found[];
+  /** What lost its owner, and which Kubernetes will collect in a moment. */
+  orphans: Found[];
+}
+
+/**
+ * Looks at every object of the cluster, and at whose it is. With `all`, what was put there by hand keeps nothing. Throws a
+ * `UserError` for a cluster that was never finished.
+ */
+export async function takeInventory(
+  context: Context,
+  { all = false, components = allComponents() }: { all?: boolean; components?: readonly Component[] } = {},
+): Promise<Inventory> {
+  const [objects, finished, claims] = await Promise.all([
+    everyObject(context.api()),
+    finishedAt(context),
+    claimsOf(context, components),
+  ]);
+  if (!finished) {
+    throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
+      hint: 'npm run up makes it anew; npm run down deletes it.',
+    });
+  }
+  const { roots, orphans } = byDescent(objects);
+  const owned = roots.map((object) => ({ object, owner: ownerOf(object, finished, claims) }));
+  const byHand = owned.flatMap(({ object, owner }) => (owner.of === 'person' ? [object] : []));
+  const ofPlatform = owned.filter(({ owner }) => owner.of === 'component' || owner.of === 'platform');
+  const holders = all
+    ? []
+    : ofPlatform.flatMap(({ object }) => (byHand.some((one) => isInside(one, object)) ? [object] : []));
+  const groups = [...claims.map(({ name }) => name), undefined].map((component) => ({
+    component,
+    objects: ofPlatform.flatMap(({ object, owner }) =>
+      (owner.of === 'component' ? owner.name : undefined) === component && !holders.includes(object) ? [object] : [],
+    ),
+  }));
+  return { platform: groups.filter((group) => group.objects.length > 0), byHand, holders, orphans };
+}
+
+/** All that belongs to the platform and is to go. */
+export function platformObjects({ platform }: Inventory): Found[] {
+  return platform.flatMap(({ objects }) => objects);
+}
+
+async function claimsOf(context: Context, components: readonly Component[]): Promise<Claim[]> {
+  return Promise.all(
+    components.flatMap((component) =>
+      component.owns ? [component.owns(context).then((owns) => ({ name: component.name, owns }))] : [],
+    ),
+  );
+}

@@ -1,0 +1,27 @@
+import type { Context } from '../context.ts';
+import { groupOf, type KubeObject } from '../lib/objects.ts';
+import { readRegistrations } from '../services.ts';
+import { wasApplied } from './ownership.ts';
+
+export const applicationApi = 'argoproj.io/v1alpha1';
+const annotation = 'argocd.argoproj.io/tracking-id';
+
+/**
+ * Whether one of these Applications deployed the object. Argo CD writes its name and the object's into an annotation
+ * ("Resource Tracking": APPLICATION:GROUP/KIND:NAMESPACE/NAME); one that was copied from another object counts for nothing.
+ */
+export function isTracked({ apiVersion, kind, metadata }: KubeObject, applications: ReadonlySet<string>): boolean {
+  const id = metadata.annotations?.[annotation] ?? '';
+  const application = id.slice(0, id.indexOf(':'));
+  const itself = `${groupOf(apiVersion)}/${kind}:${metadata.namespace ?? ''}/${metadata.name}`;
+  return applications.has(application) && id.slice(application.length + 1) === itself;
+}
+
+/** The names of the platform's Applications: those that Git registers, and those that an earlier `up` did. */
+export async function applicationNames(context: Context): Promise<Set<string>> {
+  const [{ applications }, present] = await Promise.all([
+    readRegistrations(context.config.root),
+    context.api().listMetadata(applicationApi, 'Application'),
+  ]);
+  return new Set([...applications, ...present.filter(wasApplied)].map(({ metadata }) => metadata.name));
+}

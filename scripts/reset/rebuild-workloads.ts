@@ -1,0 +1,62 @@
+import { applications } from '../components/applications.ts';
+import { workloadsOf } from '../components/applications-removal.ts';
+import { argoCd } from '../components/argo-cd.ts';
+import { inCluster, removeObjects } from '../components/removal.ts';
+import { services } from '../components/services.ts';
+import { tolerantly } from '../components/until-ready.ts';
+import type { Context } from '../context.ts';
+import { UserError } from '../lib/errors.ts';
+import { type KubeObject, nameOf } from '../lib/objects.ts';
+import type { Progress } from '../lib/progress.ts';
+import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+
+/** What `reset --apps` deletes. Throws a `UserError` where Argo CD is not there to build it anew. */
+export async function rebuildable(context: Context): Promise<KubeObject[]> {
+  const status = await argoCd.status(context);
+  if (status.state !== 'ready') {
+    throw new UserError(`Argo CD can't build the workloads anew: ${status.missing}.`, { hint: 'npm run up' });
+  }
+  const workloads = await workloadsOf(context);
+  if (workloads.length > 0) return workloads;
+  throw new UserError('There are no workloads: Argo CD has deployed nothing yet.', { hint: 'npm run up' });
+}
+
+/** Deletes what Argo CD deployed, and waits until all of it is there anew and ready. Throws a `UserError` with the reason. */
+export async function rebuildWorkloads(
+  context: Context,
+  workloads: readonly KubeObject[],
+  progress: Progress,
+): Promise<void> {
+  const step = async (title: string, work: () => Promise<unknown>) => {
+    const started = performance.now();
+    progress.start(title);
+    try {
+      await work();
+    } catch (error) {
+      progress.failed(title, (performance.now() - started) / 1000);
+      throw error;
+    }
+    progress.done(title, (performance.now() - started) / 1000);
+  };
+  await step('deleting the workloads', () => removeObjects(context, workloads));
+  await step('waiting for Argo CD', () => untilThereAgain(context, workloads));
+  for (const component of [applications, services]) await step(component.name, () => component.apply(context));
+}
+
+async function untilThereAgain(context: Context, workloads: readonly KubeObject[]): Promise<void> {
+  const old = new Set(workloads.map(({ metadata }) => metadata.uid));
+  const look = async () => {
+    const present = (await inCluster(context, workloads)).filter(({ metadata }) => !old.has(metadata.uid));
+    const names = new Set(present.map(nameOf));
+    const missing = workloads.find((object) => !names.has(nameOf(object)));
+    return missing && `${nameOf(missing)} is not there again`;
+  };
+  try {
+    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
+      hint: 'npm run status shows what Argo CD says.',
+    });
+  }
+}

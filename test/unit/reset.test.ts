@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { reset } from '../../scripts/commands/reset.ts';
+import type { Component } from '../../scripts/components/component.ts';
+import { allComponents } from '../../scripts/components/index.ts';
+import { takeInventory } from '../../scripts/components/inventory.ts';
+import { removeObjects } from '../../scripts/components/removal.ts';
+import { loadConfig } from '../../scripts/config.ts';
+import { runGraph } from '../../scripts/lib/graph.ts';
+import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/lib/objects.ts';
+import { inReverse, removePlatform } from '../../scripts/reset/remove-platform.ts';
+import { preview, question } from '../../scripts/reset/words.ts';
+import { fakeCluster, made } from '../support/fake-cluster.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+
+const finished = '1700000000';
+const [old, young] = ['2023-11-14T22:13:20Z', '2023-11-14T22:13:21Z'];
+const object = (kind: string, name: string, namespace?: string, metadata: Partial<Metadata> = {}) =>
+  made(kind, name, { creationTimestamp: young, ...(namespace !== undefined && { namespace }), ...metadata });
+
+/** A component of these objects. */
+function component(name: string, needs: string[], objects: readonly KubeObject[], log: string[] = []): Component {
+  const known = new Set(objects.map(identityOf));
+  return {
+    name,
+    needs,
+    status: () => assert.fail(),
+    apply: () => assert.fail(),
+    owns: async () => (one) => known.has(identityOf(one)),
+    async remove(context, kept) {
+      const removed = await removeObjects(context, objects, kept);
+      log.push(name);
+      return removed;
+    },
+  };
+}
+
+function scene(byHand: readonly KubeObject[]) {
+  const log: string[] = [];
+  const tools = [object('Namespace', 'tools'), object('ConfigMap', 'settings', 'tools')];
+  const apps = [object('Service', 'web', 'default')];
+  const components = [component('tools', [], tools, log), component('apps', ['tools'], apps, log)];
+  const applied = [{ manager: 'platform-ops', operation: 'Apply' }];
+  const earlier = object('ClusterRole', 'of-an-earlier-version', undefined, { managedFields: applied });
+  const kubernetes = object('Namespace', 'kube-system', undefined, { creationTimestamp: old });
+  const cluster = fakeCluster([kubernetes, ...tools, ...apps, earlier, ...byHand]);
+  const context = fakeContext({
+    config: { clusterName: 'c' },
+    node: 'c-control-plane',
+    timeout: 3000,
+    signal: new AbortController().signal,
+    exec: fakeExec((line) => (line.startsWith('docker exec c-control-plane stat') ? { stdout: `${finished}\n` } : {})),
+    api: cluster.api,
+    view: () => ({ forget: () => {} }),
+    kubectl: cluster.kubectl,
+  });
+  return { cluster, components, context, log };
+}
+const progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
+const names = (objects: readonly KubeObject[]) => objects.map(nameOf).sort();
+
+test('the platform goes, what stands on something before that, also what earlier versions left; Kubernetes stays', async () => {
+  const { cluster, components, context, log } = scene([]);
+  const before = await takeInventory(context, { components });
+  assert.deepEqual(
+    before.platform.map(({ component, objects }) => [component, names(objects)]),
+    [
+      ['tools', ['ConfigMap tools/settings', 'Namespace tools']],
+      ['apps', ['Service default/web']],
+      [undefined, ['ClusterRole of-an-earlier-version']],
+    ],
+  );
+  const after = await removePlatform(context, before, { all: false, progress, components });
+  assert.deepEqual(log, ['apps', 'tools']);
+  assert.deepEqual([after.platform, after.byHand, after.orphans], [[], [], []]);
+  assert.deepEqual(names(cluster.objects), ['Namespace kube-system']);
+});
+
+const mine = [object('ConfigMap', 'mine', 'default'), object('Secret', 'mine', 'tools')];
+
+test('what was put there by hand stays, with the namespace of the platform that it is in', async () => {
+  const { cluster, components, context } = scene(mine);
+  const before = await takeInventory(context, { components });
+  assert.deepEqual(names(before.byHand), ['ConfigMap default/mine', 'Secret tools/mine']);
+  const after = await removePlatform(context, before, { all: false, progress, components });
+  assert.deepEqual(after.platform, []);
+  const kept = ['ConfigMap default/mine', 'Namespace kube-system', 'Namespace tools', 'Secret tools/mine'];
+  assert.deepEqual(names(cluster.objects), kept);
+});
+
+test('with --all it goes as well, and before the platform that it may stand on', async () => {
+  const { cluster, components, context } = scene(mine);
+  const before = await takeInventory(context, { all: true, components });
+  assert.deepEqual(before.holders, []);
+  await removePlatform(context, before, { all: true, progress, components });
+  assert.deepEqual(names(cluster.deleted.length > 0 ? cluster.objects : []), ['Namespace kube-system']);
+  assert.deepEqual(cluster.deleted.slice(0, 2).sort(), ['ConfigMap default/mine', 'Secret tools/mine']);
+});
+
+test('an inventory changes nothing, and a cluster that was never finished has none', async () => {
+  const { cluster, components, context } = scene(mine);
+  await takeInventory(context, { components });
+  assert.deepEqual([cluster.calls, cluster.deleted], [[], []]);
+  const half = fakeContext({
+    ...context,
+    exec: fakeExec(() => ({ exitCode: 1, stderr: 'No such file or directory' })),
+  });
+  assert.match(
+    (await refusal(() => takeInventory(half, { components }))).text,
+    /half created.*\n.*npm run up.*npm run down/,
+  );
+});
+
+test('a component that can not be removed keeps what it stands on, and is told', async () => {
+  const { cluster, components, context, log } = scene([]);
+  const before = await takeInventory(context, { components });
+  const stubborn = { ...components[1], remove: () => removeObjects(context, [], []).then(() => assert.fail('stuck')) };
+  const all = [components[0] as Component, stubborn as Component];
+  await assert.rejects(removePlatform(context, before, { all: false, progress, components: all }), /stuck/);
+  assert.deepEqual(log, []);
+  assert.ok(names(cluster.objects).includes('Namespace tools'));
+});
+
+test('every component but the cluster is removed after all that need it', async () => {
+  const all = allComponents();
+  const reversed = inReverse(all);
+  const results = await runGraph(reversed.map(({ name, needs }) => ({ name, needs, run: async () => {} })));
+  assert.ok([...results.values()].every(({ state }) => state === 'done'));
+  const needsOf = (name: string) => reversed.find((one) => one.name === name)?.needs ?? assert.fail(name);
+  for (const name of ['argo-cd', 'git-source', 'ingress-nginx', 'traefik', 'service-images', 'repository-access'])
+    assert.ok(needsOf(name).includes('applications'), name);
+  const without = all.filter(({ remove, owns }) => !remove || !owns).map(({ name }) => name);
+  assert.deepEqual(without, ['cluster', 'services']);
+});
+
+test('the list names each object, and what stays', async () => {
+  const { components, context } = scene(mine);
+  const before = await takeInventory(context, { components });
+  const text = preview('c', before, false).join('\n');
+  for (const line of [
+    'apps (1)',
+    '  Service default/web',
+    '  ClusterRole of-an-earlier-version',
+    '  Secret tools/mine',
+  ])
+    assert.ok(text.split('\n').includes(line), text);
+  assert.match(text, /Kept for what is in it:\n {2}Namespace tools/);
+  assert.match(question('c', [...mine, ...mine], before, false), /\(4 objects\), and keep .*by hand \(2 objects\)\?$/);
+  assert.match(question('c', [...mine, ...mine], before, true), /\(2 objects\) and what was put by hand \(2 objects\)/);
+});
+
+const invocation = async (flags: Record<string, boolean>) => ({
+  config: loadConfig(await temporaryFolder(), { HOME: '/nonexistent', PATH: '/nonexistent' }),
+  flags,
+  word: undefined,
+  signal: new AbortController().signal,
+  print: () => assert.fail('nothing is printed'),
+  progressStream: { isTTY: false, write: () => true } as unknown as NodeJS.WriteStream,
+});
+for (const [flags, said] of [
+  [{}, /no terminal.*\n.*--dry-run.*--yes/],
+  [{ apps: true }, /no terminal/],
+  [{ cluster: true }, /no terminal/],
+  [{ apps: true, cluster: true, yes: true }, /--apps and --cluster are two different things/],
+  [{ all: true, apps: true, yes: true }, /--all and --apps are two different things/],
+] as const) {
+  test(`reset with ${JSON.stringify(flags)} and without a terminal is refused before anything is done`, async () => {
+    const { error, text } = await refusal(async () => reset.run(await invocation(flags)));
+    assert.match(text, said);
+    assert.equal(error.exitCode, 2);
+  });
+}
+
+test('only a --yes and a --all that were typed behind the dashes count', () => {
+  assert.deepEqual(
+    Object.entries(reset.flags).flatMap(([name, { typedOnly }]) => (typedOnly ? [name] : [])),
+    ['all', 'yes'],
+  );
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { untilGone } from '../../scripts/components/terminating.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
+
+const of = (kind: string, name: string, namespace?: string): KubeObject => ({
+  apiVersion: kind === 'Namespace' ? 'v1' : kind === 'Deployment' ? 'apps/v1' : 'argoproj.io/v1alpha1',
+  kind,
+  metadata: { name, ...(namespace !== undefined && { namespace }) },
+});
+const leaving = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, deletionTimestamp: 'now', finalizers: ['resources-finalizer.argocd.argoproj.io'] },
+});
+const controller = {
+  metadata: { name: 'argocd-application-controller-0' },
+  status: { conditions: [{ type: 'Ready', status: 'True' }] },
+};
+
+/** A cluster in which these are on their way out for some looks. */
+function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: number; argocd?: boolean }) {
+  let count = 0;
+  const exec = fakeExec(() => ({}));
+  const context = fakeContext({
+    timeout: 50,
+    signal: new AbortController().signal,
+    kubectl: async () => ({ run: (args: readonly string[]) => exec(['kubectl', ...args]) }),
+    api: () => ({
+      listMetadata: async (_: string, kind: string) => {
+        count += 1;
+        return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
+      },
+      list: async () => (argocd ? [controller] : []),
+    }),
+  });
+  return { exec, context, looks: () => count };
+}
+
+for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]) {
+  test(`a ${object.kind} on its way out is waited for, and told where it stays`, async () => {
+    const passing = clusterWith([object], { looks: 1 });
+    await untilGone(Object.assign(passing.context, { timeout: 5000 }), [object]);
+    assert(passing.looks() > 1);
+    const stuck = clusterWith([object], { looks: 1000 });
+    assert.match(
+      (await refusal(() => untilGone(stuck.context, [object]))).text,
+      new RegExp(`${object.kind} .*a is still being deleted, .*\nnpm run down && npm run up`),
+    );
+  });
+}
+
+test('what is not wanted again is not waited for', async () => {
+  const { context } = clusterWith([of('Application', 'other', 'argocd'), of('Deployment', 'a', 'elsewhere')], {
+    looks: 1000,
+  });
+  await untilGone(context, [of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]);
+});
+
+test('where Argo CD is gone, what it holds back is let go; a Deployment is none of that', async () => {
+  const application = of('Application', 'a', 'argocd');
+  const gone = clusterWith([application], { looks: 3, argocd: false });
+  await untilGone(Object.assign(gone.context, { timeout: 5000 }), [application]);
+  assert.match(
+    gone.exec.lines()[0] ?? '',
+    /^kubectl patch applications\.argoproj\.io a --namespace argocd .*"finalizers":null/,
+  );
+  const other = clusterWith([of('Deployment', 'a', 'b')], { looks: 1, argocd: false });
+  await untilGone(Object.assign(other.context, { timeout: 5000 }), [of('Deployment', 'a', 'b')]);
+  assert.deepEqual(other.exec.lines(), []);
+});
