@@ -1,13 +1,14 @@
-import { existsSync, rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { dirname, relative } from 'node:path';
+import { rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { findBelongings } from '../belongings/index.ts';
+import type { Item } from '../belongings/item.ts';
+import { type Leftover, removeAll } from '../belongings/remove.ts';
 import { checkDocker } from '../checks/docker.ts';
-import { deleteCluster } from '../components/cluster-creation.ts';
-import { nodeContainer, ownContainer } from '../components/cluster-ownership.ts';
-import { createContext } from '../context.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { type Context, createContext } from '../context.ts';
+import { askWhether, terminalOf } from '../credentials/prompt.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
 import { checkContext, refuseProblems } from '../preflight.ts';
 import type { Command, Invocation } from './command.ts';
 
@@ -15,47 +16,115 @@ export const down: Command = {
   name: 'down',
   summary: 'Delete the cluster and all that is in it.',
   description: [
-    'Deletes the kind cluster of this checkout, in whatever state it is, and its private kubeconfig, and says what it',
-    'removed. Other clusters are never touched. Images and downloads stay in their caches for the next npm run up.',
+    'Deletes the kind cluster of this checkout, in whatever state it is, and its private kubeconfig, and looks whether',
+    'anything is left: exit code 1 if so. Other clusters are never touched. Images and downloads stay for the next npm',
+    'run up; --purge removes those as well, with the tools that were fetched, the stand-in images, and the local',
+    'certificate authority with the trust of your browsers, which all your clusters of platform-ops share.',
   ].join('\n'),
-  flags: { json: { type: 'boolean', description: 'Print what was removed as JSON on standard output.' } },
-  examples: ['npm run down', 'CLUSTER_NAME=second npm run down'],
+  flags: {
+    purge: { type: 'boolean', description: 'Remove caches, images and the certificate authority, too.' },
+    yes: { type: 'boolean', typedOnly: true, description: 'Do not ask before --purge.' },
+    'dry-run': { type: 'boolean', description: 'Only list what would be removed.' },
+    timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command.' },
+    json: { type: 'boolean', description: 'Print what was removed and what is left as JSON on standard output.' },
+    ...lockFlags,
+  },
+  examples: ['npm run down', 'npm run down -- --purge --dry-run', 'CLUSTER_NAME=second npm run down'],
   run: runDown,
 };
 
-async function runDown({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
-  const context = createContext(config, { signal });
-  refuseProblems([await checkDocker(checkContext(context, true))].flat());
-  const container = await ownContainer(context);
-  const removed: string[] = [];
-  const progress = createProgress(progressStream);
-  const unlock = lockCluster(config);
+/** Seconds that removing the container may take; usually it is two. */
+const usualTimeout = 120;
+
+async function runDown(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal } = invocation;
+  const purge = flags.purge === true;
+  const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
+  if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
+    throw new UsageError(
+      'There is no terminal to ask whether --purge is meant.',
+      'npm run down -- --purge --dry-run shows what goes; npm run down -- --purge --yes removes it.',
+    );
+  }
+  const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
+  const context = createContext(config, { signal, timeout, offline: true });
+  // Only looking takes no lock.
+  const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
   try {
-    if (container) {
-      const started = performance.now();
-      progress.start(`deleting ${config.clusterName}`);
-      await deleteCluster(context);
-      if (await nodeContainer(context)) {
-        throw new UserError(`The container ${context.node} is still there.`, {
-          hint: `docker rm -f -v ${context.node}`,
-        });
+    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    const { items, notes } = await findBelongings(context, { purge });
+    if (flags['dry-run']) return listOnly(invocation, items, notes);
+    if (purge && !flags.yes && terminal && items.length > 0) {
+      invocation.print([...listed('To be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
+      if (!(await askWhether(terminal, `Remove these ${items.length}, which all your clusters share in part?`))) {
+        invocation.print('Nothing was removed.');
+        return ExitCode.failed;
       }
-      progress.done('cluster', (performance.now() - started) / 1000, 'deleted');
-      removed.push(`cluster ${config.clusterName} (container ${context.node} and its volume)`);
     }
-    if (container || existsSync(config.stateDir)) {
-      await rm(config.stateDir, { recursive: true, force: true });
-      removed.push(`private kubeconfig (${relative(config.root, config.stateDir)})`);
-    }
+    const left = await remove(invocation, context, items, purge);
+    return report(invocation, items, left, notes);
   } finally {
-    progress.stop();
     unlock();
     removeIfEmpty(dirname(config.stateDir));
   }
-  if (flags.json) print(JSON.stringify({ removed }, undefined, 2));
-  else if (removed.length === 0) print(`Nothing to remove: there is no cluster ${config.clusterName}.`);
-  else print(['Removed:', ...removed.map((what) => `  ${what}`)].join('\n'));
+}
+
+async function remove({ config, progressStream, signal }: Invocation, context: Context, items: Item[], purge: boolean) {
+  if (items.length === 0) return [];
+  const started = performance.now();
+  const progress = createProgress(progressStream);
+  progress.start(`deleting ${config.clusterName}`);
+  try {
+    const left = await removeAll(items, async () => (await findBelongings(context, { purge })).items, signal);
+    const seconds = (performance.now() - started) / 1000;
+    if (left.length === 0) progress.done('cluster', seconds, 'deleted');
+    else progress.failed('cluster', seconds);
+    return left;
+  } finally {
+    progress.stop();
+  }
+}
+
+function listOnly({ flags, print, config }: Invocation, items: Item[], notes: string[]): ExitCode {
+  if (flags.json) print(JSON.stringify({ wouldRemove: plain(items), notes }, undefined, 2));
+  else if (items.length === 0) print(nothing(config.clusterName));
+  else print([...listed('Would be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
   return ExitCode.done;
+}
+
+function report({ flags, print, config }: Invocation, items: Item[], left: Leftover[], notes: string[]): ExitCode {
+  const leftNames = new Set(left.map(({ item }) => `${item.kind} ${item.name}`));
+  const removed = items.filter(({ kind, name }) => !leftNames.has(`${kind} ${name}`));
+  if (flags.json) {
+    const leftovers = left.map(({ item: { kind, name }, reason }) => ({ kind, name, ...(reason && { reason }) }));
+    print(JSON.stringify({ removed: plain(removed), left: leftovers, notes }, undefined, 2));
+  } else if (items.length === 0) {
+    print([nothing(config.clusterName), ...notes.map((note) => `! ${note}`)].join('\n'));
+  } else {
+    const lines = removed.length === 0 ? [] : listed(`Removed the cluster ${config.clusterName}:`, removed);
+    lines.push(...notes.map((note) => `! ${note}`));
+    lines.push(left.length === 0 ? '0 left.' : `${left.length} left:`);
+    lines.push(...left.map(({ item, reason }) => `  ✖ ${line(item)}${reason === undefined ? '' : `: ${reason}`}`));
+    if (left.length > 0) lines.push('  → npm run down tries again.');
+    print(lines.join('\n'));
+  }
+  return left.length === 0 ? ExitCode.done : ExitCode.failed;
+}
+
+function nothing(cluster: string): string {
+  return `Nothing to remove: there is no cluster ${cluster}.`;
+}
+
+function listed(title: string, items: readonly Item[]): string[] {
+  return [title, ...items.map((item) => `  ${line(item)}`)];
+}
+
+function line({ kind, name }: Item): string {
+  return kind === 'file' ? name : `${kind} ${name}`;
+}
+
+function plain(items: readonly Item[]): { kind: string; name: string }[] {
+  return items.map(({ kind, name }) => ({ kind, name }));
 }
 
 /** Other clusters of this checkout may have their folders beside ours. */
