@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../support/fakes.ts';
@@ -19,7 +19,7 @@ function newRun() {
   const log = join(folder, `log${runs}`);
   const cluster = `interruption-${process.pid}-${runs}`;
   mkdirSync(bin);
-  const text = `#!/bin/bash\necho "started $$" >> "${log}"\ntrap 'sleep 4; echo ended >> "${log}"; exit 1' TERM\nsleep 99 & wait\n`;
+  const text = `#!/bin/bash\necho "started $$" >> "${log}"\ntrap 'echo told >> "${log}"; sleep 4; echo ended >> "${log}"; exit 1' TERM\nsleep 99 & wait\n`;
   writeFileSync(join(bin, 'docker'), text);
   chmodSync(join(bin, 'docker'), 0o755);
   const env = {
@@ -31,6 +31,7 @@ function newRun() {
     LOG: log,
   };
   const lock = join(root, '.state', `${cluster}.lock`);
+  after(() => rmSync(lock, { force: true }));
   const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
   return { env, lock, said, command: 'npm run --silent down', group: () => Number(said().match(/started (\d+)/)?.[1]) };
 }
@@ -75,7 +76,7 @@ test('one Ctrl-C, which npm doubles, ends what runs in order, and says how to go
 
 test('a second Ctrl-C ends it at once, with its children', needsTerminal, async () => {
   const run = newRun();
-  const again = `(while ! test -s "$LOG"; do sleep 0.1; done; sleep 1.5; echo second) &`;
+  const again = `(while ! grep -q told "$LOG" 2>/dev/null; do sleep 0.1; done; sleep 0.4; echo second) &`;
   const presses = [
     ['now', keys.interrupt],
     ['second', keys.interrupt],
