@@ -89,10 +89,10 @@ async function listKindsOf(context: Context, objects: readonly KubeObject[]): Pr
 
 /**
  * When an object goes. A webhook or an API that nobody answers for any more refuses what it was to judge, and keeps
- * namespaces from being emptied. Namespaces are next, because Kubernetes waits five seconds before it empties one.
+ * namespaces from being emptied, and so does a kind that vanishes meanwhile. Namespaces are next, because Kubernetes waits five seconds before it empties one.
  */
 function rank({ kind }: KubeObject): number {
-  if (kind.endsWith('WebhookConfiguration') || kind === 'APIService') return 0;
+  if (kind.endsWith('WebhookConfiguration') || kind === 'APIService' || kind === 'CustomResourceDefinition') return 0;
   return kind === 'Namespace' ? 1 : 2;
 }
 

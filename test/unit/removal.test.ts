@@ -34,11 +34,13 @@ test('a namespace takes what is in it, its pods at once, and an aggregated API g
     inNamespace('ConfigMap', 'c'),
     made('APIService', 'v1.example.com'),
     made('ClusterRole', 'r'),
+    made('CustomResourceDefinition', 'd'),
   ];
   const { context, cluster } = contextOf([...objects, pod]);
-  assert.equal((await removeObjects(context, objects)).length, 4);
+  assert.equal((await removeObjects(context, objects)).length, 5);
   assert.deepEqual(cluster.objects, []);
   assert.deepEqual(cluster.calls[0]?.names, [
+    'CustomResourceDefinition d',
     'APIService v1.example.com',
     'Namespace tools',
     'ClusterRole r',
