@@ -29,6 +29,11 @@ for look in 1 2 3 4 5 6 7 8 9 10; do
 done
 for one in $groups; do kill -s KILL -- "-$one"; done`;
 
+/** To be called before a child is started: so the watcher hears of it at once, and not only when it has started itself. */
+export function keepWatch(): void {
+  watcher ??= startWatcher();
+}
+
 /**
  * Takes charge of a child that leads a process group of its own (`detached`): when the signal fires, the whole group is
  * told to end, and made to if it doesn't. No child outlives this process, not even where that is killed.
@@ -55,8 +60,8 @@ export function takeCharge(child: ChildProcess, signal: AbortSignal): void {
 }
 
 function tell(line: string): void {
-  watcher ??= startWatcher();
-  watcher.stdin?.write(`${line}\n`);
+  keepWatch();
+  watcher?.stdin?.write(`${line}\n`);
 }
 
 function startWatcher(): ChildProcess {

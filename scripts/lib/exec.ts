@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
-import { takeCharge } from './children.ts';
+import { keepWatch, takeCharge } from './children.ts';
 import { Interrupted, UserError } from './errors.ts';
 
 export interface Output {
@@ -87,6 +87,7 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
     // A group of its own, which is ended as a whole; a Ctrl-C of the terminal reaches us alone.
     detached: true,
     spawn: ((file: string, args: string[], options: object): ChildProcess => {
+      keepWatch();
       const child = spawn(file, args, options);
       takeCharge(child, signal);
       return child;
@@ -108,6 +109,7 @@ async function runWithInput(
 ): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');
+  keepWatch();
   const running = execa(file as string, args, {
     env,
     extendEnv: false,
