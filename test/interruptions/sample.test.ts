@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { kill } from '../interruptions/killing.ts';
-import { leftOf, objectsOf } from '../interruptions/looking.ts';
-import { differences } from '../interruptions/normalised.ts';
-import { demand, newPerson, type Person } from './support.ts';
+import { demand, newPerson, type Person } from '../e2e/support.ts';
+import { kill } from './killing.ts';
+import { leftOf, objectsOf } from './looking.ts';
+import { differences } from './normalised.ts';
 
 const cluster = 'e2e-interruption';
 const ports = { http: 28280, https: 28643 };
