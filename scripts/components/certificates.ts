@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { ensureAuthority, readAuthority } from '../lib/authority.ts';
+import { base64 } from '../lib/base64.ts';
 import type { Certificate } from '../lib/certificate.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { daysLeft, isKeyOf, parseCertificate } from '../lib/x509.ts';
@@ -85,12 +86,8 @@ async function secretFor(context: Context, { namespace, name, hosts }: Wanted): 
     metadata: { namespace, name, labels },
     type: 'kubernetes.io/tls',
     // Not stringData, which the API server forgets: what a later apply changes in it can't be told from what it had.
-    data: { 'tls.crt': encode(certificate), 'tls.key': encode(key) },
+    data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) },
   };
-}
-
-function encode(text: string): string {
-  return Buffer.from(text).toString('base64');
 }
 
 function detail(wanted: readonly Wanted[]): string {

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
 import { ApiError } from '../lib/api.ts';
+import { base64 } from '../lib/base64.ts';
 import { UserError } from '../lib/errors.ts';
 import { canRead } from '../lib/git-remote.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
@@ -29,7 +30,7 @@ export const repositoryAccess: Component = {
         : { state: 'unready', missing: `${nameOf(secret())} is there, but not needed any more` };
     }
     if (content === undefined) return { state: 'absent', missing: `${nameOf(secret())} is missing` };
-    return content === encode(need.token.reveal())
+    return content === base64(need.token.reveal())
       ? { state: 'ready', detail: `as ${need.username}` }
       : { state: 'absent', missing: `${nameOf(secret())} holds another token` };
   },
@@ -110,15 +111,11 @@ function secret(content?: { url: string; account: Account }): KubeObject {
     },
     ...(content && {
       data: {
-        type: encode('git'),
-        url: encode(content.url),
-        username: encode(content.account.username),
-        password: encode(content.account.token.reveal()),
+        type: base64('git'),
+        url: base64(content.url),
+        username: base64(content.account.username),
+        password: base64(content.account.token.reveal()),
       },
     }),
   };
-}
-
-function encode(text: string): string {
-  return Buffer.from(text).toString('base64');
 }

@@ -3,6 +3,7 @@ import { open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
+import { isRunning } from '../lib/process-start.ts';
 
 /** What to write; undefined puts the setting back to its default. */
 export type Changes = Partial<Record<'GITHUB_TOKEN' | 'GHCR_CREDENTIALS', string | undefined>>;
@@ -95,16 +96,8 @@ function temporaryName(): string {
 async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = Number(name.match(/^\.env\.(\d+)\.tmp$/)?.[1] ?? Number.NaN);
-    if (!Number.isNaN(pid) && (pid === process.pid || !isRunning(pid))) await rm(join(folder, name), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (!Number.isNaN(pid) && (pid === process.pid || !isRunning(pid, undefined)))
+      await rm(join(folder, name), { force: true });
   }
 }
 

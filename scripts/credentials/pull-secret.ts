@@ -1,3 +1,4 @@
+import { base64 } from '../lib/base64.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Account } from './account.ts';
 import { registry } from './check.ts';
@@ -30,8 +31,4 @@ export function defaultAccount(namespace: string, secrets: readonly string[]): K
     metadata: { name: 'default', namespace },
     imagePullSecrets: secrets.map((name) => ({ name })),
   };
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
 }

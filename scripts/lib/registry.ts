@@ -1,3 +1,4 @@
+import { base64 } from './base64.ts';
 import type { Secret } from './secret.ts';
 import { ask, Unanswered } from './web.ts';
 
@@ -44,7 +45,7 @@ const manifestTypes = [
  */
 export function createRegistry({ origin, username, password, signal, timeout }: RegistryOptions): Registry {
   const options = { signal, ...(timeout !== undefined && { timeout }) };
-  const authorization = () => `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
+  const authorization = () => `Basic ${base64(`${username}:${password.reveal()}`)}`;
   let door: Promise<URL> | undefined;
 
   const tokenFor = async (repository: string): Promise<string | undefined> => {
