@@ -5,7 +5,7 @@ import { UsageError } from './errors.ts';
 export interface Flag {
   type: 'boolean' | 'seconds' | 'text';
   description: string;
-  /** What is to be typed for a text, in one word. */
+  /** What a text stands for, in the help: 'name' makes `--app <name>`. */
   value?: string;
   /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
   typedOnly?: true;
@@ -99,7 +99,7 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
     if (flag.type !== 'boolean' && value === 'true')
       throw new UsageError(
         `npm kept --${name} for itself.`,
-        `Put two dashes before it: npm run ${usage.name} -- ${withValue(name, flag)}`,
+        `Put two dashes before it: npm run ${usage.name} -- --${name} ${placeholder(flag)}`,
       );
     flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
   }
@@ -112,13 +112,19 @@ function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>):
   return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
 }
 
+/** What stands in the help for the value of a flag. */
+export function placeholder({ type, value = 'text' }: Flag): string {
+  return type === 'boolean' ? '' : `<${type === 'seconds' ? type : value}>`;
+}
+
 function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number | string {
   if (flag.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
     return true;
   }
   if (flag.type === 'text') {
-    if (!value) throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- ${withValue(name, flag)}`);
+    if (value === undefined || value === '')
+      throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- --${name} ${placeholder(flag)}`);
     return value;
   }
   const seconds = Number(value);
@@ -126,11 +132,6 @@ function parseValue(usage: Usage, name: string, flag: Flag, value: string | unde
     throw new UsageError(`--${name} takes a whole number of seconds.`, `npm run ${usage.name} -- --${name} 300`);
   }
   return seconds;
-}
-
-/** A flag as it is typed: `--timeout <seconds>`. */
-export function withValue(name: string, { type, value }: Flag): string {
-  return type === 'boolean' ? `--${name}` : `--${name} <${type === 'seconds' ? type : (value ?? type)}>`;
 }
 
 function wordOf({ name, words = [] }: Usage, word: string, earlier: string | undefined): string {
