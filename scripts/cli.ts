@@ -62,6 +62,8 @@ const afterwards: Record<string, string> = {
   up: 'npm run up goes on where it stopped; npm run down takes everything away.',
   reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
   down: 'npm run down goes on where it stopped.',
+  promote: 'What was committed by then is deployed all the same: npm run history shows it.',
+  rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
 

@@ -6,7 +6,7 @@ import { readYaml } from '../validation/yaml-file.ts';
 export interface Hold {
   /** The tag that was rolled back; empty where somebody wrote the note by hand and named none. */
   tag: string;
-  /** The whole note. */
+  /** The whole note, as it stands in the file. */
   note: string;
 }
 
@@ -28,26 +28,41 @@ const mark = /^#+\s*hold:\s*(\S*)/i;
 export function holdsIn(text: string): Hold[] {
   return notesIn(text).map(({ source }) => ({
     tag: mark.exec(source)?.[1] ?? '',
-    note: source.replace(/^#+\s*/, '').trim(),
+    note: source,
   }));
+}
+
+/** A note as a sentence. */
+export function sentenceOf({ note }: Hold): string {
+  return note
+    .replace(mark, '$1')
+    .replace(/^#+\s*/, '')
+    .trim()
+    .replace(/\.?$/, '.');
 }
 
 /** The values file with a note above its tag, in place of an earlier one about the same tag. No value is changed. */
 export function withHold(text: string, hold: NewHold): string {
-  const bare = without(text, ({ source }) => mark.exec(source)?.[1] === hold.tag);
+  return withNote(text, noteLine(hold));
+}
+
+/** The same for a note that another file of the kind has. */
+export function withNote(text: string, note: string): string {
+  const [{ tag = '' } = {}] = holdsIn(note);
+  const bare = without(text, ({ source }) => mark.exec(source)?.[1] === tag);
   const document = readYaml(bare)[0];
   const key = document?.written(['image', 'tag'])?.key ?? 0;
   const start = bare.lastIndexOf('\n', key - 1) + 1;
-  const above = inserted(bare, start === 0 ? afterMark(bare) : start, hold);
+  const above = inserted(bare, start === 0 ? afterMark(bare) : start, note);
   // A line may begin inside of a text of several lines, where a note would become a part of it.
   const kept =
     notesIn(above).length > notesIn(bare).length && isDeepStrictEqual(readYaml(above)[0]?.value, document?.value);
-  return kept ? above : inserted(bare, afterMark(bare), hold);
+  return kept ? above : inserted(bare, afterMark(bare), note);
 }
 
-/** The values file without any hold. No value is changed. */
-export function withoutHolds(text: string): string {
-  return without(text, () => true);
+/** The values file without any hold, or without those that have one of these notes. No value is changed. */
+export function withoutHolds(text: string, notes?: readonly string[]): string {
+  return without(text, ({ source }) => notes?.includes(source) ?? true);
 }
 
 /** One line, which CI's sed leaves alone: whatever its author is called, none of the two keys that sed looks for is in it. */
@@ -57,10 +72,10 @@ function noteLine({ service, tag, by, at }: NewHold): string {
   return `# hold: ${tag} was rolled back by ${who}, ${when} UTC; npm run release -- ${service} lifts this hold.`;
 }
 
-function inserted(text: string, at: number, hold: NewHold): string {
+function inserted(text: string, at: number, note: string): string {
   const indent = /^[ \t]*/.exec(text.slice(at))?.[0] ?? '';
   const end = /\r?\n/.exec(text)?.[0] ?? '\n';
-  return `${text.slice(0, at)}${indent}${noteLine(hold)}${end}${text.slice(at)}`;
+  return `${text.slice(0, at)}${indent}${note}${end}${text.slice(at)}`;
 }
 
 /** Where a file's text begins: behind its byte order mark, if it has one. */
