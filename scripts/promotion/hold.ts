@@ -41,7 +41,7 @@ export function sentenceOf({ note }: Hold): string {
     .replace(/\.?$/, '.');
 }
 
-/** The values file with a note above its tag, in place of an earlier one about the same tag. No value is changed. */
+/** The values file with a note above its tag and the comments of that, in place of an earlier one about the same tag. No value is changed. */
 export function withHold(text: string, hold: NewHold): string {
   return withNote(text, noteLine(hold));
 }
@@ -52,8 +52,7 @@ export function withNote(text: string, note: string): string {
   const bare = without(text, ({ source }) => mark.exec(source)?.[1] === tag);
   const document = readYaml(bare)[0];
   const key = document?.written(['image', 'tag'])?.key ?? 0;
-  const start = bare.lastIndexOf('\n', key - 1) + 1;
-  const above = inserted(bare, start === 0 ? afterMark(bare) : start, note);
+  const above = inserted(bare, Math.max(aboveComments(bare, key), afterMark(bare)), note);
   // A line may begin inside of a text of several lines, where a note would become a part of it.
   const kept =
     notesIn(above).length > notesIn(bare).length && isDeepStrictEqual(readYaml(above)[0]?.value, document?.value);
@@ -76,6 +75,17 @@ function inserted(text: string, at: number, note: string): string {
   const indent = /^[ \t]*/.exec(text.slice(at))?.[0] ?? '';
   const end = /\r?\n/.exec(text)?.[0] ?? '\n';
   return `${text.slice(0, at)}${indent}${note}${end}${text.slice(at)}`;
+}
+
+/**
+ * The start of the line that a key stands in, or of the comments right above it. Were the note next to the tag, Git could
+ * take no promotion back, nor put two changes together, without a conflict.
+ */
+function aboveComments(text: string, key: number): number {
+  const startOf = (at: number) => text.lastIndexOf('\n', at - 1) + 1;
+  let start = startOf(key);
+  while (start > 0 && /^[ \t]*#/.test(text.slice(startOf(start - 1), start))) start = startOf(start - 1);
+  return start;
 }
 
 /** Where a file's text begins: behind its byte order mark, if it has one. */

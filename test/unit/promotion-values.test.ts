@@ -187,13 +187,10 @@ test('the note says which tag, when, by whom, and how to lift it', () => {
   );
 });
 
-test('the note stands right above the tag, and several are kept until all are lifted', () => {
-  const text = `image:\n  # -- The build.\n  tag: a # x\n  ${repository}\n`;
+test('the note stands above the tag and its comments, and several are kept until all are lifted', () => {
+  const text = `image:\n  ${repository}\n  # -- The build.\n  # More of it.\n  tag: a # x\n`;
   const both = withHold(withHold(text, hold), { ...hold, tag: 'c3d4e5f', by: '' });
-  assert.match(
-    both,
-    /\n {2}# -- The build\.\n {2}# hold: b2c3d4e .*\n {2}# hold: c3d4e5f .* by somebody, .*\n {2}tag: a # x\n/,
-  );
+  assert.match(both, /x\n {2}# hold: c3d4e5f .* by somebody, .*\n {2}# hold: b2c3d4e .*\n {2}# -- The build\.\n/);
   assert.equal(withoutHolds(both), text);
 });
 
