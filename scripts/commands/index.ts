@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
  */
 const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
+  sync: async () => (await import('./sync.ts')).sync,
   status: async () => (await import('./status.ts')).status,
   doctor: async () => (await import('./doctor.ts')).doctor,
   validate: async () => (await import('./validate.ts')).validate,
