@@ -58,8 +58,8 @@ async function remoteName({ exec, config }: Context, url: string): Promise<strin
   const { stdout } = await exec(['git', '-C', config.root, 'remote', '--verbose'], { nothrow: true, timeout: 20_000 });
   const plain = (address: string) => address.replace(/(\.git)?\/?$/, '');
   for (const line of stdout.split('\n')) {
-    const [name = '', address = ''] = line.split(/\s+/);
-    if (plain(address) === plain(url)) return name;
+    const [, name = '', address = ''] = /^(\S+)\t(.*) \(push\)$/.exec(line) ?? [];
+    if (name !== '' && plain(address) === plain(url)) return name;
   }
   return url;
 }

@@ -80,7 +80,7 @@ export function application(
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
     metadata: { name: 'api-node', namespace: 'argocd' },
-    spec: { source },
+    spec: { source: structuredClone(source) },
     ...(operation && { operation }),
     status: {
       sync: { status: 'Synced', revision: commits.new, comparedTo: { source } },
