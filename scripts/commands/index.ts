@@ -6,6 +6,7 @@ import type { Command } from './command.ts';
  */
 const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
+  sync: async () => (await import('./sync.ts')).sync,
   status: async () => (await import('./status.ts')).status,
   promote: async () => (await import('./promote.ts')).promote,
   rollback: async () => (await import('./rollback.ts')).rollback,

@@ -88,10 +88,10 @@ function refusedObject(error: string): string | undefined {
   return reason === undefined ? undefined : `Kubernetes refuses ${kind} ${name}: ${oneLine(reason)}`;
 }
 
-/** Helm's own words out of those around it, which tell of gRPC and of the whole command. */
+/** Helm's own words out of those around it, which tell of gRPC, of the whole command and of links that it read through. */
 function reasonIn(error: string): string {
   return error
-    .replace(/^[\s\S]*failed exit status \d+: /, '')
+    .replace(/^[\s\S]*failed exit status \d+: ([\s\S]*?(?=Error: ))?/, '')
     .replace(/^Failed to load target state: (failed to generate manifest for source \d+ of \d+: )?/, '')
     .replace(/^rpc error: code = \w+ desc = /, '')
     .replace(/^Manifest generation error( \(cached\))?: /, '')

@@ -5,6 +5,8 @@ export interface Commit {
   sha: string;
   /** The first line of its message. */
   subject: string;
+  /** When it was made, in milliseconds since 1970, a whole second. */
+  committedAt: number;
 }
 
 const timeout = 20_000;
@@ -12,11 +14,22 @@ const timeout = 20_000;
 /** The commit that a revision names, or undefined where this clone has no such commit. */
 export async function readCommit(exec: Exec, folder: string, revision: string): Promise<Commit | undefined> {
   const { stdout, exitCode } = await exec(
-    ['git', '-C', folder, 'log', '-1', '--no-show-signature', '--format=%H%n%s', '--end-of-options', revision, '--'],
+    [
+      'git',
+      '-C',
+      folder,
+      'log',
+      '-1',
+      '--no-show-signature',
+      '--format=%H%n%ct%n%s',
+      '--end-of-options',
+      revision,
+      '--',
+    ],
     { nothrow: true, timeout },
   );
-  const [sha = '', subject = ''] = stdout.split('\n');
-  return exitCode === 0 && sha !== '' ? { sha, subject } : undefined;
+  const [sha = '', seconds = '', subject = ''] = stdout.split('\n');
+  return exitCode === 0 && sha !== '' ? { sha, subject, committedAt: Number(seconds) * 1000 } : undefined;
 }
 
 /** Whether a commit has another one in its history, or is that one; undefined where this clone lacks one of the two. */
