@@ -20,7 +20,7 @@ async function main(): Promise<ExitCode> {
     const meant = closest(name, commandNames);
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
-  const { flags, word, help } = readArguments(command, argv, npmFlagsOf());
+  const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf());
   if (help) {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
@@ -29,6 +29,7 @@ async function main(): Promise<ExitCode> {
     config: loadConfig(root),
     flags,
     word,
+    operands,
     signal: interruption(),
     print: (text) => void process.stdout.write(`${text}\n`),
     progressStream: process.stderr,
@@ -61,6 +62,8 @@ const afterwards: Record<string, string> = {
   up: 'npm run up goes on where it stopped; npm run down takes everything away.',
   reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
   down: 'npm run down goes on where it stopped.',
+  promote: 'What was committed by then is deployed all the same: npm run history shows it.',
+  rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
 

@@ -11,15 +11,21 @@ export function refuseFailures(results: ReadonlyMap<string, Result>): void {
   // A bug is shown with its stack, not wrapped into a sentence.
   const bug = failures.find(({ error }) => !(error instanceof UserError));
   if (bug) throw bug.error;
-  const told = failures.map(({ name, error }) => ({
-    text: `${name}: ${messageOf(error)}`,
-    hint: (error as UserError).hint ?? 'npm run doctor',
-  }));
+  throw joined(
+    failures.map(({ name, error }) => {
+      const { hint, exitCode } = error as UserError;
+      return new UserError(`${name}: ${messageOf(error)}`, { hint: hint ?? 'npm run doctor', exitCode, cause: error });
+    }),
+  );
+}
+
+/** Makes one error of several, each with its hint. The exit code is that of the first. */
+export function joined(errors: readonly UserError[]): UserError {
+  const told = [...errors];
   const last = told.pop();
-  const before = told.map(({ text, hint }) => `${text}\n  → ${hint}\n✖ `).join('');
-  throw new UserError(`${before}${last?.text}`, {
-    hint: last?.hint ?? '',
-    exitCode: (first.error as UserError).exitCode,
-    cause: first.error,
+  const before = told.map(({ message, hint }) => `${message}\n  → ${hint}\n✖ `).join('');
+  return new UserError(`${before}${last?.message}`, {
+    ...(last?.hint !== undefined && { hint: last.hint }),
+    ...(errors[0] && { exitCode: errors[0].exitCode, cause: errors[0].cause ?? errors[0] }),
   });
 }

@@ -6,7 +6,12 @@ import type { Command } from './command.ts';
  */
 const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
+  sync: async () => (await import('./sync.ts')).sync,
   status: async () => (await import('./status.ts')).status,
+  promote: async () => (await import('./promote.ts')).promote,
+  rollback: async () => (await import('./rollback.ts')).rollback,
+  release: async () => (await import('./release.ts')).release,
+  history: async () => (await import('./history.ts')).history,
   doctor: async () => (await import('./doctor.ts')).doctor,
   validate: async () => (await import('./validate.ts')).validate,
   trust: async () => (await import('./trust.ts')).trust,

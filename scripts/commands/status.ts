@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
+import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
 import { addressLines } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
@@ -79,14 +80,4 @@ export function page(report: Report): string {
       : 'Not all is well: npm run up puts right what is missing, npm run doctor looks for causes.',
   );
   return lines.join('\n');
-}
-
-function table(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

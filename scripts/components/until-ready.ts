@@ -2,36 +2,48 @@ import type { Context } from '../context.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { type Trouble, troubleOf } from '../lib/trouble.ts';
+import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
 
+/** What keeps something from getting ready, and doesn't mend itself. */
+export interface Fault {
+  /** Tells it from others: another one gets new patience. */
+  key: string;
+  /** Milliseconds for which it may be seen all the same before nothing is waited for any more. */
+  patience: number;
+  /** The error that says so; `missing` is what is waited for. */
+  explain(missing: string): UserError | Promise<UserError>;
+}
+
 interface Wanted {
   /** The workloads among them are watched for pods that will not get ready. */
-  objects: readonly KubeObject[];
+  objects?: readonly KubeObject[];
+  /** What else keeps it from getting ready, as it was seen by the last look. */
+  faults?: () => Promise<Fault[]>;
   /** What is still missing, or undefined. */
   look: () => Promise<string | undefined>;
-  /** Why the objects are waited for in vain, if nothing can be told from their pods. */
+  /** Why it is waited for in vain, if nothing can be told from the pods. */
   hint?: string;
 }
 
 /**
- * Waits until nothing is missing. Gives up at the context's deadline, or before it where a pod is in a trouble that
- * doesn't mend itself. Throws a `UserError` that names the pod, its event, its last words and the next command.
+ * Waits until nothing is missing. Gives up at the context's deadline, or before it where a fault doesn't mend itself.
+ * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
-export async function untilReady(context: Context, { objects, look, hint }: Wanted): Promise<void> {
-  const troubles = new Map<string, { since: number; trouble: Trouble }>();
+export async function untilReady(context: Context, { objects = [], look, faults, hint }: Wanted): Promise<void> {
+  const seen = new Map<string, { since: number; fault: Fault }>();
   const observe = async () => {
     const missing = await tolerantly(look);
     if (missing === undefined) return undefined;
-    const now = await troublesOf(context, objects);
-    for (const key of troubles.keys()) if (!now.has(key)) troubles.delete(key);
-    for (const [key, trouble] of now) {
-      const known = troubles.get(key) ?? { since: Date.now(), trouble };
-      troubles.set(key, known);
-      if (Date.now() - known.since > trouble.patience) throw await explain(context, missing, trouble);
+    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, objects))];
+    for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
+    for (const fault of now) {
+      const since = seen.get(fault.key)?.since ?? Date.now();
+      seen.set(fault.key, { since, fault });
+      if (Date.now() - since >= fault.patience) throw await fault.explain(missing);
     }
     return missing;
   };
@@ -39,8 +51,8 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
     await waitUntil(observe, { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    const [known] = troubles.values();
-    if (known) throw await explain(context, error.missing, known.trouble);
+    const [known] = seen.values();
+    if (known) throw await known.fault.explain(error.missing);
     throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
       hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
     });
@@ -59,13 +71,14 @@ export async function tolerantly(look: () => Promise<string | undefined>): Promi
 }
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
-async function troublesOf(context: Context, objects: readonly KubeObject[]): Promise<Map<string, Trouble>> {
-  const found = new Map<string, Trouble>();
+async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {
   const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
-  for (const pod of pods.flat()) {
+  return pods.flat().flatMap((pod) => {
     const trouble = troubleOf(pod);
-    if (trouble) found.set(`${pod.metadata.uid} ${trouble.patience}`, trouble);
-  }
-  return found;
+    if (!trouble) return [];
+    const { patience } = trouble;
+    const key = `${pod.metadata.uid} ${patience}`;
+    return [{ key, patience, explain: (missing: string) => explain(context, missing, trouble) }];
+  });
 }

@@ -12,6 +12,7 @@ export interface Workload extends KubeObject {
     desiredNumberScheduled?: number;
     updatedNumberScheduled?: number;
     numberAvailable?: number;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
   };
 }
 

@@ -14,6 +14,7 @@ const usage: Usage = {
   flags: {
     json: { type: 'boolean', description: 'Print as JSON.' },
     timeout: { type: 'seconds', description: 'How long it may take.' },
+    cup: { type: 'text', value: 'size', description: 'Which cup to take.' },
   },
   examples: ['npm run brew'],
 };
@@ -25,13 +26,35 @@ const accepted: [string[], object][] = [
   [['--timeout', '60'], { flags: { timeout: 60 } }],
   [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
+  [['--cup', 'big', '--cup=small'], { flags: { cup: 'small' } }],
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true, flags: { json: true } }],
 ];
 for (const [argv, expected] of accepted) {
   test(`brew ${argv.join(' ')}`, () =>
-    assert.deepEqual(readArguments(usage, argv), { flags: {}, word: undefined, help: false, ...expected }));
+    assert.deepEqual(readArguments(usage, argv), {
+      flags: {},
+      word: undefined,
+      operands: [],
+      help: false,
+      ...expected,
+    }));
 }
+
+const withOperands: Usage = {
+  ...usage,
+  flags: { ...usage.flags, with: { type: 'text', value: 'spice', description: 'What to add.' } },
+  operands: ['bean', 'cup'],
+};
+
+test('operands come in the order that they were typed in, whatever flags stand between', () => {
+  const { operands, word, flags } = readArguments(withOperands, ['arabica', '--with', 'cardamom', 'large', '--json']);
+  assert.deepEqual([operands, word, flags], [['arabica', 'large'], undefined, { with: 'cardamom', json: true }]);
+});
+
+test('help needs no operands', () => {
+  assert.equal(readArguments(withOperands, ['--help', 'arabica']).help, true);
+});
 
 const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--jsn'], /has no flag --jsn/, /Did you mean --json\?/],
@@ -44,9 +67,16 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--cup'], /--cup takes a value/, /npm run brew -- --cup <size>/],
+  [usage, ['--cup='], /--cup takes a value/, /--cup <size>/],
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
+  [withOperands, [], /brew needs <bean> and <cup>/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica'], /brew needs <cup>/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica', 'large', 'now'], /does not know what "now" is for/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica', 'large', '--with'], /--with takes a value/, /npm run brew -- --with <spice>/],
+  [withOperands, ['arabica', 'large', '--with='], /--with takes a value/, /--with <spice>/],
   [withWords, ['mild', 'strong'], /one word, not "mild" and "strong"/, /npm run brew -- mild/],
 ];
 for (const [command, argv, message, hint] of refused) {
@@ -62,6 +92,7 @@ test('a word is read beside flags', () => {
   assert.deepEqual(readArguments(withWords, ['strong', '--json']), {
     flags: { json: true },
     word: 'strong',
+    operands: [],
     help: false,
   });
 });
@@ -73,6 +104,12 @@ test('flags that npm kept for itself are honoured', () => {
   assert.deepEqual(kept({ npm_config_json: 'true' }), { json: true });
   assert.deepEqual(kept({ npm_config_timeout: '60' }), { timeout: 60 });
   assert.deepEqual(kept({ npm_config_timeout: '60' }, ['--timeout', '5']), { timeout: 5 });
+});
+
+test('a text that npm took apart is refused with the right form', async () => {
+  const { error } = await refusal(() => kept({ npm_config_cup: 'true' }));
+  assert.match(error.hint ?? '', /npm run brew -- --cup <size>/);
+  assert.deepEqual(kept({ npm_config_cup: 'big' }), { cup: 'big' });
 });
 
 test('npm turned off or empty is no flag, and neither is a variable that only looks alike', () => {
@@ -104,6 +141,12 @@ test('the help page shows how to call it, the description, every flag and every 
     '  npm run brew\n',
   ])
     assert(page.includes(part), `${part} in\n${page}`);
+});
+
+test('the help page names the operands, and what a text is', () => {
+  const page = helpPage(withOperands);
+  assert.match(page, /^npm run brew -- <bean> <cup>\n/);
+  assert.match(page, /^ {2}--with <spice> {2,}What to add\.$/m);
 });
 
 test('lists are aligned, and end in no spaces', () => {

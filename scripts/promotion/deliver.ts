@@ -1,0 +1,133 @@
+import type { Invocation } from '../commands/command.ts';
+import { type Context, createContext } from '../context.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import { followCommit, type Receipt } from '../receipt/index.ts';
+import { tellActions, tellActionsOfFailure } from './actions.ts';
+import type { Edit } from './commit.ts';
+import { type Desk, type Landed, land, sendOffEarlier, type Wish } from './desk.ts';
+import { followedLines, landedLines, type Outcome } from './outcome.ts';
+import { imageIn } from './values-text.ts';
+
+/** Flags of every command that edits values files. */
+export const deliveryFlags = {
+  'no-commit': { type: 'boolean', description: 'Only edit the files.' },
+  push: { type: 'boolean', description: 'Push the commit, after those that came in meanwhile.' },
+  json: { type: 'boolean', description: 'Print the result as JSON.' },
+  timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
+  ...lockFlags,
+} as const;
+
+/** Edits that may be made, and what is to be done about them. */
+export interface Prepared {
+  desk: Desk;
+  edits: Edit[];
+  message: string;
+  /** What a person should know, a sentence each. */
+  notes: string[];
+  /** What to say where nothing has to be edited. */
+  unchanged: string;
+  /** Why no cluster follows the commit; without a reason, it is waited for. */
+  unfollowed?: string | undefined;
+  /** What to do where it rolls out badly. */
+  remedy?: string;
+}
+
+/** What the flags wish to become of the edits. Throws a `UsageError` for a contradiction. */
+export function wishOf({ flags }: Invocation): Wish {
+  if (flags['no-commit'] && flags.push)
+    throw new UsageError('--push pushes a commit, and --no-commit makes none.', 'Leave out one of the two.');
+  return { commit: !flags['no-commit'], push: flags.push === true };
+}
+
+/**
+ * Runs a command that edits values files: prepares it while no other command is at work, lands the edits, and waits until
+ * they run. That wait keeps nobody out: what rolls out badly has to be rolled back meanwhile.
+ */
+export async function deliver(
+  invocation: Invocation,
+  name: string,
+  prepare: (context: Context, progress: Progress) => Promise<Prepared>,
+): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const forActions = flags['from-ci'] === true;
+  const progress = createProgress(progressStream);
+  const context = createContext(config, {
+    signal,
+    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    onDownload: (what) => progress.note(`Fetching ${what}.`),
+  });
+  try {
+    const unlock = forActions ? () => {} : await lockCluster(invocation, name);
+    let prepared: Prepared;
+    let landed: Landed;
+    try {
+      prepared = await prepare(context, progress);
+      const { desk, edits, message } = prepared;
+      landed = edits.length > 0 ? await land(desk, edits, message) : await sendOffEarlier(desk);
+    } finally {
+      unlock();
+    }
+    const outcome = outcomeOf(prepared, landed);
+    if (!flags.json)
+      print([...(prepared.edits.length > 0 ? [] : [prepared.unchanged]), ...landedLines(outcome)].join('\n'));
+    outcome.receipts = await follow(context, prepared, outcome, progress, (text) => flags.json && print(text));
+    if (forActions) await tellActions(config, outcome);
+    for (const note of outcome.notes) progress.note(note);
+    progress.stop();
+    if (flags.json) print(JSON.stringify(outcome, undefined, 2));
+    else if (outcome.receipts.length > 0) print(followedLines(outcome).join('\n'));
+    return ExitCode.done;
+  } catch (error) {
+    if (forActions && error instanceof UserError) await tellActionsOfFailure(config, error.message, error.hint);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+function outcomeOf({ edits, message, notes, desk }: Prepared, { commit, pushed }: Landed): Outcome {
+  const changes = edits.map(({ service, before, after }) => ({
+    service: service.name,
+    file: service.file,
+    from: imageIn(before)?.tag ?? '',
+    to: imageIn(after)?.tag ?? '',
+  }));
+  const subject = message.split('\n')[0] ?? '';
+  const outcome: Outcome = { changes, subject, commit: commit ?? null, pushed: pushed ?? null, receipts: [], notes };
+  if (edits.length > 0 && !desk.wish.commit) {
+    const files = changes.map(({ file }) => file).join(' ');
+    outcome.notes.push(`Not committed: git commit -m "${subject}" -- ${files}`);
+  }
+  return outcome;
+}
+
+async function follow(
+  context: Context,
+  { unfollowed, remedy }: Prepared,
+  outcome: Outcome,
+  progress: Progress,
+  onFailure: (json: string) => void,
+): Promise<Receipt[]> {
+  const { commit, pushed, changes, notes } = outcome;
+  if (commit === null || changes.length === 0) return [];
+  const { gitops } = context.config;
+  if (gitops && pushed === null) {
+    notes.push(`Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`);
+    return [];
+  }
+  if (unfollowed !== undefined) {
+    notes.push(unfollowed);
+    return [];
+  }
+  try {
+    const applications = changes.map(({ service }) => service);
+    return await followCommit(context, { commit, applications, progress });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    onFailure(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
+    const hint = [error.hint, remedy].filter((text) => text !== undefined).join(' ');
+    throw new UserError(error.message, { hint, exitCode: error.exitCode, cause: error });
+  }
+}
