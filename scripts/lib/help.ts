@@ -1,10 +1,8 @@
-import type { Usage } from './args.ts';
+import { type Usage, withValue } from './args.ts';
 
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
-  const flags = Object.entries(usage.flags).map(
-    ([name, { type, description }]) => [type === 'seconds' ? `--${name} <seconds>` : `--${name}`, description] as const,
-  );
+  const flags = Object.entries(usage.flags).map(([name, flag]) => [withValue(name, flag), flag.description] as const);
   const words = ` -- [${usage.words?.join(' | ')}]`;
   const many = words.length > 80;
   return [

@@ -14,6 +14,7 @@ const usage: Usage = {
   flags: {
     json: { type: 'boolean', description: 'Print as JSON.' },
     timeout: { type: 'seconds', description: 'How long it may take.' },
+    cup: { type: 'text', value: 'colour', description: 'Which cup.' },
   },
   examples: ['npm run brew'],
 };
@@ -25,6 +26,8 @@ const accepted: [string[], object][] = [
   [['--timeout', '60'], { flags: { timeout: 60 } }],
   [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
+  [['--cup', 'blue', '--json'], { flags: { cup: 'blue', json: true } }],
+  [['--cup=light blue'], { flags: { cup: 'light blue' } }],
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true, flags: { json: true } }],
 ];
@@ -44,6 +47,8 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--cup'], /--cup takes a value/, /npm run brew -- --cup <colour>/],
+  [usage, ['--cup='], /--cup takes a value/, /--cup <colour>/],
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
@@ -91,6 +96,8 @@ test('npm run up --verbose arrives as npm’s own log level, and no other level 
 test('a value that npm tore off its flag is answered with the right form', async () => {
   const { text } = await refusal(() => kept({ npm_config_timeout: 'true' }, ['60']));
   assert.match(text, /npm kept --timeout .*\n.*npm run brew -- --timeout <seconds>/);
+  const { text: ofText } = await refusal(() => kept({ npm_config_cup: 'true' }, []));
+  assert.match(ofText, /npm kept --cup .*\n.*npm run brew -- --cup <colour>/);
 });
 
 test('the help page shows how to call it, the description, every flag and every example', () => {
@@ -100,6 +107,7 @@ test('the help page shows how to call it, the description, every flag and every 
     'strong.',
     '--json ',
     '--timeout <seconds>',
+    '--cup <colour>',
     '--help',
     '  npm run brew\n',
   ])
