@@ -7,6 +7,7 @@ import type { Command } from './command.ts';
 const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
   status: async () => (await import('./status.ts')).status,
+  diff: async () => (await import('./diff.ts')).diff,
   doctor: async () => (await import('./doctor.ts')).doctor,
   validate: async () => (await import('./validate.ts')).validate,
   trust: async () => (await import('./trust.ts')).trust,
