@@ -8,6 +8,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   up: async () => (await import('./up.ts')).up,
   sync: async () => (await import('./sync.ts')).sync,
   status: async () => (await import('./status.ts')).status,
+  diff: async () => (await import('./diff.ts')).diff,
   promote: async () => (await import('./promote.ts')).promote,
   rollback: async () => (await import('./rollback.ts')).rollback,
   release: async () => (await import('./release.ts')).release,

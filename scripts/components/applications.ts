@@ -39,6 +39,8 @@ export const applications: Component = {
     return { changed, detail: await revisionDetail(context) };
   },
 
+  objects: (context) => registrations(context),
+
   remove: removeApplications,
 
   async owns(context) {

@@ -1,11 +1,11 @@
 import { Agent } from 'node:https';
 import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
-import { get } from './http.ts';
+import { exchange } from './http.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 import { again, type Retry } from './retry.ts';
 
-/** The API server, read only. Everything that changes the cluster goes through kubectl. */
+/** The API server, read only: a dry run is the most that it is asked for. Everything that changes the cluster goes through kubectl. */
 export interface ApiServer {
   /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
   json<T>(path: string): Promise<T>;
@@ -14,6 +14,11 @@ export interface ApiServer {
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
   listMetadata(apiVersion: string, kind: string, resource?: string): Promise<KubeObject[]>;
+  /**
+   * What the object at a path would be once `manager` had applied this YAML on the server's side, with what other managers
+   * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
+   */
+  dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
   close(): void;
 }
 
@@ -21,9 +26,21 @@ export interface ApiServer {
 export class ApiError extends UserError {
   override readonly name = 'ApiError';
   readonly status: number;
+  /** Why, in the API server's words. */
+  readonly reason: string;
   constructor(path: string, status: number, body: string) {
     super(`the API server answered ${status} to ${path}: ${body.slice(0, 300)}`, { hint: 'npm run doctor' });
     this.status = status;
+    this.reason = reasonIn(body);
+  }
+}
+
+/** A refusal is an object of the kind Status; what stands between us and the API server may answer in plain text. */
+function reasonIn(body: string): string {
+  try {
+    return (JSON.parse(body) as { message?: string }).message ?? body;
+  } catch {
+    return body;
   }
 }
 
@@ -58,8 +75,9 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     key: decode(user['client-key-data']),
   });
 
-  const text = async (path: string, accept = 'application/json, */*') => {
-    const answer = await get(cluster.server + path, { agent, signal, headers: { accept } }).catch((error: unknown) => {
+  const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
+    const request = { agent, signal, headers, ...(body !== undefined && { body }) };
+    const answer = await exchange(method, cluster.server + path, request).catch((error: unknown) => {
       if (signal.aborted) throw error;
       throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
         hint: 'npm run up',
@@ -68,6 +86,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer.body;
   };
+  const text = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
     retry ? again(() => text(path, accept), whyItPasses, retry) : text(path, accept);
   const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
@@ -86,6 +105,11 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
+    dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) => {
+      const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true' });
+      const headers = { accept: 'application/json', 'content-type': 'application/apply-patch+yaml' };
+      return JSON.parse(await send('PATCH', `${path}?${query}`, headers, yaml)) as T;
+    },
     close: () => agent.destroy(),
   };
 }

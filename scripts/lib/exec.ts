@@ -11,7 +11,7 @@ export interface Output {
 
 export interface ExecOptions {
   /** Given on standard input, never shown. Without it the child has no standard input. */
-  input?: string;
+  input?: string | Uint8Array;
   /** Milliseconds after which the child is ended. Default: that of the runner. */
   timeout?: number;
   /** Hand back the exit code instead of throwing. */
@@ -105,7 +105,7 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
 async function runWithInput(
   [file, ...args]: readonly string[],
   { env, signal }: ChildSettings,
-  input: string,
+  input: string | Uint8Array,
 ): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');

@@ -9,6 +9,7 @@ export interface Answer {
 
 interface RequestOptions {
   headers?: Record<string, string>;
+  body?: string;
   agent?: Agent;
   /** For https: the name that the server's certificate has to bear, and the certificate (PEM) that has to vouch for it. */
   server?: { name: string; ca: string };
@@ -17,13 +18,19 @@ interface RequestOptions {
   timeout?: number;
 }
 
+/** GETs an address. Throws what the connection fails with, or `Interrupted`. */
+export function get(url: string, options: RequestOptions = {}): Promise<Answer> {
+  return exchange('GET', url, options);
+}
+
 /**
- * GETs an address. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
+ * Sends a request. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
  * are needed here. Throws what the connection fails with, or `Interrupted`.
  */
-export function get(
+export function exchange(
+  method: 'GET' | 'PATCH',
   url: string,
-  { headers = {}, agent, server, signal, timeout = 10_000 }: RequestOptions = {},
+  { headers = {}, body, agent, server, signal, timeout = 10_000 }: RequestOptions = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -47,12 +54,12 @@ export function get(
     const request: ClientRequest = url.startsWith('https:')
       ? httpsRequest(
           url,
-          { headers, signal: either, ...(agent && { agent }), ...(server && checking(server)) },
+          { method, headers, signal: either, ...(agent && { agent }), ...(server && checking(server)) },
           receive,
         )
-      : httpRequest(url, { headers, signal: either }, receive);
+      : httpRequest(url, { method, headers, signal: either }, receive);
     request.on('error', fail);
-    request.end();
+    request.end(body);
   });
 }
 

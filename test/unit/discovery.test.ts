@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, type ApiServer, Unreachable } from '../../scripts/lib/api.ts';
-import { discover, everyObject } from '../../scripts/lib/discovery.ts';
+import { discover, everyKind, everyObject } from '../../scripts/lib/discovery.ts';
 
-const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get']) => ({ name, kind, verbs });
+const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get'], namespaced = true) => ({
+  name,
+  kind,
+  namespaced,
+  verbs,
+});
 const answers: Record<string, unknown> = {
   '/apis': {
     groups: [
@@ -23,7 +28,7 @@ const answers: Record<string, unknown> = {
       resource('pods/log', 'Pod'),
       resource('events', 'Event'),
       resource('bindings', 'Binding', ['create']),
-      resource('componentstatuses', 'ComponentStatus', ['list']),
+      resource('componentstatuses', 'ComponentStatus', ['list'], false),
     ],
   },
   '/apis/apps/v1': { resources: [resource('deployments', 'Deployment')] },
@@ -43,6 +48,19 @@ test('every kind that can be listed and deleted is found once, and a group whose
     found.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`),
     ['v1 Pod', 'apps/v1 Deployment', 'apps/v1beta1 Scale'],
   );
+});
+
+test('every kind of every version is told, with what can be done and whether it is in a namespace; no part of one', async () => {
+  const found = await everyKind(api((path) => new ApiError(path, 503, 'unavailable')));
+  assert.deepEqual(
+    found.map(({ apiVersion, resource: plural }) => `${apiVersion} ${plural}`),
+    ['v1 pods', 'v1 events', 'v1 bindings', 'v1 componentstatuses', 'apps/v1 deployments'].concat(
+      'apps/v1beta1 deployments',
+      'apps/v1beta1 scales',
+    ),
+  );
+  const { namespaced, verbs } = found.find(({ kind }) => kind === 'ComponentStatus') ?? assert.fail();
+  assert.deepEqual([namespaced, verbs], [false, ['list']]);
 });
 
 test('the objects are listed by the plural that the API server names', async () => {

@@ -117,6 +117,9 @@ for (const [way, options] of ways) {
 test('standard input arrives whole, and without it there is none', async () => {
   const input = `${'x'.repeat(300_000)}\nend\n`;
   assert.equal((await exec(['cat'], { input })).stdout, input);
+  const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  const read = await exec(['sh', '-c', 'od -A n -t u1 -v'], { input: bytes });
+  assert.deepEqual(read.stdout.trim().split(/\s+/).map(Number), [...bytes]);
   assert.equal((await exec(['cat'])).stdout, '');
 });
 

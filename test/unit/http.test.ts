@@ -8,9 +8,9 @@ import { get } from '../../scripts/lib/http.ts';
 
 /** What the server does with the next requests, and what they asked for. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
-let asked: { path: string | undefined; accept: string | undefined }[] = [];
+let asked: { path: string | undefined; accept: string | undefined; request: IncomingMessage }[] = [];
 const server = createServer((request, response) => {
-  asked.push({ path: request.url, accept: request.headers.accept });
+  asked.push({ path: request.url, accept: request.headers.accept, request });
   answer(request, response);
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -118,6 +118,41 @@ test('any other refusal is an ApiError with path, status and the start of the bo
     assert.match(error.message, /answered 403 to \/api\/v1\/secrets: forbidden/);
     return error.message.length < 500;
   });
+});
+
+test('an apply on the server’s side is asked for as a dry run, whatever becomes of it', async () => {
+  const bodies: string[] = [];
+  asked = [];
+  answer = (request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      bodies.push(body);
+      response.end(JSON.stringify({ ...pod, predicted: true }));
+    });
+  };
+  const predicted = await api().dryRunApply('/api/v1/namespaces/default/pods/p', 'kind: Pod # grün', 'some-one');
+  assert.deepEqual(predicted, { ...pod, predicted: true });
+  assert.deepEqual(bodies, ['kind: Pod # grün']);
+  const [{ request } = assert.fail()] = asked;
+  assert.equal(request.method, 'PATCH');
+  assert.equal(request.headers['content-type'], 'application/apply-patch+yaml');
+  const { pathname, searchParams } = new URL(request.url ?? '', url);
+  assert.equal(pathname, '/api/v1/namespaces/default/pods/p');
+  assert.deepEqual(Object.fromEntries(searchParams), { dryRun: 'All', fieldManager: 'some-one', force: 'true' });
+});
+
+test('a refusal says why in the API server’s words, also where something else answers', async () => {
+  for (const [body, reason] of [
+    [{ kind: 'Status', message: 'spec.ports: Required value', code: 422 }, 'spec.ports: Required value'],
+    ['upstream is down', 'upstream is down'],
+  ]) {
+    respond(422, body);
+    const refused = (error: unknown) => error instanceof ApiError && error.status === 422 && error.reason === reason;
+    await assert.rejects(api().dryRunApply('/api/v1/x', '{}', 'some-one'), refused);
+  }
 });
 
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {

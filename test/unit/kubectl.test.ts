@@ -45,7 +45,7 @@ test('objects are applied on the server’s side, and go there on standard input
     assert(command.includes(part), part);
   assert(command.includes('--validate=ignore'), 'no schemas are fetched');
   assert.doesNotMatch(command.join(' '), /canary/);
-  assert.deepEqual(JSON.parse(options.input ?? ''), secret);
+  assert.deepEqual(JSON.parse(String(options.input)), secret);
 });
 
 test('changed is what bears a stamp of this call; what was there already bears an older one', async () => {
