@@ -3,8 +3,10 @@ import { closest } from './closest.ts';
 import { UsageError } from './errors.ts';
 
 export interface Flag {
-  type: 'boolean' | 'seconds';
+  type: 'boolean' | 'seconds' | 'text';
   description: string;
+  /** What stands for the text on the help page, as in `--only <names>`. */
+  value?: string;
   /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
   typedOnly?: true;
 }
@@ -21,7 +23,7 @@ export interface Usage {
 }
 
 export interface Parsed {
-  flags: Record<string, boolean | number | undefined>;
+  flags: Record<string, boolean | number | string | undefined>;
   word: string | undefined;
   help: boolean;
 }
@@ -72,10 +74,10 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
     const value = valueFromNpm(name, npmFlags);
     if (value === undefined || value === 'false' || value === '') continue;
     // npm takes "--timeout 60" apart, and what remains of it is "true".
-    if (flag.type === 'seconds' && value === 'true')
+    if (flag.type !== 'boolean' && value === 'true')
       throw new UsageError(
         `npm kept --${name} for itself.`,
-        `Put two dashes before it: npm run ${usage.name} -- --${name} <seconds>`,
+        `Put two dashes before it: npm run ${usage.name} -- --${name} <${flag.value ?? 'seconds'}>`,
       );
     flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
   }
@@ -88,10 +90,14 @@ function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>):
   return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
 }
 
-function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number {
+function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number | string {
   if (flag.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
     return true;
+  }
+  if (flag.type === 'text') {
+    if (value) return value;
+    throw new UsageError(`--${name} takes <${flag.value}>.`, `npm run ${usage.name} -- --help`);
   }
   const seconds = Number(value);
   if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {

@@ -3,7 +3,8 @@ import type { Usage } from './args.ts';
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
   const flags = Object.entries(usage.flags).map(
-    ([name, { type, description }]) => [type === 'seconds' ? `--${name} <seconds>` : `--${name}`, description] as const,
+    ([name, { type, value, description }]) =>
+      [type === 'boolean' ? `--${name}` : `--${name} <${value ?? 'seconds'}>`, description] as const,
   );
   const words = ` -- [${usage.words?.join(' | ')}]`;
   const many = words.length > 80;
