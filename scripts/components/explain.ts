@@ -21,7 +21,11 @@ export async function explain(context: Context, missing: string, trouble: Troubl
   return new UserError(lines.join('\n'), { hint });
 }
 
-async function lastWarning(context: Context, { pod, namespace }: Trouble): Promise<string | undefined> {
+/** The message of a pod's latest warning that tells more than that it was tried before; undefined where there is none. */
+export async function lastWarning(
+  context: Context,
+  { pod, namespace }: Pick<Trouble, 'pod' | 'namespace'>,
+): Promise<string | undefined> {
   try {
     const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${pod}`;
     const { items } = await context.api().json<{ items: Event[] }>(path);
