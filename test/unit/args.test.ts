@@ -14,6 +14,7 @@ const usage: Usage = {
   flags: {
     json: { type: 'boolean', description: 'Print as JSON.' },
     timeout: { type: 'seconds', description: 'How long it may take.' },
+    only: { type: 'text', value: 'beans', description: 'Take these alone.' },
   },
   examples: ['npm run brew'],
 };
@@ -25,6 +26,8 @@ const accepted: [string[], object][] = [
   [['--timeout', '60'], { flags: { timeout: 60 } }],
   [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
+  [['--only', 'a,b'], { flags: { only: 'a,b' } }],
+  [['--only=a'], { flags: { only: 'a' } }],
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true, flags: { json: true } }],
 ];
@@ -44,6 +47,8 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--only'], /--only takes <beans>/, /npm run brew -- --help/],
+  [usage, ['--only='], /--only takes <beans>/, /--help/],
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
