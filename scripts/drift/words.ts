@@ -8,7 +8,7 @@ const shown = { fields: 3, heals: 5 };
 export function driftLines({ now, healed }: Drift): string[] {
   const earlier = healed.length - shown.heals;
   return [
-    ...(now.length > 0 ? ['Changed by hand, and not what Git says or beside it:', ...now.map(changeLine)] : []),
+    ...(now.length > 0 ? ['Changed by hand:', ...now.map(changeLine)] : []),
     ...(healed.length > 0 ? ['Changed by hand, and undone by Argo CD within the last hour:'] : []),
     ...(earlier > 0 ? [`  ${earlier} earlier ${earlier === 1 ? 'one' : 'ones'}`] : []),
     ...healed.slice(-shown.heals).map(healLine),
@@ -18,14 +18,15 @@ export function driftLines({ now, healed }: Drift): string[] {
 const outlook: Record<Change['argocd'], string> = {
   'sees it': 'Argo CD sees it',
   'has not looked yet': 'Argo CD has not looked since',
-  'leaves it': 'Argo CD leaves it, for Git says nothing else',
+  'leaves it': 'Argo CD sees no difference from Git, so it stays',
 };
 
 function changeLine(change: Change): string {
   const { what, edits, argocd } = change;
+  const mark = argocd === 'leaves it' ? '!' : '✖';
   const how = edits.map(({ by, at, fields }) => `${some(fields)} by ${by} at ${clock(at)}`).join(', ');
-  const edited = how === '' ? 'differs, and nobody can tell by whom' : how;
-  return `  ${argocd === 'leaves it' ? '!' : '✖'} ${title(change)} ${what === 'deleted' ? 'was deleted' : edited}; ${outlook[argocd]}`;
+  const edited = how === '' ? ' differs, and nobody can tell by whom' : `: ${how}`;
+  return `  ${mark} ${title(change)}${what === 'deleted' ? ' was deleted' : edited}; ${outlook[argocd]}`;
 }
 
 function healLine({ application, at, seconds, objects }: Heal): string {
