@@ -46,10 +46,17 @@ export interface Watched extends KubeObject {
   status?: {
     sync?: { status: string; revision?: string };
     reconciledAt?: string;
-    history?: { revision?: string; deployedAt?: string; source?: object }[];
+    history?: Deployed[];
     resources?: Resource[];
     operationState?: { phase: string; syncResult?: { revision?: string } };
   };
+}
+
+/** An entry of an Application's history. */
+export interface Deployed {
+  revision?: string;
+  deployedAt?: string;
+  source?: object;
 }
 
 export interface Resource extends Named {

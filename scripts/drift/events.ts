@@ -15,7 +15,7 @@ export interface Episode {
   completed: number;
   synced: number;
   revision: string;
-  /** Whether only what differed was applied, which Argo CD does where the commit had been deployed already. */
+  /** Whether Argo CD named what it applied, in place of the whole Application. */
   partial: boolean;
 }
 
@@ -29,26 +29,29 @@ const sentences = {
 
 /** The episodes that came to their end, oldest first. What began before the oldest event is left out. */
 export function episodesIn(events: readonly ApplicationEvent[]): Episode[] {
-  const open = new Map<string, Partial<Episode>>();
+  const open = new Map<string, Partial<Episode> & { wasSynced?: true }>();
   const ended: Episode[] = [];
   for (const { at, application, message } of inOrder(events)) {
-    if (sentences.noticed.test(message)) open.set(application, { application, noticed: at });
+    const [noticed, started] = [sentences.noticed.test(message), sentences.started.test(message)];
+    // Argo CD starts what is to be done a moment before it writes down that something is.
+    if (noticed || started) open.set(application, { application, noticed: at, ...open.get(application) });
     const episode = open.get(application);
     if (episode === undefined) continue;
+    if (noticed) episode.wasSynced = true;
+    if (started) Object.assign(episode, { started: at, completed: undefined, synced: undefined });
     const completed = sentences.completed.exec(message);
-    if (sentences.started.test(message)) episode.started = at;
     if (completed) Object.assign(episode, { completed: at, partial: completed[1] !== 'Sync', revision: completed[2] });
-    // Argo CD may see that all is well a moment before it calls the operation done.
+    // And it may see that all is well a moment before it calls the operation done.
     if (sentences.synced.test(message)) episode.synced = at;
-    if (isWhole(episode)) {
-      ended.push(episode);
-      open.delete(application);
-    }
+    if (!isWhole(episode)) continue;
+    open.delete(application);
+    const { wasSynced, ...whole } = episode;
+    if (wasSynced) ended.push(whole);
   }
   return ended;
 }
 
-function isWhole(episode: Partial<Episode>): episode is Episode {
+function isWhole<T extends Partial<Episode>>(episode: T): episode is T & Episode {
   return episode.started !== undefined && episode.completed !== undefined && episode.synced !== undefined;
 }
 

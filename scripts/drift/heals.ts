@@ -1,15 +1,16 @@
 import type { KubeObject } from '../lib/objects.ts';
 import { setByArgocd } from './by-hand.ts';
 import { keyOf, type Present } from './changes.ts';
-import type { Heal, Resource, Watched } from './drift.ts';
+import type { Deployed, Heal, Resource, Watched } from './drift.ts';
 import type { Episode } from './events.ts';
 
 /** Whether an Application's chart is the same at two commits. False where that can't be told. */
 export type SameChart = (application: Watched, one: string, other: string) => Promise<boolean>;
 
 /**
- * Those episodes in which Argo CD undid a change by hand. It calls a sync partial where the commit was deployed already, so
- * that Git can't be the reason. Behind a commit that left the chart alone it syncs as a whole: then the charts are compared.
+ * Those episodes in which Argo CD undid a change by hand. That it calls a sync partial says next to nothing: a change by hand
+ * behind another commit is undone by a whole sync. So an episode counts where Git can't be the reason, because what was
+ * deployed before renders the same.
  */
 export async function healsAmong(
   episodes: readonly Episode[],
@@ -18,8 +19,7 @@ export async function healsAmong(
 ): Promise<Heal[]> {
   const heals = episodes.map(async (episode) => {
     const application = applications.find(({ metadata }) => metadata.name === episode.application);
-    if (!application) return [];
-    if (!episode.partial && !(await changedNothing(episode, application, sameChart))) return [];
+    if (!application || !(await rendersAsBefore(episode, application, sameChart))) return [];
     return [
       {
         application: episode.application,
@@ -33,13 +33,24 @@ export async function healsAmong(
   return (await Promise.all(heals)).flat();
 }
 
-/** Whether the deployment brought the same as the one before it: the same source, and a chart without a difference. */
-async function changedNothing({ completed }: Episode, application: Watched, sameChart: SameChart): Promise<boolean> {
+/**
+ * Whether the same was deployed before. The history of an Application has its whole syncs, this one's entry included; a
+ * partial one has none, and is of the same source as the one before it.
+ */
+async function rendersAsBefore(episode: Episode, application: Watched, sameChart: SameChart): Promise<boolean> {
+  const { completed, partial, revision } = episode;
   const history = application.status?.history ?? [];
-  const at = history.findLastIndex(({ deployedAt = '' }) => Date.parse(deployedAt) <= completed);
-  const [before, own] = [history[at - 1], history[at]];
-  if (!before?.revision || !own?.revision || JSON.stringify(before.source) !== JSON.stringify(own.source)) return false;
-  return sameChart(application, before.revision, own.revision);
+  const last = history.findLastIndex(({ deployedAt = '' }) => Date.parse(deployedAt) <= completed);
+  const [before, own] = partial ? [history[last]] : [history[last - 1], history[last]];
+  // History is short, and a partial sync older than that can't be compared any more.
+  if (before?.revision === undefined) return partial;
+  if (own && sourceOf(before) !== sourceOf(own)) return false;
+  return before.revision === revision || sameChart(application, before.revision, revision);
+}
+
+/** All that decides what a commit renders to; which commit it is, is known by its SHA. */
+function sourceOf({ source }: Deployed): string {
+  return JSON.stringify({ ...source, targetRevision: undefined });
 }
 
 /** What Argo CD wrote to in that time and nobody has since. The time stamps are whole seconds. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { editsOf } from '../../scripts/drift/by-hand.ts';
 import { changesOf, keyOf } from '../../scripts/drift/changes.ts';
-import type { Resource, Watched } from '../../scripts/drift/drift.ts';
+import type { Deployed, Resource, Watched } from '../../scripts/drift/drift.ts';
 import { type ApplicationEvent, episodesIn } from '../../scripts/drift/events.ts';
 import { fieldPaths } from '../../scripts/drift/fields.ts';
 import { healsAmong } from '../../scripts/drift/heals.ts';
@@ -179,8 +179,8 @@ function event(after: number, message: string, name = 'core-go'): ApplicationEve
   return { metadata: { name: `${name}.${nanoseconds}` }, involvedObject: { name }, message, lastTimestamp };
 }
 const healing = (kind: string, revision = 'aaa', after = 0) => [
-  event(after, 'Updated sync status: Synced -> OutOfSync'),
-  event(after + 40, `Initiated automated sync to '${revision}'`),
+  event(after, `Initiated automated sync to '${revision}'`),
+  event(after + 40, 'Updated sync status: Synced -> OutOfSync'),
   event(after + 50, 'Updated health status: Healthy -> Progressing'),
   event(after + 900, `${kind} operation to ${revision} succeeded`),
   event(after + 1400, 'Updated sync status: OutOfSync -> Synced'),
@@ -196,7 +196,7 @@ test('events make an episode, in whatever order they come and whoever else write
   assert.deepEqual(episode, {
     application: 'core-go',
     noticed: start,
-    started: start + 40,
+    started: start,
     completed: start + 900,
     synced: start + 1400,
     revision: 'aaa',
@@ -269,30 +269,46 @@ test('of an object that was written to again since, nobody can tell any more', a
   assert.deepEqual(heal?.objects, []);
 });
 
-const history = (...revisions: string[]) =>
-  revisions.map((revision, index) => ({
-    revision,
-    deployedAt: new Date(start - (revisions.length - 1 - index) * 60_000).toISOString(),
-    source: { path: 'helm/core-go' },
-  }));
+const deployed = (revision: string, minutes: number, source: object = {}) => ({
+  revision,
+  deployedAt: new Date(Math.floor((start + 900) / 1000) * 1000 + minutes * 60_000).toISOString(),
+  source: { path: 'helm/core-go', targetRevision: 'HEAD', ...source },
+});
+const isHeal = async (kind: string, history: Deployed[], sameChart?: (one: string, other: string) => boolean) =>
+  (await heals(healing(kind), application({ history }), [deployment([set(0)])], sameChart)).length === 1;
 
-test('a whole sync is a heal where the chart did not change with the commit, and a deployment where it did', async () => {
-  const watched = application({ history: history('older', 'before', 'aaa') });
+test('a partial sync is a heal where the commit was deployed before, or one with the same chart', async () => {
+  const compare = (same: boolean) => (one: string, other: string) => {
+    assert.deepEqual([one, other], ['before', 'aaa']);
+    return same;
+  };
+  assert.equal(await isHeal('Partial sync', [deployed('aaa', -5)]), true);
+  assert.equal(await isHeal('Partial sync', [deployed('aaa', -5), deployed('later', 5)]), true);
+  assert.equal(await isHeal('Partial sync', [deployed('before', -5)], compare(true)), true);
+  assert.equal(await isHeal('Partial sync', [deployed('before', -5)], compare(false)), false);
+  assert.equal(await isHeal('Partial sync', [deployed('later', 5)]), true, 'older than the history');
+});
+
+test('a whole sync is a heal behind a commit that left the chart alone, also after another way to name the commit', async () => {
   const asked: string[] = [];
   const compare = (same: boolean) => (one: string, other: string) => {
     asked.push(`${one} ${other}`);
     return same;
   };
-  assert.equal((await heals(healing('Sync'), watched, [deployment([set(0)])], compare(true))).length, 1);
-  assert.deepEqual(await heals(healing('Sync'), watched, [deployment([set(0)])], compare(false)), []);
+  const history = [deployed('older', -9), deployed('before', -5), deployed('aaa', 0), deployed('later', 5)];
+  assert.equal(await isHeal('Sync', history, compare(true)), true);
+  assert.equal(await isHeal('Sync', history, compare(false)), false);
   assert.deepEqual(asked, ['before aaa', 'before aaa']);
+  assert.equal(await isHeal('Sync', [deployed('aaa', -5, { targetRevision: 'aaa' }), deployed('aaa', 0)]), true);
 });
 
-test('a whole sync is no heal where another source was registered, or nothing is known of the time before', async () => {
-  const [first, last] = history('before', 'aaa');
-  const moved = [{ ...first, source: { path: 'elsewhere' } }, { ...last }];
-  for (const known of [moved, history('aaa'), []])
-    assert.deepEqual(await heals(healing('Sync'), application({ history: known }), [deployment([set(0)])]), []);
+test('a whole sync is no heal where the values files are others, or nothing is known of the time before', async () => {
+  assert.equal(
+    await isHeal('Sync', [deployed('aaa', -5, { helm: { valueFiles: ['b.yaml'] } }), deployed('aaa', 0)]),
+    false,
+  );
+  assert.equal(await isHeal('Sync', [deployed('aaa', 0)]), false);
+  assert.equal(await isHeal('Sync', []), false);
 });
 
 test('an Application that is gone has no heals', async () => {
