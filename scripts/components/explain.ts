@@ -21,17 +21,18 @@ export async function explain(context: Context, missing: string, trouble: Troubl
   return new UserError(lines.join('\n'), { hint });
 }
 
-/** The message of a pod's latest warning that tells more than that it was tried before; undefined where there is none. */
-export async function lastWarning(
-  context: Context,
-  { pod, namespace }: Pick<Trouble, 'pod' | 'namespace'>,
-): Promise<string | undefined> {
+/** The events about a pod that warn, oldest first. Throws `ApiError` or `Unreachable`. */
+export async function warningsOf(context: Context, { pod, namespace }: Pick<Trouble, 'pod' | 'namespace'>) {
+  const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${pod}`;
+  const { items } = await context.api().json<{ items: Event[] }>(path);
+  return items
+    .filter(({ type }) => type === 'Warning')
+    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
+}
+
+async function lastWarning(context: Context, trouble: Trouble): Promise<string | undefined> {
   try {
-    const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${pod}`;
-    const { items } = await context.api().json<{ items: Event[] }>(path);
-    const warnings = items
-      .filter(({ type }) => type === 'Warning')
-      .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
+    const warnings = await warningsOf(context, trouble);
     // "Back-off" only says that it was tried before; the reason stands in an earlier event.
     const telling = warnings.filter(({ reason }) => reason !== 'BackOff');
     return (telling.at(-1) ?? warnings.at(-1))?.message;

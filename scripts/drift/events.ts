@@ -38,8 +38,9 @@ export function episodesIn(events: readonly ApplicationEvent[]): Episode[] {
     const episode = open.get(application);
     if (episode === undefined) continue;
     if (noticed) episode.wasSynced = true;
-    if (started) Object.assign(episode, { started: at, completed: undefined, synced: undefined });
-    const completed = sentences.completed.exec(message);
+    if (started) episode.started ??= at;
+    // What it applied is seen a moment later, and until then it may apply it once more: the first operation tells why.
+    const completed = episode.completed === undefined && sentences.completed.exec(message);
     if (completed) Object.assign(episode, { completed: at, partial: completed[1] !== 'Sync', revision: completed[2] });
     // And it may see that all is well a moment before it calls the operation done.
     if (sentences.synced.test(message)) episode.synced = at;

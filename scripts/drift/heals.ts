@@ -40,7 +40,9 @@ export async function healsAmong(
 async function rendersAsBefore(episode: Episode, application: Watched, sameChart: SameChart): Promise<boolean> {
   const { completed, partial, revision } = episode;
   const history = application.status?.history ?? [];
-  const last = history.findLastIndex(({ deployedAt = '' }) => Date.parse(deployedAt) <= completed);
+  const last = history.findLastIndex(
+    (one) => Date.parse(one.deployedAt ?? '') <= completed && (partial || one.revision === revision),
+  );
   const [before, own] = partial ? [history[last]] : [history[last - 1], history[last]];
   // History is short, and a partial sync older than that can't be compared any more.
   if (before?.revision === undefined) return partial;
@@ -54,9 +56,9 @@ function sourceOf({ source }: Deployed): string {
 }
 
 /** What Argo CD wrote to in that time and nobody has since. The time stamps are whole seconds. */
-function touchedIn({ started, completed }: Episode, { status }: Watched, present: Present): Heal['objects'] {
+function touchedIn({ started, completed, synced }: Episode, { status }: Watched, present: Present): Heal['objects'] {
   const within = (time: number | undefined) =>
-    time !== undefined && time >= Math.floor(started / 1000) * 1000 && time <= completed;
+    time !== undefined && time >= Math.floor(started / 1000) * 1000 && time <= Math.max(completed, synced);
   const objects = (status?.resources ?? []).map((resource) => [resource, present.get(keyOf(resource))] as const);
   return objects.flatMap(([resource, object]) => {
     if (!object || !within(setByArgocd(object.metadata))) return [];

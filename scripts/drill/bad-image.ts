@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { isReady } from '../lib/workloads.ts';
-import { type BadRelease, forgetBadImage, releaseBadImage } from './bad-release.ts';
+import { type BadRelease, forgetBadImage, prepareBadImage, releaseBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { servingPods, untilSeen } from './looking.ts';
@@ -17,14 +17,14 @@ export const badImage: Drill = {
   hindrance: noCommits,
 
   async run(context) {
+    await prepareBadImage(context);
     const old = (await servingPods(context, cast.front)).map(({ metadata }) => metadata.name);
-    const started = performance.now();
     const { result, answers } = await underRequests(context, async () => {
       const bad = await releaseBadImage(context, badImage.name);
-      return { bad, complaint: await watch(context, bad, old) };
+      const complaint = await watch(context, bad, old);
+      return { bad, complaint, seconds: (performance.now() - bad.since) / 1000 };
     });
-    const seconds = (performance.now() - started) / 1000;
-    const { bad, complaint } = result;
+    const { bad, complaint, seconds } = result;
     const seen = complaint ?? `the new pod is not let in (${bad.reason})`;
     return {
       held: complaint === undefined && answers.lost.length === 0,

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { lastWarning } from '../components/explain.ts';
+import { warningsOf } from '../components/explain.ts';
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { troubleOf } from '../lib/trouble.ts';
@@ -18,6 +18,8 @@ const file = 'values.yaml';
 
 export interface BadRelease {
   commit: string;
+  /** When it was released (`performance.now()`). */
+  since: number;
   image: string;
   /** Why its pod does not get ready, in Kubernetes' words. */
   reason: string;
@@ -25,13 +27,19 @@ export interface BadRelease {
   pods(): Promise<Pod[]>;
 }
 
+/** Without a token the bad image is a stand-in, which takes a while to build. */
+export async function prepareBadImage(context: Context): Promise<void> {
+  if (await context.credentials.account()) return;
+  await ensureStandIns(context, new Map([[service, await badImage(context)]]));
+}
+
 /** Releases an image that never gets ready, and waits until Kubernetes has found that out. */
 export async function releaseBadImage(context: Context, drill: string): Promise<BadRelease> {
   const image = await badImage(context);
-  if (!(await context.credentials.account())) await ensureStandIns(context, new Map([[service, image]]));
   const values = parseDocument(await chartFile(context, service, file));
   values.setIn(['image', 'tag'], tag);
   const commit = await commitFor(context, service, `Promote ${service} to ${tag}`, { [file]: values.toString() });
+  const since = performance.now();
   await release(context, drill, service, commit);
   const pods = async () =>
     (await podsOf(context, service)).filter(({ spec }) => spec.containers.some((one) => one.image === image));
@@ -42,7 +50,7 @@ export async function releaseBadImage(context: Context, drill: string): Promise<
     reason = await whyUnready(context, pod);
     return reason === undefined ? `nothing is known against the pod ${pod.metadata.name} yet` : undefined;
   });
-  return { commit, image, pods, reason: reason ?? '' };
+  return { commit, since, image, pods, reason: reason ?? '' };
 }
 
 async function badImage(context: Context): Promise<string> {
@@ -56,8 +64,8 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
   const trouble = troubleOf(pod);
   if (trouble) return trouble.reason;
   const { name, namespace = servicesNamespace } = pod.metadata;
-  const isRunning = pod.status.containerStatuses?.some(({ state }) => state.running);
-  return isRunning ? lastWarning(context, { pod: name, namespace }) : undefined;
+  const warnings = await warningsOf(context, { pod: name, namespace });
+  return warnings.findLast(({ reason }) => reason === 'Unhealthy')?.message;
 }
 
 interface ReplicaSet extends KubeObject {

@@ -1,5 +1,5 @@
 import { unfitness } from '../components/applications.ts';
-import { forgetBadImage, releaseBadImage } from './bad-release.ts';
+import { forgetBadImage, prepareBadImage, releaseBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { untilSeen } from './looking.ts';
@@ -13,6 +13,7 @@ export const rollback: Drill = {
   hindrance: noCommits,
 
   async run(context) {
+    await prepareBadImage(context);
     const { result, answers } = await underRequests(context, async () => {
       const bad = await releaseBadImage(context, rollback.name);
       const revert = await revertOf(context, bad.commit);

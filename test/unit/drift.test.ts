@@ -204,6 +204,23 @@ test('events make an episode, in whatever order they come and whoever else write
   });
 });
 
+test('an operation that Argo CD begins before it sees what came of the first one belongs to the same episode', () => {
+  const [start, noticed, , completed, synced] = healing('Sync') as [
+    ApplicationEvent,
+    ApplicationEvent,
+    unknown,
+    ApplicationEvent,
+    ApplicationEvent,
+  ];
+  const again = [
+    event(950, `Initiated automated sync to 'aaa'`),
+    event(1500, 'Partial sync operation to aaa succeeded'),
+  ];
+  const [episode, ...more] = episodesIn([start, noticed, completed, synced, ...again]);
+  assert.deepEqual(more, []);
+  assert.equal(episode?.partial, false);
+});
+
 test('an episode whose beginning is forgotten, that failed, or that goes on, is none', () => {
   const all = healing('Partial sync');
   assert.deepEqual(episodesIn(all.slice(1)), []);
@@ -298,7 +315,10 @@ test('a whole sync is a heal behind a commit that left the chart alone, also aft
   const history = [deployed('older', -9), deployed('before', -5), deployed('aaa', 0), deployed('later', 5)];
   assert.equal(await isHeal('Sync', history, compare(true)), true);
   assert.equal(await isHeal('Sync', history, compare(false)), false);
-  assert.deepEqual(asked, ['before aaa', 'before aaa']);
+  // Two deployments in one second, and the time stamps have no more than that.
+  const next = [deployed('before', 0), deployed('aaa', 0), deployed('later', 0)];
+  assert.equal(await isHeal('Sync', next, compare(false)), false);
+  assert.deepEqual(asked, ['before aaa', 'before aaa', 'before aaa']);
   assert.equal(await isHeal('Sync', [deployed('aaa', -5, { targetRevision: 'aaa' }), deployed('aaa', 0)]), true);
 });
 
