@@ -1,5 +1,5 @@
-import type { KubeObject } from '../lib/objects.ts';
-import { type Edit, editsOf } from './by-hand.ts';
+import type { KubeObject, Metadata } from '../lib/objects.ts';
+import { type Edit, editsOf, setByArgocd } from './by-hand.ts';
 import type { Change, Resource, Watched } from './drift.ts';
 
 /** The objects of the cluster by `keyOf`, as far as they belong to Applications. */
@@ -26,7 +26,7 @@ export function changesOf({ metadata, status = {} }: Watched, present: Present):
       return ofGit ? undefined : { what: 'deleted', edits: [], argocd: outOfSync ? 'sees it' : 'has not looked yet' };
     }
     const edits = editsOf(object.metadata);
-    if (edits.length === 0 && (ofGit || !outOfSync)) return undefined;
+    if (edits.length === 0 && (ofGit || !outOfSync || setSince(object.metadata, status.reconciledAt))) return undefined;
     return { what: 'edited', edits, argocd: judgement(outOfSync, edits, status.reconciledAt) };
   };
   return (status.resources ?? []).flatMap((resource) => {
@@ -42,6 +42,12 @@ export function changesOf({ metadata, status = {} }: Watched, present: Present):
 /** Whether Argo CD is bringing another commit, so that what differs may be what Git changed. */
 function isDeploying({ sync, operationState }: NonNullable<Watched['status']>): boolean {
   return operationState?.phase === 'Running' || operationState?.syncResult?.revision !== sync?.revision;
+}
+
+/** Whether Argo CD has set the object right since it looked last. */
+function setSince(metadata: Metadata, lookedAt = ''): boolean {
+  const at = setByArgocd(metadata);
+  return at !== undefined && at >= Date.parse(lookedAt);
 }
 
 /** Both times are whole seconds: an edit of the same second may have come behind the look. */

@@ -151,6 +151,12 @@ test('a difference that is in nobody’s book is told without a name, as when a 
   assert.deepEqual(told(application(outOfSync), deployment([])), [['edited', '', 'sees it']]);
 });
 
+test('what Argo CD has set right since it looked last is told no more', () => {
+  const own = (time: string) => deployment([managed('argocd-controller', { operation: 'Apply', time })]);
+  assert.deepEqual(told(application(outOfSync), own('2026-11-26T14:41:00Z')), []);
+  assert.deepEqual(told(application(outOfSync), own('2026-11-26T14:40:59Z')), [['edited', '', 'sees it']]);
+});
+
 test('what Git is just changing is no change by hand: new, other or gone', () => {
   const deploying = { ...outOfSync, operationState: { phase: 'Succeeded', syncResult: { revision: 'before' } } };
   assert.deepEqual(told(application(deploying)), []);
