@@ -84,14 +84,19 @@ async function showAll(
   }
   const before = await takeSnapshot(context);
   const all: Shown[] = [];
-  for (const one of chosen) {
-    const calm = () => {
-      if (signal.aborted) say(`Undoing ${one.name}.`);
-      return contextFor(new AbortController().signal);
-    };
-    const shown = await during(one.promise, () => show(one, { context, calm }));
-    all.push(shown);
-    if (!flags.json) print(shownLine(shown));
+  try {
+    for (const one of chosen) {
+      const calm = () => {
+        if (signal.aborted) say(`Undoing ${one.name}.`);
+        return contextFor(new AbortController().signal);
+      };
+      const shown = await during(one.promise, () => show(one, { context, calm }));
+      all.push(shown);
+      if (!flags.json) print(shownLine(shown));
+    }
+  } finally {
+    const calm = contextFor(new AbortController().signal);
+    for (const tidy of new Set(chosen.map((one) => one.tidy))) await tidy?.(calm);
   }
   await during('waiting until all is well again', () => allWell(context, 'patiently'));
   const comparison = compare(before, await takeSnapshot(context));

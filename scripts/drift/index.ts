@@ -49,13 +49,22 @@ function resourceOf({ apiVersion, kind, metadata: { namespace = '', name } }: Ku
   return { group: groupOf(apiVersion), kind, namespace, name };
 }
 
-/** Asks Git. A commit that this clone does not have is told apart from none. */
+/** What Git said of two commits holds for ever. */
+const compared = new Map<string, boolean>();
+
+/** Asks Git. A commit that this clone does not have is like none. */
 function comparing({ exec, config }: Context): SameChart {
   return async ({ spec }, one, other) => {
     const { path } = spec.source;
+    const key = [config.root, path, one, other].join('\0');
+    const known = compared.get(key);
+    if (known !== undefined) return known;
     const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);
-    const diff = ['git', '-C', config.root, 'diff', '--quiet', one, other, '--', ...paths] as const;
-    const { exitCode } = await exec([...diff], { nothrow: true, timeout: 20_000 });
+    const { exitCode } = await exec(['git', '-C', config.root, 'diff', '--quiet', one, other, '--', ...paths], {
+      nothrow: true,
+      timeout: 20_000,
+    });
+    if (exitCode <= 1) compared.set(key, exitCode === 0);
     return exitCode === 0;
   };
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { isReady } from '../lib/workloads.ts';
-import { type BadRelease, forgetBadImage, prepareBadImage, releaseBadImage } from './bad-release.ts';
+import { type BadRelease, forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { servingPods, untilSeen } from './looking.ts';
@@ -35,8 +35,10 @@ export const badImage: Drill = {
 
   async undo(context) {
     await backToGit(context);
-    await forgetBadImage(context);
+    await forgetBadRollout(context);
   },
+
+  tidy: removeBadImage,
 };
 
 /** Looks for a while whether all stays so. Hands back what does not, or undefined. */

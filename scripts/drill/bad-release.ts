@@ -73,27 +73,20 @@ interface ReplicaSet extends KubeObject {
   status?: { replicas?: number };
 }
 
-/**
- * Takes away what a bad release leaves behind once its Application is back: its place in the history of rollouts, so that
- * `kubectl rollout undo` does not go there, and the stand-in.
- */
-export async function forgetBadImage(context: Context): Promise<void> {
+/** Takes a bad release out of the history of rollouts once its Application is back, so that `kubectl rollout undo` does not go there. */
+export async function forgetBadRollout(context: Context): Promise<void> {
   const image = await badImage(context);
   const sets = (await context.api().list<ReplicaSet>('apps/v1', 'ReplicaSet', servicesNamespace)).filter(
     ({ spec }) => spec.replicas === 0 && spec.template.spec.containers.some((one) => one.image === image),
   );
+  if (sets.length === 0) return;
   const kubectl = await context.kubectl();
-  const names = sets.map(({ metadata }) => metadata.name);
-  if (names.length > 0)
-    await kubectl.run([
-      'delete',
-      'replicasets',
-      '--namespace',
-      servicesNamespace,
-      '--ignore-not-found',
-      '--wait=false',
-      ...names,
-    ]);
-  const standIns = await standInsAmong(context, [image]);
+  const where = ['--namespace', servicesNamespace, '--ignore-not-found', '--wait=false'];
+  await kubectl.run(['delete', 'replicasets', ...where, ...sets.map(({ metadata }) => metadata.name)]);
+}
+
+/** Takes the bad image out of the node, where it is a stand-in. */
+export async function removeBadImage(context: Context): Promise<void> {
+  const standIns = await standInsAmong(context, [await badImage(context)]);
   if (standIns.size > 0) await removeStandIns(context, standIns);
 }

@@ -20,4 +20,6 @@ export interface Drill {
   run(context: Context): Promise<Outcome>;
   /** Puts right what `run` did, however far that came, and waits for it. Does nothing where nothing was done. */
   undo(context: Context): Promise<void>;
+  /** Takes away what other drills may use as well, once all are over. */
+  tidy?(context: Context): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { cluster } from '../components/cluster.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { gather, type Report } from '../report.ts';
-import { forgetBadImage } from './bad-release.ts';
+import { forgetBadRollout, removeBadImage } from './bad-release.ts';
 import { untilSeen } from './looking.ts';
 import { backToGit, registerAnew } from './release.ts';
 
@@ -13,7 +13,8 @@ export async function putRight(context: Context): Promise<string[]> {
   const names = await registerAnew(context);
   if (names.length === 0) return [];
   await backToGit(context);
-  await forgetBadImage(context);
+  await forgetBadRollout(context);
+  await removeBadImage(context);
   return names;
 }
 

@@ -1,5 +1,5 @@
 import { unfitness } from '../components/applications.ts';
-import { forgetBadImage, prepareBadImage, releaseBadImage } from './bad-release.ts';
+import { forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { untilSeen } from './looking.ts';
@@ -35,6 +35,8 @@ export const rollback: Drill = {
 
   async undo(context) {
     await backToGit(context);
-    await forgetBadImage(context);
+    await forgetBadRollout(context);
   },
+
+  tidy: removeBadImage,
 };
