@@ -18,6 +18,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   trust: async () => (await import('./trust.ts')).trust,
   credentials: async () => (await import('./credentials.ts')).credentials,
   passwords: async () => (await import('./passwords.ts')).passwords,
+  drill: async () => (await import('./drill.ts')).drill,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, createContext } from '../context.ts';
+import { driftLines } from '../drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { table } from '../lib/table.ts';
@@ -40,6 +41,7 @@ async function runStatus({ config, flags, signal, print }: Invocation): Promise<
 /** The report on one screen. */
 export function page(report: Report): string {
   const { components, applications, targets, urls, credentials } = report;
+  const drift = driftLines(report.drift);
   const lines = [
     ...columns(
       components.map(
@@ -66,6 +68,7 @@ export function page(report: Report): string {
       `Prometheus: ${targets.up} of ${targets.total} targets up`,
       ...targets.down.map(({ name, error }) => `  ✖ ${name}: ${error}`),
     );
+    if (drift.length > 0) lines.push('', ...drift);
     lines.push('', ...addressLines(urls, ''));
   }
   // Without a cluster and without a token there is nothing that it would be about.

@@ -1,0 +1,41 @@
+import { tolerantly } from '../components/until-ready.ts';
+import type { Context } from '../context.ts';
+import { UserError } from '../lib/errors.ts';
+import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { isReady, type Pod } from '../lib/workloads.ts';
+import { servicesNamespace } from '../services.ts';
+
+/** Milliseconds between two looks: the times that are measured are as exact as that. */
+const every = 100;
+
+/**
+ * Looks until nothing is missing, and hands back the seconds that took, from `started` on (`performance.now()`). Throws a
+ * `UserError` that says what was missing at the context's deadline.
+ */
+export async function untilSeen(
+  { timeout, signal }: Pick<Context, 'timeout' | 'signal'>,
+  look: () => Promise<string | undefined>,
+  started = performance.now(),
+): Promise<number> {
+  try {
+    await waitUntil(() => tolerantly(look), { timeout, signal, every });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });
+  }
+  return (performance.now() - started) / 1000;
+}
+
+/** The pods of a service that are not on their way out. */
+export async function podsOf(context: Context, service: string): Promise<Pod[]> {
+  const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
+  return pods.filter(
+    ({ metadata }) =>
+      metadata.labels?.['app.kubernetes.io/name'] === service && metadata.deletionTimestamp === undefined,
+  );
+}
+
+/** Those of them that serve. */
+export async function servingPods(context: Context, service: string): Promise<Pod[]> {
+  return (await podsOf(context, service)).filter(isReady);
+}

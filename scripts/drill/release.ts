@@ -1,0 +1,92 @@
+import { applications } from '../components/applications.ts';
+import { drillAnnotation, registrationOf } from '../components/registrations.ts';
+import type { Context } from '../context.ts';
+import { commitAside } from '../lib/commit-aside.ts';
+import { UserError } from '../lib/errors.ts';
+import { filesAt } from '../lib/git.ts';
+import type { Application } from '../services.ts';
+import { untilSeen } from './looking.ts';
+
+const api = ['argoproj.io/v1alpha1', 'Application'] as const;
+
+/** Why what takes commits can't be shown, or undefined. */
+export async function noCommits({ config }: Context): Promise<string | undefined> {
+  if (config.gitops === undefined) return undefined;
+  return 'it takes commits, and nothing is pushed to GITOPS_REPO_URL for a drill';
+}
+
+/** A commit on top of the one that is checked out, with other texts for files of a service's chart. No ref knows of it. */
+export async function commitFor(
+  context: Context,
+  service: string,
+  message: string,
+  files: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { top, head } = await context.checkout();
+  const folder = await chartOf(context, service);
+  const texts = new Map(Object.entries(files).map(([file, text]) => [`${folder}/${file}`, text]));
+  return commitAside(context.exec, top, { parent: head, message: `drill: ${message}`, files: texts });
+}
+
+/** A commit that takes all back that another one did to the commit that is checked out. */
+export async function revertOf(context: Context, commit: string): Promise<string> {
+  const { top, head } = await context.checkout();
+  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${commit.slice(0, 7)}` });
+}
+
+/** The text of a file of a service's chart at the commit that is checked out; empty where it has none. */
+export async function chartFile(context: Context, service: string, file: string): Promise<string> {
+  const { top, head } = await context.checkout();
+  const path = `${await chartOf(context, service)}/${file}`;
+  return (await filesAt(context.exec, top, head, [path])).get(path) ?? '';
+}
+
+async function chartOf(context: Context, service: string): Promise<string> {
+  return (await registrationOf(context, service)).spec.source.path;
+}
+
+/**
+ * Has Argo CD deploy a commit for a service, as a push would, and marks the Application with the drill's name. Registered
+ * anew as it should be, it loses both: `up` does that, too.
+ */
+export async function release(context: Context, drill: string, service: string, commit: string): Promise<void> {
+  const { metadata, spec, ...head } = await registrationOf(context, service);
+  const kubectl = await context.kubectl();
+  await kubectl.apply([
+    {
+      ...head,
+      metadata: { ...metadata, annotations: { ...metadata.annotations, [drillAnnotation]: drill } },
+      spec: { ...spec, source: { ...spec.source, targetRevision: commit } },
+    },
+  ]);
+}
+
+/** What a service's Application says of itself now. Throws a `UserError` where there is none. */
+export async function applicationOf(context: Context, service: string): Promise<Application> {
+  const all = await context.api().list<Application>(...api);
+  const found = all.find(({ metadata }) => metadata.name === service);
+  if (!found) throw new UserError(`Application ${service} is missing`, { hint: 'npm run up' });
+  return found;
+}
+
+/** Registers what drills have pointed elsewhere as it should be. Hands back the names. */
+export async function registerAnew(context: Context): Promise<string[]> {
+  const marked = (await context.api().listMetadata(...api)).filter(
+    ({ metadata }) => metadata.annotations?.[drillAnnotation] !== undefined,
+  );
+  const names = marked.map(({ metadata }) => metadata.name);
+  if (names.length > 0) {
+    const kubectl = await context.kubectl();
+    await kubectl.apply(await Promise.all(names.map((name) => registrationOf(context, name))));
+  }
+  return names;
+}
+
+/** Registers all as it should be, and waits until every Application is at the commit that is checked out, and healthy. */
+export async function backToGit(context: Context): Promise<void> {
+  await registerAnew(context);
+  await untilSeen(context, async () => {
+    const status = await applications.status(context);
+    return status.state === 'ready' ? undefined : status.missing;
+  });
+}
