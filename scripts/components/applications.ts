@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Checkout } from '../lib/git.ts';
 import { identityOf, type KubeObject } from '../lib/objects.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
 import { type Application, localValueFiles, readRegistrations } from '../services.ts';
 import { removeApplications } from './applications-removal.ts';
 import { argocdNamespace } from './argo-cd.ts';
@@ -34,7 +35,7 @@ export const applications: Component = {
     const changed = await kubectl.apply(objects);
     await refresh(context);
     context.view().forget();
-    const unrenderable = new Map<string, number>();
+    const unrenderable = new Map<string, () => number>();
     await untilReady(context, {
       objects: [],
       look: async () => {
@@ -188,16 +189,16 @@ export function unfitness({ status = {} }: Application, commit?: string): string
 }
 
 /** A chart that can't be rendered doesn't mend itself, so it is not waited for until the deadline. */
-async function failOnRenderError(context: Context, since: Map<string, number>): Promise<void> {
+async function failOnRenderError(context: Context, lasted: Map<string, () => number>): Promise<void> {
   for (const { metadata, status } of await found(context)) {
     const error = status?.conditions?.find(({ type }) => type === 'ComparisonError' || type === 'InvalidSpecError');
     if (!error) {
-      since.delete(metadata.name);
+      lasted.delete(metadata.name);
       continue;
     }
-    const first = since.get(metadata.name) ?? Date.now();
-    since.set(metadata.name, first);
-    if (Date.now() - first > renderPatience) {
+    const known = lasted.get(metadata.name) ?? startStopwatch();
+    lasted.set(metadata.name, known);
+    if (known() > renderPatience) {
       throw new UserError(`Argo CD can't render the Application ${metadata.name}: ${error.message}`, {
         hint: 'Commit a correction, or git revert; it deploys at once.',
       });

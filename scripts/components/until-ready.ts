@@ -1,12 +1,16 @@
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
 import { type Trouble, troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
+import { tolerant } from './tolerant.ts';
+
+/** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
+const longestLook = 2000;
 
 interface Wanted {
   /** The workloads among them are watched for pods that will not get ready. */
@@ -22,16 +26,17 @@ interface Wanted {
  * doesn't mend itself. Throws a `UserError` that names the pod, its event, its last words and the next command.
  */
 export async function untilReady(context: Context, { objects, look, hint }: Wanted): Promise<void> {
-  const troubles = new Map<string, { since: number; trouble: Trouble }>();
+  const troubles = new Map<string, { lasted: () => number; trouble: Trouble }>();
+  const patiently = tolerant(context, look);
   const observe = async () => {
-    const missing = await tolerantly(look);
+    const missing = await patiently();
     if (missing === undefined) return undefined;
     const now = await troublesOf(context, objects);
     for (const key of troubles.keys()) if (!now.has(key)) troubles.delete(key);
     for (const [key, trouble] of now) {
-      const known = troubles.get(key) ?? { since: Date.now(), trouble };
+      const known = troubles.get(key) ?? { lasted: startStopwatch(longestLook), trouble };
       troubles.set(key, known);
-      if (Date.now() - known.since > trouble.patience) throw await explain(context, missing, trouble);
+      if (known.lasted() > trouble.patience) throw await explain(context, missing, trouble);
     }
     return missing;
   };
@@ -44,17 +49,6 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
     throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
       hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
     });
-  }
-}
-
-/** A cluster that is starting refuses and forgets a request now and then: that is waited out, not failed on. */
-export async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof Unreachable) return error.message;
-    if (error instanceof ApiError && (error.status >= 500 || error.status === 429)) return error.message;
-    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { ApiError, type ApiServer } from './api.ts';
+import { ApiError, type ApiServer, Unreachable } from './api.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 
 /** A kind of objects that the API server keeps. */
@@ -12,6 +12,11 @@ export interface Resource {
 /** An object with the plural of its kind, by which it can be looked up again. */
 export type Found = KubeObject & { resource: string };
 
+interface ApiService extends KubeObject {
+  /** Where another server answers for the group. */
+  spec: { service?: object | null };
+}
+
 interface GroupVersion {
   resources: { name: string; kind: string; verbs: string[] }[];
 }
@@ -20,17 +25,20 @@ interface GroupVersion {
 const passing: ReadonlySet<string> = new Set(['Event', 'Lease', 'Endpoints']);
 
 /**
- * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. A group
- * whose server doesn't answer, as that of an aggregated API may, is left out. Throws `Unreachable`.
+ * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. An aggregated
+ * API whose own server doesn't answer is left out; one of the API server's own that it does not tell, as when it starts,
+ * would hide objects. Throws `ApiError` then, or `Unreachable`.
  */
 export async function discover(api: ApiServer): Promise<Resource[]> {
   const { groups } = await api.json<{
     groups: { preferredVersion: { groupVersion: string }; versions: { groupVersion: string }[] }[];
   }>('/apis');
+  const services = await api.list<ApiService>('apiregistration.k8s.io/v1', 'APIService');
+  const aggregated = new Set(services.flatMap(({ spec, metadata }) => (spec.service ? [metadata.name] : [])));
   const versions = groups.flatMap((group) => [
     ...new Set([group.preferredVersion, ...group.versions].map(({ groupVersion }) => groupVersion)),
   ]);
-  const found = await Promise.all(['v1', ...versions].map((version) => resourcesOf(api, version)));
+  const found = await Promise.all(['v1', ...versions].map((version) => resourcesOf(api, version, aggregated)));
   const known = new Map<string, Resource>();
   for (const one of found.flat()) {
     const key = `${groupOf(one.apiVersion)} ${one.resource}`;
@@ -50,17 +58,23 @@ export async function everyObject(api: ApiServer): Promise<Found[]> {
   return lists.flat();
 }
 
-async function resourcesOf(api: ApiServer, apiVersion: string): Promise<Resource[]> {
+async function resourcesOf(api: ApiServer, apiVersion: string, aggregated: ReadonlySet<string>): Promise<Resource[]> {
+  const [group, version] = apiVersion.split('/');
+  const path = version === undefined ? `/api/${apiVersion}` : `/apis/${apiVersion}`;
+  const elsewhere = aggregated.has(`${version}.${group}`);
   try {
-    const { resources } = await api.json<GroupVersion>(
-      apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`,
-    );
+    // Nobody waits for somebody else's server.
+    const { resources } = elsewhere
+      ? (JSON.parse(await api.text(path)) as GroupVersion)
+      : await api.json<GroupVersion>(path);
     return resources
       .filter(({ name, kind, verbs }) => !name.includes('/') && verbs.includes('list') && !passing.has(kind))
       .filter(({ verbs }) => verbs.includes('delete'))
       .map(({ name, kind }) => ({ apiVersion, kind, resource: name }));
   } catch (error) {
-    if (error instanceof ApiError) return [];
+    // A group that was there a moment ago went with its definitions.
+    if (error instanceof ApiError && (elsewhere || error.status === 404)) return [];
+    if (error instanceof Unreachable && elsewhere) return [];
     throw error;
   }
 }
