@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { remedyFor } from '../lib/refusals.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
 import { type Trouble, troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
@@ -47,7 +48,8 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
     const [known] = troubles.values();
     if (known) throw await explain(context, error.missing, known.trouble);
     throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
+      hint:
+        remedyFor(error.missing) ?? hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
     });
   }
 }

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from './errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from './exec.ts';
 import { type KubeObject, nameOf, toYaml } from './objects.ts';
+import { early, remedyFor, restarting } from './refusals.ts';
 import { again, type Retry } from './retry.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
@@ -26,12 +27,6 @@ const applied = [
   '{{"\\n"}}{{end}}',
   '{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else}}{{template "one" .}}{{end}}',
 ].join('');
-
-/** What kubectl says of an API server that restarts: the connection is refused, or the server while it starts. */
-const restarting =
-  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests/i;
-/** Refusals that pass as well: of a webhook, and of a namespace on its way in or out. */
-const early = /failed calling webhook|being terminated|error looking up service account/i;
 
 interface KubectlOptions {
   /** For how long to try again what passes by itself; without it, nothing is. */
@@ -98,16 +93,10 @@ function notApplied(error: CommandError, objects: readonly KubeObject[]): UserEr
     error.timedOut === undefined ? line.slice(0, 600) : `kubectl was not done after ${error.timedOut / 1000} s`;
   const named = objects.slice(0, 3).map(nameOf).join(', ');
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
-  return new UserError(`Could not be applied: ${named}${more}. ${why}`, { hint: remedyFor(line), cause: error });
-}
-
-function remedyFor(line: string): string {
-  const [, webhook] = line.match(/failed calling webhook "([^"]+)"/) ?? [];
-  if (webhook !== undefined)
-    return `Nobody answers for the webhook ${webhook}: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations shows whose it is. Have its program run, or delete its configuration, then npm run up.`;
-  return restarting.test(line)
-    ? 'npm run status tells whether the API server is back; npm run up goes on where it stopped.'
-    : 'npm run doctor looks for the usual causes.';
+  return new UserError(`Could not be applied: ${named}${more}. ${why}`, {
+    hint: remedyFor(line) ?? 'npm run doctor looks for the usual causes.',
+    cause: error,
+  });
 }
 
 /**

@@ -45,7 +45,10 @@ export interface Pod extends KubeObject {
   status: {
     phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
     podIP?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    /** Why it failed as a whole, as in Evicted. */
+    reason?: string;
+    message?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
   };
