@@ -1,12 +1,17 @@
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { remedyFor } from '../lib/refusals.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
 import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
+import { tolerant } from './tolerant.ts';
+
+/** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
+const longestLook = 2000;
 
 /** What keeps something from getting ready, and doesn't mend itself. */
 export interface Fault {
@@ -34,16 +39,17 @@ interface Wanted {
  * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
 export async function untilReady(context: Context, { objects = [], look, faults, hint }: Wanted): Promise<void> {
-  const seen = new Map<string, { since: number; fault: Fault }>();
+  const seen = new Map<string, { lasted: () => number; fault: Fault }>();
+  const patiently = tolerant(context, look);
   const observe = async () => {
-    const missing = await tolerantly(look);
+    const missing = await patiently();
     if (missing === undefined) return undefined;
     const now = [...((await faults?.()) ?? []), ...(await podFaults(context, objects))];
     for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
     for (const fault of now) {
-      const since = seen.get(fault.key)?.since ?? Date.now();
-      seen.set(fault.key, { since, fault });
-      if (Date.now() - since >= fault.patience) throw await fault.explain(missing);
+      const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(longestLook);
+      seen.set(fault.key, { lasted, fault });
+      if (lasted() >= fault.patience) throw await fault.explain(missing);
     }
     return missing;
   };
@@ -54,19 +60,9 @@ export async function untilReady(context: Context, { objects = [], look, faults,
     const [known] = seen.values();
     if (known) throw await known.fault.explain(error.missing);
     throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
+      hint:
+        remedyFor(error.missing) ?? hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
     });
-  }
-}
-
-/** A cluster that is starting refuses and forgets a request now and then: that is waited out, not failed on. */
-export async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof Unreachable) return error.message;
-    if (error instanceof ApiError && (error.status >= 500 || error.status === 429)) return error.message;
-    throw error;
   }
 }
 

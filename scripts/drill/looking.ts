@@ -1,4 +1,4 @@
-import { tolerantly } from '../components/until-ready.ts';
+import { tolerant } from '../components/tolerant.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
@@ -13,12 +13,13 @@ const every = 100;
  * `UserError` that says what was missing at the context's deadline.
  */
 export async function untilSeen(
-  { timeout, signal }: Pick<Context, 'timeout' | 'signal'>,
+  context: Context,
   look: () => Promise<string | undefined>,
   started = performance.now(),
 ): Promise<number> {
+  const { timeout, signal } = context;
   try {
-    await waitUntil(() => tolerantly(look), { timeout, signal, every });
+    await waitUntil(tolerant(context, look), { timeout, signal, every });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });

@@ -19,6 +19,8 @@ export interface ApiServer {
    * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
    */
   dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
+  /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
+  time(): Promise<number>;
   close(): void;
 }
 
@@ -47,6 +49,21 @@ function reasonIn(body: string): string {
 /** Nothing answers at the API server's address, or not in time. */
 export class Unreachable extends UserError {
   override readonly name = 'Unreachable';
+}
+
+/**
+ * By the clock of this machine, the API server's certificate has ended or is not valid yet. Nothing else can be wrong with
+ * it, and it does not pass, so nobody waits on it.
+ */
+export class WrongClock extends UserError {
+  override readonly name = 'WrongClock';
+  constructor(server: string, code: string) {
+    const when = code === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has ended';
+    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    super(`the certificate of the API server at ${server} ${when}, by the clock of this machine, which says ${now}`, {
+      hint: 'If that is not the time, set the clock (timedatectl set-ntp true; on macOS: sudo sntp -sS time.apple.com), then run the command again. If it is, the cluster is older than its certificates: npm run down && npm run up',
+    });
+  }
 }
 
 interface Kubeconfig {
@@ -79,19 +96,21 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     const request = { agent, signal, headers, ...(body !== undefined && { body }) };
     const answer = await exchange(method, cluster.server + path, request).catch((error: unknown) => {
       if (signal.aborted) throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) throw new WrongClock(cluster.server, code);
       throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
         hint: 'npm run up',
       });
     });
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
-    return answer.body;
+    return answer;
   };
-  const text = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
+  const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
-    retry ? again(() => text(path, accept), whyItPasses, retry) : text(path, accept);
+    retry ? again(() => ask(path, accept), whyItPasses, retry) : ask(path, accept);
   const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
     try {
-      const body = JSON.parse(await patiently(path, accept)) as { items: T[] | null };
+      const body = JSON.parse((await patiently(path, accept)).body) as { items: T[] | null };
       // Items of a list leave out what the list as a whole says.
       return (body.items ?? []).map((item) => ({ ...item, apiVersion, kind }));
     } catch (error) {
@@ -100,15 +119,16 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     }
   };
   return {
-    json: async <T>(path: string) => JSON.parse(await patiently(path)) as T,
-    text: (path) => text(path),
+    json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
+    text: async (path) => (await ask(path)).body,
+    time: async () => (await patiently('/version')).sentAt ?? Date.now(),
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
     dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) => {
       const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true' });
       const headers = { accept: 'application/json', 'content-type': 'application/apply-patch+yaml' };
-      return JSON.parse(await send('PATCH', `${path}?${query}`, headers, yaml)) as T;
+      return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
     },
     close: () => agent.destroy(),
   };

@@ -1,4 +1,4 @@
-import { ApiError, type ApiServer } from './api.ts';
+import { ApiError, type ApiServer, Unreachable } from './api.ts';
 import { groupOf, type KubeObject } from './objects.ts';
 
 /** A kind of objects that the API server keeps. */
@@ -17,6 +17,11 @@ export type Served = Resource & { verbs: readonly string[] };
 /** An object with the plural of its kind, by which it can be looked up again. */
 export type Found = KubeObject & { resource: string };
 
+interface ApiService extends KubeObject {
+  /** Where another server answers for the group. */
+  spec: { service?: object | null };
+}
+
 interface GroupVersion {
   resources: { name: string; kind: string; namespaced: boolean; verbs: string[] }[];
 }
@@ -25,8 +30,8 @@ interface GroupVersion {
 const passing: ReadonlySet<string> = new Set(['Event', 'Lease', 'Endpoints']);
 
 /**
- * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. A group
- * whose server doesn't answer, as that of an aggregated API may, is left out. Throws `Unreachable`.
+ * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. Throws what
+ * `everyKind` does.
  */
 export async function discover(api: ApiServer): Promise<Resource[]> {
   const known = new Map<string, Resource>();
@@ -39,17 +44,20 @@ export async function discover(api: ApiServer): Promise<Resource[]> {
 }
 
 /**
- * Every kind in every version that is served, those of a group in the order in which the API server prefers them. A group
- * whose server doesn't answer is left out. Throws `Unreachable`.
+ * Every kind in every version that is served, those of a group in the order in which the API server prefers them. An
+ * aggregated API whose own server doesn't answer is left out; one of the API server's own that it does not tell, as when it
+ * starts, would hide objects. Throws `ApiError` then, or `Unreachable`.
  */
 export async function everyKind(api: ApiServer): Promise<Served[]> {
   const { groups } = await api.json<{
     groups: { preferredVersion: { groupVersion: string }; versions: { groupVersion: string }[] }[];
   }>('/apis');
+  const services = await api.list<ApiService>('apiregistration.k8s.io/v1', 'APIService');
+  const aggregated = new Set(services.flatMap(({ spec, metadata }) => (spec.service ? [metadata.name] : [])));
   const versions = groups.flatMap((group) => [
     ...new Set([group.preferredVersion, ...group.versions].map(({ groupVersion }) => groupVersion)),
   ]);
-  return (await Promise.all(['v1', ...versions].map((version) => kindsOf(api, version)))).flat();
+  return (await Promise.all(['v1', ...versions].map((version) => kindsOf(api, version, aggregated)))).flat();
 }
 
 /** Every object that was put into the cluster or came of one that was: names, owners and who wrote them, but no content. */
@@ -63,16 +71,22 @@ export async function everyObject(api: ApiServer): Promise<Found[]> {
   return lists.flat();
 }
 
-async function kindsOf(api: ApiServer, apiVersion: string): Promise<Served[]> {
+async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlySet<string>): Promise<Served[]> {
+  const [group, version] = apiVersion.split('/');
+  const path = version === undefined ? `/api/${apiVersion}` : `/apis/${apiVersion}`;
+  const elsewhere = aggregated.has(`${version}.${group}`);
   try {
-    const { resources } = await api.json<GroupVersion>(
-      apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`,
-    );
+    // Nobody waits for somebody else's server.
+    const { resources } = elsewhere
+      ? (JSON.parse(await api.text(path)) as GroupVersion)
+      : await api.json<GroupVersion>(path);
     return resources
       .filter(({ name }) => !name.includes('/'))
       .map(({ name, kind, namespaced, verbs }) => ({ apiVersion, kind, resource: name, namespaced, verbs }));
   } catch (error) {
-    if (error instanceof ApiError) return [];
+    // A group that was there a moment ago went with its definitions.
+    if (error instanceof ApiError && (elsewhere || error.status === 404)) return [];
+    if (error instanceof Unreachable && elsewhere) return [];
     throw error;
   }
 }

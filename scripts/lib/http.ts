@@ -5,6 +5,8 @@ import { Interrupted } from './errors.ts';
 export interface Answer {
   status: number;
   body: string;
+  /** When the server sent it, by its own clock: milliseconds since 1970, or undefined where it doesn't say. */
+  sentAt: number | undefined;
 }
 
 interface RequestOptions {
@@ -47,9 +49,14 @@ export function exchange(
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', fail);
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-      );
+      response.on('end', () => {
+        const sentAt = Date.parse(response.headers.date ?? '');
+        resolve({
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString('utf8'),
+          sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
+        });
+      });
     };
     const request: ClientRequest = url.startsWith('https:')
       ? httpsRequest(

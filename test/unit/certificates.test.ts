@@ -192,6 +192,15 @@ for (const [what, pair, wanted, expected] of faults) {
   });
 }
 
+test('a certificate that was made by a clock which was ahead is made anew', async (context) => {
+  const now = Date.now();
+  const { mock } = context.mock.method(Date, 'now', () => now + 2 * 3_600_000);
+  const early = await signedBy(issuer, hosts, 397);
+  assert.equal(faultOf(early, hosts, authority.x509), undefined);
+  mock.restore();
+  assert.match(faultOf(early, hosts, authority.x509) ?? '', /not valid before .* GMT/);
+});
+
 test('a certificate that is of no use any more is replaced, and the others stay', async () => {
   await certificates.apply(contextFor('dev'));
   const before = new Map(secrets);

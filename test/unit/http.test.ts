@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
-import { ApiError, connect, Unreachable } from '../../scripts/lib/api.ts';
+import { ApiError, connect, Unreachable, WrongClock } from '../../scripts/lib/api.ts';
+import { base64 } from '../../scripts/lib/base64.ts';
+import { selfSigned } from '../../scripts/lib/certificate.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { get } from '../../scripts/lib/http.ts';
 
@@ -28,7 +31,9 @@ function respond(status: number, body: unknown) {
 test('an answer is its status and its body, whatever the status, and redirects are not followed', async () => {
   for (const status of [200, 302, 404, 503]) {
     respond(status, 'grün €');
-    assert.deepEqual(await get(url), { status, body: 'grün €' });
+    const { sentAt, ...rest } = await get(url);
+    assert.deepEqual(rest, { status, body: 'grün €' });
+    assert(sentAt !== undefined && Math.abs(sentAt - Date.now()) < 60_000);
   }
 });
 
@@ -163,6 +168,38 @@ test('an API server that is not there is unreachable, and an interruption is no 
   });
   await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);
 });
+
+test('the time is that of the API server’s clock', async () => {
+  answer = (_, response) => response.setHeader('date', 'Sun, 01 Mar 2026 12:00:00 GMT').end('{}');
+  assert.equal(await api().time(), Date.parse('2026-03-01T12:00:00Z'));
+});
+
+for (const [days, says] of [
+  [-1, /has ended, by the clock of this machine, which says \d{4}-/],
+  [1, /is not valid yet, by the clock/],
+] as const) {
+  test(`a certificate of ${days > 0 ? 'tomorrow' : 'yesterday'} is told as a wrong clock, with what to do`, async (t) => {
+    const now = Date.now();
+    // From two days before to one day before this moment, or from tomorrow on.
+    const mocked = t.mock.method(Date, 'now', () => now + (days < 0 ? -2 : 1) * 24 * 3_600_000);
+    const { certificate, key } = await selfSigned(['localhost'], 1);
+    mocked.mock.restore();
+    const secure = createSecureServer({ cert: certificate, key }, (_, response) => response.end('ok'));
+    await new Promise<void>((resolve) => secure.listen(0, 'localhost', resolve));
+    try {
+      const { port } = secure.address() as AddressInfo;
+      const cluster = { server: `https://localhost:${port}`, 'certificate-authority-data': base64(certificate) };
+      const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
+      const kubeconfig = JSON.stringify({ clusters: [{ cluster }], users: [{ user }] });
+      await assert.rejects(connect(kubeconfig, new AbortController().signal).text('/readyz'), (error) => {
+        assert(error instanceof WrongClock && error.hint?.includes('set the clock'));
+        return says.test(error.message);
+      });
+    } finally {
+      secure.close();
+    }
+  });
+}
 
 test('a kubeconfig without a cluster or a user is refused', () => {
   const { signal } = new AbortController();

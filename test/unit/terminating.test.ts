@@ -22,6 +22,7 @@ const controller = {
 function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: number; argocd?: boolean }) {
   let count = 0;
   const exec = fakeExec(() => ({}));
+  const status = { conditions: [{ type: 'X', status: 'True', message: 'example.com/hold in 1 resource instances' }] };
   const context = fakeContext({
     timeout: 50,
     signal: new AbortController().signal,
@@ -31,7 +32,10 @@ function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: n
         count += 1;
         return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
       },
-      list: async () => (argocd ? [controller] : []),
+      list: async (_: string, kind: string) => {
+        if (kind === 'Namespace') return objects.map((object) => ({ ...leaving(object), status }));
+        return argocd ? [controller] : [];
+      },
     }),
   });
   return { exec, context, looks: () => count };
@@ -43,10 +47,13 @@ for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of
     await untilGone(Object.assign(passing.context, { timeout: 5000 }), [object]);
     assert(passing.looks() > 1);
     const stuck = clusterWith([object], { looks: 1000 });
+    const { text } = await refusal(() => untilGone(stuck.context, [object]));
     assert.match(
-      (await refusal(() => untilGone(stuck.context, [object]))).text,
-      new RegExp(`${object.kind} .*a is still being deleted, .*\nnpm run down && npm run up`),
+      text,
+      new RegExp(`^${object.kind} .*a is still being deleted after 0\\.05 s, and nothing can be installed`),
     );
+    assert.match(text, object.kind === 'Namespace' ? /: example\.com\/hold in 1/ : /held by the finalizer resources-f/);
+    assert.match(text, /take the finalizer out by kubectl edit.*npm run down && npm run up$/);
   });
 }
 

@@ -1,0 +1,38 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { demand } from '../../e2e/support.ts';
+import type { Fault } from '../fault.ts';
+import { setKubelet } from '../kubelet.ts';
+
+/** A service takes more memory than it may, or the node has none left. */
+export const memory: readonly Fault[] = [
+  {
+    name: 'service that takes more memory than it may',
+    ends: 'message',
+    says: [/pod default\/worker-python\S*, container \S+: OOMKilled/, /→ Raise resources\.limits\.memory/],
+    within: 300,
+    async plant(world) {
+      const { person } = world;
+      const git = (...args: string[]) => demand(person.run(['git', ...args]));
+      const limits = '\nresources:\n  requests:\n    memory: 16Mi\n  limits:\n    memory: 24Mi\n';
+      appendFileSync(join(person.clone, 'helm', 'worker-python', 'values-dev.yaml'), limits);
+      await git('commit', '--quiet', '--all', '--message', 'Give the worker too little memory');
+      world.undo(() => git('revert', '--no-edit', 'HEAD'));
+      return world.types('up');
+    },
+  },
+  {
+    name: 'node out of memory',
+    ends: 'message',
+    says: [
+      /Evicted: The node was low on resource: memory|memory-pressure/,
+      /→ The node is out of memory|→ Give Docker more/,
+    ],
+    within: 240,
+    async plant(world) {
+      // More than any machine has: the kubelet finds the node short of memory, whatever there is, and evicts pods.
+      await setKubelet(world, { evictionHard: { 'memory.available': '100Ti' } }, 'MemoryPressure');
+      return world.types('up --timeout 60');
+    },
+  },
+];
