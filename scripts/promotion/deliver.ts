@@ -30,8 +30,6 @@ export interface Prepared {
   unchanged: string;
   /** Why no cluster follows the commit; without a reason, it is waited for. */
   unfollowed?: string | undefined;
-  /** What to do where it rolls out badly. */
-  remedy?: string;
 }
 
 /** What the flags wish to become of the edits. Throws a `UsageError` for a contradiction. */
@@ -115,7 +113,7 @@ interface Following {
 /** Waits until the commit runs, and adds a receipt for each service, which a person reads as soon as it is there. */
 async function follow(
   context: Context,
-  { unfollowed, remedy }: Prepared,
+  { unfollowed }: Prepared,
   outcome: Outcome,
   { since, progress, print, json }: Following,
 ): Promise<void> {
@@ -140,7 +138,6 @@ async function follow(
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     if (json) print(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
-    const hint = [error.hint, remedy].filter((text) => text !== undefined).join(' ');
-    throw new UserError(error.message, { hint, exitCode: error.exitCode, cause: error });
+    throw error;
   }
 }
