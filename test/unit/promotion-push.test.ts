@@ -178,6 +178,21 @@ test('a hold that was put elsewhere is respected, before anything is committed',
   assert.deepEqual([subjects(mine), tagThere(bare)], [['Start'], '1df3b1f']);
 });
 
+test('a hold that was lifted here and is not pushed yet is none', async () => {
+  const {
+    bare,
+    clones: [mine = '', theirs = ''],
+  } = share(2);
+  await demand(mine, ['promote', 'core-go', 'b2c3d4e']);
+  await demand(mine, ['rollback', 'core-go']);
+  git(theirs, 'pull', '--quiet');
+  await demand(theirs, ['promote', 'api-node', 'b2c3d4e']);
+  await demand(mine, ['release', 'core-go'], {});
+  await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
+  assert.deepEqual([holdsIn(git(bare, 'show', `main:${core}`)), tagThere(bare)], [[], 'c3d4e5f']);
+  assert.deepEqual(subjects(bare, 'main').slice(0, 2), ['chore: promote images c3d4e5f', 'chore: release core-go']);
+});
+
 /** Has the bare repository take somebody else's commits in, just before the first push of ours. */
 function racing(bare: string, theirs: string): void {
   const hook = join(theirs, '.git', 'first');
