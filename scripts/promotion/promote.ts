@@ -64,7 +64,7 @@ function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void
     if (!hold) continue;
     const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
     throw new UserError(`${very}: ${sentenceOf(hold)}${several ? ' Nothing is promoted.' : ''}`, {
-      hint: `npm run release -- ${service.name} lifts the hold; --force promotes over it, and removes it.`,
+      hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }
 }
