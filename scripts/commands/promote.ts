@@ -8,7 +8,6 @@ import { openDesk } from '../promotion/desk.ts';
 import { lookAtImages } from '../promotion/images.ts';
 import { imageOf, planPromotion, refuseHeldElsewhere } from '../promotion/promote.ts';
 import { findServices } from '../promotion/services.ts';
-import { imageIn } from '../promotion/values-text.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const promote: Command = {
@@ -48,16 +47,12 @@ async function runPromote(invocation: Invocation): Promise<ExitCode> {
     const edits = await planPromotion(config.root, services, { tag, force: flags.force === true });
     await refuseHeldElsewhere(desk, edits, tag);
     const images = new Map(edits.map((edit) => [edit.service.name, imageOf(edit)]));
-    const [first] = edits;
-    const before = first && imageIn(first.before)?.tag;
-    const remedy = edits.map(({ service }) => `npm run rollback -- ${service.name}`).join('; ');
     return {
       desk,
       edits,
       message: `${promotionSubject} ${tag}`,
       unchanged: `${services.map(({ name }) => name).join(', ')}: at ${tag} already. Nothing was changed.`,
       ...(await makeReady(context, images, wish.commit, flags['from-ci'] === true, progress)),
-      remedy: `${remedy} brings back ${edits.length === 1 ? before : 'what ran before'}.`,
     };
   });
 }

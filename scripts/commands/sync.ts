@@ -1,4 +1,6 @@
-import { cluster } from '../components/cluster.ts';
+import { existsSync } from 'node:fs';
+import { cluster, reach } from '../components/cluster.ts';
+import { ownContainer } from '../components/cluster-ownership.ts';
 import { registrations } from '../components/registrations.ts';
 import { type Context, createContext } from '../context.ts';
 import { closest } from '../lib/closest.ts';
@@ -66,6 +68,9 @@ async function runSync(invocation: Invocation): Promise<ExitCode> {
 
 /** The commit that Argo CD is to deploy. Throws a `UserError` where there is no cluster to deploy it in. */
 async function toFollow(context: Context, progress: Progress): Promise<string> {
+  // Another worktree of this repository may have made the cluster, and then has its kubeconfig.
+  const isOther = !existsSync(context.kubeconfig) && (await ownContainer(context))?.state === 'running';
+  if (isOther) await reach(context);
   const status = await cluster.status(context);
   if (status.state !== 'ready') throw new UserError(`Nothing can run: ${status.missing}.`, { hint: 'npm run up' });
   for (const note of await uncommittedNote(context)) progress.note(`! ${note}`);

@@ -3,11 +3,11 @@ import { type Context, createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
 import { lockCluster, lockFlags } from '../lock-cluster.ts';
-import { followCommit, type Receipt } from '../receipt/index.ts';
+import { followCommit, type Receipt, receiptLines } from '../receipt/index.ts';
 import { tellActions, tellActionsOfFailure } from './actions.ts';
 import type { Edit } from './commit.ts';
 import { type Desk, type Landed, land, sendOffEarlier, type Wish } from './desk.ts';
-import { followedLines, landedLines, type Outcome } from './outcome.ts';
+import { landedLines, type Outcome } from './outcome.ts';
 import { imageIn } from './values-text.ts';
 
 /** Flags of every command that edits values files. */
@@ -30,8 +30,6 @@ export interface Prepared {
   unchanged: string;
   /** Why no cluster follows the commit; without a reason, it is waited for. */
   unfollowed?: string | undefined;
-  /** What to do where it rolls out badly. */
-  remedy?: string;
 }
 
 /** What the flags wish to become of the edits. Throws a `UsageError` for a contradiction. */
@@ -62,9 +60,11 @@ export async function deliver(
     const unlock = forActions ? () => {} : await lockCluster(invocation, name);
     let prepared: Prepared;
     let landed: Landed;
+    let since: number;
     try {
       prepared = await prepare(context, progress);
       const { desk, edits, message } = prepared;
+      since = performance.now();
       landed = edits.length > 0 ? await land(desk, edits, message) : await sendOffEarlier(desk);
     } finally {
       unlock();
@@ -72,12 +72,11 @@ export async function deliver(
     const outcome = outcomeOf(prepared, landed);
     if (!flags.json)
       print([...(prepared.edits.length > 0 ? [] : [prepared.unchanged]), ...landedLines(outcome)].join('\n'));
-    outcome.receipts = await follow(context, prepared, outcome, progress, (text) => flags.json && print(text));
+    await follow(context, prepared, outcome, { since, progress, print, json: flags.json === true });
     if (forActions) await tellActions(config, outcome);
     for (const note of outcome.notes) progress.note(note);
     progress.stop();
     if (flags.json) print(JSON.stringify(outcome, undefined, 2));
-    else if (outcome.receipts.length > 0) print(followedLines(outcome).join('\n'));
     return ExitCode.done;
   } catch (error) {
     if (forActions && error instanceof UserError) await tellActionsOfFailure(config, error.message, error.hint);
@@ -103,31 +102,42 @@ function outcomeOf({ edits, message, notes, desk }: Prepared, { commit, pushed }
   return outcome;
 }
 
+interface Following {
+  /** When the edits were made, in milliseconds of `performance.now()`. */
+  since: number;
+  progress: Progress;
+  print: Invocation['print'];
+  json: boolean;
+}
+
+/** Waits until the commit runs, and adds a receipt for each service, which a person reads as soon as it is there. */
 async function follow(
   context: Context,
-  { unfollowed, remedy }: Prepared,
+  { unfollowed }: Prepared,
   outcome: Outcome,
-  progress: Progress,
-  onFailure: (json: string) => void,
-): Promise<Receipt[]> {
-  const { commit, pushed, changes, notes } = outcome;
-  if (commit === null || changes.length === 0) return [];
+  { since, progress, print, json }: Following,
+): Promise<void> {
+  const { commit, pushed, changes, notes, receipts } = outcome;
+  if (commit === null || changes.length === 0) return;
   const { gitops } = context.config;
   if (gitops && pushed === null) {
     notes.push(`Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`);
-    return [];
+    return;
   }
   if (unfollowed !== undefined) {
     notes.push(unfollowed);
-    return [];
+    return;
   }
+  const onReceipt = (receipt: Receipt) => {
+    receipts.push(receipt);
+    if (!json) print(receiptLines(receipt).join('\n'));
+  };
   try {
     const applications = changes.map(({ service }) => service);
-    return await followCommit(context, { commit, applications, progress });
+    await followCommit(context, { commit, applications, progress, since, onReceipt });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    onFailure(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
-    const hint = [error.hint, remedy].filter((text) => text !== undefined).join(' ');
-    throw new UserError(error.message, { hint, exitCode: error.exitCode, cause: error });
+    if (json) print(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
+    throw error;
   }
 }

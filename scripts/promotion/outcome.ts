@@ -1,4 +1,4 @@
-import { type Receipt, receiptLines } from '../receipt/index.ts';
+import type { Receipt } from '../receipt/index.ts';
 
 /** What a command of the kind did, as `--json` prints it. */
 export interface Outcome {
@@ -24,9 +24,4 @@ export function landedLines({ changes, subject, commit, pushed }: Omit<Outcome, 
   const short = commit.slice(0, 7);
   if (changes.length === 0) return [`Pushed to ${pushed}, which is at ${short} now.`];
   return [...moves, `Committed as ${short}, "${subject}"${pushed === null ? '' : `, and pushed to ${pushed}`}.`];
-}
-
-/** What became of it in the cluster, for a person. */
-export function followedLines({ receipts }: Pick<Outcome, 'receipts'>): string[] {
-  return receipts.flatMap(receiptLines);
 }

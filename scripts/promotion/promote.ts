@@ -32,10 +32,15 @@ export async function planPromotion(
 /** Throws a `UserError` where somebody put a hold on one of the files elsewhere, that this clone doesn't have yet. */
 export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: readonly Edit[], tag: string) {
   if (!remote?.upstream) return;
+  const at = async (commit: string, { file }: Service) => {
+    const { stdout } = await top.attempt(['cat-file', 'blob', `${commit}:${prefix}${file}`]);
+    return holdsIn(stdout);
+  };
+  // What both had once, was lifted here since.
+  const base = (await top.attempt(['merge-base', remote.upstream, 'HEAD'])).stdout.trim();
   for (const { service, before } of edits) {
-    const known = holdsIn(before).map(({ note }) => note);
-    const { stdout } = await top.attempt(['cat-file', 'blob', `${remote.upstream}:${prefix}${service.file}`]);
-    const [hold] = holdsIn(stdout).filter(({ note }) => !known.includes(note));
+    const known = [...holdsIn(before), ...(await at(base, service))].map(({ note }) => note);
+    const [hold] = (await at(remote.upstream, service)).filter(({ note }) => !known.includes(note));
     if (hold)
       throw new UserError(
         `${service.name} was put on hold elsewhere: ${sentenceOf(hold)} It is not promoted to ${tag}.`,
@@ -59,7 +64,7 @@ function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void
     if (!hold) continue;
     const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
     throw new UserError(`${very}: ${sentenceOf(hold)}${several ? ' Nothing is promoted.' : ''}`, {
-      hint: `npm run release -- ${service.name} lifts the hold; --force promotes over it, and removes it.`,
+      hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }
 }

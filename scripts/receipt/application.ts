@@ -45,13 +45,17 @@ export async function followApplication(context: Context, name: string, followin
   let answer: Answer | undefined;
 
   const look = async (): Promise<string | undefined> => {
+    // What can't be seen now is not judged by what was seen before.
+    [sight, rollout] = [undefined, undefined];
     sight = (await lookout()).find(({ application }) => application.metadata.name === name);
-    rollout = undefined;
     if (!sight) return `Application ${name} is missing`;
     const { application } = sight;
     await course.heed(application);
     const commit = course.commit();
-    if (commit !== marked) marks.clear();
+    if (commit !== marked) {
+      marks.clear();
+      answer = undefined;
+    }
     marked = commit;
     if (!isCompared(application, await sourceOf(context, name), commit))
       return `Application ${name} is ${unfitness(application, commit) ?? 'not compared yet with its new source'}`;
@@ -61,8 +65,9 @@ export async function followApplication(context: Context, name: string, followin
     marks.reach('synced');
     rollout = rolloutOf(sight, application.status?.operationState?.startedAt);
     const rolling = rollout && (await unrolled(rollout));
-    const unfit = rolling ?? unfitness(application, commit);
-    return unfit === undefined || unfit === rolling ? unfit : `Application ${name} is ${unfit}`;
+    if (rolling !== undefined) return rolling;
+    const unfit = unfitness(application, commit);
+    return unfit === undefined ? undefined : `Application ${name} is ${unfit}`;
   };
 
   /** What new pods still miss; of pods that an earlier commit made, only that they are ready. */
@@ -87,7 +92,7 @@ export async function followApplication(context: Context, name: string, followin
     if (!sight) return [];
     const { application, deployment } = sight;
     const found = [...renderFaults(context, [application]), ...syncFaults(context, application, course.followed)];
-    if (!deployment || !rollout || rollout.missing === undefined) return found;
+    if (!deployment || !rollout) return found;
     const events = await eventsOf(context, rollout);
     for (const pod of rollout.fresh) warn(pod, events);
     const commit = syncedLast(application) ?? course.commit();
@@ -112,5 +117,9 @@ async function eventsOf(context: Context, { fresh }: Rollout): Promise<Event[]> 
   const isSlow = ({ metadata }: { metadata: { creationTimestamp?: string } }) =>
     Date.now() - Date.parse(metadata.creationTimestamp ?? '') > settling;
   if (!fresh.some((pod) => !isReady(pod) && isSlow(pod))) return [];
-  return context.api().list<Event>('v1', 'Event', servicesNamespace);
+  // Judging without them is better than not at all.
+  return context
+    .api()
+    .list<Event>('v1', 'Event', servicesNamespace)
+    .catch(() => []);
 }

@@ -7,14 +7,14 @@ import { readCommit } from '../lib/git-history.ts';
 import type { Application } from '../services.ts';
 
 /** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD found elsewhere. */
-const every = { head: 500, elsewhere: 2000 };
+const often = { head: 500, elsewhere: 2000 };
 
 /**
  * Waits, for however long, until another commit is checked out than `head`; with GITOPS_REPO_URL also until Argo CD is at
  * another one than `deployed`. Hands back when that was, in milliseconds of `performance.now()`: a commit tells the second
  * in which it was made. Throws `Interrupted` alone.
  */
-export async function untilNews(context: Context, head: string, deployed: string): Promise<number> {
+export async function untilNews(context: Context, head: string, deployed: string, every = often): Promise<number> {
   const { exec, config, signal } = context;
   let askedElsewhere = performance.now();
   for (let before = performance.now(); ; ) {

@@ -27,7 +27,8 @@ export async function prepare(context: Context, options: PrepareOptions): Promis
   const { commit, wanted, patience, note } = options;
   const unlock = await lockFor(context.config, { name: 'sync', seconds: patience, signal: context.signal, say: note });
   try {
-    const [present] = await Promise.all([registered(context), cover(context, note)]);
+    const present = await registered(context);
+    await cover(context, note);
     const moved = await followCheckout(context, present, note);
     const behind = ({ status }: Application) =>
       moved ||

@@ -17,18 +17,22 @@ const pushing: RunOptions = { flags: { push: true } };
 interface Shared {
   /** The bare repository. */
   bare: string;
+  /** All clones of it, the first and the second of them by name. */
   clones: string[];
+  mine: string;
+  theirs: string;
 }
 
 /** A bare repository with the platform in it, and as many clones of it. */
-function share(count: number): Shared {
+function share(count = 2): Shared {
   const folder = join(base, `remote ${remotes++}`);
   const seed = createPlatform(join(folder, 'seed'));
   const bare = join(folder, 'bare.git');
   git(seed, 'clone', '--quiet', '--bare', seed, bare);
   const clones = Array.from({ length: count }, (_, index) => join(folder, `clone ${index}`));
   for (const clone of clones) git(folder, 'clone', '--quiet', bare, clone);
-  return { bare, clones };
+  const [mine = '', theirs = ''] = clones;
+  return { bare, clones, mine, theirs };
 }
 
 /** The tag of a service in the bare repository's main. */
@@ -46,20 +50,14 @@ async function demand(folder: string, words: [string, ...string[]], options = pu
 }
 
 test('--push pushes the commit, and only that', async () => {
-  const {
-    bare,
-    clones: [clone = ''],
-  } = share(1);
-  const text = await demand(clone, ['promote', 'core-go', 'a1b2c3d']);
+  const { bare, mine } = share();
+  const text = await demand(mine, ['promote', 'core-go', 'a1b2c3d']);
   assert.match(text, /"chore: promote images a1b2c3d", and pushed to origin\/main\./);
-  assert.deepEqual([tagThere(bare), git(bare, 'rev-parse', 'main')], ['a1b2c3d', git(clone, 'rev-parse', 'HEAD')]);
+  assert.deepEqual([tagThere(bare), git(bare, 'rev-parse', 'main')], ['a1b2c3d', git(mine, 'rev-parse', 'HEAD')]);
 });
 
 test('behind what came in meanwhile, the promotion is made anew, and the branch follows; local edits stay', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   commit(theirs, 'Meanwhile', {
     'notes.txt': 'theirs\n',
     [core]: values(theirs, 'core-go').replace('replicaCount: 3', 'replicaCount: 4'),
@@ -75,10 +73,7 @@ test('behind what came in meanwhile, the promotion is made anew, and the branch 
 });
 
 test('of the same service, both promotions land, and the later one counts', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'a1b2c3d']);
   await demand(mine, ['promote', 'core-go', 'b2c3d4e']);
   assert.deepEqual(tagsOf(bare, 'core-go'), ['1df3b1f', 'a1b2c3d', 'b2c3d4e']);
@@ -86,10 +81,7 @@ test('of the same service, both promotions land, and the later one counts', asyn
 });
 
 test('the same promotion twice lands once', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'all', 'a1b2c3d']);
   await demand(mine, ['promote', 'all', 'a1b2c3d']);
   assert.deepEqual(subjects(bare, 'main'), ['chore: promote images a1b2c3d', 'Start']);
@@ -111,10 +103,7 @@ test('two clones that promote at once both land, in order, none lost', async () 
       ['core-go', 'e5f6a7b'],
     ],
   ] as [[string, string], [string, string]][]) {
-    const {
-      bare,
-      clones: [mine = '', theirs = ''],
-    } = share(2);
+    const { bare, mine, theirs } = share();
     await Promise.all([demand(mine, ['promote', ...first]), demand(theirs, ['promote', ...second])]);
     assert.deepEqual(
       subjects(bare, 'main').toSorted(),
@@ -136,10 +125,7 @@ test('many at once, too', async () => {
 });
 
 test('what was committed before and not pushed goes along, if it is a promotion', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(mine, ['promote', 'core-go', 'a1b2c3d'], {});
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);
   await demand(mine, ['promote', 'api-node', 'a1b2c3d']);
@@ -151,10 +137,7 @@ test('what was committed before and not pushed goes along, if it is a promotion'
 });
 
 test('other commits that are not pushed yet are not pushed by us', async () => {
-  const {
-    bare,
-    clones: [mine = ''],
-  } = share(1);
+  const { bare, mine } = share();
   commit(mine, 'Half done', { 'notes.txt': 'x\n' });
   const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
   assert.equal(said.code, 1);
@@ -166,16 +149,25 @@ test('other commits that are not pushed yet are not pushed by us', async () => {
 });
 
 test('a hold that was put elsewhere is respected, before anything is committed', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);
   await demand(theirs, ['rollback', 'core-go']);
   const said = await run(mine, ['promote', 'core-go', 'b2c3d4e'], pushing);
   assert.equal(said.code, 1);
   assert.match(said.text, /core-go was put on hold elsewhere: b2c3d4e was rolled back by Test.*\ngit pull/);
   assert.deepEqual([subjects(mine), tagThere(bare)], [['Start'], '1df3b1f']);
+});
+
+test('a hold that was lifted here and is not pushed yet is none', async () => {
+  const { bare, mine, theirs } = share();
+  await demand(mine, ['promote', 'core-go', 'b2c3d4e']);
+  await demand(mine, ['rollback', 'core-go']);
+  git(theirs, 'pull', '--quiet');
+  await demand(theirs, ['promote', 'api-node', 'b2c3d4e']);
+  await demand(mine, ['release', 'core-go'], {});
+  await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
+  assert.deepEqual([holdsIn(git(bare, 'show', `main:${core}`)), tagThere(bare)], [[], 'c3d4e5f']);
+  assert.deepEqual(subjects(bare, 'main').slice(0, 2), ['chore: promote images c3d4e5f', 'chore: release core-go']);
 });
 
 /** Has the bare repository take somebody else's commits in, just before the first push of ours. */
@@ -190,10 +182,7 @@ function racing(bare: string, theirs: string): void {
 }
 
 test('a hold that lands in the same moment is respected too, and our commit is taken back', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e'], {});
   await demand(theirs, ['rollback', 'core-go'], {});
   racing(bare, theirs);
@@ -204,10 +193,7 @@ test('a hold that lands in the same moment is respected too, and our commit is t
 });
 
 test('a promotion that lands in the same moment comes first, and ours behind it', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e'], {});
   racing(bare, theirs);
   await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
@@ -215,10 +201,7 @@ test('a promotion that lands in the same moment comes first, and ours behind it'
 });
 
 test('a rollback does not undo what was promoted meanwhile', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(mine, ['promote', 'core-go', 'a1b2c3d']);
   git(theirs, 'pull', '--quiet');
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);
@@ -229,10 +212,7 @@ test('a rollback does not undo what was promoted meanwhile', async () => {
 });
 
 test('rollback and release land behind promotions of other services, and edits of the same file', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(mine, ['promote', 'core-go', 'a1b2c3d']);
   git(theirs, 'pull', '--quiet');
   await demand(theirs, ['promote', 'api-node', 'b2c3d4e']);
@@ -250,10 +230,7 @@ test('rollback and release land behind promotions of other services, and edits o
 });
 
 test('where a local edit is in the way of what came in, it stays, and the sentence says that the push is done', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   commit(theirs, 'Meanwhile', { 'helm/api-node/values.yaml': `${values(theirs, 'api-node')}# theirs\n` });
   git(theirs, 'push', '--quiet');
   appendFileSync(join(mine, 'helm/api-node/values.yaml'), '# mine\n');
@@ -268,10 +245,7 @@ test('where a local edit is in the way of what came in, it stays, and the senten
 });
 
 test('a push that is refused says why, in the words of the other side, and what is committed stays', async () => {
-  const {
-    bare,
-    clones: [mine = ''],
-  } = share(1);
+  const { bare, mine } = share();
   write(bare, 'hooks/pre-receive', '#!/bin/sh\necho "main is protected" >&2\nexit 1\n');
   chmodSync(join(bare, 'hooks', 'pre-receive'), 0o755);
   const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
@@ -284,9 +258,7 @@ test('a push that is refused says why, in the words of the other side, and what 
 });
 
 test('a remote that can not be reached is said before anything is committed', async () => {
-  const {
-    clones: [mine = ''],
-  } = share(1);
+  const { mine } = share();
   git(mine, 'remote', 'set-url', 'origin', join(base, 'nowhere.git'));
   const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
   assert.equal(said.code, 1);
@@ -295,9 +267,7 @@ test('a remote that can not be reached is said before anything is committed', as
 });
 
 test('without a remote, or with several and no upstream, what to type is said', async () => {
-  const {
-    clones: [mine = ''],
-  } = share(1);
+  const { mine } = share();
   git(mine, 'remote', 'remove', 'origin');
   const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
   assert.match(said.text, /The branch main has nowhere to be pushed to\.\ngit push --set-upstream <remote> main/);
@@ -305,10 +275,7 @@ test('without a remote, or with several and no upstream, what to type is said', 
 });
 
 test('a branch without an upstream is pushed under its own name, one with another name to that', async () => {
-  const {
-    bare,
-    clones: [mine = ''],
-  } = share(1);
+  const { bare, mine } = share();
   git(mine, 'checkout', '--quiet', '--no-track', '-b', 'stage');
   assert.match(await demand(mine, ['promote', 'core-go', 'a1b2c3d']), /pushed to origin\/stage/);
   git(mine, 'checkout', '--quiet', '-b', 'work', '--track', 'origin/main');
@@ -320,10 +287,7 @@ test('a branch without an upstream is pushed under its own name, one with anothe
 });
 
 test('in CI the workflow is told the commit that landed', async () => {
-  const {
-    bare,
-    clones: [mine = '', theirs = ''],
-  } = share(2);
+  const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);
   const said = await run(mine, ['promote', 'all', 'a1b2c3d'], { flags: { push: true, 'from-ci': true, json: true } });
   assert.equal(said.code, 0, said.text);

@@ -142,7 +142,7 @@ test('so is another one that Argo CD deploys from elsewhere; an answer that fail
   };
   const signal = new AbortController().signal;
   const context = fakeContext({ config: { root, gitops: {} }, exec: gitExec, signal, api: () => ({ list }) });
-  await untilNews(context, first, first);
+  await untilNews(context, first, first, { head: 1, elsewhere: 1 });
   assert.equal(asked, 3);
 });
 
