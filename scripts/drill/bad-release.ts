@@ -1,9 +1,10 @@
 import { parseDocument } from 'yaml';
 import { warningsOf } from '../components/explain.ts';
+import { quickly } from '../components/pod-removal.ts';
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { troubleOf } from '../lib/trouble.ts';
-import { isReady, type Pod, type Workload } from '../lib/workloads.ts';
+import { isReady, type Pod, type PodSpec, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 import { ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 import { imagesAtHead } from '../values.ts';
@@ -68,21 +69,32 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
   return warnings.findLast(({ reason }) => reason === 'Unhealthy')?.message;
 }
 
-interface ReplicaSet extends KubeObject {
-  spec: Workload['spec'];
-  status?: { replicas?: number };
-}
-
-/** Takes a bad release out of the history of rollouts once its Application is back, so that `kubectl rollout undo` does not go there. */
+/**
+ * Takes away what a bad release leaves behind once its Application is back: its pods, which never served and need no time to
+ * say goodbye, and its place in the history of rollouts, so that `kubectl rollout undo` does not go there. In this order: a
+ * disruption budget that finds a pod without its owner makes the Application Degraded.
+ */
 export async function forgetBadRollout(context: Context): Promise<void> {
   const image = await badImage(context);
-  const sets = (await context.api().list<ReplicaSet>('apps/v1', 'ReplicaSet', servicesNamespace)).filter(
-    ({ spec }) => spec.replicas === 0 && spec.template.spec.containers.some((one) => one.image === image),
+  const runsIt = ({ containers }: PodSpec) => containers.some((one) => one.image === image);
+  const pods = async () =>
+    (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(({ spec }) => runsIt(spec));
+  await deleteAll(context, 'pods', await pods());
+  await untilSeen(context, async () => {
+    const [pod] = await pods();
+    return pod && `the bad pod ${pod.metadata.name} is still ending`;
+  });
+  const sets = (await context.api().list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace)).filter(
+    ({ spec }) => spec.replicas === 0 && runsIt(spec.template.spec),
   );
-  if (sets.length === 0) return;
+  await deleteAll(context, 'replicasets', sets);
+}
+
+async function deleteAll(context: Context, resource: string, objects: readonly KubeObject[]): Promise<void> {
+  if (objects.length === 0) return;
   const kubectl = await context.kubectl();
-  const where = ['--namespace', servicesNamespace, '--ignore-not-found', '--wait=false'];
-  await kubectl.run(['delete', 'replicasets', ...where, ...sets.map(({ metadata }) => metadata.name)]);
+  const how = ['--namespace', servicesNamespace, '--ignore-not-found', '--wait=false', quickly];
+  await kubectl.run(['delete', resource, ...how, ...objects.map(({ metadata }) => metadata.name)]);
 }
 
 /** Takes the bad image out of the node, where it is a stand-in. */

@@ -1,3 +1,4 @@
+import { quickly } from '../components/pod-removal.ts';
 import { UserError } from '../lib/errors.ts';
 import { servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
@@ -20,8 +21,7 @@ export const podKill: Drill = {
     if (victim === undefined) throw new UserError(`No pod of ${cast.front} serves.`, { hint: 'npm run status' });
     const { result, answers } = await underRequests(context, async (answers) => {
       const kubectl = await context.kubectl();
-      // One second, for the kubelet takes 0 for "forget it and clear up when there is time".
-      const now = ['--grace-period=1', '--wait=false', '--namespace', servicesNamespace];
+      const now = [quickly, '--wait=false', '--namespace', servicesNamespace];
       const started = performance.now();
       await kubectl.run(['delete', 'pod', victim, ...now]);
       const replaced = await untilSeen(

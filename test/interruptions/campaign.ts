@@ -43,7 +43,8 @@ async function interrupt(
 ): Promise<number> {
   let killed = 0;
   for (const moment of moments) {
-    const when = 'step' in moment ? `at ${moment.step}` : `after ${(moment.after / 1000).toFixed(1)} s`;
+    const when =
+      'after' in moment ? `after ${(moment.after / 1000).toFixed(1)} s` : 'step' in moment ? `at ${moment.step}` : '';
     const ran = await kill(person, cluster, command, moment);
     say(`  ${command[0]} killed ${when}${ran.killed ? '' : `: it was done before (exit code ${ran.code})`}`);
     if (!ran.killed && ran.code !== 0) fail(`${command[0]} failed before it was killed ${when}:\n${ran.text}`);
