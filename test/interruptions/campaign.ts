@@ -55,6 +55,11 @@ async function interrupt(
   return killed;
 }
 
+function told(moment: Moment): string {
+  if ('after' in moment) return `after ${(moment.after / 1000).toFixed(1)} s`;
+  return 'step' in moment ? `at ${moment.step}` : 'once its condition holds';
+}
+
 /** The missed moments again, each on its own and from the start; a random one earlier, until the command still runs then. */
 async function makeUpFor(
   missed: readonly Moment[],
@@ -66,11 +71,11 @@ async function makeUpFor(
     const again: Moment[] = [];
     for (const moment of left) {
       await before();
-      await once('step' in moment ? moment : { after: Math.round(moment.after / 2) }, again);
+      await once('after' in moment ? { after: Math.round(moment.after / 2) } : moment, again);
     }
     left = again;
   }
-  for (const moment of left) say(`  not reached: ${JSON.stringify(moment)}`);
+  for (const moment of left) say(`  not reached: ${told(moment)}`);
 }
 
 /** Counts the interruptions as survived if the work that follows leads to where it should. */

@@ -1,19 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { argocd } from '../../../scripts/versions.ts';
 import type { Fault } from '../fault.ts';
+import { type Answer, cut, cutTwice, startOrigin } from '../origin.ts';
 import type { World } from '../world.ts';
 
-/** What a server does with the file that it is asked for, the first time, the second time, and so on. */
-type Answer = (response: ServerResponse, file: Buffer, time: number) => void;
-
-const whole: Answer = (response, file) => response.end(file);
-const cut: Answer = (response, file) => {
-  response.writeHead(200, { 'content-length': file.length });
-  response.write(file.subarray(0, 1000), () => response.destroy());
-};
 const trickling: Answer = (response, file) => {
   response.writeHead(200, { 'content-length': file.length });
   const timer = setInterval(() => response.write('x'), 500);
@@ -27,7 +15,7 @@ export const download: readonly Fault[] = [
     ends: 'success',
     says: [/Tried again: Could not download install\.yaml from raw\.githubusercontent\.com: the connection broke off/],
     within: 120,
-    plant: (world) => upFrom(world, (response, file, time) => (time <= 2 ? cut : whole)(response, file, time)),
+    plant: (world) => upFrom(world, cutTwice),
   },
   {
     name: 'download that is cut for good',
@@ -53,24 +41,7 @@ export const download: readonly Fault[] = [
 ];
 
 async function upFrom(world: World, answer: Answer, command = 'up') {
-  const { person } = world;
-  const file = Buffer.from(await (await fetch(argocd.installUrl)).arrayBuffer());
-  let time = 0;
-  const server = createServer((_, response) => {
-    time += 1;
-    answer(response, file, time);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  world.undo(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await person.run(['rm', '-rf', join(person.home, '.cache', 'platform-ops', 'downloads')]);
-  const { port } = server.address() as AddressInfo;
-  const loaded = pathToFileURL(join(person.clone, 'test', 'outages', 'reroute.mjs')).href;
-  const env = {
-    NODE_OPTIONS: `--import ${loaded}`,
-    REROUTE: `${new URL(argocd.installUrl).host}=http://127.0.0.1:${port}`,
-  };
+  const { env, close } = await startOrigin(world.person, answer);
+  world.undo(close);
   return world.types(command, { env });
 }
