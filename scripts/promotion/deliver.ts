@@ -16,6 +16,7 @@ export const deliveryFlags = {
   push: { type: 'boolean', description: 'Push the commit, after those that came in meanwhile.' },
   json: { type: 'boolean', description: 'Print the result as JSON.' },
   timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
+  verbose: { type: 'boolean', description: 'Show every command that is run.' },
   ...lockFlags,
 } as const;
 
@@ -54,6 +55,7 @@ export async function deliver(
   const context = createContext(config, {
     signal,
     ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
     onDownload: (what) => progress.note(`Fetching ${what}.`),
   });
   try {

@@ -82,7 +82,7 @@ async function textAt(git: Git, commit: string, file: string): Promise<string | 
 }
 
 function overtaken(commit: string, why: string): Overtaken {
-  return new Overtaken(`${why} (on the way: ${commit.slice(0, 7)}).`, {
+  return new Overtaken(`${why}: ${commit.slice(0, 7)} can't go behind that.`, {
     hint: 'git pull --rebase shows what came in. Look at it, and run the command again if it is still wanted.',
   });
 }
