@@ -61,6 +61,7 @@ const afterwards: Record<string, string> = {
   up: 'npm run up goes on where it stopped; npm run down takes everything away.',
   reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
   down: 'npm run down goes on where it stopped.',
+  drill: 'What the drill had begun is undone.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
 
