@@ -67,6 +67,7 @@ const afterwards: Record<string, string> = {
   down: 'npm run down goes on where it stopped.',
   promote: 'What was committed by then is deployed all the same: npm run history shows it.',
   rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
+  drill: 'What the drill had begun is undone.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
 

@@ -9,10 +9,13 @@ interface Scaled extends KubeObject {
 }
 
 /**
- * An object as a text that is the same for as long as it says the same. Left out: its status, what the cluster gives it, and
- * the number of pods where one of `all` is an autoscaler that decides it.
+ * An object as a text that is the same for as long as it says the same. Left out: its status, what the cluster gives it, what Argo CD is
+ * just doing, and the number of pods where one of `all` is an autoscaler that decides it.
  */
-export function comparable({ metadata, status: _, ...object }: KubeObject, all: readonly KubeObject[]): string {
+export function comparable(
+  { metadata, status: _, operation: __, ...object }: KubeObject,
+  all: readonly KubeObject[],
+): string {
   const { labels = {}, annotations = {}, finalizers = [], deletionTimestamp } = metadata;
   const spec = isScaled({ ...object, metadata } as KubeObject, all)
     ? without(object.spec as object, 'replicas')

@@ -1,8 +1,9 @@
 import { tolerant } from '../components/tolerant.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { isReady, type Pod } from '../lib/workloads.ts';
+import { isReady, type Pod, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
@@ -25,6 +26,29 @@ export async function untilSeen(
     throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });
   }
   return (performance.now() - started) / 1000;
+}
+
+interface Autoscaler extends KubeObject {
+  spec: { minReplicas?: number; maxReplicas: number };
+}
+
+/** What Argo CD deploys for a service, under the service's name; undefined where there is none. */
+export async function serviceObject<T extends KubeObject>(
+  context: Context,
+  apiVersion: string,
+  kind: string,
+  service: string,
+): Promise<T | undefined> {
+  const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
+  return all.find(({ metadata }) => metadata.name === service);
+}
+
+export function deploymentOf(context: Context, service: string): Promise<Workload | undefined> {
+  return serviceObject<Workload>(context, 'apps/v1', 'Deployment', service);
+}
+
+export function autoscalerOf(context: Context, service: string): Promise<Autoscaler | undefined> {
+  return serviceObject<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
 }
 
 /** The pods of a service that are not on their way out. */

@@ -5,7 +5,7 @@ import { CommandError } from '../lib/exec.ts';
 import { localValueFiles, servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
-import { servingPods, untilSeen } from './looking.ts';
+import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
 import { backToGit, chartFile, commitFor, noCommits, release } from './release.ts';
 import { lostOf, underRequests } from './requests.ts';
 
@@ -22,50 +22,71 @@ export const nodeDrain: Drill = {
   promise: 'A drain waits for the disruption budget, and loses no request',
 
   async hindrance(context) {
-    if ((await servingPods(context, service)).length >= pair) return undefined;
+    if ((await fewest(context)) >= pair) return undefined;
     const none = await noCommits(context);
-    return none && `${service} has one pod, which holds nothing back, and for a second one ${none}`;
+    return none && `${service} may have one pod, which holds nothing back, and for a second one ${none}`;
   },
 
   async run(context) {
     await haveTwo(context);
-    const { result, answers } = await underRequests(context, async () => {
-      const before = (await servingPods(context, service)).map(({ metadata }) => metadata.name);
-      const [first = '', second = ''] = before;
-      const started = performance.now();
-      await untilSeen(context, () => evict(context, first));
-      let refusals = 0;
-      const waited = await untilSeen(context, async () => {
-        const refused = await evict(context, second);
-        if (refused !== undefined) refusals += 1;
-        return refused;
-      });
-      const alone = (await servingPods(context, service)).filter(({ metadata }) => metadata.name !== second).length;
-      const look = async () => {
-        const serving = (await servingPods(context, service)).filter(({ metadata }) => !before.includes(metadata.name));
-        return serving.length >= before.length ? undefined : `${serving.length} of ${before.length} successors serve`;
-      };
-      const seconds = await untilSeen(context, look, started);
-      // Until they are gone the last of their requests may be lost.
-      await untilSeen(context, async () => {
-        const left = (await context.api().listMetadata('v1', 'Pod')).find(
-          ({ metadata }) => metadata.namespace === servicesNamespace && [first, second].includes(metadata.name),
-        );
-        return left && `the pod ${left.metadata.name} is still ending`;
-      });
-      return { refusals, waited, alone, seconds };
-    });
-    const { refusals, waited, alone, seconds } = result;
-    const held = refusals > 0 && alone > 0 && answers.lost.length === 0;
-    const refused =
-      refusals > 0
+    const { result, answers } = await underRequests(context, () => evictPair(context));
+    const { refusals, waited, others, seconds } = result;
+    const held = refusals > 0 && others > 0 && answers.lost.length === 0;
+    const refused = !refusals
+      ? 'the second eviction was not refused'
+      : others
         ? `the second eviction was refused for ${waited.toFixed(1)} s, until the first pod's successor was ready`
-        : 'the second eviction was not refused';
+        : 'the second eviction went through while no other pod served';
     return { held, seconds, evidence: `${refused}; ${lostOf(answers)}` };
   },
 
   undo: backToGit,
 };
+
+interface Evicted {
+  /** How often the second eviction was refused, and for how many seconds. */
+  refusals: number;
+  waited: number;
+  /** How many other pods served when it went through. */
+  others: number;
+  /** Seconds from the first eviction until all pods that are wanted served again. */
+  seconds: number;
+}
+
+async function evictPair(context: Context): Promise<Evicted> {
+  const [first = '', second = ''] = (await servingPods(context, service)).map(({ metadata }) => metadata.name);
+  const started = performance.now();
+  await untilSeen(context, () => evict(context, first));
+  let refusals = 0;
+  const waited = await untilSeen(context, async () => {
+    const refused = await evict(context, second);
+    if (refused !== undefined) refusals += 1;
+    return refused;
+  });
+  const others = async () =>
+    (await servingPods(context, service)).filter(({ metadata: { name } }) => name !== first && name !== second).length;
+  const served = await others();
+  const whole = async () => {
+    const [serving, deployment] = [await others(), await deploymentOf(context, service)];
+    const wanted = deployment?.spec.replicas ?? 1;
+    return serving >= wanted ? undefined : `${serving} of ${wanted} pods of ${service} serve`;
+  };
+  const seconds = await untilSeen(context, whole, started);
+  // Until they are gone the last of their requests may be lost.
+  await untilSeen(context, async () => {
+    const left = (await context.api().listMetadata('v1', 'Pod')).find(
+      ({ metadata: { namespace, name } }) => namespace === servicesNamespace && (name === first || name === second),
+    );
+    return left && `the pod ${left.metadata.name} is still ending`;
+  });
+  return { refusals, waited, others: served, seconds };
+}
+
+/** The number of pods that the service has at least, also when there is nothing to do. */
+async function fewest(context: Context): Promise<number> {
+  const [autoscaler, deployment] = await Promise.all([autoscalerOf(context, service), deploymentOf(context, service)]);
+  return (autoscaler ? autoscaler.spec.minReplicas : deployment?.spec.replicas) ?? 1;
+}
 
 /** Where a single pod is enough, a commit asks for a second one. */
 async function haveTwo(context: Context): Promise<void> {
@@ -73,7 +94,7 @@ async function haveTwo(context: Context): Promise<void> {
     const serving = (await servingPods(context, service)).length;
     return serving >= pair ? undefined : `${serving} of ${pair} pods of ${service} serve`;
   };
-  if ((await two()) === undefined) return;
+  if ((await fewest(context)) >= pair) return;
   const file = localValueFiles(await registrationOf(context, service), context.config.environment).at(-1) ?? '';
   const values = parseDocument(await chartFile(context, service, file));
   values.setIn(['replicaCount'], pair);

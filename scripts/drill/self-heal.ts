@@ -1,15 +1,9 @@
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
-import { untilSeen } from './looking.ts';
+import { autoscalerOf, deploymentOf, serviceObject, untilSeen } from './looking.ts';
 import { backToGit } from './release.ts';
-
-interface Autoscaler extends KubeObject {
-  spec: { maxReplicas: number };
-}
 
 /** By hand as a person would: scales one service, deletes a Service of another. Argo CD sets both back. */
 export const selfHeal: Drill = {
@@ -31,15 +25,14 @@ export const selfHeal: Drill = {
 
 /** Under an autoscaler the number of pods is the autoscaler's, and what Git says is how far it may go. */
 async function scale(context: Context, service: string): Promise<{ what: string; seconds: number }> {
-  const autoscaler = () => get<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
-  const most = (await autoscaler())?.spec.maxReplicas;
+  const most = (await autoscalerOf(context, service))?.spec.maxReplicas;
   if (most !== undefined) {
     const patch = JSON.stringify({ spec: { maxReplicas: most + 1 } });
     const args = ['patch', 'horizontalpodautoscaler', service, '--type=merge', '--patch', patch];
-    const at = async () => (await autoscaler())?.spec.maxReplicas;
+    const at = async () => (await autoscalerOf(context, service))?.spec.maxReplicas;
     return { what: `maxReplicas ${most + 1} of ${service}`, seconds: await setBack(context, args, at, most) };
   }
-  const replicas = async () => (await get<Workload>(context, 'apps/v1', 'Deployment', service))?.spec.replicas ?? 1;
+  const replicas = async () => (await deploymentOf(context, service))?.spec.replicas ?? 1;
   const before = await replicas();
   const args = ['scale', 'deployment', service, `--replicas=${before + 1}`];
   return { what: `replicas ${before + 1} of ${service}`, seconds: await setBack(context, args, replicas, before) };
@@ -65,7 +58,7 @@ async function setBack(
 }
 
 async function deleteService(context: Context, service: string): Promise<number> {
-  const find = () => get(context, 'v1', 'Service', service);
+  const find = () => serviceObject(context, 'v1', 'Service', service);
   const before = (await find())?.metadata.uid;
   await byHand(context, ['delete', 'service', service, '--wait=false']);
   return untilSeen(context, async () => {
@@ -79,14 +72,4 @@ async function deleteService(context: Context, service: string): Promise<number>
 async function byHand(context: Context, args: readonly string[]): Promise<void> {
   const kubectl = await context.kubectl();
   await kubectl.run([...args, '--namespace', servicesNamespace]);
-}
-
-async function get<T extends KubeObject>(
-  context: Context,
-  apiVersion: string,
-  kind: string,
-  name: string,
-): Promise<T | undefined> {
-  const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
-  return all.find(({ metadata }) => metadata.name === name);
 }

@@ -6,8 +6,11 @@ import type { Deployed, Resource, Watched } from '../../scripts/drift/drift.ts';
 import { type ApplicationEvent, episodesIn } from '../../scripts/drift/events.ts';
 import { fieldPaths } from '../../scripts/drift/fields.ts';
 import { healsAmong } from '../../scripts/drift/heals.ts';
+import { findDrift } from '../../scripts/drift/index.ts';
 import { driftLines } from '../../scripts/drift/words.ts';
+import { Unreachable } from '../../scripts/lib/api.ts';
 import type { KubeObject, ManagedFields } from '../../scripts/lib/objects.ts';
+import { fakeContext } from '../support/fakes.ts';
 
 const paths: [string, object, string[]][] = [
   ['a number', { 'f:spec': { 'f:replicas': {} } }, ['spec.replicas']],
@@ -380,4 +383,31 @@ test('of many heals the latest are shown, and the others counted', () => {
   assert.equal(lines.length, 7);
   assert.match(lines[1] ?? '', /2 earlier ones/);
   assert.match(lines.at(-1) ?? '', /in 6\.0 s/);
+});
+
+test('one look finds what is there now and what was undone, asks for each kind once, and is quiet without an answer', async () => {
+  const asked: string[] = [];
+  const watched = application({ resources: [resource, { ...resource, name: 'gone' }], history: [deployed('aaa', -5)] });
+  const context = (events: () => ApplicationEvent[]) =>
+    fakeContext({
+      view: () => ({ list: async () => [watched] }),
+      api: () => ({
+        json: async () => ({ items: events() }),
+        listMetadata: async (apiVersion: string, kind: string) => {
+          asked.push(`${apiVersion} ${kind}`);
+          return [deployment([set(0), byKubectl])];
+        },
+      }),
+    });
+  const { now, healed } = await findDrift(context(() => healing('Partial sync')));
+  assert.deepEqual(now.map(({ name, what }) => `${name} ${what}`).toSorted(), ['core-go edited', 'gone deleted']);
+  assert.deepEqual(
+    healed.map(({ objects }) => objects.length),
+    [1],
+  );
+  assert.deepEqual(asked, ['apps/v1 Deployment']);
+  const silent = () => {
+    throw new Unreachable('no answer');
+  };
+  assert.deepEqual(await findDrift(context(silent)), { now: [], healed: [] });
 });

@@ -134,7 +134,7 @@ const autoscaler: KubeObject = {
 test('an object is as before whatever its status, uid and counters, and however its fields are ordered', () => {
   const one = deployment({ paused: false, replicas: 1 }, { annotations: { 'deployment.kubernetes.io/revision': '1' } });
   const other = deployment({ replicas: 1, paused: false }, { uid: 'b', generation: 7 });
-  assert.equal(comparable(one, []), comparable({ ...other, status: {} }, []));
+  assert.equal(comparable(one, []), comparable({ ...other, status: {}, operation: { sync: {} } }, []));
 });
 
 for (const [what, other] of [
@@ -264,4 +264,26 @@ test('without a terminal and without --yes nothing is done', async () => {
   };
   assert.equal(await command.run(listed), 0);
   assert.deepEqual(printed, ['  prune  What leaves Git leaves the cluster.']);
+});
+
+test('what takes commits is not shown where another repository is followed, and what takes none is', async () => {
+  const cluster = (least: number, gitops?: object) =>
+    fakeContext({
+      config: { gitops },
+      api: () => ({
+        list: async (_: string, kind: string) =>
+          kind === 'HorizontalPodAutoscaler'
+            ? [{ ...autoscaler, spec: { minReplicas: least, maxReplicas: 5 } }]
+            : [deployment({ replicas: 3 })],
+      }),
+    });
+  const hindered = async (context: Context) => {
+    const all = await Promise.all(drills.map(async ({ name, hindrance }) => (await hindrance?.(context)) && name));
+    return all.filter((name) => name !== undefined);
+  };
+  const elsewhere = { repoUrl: 'https://github.com/a/b', revision: 'main' };
+  assert.deepEqual(await hindered(cluster(1)), []);
+  assert.deepEqual(await hindered(cluster(1, elsewhere)), ['prune', 'bad-image', 'rollback', 'node-drain']);
+  assert.deepEqual(await hindered(cluster(2, elsewhere)), ['prune', 'bad-image', 'rollback']);
+  assert.match((await drills[1]?.hindrance?.(cluster(1, elsewhere))) ?? '', /nothing is pushed to GITOPS_REPO_URL/);
 });
