@@ -70,7 +70,8 @@ export function createContext(config: Config, options: ContextOptions): Context 
   const node = `${config.clusterName}-control-plane`;
   const kubeconfig = join(config.stateDir, 'kubeconfig');
   const kubeContext = `kind-${config.clusterName}`;
-  const downloads = { timeout, onRetry: options.onRetry };
+  const onRetry = options.onRetry && onceInAWhile(options.onRetry);
+  const downloads = { timeout, onRetry };
   const announced = new Set<string>();
   const toolbox = createToolbox({
     exec,
@@ -86,8 +87,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       options.onDownload?.(step === 'download' ? name : `${name} (built by go install)`);
     },
   });
-  const retryFor = (longest: number) =>
-    options.onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry: options.onRetry };
+  const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
   let checkout: Promise<Checkout> | undefined;
   let api: ApiServer | undefined;
   let view: View | undefined;
@@ -104,7 +104,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubeContext,
     images: createImageStore(exec, node, signal, {
       onPulled: (image) => notePulled(config.cacheDir, image),
-      onRetry: options.onRetry,
+      onRetry,
       ...(timeout !== undefined && { timeout }),
     }),
     credentials:
@@ -141,6 +141,18 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
   };
   return context;
+}
+
+/** Milliseconds in which a reason is told once, though every component that works at this time meets it. */
+const awhile = 10_000;
+
+function onceInAWhile(tell: (why: string) => void): (why: string) => void {
+  const told = new Map<string, number>();
+  return (why) => {
+    const now = performance.now();
+    if (now - (told.get(why) ?? Number.NEGATIVE_INFINITY) > awhile) tell(why);
+    told.set(why, now);
+  };
 }
 
 function readKubeconfig(file: string, cluster: string): string {

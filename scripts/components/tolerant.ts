@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
+import { isPassing, Unreachable } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
 import { nodeContainer } from './cluster-ownership.ts';
@@ -19,7 +19,7 @@ export function tolerant(context: Context, look: () => Promise<string | undefine
       silent = startStopwatch();
       return missing;
     } catch (error) {
-      if (error instanceof ApiError && (error.status >= 500 || error.status === 429)) return error.message;
+      if (isPassing(error)) return error.message;
       if (!(error instanceof Unreachable)) throw error;
       if (silent() > silence) await demandNode(context);
       return error.message;

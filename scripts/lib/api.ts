@@ -31,7 +31,7 @@ export class ApiError extends UserError {
   /** Why, in the API server's words. */
   readonly reason: string;
   constructor(path: string, status: number, body: string) {
-    super(`the API server answered ${status} to ${path}: ${body.slice(0, 300)}`, { hint: 'npm run doctor' });
+    super(`the API server answered ${status} to ${path}: ${reasonIn(body).slice(0, 300)}`, { hint: 'npm run doctor' });
     this.status = status;
     this.reason = reasonIn(body);
   }
@@ -134,7 +134,27 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
   };
 }
 
+/**
+ * Whether an answer passes by itself: of a server that is busy, or that starts. It then forbids everything for a moment to
+ * everybody, until it has read who may do what; the administrator that we are may do everything.
+ */
+export function isPassing(error: unknown): error is ApiError {
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 403);
+}
+
 function whyItPasses(error: unknown): string | undefined {
-  const passes = error instanceof Unreachable || (error instanceof ApiError && [429, 503].includes(error.status));
-  return passes ? messageOf(error) : undefined;
+  // What the connection failed with differs from try to try.
+  if (error instanceof Unreachable) return error.message.replace(/(does not answer): .*/s, '$1');
+  return isPassing(error) && [403, 429, 503].includes(error.status) ? error.message : undefined;
+}
+
+/** The sentence in an answer of the API server, which says it in an object of kind Status, as text otherwise. */
+function reasonIn(body: string): string {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    if (typeof message === 'string' && message !== '') return message;
+  } catch {
+    // No JSON, as from a proxy on the way.
+  }
+  return body.trim();
 }

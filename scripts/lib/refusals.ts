@@ -1,6 +1,9 @@
-/** What kubectl says of an API server that restarts: the connection is refused, or the server while it starts. */
+/**
+ * What kubectl says of an API server that restarts: the connection is refused, or the server while it starts, which forbids
+ * everything until it has read who may do what.
+ */
 export const restarting =
-  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests/i;
+  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests|forbidden: User "[^"]*" cannot /i;
 
 /** Refusals that pass as well: of a webhook, and of a namespace on its way in or out. */
 export const early = /failed calling webhook|being terminated|error looking up service account/i;

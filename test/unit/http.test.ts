@@ -8,6 +8,7 @@ import { base64 } from '../../scripts/lib/base64.ts';
 import { selfSigned } from '../../scripts/lib/certificate.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { get } from '../../scripts/lib/http.ts';
+import type { Retry } from '../../scripts/lib/retry.ts';
 
 /** What the server does with the next requests, and what they asked for. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
@@ -81,10 +82,10 @@ test('an interruption ends the request, also in the middle of the answer', async
 });
 
 /** The API server's client, pointed at the server above: that has no TLS, so the certificates are not used. */
-function api(signal: AbortSignal = new AbortController().signal, address = url) {
+function api(signal: AbortSignal = new AbortController().signal, address = url, retry?: Retry) {
   const cluster = { server: address, 'certificate-authority-data': '' };
   const user = { 'client-certificate-data': '', 'client-key-data': '' };
-  return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal);
+  return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal, retry);
 }
 const pod = { metadata: { name: 'p' } };
 
@@ -158,6 +159,34 @@ test('a refusal says why in the API server’s words, also where something else 
     const refused = (error: unknown) => error instanceof ApiError && error.status === 422 && error.reason === reason;
     await assert.rejects(api().dryRunApply('/api/v1/x', '{}', 'some-one'), refused);
   }
+});
+
+test('the sentence of a refusal is told, not the object that it comes in', async () => {
+  respond(403, { kind: 'Status', message: 'pods is forbidden: User "x" cannot list' });
+  await assert.rejects(
+    api().list('v1', 'Pod'),
+    /^ApiError: the API server answered 403 to \/api\/v1\/pods: pods is forb/,
+  );
+});
+
+test('an API server that restarts is asked again, also while it forbids everything, and each reason is told once', async () => {
+  const statuses = [403, 503, 429, 429, 200];
+  answer = (_, response) => response.writeHead(statuses.shift() ?? 200).end('{"items":[]}');
+  const told: string[] = [];
+  const retry = {
+    patience: 5000,
+    signal: new AbortController().signal,
+    onRetry: (why: string) => void told.push(why),
+    every: 1,
+  };
+  assert.deepEqual(await api(undefined, url, retry).list('v1', 'Pod'), []);
+  assert.deepEqual(
+    told.map((why) => why.match(/answered (\d+)/)?.[1]),
+    ['403', '503', '429'],
+  );
+  told.length = 0;
+  await assert.rejects(api(undefined, 'http://127.0.0.1:1', { ...retry, patience: 20 }).time(), Unreachable);
+  assert.deepEqual(told, ['the API server at http://127.0.0.1:1 does not answer']);
 });
 
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {

@@ -27,6 +27,7 @@ const passing = [
   'Error from server (ServiceUnavailable): the server is currently unable to handle the request',
   'Error from server (InternalError): Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io"',
   'Error from server (Forbidden): unable to create new content in namespace b because it is being terminated',
+  'Error from server (Forbidden): namespaces "a" is forbidden: User "kubernetes-admin" cannot patch resource "namespaces"',
   'Error from server (Forbidden): pods "a" is forbidden: error looking up service account b/default: serviceaccount "default" not found',
 ];
 for (const stderr of passing) {

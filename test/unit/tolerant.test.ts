@@ -28,10 +28,15 @@ function looking(context: TestContext, look: () => Promise<string | undefined>, 
 }
 
 test('a refusal that passes is what is missing at this look, and one that stays is thrown', async (context) => {
-  for (const error of [silent, new ApiError('/x', 503, 'starting'), new ApiError('/x', 429, 'too many')])
+  for (const error of [
+    silent,
+    new ApiError('/x', 503, 'starting'),
+    new ApiError('/x', 429, 'too many'),
+    new ApiError('/x', 403, 'not yet'),
+  ])
     assert.equal(await looking(context, () => Promise.reject(error)).after(0), error.message);
-  const { after } = looking(context, () => Promise.reject(new ApiError('/x', 403, 'no')));
-  await assert.rejects(after(0), /answered 403/);
+  const { after } = looking(context, () => Promise.reject(new ApiError('/x', 400, 'no')));
+  await assert.rejects(after(0), /answered 400/);
 });
 
 for (const [state, says] of [
