@@ -29,7 +29,7 @@ export interface Prepared {
   notes: string[];
   /** What to say where nothing has to be edited. */
   unchanged: string;
-  /** Why no cluster follows the commit; without a reason, it is waited for. */
+  /** Why no cluster follows the commit, as a sentence; without one, it is waited for. */
   unfollowed?: string | undefined;
 }
 
@@ -71,12 +71,14 @@ export async function deliver(
     } finally {
       unlock();
     }
-    const outcome = outcomeOf(prepared, landed);
+    const outcome = outcomeOf(context, prepared, landed);
     if (!flags.json)
       print([...(prepared.edits.length > 0 ? [] : [prepared.unchanged]), ...landedLines(outcome)].join('\n'));
-    await follow(context, prepared, outcome, { since, progress, print, json: flags.json === true });
-    if (forActions) await tellActions(config, outcome);
     for (const note of outcome.notes) progress.note(note);
+    const waits =
+      outcome.commit !== null && prepared.edits.length > 0 && unfollowed(context, prepared, outcome) === undefined;
+    if (waits) await follow(context, outcome, { since, progress, print, json: flags.json === true });
+    if (forActions) await tellActions(config, outcome);
     progress.stop();
     if (flags.json) print(JSON.stringify(outcome, undefined, 2));
     return ExitCode.done;
@@ -88,7 +90,8 @@ export async function deliver(
   }
 }
 
-function outcomeOf({ edits, message, notes, desk }: Prepared, { commit, pushed }: Landed): Outcome {
+function outcomeOf(context: Context, prepared: Prepared, { commit, pushed }: Landed): Outcome {
+  const { edits, message, desk } = prepared;
   const changes = edits.map(({ service, before, after }) => ({
     service: service.name,
     file: service.file,
@@ -96,12 +99,26 @@ function outcomeOf({ edits, message, notes, desk }: Prepared, { commit, pushed }
     to: imageIn(after)?.tag ?? '',
   }));
   const subject = message.split('\n')[0] ?? '';
-  const outcome: Outcome = { changes, subject, commit: commit ?? null, pushed: pushed ?? null, receipts: [], notes };
-  if (edits.length > 0 && !desk.wish.commit) {
-    const files = changes.map(({ file }) => file).join(' ');
-    outcome.notes.push(`Not committed: git commit -m "${subject}" -- ${files}`);
-  }
-  return outcome;
+  const landed = { commit: commit ?? null, pushed: pushed ?? null };
+  const notes = [...prepared.notes];
+  const why = edits.length > 0 && desk.wish.commit ? unfollowed(context, prepared, landed) : undefined;
+  if (why !== undefined) notes.push(why);
+  if (edits.length > 0 && !desk.wish.commit)
+    notes.push(`Not committed: git commit -m ${quoted(subject)} -- ${changes.map(({ file }) => file).join(' ')}`);
+  return { changes, subject, ...landed, receipts: [], notes };
+}
+
+/** Why nobody waits for the commit, as a sentence. */
+function unfollowed({ config }: Context, prepared: Prepared, { pushed }: Pick<Outcome, 'pushed'>): string | undefined {
+  const { gitops } = config;
+  return gitops && pushed === null
+    ? `Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`
+    : prepared.unfollowed;
+}
+
+/** A text as one word of a shell's command line. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 interface Following {
@@ -113,23 +130,9 @@ interface Following {
 }
 
 /** Waits until the commit runs, and adds a receipt for each service, which a person reads as soon as it is there. */
-async function follow(
-  context: Context,
-  { unfollowed }: Prepared,
-  outcome: Outcome,
-  { since, progress, print, json }: Following,
-): Promise<void> {
-  const { commit, pushed, changes, notes, receipts } = outcome;
-  if (commit === null || changes.length === 0) return;
-  const { gitops } = context.config;
-  if (gitops && pushed === null) {
-    notes.push(`Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`);
-    return;
-  }
-  if (unfollowed !== undefined) {
-    notes.push(unfollowed);
-    return;
-  }
+async function follow(context: Context, outcome: Outcome, { since, progress, print, json }: Following): Promise<void> {
+  const { changes, receipts } = outcome;
+  const commit = outcome.commit ?? '';
   const onReceipt = (receipt: Receipt) => {
     receipts.push(receipt);
     if (!json) print(receiptLines(receipt).join('\n'));

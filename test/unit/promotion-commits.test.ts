@@ -202,7 +202,7 @@ test('--no-commit edits only, says what to type, and works on what is edited alr
   for (const tag of ['a1b2c3d', 'b2c3d4e']) {
     const said = await run(folder, ['promote', 'core-go', tag], { flags: { 'no-commit': true } });
     assert.equal(said.code, 0, said.text);
-    assert(said.text.includes(`Not committed: git commit -m "chore: promote images ${tag}" -- ${core}`), said.text);
+    assert(said.text.includes(`Not committed: git commit -m 'chore: promote images ${tag}' -- ${core}`), said.text);
     assert.equal(tagOf(folder), tag);
   }
   assert.deepEqual(subjects(folder), ['Start']);
@@ -312,7 +312,7 @@ test('release takes the note out, commits that, and the service can be promoted'
   const promoted = values(folder, 'core-go');
   await run(folder, ['rollback', 'core-go']);
   const edited = await run(folder, ['release', 'core-go'], { flags: { 'no-commit': true } });
-  assert.match(edited.text, /Not committed: git commit -m "chore: release core-go"/);
+  assert.match(edited.text, /Not committed: git commit -m 'chore: release core-go'/);
   git(folder, 'checkout', '--', core);
   const said = await run(folder, ['release', 'core-go']);
   assert.match(said.text, /Committed as .*"chore: release core-go"[\s\S]*Lifted: b2c3d4e was rolled back/);

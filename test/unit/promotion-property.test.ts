@@ -189,7 +189,7 @@ for (const [form, make] of Object.entries(forms)) {
         await play(folder, actions);
       }),
       {
-        numRuns: Number(process.env.PROPERTY_RUNS ?? 6),
+        numRuns: Number(process.env.PROPERTY_RUNS ?? 4),
         interruptAfterTimeLimit: 60_000,
         endOnFailure: true,
         includeErrorInReport: true,
