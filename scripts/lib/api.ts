@@ -37,15 +37,6 @@ export class ApiError extends UserError {
   }
 }
 
-/** A refusal is an object of the kind Status; what stands between us and the API server may answer in plain text. */
-function reasonIn(body: string): string {
-  try {
-    return (JSON.parse(body) as { message?: string }).message ?? body;
-  } catch {
-    return body;
-  }
-}
-
 /** Nothing answers at the API server's address, or not in time. */
 export class Unreachable extends UserError {
   override readonly name = 'Unreachable';
