@@ -56,7 +56,7 @@ export const applications: Component = {
 };
 
 /** The project and the Applications as this cluster registers them: other address, revision and values than production. */
-const registrations = memoizePerContext(async (context: Context): Promise<KubeObject[]> => {
+export const registrations = memoizePerContext(async (context: Context): Promise<KubeObject[]> => {
   const { project, applications } = await readRegistrations(context.config.root);
   const { prefix } = await context.checkout();
   const source = await sourceOf(context);
@@ -80,18 +80,6 @@ const registrations = memoizePerContext(async (context: Context): Promise<KubeOb
     })),
   ];
 });
-
-/** On an Application that `npm run drill` has pointed at a commit of its own: the drill's name. */
-export const drillAnnotation = 'platform-ops/drill';
-
-/** An Application as this cluster registers it. */
-export async function registrationOf(context: Context, name: string): Promise<Application> {
-  const found = (await registrations(context)).find(
-    ({ kind, metadata }) => kind === 'Application' && metadata.name === name,
-  );
-  if (!found) throw new UserError(`argocd/ registers no Application ${name}.`, { hint: 'git checkout -- argocd' });
-  return found as Application;
-}
 
 async function sourceOf(context: Context): Promise<{ repoURL: string; targetRevision: string }> {
   const { gitops } = context.config;
@@ -149,10 +137,8 @@ async function lacking(context: Context): Promise<string | undefined> {
 type Source = Application['spec']['source'];
 
 /** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
-export function difference({ metadata, spec, status }: Application, wanted: Source): string | undefined {
+export function difference({ spec, status }: Application, wanted: Source): string | undefined {
   const { repoURL, targetRevision, helm } = spec.source;
-  const drill = metadata.annotations?.[drillAnnotation];
-  if (drill !== undefined) return `follows a commit of npm run drill (${drill}), not ${wanted.targetRevision}`;
   if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
     return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
   }

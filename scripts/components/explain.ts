@@ -3,11 +3,14 @@ import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Trouble } from '../lib/trouble.ts';
 
-interface Event extends KubeObject {
+export interface Event extends KubeObject {
   type?: string;
   reason?: string;
   message?: string;
+  /** How often it was seen. */
+  count?: number;
   lastTimestamp?: string;
+  involvedObject?: { kind?: string; name?: string; uid?: string };
 }
 
 /** The error for a pod that won't get ready: what is missing, which pod, its last warning, its last words, what to do. */
@@ -21,18 +24,17 @@ export async function explain(context: Context, missing: string, trouble: Troubl
   return new UserError(lines.join('\n'), { hint });
 }
 
-/** The events about a pod that warn, oldest first. Throws `ApiError` or `Unreachable`. */
-export async function warningsOf(context: Context, { pod, namespace }: Pick<Trouble, 'pod' | 'namespace'>) {
-  const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${pod}`;
-  const { items } = await context.api().json<{ items: Event[] }>(path);
-  return items
-    .filter(({ type }) => type === 'Warning')
-    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
+/** The events of an object, by its name. */
+export async function eventsOf(context: Context, namespace: string, name: string): Promise<Event[]> {
+  const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${name}`;
+  return (await context.api().json<{ items: Event[] }>(path)).items;
 }
 
-async function lastWarning(context: Context, trouble: Trouble): Promise<string | undefined> {
+async function lastWarning(context: Context, { pod, namespace }: Trouble): Promise<string | undefined> {
   try {
-    const warnings = await warningsOf(context, trouble);
+    const warnings = (await eventsOf(context, namespace, pod))
+      .filter(({ type }) => type === 'Warning')
+      .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
     // "Back-off" only says that it was tried before; the reason stands in an earlier event.
     const telling = warnings.filter(({ reason }) => reason !== 'BackOff');
     return (telling.at(-1) ?? warnings.at(-1))?.message;

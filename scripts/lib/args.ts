@@ -5,7 +5,7 @@ import { UsageError } from './errors.ts';
 export interface Flag {
   type: 'boolean' | 'seconds' | 'text';
   description: string;
-  /** What stands for the text on the help page, as in `--only <names>`. */
+  /** What a text stands for, in the help: 'name' makes `--app <name>`. */
   value?: string;
   /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
   typedOnly?: true;
@@ -77,7 +77,7 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
     if (flag.type !== 'boolean' && value === 'true')
       throw new UsageError(
         `npm kept --${name} for itself.`,
-        `Put two dashes before it: npm run ${usage.name} -- --${name} <${flag.value ?? 'seconds'}>`,
+        `Put two dashes before it: npm run ${usage.name} -- --${name} ${placeholder(flag)}`,
       );
     flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
   }
@@ -90,14 +90,20 @@ function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>):
   return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
 }
 
+/** What stands in the help for the value of a flag. */
+export function placeholder({ type, value = 'text' }: Flag): string {
+  return type === 'boolean' ? '' : `<${type === 'seconds' ? type : value}>`;
+}
+
 function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number | string {
   if (flag.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
     return true;
   }
   if (flag.type === 'text') {
-    if (value) return value;
-    throw new UsageError(`--${name} takes <${flag.value}>.`, `npm run ${usage.name} -- --help`);
+    if (value === undefined || value === '')
+      throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- --${name} ${placeholder(flag)}`);
+    return value;
   }
   const seconds = Number(value);
   if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {

@@ -1,10 +1,9 @@
-import type { Usage } from './args.ts';
+import { placeholder, type Usage } from './args.ts';
 
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
   const flags = Object.entries(usage.flags).map(
-    ([name, { type, value, description }]) =>
-      [type === 'boolean' ? `--${name}` : `--${name} <${value ?? 'seconds'}>`, description] as const,
+    ([name, flag]) => [`--${name} ${placeholder(flag)}`.trimEnd(), flag.description] as const,
   );
   const words = ` -- [${usage.words?.join(' | ')}]`;
   const many = words.length > 80;

@@ -14,7 +14,7 @@ const usage: Usage = {
   flags: {
     json: { type: 'boolean', description: 'Print as JSON.' },
     timeout: { type: 'seconds', description: 'How long it may take.' },
-    only: { type: 'text', value: 'beans', description: 'Take these alone.' },
+    cup: { type: 'text', value: 'size', description: 'Which cup to take.' },
   },
   examples: ['npm run brew'],
 };
@@ -26,8 +26,7 @@ const accepted: [string[], object][] = [
   [['--timeout', '60'], { flags: { timeout: 60 } }],
   [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
-  [['--only', 'a,b'], { flags: { only: 'a,b' } }],
-  [['--only=a'], { flags: { only: 'a' } }],
+  [['--cup', 'big', '--cup=small'], { flags: { cup: 'small' } }],
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true, flags: { json: true } }],
 ];
@@ -47,8 +46,8 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
-  [usage, ['--only'], /--only takes <beans>/, /npm run brew -- --help/],
-  [usage, ['--only='], /--only takes <beans>/, /--help/],
+  [usage, ['--cup'], /--cup takes a value/, /npm run brew -- --cup <size>/],
+  [usage, ['--cup='], /--cup takes a value/, /--cup <size>/],
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
@@ -78,6 +77,12 @@ test('flags that npm kept for itself are honoured', () => {
   assert.deepEqual(kept({ npm_config_json: 'true' }), { json: true });
   assert.deepEqual(kept({ npm_config_timeout: '60' }), { timeout: 60 });
   assert.deepEqual(kept({ npm_config_timeout: '60' }, ['--timeout', '5']), { timeout: 5 });
+});
+
+test('a text that npm took apart is refused with the right form', async () => {
+  const { error } = await refusal(() => kept({ npm_config_cup: 'true' }));
+  assert.match(error.hint ?? '', /npm run brew -- --cup <size>/);
+  assert.deepEqual(kept({ npm_config_cup: 'big' }), { cup: 'big' });
 });
 
 test('npm turned off or empty is no flag, and neither is a variable that only looks alike', () => {
