@@ -4,7 +4,7 @@ import type { Component, Status } from './components/component.ts';
 import { componentsFor } from './components/index.ts';
 import type { Context } from './context.ts';
 import { type CredentialsReport, reportCredentials } from './credentials/report.ts';
-import { type Drift, findDrift } from './drift/index.ts';
+import { type Drift, findDrift, noDrift } from './drift/index.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
@@ -46,7 +46,7 @@ export async function gather(context: Context): Promise<Report> {
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
-    reachable ? findDrift(context) : { now: [], healed: [] },
+    reachable ? findDrift(context) : noDrift,
   ]);
   // What Git says nothing about, and what was undone, is told, but is no fault.
   const drifted = drift.now.some(({ argocd }) => argocd !== 'leaves it');

@@ -30,16 +30,11 @@ export async function eventsOf(context: Context, namespace: string, name: string
   return (await context.api().json<{ items: Event[] }>(path)).items;
 }
 
-/** The events about a pod that warn, oldest first. Throws `ApiError` or `Unreachable`. */
-export async function warningsOf(context: Context, { pod, namespace }: Pick<Trouble, 'pod' | 'namespace'>) {
-  return (await eventsOf(context, namespace, pod))
-    .filter(({ type }) => type === 'Warning')
-    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
-}
-
-async function lastWarning(context: Context, trouble: Trouble): Promise<string | undefined> {
+async function lastWarning(context: Context, { pod, namespace }: Trouble): Promise<string | undefined> {
   try {
-    const warnings = await warningsOf(context, trouble);
+    const warnings = (await eventsOf(context, namespace, pod))
+      .filter(({ type }) => type === 'Warning')
+      .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
     // "Back-off" only says that it was tried before; the reason stands in an earlier event.
     const telling = warnings.filter(({ reason }) => reason !== 'BackOff');
     return (telling.at(-1) ?? warnings.at(-1))?.message;

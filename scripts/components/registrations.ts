@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
-import { UserError } from '../lib/errors.ts';
 import type { Checkout } from '../lib/git.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { type Application, localValueFiles, readRegistrations } from '../services.ts';
@@ -18,18 +17,6 @@ export async function registrations(context: Context): Promise<KubeObject[]> {
   const making = known.get(checkout) ?? make(context, checkout);
   known.set(checkout, making);
   return making;
-}
-
-/** On an Application that `npm run drill` has pointed at a commit of its own: the drill's name. */
-export const drillAnnotation = 'platform-ops/drill';
-
-/** An Application as this cluster registers it. Throws a `UserError` where `argocd/` has none of that name. */
-export async function registrationOf(context: Context, name: string): Promise<Application> {
-  const found = (await registrations(context)).find(
-    ({ kind, metadata }) => kind === 'Application' && metadata.name === name,
-  );
-  if (!found) throw new UserError(`argocd/ registers no Application ${name}.`, { hint: 'git checkout -- argocd' });
-  return found as Application;
 }
 
 async function make({ config }: Context, checkout: Checkout): Promise<KubeObject[]> {
@@ -65,10 +52,8 @@ function sourceOf({ gitops }: Config, { linked, branch, head }: Checkout) {
 type Source = Application['spec']['source'];
 
 /** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
-export function difference({ metadata, spec, status }: Application, wanted: Source): string | undefined {
+export function difference({ spec, status }: Application, wanted: Source): string | undefined {
   const { repoURL, targetRevision, helm } = spec.source;
-  const drill = metadata.annotations?.[drillAnnotation];
-  if (drill !== undefined) return `follows a commit of npm run drill (${drill}), not ${wanted.targetRevision}`;
   if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
     return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
   }

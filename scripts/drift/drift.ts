@@ -38,6 +38,8 @@ export interface Drift {
   now: Change[];
   /** Oldest first; Kubernetes keeps events for an hour. */
   healed: Heal[];
+  /** The Applications that `npm run drill` has pointed elsewhere, or left so when it was killed, each with the drill's name. */
+  drilled: { application: string; drill: string }[];
 }
 
 /** An Application, with the parts of its status that tell of drift. */

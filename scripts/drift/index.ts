@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { argocdNamespace } from '../components/argo-cd.ts';
 import type { Context } from '../context.ts';
+import { drillAnnotation } from '../drill/mark.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
 import { groupOf, type KubeObject } from '../lib/objects.ts';
 import { changesOf, keyOf, type Present } from './changes.ts';
@@ -9,6 +10,8 @@ import { type ApplicationEvent, episodesIn } from './events.ts';
 import { healsAmong, type SameChart } from './heals.ts';
 
 export type { Change, Drift, Heal } from './drift.ts';
+
+export const noDrift: Drift = { now: [], healed: [], drilled: [] };
 
 const eventsPath = `/api/v1/namespaces/${argocdNamespace}/events?fieldSelector=involvedObject.kind=Application`;
 
@@ -23,10 +26,14 @@ export async function findDrift(context: Context): Promise<Drift> {
     return {
       now: applications.flatMap((application) => changesOf(application, present)),
       healed: await healsAmong(episodesIn(items), applications, { present, sameChart: comparing(context) }),
+      drilled: applications.flatMap(({ metadata: { name, annotations } }) => {
+        const drill = annotations?.[drillAnnotation];
+        return drill === undefined ? [] : [{ application: name, drill }];
+      }),
     };
   } catch (error) {
     // What does not answer is said by its own line.
-    if (error instanceof ApiError || error instanceof Unreachable) return { now: [], healed: [] };
+    if (error instanceof ApiError || error instanceof Unreachable) return noDrift;
     throw error;
   }
 }

@@ -5,9 +5,13 @@ import type { Change, Drift, Heal, Named } from './drift.ts';
 const shown = { fields: 3, heals: 5 };
 
 /** What a person reads of it; nothing where nothing was changed by hand. */
-export function driftLines({ now, healed }: Drift): string[] {
+export function driftLines({ now, healed, drilled }: Drift): string[] {
   const earlier = healed.length - shown.heals;
   return [
+    ...drilled.map(
+      ({ application, drill }) =>
+        `✖ Application ${application} is at a commit of npm run drill (${drill}); once that is over, npm run up sets it back`,
+    ),
     ...(now.length > 0 ? ['Changed by hand:', ...now.map(changeLine)] : []),
     ...(healed.length > 0 ? ['Changed by hand, and undone by Argo CD within the last hour:'] : []),
     ...(earlier > 0 ? [`  ${earlier} earlier ${earlier === 1 ? 'one' : 'ones'}`] : []),

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { warningsOf } from '../components/explain.ts';
+import { eventsOf } from '../components/explain.ts';
 import { quickly } from '../components/pod-removal.ts';
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
@@ -65,8 +65,7 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
   const trouble = troubleOf(pod);
   if (trouble) return trouble.reason;
   const { name, namespace = servicesNamespace } = pod.metadata;
-  const warnings = await warningsOf(context, { pod: name, namespace });
-  return warnings.findLast(({ reason }) => reason === 'Unhealthy')?.message;
+  return (await eventsOf(context, namespace, name)).findLast(({ reason }) => reason === 'Unhealthy')?.message;
 }
 
 /**

@@ -1,12 +1,11 @@
 import { parseDocument } from 'yaml';
-import { registrationOf } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { CommandError } from '../lib/exec.ts';
 import { localValueFiles, servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
-import { backToGit, chartFile, commitFor, noCommits, release } from './release.ts';
+import { backToGit, chartFile, commitFor, noCommits, registrationOf, release } from './release.ts';
 import { lostOf, underRequests } from './requests.ts';
 
 const service = cast.middle;

@@ -1,13 +1,22 @@
 import { applications } from '../components/applications.ts';
-import { drillAnnotation, registrationOf } from '../components/registrations.ts';
+import { registrations } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { commitAside } from '../lib/commit-aside.ts';
 import { UserError } from '../lib/errors.ts';
 import { filesAt } from '../lib/git.ts';
 import type { Application } from '../services.ts';
 import { untilSeen } from './looking.ts';
+import { drillAnnotation } from './mark.ts';
 
 const api = ['argoproj.io/v1alpha1', 'Application'] as const;
+
+/** An Application as this cluster registers it. */
+export async function registrationOf(context: Context, service: string): Promise<Application> {
+  const all = await registrations(context);
+  const found = all.find(({ kind, metadata }) => kind === 'Application' && metadata.name === service);
+  if (!found) throw new UserError(`argocd/ registers no Application ${service}.`, { hint: 'git checkout -- argocd' });
+  return found as Application;
+}
 
 /** Why what takes commits can't be shown, or undefined. */
 export async function noCommits({ config }: Context): Promise<string | undefined> {

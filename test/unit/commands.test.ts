@@ -111,7 +111,7 @@ const report: Report = {
     },
   ],
   targets: { up: 3, total: 3, down: [] },
-  drift: { now: [], healed: [] },
+  drift: { now: [], healed: [], drilled: [] },
   urls: [{ title: 'API', url: 'https://api.localhost:8443/info' }],
 };
 

@@ -346,7 +346,7 @@ test('an Application that is gone has no heals', async () => {
 });
 
 test('a person reads what was changed and what was undone, and nothing where nothing was', () => {
-  assert.deepEqual(driftLines({ now: [], healed: [] }), []);
+  assert.deepEqual(driftLines({ now: [], healed: [], drilled: [] }), []);
   const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
   const clock = new Date(time).toTimeString().slice(0, 8);
   const fields = ['spec.a', 'spec.b', 'spec.c', 'spec.d'];
@@ -361,7 +361,9 @@ test('a person reads what was changed and what was undone, and nothing where not
       { application: 'core-go', at: time, seconds: 1.4, revision: 'aaa', objects: [{ ...about, what: 'made anew' }] },
       { application: 'core-go', at: time, seconds: 2, revision: 'aaa', objects: [] },
     ],
+    drilled: [{ application: 'core-go', drill: 'prune' }],
   });
+  assert.match(lines[0] ?? '', /^✖ Application core-go is at a commit of npm run drill \(prune\)/);
   for (const line of [
     '  ✖ Service default/core-go was deleted; Argo CD has not looked since',
     `  ✖ Service default/core-go: spec.a, spec.b, spec.c and 1 more by kubectl-edit at ${clock}; Argo CD sees it`,
@@ -379,7 +381,7 @@ test('of many heals the latest are shown, and the others counted', () => {
     revision: 'r',
     objects: [],
   }));
-  const lines = driftLines({ now: [], healed });
+  const lines = driftLines({ now: [], healed, drilled: [] });
   assert.equal(lines.length, 7);
   assert.match(lines[1] ?? '', /2 earlier ones/);
   assert.match(lines.at(-1) ?? '', /in 6\.0 s/);
@@ -399,15 +401,17 @@ test('one look finds what is there now and what was undone, asks for each kind o
         },
       }),
     });
-  const { now, healed } = await findDrift(context(() => healing('Partial sync')));
+  watched.metadata.annotations = { 'platform-ops/drill': 'prune' };
+  const { now, healed, drilled } = await findDrift(context(() => healing('Partial sync')));
   assert.deepEqual(now.map(({ name, what }) => `${name} ${what}`).toSorted(), ['core-go edited', 'gone deleted']);
   assert.deepEqual(
     healed.map(({ objects }) => objects.length),
     [1],
   );
+  assert.deepEqual(drilled, [{ application: 'core-go', drill: 'prune' }]);
   assert.deepEqual(asked, ['apps/v1 Deployment']);
   const silent = () => {
     throw new Unreachable('no answer');
   };
-  assert.deepEqual(await findDrift(context(silent)), { now: [], healed: [] });
+  assert.deepEqual(await findDrift(context(silent)), { now: [], healed: [], drilled: [] });
 });

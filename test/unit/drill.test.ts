@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { drill as command } from '../../scripts/commands/drill.ts';
-import { drillAnnotation } from '../../scripts/components/registrations.ts';
 import { loadConfig } from '../../scripts/config.ts';
 import type { Context } from '../../scripts/context.ts';
 import { choose } from '../../scripts/drill/choose.ts';
@@ -9,6 +8,7 @@ import { comparable } from '../../scripts/drill/comparable.ts';
 import { compare } from '../../scripts/drill/differences.ts';
 import type { Drill, Outcome } from '../../scripts/drill/drill.ts';
 import { drills } from '../../scripts/drill/index.ts';
+import { drillAnnotation } from '../../scripts/drill/mark.ts';
 import { registerAnew, release } from '../../scripts/drill/release.ts';
 import { lostOf } from '../../scripts/drill/requests.ts';
 import { show } from '../../scripts/drill/show.ts';
