@@ -48,7 +48,7 @@ async function upBehind(world: World, treatment: Treatment, command = 'up') {
   await world.inNode(`
     if test -e ${folder}; then mv ${folder} ${aside}; fi
     mkdir -p ${folder}
-    echo 'server = "${mirror.url}"' > ${folder}/hosts.toml`);
+    printf 'server = "%s"\n[host."%s"]\n' ${mirror.url} ${mirror.url} > ${folder}/hosts.toml`);
   await forgetImage(world, 'prometheus');
   return world.types(command);
 }
