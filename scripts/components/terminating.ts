@@ -6,6 +6,7 @@ import { isReady, type Pod } from '../lib/workloads.ts';
 import { holders } from './manifests.ts';
 import { obstacles } from './obstacles.ts';
 import { tolerant } from './tolerant.ts';
+import { waitedInVain } from './until-ready.ts';
 
 /** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
 const heldBack = [
@@ -56,7 +57,9 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal, every: 1000 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    const reasons = last ? await obstacles(context, [last]) : [];
+    // Nobody answered, so nobody knows what is on its way out.
+    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw waitedInVain(context, error.missing);
+    const reasons = await obstacles(context, [last]);
     throw new UserError(
       [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(
         '\n  ',

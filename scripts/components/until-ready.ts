@@ -59,12 +59,21 @@ export async function untilReady(context: Context, { objects = [], look, faults,
     if (!(error instanceof WaitTimeout)) throw error;
     const [known] = seen.values();
     if (known) throw await known.fault.explain(error.missing);
-    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint:
-        remedyFor(error.missing) ?? hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
-    });
+    throw waitedInVain(context, error.missing, hint);
   }
 }
+
+/** The error for what was waited for until the deadline, with the remedy that is known, or else the hint. */
+export function waitedInVain({ timeout, node }: Context, missing: string, hint?: string): UserError {
+  const silent = /^the API server .* does not answer/.test(missing)
+    ? `docker logs ${node} may tell why; ${later}`
+    : undefined;
+  return new UserError(`Waited ${timeout / 1000} s in vain: ${missing}.`, {
+    hint: remedyFor(missing) ?? hint ?? silent ?? `npm run status shows what there is; ${later}`,
+  });
+}
+
+const later = 'npm run up goes on where it stopped.';
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
 async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {

@@ -83,6 +83,8 @@ function whyItPasses(error: unknown, passing: readonly RegExp[]): string | undef
     ?.slice(0, 300);
 }
 
+const whereItIs = 'npm run status tells whether the API server is back; npm run up goes on where it stopped.';
+
 /** The sentence for objects that could not be applied, in place of the whole command. */
 function notApplied(error: CommandError, objects: readonly KubeObject[]): UserError {
   const { stderr } = error.output;
@@ -94,7 +96,7 @@ function notApplied(error: CommandError, objects: readonly KubeObject[]): UserEr
   const named = objects.slice(0, 3).map(nameOf).join(', ');
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
   return new UserError(`Could not be applied: ${named}${more}. ${why}`, {
-    hint: remedyFor(line) ?? 'npm run doctor looks for the usual causes.',
+    hint: remedyFor(line) ?? (restarting.test(line) ? whereItIs : 'npm run doctor looks for the usual causes.'),
     cause: error,
   });
 }

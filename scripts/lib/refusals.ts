@@ -18,7 +18,5 @@ export function remedyFor(said: string): string | undefined {
     return `Kubernetes makes the account ${account} by itself, and has not done so: kubectl get pods --namespace kube-system tells whether kube-controller-manager runs. Then npm run up.`;
   if (/exceeded quota/i.test(said))
     return 'A quota of the namespace stands in the way: kubectl get resourcequota --all-namespaces shows it.';
-  return restarting.test(said)
-    ? 'npm run status tells whether the API server is back; npm run up goes on where it stopped.'
-    : undefined;
+  return undefined;
 }

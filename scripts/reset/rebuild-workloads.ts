@@ -4,6 +4,7 @@ import { argoCd } from '../components/argo-cd.ts';
 import { inCluster, removeObjects } from '../components/removal.ts';
 import { services } from '../components/services.ts';
 import { tolerant } from '../components/tolerant.ts';
+import { waitedInVain } from '../components/until-ready.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
@@ -55,8 +56,6 @@ async function untilThereAgain(context: Context, workloads: readonly KubeObject[
     await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: 'npm run status shows what Argo CD says.',
-    });
+    throw waitedInVain(context, error.missing, 'npm run status shows what Argo CD says.');
   }
 }

@@ -54,7 +54,8 @@ async function judge(fault: Fault, person: Awaited<ReturnType<typeof newPerson>>
   const wrong: string[] = [];
   try {
     ran = await fault.plant(world);
-    wrong.push(...complaints(fault, ran).map((complaint) => `${complaint}:\n${ran?.text}`));
+    const found = complaints(fault, ran);
+    if (found.length > 0) wrong.push(`${found.join(', ')}:\n${ran.text}`);
   } catch (error) {
     wrong.push((error as Error).message);
   } finally {

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 
 /** How a mirror treats the layers that it is asked for. */
 export type Treatment =
-  /** The first so many answers break off after a hundred bytes. */
-  | { cut: number }
+  /** Every layer breaks off after a hundred bytes, and whoever asks for the rest gets nothing. */
+  | 'cut'
   /** Bytes a second. */
   | { slow: number }
   /** Every request is answered so. */
@@ -12,8 +12,8 @@ export type Treatment =
 
 export interface Mirror {
   url: string;
-  /** Requests for layers. */
-  asked(): number;
+  /** From now on everything is passed on as it is. */
+  heal(): void;
   close(): void;
 }
 
@@ -22,12 +22,13 @@ export interface Mirror {
  * the node goes there by itself.
  */
 export async function startMirror(address: string, upstream: string, treatment: Treatment): Promise<Mirror> {
-  let asked = 0;
+  let harm: Treatment | undefined = treatment;
+  const cutOnce = new Set<string>();
   const server = createServer(async (request, response) => {
     const isLayer = request.url?.includes('/blobs/') === true;
-    if (isLayer) asked += 1;
-    if ('status' in treatment) {
-      response.writeHead(treatment.status).end();
+    const { slow, status } = typeof harm === 'object' ? { slow: undefined, status: undefined, ...harm } : {};
+    if (status !== undefined) {
+      response.writeHead(status).end();
       return;
     }
     try {
@@ -40,11 +41,15 @@ export async function startMirror(address: string, upstream: string, treatment: 
       response.writeHead(answer.status, Object.fromEntries(headers));
       for await (const chunk of answer.body ?? []) {
         const bytes = chunk as Uint8Array;
-        if (isLayer && 'cut' in treatment && asked <= treatment.cut) {
-          response.write(bytes.subarray(0, 100), () => response.destroy());
+        if (isLayer && harm === 'cut') {
+          const { pathname } = new URL(request.url ?? '', upstream);
+          if (cutOnce.has(pathname)) response.flushHeaders();
+          else response.write(bytes.subarray(0, 100));
+          cutOnce.add(pathname);
+          setTimeout(() => response.destroy(), 50);
           return;
         }
-        if (isLayer && 'slow' in treatment) await trickle(bytes, treatment.slow, (part) => response.write(part));
+        if (isLayer && slow !== undefined) await trickle(bytes, slow, (part) => response.write(part));
         else response.write(bytes);
         if (response.destroyed) return;
       }
@@ -60,7 +65,10 @@ export async function startMirror(address: string, upstream: string, treatment: 
     server.close();
     server.closeAllConnections();
   };
-  return { url: `http://${address}:${port}`, asked: () => asked, close };
+  const heal = () => {
+    harm = undefined;
+  };
+  return { url: `http://${address}:${port}`, heal, close };
 }
 
 async function trickle(bytes: Uint8Array, perSecond: number, write: (part: Uint8Array) => boolean): Promise<void> {

@@ -128,7 +128,10 @@ test('a pull that was cut in the middle is tried again, visibly; one that was re
   for (const [reason, tries] of [
     ['ctr: failed to copy: httpReadSeeker: failed open: unexpected EOF', 2],
     ['ctr: failed to copy: read tcp: connection reset by peer', 2],
-    ['ctr: unexpected status code 503 Service Unavailable', 2],
+    // containerd words it in three ways.
+    ['ctr: pulling from host quay.io failed with status code [manifests v1]: 503 Service Unavailable', 2],
+    ['ctr: unexpected status code https://quay.io/v2/x/b/blobs/sha256:0: 503 Service Unavailable', 2],
+    ['ctr: unexpected status from HEAD request to https://quay.io/v2/x/b/manifests/1: 503 Service Unavailable', 2],
     [refused, 1],
   ] as const) {
     let count = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { untilGone } from '../../scripts/components/terminating.ts';
+import { Unreachable } from '../../scripts/lib/api.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
@@ -56,6 +57,21 @@ for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of
     assert.match(text, /take the finalizer out by kubectl edit.*npm run down && npm run up$/);
   });
 }
+
+test('where nobody answers, that is what is told', async () => {
+  const silent = new Unreachable('the API server at https://x does not answer: no answer within 10 s');
+  const context = fakeContext({
+    timeout: 20,
+    node: 'x-control-plane',
+    signal: new AbortController().signal,
+    api: () => ({ listMetadata: () => Promise.reject(silent) }),
+  });
+  const { text } = await refusal(() => untilGone(context, [of('Namespace', 'a')]));
+  assert.match(
+    text,
+    /^Waited 0\.02 s in vain: the API server at .* does not answer.*\ndocker logs x-control-plane may tell/,
+  );
+});
 
 test('what is not wanted again is not waited for', async () => {
   const { context } = clusterWith([of('Application', 'other', 'argocd'), of('Deployment', 'a', 'elsewhere')], {
