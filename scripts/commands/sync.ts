@@ -56,7 +56,7 @@ async function runSync(invocation: Invocation): Promise<ExitCode> {
       // Whoever watches wants to see the next commit, which may be the remedy.
       if (!flags.watch || !(error instanceof UserError) || error instanceof UsageError) throw error;
       progress.stop();
-      tell(invocation, error);
+      tell(invocation, (await context.checkout()).head, error);
     } finally {
       progress.stop();
     }
@@ -122,7 +122,7 @@ function show({ flags, print }: Invocation, receipts: readonly Receipt[]): void 
 }
 
 /** What went wrong, for somebody who goes on watching. */
-function tell({ flags, print, progressStream }: Invocation, { message, hint }: UserError): void {
-  if (flags.json) print(JSON.stringify({ error: message, ...(hint !== undefined && { hint }) }));
+function tell({ flags, print, progressStream }: Invocation, commit: string, { message, hint }: UserError): void {
+  if (flags.json) print(JSON.stringify({ commit, error: message, ...(hint !== undefined && { hint }) }));
   else progressStream.write(`✖ ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`);
 }
