@@ -1,4 +1,5 @@
 import { applications } from '../components/applications.ts';
+import { askToLook, isAskedToLook } from '../components/refresh.ts';
 import { registrations } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { commitAside } from '../lib/commit-aside.ts';
@@ -91,10 +92,33 @@ export async function registerAnew(context: Context): Promise<string[]> {
   return names;
 }
 
-/** Registers all as it should be, and waits until every Application is at the commit that is checked out, and healthy. */
+/**
+ * Registers all as it should be, and waits until every Application is at the commit that is checked out, and healthy. Argo CD may
+ * be in the middle of deploying what a drill has just released, and say of itself what was true before: so where
+ * something had to be registered anew, only a look counts for which it was asked once nothing was under way any more.
+ */
 export async function backToGit(context: Context): Promise<void> {
-  await registerAnew(context);
+  const anew = await registerAnew(context);
+  let asked = false;
   await untilSeen(context, async () => {
+    const all = await context.api().list<Application>(...api);
+    const busy = all.find(
+      ({ operation, status }) => operation !== undefined || status?.operationState?.phase === 'Running',
+    );
+    if (busy) {
+      asked = false;
+      return `Application ${busy.metadata.name} is being synced`;
+    }
+    if (!asked && anew.length > 0) {
+      await askToLook(
+        context,
+        all.filter(({ metadata }) => anew.includes(metadata.name)),
+      );
+      asked = true;
+      return 'Argo CD has been asked to look';
+    }
+    const waiting = all.find(isAskedToLook);
+    if (waiting) return `Argo CD has not looked at the Application ${waiting.metadata.name}`;
     const status = await applications.status(context);
     return status.state === 'ready' ? undefined : status.missing;
   });

@@ -9,7 +9,7 @@ import { compare } from '../../scripts/drill/differences.ts';
 import type { Drill, Outcome } from '../../scripts/drill/drill.ts';
 import { drills } from '../../scripts/drill/index.ts';
 import { drillAnnotation } from '../../scripts/drill/mark.ts';
-import { registerAnew, release } from '../../scripts/drill/release.ts';
+import { backToGit, registerAnew, release } from '../../scripts/drill/release.ts';
 import { lostOf } from '../../scripts/drill/requests.ts';
 import { show } from '../../scripts/drill/show.ts';
 import type { Snapshot } from '../../scripts/drill/snapshot.ts';
@@ -202,8 +202,13 @@ test('where somebody committed meanwhile, only the nodes can be compared, and th
   assert.match(note ?? '', /aaaaaaa, now bbbbbbb/);
 });
 
-/** The Application core-go as Git registers it, in a cluster that keeps what is applied. */
-async function registered() {
+const commit = 'a'.repeat(40);
+
+/**
+ * The Application core-go as Git registers it, in a cluster that keeps what is applied. `looks` is what Argo CD says of it
+ * beside that at each look, the last of them for ever.
+ */
+async function registered(looks: Partial<KubeObject>[] = [{}]) {
   const { mkdir, writeFile } = await import('node:fs/promises');
   const root = await temporaryFolder();
   await Promise.all(['argocd', 'cluster/argocd'].map((folder) => mkdir(`${root}/${folder}`, { recursive: true })));
@@ -215,18 +220,29 @@ async function registered() {
   };
   for (const [file, object] of Object.entries(files)) await writeFile(`${root}/${file}`, JSON.stringify(object));
   const applied: KubeObject[] = [];
+  const asked: number[] = [];
+  let seen = 0;
+  const says = (at: number) => {
+    const { metadata, ...look } = looks[Math.min(at, looks.length - 1)] ?? {};
+    const [object = assert.fail()] = applied.slice(-1);
+    return { ...object, ...look, metadata: { ...object.metadata, ...metadata } };
+  };
   const context: Context = fakeContext({
     config: { root, environment: 'dev' },
-    checkout: async () => ({ prefix: '', linked: false, head: 'a'.repeat(40) }),
-    api: () => ({ listMetadata: async () => applied.slice(-1) }),
+    timeout: 3000,
+    signal: new AbortController().signal,
+    checkout: async () => ({ prefix: '', linked: false, head: commit, subject: 'Start' }),
+    api: () => ({ listMetadata: async () => applied.slice(-1), list: async () => [says(seen++)] }),
+    view: () => ({ missing: async () => undefined, list: async () => [says(seen - 1)] }),
     kubectl: async () => ({
+      run: async () => asked.push(seen),
       apply: async (objects: KubeObject[]) => {
         applied.push(...objects);
         return [];
       },
     }),
   });
-  return { applied, context };
+  return { applied, asked, context, looked: () => seen };
 }
 
 test('a release points an Application at a commit and marks it; registered anew it is as Git has it', async () => {
@@ -242,6 +258,35 @@ test('a release points an Application at a commit and marks it; registered anew 
   assert.deepEqual([sourceOf(1).targetRevision, sourceOf(1).path], ['HEAD', 'helm/core-go']);
   assert.equal(applied[1]?.metadata.annotations, undefined);
   assert.deepEqual(await registerAnew(context), [], 'what is not marked is left alone');
+});
+
+const well = { status: { sync: { status: 'Synced', revision: commit }, health: { status: 'Healthy' } } };
+const underWay = { ...well, operation: { sync: {} } };
+const running = { status: { ...well.status, operationState: { phase: 'Running' } } };
+const notLooked = { ...well, metadata: { name: 'core-go', annotations: { 'argocd.argoproj.io/refresh': 'normal' } } };
+const other = { status: { ...well.status, sync: { status: 'OutOfSync', revision: commit } } };
+
+for (const [what, looks, asks] of [
+  ['is well', [well, well], [1]],
+  ['is just being synced', [underWay, running, well, well], [3]],
+  ['has not been looked at since', [well, notLooked, notLooked, well], [1]],
+  ['is synced once more by that look', [well, underWay, well, notLooked, other, well], [1, 3]],
+] as const) {
+  test(`what Argo CD says counts once it was asked with nothing under way: an Application that ${what}`, async () => {
+    const { asked, context, looked } = await registered([...looks]);
+    await release(context, 'prune', 'core-go', 'b'.repeat(40));
+    await backToGit(context);
+    assert.deepEqual(asked, asks);
+    assert.equal(looked(), looks.length);
+  });
+}
+
+test('where nothing was pointed elsewhere, Argo CD need not be asked', async () => {
+  const { asked, context } = await registered([other, well]);
+  await release(context, 'prune', 'core-go', 'b'.repeat(40));
+  await registerAnew(context);
+  await backToGit(context);
+  assert.deepEqual(asked, []);
 });
 
 test('without a terminal and without --yes nothing is done', async () => {
