@@ -9,6 +9,8 @@ export interface Flag {
   value?: string;
   /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
   typedOnly?: true;
+  /** A text that may be typed several times: the texts are handed on with commas between them. */
+  repeated?: true;
 }
 
 export interface Usage {
@@ -19,6 +21,8 @@ export interface Usage {
   flags: Record<string, Flag>;
   /** The words that may follow, if any: one of these at most. */
   words?: readonly string[];
+  /** Any number of these words may follow, each once; they are handed on as operands. */
+  severalWords?: true;
   /** Or what has to follow, a word each, in this order, by the names of the help page: `service`, `sha`. */
   operands?: readonly string[];
   examples: readonly string[];
@@ -27,7 +31,7 @@ export interface Usage {
 export interface Parsed {
   flags: Record<string, boolean | number | string | undefined>;
   word: string | undefined;
-  /** As many as the usage names, unless help is asked for. */
+  /** As many as the usage names, unless help is asked for; or the words, where several may follow. */
   operands: readonly string[];
   help: boolean;
 }
@@ -55,19 +59,25 @@ export function readArguments(
   });
   const parsed: Parsed = { flags: fromNpm(usage, npmFlags), word: undefined, operands: [], help: false };
   const words: string[] = [];
+  const typed = new Set<string>();
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
       if (usage.operands) words.push(token.value);
+      else if (usage.severalWords) words.push(wordOf(usage, token.value, undefined));
       else parsed.word = wordOf(usage, token.value, parsed.word);
     } else if (token.name === 'help' || token.name === 'h') {
       parsed.help = true;
     } else {
       const flag = Object.hasOwn(usage.flags, token.name) ? usage.flags[token.name] : undefined;
       if (!flag) throw unknownFlag(usage, token.rawName);
-      parsed.flags[token.name] = parseValue(usage, token.name, flag, token.value);
+      const value = parseValue(usage, token.name, flag, token.value);
+      const joined = flag.repeated && typed.has(token.name);
+      parsed.flags[token.name] = joined ? `${parsed.flags[token.name]},${value}` : value;
+      typed.add(token.name);
     }
   }
+  if (usage.severalWords) parsed.operands = [...new Set(words)];
   if (usage.operands && !parsed.help) parsed.operands = operandsOf(usage, usage.operands, words);
   return parsed;
 }

@@ -3,7 +3,7 @@ import { callOf, type Usage, withValue } from './args.ts';
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
   const flags = Object.entries(usage.flags).map(([name, flag]) => [withValue(name, flag), flag.description] as const);
-  const words = ` -- [${usage.words?.join(' | ')}]`;
+  const words = ` -- [${usage.words?.join(' | ')}]${usage.severalWords ? ' ...' : ''}`;
   const many = words.length > 80;
   return [
     usage.operands ? callOf(usage) : `npm run ${usage.name}${usage.words ? (many ? ' -- [word]' : words) : ''}`,

@@ -50,6 +50,26 @@ test('operands come in the order that they were typed in, whatever flags stand b
   assert.deepEqual([operands, word, flags], [['arabica', 'large'], undefined, { with: 'cardamom', json: true }]);
 });
 
+const withSeveral: Usage = {
+  ...usage,
+  flags: { with: { type: 'text', value: 'spice', repeated: true, description: 'What to add.' } },
+  words: ['mild', 'strong'],
+  severalWords: true,
+};
+
+test('several words come each once, in the order that they were typed in', () => {
+  const read = (...argv: string[]) => readArguments(withSeveral, argv).operands;
+  assert.deepEqual([read(), read('strong'), read('strong', 'mild', 'strong')], [[], ['strong'], ['strong', 'mild']]);
+  assert.throws(() => read('strong', 'weak'), /does not know "weak"/);
+  assert.match(helpPage(withSeveral), /^npm run brew -- \[mild \| strong\] \.\.\.\n/);
+});
+
+test('a text that may be typed several times is handed on whole, and takes the place of what npm kept', () => {
+  const { flags } = readArguments(withSeveral, ['--with', 'salt', '--with=sugar'], { with: 'pepper' });
+  assert.deepEqual(flags, { with: 'salt,sugar' });
+  assert.deepEqual(readArguments(withSeveral, [], { with: 'pepper' }).flags, { with: 'pepper' });
+});
+
 test('help needs no operands', () => {
   assert.equal(readArguments(withOperands, ['--help', 'arabica']).help, true);
 });
