@@ -20,7 +20,7 @@ async function main(): Promise<ExitCode> {
     const meant = closest(name, commandNames);
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
-  const { flags, word, help } = readArguments(command, argv, npmFlagsOf());
+  const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf());
   if (help) {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
@@ -29,6 +29,7 @@ async function main(): Promise<ExitCode> {
     config: loadConfig(root),
     flags,
     word,
+    operands,
     signal: interruption(),
     print: (text) => void process.stdout.write(`${text}\n`),
     progressStream: process.stderr,

@@ -7,6 +7,8 @@ export interface Invocation {
   config: Config;
   flags: Parsed['flags'];
   word: string | undefined;
+  /** As many as the command's usage names. */
+  operands?: Parsed['operands'];
   /** Fires on Ctrl-C and its like. */
   signal: AbortSignal;
   /** Data, to standard output. */

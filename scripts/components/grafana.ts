@@ -2,14 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from '../context.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
-import { readManifests, restartOnConfigChange } from './manifests.ts';
+import { readKustomized, readManifests, restartOnConfigChange } from './manifests.ts';
 import { ensureSecret } from './secret.ts';
 
 const namespace = 'observability';
 const namespaceFile = 'observability/prometheus/namespace.yaml';
-const files = ['configmap-datasources', 'configmap-dashboards', 'deployment', 'service'].map(
-  (name) => `observability/grafana/${name}.yaml`,
-);
+const folder = 'observability/grafana';
 
 /** Where the administrator's password lies: made once for each cluster, never in Git. */
 export const grafanaPassword = { namespace, secret: 'grafana-admin', key: 'password' };
@@ -17,7 +15,11 @@ export const grafanaPassword = { namespace, secret: 'grafana-admin', key: 'passw
 const installed = install({
   name: 'grafana',
   needs: ['cluster'],
-  objects: async ({ config }) => restartOnConfigChange(await readManifests(config.root, [namespaceFile, ...files])),
+  objects: async ({ config }) =>
+    restartOnConfigChange([
+      ...(await readManifests(config.root, [namespaceFile])),
+      ...(await readKustomized(config.root, folder)),
+    ]),
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,
 });

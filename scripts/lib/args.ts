@@ -3,8 +3,10 @@ import { closest } from './closest.ts';
 import { UsageError } from './errors.ts';
 
 export interface Flag {
-  type: 'boolean' | 'seconds';
+  type: 'boolean' | 'seconds' | 'text';
   description: string;
+  /** What is to be typed for a text, in one word. */
+  value?: string;
   /** npm has a meaning of its own for the name, and may set it without anybody asking us: only typed for us it counts. */
   typedOnly?: true;
 }
@@ -17,12 +19,16 @@ export interface Usage {
   flags: Record<string, Flag>;
   /** The words that may follow, if any: one of these at most. */
   words?: readonly string[];
+  /** Or what has to follow, a word each, in this order, by the names of the help page: `service`, `sha`. */
+  operands?: readonly string[];
   examples: readonly string[];
 }
 
 export interface Parsed {
-  flags: Record<string, boolean | number | undefined>;
+  flags: Record<string, boolean | number | string | undefined>;
   word: string | undefined;
+  /** As many as the usage names, unless help is asked for. */
+  operands: readonly string[];
   help: boolean;
 }
 
@@ -47,11 +53,13 @@ export function readArguments(
     strict: false,
     tokens: true,
   });
-  const parsed: Parsed = { flags: fromNpm(usage, npmFlags), word: undefined, help: false };
+  const parsed: Parsed = { flags: fromNpm(usage, npmFlags), word: undefined, operands: [], help: false };
+  const words: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      parsed.word = wordOf(usage, token.value, parsed.word);
+      if (usage.operands) words.push(token.value);
+      else parsed.word = wordOf(usage, token.value, parsed.word);
     } else if (token.name === 'help' || token.name === 'h') {
       parsed.help = true;
     } else {
@@ -60,7 +68,23 @@ export function readArguments(
       parsed.flags[token.name] = parseValue(usage, token.name, flag, token.value);
     }
   }
+  if (usage.operands && !parsed.help) parsed.operands = operandsOf(usage, usage.operands, words);
   return parsed;
+}
+
+/** How a command with operands is called: `npm run promote -- <service> <sha>`. */
+export function callOf({ name, operands = [] }: Usage): string {
+  return [`npm run ${name} --`, ...operands.map((operand) => `<${operand}>`)].join(' ');
+}
+
+function operandsOf(usage: Usage, operands: readonly string[], words: readonly string[]): readonly string[] {
+  if (words.length < operands.length) {
+    const missing = operands.slice(words.length).map((operand) => `<${operand}>`);
+    throw new UsageError(`${usage.name} needs ${missing.join(' and ')}.`, callOf(usage));
+  }
+  const [more] = words.slice(operands.length);
+  if (more !== undefined) throw new UsageError(`${usage.name} does not know what "${more}" is for.`, callOf(usage));
+  return words;
 }
 
 function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Parsed['flags'] {
@@ -72,10 +96,10 @@ function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Pars
     const value = valueFromNpm(name, npmFlags);
     if (value === undefined || value === 'false' || value === '') continue;
     // npm takes "--timeout 60" apart, and what remains of it is "true".
-    if (flag.type === 'seconds' && value === 'true')
+    if (flag.type !== 'boolean' && value === 'true')
       throw new UsageError(
         `npm kept --${name} for itself.`,
-        `Put two dashes before it: npm run ${usage.name} -- --${name} <seconds>`,
+        `Put two dashes before it: npm run ${usage.name} -- ${withValue(name, flag)}`,
       );
     flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
   }
@@ -88,16 +112,25 @@ function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>):
   return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
 }
 
-function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number {
+function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number | string {
   if (flag.type === 'boolean') {
     if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
     return true;
+  }
+  if (flag.type === 'text') {
+    if (!value) throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- ${withValue(name, flag)}`);
+    return value;
   }
   const seconds = Number(value);
   if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {
     throw new UsageError(`--${name} takes a whole number of seconds.`, `npm run ${usage.name} -- --${name} 300`);
   }
   return seconds;
+}
+
+/** A flag as it is typed: `--timeout <seconds>`. */
+export function withValue(name: string, { type, value }: Flag): string {
+  return type === 'boolean' ? `--${name}` : `--${name} <${type === 'seconds' ? type : (value ?? type)}>`;
 }
 
 function wordOf({ name, words = [] }: Usage, word: string, earlier: string | undefined): string {

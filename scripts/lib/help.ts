@@ -1,14 +1,12 @@
-import type { Usage } from './args.ts';
+import { callOf, type Usage, withValue } from './args.ts';
 
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
-  const flags = Object.entries(usage.flags).map(
-    ([name, { type, description }]) => [type === 'seconds' ? `--${name} <seconds>` : `--${name}`, description] as const,
-  );
+  const flags = Object.entries(usage.flags).map(([name, flag]) => [withValue(name, flag), flag.description] as const);
   const words = ` -- [${usage.words?.join(' | ')}]`;
   const many = words.length > 80;
   return [
-    `npm run ${usage.name}${usage.words ? (many ? ' -- [word]' : words) : ''}`,
+    usage.operands ? callOf(usage) : `npm run ${usage.name}${usage.words ? (many ? ' -- [word]' : words) : ''}`,
     '',
     usage.description,
     '',

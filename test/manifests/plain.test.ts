@@ -1,32 +1,24 @@
 // The manifests that are no Helm chart: that they hold together, and that every pod in them is locked down.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { openRepository } from '../../scripts/validation/repository.ts';
+import { noTools } from '../support/fakes.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read as they come; the assertions are their types.
 type Manifest = any;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const files = ['observability', 'ingress', 'cluster'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.ya?ml$/.test(name))
-    .map((name) => `${folder}/${name}`)
-    // The list of metrics and the unit tests of rules are no manifests.
-    .filter((file) => !/^observability\/(metrics\.yaml$|prometheus\/tests\/)/.test(file)),
-);
-
-const objects: { file: string; id: string; object: Manifest }[] = files.flatMap((file) =>
-  parseAllDocuments(readFileSync(join(root, file), 'utf8')).map((document) => {
-    assert.deepEqual(document.errors, [], file);
-    const object: Manifest = document.toJS();
-    return { file, id: `${object?.kind}/${object?.metadata?.name ?? object?.name}`, object };
-  }),
-);
+const repository = openRepository(root, noTools);
+assert.deepEqual(await repository.faults(), []);
+const objects: { file: string; id: string; object: Manifest }[] = (await repository.manifests())
+  .filter(({ file }) => !file.startsWith('argocd/'))
+  .map(({ file, object }) => ({ file, id: `${object.kind}/${object.metadata?.name ?? object.name}`, object }));
+const files = new Set(objects.map(({ file }) => file));
 const ofKind = (kind: string) => objects.filter(({ object }) => object.kind === kind);
 const configMap = (name: string): Record<string, string> =>
   ofKind('ConfigMap').find(({ object }) => object.metadata.name === name)?.object.data ?? assert.fail(`no ${name}`);
@@ -56,7 +48,7 @@ const EXCEPTIONS: Record<string, { rule: string; because: string }[]> = {
 const excepted = (id: string, rule: string) => (EXCEPTIONS[id] ?? []).some((exception) => exception.rule === rule);
 
 test('there is something to check', () => {
-  assert(files.length >= 15 && pods.length >= 6, `${files.length} files, ${pods.length} pods`);
+  assert(files.size >= 15 && pods.length >= 6, `${files.size} files, ${pods.length} pods`);
 });
 
 test('every object says what it is, and where it belongs', () => {

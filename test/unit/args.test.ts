@@ -30,8 +30,29 @@ const accepted: [string[], object][] = [
 ];
 for (const [argv, expected] of accepted) {
   test(`brew ${argv.join(' ')}`, () =>
-    assert.deepEqual(readArguments(usage, argv), { flags: {}, word: undefined, help: false, ...expected }));
+    assert.deepEqual(readArguments(usage, argv), {
+      flags: {},
+      word: undefined,
+      operands: [],
+      help: false,
+      ...expected,
+    }));
 }
+
+const withOperands: Usage = {
+  ...usage,
+  flags: { ...usage.flags, with: { type: 'text', value: 'spice', description: 'What to add.' } },
+  operands: ['bean', 'cup'],
+};
+
+test('operands come in the order that they were typed in, whatever flags stand between', () => {
+  const { operands, word, flags } = readArguments(withOperands, ['arabica', '--with', 'cardamom', 'large', '--json']);
+  assert.deepEqual([operands, word, flags], [['arabica', 'large'], undefined, { with: 'cardamom', json: true }]);
+});
+
+test('help needs no operands', () => {
+  assert.equal(readArguments(withOperands, ['--help', 'arabica']).help, true);
+});
 
 const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--jsn'], /has no flag --jsn/, /Did you mean --json\?/],
@@ -47,6 +68,11 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
+  [withOperands, [], /brew needs <bean> and <cup>/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica'], /brew needs <cup>/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica', 'large', 'now'], /does not know what "now" is for/, /npm run brew -- <bean> <cup>$/],
+  [withOperands, ['arabica', 'large', '--with'], /--with takes a value/, /npm run brew -- --with <spice>/],
+  [withOperands, ['arabica', 'large', '--with='], /--with takes a value/, /--with <spice>/],
   [withWords, ['mild', 'strong'], /one word, not "mild" and "strong"/, /npm run brew -- mild/],
 ];
 for (const [command, argv, message, hint] of refused) {
@@ -62,6 +88,7 @@ test('a word is read beside flags', () => {
   assert.deepEqual(readArguments(withWords, ['strong', '--json']), {
     flags: { json: true },
     word: 'strong',
+    operands: [],
     help: false,
   });
 });
@@ -104,6 +131,12 @@ test('the help page shows how to call it, the description, every flag and every 
     '  npm run brew\n',
   ])
     assert(page.includes(part), `${part} in\n${page}`);
+});
+
+test('the help page names the operands, and what a text is', () => {
+  const page = helpPage(withOperands);
+  assert.match(page, /^npm run brew -- <bean> <cup>\n/);
+  assert.match(page, /^ {2}--with <spice> {2,}What to add\.$/m);
 });
 
 test('lists are aligned, and end in no spaces', () => {

@@ -85,6 +85,11 @@ test('a manifest is read in its order, documents of comments left out', () => {
   assert.deepEqual(parseObjects('', 'a.yaml'), []);
 });
 
+test('numbers and switches are read as kubectl reads them', () => {
+  const [object] = parseObjects('apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, on: yes}\n', 'a.yaml');
+  assert.deepEqual(object?.spec, { mode: 0o440, on: true });
+});
+
 test('broken YAML is reported with its file and the line as it stands there', () => {
   assert.throws(
     () => parseObjects('kind: Pod\n---\nkind: {', 'ingress/argocd.yaml'),
