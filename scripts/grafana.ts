@@ -17,9 +17,9 @@ export interface Grafana {
 /**
  * Grafana at the ingress. The API server's proxy is no way: it takes the Authorization header for its own, and hands it on to
  * nobody. The password is asked for once, and goes into that header alone. Every call throws a `UserError` where Grafana
- * doesn't answer, or refuses.
+ * doesn't answer, or refuses. `door` is how the ingress is asked.
  */
-export function connectGrafana(context: Context): Grafana {
+export function connectGrafana(context: Context, door: typeof ask = ask): Grafana {
   const site = routeTable.find(({ title }) => title === 'Grafana');
   if (!site) throw new Error('there is no route to Grafana');
   let password: ReturnType<typeof readPassword> | undefined;
@@ -27,7 +27,7 @@ export function connectGrafana(context: Context): Grafana {
   const reply = async (path: string) => {
     password ??= readPassword(context, 'grafana');
     const authorization = `Basic ${base64(`admin:${(await password).reveal()}`)}`;
-    const { status, body, missing } = await ask(context, site, path, { authorization, accept: 'application/json' });
+    const { status, body, missing } = await door(context, site, path, { authorization, accept: 'application/json' });
     if (status === undefined) throw new UserError(`Grafana can't be asked: ${missing}.`, { hint: 'npm run status' });
     if (status !== 401) return { status, body, missing };
     throw new UserError('Grafana refuses the password that its Secret has: it was changed in the browser.', {
