@@ -30,3 +30,8 @@ export function questionsOf(json: unknown): Question[] {
 function chosen({ variables }: Dashboard): [string, string][] {
   return variables.map(({ name = '', type, query }) => [name, type === 'constant' ? String(query) : '.+']);
 }
+
+/** Whether an answer of Prometheus' query API has something to show: a result that is nothing but NaN is drawn as nothing. */
+export function hasData({ data }: { data: { result: { value?: [number, string] }[] } }): boolean {
+  return data.result.some(({ value }) => value !== undefined && value[1] !== 'NaN');
+}

@@ -9,7 +9,7 @@ import { differenceOf } from '../../scripts/dashboards/diff.ts';
 import { checkUid, fileOf, readDashboards, withDashboard } from '../../scripts/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/dashboards/normal-form.ts';
 import { carryOut, planPull } from '../../scripts/dashboards/pull.ts';
-import { questionsOf } from '../../scripts/dashboards/questions.ts';
+import { hasData, questionsOf } from '../../scripts/dashboards/questions.ts';
 import type { Grafana } from '../../scripts/grafana.ts';
 import { ApiError } from '../../scripts/lib/api.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
@@ -237,6 +237,15 @@ test('no question of a dashboard has a variable left in it', () => {
     questions.filter(({ expr }) => /\$|\[\[|grafana_variable/.test(expr)),
     [],
   );
+});
+
+test('an answer without a number has no data', () => {
+  const answer = (...values: string[]) => ({
+    data: { result: values.map((value) => ({ value: [0, value] as [number, string] })) },
+  });
+  assert.equal(hasData(answer()), false);
+  assert.equal(hasData(answer('NaN', 'NaN')), false);
+  assert.equal(hasData(answer('NaN', '0')), true);
 });
 
 test('what may be empty is read, and an empty file allows nothing', () => {
