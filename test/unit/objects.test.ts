@@ -86,7 +86,10 @@ test('a manifest is read in its order, documents of comments left out', () => {
 });
 
 test('numbers and switches are read as kubectl reads them', () => {
-  const [object] = parseObjects('apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, on: yes}\n', 'a.yaml');
+  const [object] = parseObjects(
+    'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, on: yes}\n',
+    'a.yaml',
+  );
   assert.deepEqual(object?.spec, { mode: 0o440, on: true });
 });
 
