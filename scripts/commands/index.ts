@@ -12,6 +12,9 @@ const loaders: Record<string, () => Promise<Command>> = {
   trust: async () => (await import('./trust.ts')).trust,
   credentials: async () => (await import('./credentials.ts')).credentials,
   passwords: async () => (await import('./passwords.ts')).passwords,
+  forward: async () => (await import('./forward.ts')).forward,
+  open: async () => (await import('./open.ts')).open,
+  load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };
