@@ -24,6 +24,8 @@ export interface Config {
   };
   /** Which ingress controller routes the requests. */
   ingressController: 'nginx' | 'traefik';
+  /** Whether whoever reaches Grafana may look at it without a password. */
+  grafanaAnonymous: boolean;
   argocdFull: boolean;
   /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
   environment: Environment;
@@ -62,6 +64,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
     tokens: tokens(environment, fromFile),
     ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
+    grafanaAnonymous: read('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
     argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
     environment: read('ENVIRONMENT', text('ENVIRONMENT')),
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),

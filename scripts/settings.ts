@@ -26,6 +26,7 @@ export const settings = {
   GITHUB_TOKEN: setting('', (text) => text),
   GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
   INGRESS_CONTROLLER: setting('nginx', oneOf('nginx', 'traefik')),
+  GRAFANA_ANONYMOUS: setting('false', yesOrNo),
   ARGOCD_FULL: setting('false', yesOrNo),
   ENVIRONMENT: setting('dev', oneOf('dev', 'prod')),
 } as const;

@@ -11,6 +11,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   validate: async () => (await import('./validate.ts')).validate,
   trust: async () => (await import('./trust.ts')).trust,
   credentials: async () => (await import('./credentials.ts')).credentials,
+  dashboards: async () => (await import('./dashboards.ts')).dashboards,
   passwords: async () => (await import('./passwords.ts')).passwords,
   forward: async () => (await import('./forward.ts')).forward,
   open: async () => (await import('./open.ts')).open,

@@ -1,5 +1,5 @@
 import { ownContainer } from '../components/cluster-ownership.ts';
-import { ask, requestTo, routeTable, urlOf } from '../components/routes.ts';
+import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
@@ -49,8 +49,12 @@ async function runLoad({ config, flags, signal, print, progressStream }: Invocat
   const url = urlOf(context, site);
   const progress = createProgress(progressStream);
   progress.start(`sending ${plan.rate} requests a second to ${url} for ${plan.seconds} s`);
-  const send = await requestTo(context, site);
-  const stream = await sendStream(plan, async (path) => (await send(path)).status, signal);
+  const send = async (path: string) => {
+    const { status, missing } = await ask(context, site, path);
+    if (status === undefined) throw new Error(missing);
+    return status;
+  };
+  const stream = await sendStream(plan, send, signal);
   progress.stop();
   const report = reportOf(url, plan, stream, await shownBy(repository(context)), grafanaUrl(context));
   print(flags.json ? JSON.stringify(report, undefined, 2) : page(report));

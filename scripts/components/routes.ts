@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { messageOf } from '../lib/errors.ts';
-import { type Answer, get } from '../lib/http.ts';
+import { get } from '../lib/http.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { type Site, trustedFor } from '../tls.ts';
 import { install } from './installation.ts';
@@ -41,38 +41,30 @@ export function readRoutes(root: string): Promise<KubeObject[]> {
 
 /**
  * Asks the ingress for a site, as a browser on this machine would that trusts the local certificate authority; `missing`
- * says why it doesn't answer 200.
+ * says why it doesn't answer 200, `status` what it answers if it does. Names are not resolved: api.localhost means this
+ * machine, and so does production's host here.
  */
-export async function ask(context: Context, site: Site, path: string): Promise<{ body: string; missing?: string }> {
-  const url = urlOf(context, site) + path;
-  try {
-    const send = await requestTo(context, site);
-    const { status, body } = await send(path);
-    return status === 200 ? { body } : { body, missing: `${url} answers ${status}` };
-  } catch (error) {
-    if (context.signal.aborted) throw error;
-    return { body: '', missing: `${url} does not answer: ${messageOf(error)}` };
-  }
-}
-
-/**
- * Makes what GETs the paths of a site through the ingress of this cluster. Names are not resolved: api.localhost means this
- * machine, and so does production's host here. Throws a `UserError` where nothing can vouch for the site's certificate;
- * the function throws what the connection fails with, or `Interrupted`.
- */
-export async function requestTo(
+export async function ask(
   context: Context,
   site: Site,
-): Promise<(path: string, headers?: Record<string, string>) => Promise<Answer>> {
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ body: string; status?: number; missing?: string }> {
+  const { signal } = context;
+  const url = urlOf(context, site) + path;
   const port = portOf(context, site);
-  const server = site.secret && { name: site.host, ca: await trustedFor(context, site) };
-  return (path, headers = {}) =>
-    get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
+  try {
+    const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
       headers: { ...headers, host: `${site.host}:${port}` },
-      ...(server && { server }),
-      signal: context.signal,
+      ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
+      signal,
       timeout: 5000,
     });
+    return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { body: '', missing: `${url} does not answer: ${messageOf(error)}` };
+  }
 }
 
 /** The address of a site, without a slash at the end. */

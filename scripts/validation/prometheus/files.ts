@@ -58,6 +58,14 @@ export async function scrapeConfigs(repository: Repository): Promise<ScrapeConfi
   });
 }
 
+/** How often Prometheus scrapes what says nothing else, as its configuration has it. */
+export async function scrapeInterval(repository: Repository): Promise<string | undefined> {
+  const { configs } = await prometheusFiles(repository);
+  const [document] = configs.flatMap(({ text }) => readYaml(text));
+  const { global } = mapIn<{ global: unknown }>(document?.value);
+  return mapIn<{ scrape_interval: string }>(global).scrape_interval;
+}
+
 function asJob(job: Partial<ScrapeJob>): ScrapeJob {
   return {
     job_name: String(job.job_name),
