@@ -62,6 +62,7 @@ const afterwards: Record<string, string> = {
   up: 'npm run up goes on where it stopped; npm run down takes everything away.',
   reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
   down: 'npm run down goes on where it stopped.',
+  forward: 'Nothing is forwarded any more.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
 

@@ -13,6 +13,9 @@ const loaders: Record<string, () => Promise<Command>> = {
   credentials: async () => (await import('./credentials.ts')).credentials,
   dashboards: async () => (await import('./dashboards.ts')).dashboards,
   passwords: async () => (await import('./passwords.ts')).passwords,
+  forward: async () => (await import('./forward.ts')).forward,
+  open: async () => (await import('./open.ts')).open,
+  load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };

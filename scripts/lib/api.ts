@@ -1,7 +1,8 @@
 import { Agent } from 'node:https';
 import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
-import { get } from './http.ts';
+import { type Answer, get } from './http.ts';
+import { getLines } from './lines.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 import { again, type Retry } from './retry.ts';
 
@@ -10,6 +11,8 @@ export interface ApiServer {
   /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
   json<T>(path: string): Promise<T>;
   text(path: string): Promise<string>;
+  /** Hands over each line of an answer that goes on, until the server ends it. `silence`: milliseconds without a word. */
+  lines(path: string, silence: number, onLine: (line: string) => void): Promise<void>;
   /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
@@ -58,16 +61,18 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     key: decode(user['client-key-data']),
   });
 
-  const text = async (path: string, accept = 'application/json, */*') => {
-    const answer = await get(cluster.server + path, { agent, signal, headers: { accept } }).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
-        hint: 'npm run up',
-      });
+  const unreachable = (error: unknown): never => {
+    if (signal.aborted) throw error;
+    throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
+      hint: 'npm run up',
     });
+  };
+  const accepted = (path: string, answer: Answer) => {
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer.body;
   };
+  const text = async (path: string, accept = 'application/json, */*') =>
+    accepted(path, await get(cluster.server + path, { agent, signal, headers: { accept } }).catch(unreachable));
   const patiently = (path: string, accept?: string) =>
     retry ? again(() => text(path, accept), whyItPasses, retry) : text(path, accept);
   const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
@@ -83,6 +88,9 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
   return {
     json: async <T>(path: string) => JSON.parse(await patiently(path)) as T,
     text: (path) => text(path),
+    lines: async (path, silence, onLine) => {
+      accepted(path, await getLines(cluster.server + path, { agent, signal, silence }, onLine).catch(unreachable));
+    },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),

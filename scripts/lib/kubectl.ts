@@ -5,6 +5,8 @@ import { again, type Retry } from './retry.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
 export interface Kubectl {
+  /** The whole command line, for a kubectl that runs longer than a command. */
+  command(args: readonly string[]): [string, ...string[]];
   run(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /**
    * Applies on the server's side and hands back the names of the objects that this really changed. What passes by
@@ -31,9 +33,19 @@ const passing =
 /** `retry` says for how long to try again what passes by itself; without it, nothing is. */
 export function createKubectl(exec: Exec, path: string, kubeconfig: string, context: string, retry?: Retry): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');
-  const run: Kubectl['run'] = (args, options) =>
-    exec([path, '--kubeconfig', kubeconfig, '--context', context, '--cache-dir', cache, ...args], options);
+  const command: Kubectl['command'] = (args) => [
+    path,
+    '--kubeconfig',
+    kubeconfig,
+    '--context',
+    context,
+    '--cache-dir',
+    cache,
+    ...args,
+  ];
+  const run: Kubectl['run'] = (args, options) => exec(command(args), options);
   return {
+    command,
     run,
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];
