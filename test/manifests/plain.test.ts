@@ -195,18 +195,29 @@ for (const [file, text] of dashboards) {
 /** Why a test that needs promtool can't run, or false. */
 const skip = spawnSync('promtool', ['--version']).error ? 'promtool is not on the PATH' : false;
 
+function promtool(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  assert.equal(status, 0, stdout + stderr);
+}
+
+const folder = join(root, 'observability/prometheus');
+
+test('promtool takes the files of Prometheus as they lie there', { skip }, () => {
+  promtool('check', 'config', '--syntax-only', join(folder, 'prometheus.yml'));
+  promtool('check', 'rules', join(folder, 'rules/red.yml'));
+  promtool('test', 'rules', join(folder, 'tests/red.yml'));
+});
+
 test('promtool can parse every query of the dashboards', { skip }, () => {
   const questions = dashboards.flatMap(([, text]) => questionsOf(JSON.parse(text)));
-  // As a rules file, which is what promtool checks.
+  // As a rules file, which is what promtool checks; it only reads files.
   const rules = questions.map(({ expr }, i) => ({ record: `query:${i}`, expr }));
-  const folder = mkdtempSync(join(tmpdir(), 'platform-ops-promtool-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'platform-ops-promtool-'));
   try {
-    // It only reads files: a pipe of Node's can't be opened by name.
-    const file = join(folder, 'rules.yml');
+    const file = join(scratch, 'rules.yml');
     writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboards', rules }] }));
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
-    assert.equal(status, 0, stdout + stderr);
+    promtool('check', 'rules', file);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(scratch, { recursive: true });
   }
 });
