@@ -30,7 +30,7 @@ export async function mayDo(
   const { stdout } = await kubectl.run(args, {
     input: reviews.map((review) => JSON.stringify(review)).join('\n---\n'),
   });
-  const answers = stdout.trim().split('\n');
+  const answers = stdout.replace(/\n$/, '').split('\n');
   if (answers.length !== questions.length) throw new Error(`${questions.length} questions, ${answers.length} answers`);
   return answers.map((answer) => answer === 'true');
 }
