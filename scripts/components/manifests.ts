@@ -27,7 +27,10 @@ export async function readKustomized(root: string, folder: string): Promise<Kube
     root,
     resources.map((resource) => `${folder}/${resource}`),
   );
-  return [...configMaps.map((map) => generate(map, contents)), ...manifests];
+  // Namespaces first, as kustomize has it: the others live in them.
+  const namespaces = new Set(holders(manifests));
+  const others = manifests.filter((object) => !namespaces.has(object));
+  return [...namespaces, ...configMaps.map((map) => generate(map, contents)), ...others];
 }
 
 /** The images that the workloads among the objects run, each once. */

@@ -6,6 +6,8 @@ import { complaints } from './prometheus/complaints.ts';
 import { prometheusFiles } from './prometheus/files.ts';
 import { loads, mountPaths, pathInPod, place, relocated } from './prometheus/layout.ts';
 import { findPromtool, inTemporaryFolder, type Promtool } from './prometheus/promtool.ts';
+import { checkRunbooks } from './prometheus/runbooks.ts';
+import { checkTested } from './prometheus/tested.ts';
 import { checkUnitTests } from './prometheus/unit-tests.ts';
 import { mapIn, textsIn } from './tolerant.ts';
 import { readYaml } from './yaml-file.ts';
@@ -19,6 +21,9 @@ export const prometheus: Check = {
     'prometheus-rules': 'promtool check rules accepts every file of rules.',
     'prometheus-rule-files': 'The configuration loads every file of rules, and each of its rule_files exists.',
     'prometheus-tests': 'promtool test rules passes for every unit test of the rules.',
+    'prometheus-tested':
+      'Unit tests prove of each alert that it fires and that it keeps silent, and of each other rule its value.',
+    'alert-runbook': 'Every alert has a summary, a description, and a link to a heading of docs/runbooks/ that exists.',
   },
   async run(repository, tools) {
     const promtool = await findPromtool(repository, tools);
@@ -27,7 +32,9 @@ export const prometheus: Check = {
     const findings = await Promise.all([
       ...files.configs.map((config) => checkConfig(config, files.rules, mounts, promtool)),
       ...files.rules.map((rules) => checkRules(rules, promtool)),
-      checkUnitTests(repository, files.rules, promtool),
+      checkUnitTests(repository, promtool),
+      checkTested(repository),
+      checkRunbooks(repository),
       ...files.configs.map((config) => checkRuleFiles(config, files.rules, mounts)),
     ]);
     return findings.flat();

@@ -30,9 +30,9 @@ export interface ScrapeConfig {
   line(job: number, ...path: (string | number)[]): number | undefined;
 }
 
-const folder = 'observability/prometheus/';
+const folder = 'observability/';
 
-/** The texts of Prometheus' ConfigMaps, by what they are: the configuration, and files of rules. */
+/** The texts of ConfigMaps that Prometheus reads, by what they are: the configuration, and files of rules. */
 export async function prometheusFiles(repository: Repository): Promise<{ configs: Embedded[]; rules: Embedded[] }> {
   const texts = await embeddedTexts(repository, folder);
   return {
