@@ -109,7 +109,7 @@ function reasonIn(output: string): string {
   const told = lines.filter((line) => line !== '' && !/^(Checking |SUCCESS|command terminated)/.test(line));
   return told
     .join(' ')
-    .replaceAll(/(\/dev\/stdin|standard input):? ?/g, '')
+    .replaceAll(/(parsing YAML file )?(\/dev\/stdin|standard input):? ?/g, '')
     .replace(/[.:]+$/, '')
     .slice(0, 500);
 }
