@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { capacity } from './checks/capacity.ts';
 import { discovery } from './checks/discovery.ts';
 import { grafana } from './checks/grafana.ts';
 import { jobs } from './checks/jobs.ts';
@@ -25,4 +26,5 @@ export const checks: readonly Check[] = [
   rules,
   grafana,
   queries,
+  capacity,
 ];

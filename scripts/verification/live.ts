@@ -12,8 +12,10 @@ import { readDashboards } from '../dashboards/files.ts';
 import { connectGrafana, type Grafana } from '../grafana.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { readRegistrations } from '../services.ts';
+import type { Room } from './capacity.ts';
 import { connectPrometheus, type Prometheus } from './prometheus.ts';
 import { mayDo, type Question } from './rights.ts';
+import { readRoom } from './room.ts';
 
 /** What the checks ask: the running cluster, and what this checkout promises of it. */
 export interface Live {
@@ -35,6 +37,8 @@ export interface Live {
   /** The dashboards of this checkout, by uid. */
   dashboards(): Promise<Map<string, unknown>>;
   allowedEmpty(): Promise<AllowedEmpty>;
+  /** What the manifests give Prometheus. */
+  room(): Promise<Room>;
 }
 
 /** Looks through a context. Nothing is asked before a check asks. */
@@ -59,5 +63,6 @@ export function lookAt(context: Context): Live {
       return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
     },
     allowedEmpty: async () => readAllowedEmpty(await readFile(join(root, allowedEmptyFile), 'utf8')),
+    room: () => readRoom(root),
   };
 }
