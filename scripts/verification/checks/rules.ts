@@ -48,16 +48,29 @@ async function emptyRecord(live: Live, { query }: LiveRule): Promise<string | un
   return (await emptySelector(live, { query })) ?? `its query (${query.replaceAll(/\s+/g, ' ')})`;
 }
 
-/** An alert that doesn't fire is silent, and one that asks for a misspelt metric is as silent: what it asks for must be there. */
+/**
+ * An alert that doesn't fire is silent, and one that asks for a misspelt metric is as silent: what it asks for must be
+ * there. That is the metric of that job or service, with the labels that are asked for; which values these have just now
+ * is what the alert is about.
+ */
 async function emptySelector(live: Live, { query }: Pick<LiveRule, 'query'>): Promise<string | undefined> {
   for (const selector of readQuery(query).selectors) {
-    const text = textOf(selector);
+    const text = loosened(selector);
     if ((await live.prometheus.query(`count(${text})`)).length === 0) return text;
   }
   return undefined;
 }
 
-function textOf({ name = '', matchers }: Selector): string {
-  const list = matchers.map(({ label, operator, value }) => `${label}${operator}${JSON.stringify(value)}`);
+/** Labels that say of what a metric is, and not in which state that is. */
+const identity: ReadonlySet<string> = new Set(['job', 'service', 'namespace', 'container']);
+
+function loosened({ name = '', matchers }: Selector): string {
+  const kept = matchers.filter(({ label, operator }) => identity.has(label) && operator.startsWith('='));
+  const others = new Set(matchers.filter((matcher) => !kept.includes(matcher)).map(({ label }) => label));
+  others.delete('__name__');
+  const list = [
+    ...kept.map(({ label, operator, value }) => `${label}${operator}${JSON.stringify(value)}`),
+    ...[...others].map((label) => `${label}!=""`),
+  ];
   return list.length === 0 ? name : `${name}{${list.join(',')}}`;
 }
