@@ -1,6 +1,6 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster-ownership.ts';
 import { createContext } from '../context.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { checks } from '../verification/index.ts';
 import { lookAt } from '../verification/live.ts';
@@ -36,8 +36,7 @@ const usualPatience = 90;
 
 async function runVerify({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
   const context = createContext(config, { signal });
-  if (!(await ownContainer(context)))
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+  await demandCluster(context);
   await context.api().text('/readyz');
   const chosen = checks.filter(({ name }) => operands.length === 0 || operands.includes(name));
   const patience = (typeof flags.timeout === 'number' ? flags.timeout : usualPatience) * 1000;
