@@ -5,6 +5,11 @@ import { base64 } from './lib/base64.ts';
 import { UserError } from './lib/errors.ts';
 import { readPassword } from './passwords.ts';
 
+/** The password that the cluster keeps is not the one that Grafana takes. */
+export class PasswordRefused extends UserError {
+  override readonly name = 'PasswordRefused';
+}
+
 /** The running Grafana, read only, as the administrator. */
 export interface Grafana {
   /** Those that it has, sorted by uid. */
@@ -30,7 +35,7 @@ export function connectGrafana(context: Context, door: typeof ask = ask): Grafan
     const { status, body, missing } = await door(context, site, path, { authorization, accept: 'application/json' });
     if (status === undefined) throw new UserError(`Grafana can't be asked: ${missing}.`, { hint: 'npm run status' });
     if (status !== 401) return { status, body, missing };
-    throw new UserError('Grafana refuses the password that its Secret has: it was changed in the browser.', {
+    throw new PasswordRefused('Grafana refuses the password that its Secret has: one of the two was changed.', {
       hint: "Its database goes with its pod, and the new one takes the Secret's: kubectl -n observability rollout restart deployment/grafana",
     });
   };

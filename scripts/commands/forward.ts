@@ -1,4 +1,4 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster-ownership.ts';
 import { type Context, createContext } from '../context.ts';
 import { destinations } from '../forwarding/destinations.ts';
 import { endpointOf } from '../forwarding/endpoints.ts';
@@ -7,7 +7,7 @@ import { createLine, type Line } from '../forwarding/line.ts';
 import { openDoors, portsFor } from '../forwarding/ports.ts';
 import { openTunnel } from '../forwarding/tunnel.ts';
 import { addressJson, addressLines, changeLine } from '../forwarding/words.ts';
-import { type ExitCode, UserError } from '../lib/errors.ts';
+import type { ExitCode } from '../lib/errors.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const forward: Command = {
@@ -44,8 +44,7 @@ async function runForward({ config, flags, operands = [], signal, print, progres
   const ports = portsFor(chosen, typeof flags.port === 'string' ? flags.port : undefined);
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const context = createContext(config, { signal, onDownload: (what) => say(`Fetching ${what}`) });
-  if (!(await ownContainer(context)))
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+  await demandCluster(context);
   // Before a port is opened: where there is none to be had, this says so.
   await context.kubectl();
   const lines = await openLines(context, ports, say);

@@ -15,6 +15,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   passwords: async () => (await import('./passwords.ts')).passwords,
   forward: async () => (await import('./forward.ts')).forward,
   open: async () => (await import('./open.ts')).open,
+  verify: async () => (await import('./verify.ts')).verify,
   load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,

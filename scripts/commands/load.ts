@@ -1,4 +1,4 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster-ownership.ts';
 import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { type Context, createContext } from '../context.ts';
@@ -40,8 +40,7 @@ export const load: Command = {
 async function runLoad({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const plan = readPlan(flags);
   const context = createContext(config, { signal });
-  if (!(await ownContainer(context)))
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+  await demandCluster(context);
   const site = await apiSite(context);
   const { missing } = await ask(context, site, goodPath);
   if (missing !== undefined)

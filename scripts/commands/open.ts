@@ -1,4 +1,4 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster-ownership.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
@@ -21,8 +21,7 @@ export const open: Command = {
 
 async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  if (!(await ownContainer(context)))
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+  await demandCluster(context);
   const all = await places(context);
   const place = all.find(({ name }) => name === word);
   if (flags.json) {

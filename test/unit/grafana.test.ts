@@ -71,7 +71,7 @@ test('a data source is asked through Grafana', async () => {
 
 const refusals: [string, { status?: number; body?: unknown }, RegExp][] = [
   ['does not answer', {}, /^Grafana can't be asked: .*\nnpm run status$/],
-  ['has another password', { status: 401 }, /password .* was changed in the browser\.\n.*rollout restart/],
+  ['has another password', { status: 401 }, /password .* one of the two was changed\.\n.*rollout restart/],
   ['does not know the dashboard', { status: 404 }, /^Grafana has no dashboard a\.\nnpm run dashboards$/],
   ['is out of order', { status: 500, body: 'out of order' }, /^Grafana refuses: .* answers 500: out of order/],
   ['answers with a page', { status: 200, body: '<html>' }, /something that is no JSON/],
