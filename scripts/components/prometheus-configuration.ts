@@ -9,7 +9,9 @@ const namespace = 'observability';
 const name = 'prometheus';
 /** What a rule records, so that Prometheus can be asked which configuration it has read. */
 const record = 'platform_ops_configuration_info';
-const annotation = 'platform-ops/config-checksum';
+const annotation = 'platform-ops/touched';
+/** Milliseconds between two touches: the kubelet renews the files within a second or two, Prometheus reads them every five. */
+const patience = 10_000;
 
 /**
  * A file of rules whose only one records the checksum of all ConfigMaps among the objects. Prometheus takes a configuration as
@@ -33,14 +35,16 @@ function checksumIn(objects: readonly KubeObject[]): string | undefined {
   return /"checksum":"([0-9a-f]+)"/.exec(JSON.stringify(found?.data ?? {}).replaceAll('\\', ''))?.[1];
 }
 
-/** That the running Prometheus has not read the objects' configuration yet, or refuses it; undefined once it has. */
+/**
+ * That the running Prometheus has not read the objects' configuration yet, or refuses what lies in its pod; undefined once all
+ * is well. One that refuses may run the right one all the same, since it goes on with that: but it could not start with it.
+ */
 export async function notLoaded(context: Context, objects: readonly KubeObject[]): Promise<string | undefined> {
-  const wanted = checksumIn(objects);
-  if ((await loaded(context)) === wanted) return undefined;
-  const metrics = await context.api().text(prometheusPath('/metrics'));
-  return /^prometheus_config_last_reload_successful 0$/m.test(metrics)
-    ? 'Prometheus refuses its configuration, and goes on with the one before'
-    : 'Prometheus has not read its configuration yet';
+  const [checksum, metrics] = await Promise.all([loaded(context), context.api().text(prometheusPath('/metrics'))]);
+  if (/^prometheus_config_last_reload_successful 0$/m.test(metrics)) {
+    return 'Prometheus refuses its configuration, and goes on with the one before';
+  }
+  return checksum === checksumIn(objects) ? undefined : 'Prometheus has not read its configuration yet';
 }
 
 async function loaded(context: Context): Promise<string | undefined> {
@@ -53,12 +57,15 @@ async function loaded(context: Context): Promise<string | undefined> {
 
 /** Changes an annotation of the pod, which has the kubelet renew the files in its volumes at once, not in a minute or two. */
 export async function touchPod(context: Context, objects: readonly KubeObject[]): Promise<void> {
-  const wanted = checksumIn(objects) ?? '';
-  const behind = (await runningPods(context)).filter(({ metadata }) => metadata.annotations?.[annotation] !== wanted);
-  if (behind.length === 0 || (await loaded(context)) === wanted) return;
+  const now = Date.now();
+  const due = (await runningPods(context)).filter(
+    ({ metadata }) => now - Date.parse(metadata.annotations?.[annotation] ?? new Date(0).toISOString()) > patience,
+  );
+  if (due.length === 0 || (await notLoaded(context, objects)) === undefined) return;
   const kubectl = await context.kubectl();
-  const pods = behind.map(({ metadata }) => `pod/${metadata.name}`);
-  await kubectl.run(['annotate', '--namespace', namespace, '--overwrite', ...pods, `${annotation}=${wanted}`]);
+  const pods = due.map(({ metadata }) => `pod/${metadata.name}`);
+  const touched = `${annotation}=${new Date(now).toISOString()}`;
+  await kubectl.run(['annotate', '--namespace', namespace, '--overwrite', ...pods, touched]);
   context.view().forget();
 }
 

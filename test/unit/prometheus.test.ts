@@ -29,19 +29,20 @@ interface State {
   loaded?: string;
   refused?: boolean;
   present?: KubeObject[];
-  annotation?: string;
+  /** When the pod was touched last. */
+  touched?: string;
   ready?: boolean;
   /** What promtool says, and its exit code. */
   promtool?: (check: string, input: string) => { exitCode: number; stderr: string };
 }
 
 /** A cluster in which Prometheus runs, that remembers what kubectl was told. */
-function running({ loaded, refused, present = [], annotation, ready = true, promtool }: State) {
+function running({ loaded, refused, present = [], touched, ready = true, promtool }: State) {
   const calls: string[] = [];
   const inputs: string[] = [];
   const deployment = { ...made('Deployment', 'prometheus', { namespace }, 'apps/v1'), spec: { selector: {} } };
   const pod = {
-    ...made('Pod', 'prometheus-1', { namespace, annotations: { 'platform-ops/config-checksum': annotation ?? '' } }),
+    ...made('Pod', 'prometheus-1', { namespace, ...(touched && { annotations: { 'platform-ops/touched': touched } }) }),
     status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
   };
   const rules = loaded === undefined ? [] : [{ rules: [{ labels: { checksum: loaded } }] }];
@@ -74,6 +75,7 @@ for (const [what, state, expected] of [
   ['has read another one', { loaded: 'abc' }, /not read its configuration yet/],
   ['has read one of somebody else', {}, /not read its configuration yet/],
   ['refuses it', { loaded: 'abc', refused: true }, /refuses its configuration/],
+  ['refuses another one, and goes on with this one', { loaded: checksum, refused: true }, /refuses its configuration/],
 ] as const) {
   test(`a Prometheus that ${what}`, async () => {
     const missing = await notLoaded(running(state).context, all);
@@ -82,17 +84,21 @@ for (const [what, state, expected] of [
   });
 }
 
-for (const [what, state, touched] of [
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+for (const [what, state, isTouched] of [
   ['is behind', { loaded: 'abc' }, true],
-  ['is behind and was touched already', { loaded: 'abc', annotation: checksum }, false],
+  ['is behind, a minute after it was touched', { loaded: 'abc', touched: ago(60) }, true],
+  ['is behind, and was touched a moment ago', { loaded: 'abc', touched: ago(2) }, false],
+  ['refuses what somebody else has put there', { loaded: checksum, refused: true }, true],
   ['has read it at its start', { loaded: checksum }, false],
   ['is not ready yet', { ready: false }, false],
 ] as const) {
-  test(`the pod is ${touched ? '' : 'not '}touched when it ${what}`, async () => {
+  test(`the pod is ${isTouched ? '' : 'not '}touched when it ${what}`, async () => {
     const { context, calls } = running(state);
     await touchPod(context, all);
-    const annotate = `annotate --namespace ${namespace} --overwrite pod/prometheus-1 platform-ops/config-checksum=${checksum}`;
-    assert.deepEqual(calls, touched ? [annotate] : []);
+    const annotate = /^annotate --namespace observability --overwrite pod\/prometheus-1 platform-ops\/touched=20\S+Z$/;
+    assert.equal(calls.length, isTouched ? 1 : 0);
+    for (const call of calls) assert.match(call, annotate);
   });
 }
 
