@@ -22,6 +22,8 @@ export interface Live {
   prometheus: Prometheus;
   grafana: Grafana;
   ingressController: Config['ingressController'];
+  /** The parts of the monitoring that the settings ask for. */
+  parts: Config['parts'];
   /** What the component says of itself. */
   status(component: 'prometheus' | 'grafana'): Promise<Status>;
   /** All objects of a kind, in all namespaces or in one. */
@@ -43,12 +45,13 @@ export interface Live {
 
 /** Looks through a context. Nothing is asked before a check asks. */
 export function lookAt(context: Context): Live {
-  const { root, ingressController } = context.config;
+  const { root, ingressController, parts } = context.config;
   const components = { prometheus: prometheusComponent, grafana: grafanaComponent };
   return {
     prometheus: connectPrometheus(() => context.api()),
     grafana: connectGrafana(context),
     ingressController,
+    parts,
     status: (name) => components[name].status(context),
     list: (apiVersion, kind, namespace) => context.api().list(apiVersion, kind, namespace),
     log: (namespace, pod) => context.api().text(`/api/v1/namespaces/${namespace}/pods/${pod}/log?tailLines=200`),

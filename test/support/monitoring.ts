@@ -77,6 +77,7 @@ export function liveOf(made: Recorded): Live {
         }),
     },
     ingressController: 'nginx',
+    parts: [],
     status: async () => made.status,
     list: async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
       made.objects.filter(
