@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseDotenv } from './dotenv.ts';
 import { UsageError } from './lib/errors.ts';
 import { Secret } from './lib/secret.ts';
-import { type Environment, read, type SettingName } from './settings.ts';
+import { type Environment, type Part, partSettings, parts, read, type SettingName } from './settings.ts';
 
 /** Everything that a person can choose, checked, and where things are kept. */
 export interface Config {
@@ -24,9 +24,15 @@ export interface Config {
   };
   /** Which ingress controller routes the requests. */
   ingressController: 'nginx' | 'traefik';
+  /** Whether whoever reaches Grafana may look at it without a password. */
+  grafanaAnonymous: boolean;
   argocdFull: boolean;
   /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
   environment: Environment;
+  /** The optional parts of the monitoring that are wanted. */
+  parts: readonly Part[];
+  /** Whether the data of Prometheus go with its pod, or lie on a volume that a claim asks for. */
+  prometheusStorage: 'ephemeral' | 'claim';
   /** Downloads and tools, shared by all checkouts of this user. */
   cacheDir: string;
   /** What has to stay, shared as well: the certificate authority. */
@@ -64,8 +70,11 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
     tokens: tokens(environment, fromFile),
     ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
+    grafanaAnonymous: read('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
     argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
     environment: read('ENVIRONMENT', text('ENVIRONMENT')),
+    parts: parts.filter((part) => read(partSettings[part], text(partSettings[part]))),
+    prometheusStorage: read('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
     dataDir: join(
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),

@@ -129,6 +129,11 @@ async function targetReport(context: Context): Promise<Report['targets']> {
   });
   const down = targets
     .filter(({ health }) => health === 'down')
-    .map(({ labels, lastError }) => ({ name: labels.pod ?? labels.instance ?? '', error: lastError }));
+    .map(({ labels, lastError }) => ({ name: nameOf(labels), error: lastError }));
   return { up: targets.filter(({ health }) => health === 'up').length, total: targets.length, down };
+}
+
+/** The job as well: the kubelet and the cAdvisor in it are two targets at one address. */
+function nameOf({ job = '', pod, instance = '' }: Target['labels']): string {
+  return pod ?? `${job} at ${instance}`;
 }

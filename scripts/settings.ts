@@ -26,11 +26,27 @@ export const settings = {
   GITHUB_TOKEN: setting('', (text) => text),
   GHCR_CREDENTIALS: setting('auto', oneOf('auto', 'none')),
   INGRESS_CONTROLLER: setting('nginx', oneOf('nginx', 'traefik')),
+  GRAFANA_ANONYMOUS: setting('false', yesOrNo),
   ARGOCD_FULL: setting('false', yesOrNo),
   ENVIRONMENT: setting('dev', oneOf('dev', 'prod')),
+  KUBE_STATE_METRICS: setting('false', yesOrNo),
+  NODE_EXPORTER: setting('false', yesOrNo),
+  ALERTMANAGER: setting('false', yesOrNo),
+  PROMETHEUS_STORAGE: setting('ephemeral', oneOf('ephemeral', 'claim')),
 } as const;
 
 export type Environment = 'dev' | 'prod';
+
+/** The parts of the monitoring that are installed only if their setting asks for them. */
+export const parts = ['kube-state-metrics', 'node-exporter', 'alertmanager'] as const;
+export type Part = (typeof parts)[number];
+/** The setting that asks for each. */
+export const partSettings = {
+  'kube-state-metrics': 'KUBE_STATE_METRICS',
+  'node-exporter': 'NODE_EXPORTER',
+  alertmanager: 'ALERTMANAGER',
+} as const satisfies Record<Part, SettingName>;
+
 export type SettingName = keyof typeof settings;
 export const settingNames = Object.keys(settings) as SettingName[];
 

@@ -8,11 +8,16 @@ export interface Target {
   scrapeUrl: string;
 }
 
-const targetsPath = '/api/v1/namespaces/observability/services/http:prometheus:9090/proxy/api/v1/targets?state=active';
+/** The path of the API server that leads to a path of Prometheus, so that it is reached without the ingress. */
+export function prometheusPath(path: string): string {
+  return `/api/v1/namespaces/observability/services/http:prometheus:9090/proxy${path}`;
+}
 
-/** All targets that Prometheus scrapes. Asked through the API server, so it works without the ingress. Throws `ApiError`. */
+/** All targets that Prometheus scrapes. Throws `ApiError`. */
 export async function readTargets(context: Context): Promise<Target[]> {
-  const { data } = await context.api().json<{ data: { activeTargets: Target[] } }>(targetsPath);
+  const { data } = await context
+    .api()
+    .json<{ data: { activeTargets: Target[] } }>(prometheusPath('/api/v1/targets?state=active'));
   return data.activeTargets;
 }
 

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { containersWith } from '../lib/docker-objects.ts';
 import { clusterItems, clusterLabel } from './cluster.ts';
 import { authorityItems, cacheItems, stateItems } from './files.ts';
+import { forwarders } from './forwarders.ts';
 import { imageItems } from './images.ts';
 import type { Belongings } from './item.ts';
 import { orphans } from './processes.ts';
@@ -14,8 +15,12 @@ import { trustItems } from './trust.ts';
  */
 export async function findBelongings(context: Context, { purge }: { purge: boolean }): Promise<Belongings> {
   const { config } = context;
-  const [cluster, processes] = await Promise.all([clusterItems(context), orphans(context)]);
-  const items = [...processes, ...cluster, ...stateItems(config)];
+  const [cluster, processes, forwarding] = await Promise.all([
+    clusterItems(context),
+    orphans(context),
+    forwarders(context),
+  ]);
+  const items = [...processes, ...cluster, ...forwarding, ...stateItems(config)];
   if (!purge) return { items, notes: [] };
   const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
   const others = (await containersWith(context.exec, clusterLabel))

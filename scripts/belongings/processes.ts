@@ -6,7 +6,7 @@ import type { Item } from './item.ts';
 const adopter = /(^|\/)(systemd --user|tini|dumb-init|docker-init|launchd)\b/;
 
 /** A line of `ps`. */
-interface Process {
+export interface Process {
   pid: number;
   parent: number;
   terminal: string;
@@ -30,13 +30,16 @@ export async function orphans(context: Context): Promise<Item[]> {
     .map((one) => item(context, one));
 }
 
-function item(context: Context, { pid, command }: Process): Item {
+/** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */
+export function item(context: Context, { pid, command }: Process, name = command.slice(0, 60), patience = 0): Item {
   const isThere = async () => (await processes(context)).some((one) => one.pid === pid && one.command === command);
   return {
     kind: 'process',
-    name: `${pid} (${command.slice(0, 60)})`,
+    name: `${pid} (${name})`,
     isThere,
     async remove() {
+      const deadline = performance.now() + patience;
+      while (performance.now() < deadline && (await isThere())) await sleep(50);
       for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
         if (!(await isThere())) return;
         process.kill(pid, signal);
@@ -46,7 +49,8 @@ function item(context: Context, { pid, command }: Process): Item {
   };
 }
 
-async function processes({ exec }: Context): Promise<Process[]> {
+/** What runs on this machine. Empty where `ps` can't tell. */
+export async function processes({ exec }: Context): Promise<Process[]> {
   const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'tty=', '-o', 'args='];
   const { stdout } = await exec(['ps', '-A', '-ww', ...columns], { nothrow: true, timeout: 10_000 });
   return stdout.split('\n').flatMap((line) => {

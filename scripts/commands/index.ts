@@ -17,8 +17,13 @@ const loaders: Record<string, () => Promise<Command>> = {
   validate: async () => (await import('./validate.ts')).validate,
   trust: async () => (await import('./trust.ts')).trust,
   credentials: async () => (await import('./credentials.ts')).credentials,
+  dashboards: async () => (await import('./dashboards.ts')).dashboards,
   passwords: async () => (await import('./passwords.ts')).passwords,
   drill: async () => (await import('./drill.ts')).drill,
+  forward: async () => (await import('./forward.ts')).forward,
+  open: async () => (await import('./open.ts')).open,
+  verify: async () => (await import('./verify.ts')).verify,
+  load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };

@@ -39,12 +39,14 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
     signal,
     ...downloads,
   });
-  const [manifest, settings] = await Promise.all([
+  const [manifest, settings, metrics] = await Promise.all([
     readFile(file, 'utf8'),
     readManifests(config.root, ['cluster/argocd/argocd-cm.yaml', 'cluster/argocd/argocd-cmd-params-cm.yaml']),
+    readManifests(config.root, ['cluster/argocd/metrics.yaml']),
   ]);
   const local = settings.map((object) => (object.metadata.name === 'argocd-cm' ? withUrl(context, object) : object));
-  return [namespace, ...trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, local))];
+  const release = trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, local));
+  return [namespace, ...release, ...metrics];
 }
 
 function withUrl(context: Context, settings: KubeObject): KubeObject {

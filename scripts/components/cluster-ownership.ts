@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Context } from '../context.ts';
 import { type Container, findContainer } from '../lib/docker.ts';
-import { UsageError } from '../lib/errors.ts';
+import { UsageError, UserError } from '../lib/errors.ts';
 
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
 export const gitMount = '/platform-ops/git';
@@ -24,6 +24,12 @@ export async function ownContainer(context: Context): Promise<Container | undefi
     `The cluster ${context.config.clusterName} ${owner}.`,
     'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
   );
+}
+
+/** Throws a `UserError` where there is no cluster, and a `UsageError` where it belongs to somebody else. */
+export async function demandCluster(context: Context): Promise<void> {
+  if (await ownContainer(context)) return;
+  throw new UserError(`There is no cluster ${context.config.clusterName}.`, { hint: 'npm run up' });
 }
 
 /** Throws a `UsageError` where the cluster publishes other ports than the settings ask for. */

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context.ts';
+import { type KubeObject, withField } from '../lib/objects.ts';
+import type { Workload } from '../lib/workloads.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
-import { readManifests, restartOnConfigChange } from './manifests.ts';
+import { readKustomized, readManifests, restartOnConfigChange } from './manifests.ts';
 import { ensureSecret } from './secret.ts';
 
 const namespace = 'observability';
 const namespaceFile = 'observability/prometheus/namespace.yaml';
-const files = ['configmap-datasources', 'configmap-dashboards', 'deployment', 'service'].map(
-  (name) => `observability/grafana/${name}.yaml`,
-);
+const folder = 'observability/grafana';
 
 /** Where the administrator's password lies: made once for each cluster, never in Git. */
 export const grafanaPassword = { namespace, secret: 'grafana-admin', key: 'password' };
@@ -17,7 +17,11 @@ export const grafanaPassword = { namespace, secret: 'grafana-admin', key: 'passw
 const installed = install({
   name: 'grafana',
   needs: ['cluster'],
-  objects: async ({ config }) => restartOnConfigChange(await readManifests(config.root, [namespaceFile, ...files])),
+  objects: async ({ config }) =>
+    restartOnConfigChange([
+      ...(await readManifests(config.root, [namespaceFile])),
+      ...letLook(await readKustomized(config.root, folder), config.grafanaAnonymous),
+    ]),
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,
 });
@@ -30,6 +34,27 @@ export const grafana: Component = {
     return (await installed.remove?.(context, [...kept, ...shared])) ?? [];
   },
 };
+
+/** What lets somebody without a password look, as Grafana calls it. */
+const anonymous = [
+  { name: 'GF_AUTH_ANONYMOUS_ENABLED', value: 'true' },
+  { name: 'GF_AUTH_ANONYMOUS_ORG_ROLE', value: 'Viewer' },
+];
+
+/** The same objects, with a Grafana that anybody may look at, if that is wanted. The manifests themselves let nobody in. */
+export function letLook(objects: readonly KubeObject[], wanted: boolean): KubeObject[] {
+  if (!wanted) return [...objects];
+  return objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    return withField(object, 'spec', (spec) => {
+      const copy = structuredClone(spec) as Workload['spec'] & {
+        template: { spec: { containers: { env?: object[] }[] } };
+      };
+      for (const container of copy.template.spec.containers) container.env = [...(container.env ?? []), ...anonymous];
+      return copy;
+    });
+  });
+}
 
 async function ensurePassword(context: Context): Promise<string[]> {
   const { secret: name, key } = grafanaPassword;

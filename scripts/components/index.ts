@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts';
+import { parts } from '../settings.ts';
+import { alertmanager } from './alertmanager.ts';
 import { applications } from './applications.ts';
 import { argoCd } from './argo-cd.ts';
 import { certificates } from './certificates.ts';
@@ -7,7 +9,9 @@ import type { Component } from './component.ts';
 import { gitSource } from './git-source.ts';
 import { grafana } from './grafana.ts';
 import { ingressNginx } from './ingress-nginx.ts';
+import { kubeStateMetrics } from './kube-state-metrics.ts';
 import { metricsServer } from './metrics-server.ts';
+import { nodeExporter } from './node-exporter.ts';
 import { prometheus } from './prometheus.ts';
 import { repositoryAccess } from './repository-access.ts';
 import { routes } from './routes.ts';
@@ -31,6 +35,9 @@ const all: readonly Component[] = [
   applications,
   metricsServer,
   grafana,
+  kubeStateMetrics,
+  nodeExporter,
+  alertmanager,
   certificates,
   routes,
   services,
@@ -40,7 +47,8 @@ const all: readonly Component[] = [
 export function componentsFor(config: Config): Component[] {
   const left = new Set<Component>([config.ingressController === 'traefik' ? ingressNginx : traefik]);
   left.add(config.gitops === undefined ? repositoryAccess : gitSource);
-  const chosen = all.filter((component) => !left.has(component));
+  const unwanted = new Set<string>(parts.filter((part) => !config.parts.includes(part)));
+  const chosen = all.filter((component) => !left.has(component) && !unwanted.has(component.name));
   const named = (need: string) => chosen.find(({ name, role }) => name === need || role === need)?.name;
   return chosen.map((component) => ({
     ...component,

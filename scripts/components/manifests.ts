@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { Context } from '../context.ts';
+import { generate, kustomizationFile, readKustomization } from '../lib/kustomization.ts';
 import { type KubeObject, parseObjects, withField } from '../lib/objects.ts';
 import type { Job, PodSpec, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
@@ -10,6 +12,25 @@ import { workloadKinds } from '../lib/workloads.ts';
 export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
   const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')));
   return texts.flatMap((text, index) => parseObjects(text, files[index] ?? ''));
+}
+
+/**
+ * The objects that `kubectl apply -k` would make of a folder, given from the repository's top: the ConfigMaps that its
+ * kustomization.yaml makes of files, and then its manifests. Throws where one can't be read.
+ */
+export async function readKustomized(root: string, folder: string): Promise<KubeObject[]> {
+  const read = (path: string) => readFile(join(root, folder, path), 'utf8');
+  const { resources, configMaps } = readKustomization(parse(await read(kustomizationFile)));
+  const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
+  const contents = new Map(await Promise.all(paths.map(async (path) => [path, await read(path)] as const)));
+  const manifests = await readManifests(
+    root,
+    resources.map((resource) => `${folder}/${resource}`),
+  );
+  // Namespaces first, as kustomize has it: the others live in them.
+  const namespaces = new Set(holders(manifests));
+  const others = manifests.filter((object) => !namespaces.has(object));
+  return [...namespaces, ...configMaps.map((map) => generate(map, contents)), ...others];
 }
 
 /** The images that the workloads among the objects run, each once. */

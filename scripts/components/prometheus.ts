@@ -2,39 +2,71 @@ import type { Config } from '../config.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { withField } from '../lib/objects.ts';
 import { install } from './installation.ts';
-import { readManifests, restartOnConfigChange } from './manifests.ts';
+import { memoizePerContext, readKustomized, readManifests } from './manifests.ts';
+import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
+import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
 
 const folder = 'observability/prometheus';
+const claimFile = `${folder}/storage/claim.yaml`;
 
-/** Prometheus, by hand: each of its objects is a commented file. */
+const objects = memoizePerContext(async (context) => {
+  const { root, ingressController, prometheusStorage } = context.config;
+  const [own, claim, parts] = await Promise.all([
+    readKustomized(root, folder),
+    prometheusStorage === 'claim' ? readManifests(root, [claimFile]) : [],
+    rulesOfParts(context),
+  ]);
+  const all = [...own, ...parts];
+  return [...useClaim(watchController([...all, checksumRule(all)], ingressController), claim), ...claim];
+});
+
+/** Prometheus, by hand: each of its objects is a commented file. It follows a change of its configuration while it runs. */
 export const prometheus = install({
   name: 'prometheus',
   needs: ['cluster'],
-  objects: async ({ config }) => {
-    const objects = await readManifests(
-      config.root,
-      ['namespace', 'rbac', 'configMap', 'deployment', 'service'].map((name) => `${folder}/${name}.yaml`),
-    );
-    return restartOnConfigChange(watchController(objects, config.ingressController));
+  objects,
+  // A claim of before stays, with its data, until all of Prometheus is removed.
+  made: [
+    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'prometheus', namespace: 'observability' } },
+  ],
+  async prepare(context) {
+    await refuseBroken(context, await objects(context));
+    return removeUnwantedParts(context);
   },
+  missing: async (context) => notLoaded(context, await objects(context)),
+  mend: async (context) => haveItRead(context, await objects(context)),
 });
 
-/** Where the manifest says which namespace the ingress controller is in. */
+/** Has the volume `data` be the claim, if there is one. */
+export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject[]): KubeObject[] {
+  const [claim] = claims;
+  if (claim === undefined) return [...all];
+  const source = { name: 'data', persistentVolumeClaim: { claimName: claim.metadata.name } };
+  return all.map((object) =>
+    object.kind !== 'Deployment'
+      ? object
+      : withField(object, 'spec', (spec) => {
+          const copy = structuredClone(spec) as { template: { spec: { volumes: { name: string }[] } } };
+          const { spec: pod } = copy.template;
+          if (!pod.volumes.some(({ name }) => name === 'data')) throw new Error(`${folder} has no volume data`);
+          pod.volumes = pod.volumes.map((volume) => (volume.name === 'data' ? source : volume));
+          return copy;
+        }),
+  );
+}
+
+const configFile = 'prometheus.yml';
+/** Where the configuration says which namespace the ingress controller is in. */
 const nginxNamespace = 'names: [ingress-nginx]';
 
-/** The same objects, with Prometheus looking for the chosen ingress controller. Throws where the manifest names none. */
-export function watchController(objects: readonly KubeObject[], controller: Config['ingressController']): KubeObject[] {
-  if (controller === 'nginx') return [...objects];
-  return objects.map((object) => {
-    if (object.kind !== 'ConfigMap') return object;
-    return withField(object, 'data', (data) => {
-      const files = Object.entries(data as Record<string, string>);
-      if (!files.some(([, text]) => text.includes(nginxNamespace))) {
-        throw new Error(`${folder}/configMap.yaml has no ${nginxNamespace}`);
-      }
-      return Object.fromEntries(
-        files.map(([file, text]) => [file, text.replace(nginxNamespace, `names: [${controller}]`)]),
-      );
-    });
+/** The same objects, with Prometheus looking for the chosen ingress controller. Throws where the configuration names none. */
+export function watchController(all: readonly KubeObject[], controller: Config['ingressController']): KubeObject[] {
+  if (controller === 'nginx') return [...all];
+  return all.map((object) => {
+    const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
+    if (object.kind !== 'ConfigMap' || text === undefined) return object;
+    if (!text.includes(nginxNamespace)) throw new Error(`${folder}/${configFile} has no ${nginxNamespace}`);
+    const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
+    return withField(object, 'data', () => data);
   });
 }

@@ -41,21 +41,26 @@ export function readRoutes(root: string): Promise<KubeObject[]> {
 
 /**
  * Asks the ingress for a site, as a browser on this machine would that trusts the local certificate authority; `missing`
- * says why it doesn't answer 200. Names are not resolved: api.localhost means this machine, and so does production's
- * host here.
+ * says why it doesn't answer 200, `status` what it answers if it does. Names are not resolved: api.localhost means this
+ * machine, and so does production's host here.
  */
-export async function ask(context: Context, site: Site, path: string): Promise<{ body: string; missing?: string }> {
+export async function ask(
+  context: Context,
+  site: Site,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ body: string; status?: number; missing?: string }> {
   const { signal } = context;
   const url = urlOf(context, site) + path;
   const port = portOf(context, site);
   try {
     const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
-      headers: { host: `${site.host}:${port}` },
+      headers: { ...headers, host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,
       timeout: 5000,
     });
-    return status === 200 ? { body } : { body, missing: `${url} answers ${status}` };
+    return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
   } catch (error) {
     if (signal.aborted) throw error;
     return { body: '', missing: `${url} does not answer: ${messageOf(error)}` };

@@ -1,7 +1,8 @@
 import { Agent } from 'node:https';
 import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
-import { exchange } from './http.ts';
+import { type Answer, exchange } from './http.ts';
+import { getLines } from './lines.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 import { again, type Retry } from './retry.ts';
 
@@ -10,6 +11,8 @@ export interface ApiServer {
   /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
   json<T>(path: string): Promise<T>;
   text(path: string): Promise<string>;
+  /** Hands over each line of an answer that goes on, until the server ends it. `silence`: milliseconds without a word. */
+  lines(path: string, silence: number, onLine: (line: string) => void): Promise<void>;
   /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
@@ -83,18 +86,21 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     key: decode(user['client-key-data']),
   });
 
-  const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
-    const request = { agent, signal, headers, ...(body !== undefined && { body }) };
-    const answer = await exchange(method, cluster.server + path, request).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) throw new WrongClock(cluster.server, code);
-      throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
-        hint: 'npm run up',
-      });
+  const unreachable = (error: unknown): never => {
+    if (signal.aborted) throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) throw new WrongClock(cluster.server, code);
+    throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
+      hint: 'npm run up',
     });
+  };
+  const accepted = <T extends Pick<Answer, 'status' | 'body'>>(path: string, answer: T): T => {
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer;
+  };
+  const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
+    const request = { agent, signal, headers, ...(body !== undefined && { body }) };
+    return accepted(path, await exchange(method, cluster.server + path, request).catch(unreachable));
   };
   const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
@@ -113,6 +119,9 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
     text: async (path) => (await ask(path)).body,
     time: async () => (await patiently('/version')).sentAt ?? Date.now(),
+    lines: async (path, silence, onLine) => {
+      accepted(path, await getLines(cluster.server + path, { agent, signal, silence }, onLine).catch(unreachable));
+    },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),

@@ -21,6 +21,8 @@ export interface Usage {
   flags: Record<string, Flag>;
   /** The words that may follow, if any: one of these at most. */
   words?: readonly string[];
+  /** What may follow the word, any number of them, by its name on the help page: `uid`. It is handed on as operands. */
+  more?: string;
   /** Any number of these words may follow, each once; they are handed on as operands. */
   severalWords?: true;
   /** Or what has to follow, a word each, in this order, by the names of the help page: `service`, `sha`. */
@@ -64,6 +66,7 @@ export function readArguments(
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
       if (usage.operands) words.push(token.value);
+      else if (usage.more !== undefined && parsed.word !== undefined) words.push(token.value);
       else if (usage.severalWords) words.push(wordOf(usage, token.value, undefined));
       else parsed.word = wordOf(usage, token.value, parsed.word);
     } else if (token.name === 'help' || token.name === 'h') {
@@ -77,7 +80,7 @@ export function readArguments(
       typed.add(token.name);
     }
   }
-  if (usage.severalWords) parsed.operands = [...new Set(words)];
+  if (usage.severalWords || usage.more !== undefined) parsed.operands = [...new Set(words)];
   if (usage.operands && !parsed.help) parsed.operands = operandsOf(usage, usage.operands, words);
   return parsed;
 }

@@ -3,7 +3,7 @@ import { callOf, type Usage, withValue } from './args.ts';
 /** The page that `--help` shows. */
 export function helpPage(usage: Usage): string {
   const flags = Object.entries(usage.flags).map(([name, flag]) => [withValue(name, flag), flag.description] as const);
-  const words = ` -- [${usage.words?.join(' | ')}]${usage.severalWords ? ' ...' : ''}`;
+  const words = ` -- [${usage.words?.join(' | ')}]${following(usage)}`;
   const many = words.length > 80;
   return [
     usage.operands ? callOf(usage) : `npm run ${usage.name}${usage.words ? (many ? ' -- [word]' : words) : ''}`,
@@ -18,6 +18,11 @@ export function helpPage(usage: Usage): string {
     ...usage.examples.map((example) => `  ${example}`),
     '',
   ].join('\n');
+}
+
+function following({ severalWords, more }: Usage): string {
+  if (severalWords) return ' ...';
+  return more === undefined ? '' : ` [<${more}> ...]`;
 }
 
 /** Words, as many to a line as a terminal has room for. */

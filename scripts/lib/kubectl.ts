@@ -7,6 +7,8 @@ import { again, type Retry } from './retry.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
 export interface Kubectl {
+  /** The whole command line, for a kubectl that runs longer than a command. */
+  command(args: readonly string[]): [string, ...string[]];
   /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
   run(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /**
@@ -43,11 +45,21 @@ export function createKubectl(
   { retry, time = async () => Date.now() }: KubectlOptions = {},
 ): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');
-  const once: Kubectl['run'] = (args, options) =>
-    exec([path, '--kubeconfig', kubeconfig, '--context', context, '--cache-dir', cache, ...args], options);
+  const command: Kubectl['command'] = (args) => [
+    path,
+    '--kubeconfig',
+    kubeconfig,
+    '--context',
+    context,
+    '--cache-dir',
+    cache,
+    ...args,
+  ];
+  const once: Kubectl['run'] = (args, options) => exec(command(args), options);
   const patiently = (passing: readonly RegExp[], work: () => Promise<Output>) =>
     retry ? again(work, (error) => whyItPasses(error, passing), retry) : work();
   return {
+    command,
     run: (args, options) => patiently([restarting], () => once(args, options)),
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];

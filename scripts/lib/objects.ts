@@ -73,8 +73,9 @@ function completeLater(head: KubeObject, text: string, file: string): KubeObject
   return head;
 }
 
+/** As kubectl reads it, in YAML 1.1: in today's YAML the mode 0440 would be the number 440, which is the mode 0670. */
 function parsePart(text: string, file: string): KubeObject | null {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { version: '1.1' });
   const [error] = document.errors;
   if (error) throw new Error(`${file}: ${error.message}`);
   return document.toJS() as KubeObject | null;

@@ -7,9 +7,9 @@ export interface Embedded {
   /** The key of the ConfigMap: the name of the file where it is mounted. */
   key: string;
   text: string;
-  /** The manifest, relative to the root. */
+  /** The file itself, or the manifest that it is written into; relative to the root. */
   file: string;
-  /** Where in the manifest the carried file's line `n` stands, from 1. */
+  /** Where in that the carried file's line `n` stands, from 1. */
   line(n: number): number | undefined;
 }
 
@@ -19,7 +19,8 @@ export async function embeddedTexts(repository: Repository, folder: string): Pro
   const configMaps = manifests.filter(({ object, file }) => object.kind === 'ConfigMap' && file.startsWith(folder));
   const found = await Promise.all(
     configMaps.map(async (configMap) => {
-      const { object, file } = configMap;
+      const { object, file, carries } = configMap;
+      if (carries) return carriedTexts(configMap, carries);
       const source = (await repository.text(file)).split('\n');
       const texts = Object.entries((object.data ?? {}) as Record<string, unknown>);
       return texts.map(([key, text]) => ({
@@ -32,6 +33,11 @@ export async function embeddedTexts(repository: Repository, folder: string): Pro
     }),
   );
   return found.flat();
+}
+
+function carriedTexts(configMap: Located, carries: ReadonlyMap<string, string>): Embedded[] {
+  const texts = configMap.object.data as Record<string, string>;
+  return [...carries].map(([key, file]) => ({ configMap, key, text: texts[key] ?? '', file, line: (n) => n }));
 }
 
 /**

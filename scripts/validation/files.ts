@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { kustomizationRules } from './kustomizations.ts';
 import { syntaxFault } from './manifest.ts';
 import { readYaml } from './yaml-file.ts';
 
@@ -9,6 +10,7 @@ export const files: Check = {
   rules: {
     'yaml-syntax': 'Every YAML file is valid, and no key stands twice in the same place.',
     'yaml-object': 'Every document of a manifest has apiVersion, kind and metadata.name.',
+    ...kustomizationRules,
   },
   async run(repository) {
     const renderings = await repository.renderings();

@@ -6,6 +6,8 @@ import { complaints } from './prometheus/complaints.ts';
 import { prometheusFiles } from './prometheus/files.ts';
 import { loads, mountPaths, pathInPod, place, relocated } from './prometheus/layout.ts';
 import { findPromtool, inTemporaryFolder, type Promtool } from './prometheus/promtool.ts';
+import { checkRunbooks } from './prometheus/runbooks.ts';
+import { checkTested } from './prometheus/tested.ts';
 import { checkUnitTests } from './prometheus/unit-tests.ts';
 import { mapIn, textsIn } from './tolerant.ts';
 import { readYaml } from './yaml-file.ts';
@@ -19,6 +21,9 @@ export const prometheus: Check = {
     'prometheus-rules': 'promtool check rules accepts every file of rules.',
     'prometheus-rule-files': 'The configuration loads every file of rules, and each of its rule_files exists.',
     'prometheus-tests': 'promtool test rules passes for every unit test of the rules.',
+    'prometheus-tested':
+      'Unit tests prove of each alert that it fires and that it keeps silent, and of each other rule its value.',
+    'alert-runbook': 'Every alert has a summary, a description, and a link to a heading of docs/runbooks/ that exists.',
   },
   async run(repository, tools) {
     const promtool = await findPromtool(repository, tools);
@@ -26,8 +31,10 @@ export const prometheus: Check = {
     const mounts = await mountPaths(repository);
     const findings = await Promise.all([
       ...files.configs.map((config) => checkConfig(config, files.rules, mounts, promtool)),
-      ...files.rules.map((rules) => checkRules(rules, promtool)),
-      checkUnitTests(repository, files.rules, promtool),
+      checkRules(files.rules, promtool),
+      checkUnitTests(repository, promtool),
+      checkTested(repository),
+      checkRunbooks(repository),
       ...files.configs.map((config) => checkRuleFiles(config, files.rules, mounts)),
     ]);
     return findings.flat();
@@ -53,13 +60,21 @@ function checkConfig(
   });
 }
 
-function checkRules(rules: Embedded, promtool: Promtool): Promise<Finding[]> {
+/** All at once, since each start of promtool costs as much as a file. Only where it complains, it is asked which one it is. */
+function checkRules(all: readonly Embedded[], promtool: Promtool): Promise<Finding[]> {
   return inTemporaryFolder(async (folder) => {
-    const path = join(folder, rules.key);
-    await place(path, rules.text);
+    const paths = all.map(({ key }, index) => join(folder, String(index), key));
+    await Promise.all(all.map(({ text }, index) => place(paths[index] ?? '', text)));
     // The linter knows of rules that are there twice; by default that is no error.
-    const output = await promtool(folder, ['check', 'rules', '--lint=all', '--lint-fatal', path]);
-    return findings(rules, 'prometheus-rules', output, folder);
+    const check = (files: readonly string[]) =>
+      promtool(folder, ['check', 'rules', '--lint=all', '--lint-fatal', ...files]);
+    if (all.length === 0 || (await check(paths)).exitCode === 0) return [];
+    const found = await Promise.all(
+      all.map(async (rules, index) =>
+        findings(rules, 'prometheus-rules', await check([paths[index] ?? '']), join(folder, String(index))),
+      ),
+    );
+    return found.flat();
   });
 }
 

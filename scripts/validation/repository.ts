@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { parse } from 'yaml';
+import { kustomizationFile } from '../lib/kustomization.ts';
 import type { Tools } from './check.ts';
 import type { Finding } from './finding.ts';
+import { readKustomized } from './kustomizations.ts';
 import type { Located } from './located.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './rendering.ts';
@@ -16,9 +18,12 @@ export interface Repository {
   root: string;
   /** Of the services, in the order of their names; the library chart is none of them. */
   charts(): Promise<Chart[]>;
-  /** The objects of argocd/, observability/, ingress/ and cluster/. What can't be read is in `faults`. */
+  /**
+   * The objects of argocd/, observability/, ingress/ and cluster/, with the ConfigMaps that are made of files there. What
+   * can't be read is in `faults`.
+   */
   manifests(): Promise<Located[]>;
-  /** What is wrong with the YAML of those files. */
+  /** What is wrong with those files. */
   faults(): Promise<Finding[]>;
   /** Each chart with values.yaml alone and with each overlay: what helm renders, or why it refuses. */
   renderings(): Promise<Rendering[]>;
@@ -44,8 +49,11 @@ export interface RepositoryOptions {
 
 const folders = ['argocd', 'observability', 'ingress', 'cluster'];
 
-/** YAML in those folders that is no manifest: the list of metrics, and the unit tests of Prometheus' rules. */
-const noManifest = /^observability\/(metrics\.yaml$|prometheus\/tests\/)/;
+/**
+ * YAML in those folders that is no manifest: the list of metrics, what may be empty, and the unit tests of Prometheus' rules.
+ * Besides, there is what a kustomization.yaml has put into a ConfigMap, and that file itself.
+ */
+const noManifest = /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools, options: RepositoryOptions = {}): Repository {
@@ -96,10 +104,18 @@ export function openRepository(root: string, tools: Tools, options: RepositoryOp
   };
   const read = once(async () => {
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
-    const found = files.filter((file) => /\.ya?ml$/.test(file) && !noManifest.test(file));
-    return Promise.all(found.map((file) => repository.manifest(file)));
+    const yaml = files.filter((file) => /\.ya?ml$/.test(file) && !noManifest.test(file));
+    const [kustomizations, others] = [yaml.filter(isKustomization), yaml.filter((file) => !isKustomization(file))];
+    const kustomized = await Promise.all(kustomizations.map((file) => readKustomized(repository, file, noManifest)));
+    const carried = new Set(kustomized.flatMap((one) => one.carried));
+    const manifests = others.filter((file) => !carried.has(file)).map((file) => repository.manifest(file));
+    return [...(await Promise.all(manifests)), ...kustomized];
   });
   return repository;
+}
+
+function isKustomization(file: string): boolean {
+  return basename(file) === kustomizationFile;
 }
 
 async function findCharts(repository: Repository): Promise<Chart[]> {

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compareMetrics, metricsFile, namesPath, readMetricList } from '../../scripts/validation/metric-names.ts';
 import { eventually, viewOf } from './cluster-view.ts';
+import { grafanaPromises } from './grafana-promises.ts';
 import { ingressPromises } from './ingress-promises.ts';
 import { demand, newPerson, type Person } from './support.ts';
 import { ask, type Door, steadyStream } from './traffic.ts';
@@ -215,6 +216,8 @@ describe('the charts', () => {
     for (const service of services) running.set(service, await namesOf(service));
     assert.deepEqual(compareMetrics(list, running), { missing: [], unlisted: [] });
   });
+
+  describe('with their dashboards', () => grafanaPromises(() => ({ person, door })));
 
   describe('behind the ingress', () => ingressPromises(() => ({ view, door, ports })));
 

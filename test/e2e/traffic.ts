@@ -16,9 +16,16 @@ export interface Reply {
 }
 
 /** GETs a path of a host through the ingress, on a connection of its own. Throws what the connection fails with. */
-export function ask({ port, host, ca }: Door, path: string): Promise<Reply> {
+export function ask({ port, host, ca }: Door, path: string, headers: Record<string, string> = {}): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, ca, servername: host, headers: { host: `${host}:${port}` } };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path,
+      ca,
+      servername: host,
+      headers: { ...headers, host: `${host}:${port}` },
+    };
     const request = get({ ...options, agent: new Agent({ keepAlive: false }), timeout: 10_000 }, (response) => {
       let body = '';
       response.setEncoding('utf8');

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report } from '../../scripts/report.ts';
+import { startForward } from '../forward/running.ts';
+import { monitoringPromises } from './monitoring-promises.ts';
 import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
 
 const cluster = 'e2e-up';
@@ -120,6 +122,8 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     assert.match((await demand(person.npm('passwords'))).stdout, /argocd +admin +\S{8,}/);
   });
 
+  monitoringPromises(() => ({ person, cluster, ports }));
+
   it('runs a commit within seconds, under its own SHA', async () => {
     const file = join(person.clone, 'helm/core-go/values-dev.yaml');
     writeFileSync(file, readFileSync(file, 'utf8').replace(/ENV: \S+/, 'ENV: committed'));
@@ -175,7 +179,12 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   });
 
   it('goes away, says what it removed, and says so when there is nothing left', async () => {
+    const forward = await startForward(person, ['grafana']);
+    await forward.says(/✔ grafana leads/, 60);
     const ran = await demand(person.npm('down'));
+    assert.equal(await forward.ended, 1);
+    assert.match(forward.said(), /was deleted, so nothing is forwarded any more/);
+    assert.match(ran.stdout, /process \d+ \(npm run forward\)/);
     assert.match(ran.stdout, new RegExp(`cluster ${cluster}`));
     assert.ok(!existsSync(join(person.clone, '.state')));
     const left = await demand(

@@ -124,6 +124,21 @@ test('a tag of digits is put into quotes by --fix, with its very text', async (t
   assert.equal(lines(await runChecks(charts, open(), tools)), '');
 });
 
+test('a dashboard in another order is put into its normal form by --fix', async () => {
+  const fault = faults.find(({ name }) => name === 'dashboard-in-another-order');
+  assert(fault);
+  const folder = join(scratch, 'reordered');
+  makeFault(fault, folder);
+  const file = 'observability/grafana/dashboards/core-go.json';
+  const dashboards = checks.filter(({ name }) => name === 'dashboards');
+  const fixed = await applyFixes(await runChecks(dashboards, openRepository(folder, tools), tools));
+  assert.deepEqual(
+    fixed.map(({ rule }) => rule),
+    ['dashboard-form'],
+  );
+  assert.equal(readFileSync(join(folder, file), 'utf8'), readFileSync(join(root, file), 'utf8'));
+});
+
 test('no check breaks down on files that can not be read', async (t) => {
   const broken = ['broken-indentation', 'an-object-without-a-kind', 'a-value-twice'].flatMap(
     (name) => faults.find((fault) => fault.name === name)?.edits ?? [],

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Context } from '../../scripts/context.ts';
-import { UserError } from '../../scripts/lib/errors.ts';
+import { UsageError, UserError } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/exec.ts';
+import type { Tools } from '../../scripts/validation/check.ts';
 
 type Call = { command: readonly string[]; options: ExecOptions };
 export type FakeExec = Exec & { calls: Call[]; lines(): string[] };
@@ -43,3 +44,11 @@ export async function refusal(work: () => unknown): Promise<{ error: UserError; 
   }
   throw new Error('nothing was refused');
 }
+
+/** A machine on which no tool is to be had. */
+export const noTools: Tools = {
+  exec: fakeExec(() => undefined),
+  find: async (name) => {
+    throw new UsageError(`${name} is needed.`, `Install ${name}.`);
+  },
+};

@@ -22,7 +22,7 @@ interface Edit {
 }
 
 const folder = join(root, 'test/faults');
-const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster'];
+const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster', 'docs'];
 
 /** Every fault of test/faults, by the name of its file. */
 export function readFaults(): Fault[] {

@@ -70,6 +70,14 @@ test('several words come each once, in the order that they were typed in', () =>
   assert.match(helpPage(withSeveral), /^npm run brew -- \[mild \| strong\] \.\.\.\n/);
 });
 
+test('what may follow a word is handed on, each once, and not without the word', () => {
+  const withMore: Usage = { ...usage, words: ['mild', 'strong'], more: 'cup' };
+  const { word, operands } = readArguments(withMore, ['mild', 'red', 'blue', 'red']);
+  assert.deepEqual([word, operands], ['mild', ['red', 'blue']]);
+  assert.throws(() => readArguments(withMore, ['red']), /does not know "red"/);
+  assert.match(helpPage(withMore), /^npm run brew -- \[mild \| strong\] \[<cup> \.\.\.\]\n/);
+});
+
 test('a text that may be typed several times is handed on whole, and takes the place of what npm kept', () => {
   const { flags } = readArguments(withSeveral, ['--with', 'salt', '--with=sugar'], { with: 'pepper' });
   assert.deepEqual(flags, { with: 'salt,sugar' });

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { clusterItems } from '../../scripts/belongings/cluster.ts';
 import { authorityItems, cacheItems, stateItems } from '../../scripts/belongings/files.ts';
+import { forwarders } from '../../scripts/belongings/forwarders.ts';
 import { imageItems } from '../../scripts/belongings/images.ts';
 import type { Item } from '../../scripts/belongings/item.ts';
 import { orphans } from '../../scripts/belongings/processes.ts';
@@ -259,6 +260,29 @@ test('an orphan is ended, even one that takes no hint', async () => {
   for (let looks = 0; looks < 50 && items.length === 0; looks += 1) items = await find();
   assert.equal(items.length, 1);
   assert.deepEqual(await removeAll(items, find, signal), []);
+});
+
+test('a forwarder is known by the port-forward that it started on our cluster, and is given time to end by itself', async () => {
+  const kubectl = (path: string) =>
+    `kubectl --kubeconfig ${path} --context x port-forward --address=127.0.0.1 pod/p :1`;
+  const table = [
+    `10 9 pts/1 node --import tsx scripts/cli.ts forward grafana`,
+    `11 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
+    `12 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
+    `20 9 pts/2 node --import tsx scripts/cli.ts forward`,
+    `21 20 ? ${kubectl(join(folder, '.state', 'another', 'kubeconfig'))}`,
+    `30 9 pts/3 bash`,
+    `31 30 pts/3 ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
+  ];
+  let looks = 0;
+  const exec = fakeExec(() => {
+    looks += 1;
+    return { stdout: (looks < 4 ? table : table.slice(1)).join('\n') };
+  });
+  const items = await forwarders(contextWith({ exec }));
+  assert.deepEqual(names(items), ['process 10 (npm run forward)']);
+  // Were it told to end, process 10 of this machine would be.
+  assert.deepEqual(await removeAll(items, async () => [], signal), []);
 });
 
 test('a port that stays taken is a leftover', async () => {

@@ -50,7 +50,7 @@ const manifests = ['argocd', 'cluster', 'ingress', 'observability'].flatMap((fol
 const kinds = new Map(
   manifests
     .flatMap((file) => parseAllDocuments(readFileSync(join(root, file), 'utf8')).map((document) => document.toJS()))
-    .filter((object) => object?.kind && !object.apiVersion.startsWith('kind.x-k8s.io'))
+    .filter((object) => object?.kind && !/^(kind\.x-k8s|kustomize\.config\.k8s)\.io/.test(object.apiVersion))
     .map(({ apiVersion, kind }: { apiVersion: string; kind: string }) => [kind, apiVersion]),
 );
 
@@ -83,6 +83,14 @@ test('a manifest is read in its order, documents of comments left out', () => {
     ['ConfigMap', 'Pod'],
   );
   assert.deepEqual(parseObjects('', 'a.yaml'), []);
+});
+
+test('numbers and switches are read as kubectl reads them', () => {
+  const [object] = parseObjects(
+    'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, hidden: yes}\n',
+    'a.yaml',
+  );
+  assert.deepEqual(object?.spec, { mode: 0o440, hidden: true });
 });
 
 test('broken YAML is reported with its file and the line as it stands there', () => {

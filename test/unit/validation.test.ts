@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { UsageError } from '../../scripts/lib/errors.ts';
 import { addEnumerations } from '../../scripts/maintenance/enumerations.ts';
 import { condense } from '../../scripts/maintenance/json-schema.ts';
 import { modules } from '../../scripts/maintenance/modules.ts';
 import { quote } from '../../scripts/validation/charts/values.ts';
-import type { Check, Tools } from '../../scripts/validation/check.ts';
+import type { Check } from '../../scripts/validation/check.ts';
 import { type Finding, merge } from '../../scripts/validation/finding.ts';
 import { fieldName } from '../../scripts/validation/located.ts';
 import { readManifest } from '../../scripts/validation/manifest.ts';
@@ -19,7 +18,7 @@ import { applyFixes, exitCodeOf, runChecks } from '../../scripts/validation/run.
 import { explain } from '../../scripts/validation/schemas/explain.ts';
 import { loadSchemas } from '../../scripts/validation/schemas/load.ts';
 import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/versions.ts';
-import { fakeExec, temporaryFolder } from '../support/fakes.ts';
+import { noTools, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
 const finding = (changes: Partial<Finding> = {}): Finding => ({
@@ -35,12 +34,6 @@ const check = (name: string, run: Check['run']): Check => ({
   rules: { [name]: 'x' },
   run,
 });
-const noTools: Tools = {
-  exec: fakeExec(() => undefined),
-  find: async (name) => {
-    throw new UsageError(`${name} is needed.`, `Install ${name}.`);
-  },
-};
 
 test('findings that differ in the rendering only are one, and come by file and line', () => {
   const merged = merge([

@@ -1,7 +1,7 @@
 import { type Embedded, embeddedTexts } from '../embedded.ts';
 import type { FieldPath } from '../located.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn } from '../tolerant.ts';
+import { mapIn, mapsIn, textsIn } from '../tolerant.ts';
 import { readJson } from './json.ts';
 
 /** The uid of a data source, in a map or by itself. */
@@ -14,6 +14,7 @@ export interface Panel {
   description?: string;
   datasource?: DataSource;
   targets: { expr?: unknown; datasource?: DataSource }[];
+  fieldConfig: { defaults: { unit?: string; steps: { value?: number | null }[] } };
   /** Those that a row holds. */
   panels: Panel[];
 }
@@ -22,8 +23,10 @@ export interface Dashboard {
   uid?: string;
   title?: string;
   panels: Panel[];
-  variables: { name?: string; type?: string; query?: unknown }[];
-  annotations: { name?: string; expr?: unknown; target?: unknown }[];
+  tags: string[];
+  links: { type?: string; tags?: string[]; keepTime?: boolean; includeVars?: boolean }[];
+  variables: { name?: string; type?: string; query?: unknown; datasource?: DataSource }[];
+  annotations: { name?: string; enable?: boolean; expr?: unknown; target?: unknown; datasource?: DataSource }[];
 }
 
 export interface DashboardFile {
@@ -53,22 +56,14 @@ export async function dashboardFiles(repository: Repository): Promise<DashboardF
     });
 }
 
-/** The uids of the data sources that Grafana is provisioned with. */
-export async function dataSourceUids(repository: Repository): Promise<Set<string>> {
-  const texts = await embeddedTexts(repository, folder);
-  const sources = texts.filter(({ text }) => /^datasources:/m.test(text));
-  return new Set(
-    sources.flatMap(({ text }) =>
-      [...text.matchAll(/^\s+(?:- )?uid:\s*["']?([\w-]+)/gm)].map((match) => match[1] ?? ''),
-    ),
-  );
-}
-
-function asDashboard(value: unknown): Dashboard {
+/** A dashboard's JSON, read as if it had the shape that is wanted. */
+export function asDashboard(value: unknown): Dashboard {
   const { templating, annotations, ...dashboard } = mapIn<Record<string, unknown>>(value);
   return {
     ...dashboard,
     panels: asPanels(dashboard.panels),
+    tags: textsIn(dashboard.tags),
+    links: mapsIn<Dashboard['links'][number]>(dashboard.links).map((link) => ({ ...link, tags: textsIn(link.tags) })),
     variables: mapsIn(mapIn<{ list: unknown }>(templating).list),
     annotations: mapsIn(mapIn<{ list: unknown }>(annotations).list),
   };
@@ -78,8 +73,21 @@ function asPanels(value: unknown): Panel[] {
   return mapsIn<Panel>(value).map((panel) => ({
     ...panel,
     targets: mapsIn(panel.targets),
+    fieldConfig: { defaults: asDefaults(panel.fieldConfig) },
     panels: asPanels(panel.panels),
   }));
+}
+
+function asDefaults(fieldConfig: unknown): Panel['fieldConfig']['defaults'] {
+  const { defaults } = mapIn<{ defaults: unknown }>(fieldConfig);
+  const { unit, thresholds } = mapIn<{ unit: unknown; thresholds: unknown }>(defaults);
+  const steps = mapsIn<{ value: number | null }>(mapIn<{ steps: unknown }>(thresholds).steps);
+  return { steps, ...(typeof unit === 'string' && { unit }) };
+}
+
+/** The uid that a data source is named by. */
+export function uidOf(source: DataSource | undefined): string | undefined {
+  return typeof source === 'string' ? source : source?.uid;
 }
 
 /** Every panel with its path, those that a row holds included. */

@@ -6,6 +6,11 @@ export const exemptions: readonly Exemption[] = [
     because: "it serves the clone's own git folder, which is mounted into the node, read-only",
   },
   {
+    rule: 'pod-host-path',
+    object: 'DaemonSet node-exporter',
+    because: "the node's own files are what it measures; all are mounted read-only",
+  },
+  {
     rule: 'pod-read-only-root',
     object: 'Deployment ingress-nginx-controller',
     container: 'controller',

@@ -15,6 +15,8 @@ export interface KnownService {
   namespace: string;
   labels: Record<string, string>;
   ports: { name: string; port: number }[];
+  /** `app.kubernetes.io/name` of the pods behind it, where that is known. */
+  pods?: string;
 }
 
 /**
@@ -22,10 +24,11 @@ export interface KnownService {
  * ports that install.yaml of v3.5 makes.
  */
 const argocdServices: readonly KnownService[] = [
-  { name: 'argocd-metrics', ports: [{ name: 'metrics', port: 8082 }] },
-  { name: 'argocd-server-metrics', ports: [{ name: 'metrics', port: 8083 }] },
+  { name: 'argocd-metrics', pods: 'argocd-application-controller', ports: [{ name: 'metrics', port: 8082 }] },
+  { name: 'argocd-server-metrics', pods: 'argocd-server', ports: [{ name: 'metrics', port: 8083 }] },
   {
     name: 'argocd-repo-server',
+    pods: 'argocd-repo-server',
     ports: [
       { name: 'server', port: 8081 },
       { name: 'metrics', port: 8084 },
@@ -36,6 +39,14 @@ const argocdServices: readonly KnownService[] = [
   namespace: 'argocd',
   labels: { 'app.kubernetes.io/name': service.name, 'app.kubernetes.io/part-of': 'argocd' },
 }));
+
+/** Every cluster has it: the way to the API server. */
+const apiServer: KnownService = {
+  name: 'kubernetes',
+  namespace: 'default',
+  labels: { component: 'apiserver', provider: 'kubernetes' },
+  ports: [{ name: 'https', port: 443 }],
+};
 
 /** What will run in the cluster, as far as the manifests say it. */
 export interface Inventory {
@@ -61,7 +72,7 @@ export function inventory(objects: readonly Located[]): Inventory {
       const { ports = [] } = (object.spec ?? {}) as { ports?: { name?: string; port: number }[] };
       return { name, namespace, labels, ports: ports.map((each) => ({ name: each.name ?? '', port: each.port })) };
     });
-  return { pods, services: [...services, ...argocdServices] };
+  return { pods, services: [...services, ...argocdServices, apiServer] };
 }
 
 /**
@@ -86,7 +97,7 @@ export function candidates(
     );
   }
   if (!['service', 'endpoints', 'endpointslice'].includes(role)) return undefined;
-  return services.filter(isIn).flatMap(({ name, namespace, labels, ports }) =>
+  return services.filter(isIn).flatMap(({ name, namespace, labels, ports, pods: behind }) =>
     ports.map((port) => ({
       __meta_kubernetes_namespace: namespace,
       __meta_kubernetes_service_name: name,
@@ -95,6 +106,7 @@ export function candidates(
       __meta_kubernetes_endpoint_port_name: port.name,
       __meta_kubernetes_endpointslice_port_name: port.name,
       ...asLabels('__meta_kubernetes_service_label_', labels),
+      ...asLabels('__meta_kubernetes_pod_label_', behind === undefined ? {} : { 'app.kubernetes.io/name': behind }),
     })),
   );
 }

@@ -30,9 +30,9 @@ export interface ScrapeConfig {
   line(job: number, ...path: (string | number)[]): number | undefined;
 }
 
-const folder = 'observability/prometheus/';
+const folder = 'observability/';
 
-/** The texts of Prometheus' ConfigMaps, by what they are: the configuration, and files of rules. */
+/** The texts of ConfigMaps that Prometheus reads, by what they are: the configuration, and files of rules. */
 export async function prometheusFiles(repository: Repository): Promise<{ configs: Embedded[]; rules: Embedded[] }> {
   const texts = await embeddedTexts(repository, folder);
   return {
@@ -56,6 +56,14 @@ export async function scrapeConfigs(repository: Repository): Promise<ScrapeConfi
       },
     };
   });
+}
+
+/** How often Prometheus scrapes what says nothing else, as its configuration has it. */
+export async function scrapeInterval(repository: Repository): Promise<string | undefined> {
+  const { configs } = await prometheusFiles(repository);
+  const [document] = configs.flatMap(({ text }) => readYaml(text));
+  const { global } = mapIn<{ global: unknown }>(document?.value);
+  return mapIn<{ scrape_interval: string }>(global).scrape_interval;
 }
 
 function asJob(job: Partial<ScrapeJob>): ScrapeJob {

@@ -11,17 +11,22 @@ export async function mountPaths(repository: Repository): Promise<Map<string, st
   const paths = new Map<string, string>();
   for (const { object } of await repository.manifests()) {
     const { template } = (object.spec ?? {}) as { template?: { spec?: PodSpec } };
-    for (const { name, configMap } of template?.spec?.volumes ?? []) {
+    for (const { name, configMap, projected } of template?.spec?.volumes ?? []) {
       const mounts = template?.spec?.containers?.flatMap(({ volumeMounts = [] }) => volumeMounts) ?? [];
       const mount = mounts.find((each) => each.name === name);
-      if (configMap?.name !== undefined && mount !== undefined) paths.set(configMap.name, mount.mountPath);
+      const carried = [configMap, ...(projected?.sources ?? []).map((source) => source.configMap)];
+      for (const each of carried) if (each?.name !== undefined && mount) paths.set(each.name, mount.mountPath);
     }
   }
   return paths;
 }
 
+interface Carried {
+  name?: string;
+}
+
 interface PodSpec {
-  volumes?: { name: string; configMap?: { name?: string } }[];
+  volumes?: { name: string; configMap?: Carried; projected?: { sources?: { configMap?: Carried }[] } }[];
   containers?: { volumeMounts?: { name: string; mountPath: string }[] }[];
 }
 

@@ -33,10 +33,12 @@ export function undefinedVariables(text: string, defined: ReadonlySet<string>): 
   return variablesIn(text).filter((name) => !global.has(name) && !defined.has(name));
 }
 
-/** The query as PromQL: in place of each variable stands something that may stand there. */
-export function withoutVariables(query: string): string {
+/** The query as PromQL: in place of each variable stands its value, or where that is not given something that may stand there. */
+export function withoutVariables(query: string, values: ReadonlyMap<string, string> = new Map()): string {
   return query.replace(reference, (...args) => {
     const match = String(args[0]);
+    const value = values.get(String(args[1] ?? args[2] ?? args[3]));
+    if (value !== undefined) return value;
     const offset = args.find((each) => typeof each === 'number') as number;
     const before = query.slice(0, offset);
     const after = query.slice(offset + match.length);

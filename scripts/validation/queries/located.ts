@@ -20,7 +20,10 @@ export interface Rule {
   record?: string;
   alert?: string;
   expr?: unknown;
+  annotations?: { summary?: unknown; description?: unknown; runbook_url?: unknown };
 }
+
+export type LocatedRule = LocatedQuery & { rule: Rule };
 
 /** Every query of the dashboards: of panels, annotations and variables. */
 export async function dashboardQueries(repository: Repository): Promise<LocatedQuery[]> {
@@ -62,7 +65,7 @@ function asked({ type, query }: { type?: string; query?: unknown }): string | un
 }
 
 /** Every rule of Prometheus with its query, in the order of the files. */
-export async function ruleQueries(repository: Repository): Promise<(LocatedQuery & { rule: Rule })[]> {
+export async function ruleQueries(repository: Repository): Promise<LocatedRule[]> {
   const { rules } = await prometheusFiles(repository);
   return rules.flatMap((embedded) => {
     const [document] = readYaml(embedded.text);

@@ -15,7 +15,7 @@ export async function checkScraped(repository: Repository): Promise<Finding[]> {
         'service-is-scraped',
         ['spec', 'template'],
         'no scrape job of Prometheus keeps these pods.',
-        'Compare the labels and the port names with relabel_configs in observability/prometheus/configMap.yaml.',
+        'Compare the labels and the port names with relabel_configs in observability/prometheus/prometheus.yml.',
       ),
     );
 }

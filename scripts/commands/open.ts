@@ -1,0 +1,55 @@
+import { demandCluster } from '../components/cluster-ownership.ts';
+import { createContext } from '../context.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { columns } from '../lib/help.ts';
+import { openBrowser, surroundings } from '../opening/browser.ts';
+import { obstacle, type Place, placeNames, places } from '../opening/places.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const open: Command = {
+  name: 'open',
+  summary: 'Open the API, Argo CD, Prometheus or Grafana in the browser.',
+  description: [
+    'Opens the address that the ingress answers at, with xdg-open, open (macOS) or wslview (Windows). Where there is no',
+    'browser, prints the address and says so. Without a name, lists the addresses.',
+  ].join('\n'),
+  flags: { json: { type: 'boolean', description: 'Print as JSON, and open nothing.' } },
+  words: placeNames,
+  examples: ['npm run open -- grafana', 'npm run open', 'npm run --silent open -- --json'],
+  run: runOpen,
+};
+
+async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+  const context = createContext(config, { signal });
+  await demandCluster(context);
+  const all = await places(context);
+  const place = all.find(({ name }) => name === word);
+  if (flags.json) {
+    print(JSON.stringify((place ? [place] : all).map(plain), undefined, 2));
+    return ExitCode.done;
+  }
+  if (!place) {
+    const rows = all.map(({ name, url, login }) => [name, `${url}${login ? hintOf(name) : ''}`] as const);
+    print([...columns(rows, ''), '', 'npm run open -- NAME opens one of them.'].join('\n'));
+    return ExitCode.done;
+  }
+  const missing = await obstacle(context, place);
+  if (missing !== undefined)
+    throw new UserError(`${place.url} is not opened: ${missing}.`, {
+      hint: 'npm run status says what is missing, and how to call what has another name.',
+    });
+  const why = await openBrowser(place.url, surroundings(config.path, config.childEnv));
+  print(place.url);
+  progressStream.write(`${why === undefined ? 'Opened' : `Not opened, ${why}: open it yourself`}.\n`);
+  if (place.login) progressStream.write(`User admin; the password: npm run passwords -- ${place.name}\n`);
+  progressStream.write('Where the browser warns of the certificate: npm run trust\n');
+  return ExitCode.done;
+}
+
+function hintOf(name: string): string {
+  return `  user admin, the password by npm run passwords -- ${name}`;
+}
+
+function plain({ name, url, login }: Place) {
+  return { name, url, ...(login && { user: 'admin' }) };
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import type { Exec } from '../lib/exec.ts';
+import type { Comparison } from './compare.ts';
+import { fileOf } from './files.ts';
+
+/** What pulling would change in a dashboard's file, as Git shows it; empty where nothing. */
+export async function differenceOf(exec: Exec, root: string, { uid, here, there, state }: Comparison): Promise<string> {
+  if (there === undefined || state === 'same') return '';
+  const file = fileOf(uid);
+  const before = here === undefined ? '/dev/null' : join(root, file);
+  const compare = ['diff', '--no-index', '--no-color', '--no-ext-diff', '--', before, '-'] as const;
+  // 1 says that there is a difference.
+  const { stdout } = await exec(['git', ...compare], { input: there, nothrow: true, timeout: 20_000 });
+  const hunks = stdout.slice(Math.max(stdout.search(/^@@/m), 0));
+  return [`--- ${here === undefined ? '/dev/null' : file}`, `+++ ${uid} in Grafana`, hunks.trimEnd()].join('\n');
+}

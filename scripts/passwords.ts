@@ -1,0 +1,31 @@
+import { argocdPassword } from './components/argo-cd.ts';
+import { grafanaPassword } from './components/grafana.ts';
+import type { Context } from './context.ts';
+import { ApiError, Unreachable } from './lib/api.ts';
+import { UserError } from './lib/errors.ts';
+import { Secret } from './lib/secret.ts';
+
+const places = { argocd: argocdPassword, grafana: grafanaPassword } as const;
+
+export type Place = keyof typeof places;
+export const passwordPlaces = Object.keys(places) as Place[];
+
+/** The password of the user admin there, which the cluster keeps in a Secret. Throws a `UserError` where it has none. */
+export async function readPassword(context: Context, place: Place): Promise<Secret> {
+  const { namespace, secret, key } = places[place];
+  try {
+    const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
+    const { data } = await context.api().json<{ data?: Record<string, string> }>(path);
+    return new Secret(Buffer.from(data?.[key] ?? '', 'base64').toString('utf8'));
+  } catch (error) {
+    if (error instanceof Unreachable) {
+      const message = `The cluster ${context.config.clusterName} does not answer.`;
+      throw new UserError(message, { hint: 'npm run up', cause: error });
+    }
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    throw new UserError(
+      `The secret ${namespace}/${secret} is not there: the password was changed, or ${place} is not up yet.`,
+      { hint: 'npm run status', cause: error },
+    );
+  }
+}

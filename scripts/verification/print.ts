@@ -1,0 +1,48 @@
+import { count } from './check.ts';
+import { firstCause, type Outcome } from './run.ts';
+
+/** Findings of one check that are shown before it is only said how many there are. */
+const shown = 5;
+
+/** The outcomes as a person reads them: a line for each check, what was found below it, and the first cause at the end. */
+export function report(outcomes: readonly Outcome[]): string {
+  const width = Math.max(...outcomes.map(({ check }) => check.title.length));
+  const cause = firstCause(outcomes);
+  const end =
+    cause === undefined ? ['All is as promised.'] : [`✖ First cause: ${cause.message}`, `  → ${cause.remedy}`];
+  return [...outcomes.flatMap((outcome) => lines(outcome, width)), '', ...end].join('\n');
+}
+
+function lines({ check, findings, detail, seconds }: Outcome, width: number): string[] {
+  const sign = findings.length === 0 ? '✔' : '✖';
+  const head = `${sign} ${check.title.padEnd(width)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${detail}`;
+  const more = findings.length - shown;
+  return [
+    head,
+    ...findings.slice(0, shown).map(({ message }) => `    ${message}`),
+    ...(more > 0 ? [`    and ${more} more`] : []),
+  ];
+}
+
+/** The same for a program. */
+export function reportJson(outcomes: readonly Outcome[]): string {
+  const cause = firstCause(outcomes);
+  const checks = outcomes.map(({ check: { name, title }, findings, detail, seconds }) => ({
+    check: name,
+    title,
+    ok: findings.length === 0,
+    detail,
+    seconds: Number(seconds.toFixed(3)),
+    findings: findings.map(({ message, remedy }) => ({ message, remedy })),
+  }));
+  return JSON.stringify(
+    { ok: cause === undefined, ...(cause && { firstCause: { message: cause.message, remedy: cause.remedy } }), checks },
+    undefined,
+    2,
+  );
+}
+
+/** For the line on standard error while the checks wait. */
+export function waitingFor(checks: number): string {
+  return `looking at ${count(checks, 'promise')}`;
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { apiOf, replacePod, restartApiServer } from '../forward/availability.ts';
+import { startForward } from '../forward/running.ts';
+import { faults } from '../verify/faults.ts';
+import { plantingOn } from '../verify/planting.ts';
+import { verifyAs } from '../verify/verifying.ts';
+import { demand, type Person } from './support.ts';
+
+export interface Watched {
+  person: Person;
+  cluster: string;
+  ports: { http: number; https: number };
+}
+
+/** Those that are planted and taken away within seconds; `npm run test:verify` plants all. */
+const cheap = ['a wrong label', "a changed password of Grafana's"];
+
+/** What a person sees of the monitoring, and how they get to it: tests for the cluster that `watched` hands back. */
+export function monitoringPromises(watched: () => Watched): void {
+  it('keeps what the monitoring promises', async (t) => {
+    const verified = await verifyAs(watched().person, '--timeout', '240');
+    assert.equal(verified.code, 0, verified.text);
+    for (const { check, ok, detail } of verified.checks) {
+      assert.equal(ok, true, check);
+      t.diagnostic(`${check}: ${detail}`);
+    }
+  });
+
+  for (const fault of faults.filter(({ what }) => cheap.includes(what))) {
+    it(`calls ${fault.what} by its name`, async () => {
+      const { person, cluster } = watched();
+      const planted = plantingOn(person, cluster);
+      await fault.plant(planted);
+      const verified = await verifyAs(person, '--timeout', '45');
+      await fault.restore(planted);
+      assert.equal(verified.code, 1, verified.text);
+      assert.match(verified.firstCause?.message ?? '', fault.says);
+      await planted.restartGrafana();
+    });
+  }
+
+  it('forwards on, whatever pod is replaced and while the API server restarts, and leaves nothing when it ends', async (t) => {
+    const { person, cluster } = watched();
+    const api = apiOf(person, cluster);
+    const forward = await startForward(person, ['grafana', 'api']);
+    for (const name of ['grafana', 'api']) {
+      const time = await replacePod(person, cluster, api, name, forward.urls.get(name) ?? '');
+      t.diagnostic(`${name} works again ${Math.round(time)} ms after its next pod was ready`);
+    }
+    for (const [name, time] of await restartApiServer(person, cluster, api, forward.urls))
+      t.diagnostic(`${name} works again ${Math.round(time)} ms after the API server did`);
+    assert.equal(await forward.interrupt(), 130);
+    assert.match(forward.said(), /Nothing is forwarded any more/);
+    const { stdout } = await person.run(['ps', '-A', '-ww', '-o', 'args=']);
+    assert.doesNotMatch(stdout, new RegExp(`${cluster}/kubeconfig .*port-forward`));
+  });
+
+  it('sends load, and tells what came back and which dashboards show it', async () => {
+    const { person, ports } = watched();
+    const { stdout } = await demand(person.npm('load', '--seconds', '4', '--rate', '10', '--errors', '10'));
+    assert.match(stdout, new RegExp(`^Sent 40 requests to https://api\\.localhost:${ports.https} in 4\\.\\d s`));
+    assert.match(stdout, /36 times 200 +\/info\n +4 times 404 +\/no-such-page/);
+    assert.match(stdout, new RegExp(`https://grafana\\.localhost:${ports.https}/d/platform-overview`));
+  });
+
+  it('opens an address in the browser, and prints it where there is none', async () => {
+    const { person, ports } = watched();
+    const url = `https://prometheus.localhost:${ports.https}`;
+    const bin = join(person.home, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\necho "$1" > "$HOME/opened"\n`);
+    chmodSync(join(bin, 'xdg-open'), 0o755);
+    const env = { PATH: `${bin}:${person.env.PATH}` };
+    const open = ['npm', 'run', '--silent', 'open', '--', 'prometheus'] as const;
+    const blind = await demand(person.run(open, { env }));
+    assert.match(blind.text, /there is no screen/);
+    assert.equal(blind.stdout.trim(), url);
+    await demand(person.run(open, { env: { ...env, DISPLAY: ':0' } }));
+    assert.equal((await demand(person.run(['cat', join(person.home, 'opened')]))).stdout.trim(), url);
+  });
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readDashboards } from '../../scripts/dashboards/files.ts';
+import { PasswordRefused } from '../../scripts/grafana.ts';
+import { UserError } from '../../scripts/lib/errors.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { Live } from '../../scripts/verification/live.ts';
+import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/verification/prometheus.ts';
+
+/** What a healthy cluster answered, recorded by test/verify/record.ts; and what a test makes of it. */
+export interface Recorded {
+  objects: KubeObject[];
+  targets: { activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] };
+  /** All that discovery knows of the services' pods, by their names. */
+  discovered: Record<string, Record<string, string>>;
+  config: string;
+  rules: { file: string; rules: LiveRule[] }[];
+  grafana: { uid: string; title: string }[];
+  /** Not recorded: what a query has for an answer; by default one series of the value 1. */
+  answer: (query: string) => Series[] | Error;
+  status: Awaited<ReturnType<Live['status']>>;
+  log: string;
+  may: (verb: string, resource: string, namespace: string | undefined) => boolean;
+  send: () => number | string;
+  /** The uids of the data sources that Grafana has. */
+  sources: string[];
+  passwordRefused: boolean;
+  allowed: Awaited<ReturnType<Live['allowedEmpty']>>;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const text = readFileSync(new URL('recorded-monitoring.json', import.meta.url), 'utf8');
+
+export const one: Series = { metric: {}, value: [0, '1'] };
+
+/** A recording to change, of a cluster on which all is well. */
+export function recorded(): Recorded {
+  return {
+    ...(JSON.parse(text) as Recorded),
+    answer: () => [one],
+    status: { state: 'ready' },
+    log: '',
+    may: () => true,
+    send: () => 200,
+    sources: ['prometheus'],
+    passwordRefused: false,
+    allowed: { panels: [], rules: [] },
+  };
+}
+
+/** The cluster that the checks see. */
+export function liveOf(made: Recorded): Live {
+  const files = () => readDashboards(root);
+  const guarded = async <T>(answer: () => Promise<T>): Promise<T> => {
+    if (made.passwordRefused) throw new PasswordRefused('Grafana refuses the password.', { hint: 'Restart it.' });
+    return answer();
+  };
+  return {
+    prometheus: {
+      async query(expr) {
+        const answer = made.answer(expr);
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+      targets: async () => made.targets,
+      rules: async () => made.rules,
+      config: async () => made.config,
+    },
+    grafana: {
+      dashboards: () => guarded(async () => made.grafana),
+      dashboard: (uid) => guarded(async () => JSON.parse((await files()).get(uid)?.text ?? '{}')),
+      throughDataSource: <T>(uid: string) =>
+        guarded(async () => {
+          if (!made.sources.includes(uid))
+            throw new UserError(`Grafana refuses: .../uid/${uid}/ answers 404: not found`);
+          return { data: { result: [one] } } as T;
+        }),
+    },
+    ingressController: 'nginx',
+    parts: [],
+    status: async () => made.status,
+    list: async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
+      made.objects.filter(
+        (each) =>
+          each.apiVersion === apiVersion &&
+          each.kind === kind &&
+          (namespace === undefined || each.metadata.namespace === namespace),
+      ) as T[],
+    log: async () => made.log,
+    may: async (_, questions) => questions.map(({ verb, resource, namespace }) => made.may(verb, resource, namespace)),
+    send: async () => made.send(),
+    services: async () => ['api-node', 'core-go', 'worker-python'],
+    dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
+    allowedEmpty: async () => made.allowed,
+    room: async () => ({ disk: 512 * 2 ** 20, memory: 512 * 2 ** 20 }),
+  };
+}

@@ -1,0 +1,224 @@
+// How Prometheus comes to its configuration, and its optional parts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allComponents, componentsFor } from '../../scripts/components/index.ts';
+import { prometheus, useClaim } from '../../scripts/components/prometheus.ts';
+import {
+  checksumRule,
+  haveItRead,
+  notLoaded,
+  refuseBroken,
+} from '../../scripts/components/prometheus-configuration.ts';
+import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.ts';
+import { loadConfig } from '../../scripts/config.ts';
+import { identityOf, type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
+import { parts } from '../../scripts/settings.ts';
+import { fakeCluster, made } from '../support/fake-cluster.ts';
+import { fakeContext, refusal } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+
+const namespace = 'observability';
+const configMap = (name: string, data: Record<string, string>): KubeObject => ({
+  ...made('ConfigMap', name, { namespace }),
+  data,
+});
+const wanted = [
+  configMap('prometheus-config', { 'prometheus.yml': 'a: 1' }),
+  configMap('prometheus-rules', { 'r.yml': 'x' }),
+];
+const all = [...wanted, checksumRule(wanted)];
+const checksum = /"checksum":"(\w+)"/.exec(String(Object.values(all.at(-1)?.data as object)[0]))?.[1] ?? assert.fail();
+
+interface State {
+  /** The checksum of what Prometheus has read. */
+  loaded?: string;
+  refused?: boolean;
+  present?: KubeObject[];
+  /** When the pod was touched last. */
+  touched?: string;
+  ready?: boolean;
+  /** What promtool says, and its exit code. */
+  promtool?: (check: string, input: string) => { exitCode: number; stderr: string };
+}
+
+/** A cluster in which Prometheus runs, that remembers what kubectl was told. */
+function running({ loaded, refused, present = [], touched, ready = true, promtool }: State) {
+  const calls: string[] = [];
+  const inputs: string[] = [];
+  const deployment = { ...made('Deployment', 'prometheus', { namespace }, 'apps/v1'), spec: { selector: {} } };
+  const pod = {
+    ...made('Pod', 'prometheus-1', { namespace, ...(touched && { annotations: { 'platform-ops/touched': touched } }) }),
+    status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+  };
+  const rules = loaded === undefined ? [] : [{ rules: [{ labels: { checksum: loaded } }] }];
+  const context = fakeContext({
+    api: () => ({
+      list: async () => present,
+      json: async () => ({ data: { groups: rules } }),
+      text: async () => `a 1\nprometheus_config_last_reload_successful ${refused ? 0 : 1}\nb 2\n`,
+    }),
+    view: () => ({ list: async () => [deployment], podsOf: async () => [pod], forget: () => {} }),
+    kubectl: async () => ({
+      run: async (args: string[], { input = '' } = {}) => {
+        calls.push(args.join(' '));
+        inputs.push(input);
+        return { stdout: '', stderr: '', exitCode: 0, ...promtool?.(args.join(' '), input) };
+      },
+    }),
+  });
+  return { context, calls, inputs };
+}
+
+test('a change of any file changes the checksum, and nothing else does', () => {
+  const of = (...objects: KubeObject[]) => JSON.stringify(checksumRule(objects).data);
+  assert.equal(of(...wanted, made('Service', 'prometheus')), of(...wanted));
+  assert.notEqual(of(configMap('prometheus-config', { 'prometheus.yml': 'a: 2' })), of(...wanted.slice(0, 1)));
+});
+
+for (const [what, state, expected] of [
+  ['has read it', { loaded: checksum }, undefined],
+  ['has read another one', { loaded: 'abc' }, /not read its configuration yet/],
+  ['has read one of somebody else', {}, /not read its configuration yet/],
+  ['refuses it', { loaded: 'abc', refused: true }, /refuses its configuration/],
+  ['refuses another one, and goes on with this one', { loaded: checksum, refused: true }, /refuses its configuration/],
+] as const) {
+  test(`a Prometheus that ${what}`, async () => {
+    const missing = await notLoaded(running(state).context, all);
+    if (expected === undefined) assert.equal(missing, undefined);
+    else assert.match(missing ?? '', expected);
+  });
+}
+
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+for (const [what, state, isTouched] of [
+  ['is behind', { loaded: 'abc' }, true],
+  ['is behind, a minute after it was touched', { loaded: 'abc', touched: ago(60) }, true],
+  ['is behind, and was touched a moment ago', { loaded: 'abc', touched: ago(2) }, false],
+  ['refuses what somebody else has put there', { loaded: checksum, refused: true }, true],
+  ['has read it at its start', { loaded: checksum }, false],
+  ['is not ready yet', { ready: false }, false],
+] as const) {
+  test(`the pod is ${isTouched ? '' : 'not '}touched when it ${what}`, async () => {
+    const { context, calls } = running(state);
+    await haveItRead(context, all);
+    const annotate = /^annotate --namespace observability --overwrite pod\/prometheus-1 platform-ops\/touched=20\S+Z$/;
+    assert.deepEqual(
+      calls.filter((call) => annotate.test(call)),
+      isTouched ? calls.slice(-1) : [],
+    );
+    // What was read before the refusal is only read again if something else changes.
+    assert.equal(
+      calls.some((call) => call.startsWith('patch configmap prometheus-rules-checksum ')),
+      'refused' in state,
+    );
+  });
+}
+
+const broken = (_check: string, input: string) =>
+  input === 'a: 1'
+    ? {
+        exitCode: 1,
+        stderr:
+          '  FAILED: parsing YAML file /dev/stdin: yaml: line 1: field a not found\ncommand terminated with exit code 1',
+      }
+    : { exitCode: 0, stderr: '' };
+
+test('what promtool refuses is told with its reason', async () => {
+  const { context, inputs } = running({ promtool: broken });
+  const { text } = await refusal(() => refuseBroken(context, all));
+  assert.match(text, /^Prometheus would refuse prometheus\.yml: yaml: line 1: field a not found\.\n/);
+  assert.deepEqual(inputs, ['a: 1']);
+});
+
+test('what the cluster has already is not checked again, and rules are checked as rules', async () => {
+  const { context, calls, inputs } = running({ promtool: broken, present: wanted.slice(0, 1) });
+  await refuseBroken(context, wanted);
+  assert.deepEqual(inputs, ['x']);
+  assert.match(calls[0] ?? '', / promtool check rules$/);
+});
+
+for (const [what, state] of [
+  ['no Prometheus runs', { promtool: broken, ready: false }],
+  ['kubectl can not reach it', { promtool: () => ({ exitCode: 1, stderr: 'pods "prometheus-1" not found' }) }],
+] as const) {
+  test(`nothing is refused where ${what}`, async () => {
+    await refuseBroken(running(state).context, all);
+  });
+}
+
+test('a part is installed only if its setting asks for it, and known in any case', () => {
+  const names = (environment: NodeJS.ProcessEnv) =>
+    componentsFor(loadConfig('/nowhere', environment)).map(({ name }) => name);
+  assert.deepEqual(
+    parts.filter((part) => names({}).includes(part)),
+    [],
+  );
+  const asked = names({ KUBE_STATE_METRICS: 'true', NODE_EXPORTER: 'true', ALERTMANAGER: 'true' });
+  assert.deepEqual(
+    parts.filter((part) => !asked.includes(part)),
+    [],
+  );
+  const known = allComponents().map(({ name }) => name);
+  assert(parts.every((part) => known.includes(part)));
+});
+
+const configured = (chosen: readonly string[], prometheusStorage = 'ephemeral') => ({
+  root,
+  parts: chosen,
+  prometheusStorage,
+  ingressController: 'nginx',
+});
+
+test('a part that is no longer wanted goes, with its rules, and one that is stays', async () => {
+  const config = configured(['alertmanager']);
+  const others = fakeContext({ config: configured([...parts]) });
+  const objects = await Promise.all(
+    ['alertmanager', 'kube-state-metrics'].map((name) =>
+      allComponents()
+        .find((one) => one.name === name)
+        ?.owns?.(others),
+    ),
+  );
+  const [isAlertmanager, isStateMetrics] = objects;
+  const present = [
+    made('Deployment', 'alertmanager', { namespace }, 'apps/v1'),
+    made('Deployment', 'kube-state-metrics', { namespace }, 'apps/v1'),
+    made('ConfigMap', 'prometheus-rules-kube-state-metrics', { namespace }),
+    made('ClusterRole', 'kube-state-metrics', {}, 'rbac.authorization.k8s.io/v1'),
+  ];
+  assert(present.slice(0, 1).every((object) => isAlertmanager?.(object)));
+  assert(present.slice(1).every((object) => isStateMetrics?.(object)));
+  const fake = fakeCluster(present);
+  const view = { list: fake.api().list, forget: () => {}, podsOf: async () => [] };
+  const context = fakeContext({
+    ...fake,
+    config,
+    view: () => view,
+    timeout: 3000,
+    signal: new AbortController().signal,
+  });
+  await removeUnwantedParts(context);
+  assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`]);
+});
+
+test('the claim takes the place of the volume that goes with the pod', () => {
+  const deployment = (volumes: object[]): KubeObject => ({
+    ...made('Deployment', 'prometheus'),
+    spec: { template: { spec: { volumes } } },
+  });
+  const volumes = [{ name: 'config' }, { name: 'data', emptyDir: {} }];
+  const claim = made('PersistentVolumeClaim', 'prometheus');
+  const [changed] = useClaim([deployment(volumes)], [claim]);
+  assert.deepEqual(
+    changed?.spec,
+    deployment([{ name: 'config' }, { name: 'data', persistentVolumeClaim: { claimName: 'prometheus' } }]).spec,
+  );
+  assert.deepEqual(useClaim([deployment(volumes)], [])[0]?.spec, deployment(volumes).spec);
+  assert.throws(() => useClaim([deployment([])], [claim])[0]?.spec, /no volume data/);
+});
+
+test('the claim belongs to Prometheus, whether this run asks for it or not', async () => {
+  const owns = await prometheus.owns?.(fakeContext({ config: configured([]) }));
+  const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace }) };
+  assert(owns?.(claim), identityOf(claim));
+});
