@@ -72,6 +72,7 @@ export function createLine(destination: Destination, door: Door, { open, tell }:
 
   /** Works until the line is as it should be: what is wanted may change meanwhile, and then counts at once. */
   const work = async () => {
+    let told: string | undefined;
     for (let wait = 0; !closing.signal.aborted && !isRight(); ) {
       const endpoint = wanted;
       if (endpoint === undefined) {
@@ -92,7 +93,8 @@ export function createLine(destination: Destination, door: Door, { open, tell }:
       } catch (error) {
         if (error instanceof Interrupted) continue;
         if (!(error instanceof TunnelFailed)) throw error;
-        tell({ kind: 'failed', pod: endpoint.pod, why: error.message });
+        if (error.message !== told) tell({ kind: 'failed', pod: endpoint.pod, why: error.message });
+        told = error.message;
         wait = Math.min(Math.max(pause.shortest, wait * 2), pause.longest);
         await sleep(wait, undefined, { signal }).catch(() => {});
       }

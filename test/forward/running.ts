@@ -40,7 +40,8 @@ export async function startForward(person: Person, names: readonly string[]): Pr
   });
   const ended = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve(code ?? -1));
+    // npm ends by the signal that it was told of, which a shell counts as 128 and the signal's number.
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : -1)));
   });
   const until = async (seconds: number, what: string, found: () => boolean) => {
     const shown = new Promise<'shown'>((resolve) => {

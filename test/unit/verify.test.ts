@@ -16,7 +16,7 @@ async function findings(name: string, change: (made: Recorded) => void = () => {
   const result = await check.run(liveOf(made), settled);
   return result.findings.map(({ message, remedy }) => {
     assert.match(message, /^[A-Z0-9].*[.)]$/s, 'a sentence');
-    assert(remedy.length > 10, `${message} has no remedy`);
+    assert(remedy.length >= 10, `${message} has no remedy`);
     return `${message}\n${remedy}`;
   });
 }
@@ -116,7 +116,7 @@ const faults: Fault[] = [
     change: (made) => {
       made.may = (verb, resource, namespace) => !(verb === 'watch' && resource === 'pods' && namespace === 'default');
     },
-    says: /^Prometheus may not watch the pods in the namespace default, so that job services can't find its targets: it has the Role prometheus-\S+\.\nGive it the verb watch for pods/,
+    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, apiserver can't find their targets: it has the Role prometheus-\S+\.\nGive it the verb watch for pods/,
   },
   {
     check: 'targets',

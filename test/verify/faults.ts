@@ -23,7 +23,7 @@ export const faults: readonly Fault[] = [
     what: 'a broken file of rules',
     plant: async (planted) => {
       await planted.editConfigMap('prometheus-rules', 'red.yml', (text) =>
-        text.replace(/^( +)expr: .*$/m, '$1expr: rate('),
+        text.replace('sum by (namespace, service)', 'sum by (namespace, service'),
       );
       await planted.untilPrometheus('refuses it', 'prometheus_config_last_reload_successful{job="prometheus"} == 0');
     },
@@ -35,12 +35,12 @@ export const faults: readonly Fault[] = [
     plant: (planted) =>
       planted.kubectl(
         'patch',
-        'role/prometheus-pod-discovery',
+        'role/prometheus-discovery',
         '--type=json',
         '--patch=[{"op":"replace","path":"/rules/0/verbs","value":["get","list"]}]',
       ),
     restore: async () => {},
-    says: /^Prometheus may not watch the pods in the namespace default, so that job services can't find its targets: it has the Role prometheus-pod-discovery\.$/,
+    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, \S+ can't find their targets: it has the Role prometheus-discovery\.$/,
   },
   {
     what: 'a renamed port',

@@ -47,7 +47,7 @@ export const discovery: Check = {
       const granted = roles.filter((role) => role.namespace === where).map((role) => role.name);
       const named = granted.length === 0 ? 'no Role is bound to it there' : `it has ${granted.join(' and ')}`;
       return {
-        message: `Prometheus may not ${verb} the ${resource} ${place}, so that ${names('job', jobs)} can't find its targets: ${named}.`,
+        message: `Prometheus may not ${verb} the ${resource} ${place}, so that ${names('job', jobs)} can't find ${jobs.length === 1 ? 'its' : 'their'} targets: ${named}.`,
         remedy: `Give it the verb ${verb} for ${resource}: npm run up puts back what stands in Git.`,
         lasting: true,
       };

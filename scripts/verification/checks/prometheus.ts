@@ -56,8 +56,8 @@ async function reasonInLog(live: Live): Promise<string | undefined> {
     throw error;
   });
   const errors = [...log.matchAll(/level=ERROR .*?\berr(?:or)?="((?:[^"\\]|\\.)*)"/gi)].map((match) => match[1] ?? '');
-  // The last word of a reload only says that one failed; the reason stands before it.
-  const told = errors.filter((text) => !/one or more errors occurred/.test(text)).at(-1);
+  // The last words of a reload only say that one failed; the reason, which names a file, stands before them.
+  const told = errors.filter((text) => text.includes('/etc/prometheus/')).at(-1) ?? errors.at(-1);
   return told
     ?.replaceAll('\\"', '"')
     .replaceAll(/\\n|\s+/g, ' ')

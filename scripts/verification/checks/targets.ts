@@ -12,14 +12,15 @@ export const targets: Check = {
   name: 'targets',
   title: 'every pod is one target, and up',
   async run(live) {
-    const [pods, found, config] = await Promise.all([
+    const [services, pods, found, config] = await Promise.all([
+      live.services(),
       servicePods(live),
       live.prometheus.targets(),
       live.prometheus.config(),
     ]);
     const jobs = jobsIn(config);
     const all = await Promise.all(pods.map((one) => lookAtPod(live, one, found, jobs)));
-    const gone = strangers(found.activeTargets, pods);
+    const gone = strangers(found.activeTargets, services, pods);
     return { findings: [...all.flat(), ...gone], detail: `${count(pods.length, 'pod')}` };
   },
 };
@@ -56,9 +57,11 @@ function podOf({ discoveredLabels }: ActiveTarget): string | undefined {
 
 function missing(pod: Pod, dropped: readonly DroppedTarget[], jobs: readonly LiveJob[]): Finding {
   const { name } = pod.metadata;
+  // Other jobs come across a pod as well, as the one that looks through Services, and rightly leave it alone.
+  const meant = jobs.filter(({ discovery }) => discovery.some(looksForServices));
   const reasons = dropped
     .filter(({ discoveredLabels }) => discoveredLabels.__meta_kubernetes_pod_name === name)
-    .flatMap((target) => whyDropped(target, jobs) ?? [])
+    .flatMap((target) => whyDropped(target, meant) ?? [])
     .sort((a, b) => b.passed - a.passed);
   const [reason] = reasons;
   if (reason === undefined) {
@@ -76,12 +79,19 @@ function missing(pod: Pod, dropped: readonly DroppedTarget[], jobs: readonly Liv
   };
 }
 
+function looksForServices({ role, namespaces }: LiveJob['discovery'][number]): boolean {
+  return role === 'pod' && (namespaces.length === 0 || namespaces.includes(servicesNamespace));
+}
+
 /** Targets in the services' namespace whose pod is gone: they would raise alerts for ever. */
-function strangers(active: readonly ActiveTarget[], pods: readonly ServicePod[]): Finding[] {
+function strangers(
+  active: readonly ActiveTarget[],
+  services: readonly string[],
+  pods: readonly ServicePod[],
+): Finding[] {
   const known = new Set(pods.map(({ pod }) => pod.metadata.name));
-  const services = new Set(pods.map(({ service }) => service));
   return active
-    .filter(({ labels }) => labels.namespace === servicesNamespace && services.has(labels.job ?? ''))
+    .filter(({ labels }) => labels.namespace === servicesNamespace && services.includes(labels.job ?? ''))
     .filter((target) => podOf(target) !== undefined && !known.has(podOf(target) ?? ''))
     .map((target) => ({
       message: `Prometheus still scrapes the pod ${podOf(target)}, which is gone.`,
