@@ -49,12 +49,13 @@ export async function notLoaded(context: Context, objects: readonly KubeObject[]
   return checksum === checksumIn(objects) ? undefined : 'Prometheus has not read its configuration yet';
 }
 
+/** Asked without patience: while the pod is replaced there is nobody to answer, and waiting is up to the caller. */
 async function loaded(context: Context): Promise<string | undefined> {
   const path = prometheusPath(`/api/v1/rules?${new URLSearchParams({ 'rule_name[]': record })}`);
-  const { data } = await context
-    .api()
-    .json<{ data: { groups: { rules: { labels?: { checksum?: string } }[] }[] } }>(path);
-  return data.groups[0]?.rules[0]?.labels?.checksum;
+  const answer = JSON.parse(await context.api().text(path)) as {
+    data: { groups: { rules: { labels?: { checksum?: string } }[] }[] };
+  };
+  return answer.data.groups[0]?.rules[0]?.labels?.checksum;
 }
 
 /**

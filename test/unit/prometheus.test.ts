@@ -54,8 +54,10 @@ function running({ loaded, refused, present = [], touched, ready = true, promtoo
   const context = fakeContext({
     api: () => ({
       list: async () => present,
-      json: async () => ({ data: { groups: rules } }),
-      text: async () => `a 1\nprometheus_config_last_reload_successful ${refused ? 0 : 1}\nb 2\n`,
+      text: async (path: string) =>
+        path.endsWith('/metrics')
+          ? `a 1\nprometheus_config_last_reload_successful ${refused ? 0 : 1}\nb 2\n`
+          : JSON.stringify({ data: { groups: rules } }),
     }),
     view: () => ({ list: async () => [deployment], podsOf: async () => [pod], forget: () => {} }),
     kubectl: async () => ({
