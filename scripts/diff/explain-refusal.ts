@@ -20,9 +20,10 @@ export async function explainRefusal(context: Context, application: Application,
   // Argo CD names a values file by its path, and so does what reads the sentence.
   const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
   const findings = await explain(repository, rendering, named);
-  const lines = findings.map(
-    ({ file, line, message }) => `${line === undefined ? file : `${file}:${line}`}: ${message}`,
-  );
+  const lines = findings.map(({ file, line, message }) => {
+    const place = line === undefined ? file : `${file}:${line}`;
+    return `${place}: ${message.replace(/^helm does not render \S+: /, '')}`;
+  });
   return new UserError(`${application.metadata.name} can't be rendered: ${lines.join('\n')}`, {
     hint: findings[0]?.remedy ?? 'npm run validate',
   });

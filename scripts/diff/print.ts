@@ -54,20 +54,37 @@ function failureLines(error: Failure | undefined, paint: Paint): string[] {
 }
 
 function comparisonLines({ changes, refused }: Comparison, paint: Paint): string[] {
+  // A promotion changes one label of every object: it is shown at the first of them.
+  const shown = new Map<string, Change>();
   return [
-    ...changes.flatMap((change) => changeLines(change, paint)),
+    ...changes.flatMap((change) => {
+      const lines = changedLines(change);
+      const first = lines === '' ? undefined : shown.get(lines);
+      if (!first) shown.set(lines, change);
+      return changeLines(change, first, paint);
+    }),
     ...refused.flatMap(({ reason, ...object }) =>
       indented(paint('red', `✖ ${nameOf(object)} would be refused: ${reason}`), '  '),
     ),
   ];
 }
 
-function changeLines({ action, restart, diff = '', ...object }: Change, paint: Paint): string[] {
+/** What is taken away and added, whatever is around it. */
+function changedLines({ action, diff = '' }: Change): string {
+  const lines = diff.split('\n').filter((line) => /^[+-]/.test(line));
+  return action === 'change' ? lines.map((line) => line[0] + line.slice(1).trim()).join('\n') : '';
+}
+
+function changeLines(
+  { action, restart, diff = '', ...object }: Change,
+  like: Change | undefined,
+  paint: Paint,
+): string[] {
   const does = { create: 'would be created', change: 'would change', prune: 'would be pruned' }[action];
   return [
-    `  ${paint(colours[action], `${signs[action]} ${nameOf(object)}`)} ${does}`,
+    `  ${paint(colours[action], `${signs[action]} ${nameOf(object)}`)} ${does}${like ? `, as ${nameOf(like)}` : ''}`,
     ...(restart ? [`    ${paint('yellow', restartSentence(restart))}`] : []),
-    ...(diff === '' ? [] : diff.split('\n').map((line) => `    ${diffLine(line, paint)}`)),
+    ...(diff === '' || like ? [] : diff.split('\n').map((line) => `    ${diffLine(line, paint)}`)),
   ];
 }
 

@@ -19,7 +19,9 @@ export function restartOf(live: KubeObject, predicted: KubeObject): Restart | un
   const fields = changedFields(before, after);
   const pods = podsOf(live as Workload);
   if (fields.length === 0 || pods === 0) return undefined;
-  return { pods, reasons: [...new Set(fields.map(reasonOf))] };
+  const reasons = [...new Set(fields.map(reasonOf))];
+  // What a person looks for first.
+  return { pods, reasons: [...reasons.filter(isImage), ...reasons.filter((reason) => !isImage(reason))] };
 }
 
 /** Whether somebody else decides when the pods are replaced. */
@@ -30,6 +32,10 @@ function waits({ spec }: KubeObject): boolean {
 
 function podsOf({ kind, spec, status = {} }: Workload): number {
   return (kind === 'DaemonSet' ? status.desiredNumberScheduled : status.replicas) ?? spec.replicas ?? 0;
+}
+
+function isImage(reason: string): boolean {
+  return reason.startsWith('image ');
 }
 
 /** Says a change of the template in a few words. The value of a variable is not told: it may be a password. */

@@ -82,6 +82,22 @@ test('each object is told with what would become of it, and what that restarts',
     assert.ok(lines.includes(line), `${line}\nis not in\n${text}`);
 });
 
+test('the same change of several objects is shown once', () => {
+  const label = (kind: string, indent: string, more = '') => ({
+    kind,
+    ...named,
+    action: 'change' as const,
+    diff: `@@ -1,2 +1,2 @@\n around ${kind}\n-${indent}version: a\n+${indent}version: b${more}`,
+  });
+  const changes = [label('Service', '  '), label('ConfigMap', '    '), label('Ingress', '  ', '\n+  more: x')];
+  const lines = page({ ...nothing, differs: true, applications: [{ ...quiet, name: 'core-go', changes }] }, false);
+  assert.match(
+    lines,
+    /~ ConfigMap default\/core-go would change, as Service default\/core-go\n {2}~ Ingress default\/core-go would change\n/,
+  );
+  assert.doesNotMatch(lines, /around ConfigMap/);
+});
+
 test('nothing is said to be nothing, and only where all of it was compared', () => {
   assert.match(page(nothing, false), /Application core-go: nothing would change\n\nNothing would change\.$/);
   const failed = { ...quiet, name: 'core-go', error: { message: 'no' } };

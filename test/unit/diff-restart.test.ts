@@ -28,7 +28,7 @@ const reasons: [string, object, string[]][] = [
   [
     'two things',
     { metadata: { annotations: {} }, ...containers({ ...container, image: 'example/web:b' }) },
-    ['its configuration (checksum/config)', 'image example/web:a → example/web:b'],
+    ['image example/web:a → example/web:b', 'its configuration (checksum/config)'],
   ],
 ];
 for (const [what, change, said] of reasons) {
