@@ -67,10 +67,8 @@ function comparing({ exec, config }: Context): SameChart {
     const known = compared.get(key);
     if (known !== undefined) return known;
     const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);
-    const { exitCode } = await exec(['git', '-C', config.root, 'diff', '--quiet', one, other, '--', ...paths], {
-      nothrow: true,
-      timeout: 20_000,
-    });
+    const diff = ['git', '-C', config.root, 'diff', '--quiet', '--no-ext-diff', '--no-textconv'] as const;
+    const { exitCode } = await exec([...diff, one, other, '--', ...paths], { nothrow: true, timeout: 20_000 });
     if (exitCode <= 1) compared.set(key, exitCode === 0);
     return exitCode === 0;
   };
