@@ -36,8 +36,7 @@ export interface ImageStoreOptions {
 }
 
 /** A pull that broke off in the middle; one that was refused would be refused again. */
-const cut =
-  /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
+const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
 
 export function createImageStore(
   exec: Exec,
