@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Trouble } from '../lib/trouble.ts';
+import { taintsOf } from './taints.ts';
 
 export interface Event extends KubeObject {
   type?: string;
@@ -17,11 +18,16 @@ export interface Event extends KubeObject {
 export async function explain(context: Context, missing: string, trouble: Trouble): Promise<UserError> {
   const { pod, namespace, container, reason, message, hint } = trouble;
   const where = `pod ${namespace}/${pod}${container === undefined ? '' : `, container ${container}`}`;
-  const [event, log] = await Promise.all([lastWarning(context, trouble), lastWords(context, trouble)]);
+  const [event, log, taints] = await Promise.all([
+    lastWarning(context, trouble),
+    lastWords(context, trouble),
+    /taint/.test(message) ? taintsOf(context) : undefined,
+  ]);
   const lines = [`${missing}.`, `  ${where}: ${reason}${message === '' ? '' : `: ${message}`}`];
   if (event !== undefined && !message.includes(event)) lines.push(`  event: ${event}`);
+  if (taints?.names.length) lines.push(`  taints of the node: ${taints.names.join(', ')}`);
   if (log.length > 0) lines.push('  log:', ...log.map((line) => `    ${line}`));
-  return new UserError(lines.join('\n'), { hint });
+  return new UserError(lines.join('\n'), { hint: taints?.remedy ?? hint });
 }
 
 /** The events of an object, by its name. */

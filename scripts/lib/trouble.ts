@@ -19,8 +19,9 @@ interface Kind {
   hint: (pod: string, image: string, message: string) => string;
 }
 
-const nearlyFull =
-  'The disk that Docker keeps its images on is nearly full: docker system df shows what it holds, docker system prune removes what is unused.';
+export const nearlyFull =
+  'The disk that Docker keeps its images on is nearly full: docker system df shows what it holds, docker system prune removes what is unused. Then npm run up.';
+export const outOfMemory = 'The node is out of memory: give Docker more, or end what takes it. Then npm run up.';
 
 /** The known reasons, with how long each may last in a healthy start, and what to do about it. */
 const kinds: Kind[] = [
@@ -54,10 +55,7 @@ const kinds: Kind[] = [
     reasons: ['Evicted'],
     // The pod in its place may well be on its way, once the node has room again.
     patience: 60_000,
-    hint: (_pod, _image, message) =>
-      /memory/.test(message)
-        ? 'The node is out of memory: give Docker more, or end what takes it. Then npm run up.'
-        : `${nearlyFull} Then npm run up.`,
+    hint: (_pod, _image, message) => (/memory/.test(message) ? outOfMemory : nearlyFull),
   },
   {
     reasons: ['OOMKilled'],

@@ -32,7 +32,7 @@ const all: readonly Fault[] = [
 const cluster = process.env.CLUSTER_NAME ?? 'faults';
 const ports = { http: Number(process.env.HTTP_PORT ?? 29180), https: Number(process.env.HTTPS_PORT ?? 29543) };
 /** Seconds in which a cluster has to be well again once a fault is taken away. */
-const recovery = 300;
+const recovery = 420;
 
 const words = process.argv.slice(2);
 const chosen = all.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
