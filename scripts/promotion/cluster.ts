@@ -50,7 +50,9 @@ export async function runningImages(context: Context, service: string): Promise<
   const deployment = deployments.find(
     ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
   );
-  const pods = deployment ? (await context.view().podsOf(deployment)).filter(isReady) : [];
-  const containers = pods.flatMap(({ spec }) => spec.containers).filter(({ name }) => name === service);
+  const pods = deployment ? await context.view().podsOf(deployment) : [];
+  // One that is on its way out may be ready to the end.
+  const staying = pods.filter((pod) => isReady(pod) && pod.metadata.deletionTimestamp === undefined);
+  const containers = staying.flatMap(({ spec }) => spec.containers).filter(({ name }) => name === service);
   return [...new Set(containers.flatMap(({ image }) => (image ? [fullName(image)] : [])))];
 }
