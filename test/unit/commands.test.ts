@@ -163,7 +163,7 @@ test('status names a token that does not work, and what to do', () => {
 test('status tells what was changed by hand, before the addresses', () => {
   const at = '2026-01-02T03:04:05Z';
   const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
-  const now = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' } as const];
+  const now: Report['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
   const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
   const text = page({ ...report, drift: { now, healed, drilled: [] } });
   assert.match(text, /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*undone.*\n {2}✔ .*\n\nAPI /);
