@@ -7,6 +7,7 @@ import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './cluster-creation.ts';
 import { ownContainer } from './cluster-ownership.ts';
 import type { Component, Outcome, Status } from './component.ts';
+import { waitedInVain } from './in-vain.ts';
 
 /** The kind cluster: one node, with the Git folder mounted and the ingress ports published. */
 export const cluster: Component = {
@@ -99,9 +100,8 @@ async function untilApiAnswers(context: Context): Promise<void> {
     await waitUntil(() => missingApi(context), { timeout, signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`,
-    });
+    const hint = `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`;
+    throw await waitedInVain(context, error.missing, hint);
   }
 }
 

@@ -3,10 +3,10 @@ import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
+import { waitedInVain } from './in-vain.ts';
 import { holders } from './manifests.ts';
 import { obstacles } from './obstacles.ts';
 import { tolerant } from './tolerant.ts';
-import { waitedInVain } from './until-ready.ts';
 
 /** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
 const heldBack = [
@@ -58,7 +58,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     // Nobody answered, so nobody knows what is on its way out.
-    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw waitedInVain(context, error.missing);
+    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await waitedInVain(context, error.missing);
     const reasons = await obstacles(context, [last]);
     throw new UserError(
       [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(

@@ -1,13 +1,13 @@
 import type { Context } from '../context.ts';
-import { UserError } from '../lib/errors.ts';
+import type { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { remedyFor } from '../lib/refusals.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
 import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
+import { waitedInVain } from './in-vain.ts';
 import { tolerant } from './tolerant.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
@@ -59,21 +59,9 @@ export async function untilReady(context: Context, { objects = [], look, faults,
     if (!(error instanceof WaitTimeout)) throw error;
     const [known] = seen.values();
     if (known) throw await known.fault.explain(error.missing);
-    throw waitedInVain(context, error.missing, hint);
+    throw await waitedInVain(context, error.missing, hint);
   }
 }
-
-/** The error for what was waited for until the deadline, with the remedy that is known, or else the hint. */
-export function waitedInVain({ timeout, node }: Context, missing: string, hint?: string): UserError {
-  const silent = /^the API server .* does not answer/.test(missing)
-    ? `docker logs ${node} may tell why; ${later}`
-    : undefined;
-  return new UserError(`Waited ${timeout / 1000} s in vain: ${missing}.`, {
-    hint: remedyFor(missing) ?? hint ?? silent ?? `npm run status shows what there is; ${later}`,
-  });
-}
-
-const later = 'npm run up goes on where it stopped.';
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
 async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {

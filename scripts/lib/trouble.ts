@@ -55,7 +55,7 @@ const kinds: Kind[] = [
     reasons: ['Evicted'],
     // The pod in its place may well be on its way, once the node has room again.
     patience: 60_000,
-    hint: (_pod, _image, message) => (/memory/.test(message) ? outOfMemory : nearlyFull),
+    hint: (_pod, _image, message) => (/memory/i.test(message) ? outOfMemory : nearlyFull),
   },
   {
     reasons: ['OOMKilled'],
@@ -65,12 +65,12 @@ const kinds: Kind[] = [
 ];
 
 /**
- * A pod that the kubelet put out of the node stays, as a record, beside the one that takes its place. Only what happened in
+ * A pod that the kubelet put out of the node, or did not let in, stays, as a record, beside the one that takes its place. Only what happened in
  * the last minutes has to do with this start.
  */
-function evicted({ status }: Pod): boolean {
+function evicted({ status, metadata }: Pod): boolean {
   const put = status.conditions?.find(({ type, status: holds }) => type === 'DisruptionTarget' && holds === 'True');
-  return status.reason === 'Evicted' && isRecent(put?.lastTransitionTime);
+  return status.reason === 'Evicted' && isRecent(put?.lastTransitionTime ?? metadata.creationTimestamp);
 }
 
 /** Restarts also count up each time the node is stopped: only a crash of the last minutes is one of this start. */

@@ -1,10 +1,10 @@
 import { applications } from '../components/applications.ts';
 import { workloadsOf } from '../components/applications-removal.ts';
 import { argoCd } from '../components/argo-cd.ts';
+import { waitedInVain } from '../components/in-vain.ts';
 import { inCluster, removeObjects } from '../components/removal.ts';
 import { services } from '../components/services.ts';
 import { tolerant } from '../components/tolerant.ts';
-import { waitedInVain } from '../components/until-ready.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
@@ -56,6 +56,6 @@ async function untilThereAgain(context: Context, workloads: readonly KubeObject[
     await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw waitedInVain(context, error.missing, 'npm run status shows what Argo CD says.');
+    throw await waitedInVain(context, error.missing, 'npm run status shows what Argo CD says.');
   }
 }

@@ -267,7 +267,7 @@ const production = { host: 'api.example.com', secret: { namespace: 'default', na
 test('a site is asked by its own name, on its port, and has to prove who it is', async () => {
   const context = contextFor('dev', { ports: { http: 1, https } });
   present(good);
-  assert.deepEqual(await ask(context, site, '/info'), { body: `api.localhost:${https}` });
+  assert.deepEqual(await ask(context, site, '/info'), { status: 200, body: `api.localhost:${https}` });
   assert.equal(urlOf(context, site), `https://api.localhost:${https}`);
   present(await signedBy(foreign, hosts, 397));
   assert.match(
@@ -285,7 +285,7 @@ test('production’s host is believed by the certificate in its own Secret, and 
     /there is no certificate for api\.example\.com yet/,
   );
   secrets.set('default/api-example-com-tls', own);
-  assert.deepEqual(await ask(context, production, '/info'), { body: `api.example.com:${https}` });
+  assert.deepEqual(await ask(context, production, '/info'), { status: 200, body: `api.example.com:${https}` });
   present(await selfSigned(['api.example.com'], 397));
   assert.match((await ask(context, production, '/info')).missing ?? '', /self-signed|verify/);
 });

@@ -63,6 +63,7 @@ test('where nobody answers, that is what is told', async () => {
   const context = fakeContext({
     timeout: 20,
     node: 'x-control-plane',
+    exec: fakeExec(() => ({})),
     signal: new AbortController().signal,
     api: () => ({ listMetadata: () => Promise.reject(silent) }),
   });

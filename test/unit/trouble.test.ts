@@ -61,6 +61,15 @@ const troubles: [string, Pod, string | undefined, RegExp?][] = [
     /The node is out of memory: give Docker more/,
   ],
   [
+    'that the node did not let in',
+    pod(
+      { phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: The node had condition: [MemoryPressure].' },
+      { creationTimestamp: minutesAgo(1) },
+    ),
+    'Evicted',
+    /out of memory/,
+  ],
+  [
     'that the node put out for want of disk',
     evicted('low on resource: ephemeral-storage', 1),
     'Evicted',

@@ -56,7 +56,10 @@ export const disk: readonly Fault[] = [
   {
     name: 'node under disk pressure',
     ends: 'message',
-    says: [/taints of the node: node\.kubernetes\.io\/disk-pressure/, /→ The disk that Docker keeps its images on is nearly full/],
+    says: [
+      /taints of the node: node\.kubernetes\.io\/disk-pressure/,
+      /→ The disk that Docker keeps its images on is nearly full/,
+    ],
     within: 180,
     async plant(world) {
       // With time to mend it the kubelet says that the disk is nearly full, and evicts nobody yet.

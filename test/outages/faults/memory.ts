@@ -14,7 +14,7 @@ export const memory: readonly Fault[] = [
     async plant(world) {
       const { person } = world;
       const git = (...args: string[]) => demand(person.run(['git', ...args]));
-      const limits = '\nresources:\n  requests:\n    memory: 16Mi\n  limits:\n    memory: 24Mi\n';
+      const limits = '\nresources:\n  requests:\n    memory: 8Mi\n  limits:\n    memory: 11Mi\n';
       appendFileSync(join(person.clone, 'helm', 'worker-python', 'values-dev.yaml'), limits);
       await git('commit', '--quiet', '--all', '--message', 'Give the worker too little memory');
       world.undo(() => git('revert', '--no-edit', 'HEAD'));
@@ -22,7 +22,7 @@ export const memory: readonly Fault[] = [
     },
   },
   {
-    name: 'node out of memory',
+    name: 'node short of memory',
     ends: 'message',
     says: [
       /Evicted: The node was low on resource: memory|memory-pressure/,
@@ -30,9 +30,28 @@ export const memory: readonly Fault[] = [
     ],
     within: 240,
     async plant(world) {
-      // More than any machine has: the kubelet finds the node short of memory, whatever there is, and evicts pods.
-      await setKubelet(world, { evictionHard: { 'memory.available': '100Ti' } }, 'MemoryPressure');
+      // So the kubelet finds the node short of memory, whatever there is, and evicts pods.
+      const settings = {
+        evictionSoft: { 'memory.available': '99%' },
+        evictionSoftGracePeriod: { 'memory.available': '1s' },
+        evictionMaxPodGracePeriod: 1,
+      };
+      await setKubelet(world, settings, 'MemoryPressure');
       return world.types('up --timeout 60');
+    },
+  },
+  {
+    name: 'node whose memory is not enough for the control plane',
+    ends: 'message',
+    says: [/processes of the node .* were killed for want of memory/, /→ The node is out of memory/],
+    within: 300,
+    async plant(world) {
+      const limit = (bytes: number) => ['update', `--memory=${bytes}`, `--memory-swap=${bytes}`, world.node];
+      world.undo(() => world.docker(...limit(16 * 2 ** 30)));
+      // What runs has more already: the kernel would refuse the limit.
+      await world.docker('stop', '--time', '1', world.node);
+      await world.docker(...limit(500 * 2 ** 20));
+      return world.types('up --timeout 40');
     },
   },
 ];
