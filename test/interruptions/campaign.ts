@@ -5,16 +5,18 @@ import { differences } from './normalised.ts';
 import { randomFrom } from './random.ts';
 
 /**
- * Kills commands again and again, has them take up their work, and compares the cluster with one that was never
- * interrupted. SEED makes the same moments again; COUNT is the number of random ones for `up` (the other commands get a
- * share of it); CLUSTER_NAME, HTTP_PORT and HTTPS_PORT say where. Takes about half a minute for each interruption.
+ * Kills commands again and again, at each step of theirs and at random moments, has them take up their work, and compares
+ * the cluster with one that was never interrupted. SEED makes the same moments again; COUNT is the number of random ones
+ * for each command; ONLY=up,reset,down picks commands; CLUSTER_NAME, HTTP_PORT and HTTPS_PORT say where. Takes about half
+ * a minute for each interruption.
  */
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const count = Number(process.env.COUNT ?? 20);
+const only = (process.env.ONLY ?? 'up,reset,down').split(',');
 const cluster = process.env.CLUSTER_NAME ?? 'interruptions';
 const ports = { http: Number(process.env.HTTP_PORT ?? 29080), https: Number(process.env.HTTPS_PORT ?? 29443) };
 /** Interruptions before the work is let through and looked at. */
-const atOnce = 3;
+const atOnce = 4;
 /** Seconds in which a command is killed at random: from scratch a node is made first. */
 const span = { scratch: 25, up: 30, reset: 10, down: 2 };
 
@@ -60,6 +62,8 @@ async function done(running: Promise<Ran>): Promise<Ran> {
 const within = (seconds: number): Moment => ({ after: Math.round(random() * seconds * 1000) });
 const times = (number: number, seconds: number) => Array.from({ length: number }, () => within(seconds));
 
+const boundaries = (steps: readonly string[]): Moment[] => steps.map((step) => ({ step }));
+
 function* portions<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < all.length; at += atOnce) yield all.slice(at, at + atOnce);
 }
@@ -80,24 +84,34 @@ async function campaign(person: Person): Promise<void> {
   const cleared = () => done(person.npm('reset', '--yes'));
   say(`${expected.size} objects are compared. Steps: ${steps.join(', ')}`);
 
-  const boundaries: Moment[] = steps.map((step) => ({ step }));
-  for (const moments of portions([...boundaries, ...times(count, span.up)])) {
-    await cleared();
-    const killed = await interrupt(person, ['up'], moments);
-    await judge(killed, 'up', asExpected);
+  if (only.includes('up')) {
+    for (const moments of portions([...boundaries(steps), ...times(count, span.up)])) {
+      await cleared();
+      const killed = await interrupt(person, ['up'], moments);
+      await judge(killed, 'up', asExpected);
+    }
   }
-  for (const moments of portions(times(Math.ceil(count / 2), span.reset))) {
-    const killed = await interrupt(person, ['reset', '--yes'], moments);
-    await judge(killed, 'reset, then up', asExpected);
+  if (only.includes('reset')) {
+    const resetSteps = stepsIn((await cleared()).stderr);
+    await done(person.npm('up'));
+    for (const moments of portions([...boundaries(resetSteps), ...times(count, span.reset)])) {
+      const killed = await interrupt(person, ['reset', '--yes'], moments);
+      await judge(killed, 'reset, then up', asExpected);
+    }
   }
-  for (const moments of portions(times(Math.ceil(count / 4), span.down))) {
-    const killed = await interrupt(person, ['down'], moments);
-    await judge(killed, 'down', gone);
-    const made = await interrupt(person, ['up'], times(2, span.scratch));
-    const halved = await interrupt(person, ['down'], times(1, span.down));
-    await judge(made + halved, 'up from nothing, then down', gone);
-    const again = await interrupt(person, ['up'], times(2, span.scratch));
-    await judge(again, 'up from nothing', asExpected);
+  if (only.includes('down')) {
+    for (const moments of portions(times(count, span.down))) {
+      // The node is gone soon, so most of them meet one that an `up` had only half made.
+      const killed = await interrupt(person, ['down'], moments.slice(0, 1));
+      let [made, halved] = [0, 0];
+      for (const moment of moments.slice(1)) {
+        made += await interrupt(person, ['up'], times(1, span.scratch));
+        halved += await interrupt(person, ['down'], [moment]);
+      }
+      await judge(killed + made + halved, 'down, of whole and half made clusters', gone);
+      const again = await interrupt(person, ['up'], times(1, span.scratch));
+      await judge(again, 'up from nothing', asExpected);
+    }
   }
   await judge(0, 'the end', gone);
 }
