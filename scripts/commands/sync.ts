@@ -3,6 +3,7 @@ import { cluster, reach } from '../components/cluster.ts';
 import { ownContainer } from '../components/cluster-ownership.ts';
 import { registrations } from '../components/registrations.ts';
 import { type Context, createContext } from '../context.ts';
+import { ApiError, Unreachable } from '../lib/api.ts';
 import { closest } from '../lib/closest.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
@@ -56,7 +57,7 @@ async function runSync(invocation: Invocation): Promise<ExitCode> {
       // Whoever watches wants to see the next commit, which may be the remedy.
       if (!flags.watch || !(error instanceof UserError) || error instanceof UsageError) throw error;
       progress.stop();
-      tell(invocation, error);
+      tell(invocation, (await context.checkout()).head, error);
     } finally {
       progress.stop();
     }
@@ -68,15 +69,31 @@ async function runSync(invocation: Invocation): Promise<ExitCode> {
 
 /** The commit that Argo CD is to deploy. Throws a `UserError` where there is no cluster to deploy it in. */
 async function toFollow(context: Context, progress: Progress): Promise<string> {
-  // Another worktree of this repository may have made the cluster, and then has its kubeconfig.
-  const isOther = !existsSync(context.kubeconfig) && (await ownContainer(context))?.state === 'running';
-  if (isOther) await reach(context);
+  // Looked for while the rest is asked: the sooner Argo CD hears of a commit, the sooner it runs.
+  if (existsSync(context.kubeconfig)) context.kubectl().catch(() => {});
+  const [notes] = await Promise.all([uncommittedNote(context), untilReachable(context)]);
+  for (const note of notes) progress.note(`! ${note}`);
+  return context.config.gitops ? pushedCommit(context, (text) => progress.note(text)) : (await context.checkout()).head;
+}
+
+/** Makes sure that the cluster can be asked. Throws a `UserError` with the reason where it can't. */
+async function untilReachable(context: Context): Promise<void> {
+  // Whatever answers to this checkout's own kubeconfig is its cluster; only otherwise Docker has to be asked.
+  if (existsSync(context.kubeconfig) && (await answers(context))) return;
+  // Another worktree of this repository may have made it, and has the kubeconfig then.
+  if ((await ownContainer(context))?.state === 'running' && !existsSync(context.kubeconfig)) await reach(context);
   const status = await cluster.status(context);
   if (status.state !== 'ready') throw new UserError(`Nothing can run: ${status.missing}.`, { hint: 'npm run up' });
-  for (const note of await uncommittedNote(context)) progress.note(`! ${note}`);
-  return context.config.gitops
-    ? pushedCommit(context, (text) => progress.note(text))
-    : (await context.checkout('fresh')).head;
+}
+
+async function answers(context: Context): Promise<boolean> {
+  try {
+    await context.api().text('/readyz');
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof Unreachable) return false;
+    throw error;
+  }
 }
 
 /** Follows a commit and prints what became of it, also in part. Hands back the commit that runs. */
@@ -122,7 +139,7 @@ function show({ flags, print }: Invocation, receipts: readonly Receipt[]): void 
 }
 
 /** What went wrong, for somebody who goes on watching. */
-function tell({ flags, print, progressStream }: Invocation, { message, hint }: UserError): void {
-  if (flags.json) print(JSON.stringify({ error: message, ...(hint !== undefined && { hint }) }));
+function tell({ flags, print, progressStream }: Invocation, commit: string, { message, hint }: UserError): void {
+  if (flags.json) print(JSON.stringify({ commit, error: message, ...(hint !== undefined && { hint }) }));
   else progressStream.write(`✖ ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`);
 }

@@ -30,13 +30,15 @@ export async function eventsOf(context: Context, namespace: string, name: string
   return (await context.api().json<{ items: Event[] }>(path)).items;
 }
 
-async function lastWarning(context: Context, { pod, namespace }: Trouble): Promise<string | undefined> {
+async function lastWarning(context: Context, { pod, namespace, reason }: Trouble): Promise<string | undefined> {
+  // A cluster of stand-ins has no pull secret, which says something only where an image doesn't come.
+  const beside = /Image/.test(reason) ? ['BackOff'] : ['BackOff', 'FailedToRetrieveImagePullSecret'];
   try {
     const warnings = (await eventsOf(context, namespace, pod))
       .filter(({ type }) => type === 'Warning')
       .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
     // "Back-off" only says that it was tried before; the reason stands in an earlier event.
-    const telling = warnings.filter(({ reason }) => reason !== 'BackOff');
+    const telling = warnings.filter((warning) => !beside.includes(warning.reason ?? ''));
     return (telling.at(-1) ?? warnings.at(-1))?.message;
   } catch {
     // An explanation without the event is better than the failure to get it.

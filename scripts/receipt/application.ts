@@ -40,6 +40,7 @@ export async function followApplication(context: Context, name: string, followin
   const marks = createMarks(since);
   const warn = createWarnings(note);
   let marked = course.commit();
+  let before: string | undefined;
   let sight: Sight | undefined;
   let rollout: Rollout | undefined;
   let answer: Answer | undefined;
@@ -50,6 +51,7 @@ export async function followApplication(context: Context, name: string, followin
     sight = (await lookout()).find(({ application }) => application.metadata.name === name);
     if (!sight) return `Application ${name} is missing`;
     const { application } = sight;
+    before ??= isChanged() ? undefined : syncedLast(application);
     await course.heed(application);
     const commit = course.commit();
     if (commit !== marked) {
@@ -102,7 +104,8 @@ export async function followApplication(context: Context, name: string, followin
   await untilReady(context, { look, faults, hint: 'npm run status shows what there is; npm run sync looks again.' });
   if (!sight) throw new Error('waited for an Application without seeing it');
   const { application } = sight;
-  return makeReceipt(context, { course, application, rollout, answer, changed: isChanged(), seconds: marks.seconds() });
+  const seen = { application, rollout, answer, before };
+  return makeReceipt(context, { ...seen, course, changed: isChanged(), seconds: marks.seconds() });
 }
 
 /** The source that an Application should be rendered from. */

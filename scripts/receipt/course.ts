@@ -1,6 +1,7 @@
 import { isAskedToLook } from '../components/refresh.ts';
 import { renderError } from '../components/render-error.ts';
 import type { Context } from '../context.ts';
+import type { Checkout } from '../lib/git.ts';
 import { contains, readCommit } from '../lib/git-history.ts';
 import { fetchCommit } from '../lib/git-remote.ts';
 import type { Application } from '../services.ts';
@@ -29,7 +30,11 @@ const sha = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 /** Sets out to follow a commit, or the one that has taken its place by now. Throws what `prepare` throws. */
 export async function setOut(context: Context, options: PrepareOptions): Promise<Course> {
   const { exec, config } = context;
-  const asked = await commitHere(context, options.commit);
+  const here = await checkoutOf(context, options.commit);
+  const asked =
+    here.head === options.commit
+      ? { sha: here.head, subject: here.subject }
+      : await commitHere(context, options.commit);
   const followed = new Set([asked.sha]);
   let current = asked.sha;
   let contained: boolean | undefined = true;
@@ -57,8 +62,7 @@ export async function setOut(context: Context, options: PrepareOptions): Promise
     }
   };
 
-  const { head, subject } = await context.checkout('fresh');
-  if (!config.gitops && head !== current) await turnTo({ sha: head, subject });
+  if (!config.gitops && here.head !== current) await turnTo({ sha: here.head, subject: here.subject });
   else await prepare(context, options);
   return {
     asked,
@@ -74,6 +78,12 @@ export async function setOut(context: Context, options: PrepareOptions): Promise
       }
     },
   };
+}
+
+/** The checkout as it is known, if it is at the commit, or as it is now. */
+async function checkoutOf(context: Context, commit: string): Promise<Checkout> {
+  const known = await context.checkout();
+  return known.head === commit ? known : context.checkout('fresh');
 }
 
 /** What an Application tells of what was rendered for it: the commit, or why it could not be. */

@@ -26,6 +26,8 @@ const patience = {
 const newborn = 600_000;
 const passing = /failed calling webhook|timed? ?out|deadline exceeded|connection refused|etcdserver|too many requests/i;
 const refusedImage = /not ?found|denied|unauthorized|forbidden|40[134]|manifest unknown/i;
+/** What a program does by itself: nothing on this machine can mend it. */
+const ownFault = new Set(['CrashLoopBackOff', 'Unhealthy', 'StartError', 'RunContainerError']);
 const probeKill = /failed (startup|liveness) probe/;
 
 /** A sync of one of these commits that Argo CD could not carry out: an object was refused, or is not allowed. */
@@ -59,19 +61,18 @@ export function rolloutFaults(
   { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly Event[]; commit: string },
 ): Fault[] {
   const back = backFrom(context, commit, { service: metadata.name, ...rollout });
+  const stuck = `${metadata.name} does not roll out at ${commit.slice(0, 7)}`;
   const faults = rollout.fresh.flatMap((pod): Fault[] => {
     const trouble = probeTrouble(pod, events) ?? troubleOf(pod);
     if (!trouble) return [];
-    const told = { ...trouble, hint: [trouble.hint, back].filter(Boolean).join(' ') };
+    const told = { ...trouble, hint: ownFault.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
     const key = `${pod.metadata.uid} ${trouble.reason}`;
-    return [
-      { key, patience: patienceFor(pod, trouble), explain: (missing) => withServing(context, missing, told, rollout) },
-    ];
+    return [{ key, patience: patienceFor(pod, trouble), explain: () => withServing(context, stuck, told, rollout) }];
   });
   const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
   if (noPod) {
-    const explained = (missing: string) =>
-      new UserError(`${missing}.\n  ${noPod.reason}: ${noPod.message}\n  ${serving(rollout)}`, { hint: back });
+    const explained = () =>
+      new UserError(`${stuck}.\n  ${noPod.reason}: ${noPod.message}\n  ${serving(rollout)}`, { hint: back });
     faults.push({ key: `${metadata.name} makes no pod`, patience: patience.noPod, explain: explained });
   }
   if (status?.health?.status === 'Degraded') {

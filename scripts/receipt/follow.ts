@@ -46,7 +46,7 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
         return receipt;
       }),
     );
-    refuse(results);
+    refuse(names, results);
     progress.done(
       course.commit().slice(0, 7),
       seconds(),
@@ -64,11 +64,28 @@ async function namesOf(context: Context): Promise<string[]> {
   return registered.map(({ metadata }) => metadata.name);
 }
 
-/** A bug or an interruption as it is; of what was expected, all that went wrong. */
-function refuse(results: readonly PromiseSettledResult<Receipt>[]): void {
-  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (errors.length === 0) return;
-  const expected = errors.filter((error): error is UserError => error instanceof UserError);
-  const other = errors.find((error) => !(error instanceof UserError));
-  throw other ?? (expected.length === 1 ? expected[0] : joined(expected));
+/** A bug or an interruption as it is; of what was expected all that went wrong, once where it is the same for several. */
+function refuse(names: readonly string[], results: readonly PromiseSettledResult<Receipt>[]): void {
+  const told = new Map<string, { error: UserError; others: string[] }>();
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    const [name = '', error] = [names[index], result.reason as unknown];
+    if (!(error instanceof UserError)) throw error;
+    const what = error.message.replaceAll(name, '');
+    const known = told.get(what);
+    if (known) known.others.push(name);
+    else told.set(what, { error, others: [] });
+  }
+  const errors = [...told.values()].map(({ error, others }) => alsoOf(error, others));
+  if (errors.length > 0) throw errors.length === 1 ? errors[0] : joined(errors);
+}
+
+function alsoOf(error: UserError, others: readonly string[]): UserError {
+  if (others.length === 0) return error;
+  const { message, hint, exitCode } = error;
+  return new UserError(`${message}\n  The same goes for ${others.join(' and ')}.`, {
+    ...(hint !== undefined && { hint }),
+    exitCode,
+    cause: error,
+  });
 }

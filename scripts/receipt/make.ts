@@ -14,6 +14,8 @@ interface Observed {
   /** None where the Application has no Deployment. */
   rollout: Rollout | undefined;
   answer: Answer | undefined;
+  /** The commit that was synced when it was looked at first. */
+  before: string | undefined;
   /** Whether one of the followed commits was the last that was synced. */
   changed: boolean;
   seconds: Receipt['seconds'];
@@ -21,7 +23,7 @@ interface Observed {
 
 /** Puts together what was observed of an Application in which the followed commit runs. */
 export async function makeReceipt(context: Context, observed: Observed): Promise<Receipt> {
-  const { course, application, rollout, answer, changed, seconds } = observed;
+  const { course, application, rollout, answer, before, changed, seconds } = observed;
   const { name } = application.metadata;
   const revision = course.commit();
   const unchanged = {
@@ -38,7 +40,7 @@ export async function makeReceipt(context: Context, observed: Observed): Promise
   };
   if (!changed) return unchanged;
   const [files, image] = await Promise.all([
-    filesChanged(context, application, revision),
+    filesChanged(context, application, [before ?? syncedBefore(application), revision]),
     rollout && imageOf(context, name, rollout),
   ]);
   return {
@@ -66,12 +68,15 @@ export function syncedBefore({ status }: Application): string | undefined {
 }
 
 /** The files of a chart, with those of the library that all charts link to, that differ from what was synced before. */
-async function filesChanged(context: Context, application: Application, commit: string): Promise<string[]> {
-  const before = syncedBefore(application);
-  if (before === undefined) return [];
+async function filesChanged(
+  context: Context,
+  application: Application,
+  [from, to]: readonly [string | undefined, string],
+): Promise<string[]> {
+  if (from === undefined) return [];
   const { path } = application.spec.source;
   const { top } = await context.checkout();
-  return changedFiles(context.exec, top, [before, commit], [path, posix.join(posix.dirname(path), 'common')]);
+  return changedFiles(context.exec, top, [from, to], [path, posix.join(posix.dirname(path), 'common')]);
 }
 
 /** What the first ready one of the new pods runs. Undefined where none is ready. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Receipt } from '../../scripts/receipt/index.ts';
@@ -140,15 +141,16 @@ describe('a person who commits and syncs', () => {
     assert.equal((await person.npm('status')).code, 0);
   });
 
-  it('goes on with each commit that comes, good and bad, until Ctrl-C', async () => {
+  it('goes on with each commit that comes, good and bad, until Ctrl-C', async (t) => {
     const [lines, pid] = ['lines', 'pid'].map((name) => join(person.home, name)) as [string, string];
     const cli = 'node --import ./scripts/hide-tokens.mjs --import tsx scripts/cli.ts sync --watch --json';
     const watching = person.run(['bash', '-c', `${cli} >"${lines}" & echo $! >"${pid}"; wait $!`]);
     const told = (count: number) =>
       eventually(`${count} lines of sync --watch`, 90, async () => {
-        const all = readFileSync(lines, 'utf8').split('\n').filter(Boolean);
+        const all = existsSync(lines) ? readFileSync(lines, 'utf8').split('\n').filter(Boolean) : [];
         return all.length >= count && all.map((line) => JSON.parse(line) as Receipt & { error?: string });
       });
+    t.after(() => spawnSync('kill', ['-INT', readFileSync(pid, 'utf8').trim()]));
     await told(3);
     setEnv('watched');
     await commit('Be watched');
@@ -163,7 +165,7 @@ describe('a person who commits and syncs', () => {
     assert.match((await told(9)).at(-1)?.error ?? '', /can't render core-go at \w{7}/);
     await git('revert', '--no-edit', 'HEAD');
     assert.match((await told(12)).at(-1)?.subject ?? '', /^Revert/);
-    process.kill(Number(readFileSync(pid, 'utf8')), 'SIGINT');
+    spawnSync('kill', ['-INT', readFileSync(pid, 'utf8').trim()]);
     assert.equal((await watching).code, 130);
   });
 

@@ -20,6 +20,7 @@ export function replicaSet(number: number, tag: string): ReplicaSet {
       namespace: 'default',
       labels: { ...labels, 'pod-template-hash': tag },
       annotations: { 'deployment.kubernetes.io/revision': String(number) },
+      ownerReferences: [{ kind: 'Deployment', name: 'api-node', uid: 'uid-deployment' }],
     },
     spec: { selector: {}, template: { spec: spec(tag) } },
   };
@@ -52,7 +53,7 @@ export function deployment(updated: number, available: number, parts: Partial<Wo
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name: 'api-node', namespace: 'default', generation: 2 },
+    metadata: { name: 'api-node', namespace: 'default', uid: 'uid-deployment', generation: 2 },
     spec: { replicas: 1, selector: { matchLabels: labels }, template: { spec: spec('new') } },
     status: {
       observedGeneration: 2,

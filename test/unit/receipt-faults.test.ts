@@ -138,7 +138,7 @@ for (const [what, fresh, events, patience, reason] of bad) {
     const error = await fault?.explain('Deployment default/api-node: 0 of 1 pods ready');
     assert.match(
       error?.message ?? '',
-      /^Deployment default\/api-node: 0 of 1 pods ready\.\n {2}pod default\/new, container api-node: /,
+      /^api-node does not roll out at bbbbbbb\.\n {2}pod default\/new, container api-node: /,
     );
     assert.match(error?.message ?? '', reason);
     assert.match(error?.message ?? '', /\n {2}1 old pod goes on serving, with ghcr\.io\/zainasr\/api-node:old\.$/);
