@@ -23,5 +23,5 @@ export function landedLines({ changes, subject, commit, pushed }: Omit<Outcome, 
   if (commit === null) return moves;
   const short = commit.slice(0, 7);
   if (changes.length === 0) return [`Pushed to ${pushed}, which is at ${short} now.`];
-  return [...moves, `Committed as ${short}, "${subject}"${pushed === null ? '' : `, and pushed to ${pushed}`}.`];
+  return [...moves, `Committed as ${short}: ${subject}`, ...(pushed === null ? [] : [`Pushed to ${pushed}.`])];
 }

@@ -46,7 +46,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   it('gets a commit of one line and a receipt, and the new build answers', async (t) => {
     stream = steadyStream(door, '/info', 10);
     const ran = await demand(person.npm('promote', 'core-go', 'a1b2c3d'));
-    assert.match(ran.stdout, /core-go: 1df3b1f → a1b2c3d\nCommitted as [0-9a-f]{7}, "chore: promote images a1b2c3d"\./);
+    assert.match(ran.stdout, /core-go: 1df3b1f → a1b2c3d\nCommitted as [0-9a-f]{7}: chore: promote images a1b2c3d\n/);
     assert.match(ran.stdout, /^core-go: [0-9a-f]{7} chore: promote images a1b2c3d$/m);
     assert.equal(await version(), 'a1b2c3d');
     assert.equal(await git('show', '--numstat', '--format=%s'), `chore: promote images a1b2c3d\n\n1\t1\t${file}`);
@@ -95,7 +95,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
     const ran = await demand(person.npm('rollback', 'core-go'));
     assert.match(
       ran.stdout,
-      /core-go: broken → b2c3d4e\nCommitted as [0-9a-f]{7}, "Revert \\?"chore: promote images broken/,
+      /core-go: broken → b2c3d4e\nCommitted as [0-9a-f]{7}: Revert "chore: promote images broken"/,
     );
     assert.equal(await version(), 'b2c3d4e');
     assert.match(values(), /# hold: broken was rolled back by A Person, /);

@@ -21,7 +21,7 @@ test('promote changes one line, commits it alone, and says so', async () => {
   const folder = platform();
   const said = await run(folder, ['promote', 'core-go', '1234567']);
   assert.equal(said.code, 0, said.text);
-  assert.match(said.text, /core-go: 1df3b1f → 1234567\nCommitted as [0-9a-f]{7}, "chore: promote images 1234567"\./);
+  assert.match(said.text, /core-go: 1df3b1f → 1234567\nCommitted as [0-9a-f]{7}: chore: promote images 1234567\n/);
   assert.match(said.text, /Nothing follows it for now: .*npm run up/);
   assert.deepEqual(subjects(folder), ['chore: promote images 1234567', 'Start']);
   assert.equal(git(folder, 'show', '--numstat', '--format=%an'), `Test\n\n1\t1\t${core}`);
@@ -315,7 +315,7 @@ test('release takes the note out, commits that, and the service can be promoted'
   assert.match(edited.text, /Not committed: git commit -m 'chore: release core-go'/);
   git(folder, 'checkout', '--', core);
   const said = await run(folder, ['release', 'core-go']);
-  assert.match(said.text, /Committed as .*"chore: release core-go"[\s\S]*Lifted: b2c3d4e was rolled back/);
+  assert.match(said.text, /Committed as .*: chore: release core-go\n[\s\S]*Lifted: b2c3d4e was rolled back/);
   assert.equal((await run(folder, ['promote', 'core-go', 'b2c3d4e'])).code, 0);
   assert.equal(values(folder, 'core-go'), promoted);
 });

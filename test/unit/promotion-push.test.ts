@@ -52,7 +52,7 @@ async function demand(folder: string, words: [string, ...string[]], options = pu
 test('--push pushes the commit, and only that', async () => {
   const { bare, mine } = share();
   const text = await demand(mine, ['promote', 'core-go', 'a1b2c3d']);
-  assert.match(text, /"chore: promote images a1b2c3d", and pushed to origin\/main\./);
+  assert.match(text, /: chore: promote images a1b2c3d\nPushed to origin\/main\./);
   assert.deepEqual([tagThere(bare), git(bare, 'rev-parse', 'main')], ['a1b2c3d', git(mine, 'rev-parse', 'HEAD')]);
 });
 
@@ -277,9 +277,9 @@ test('without a remote, or with several and no upstream, what to type is said', 
 test('a branch without an upstream is pushed under its own name, one with another name to that', async () => {
   const { bare, mine } = share();
   git(mine, 'checkout', '--quiet', '--no-track', '-b', 'stage');
-  assert.match(await demand(mine, ['promote', 'core-go', 'a1b2c3d']), /pushed to origin\/stage/);
+  assert.match(await demand(mine, ['promote', 'core-go', 'a1b2c3d']), /Pushed to origin\/stage/);
   git(mine, 'checkout', '--quiet', '-b', 'work', '--track', 'origin/main');
-  assert.match(await demand(mine, ['promote', 'core-go', 'b2c3d4e']), /pushed to origin\/main/);
+  assert.match(await demand(mine, ['promote', 'core-go', 'b2c3d4e']), /Pushed to origin\/main/);
   assert.deepEqual(
     [tagThere(bare), git(bare, 'branch', '--format=%(refname:short)').split('\n')],
     ['b2c3d4e', ['main', 'stage']],
