@@ -33,7 +33,7 @@ export const applications: Component = {
     context.view().forget();
     await untilReady(context, {
       look: () => lacking(context),
-      faults: async () => renderFaults(context, await found(context)),
+      faults: async () => renderFaults(context, await found(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
@@ -107,6 +107,11 @@ export function unfitness({ status = {} }: Application, commit?: string): string
     return `at ${sync.revision?.slice(0, 7)}, not yet at ${commit.slice(0, 7)}${reason}`;
   if (health?.status !== 'Healthy') return `${health?.status ?? 'of unknown health'}${reason}`;
   return undefined;
+}
+
+/** The commit that Argo CD renders, as far as it is known here. */
+async function deployedCommit(context: Context): Promise<string | undefined> {
+  return context.config.gitops ? undefined : (await context.checkout()).head;
 }
 
 async function revisionDetail(context: Context): Promise<string> {

@@ -29,8 +29,8 @@ export function isDefinite(error: string): boolean {
   return definite.test(error) && !passing.test(error);
 }
 
-/** The Applications that can't be rendered, at the commit that is checked out. */
-export function renderFaults(context: Context, applications: readonly Application[]): Fault[] {
+/** The Applications that can't be rendered. Where the mistake is, is looked up in `commit`, if that is known. */
+export function renderFaults(context: Context, applications: readonly Application[], commit?: string): Fault[] {
   return applications.flatMap((application) => {
     const error = renderError(application);
     if (error === undefined || isAskedToLook(application)) return [];
@@ -38,17 +38,21 @@ export function renderFaults(context: Context, applications: readonly Applicatio
       {
         key: `${application.metadata.name} is not rendered`,
         patience: isDefinite(error) ? 0 : patience,
-        explain: () => explainRenderError(context, application, error),
+        explain: () => explainRenderError(context, application, { error, commit }),
       },
     ];
   });
 }
 
-async function explainRenderError(context: Context, application: Application, error: string): Promise<UserError> {
+interface Failure {
+  error: string;
+  commit: string | undefined;
+}
+
+async function explainRenderError(context: Context, application: Application, failure: Failure): Promise<UserError> {
   const { name } = application.metadata;
-  const { head } = await context.checkout();
-  const at = context.config.gitops ? '' : ` at ${head.slice(0, 7)}`;
-  const findings = await findingsOf(context, application, error);
+  const at = failure.commit === undefined ? '' : ` at ${failure.commit.slice(0, 7)}`;
+  const findings = await findingsOf(context, application, failure);
   const lines = findings.map(({ file, line, message }) => {
     const place = [file, line].filter((part) => part !== undefined && part !== '').join(':');
     return `\n  ${place === '' ? '' : `${place}: `}${message}`;
@@ -59,22 +63,21 @@ async function explainRenderError(context: Context, application: Application, er
   });
 }
 
+type Told = Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>;
+
 /** What is wrong with the commit, with the file and the line where they can be told. */
-async function findingsOf(
-  context: Context,
-  { spec: { source } }: Application,
-  error: string,
-): Promise<Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>[]> {
-  const refused = refusedObject(error);
-  const { top, prefix, head } = await context.checkout();
+async function findingsOf(context: Context, application: Application, { error, commit }: Failure): Promise<Told[]> {
+  const { source } = application.spec;
+  const { top, prefix } = await context.checkout();
   const folder = source.path.slice(prefix.length);
+  const refused = refusedObject(error);
   if (refused) return [{ file: folder, message: refused, remedy: 'Correct the value or the template.' }];
   const reason = reasonIn(error);
-  if (!isDefinite(error) || context.config.gitops) return [{ file: '', message: reason, remedy: '' }];
+  if (!isDefinite(error) || commit === undefined) return [{ file: '', message: reason, remedy: '' }];
   const text = async (file: string) => {
     const path = `${prefix}${file}`;
-    const found = (await filesAt(context.exec, top, head, [path])).get(path);
-    if (found === undefined) throw new Error(`${file} is not in ${head}`);
+    const found = (await filesAt(context.exec, top, commit, [path])).get(path);
+    if (found === undefined) throw new Error(`${file} is not in ${commit}`);
     return found;
   };
   const chart = { name: folder.split('/').at(-1) ?? folder, folder, overlays: [] };

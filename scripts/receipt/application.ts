@@ -93,7 +93,10 @@ export async function followApplication(context: Context, name: string, followin
   const faults = async (): Promise<Fault[]> => {
     if (!sight) return [];
     const { application, deployment } = sight;
-    const found = [...renderFaults(context, [application]), ...syncFaults(context, application, course.followed)];
+    const found = [
+      ...renderFaults(context, [application], course.commit()),
+      ...syncFaults(context, application, course.followed),
+    ];
     if (!deployment || !rollout) return found;
     const events = await eventsOf(context, rollout);
     for (const pod of rollout.fresh) warn(pod, events);

@@ -48,7 +48,7 @@ function application(message: string | undefined, annotations = {}): Application
 }
 
 async function told(message: string): Promise<string> {
-  const [fault] = renderFaults(context, [application(message)]);
+  const [fault] = renderFaults(context, [application(message)], head);
   if (!fault) throw new Error('nothing was found');
   const error = await fault.explain('it is missing');
   return `${error.message}\n${error.hint}`;
@@ -85,7 +85,7 @@ const refusals: [string, string, RegExp][] = [
 for (const [what, text, expected] of refusals) {
   test(`${what} is told with its file and line, at once, and also from Argo CD's memory`, async () => {
     for (const message of [fromHelm(text), fromHelm(text, true)]) {
-      assert.equal(renderFaults(context, [application(message)])[0]?.patience, 0);
+      assert.equal(renderFaults(context, [application(message)], head)[0]?.patience, 0);
       const answer = await told(message);
       assert.match(
         answer,
@@ -117,11 +117,19 @@ const passing = [
 ];
 for (const message of passing) {
   test(`what may pass is given time: …${message.slice(-60)}`, async () => {
-    const [fault] = renderFaults(context, [application(message)]);
+    const [fault] = renderFaults(context, [application(message)], head);
     assert.ok((fault?.patience ?? 0) >= 20_000);
     assert.match(await told(message), /can't render api-node/);
   });
 }
+
+test('of a commit that this clone does not know, the reason is told as it came', async () => {
+  for (const commit of [undefined, 'e'.repeat(40)]) {
+    const [fault] = renderFaults(context, [application(fromHelm(`${schema}- at '/replicaCount': got string`))], commit);
+    const error = await fault?.explain('');
+    assert.match(error?.message ?? '', /replicaCount.*got string/);
+  }
+});
 
 test('what Argo CD said before it looked again is no fault, and neither is silence', () => {
   const old = fromHelm('Error: something');
