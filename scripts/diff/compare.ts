@@ -1,6 +1,6 @@
 import { ApiError, type ApiServer } from '../lib/api.ts';
 import { atMost } from '../lib/limit.ts';
-import { type KubeObject, toYaml } from '../lib/objects.ts';
+import { groupOf, type KubeObject, toYaml } from '../lib/objects.ts';
 import { type Facts, pathOf, servedAs } from './facts.ts';
 import { type Ignored, masked, normalised } from './normalise.ts';
 import { type Restart, restartOf } from './restart.ts';
@@ -37,6 +37,8 @@ export interface Means {
   /** Under this name the objects would be applied. */
   manager: string;
   ignored?: readonly Ignored[];
+  /** What would be made before: an object in a new namespace, or of a new kind, can't be rehearsed. */
+  coming?: readonly KubeObject[];
 }
 
 /** As many as there are connections: the time to answer is counted while a request waits for one, too. */
@@ -49,8 +51,7 @@ const looks = 3;
  * that one that is refused hides no other. Throws `Unreachable`.
  */
 export async function compare(wanted: readonly KubeObject[], means: Means): Promise<Comparison> {
-  const made = new Set(wanted.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name));
-  const results = await Promise.all(wanted.map((object) => inTurn(() => compareOne(object, made, means))));
+  const results = await Promise.all(wanted.map((object) => inTurn(() => compareOne(object, means))));
   return {
     changes: results.flatMap((result) => (result && 'action' in result ? [result] : [])),
     refused: results.flatMap((result) => (result && 'reason' in result ? [result] : [])),
@@ -64,11 +65,12 @@ export function namesOf({ kind, metadata: { name, namespace } }: KubeObject): Na
 
 async function compareOne(
   object: KubeObject,
-  madeNamespaces: ReadonlySet<string>,
-  { api, facts, manager, ignored }: Means,
+  { api, facts, manager, ignored, coming = [] }: Means,
 ): Promise<Change | Refusal | undefined> {
   const served = servedAs(facts, object);
   const { apiVersion, kind } = object;
+  const early = coming.some((other) => makesRoomFor(object, other));
+  if (!served && early) return creation(object);
   if (!served) return { ...namesOf(object), reason: `the cluster does not know the kind ${kind} of ${apiVersion}` };
   const path = pathOf(served, object.metadata);
   for (let look = 1; ; look += 1) {
@@ -79,11 +81,16 @@ async function compareOne(
       if (sameVersion(live, predicted) || look === looks) return change(live, predicted, ignored);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // The namespace would be made a moment before.
-      if (error.status === 404 && madeNamespaces.has(object.metadata.namespace ?? '')) return creation(object);
+      if (error.status === 404 && early) return creation(object);
       return { ...namesOf(object), reason: error.reason };
     }
   }
+}
+
+/** Whether the other one is the namespace of the object, or defines kinds of its group. */
+function makesRoomFor({ apiVersion, metadata }: KubeObject, { kind, metadata: { name } }: KubeObject): boolean {
+  if (kind === 'Namespace') return name === metadata.namespace;
+  return kind === 'CustomResourceDefinition' && name.endsWith(`.${groupOf(apiVersion)}`);
 }
 
 async function present(api: ApiServer, path: string): Promise<KubeObject | undefined> {

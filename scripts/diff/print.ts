@@ -17,6 +17,7 @@ export function page(report: DiffReport, coloured: boolean): string {
   const paint: Paint = (colour, text) => (coloured ? styleText(colour, text, { validateStream: false }) : text);
   const { applications, up, notes } = report;
   const lines = applications.flatMap((application) => applicationLines(application, paint));
+  if (lines.at(-1) !== '') lines.push('');
   if (up.length > 0) {
     lines.push(paint('bold', 'npm run up would change, for Argo CD does not look after it:'), '');
     lines.push(...up.flatMap((component) => componentLines(component, paint)));
@@ -34,7 +35,7 @@ function applicationLines(application: ApplicationDiff, paint: Paint): string[] 
     ...comparisonLines(application, paint),
     ...kept.map(({ because, ...object }) => `  ! ${nameOf(object)} is no longer rendered, and stays: ${because}.`),
     ...hooks.map(({ phases, ...object }) => `  > ${nameOf(object)} would be run (${phases.join(', ')})`),
-    '',
+    ...(quiet && notes.length === 0 ? [] : ['']),
   ];
 }
 

@@ -1,7 +1,9 @@
 import type { Component } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
+import { holders } from '../components/manifests.ts';
 import type { Context } from '../context.ts';
 import { fieldManager } from '../lib/kubectl.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { Facts } from './facts.ts';
 import { type Failure, failureOf } from './failure.ts';
@@ -17,25 +19,32 @@ export interface UpDiff extends Comparison {
  * Compares the objects of every component, or those of Applications of one name alone, with the cluster, as an `up` with
  * these settings would apply them. It takes nothing away, so there is nothing to be pruned.
  */
-export async function diffUp(context: Context, facts: Facts, application?: string): Promise<UpDiff[]> {
-  const components = componentsFor(context.config).filter(({ objects }) => objects !== undefined);
-  const chosen = application === undefined ? components : components.filter(({ name }) => name === 'applications');
-  return Promise.all(chosen.map((component) => diffComponent(context, facts, component, application)));
-}
-
-async function diffComponent(
+export async function diffUp(
   context: Context,
   facts: Facts,
-  component: Component,
-  application: string | undefined,
-): Promise<UpDiff> {
-  const { name } = component;
+  application?: string,
+  components: readonly Component[] = componentsFor(context.config),
+): Promise<UpDiff[]> {
+  const all = components.filter(({ objects }) => objects !== undefined);
+  const chosen = application === undefined ? all : all.filter(({ name }) => name === 'applications');
+  const wanted = await Promise.all(chosen.map((component) => objectsOf(context, component)));
+  const coming = holders(wanted.flatMap(({ objects }) => objects));
+  return Promise.all(
+    wanted.map(async ({ component, objects, error }) => {
+      const named = objects.filter(({ metadata }) => application === undefined || metadata.name === application);
+      const means = { api: context.api(), facts, manager: fieldManager, coming };
+      return { component, ...(error && { error }), ...(await compare(named, means)) };
+    }),
+  );
+}
+
+async function objectsOf(
+  context: Context,
+  { name, objects }: Component,
+): Promise<{ component: string; objects: KubeObject[]; error?: Failure }> {
   try {
-    const objects = (await component.objects?.(context)) ?? [];
-    const chosen = objects.filter(({ metadata }) => application === undefined || metadata.name === application);
-    const means = { api: context.api(), facts, manager: fieldManager };
-    return { component: name, ...(await compare(chosen, means)) };
+    return { component: name, objects: (await objects?.(context)) ?? [] };
   } catch (error) {
-    return { component: name, error: failureOf(error), changes: [], refused: [] };
+    return { component: name, objects: [], error: failureOf(error) };
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Component } from '../../scripts/components/component.ts';
 import { trackingId } from '../../scripts/components/tracking.ts';
 import { diffApplications } from '../../scripts/diff/applications.ts';
-import { Unreachable } from '../../scripts/lib/api.ts';
+import { diffUp } from '../../scripts/diff/up.ts';
+import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import type { Application } from '../../scripts/services.ts';
@@ -128,4 +130,54 @@ test('an Application that would be emptied fails to sync, unless it allows that'
 test('an Application without its project is refused', async () => {
   const { text } = await refusal(() => differences({ web: '' }, { spec: { project: 'other' } }));
   assert.match(text, /web is in the project other, which argocd\/ does not have/);
+});
+
+const component = (name: string, objects?: () => KubeObject[]): Component => ({
+  name,
+  needs: [],
+  status: () => assert.fail(),
+  apply: () => assert.fail('nothing is applied'),
+  ...(objects && { objects: async () => objects() }),
+});
+
+test('what up applies is compared under its own name, component by component, and one that fails hides no other', async () => {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } };
+  const gone = () => new ApiError('/x', 404, '{"message":"namespaces \\"default\\" not found"}');
+  const { api, applied } = fakeApi({}, (one) => (one.kind === 'Namespace' ? one : gone()));
+  const context = fakeContext({ api: () => api });
+  const components = [
+    component('tools', () => [namespace]),
+    component('inside', () => [object('ConfigMap', 'c')]),
+    component('broken', () => {
+      throw new UserError('it could not be fetched', { hint: 'Go online.' });
+    }),
+    component('images'),
+  ];
+  const up = await diffUp(context, facts, undefined, components);
+  assert.deepEqual(
+    up.map(({ component: name, changes, refused, error }) => [name, changes.length, refused.length, error?.message]),
+    [
+      ['tools', 1, 0, undefined],
+      ['inside', 1, 0, undefined],
+      ['broken', 0, 0, 'it could not be fetched'],
+    ],
+  );
+  assert.deepEqual(new Set(applied.map(({ manager }) => manager)), new Set(['platform-ops']));
+});
+
+test('of one Application, up is asked for its registration alone', async () => {
+  const context = fakeContext({ api: () => fakeApi({}).api });
+  const kinds = {
+    ...facts,
+    kinds: [...facts.kinds, { ...facts.kinds[0], apiVersion: 'argoproj.io/v1alpha1', kind: 'Application' }],
+  };
+  const components = [
+    component('applications', () => [application('web'), application('api')]),
+    component('other', () => assert.fail('is not asked')),
+  ];
+  const up = await diffUp(context, kinds as typeof facts, 'web', components);
+  assert.deepEqual(
+    up.map(({ changes }) => changes.map(({ name }) => name)),
+    [['web']],
+  );
 });

@@ -81,13 +81,20 @@ test('an object in a namespace that would be made before it is created, and one 
   );
   const inside = { ...settings({}), metadata: { name: 'settings', namespace: 'new' } };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new' } };
-  const both = await compare([namespace, inside], means(api));
+  const both = await compare([namespace, inside], { ...means(api), coming: [namespace] });
   assert.deepEqual([both.changes.map(({ action }) => action), both.refused], [['create', 'create'], []]);
   const alone = await compare([inside], means(api));
   assert.deepEqual(
     alone.refused.map(({ reason }) => reason),
     ['namespaces "new" not found'],
   );
+});
+
+test('an object of a kind that would be defined before it is created', async () => {
+  const widget = object('Widget', 'w', {}, {}, 'example.com/v1');
+  const definition = object('CustomResourceDefinition', 'widgets.example.com', {}, {}, 'apiextensions.k8s.io/v1');
+  const { changes, refused } = await compare([widget], { ...means(fakeApi({}).api), coming: [definition] });
+  assert.deepEqual([changes.map(({ action }) => action), refused], [['create'], []]);
 });
 
 test('an object that a controller wrote to between two looks is looked at again', async () => {
