@@ -11,6 +11,7 @@ import { localRepoUrl } from './git-source.ts';
 import { memoizePerContext, readManifests } from './manifests.ts';
 import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
+import { unhealthyDeployments } from './unhealthy.ts';
 import { untilReady } from './until-ready.ts';
 
 const api = ['argoproj.io/v1alpha1', 'Application'] as const;
@@ -38,6 +39,7 @@ export const applications: Component = {
     const unrenderable = new Map<string, () => number>();
     await untilReady(context, {
       objects: [],
+      also: () => unhealthyDeployments(context),
       look: async () => {
         await failOnRenderError(context, unrenderable);
         return lacking(context);

@@ -15,6 +15,8 @@ const longestLook = 2000;
 interface Wanted {
   /** The workloads among them are watched for pods that will not get ready. */
   objects: readonly KubeObject[];
+  /** Workloads that are watched as well, as the cluster has them at each look. */
+  also?: () => Promise<readonly KubeObject[]>;
   /** What is still missing, or undefined. */
   look: () => Promise<string | undefined>;
   /** Why the objects are waited for in vain, if nothing can be told from their pods. */
@@ -25,13 +27,13 @@ interface Wanted {
  * Waits until nothing is missing. Gives up at the context's deadline, or before it where a pod is in a trouble that
  * doesn't mend itself. Throws a `UserError` that names the pod, its event, its last words and the next command.
  */
-export async function untilReady(context: Context, { objects, look, hint }: Wanted): Promise<void> {
+export async function untilReady(context: Context, { objects, also, look, hint }: Wanted): Promise<void> {
   const troubles = new Map<string, { lasted: () => number; trouble: Trouble }>();
   const patiently = tolerant(context, look);
   const observe = async () => {
     const missing = await patiently();
     if (missing === undefined) return undefined;
-    const now = await troublesOf(context, objects);
+    const now = await troublesOf(context, objects, also);
     for (const key of troubles.keys()) if (!now.has(key)) troubles.delete(key);
     for (const [key, trouble] of now) {
       const known = troubles.get(key) ?? { lasted: startStopwatch(longestLook), trouble };
@@ -51,9 +53,14 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
 }
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
-async function troublesOf(context: Context, objects: readonly KubeObject[]): Promise<Map<string, Trouble>> {
+async function troublesOf(
+  context: Context,
+  objects: readonly KubeObject[],
+  also?: Wanted['also'],
+): Promise<Map<string, Trouble>> {
   const found = new Map<string, Trouble>();
-  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
+  const more = (await also?.().catch(() => [])) ?? [];
+  const workloads = [...objects, ...more].filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
   for (const pod of pods.flat()) {
     const trouble = troubleOf(pod);
