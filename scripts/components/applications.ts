@@ -9,6 +9,7 @@ import { difference, registrations } from './registrations.ts';
 import { renderFaults } from './render-error.ts';
 import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
+import { unhealthyDeployments } from './unhealthy.ts';
 import { untilReady } from './until-ready.ts';
 
 const api = ['argoproj.io/v1alpha1', 'Application'] as const;
@@ -32,6 +33,7 @@ export const applications: Component = {
     await askToLook(context, await behind(context));
     context.view().forget();
     await untilReady(context, {
+      also: () => unhealthyDeployments(context),
       look: () => lacking(context),
       faults: async () => renderFaults(context, await found(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',

@@ -26,6 +26,8 @@ export interface Fault {
 interface Wanted {
   /** The workloads among them are watched for pods that will not get ready. */
   objects?: readonly KubeObject[];
+  /** Workloads that are watched as well, as the cluster has them at each look. */
+  also?: () => Promise<readonly KubeObject[]>;
   /** What else keeps it from getting ready, as it was seen by the last look. */
   faults?: () => Promise<Fault[]>;
   /** What is still missing, or undefined. */
@@ -38,13 +40,15 @@ interface Wanted {
  * Waits until nothing is missing. Gives up at the context's deadline, or before it where a fault doesn't mend itself.
  * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
-export async function untilReady(context: Context, { objects = [], look, faults, hint }: Wanted): Promise<void> {
+export async function untilReady(context: Context, wanted: Wanted): Promise<void> {
+  const { objects = [], also, look, faults, hint } = wanted;
   const seen = new Map<string, { lasted: () => number; fault: Fault }>();
   const patiently = tolerant(context, look);
   const observe = async () => {
     const missing = await patiently();
     if (missing === undefined) return undefined;
-    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, objects))];
+    const more = (await also?.().catch(() => [])) ?? [];
+    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, [...objects, ...more]))];
     for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
     for (const fault of now) {
       const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(longestLook);

@@ -33,6 +33,7 @@ const paths: Record<string, string> = {
   Job: '/apis/batch/v1/jobs',
   Namespace: '/api/v1/namespaces',
   NetworkPolicy: '/apis/networking.k8s.io/v1/networkpolicies',
+  PersistentVolumeClaim: '/api/v1/persistentvolumeclaims',
   PodDisruptionBudget: '/apis/policy/v1/poddisruptionbudgets',
   Role: '/apis/rbac.authorization.k8s.io/v1/roles',
   RoleBinding: '/apis/rbac.authorization.k8s.io/v1/rolebindings',
