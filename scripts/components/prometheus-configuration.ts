@@ -9,7 +9,9 @@ const namespace = 'observability';
 const name = 'prometheus';
 /** What a rule records, so that Prometheus can be asked which configuration it has read. */
 const record = 'platform_ops_configuration_info';
+const checksumMap = 'prometheus-rules-checksum';
 const annotation = 'platform-ops/touched';
+const refusal = 'Prometheus refuses its configuration, and goes on with the one before';
 /** Milliseconds between two touches: the kubelet renews the files within a second or two, Prometheus reads them every five. */
 const patience = 10_000;
 
@@ -24,14 +26,14 @@ export function checksumRule(objects: readonly KubeObject[]): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: 'prometheus-rules-checksum', namespace, labels: { 'app.kubernetes.io/part-of': namespace } },
+    metadata: { name: checksumMap, namespace, labels: { 'app.kubernetes.io/part-of': namespace } },
     data: { 'checksum.yml': JSON.stringify({ groups: [{ name: 'checksum', rules }] }) },
   };
 }
 
 /** The checksum that `checksumRule` has written. */
 function checksumIn(objects: readonly KubeObject[]): string | undefined {
-  const found = objects.find(({ metadata }) => metadata.name === 'prometheus-rules-checksum');
+  const found = objects.find(({ metadata }) => metadata.name === checksumMap);
   return /"checksum":"([0-9a-f]+)"/.exec(JSON.stringify(found?.data ?? {}).replaceAll('\\', ''))?.[1];
 }
 
@@ -42,29 +44,40 @@ function checksumIn(objects: readonly KubeObject[]): string | undefined {
 export async function notLoaded(context: Context, objects: readonly KubeObject[]): Promise<string | undefined> {
   const [checksum, metrics] = await Promise.all([loaded(context), context.api().text(prometheusPath('/metrics'))]);
   if (/^prometheus_config_last_reload_successful 0$/m.test(metrics)) {
-    return 'Prometheus refuses its configuration, and goes on with the one before';
+    return refusal;
   }
   return checksum === checksumIn(objects) ? undefined : 'Prometheus has not read its configuration yet';
 }
 
+/** Asked without patience: while the pod is replaced there is nobody to answer, and waiting is up to the caller. */
 async function loaded(context: Context): Promise<string | undefined> {
   const path = prometheusPath(`/api/v1/rules?${new URLSearchParams({ 'rule_name[]': record })}`);
-  const { data } = await context
-    .api()
-    .json<{ data: { groups: { rules: { labels?: { checksum?: string } }[] }[] } }>(path);
-  return data.groups[0]?.rules[0]?.labels?.checksum;
+  const answer = JSON.parse(await context.api().text(path)) as {
+    data: { groups: { rules: { labels?: { checksum?: string } }[] }[] };
+  };
+  return answer.data.groups[0]?.rules[0]?.labels?.checksum;
 }
 
-/** Changes an annotation of the pod, which has the kubelet renew the files in its volumes at once, not in a minute or two. */
-export async function touchPod(context: Context, objects: readonly KubeObject[]): Promise<void> {
-  const now = Date.now();
+/**
+ * Has a Prometheus that is behind read its configuration: an annotation of the pod is changed, upon which the kubelet renews the
+ * files in its volumes at once, not in a minute or two. After a refusal Prometheus doesn't read again what it had read before
+ * it, though that is right and it goes on calling its configuration refused; so one more file changes then, which has no rules.
+ */
+export async function haveItRead(context: Context, objects: readonly KubeObject[]): Promise<void> {
+  const now = new Date();
   const due = (await runningPods(context)).filter(
-    ({ metadata }) => now - Date.parse(metadata.annotations?.[annotation] ?? new Date(0).toISOString()) > patience,
+    ({ metadata }) => now.valueOf() - Date.parse(metadata.annotations?.[annotation] ?? '1970-01-01') > patience,
   );
-  if (due.length === 0 || (await notLoaded(context, objects)) === undefined) return;
+  if (due.length === 0) return;
+  const lacking = await notLoaded(context, objects);
+  if (lacking === undefined) return;
   const kubectl = await context.kubectl();
+  if (lacking === refusal) {
+    const patch = JSON.stringify({ data: { 'again.yml': `# ${now.toISOString()}\ngroups: []\n` } });
+    await kubectl.run(['patch', 'configmap', checksumMap, '--namespace', namespace, '--type=merge', '--patch', patch]);
+  }
   const pods = due.map(({ metadata }) => `pod/${metadata.name}`);
-  const touched = `${annotation}=${new Date(now).toISOString()}`;
+  const touched = `${annotation}=${now.toISOString()}`;
   await kubectl.run(['annotate', '--namespace', namespace, '--overwrite', ...pods, touched]);
   context.view().forget();
 }

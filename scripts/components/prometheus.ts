@@ -3,7 +3,7 @@ import type { KubeObject } from '../lib/objects.ts';
 import { withField } from '../lib/objects.ts';
 import { install } from './installation.ts';
 import { memoizePerContext, readKustomized, readManifests } from './manifests.ts';
-import { checksumRule, notLoaded, refuseBroken, touchPod } from './prometheus-configuration.ts';
+import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
 import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
 
 const folder = 'observability/prometheus';
@@ -34,7 +34,7 @@ export const prometheus = install({
     return removeUnwantedParts(context);
   },
   missing: async (context) => notLoaded(context, await objects(context)),
-  mend: async (context) => touchPod(context, await objects(context)),
+  mend: async (context) => haveItRead(context, await objects(context)),
 });
 
 /** Has the volume `data` be the claim, if there is one. */

@@ -3,7 +3,7 @@ import type { Check } from './check.ts';
 import type { Finding } from './finding.ts';
 import { alertSeries, type MetricList, metricsFile, ownSeries, readMetricList } from './metric-names.ts';
 import { undefinedVariables, unknownName, unknownText, withoutVariables } from './queries/grafana-variables.ts';
-import { dashboardQueries, type LocatedQuery, ruleQueries } from './queries/located.ts';
+import { dashboardQueries, findingIn, type LocatedQuery, ruleQueries } from './queries/located.ts';
 import { type Matcher, readQuery, type Selector } from './queries/promql.ts';
 import type { Repository } from './repository.ts';
 import { jobLabels } from './scrape.ts';
@@ -74,7 +74,7 @@ async function whatExists(
 
 function checkVariables(query: LocatedQuery): Finding[] {
   return undefinedVariables(query.expr, query.variables).map((name) =>
-    finding(
+    findingIn(
       query,
       'query-variable',
       `the variable $${name} is not defined`,
@@ -87,7 +87,7 @@ function checkQuery(query: LocatedQuery, known: Known): Finding[] {
   const { selectors, fault } = readQuery(withoutVariables(query.expr));
   if (fault !== undefined) {
     const message = `the query is not PromQL, ${fault} was not expected`;
-    return [finding(query, 'query-syntax', message, "Try it in Prometheus' own query page.")];
+    return [findingIn(query, 'query-syntax', message, "Try it in Prometheus' own query page.")];
   }
   return selectors.flatMap((selector) => [
     ...checkMetric(query, selector, known),
@@ -104,12 +104,12 @@ function checkMetric(query: LocatedQuery, selector: Selector, known: Known): Fin
     const near = closest(name, [...new Set([...jobs.values()].flatMap((names) => [...names])), ...metrics]);
     const guess = near === undefined ? '' : `Did you mean ${near}? `;
     const remedy = `${guess}If it is new, run it, and add it to ${metricsFile}.`;
-    return [finding(query, 'query-metric', `no job that is scraped has the metric ${name}`, remedy)];
+    return [findingIn(query, 'query-metric', `no job that is scraped has the metric ${name}`, remedy)];
   }
   const asked = aboutJobs(selector, known);
   if (having.some((job) => asked.every((matcher) => admits(matcher, job)))) return [];
   const message = `${name} comes from ${having.join(', ')} only, which the query leaves out`;
-  return [finding(query, 'query-metric', message, 'Correct the metric, or the job or service that is asked.')];
+  return [findingIn(query, 'query-metric', message, 'Correct the metric, or the job or service that is asked.')];
 }
 
 function checkService(query: LocatedQuery, matcher: Matcher, { services }: Known): Finding[] {
@@ -122,7 +122,7 @@ function checkService(query: LocatedQuery, matcher: Matcher, { services }: Known
     .map((part) => {
       const near = closest(part, services);
       const remedy = near === undefined ? `There are ${services.join(', ')}.` : `Did you mean ${near}?`;
-      return finding(query, 'query-service', `no ${matcher.label} that is scraped is called ${part}`, remedy);
+      return findingIn(query, 'query-service', `no ${matcher.label} that is scraped is called ${part}`, remedy);
     });
 }
 
@@ -147,9 +147,4 @@ function admits({ operator, value }: Matcher, label: string): boolean {
   } catch {
     return true;
   }
-}
-
-function finding(query: LocatedQuery, rule: string, message: string, remedy: string): Finding {
-  const { file, line, where } = query;
-  return { rule, file, ...(line !== undefined && { line }), message: `${where}: ${message}.`, remedy };
 }

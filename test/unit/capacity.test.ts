@@ -17,9 +17,9 @@ test('a day fits, and the calculation is shown', () => {
   ]);
 });
 
-test('until a block is written, the documented size of a sample is taken', () => {
+test('until a block is written, the size of a sample is assumed, and said so', () => {
   const { sentences } = holdsADay({ ...load, bytesPerSample: undefined }, room);
-  assert.match(sentences[0], /2\.00 bytes\/sample \(documented; it has written no block yet\) = 82 MiB/);
+  assert.match(sentences[0], /3\.00 bytes\/sample \(assumed: it has written no block yet\) = 124 MiB/);
 });
 
 for (const [what, change] of [

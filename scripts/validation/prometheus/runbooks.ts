@@ -1,8 +1,10 @@
 import type { Finding } from '../finding.ts';
-import { type LocatedRule, ruleQueries } from '../queries/located.ts';
+import { findingIn, ruleQueries } from '../queries/located.ts';
 import type { Repository } from '../repository.ts';
 
 const folder = 'docs/runbooks';
+const rule = 'alert-runbook';
+const remedy = `Give it a summary, a description and a runbook_url like the others have, and describe it in ${folder}/ under a heading of its name.`;
 /** As GitHub shows a file of this repository, or of a fork of it. */
 const address = /^https:\/\/github\.com\/[^/]+\/[^/]+\/blob\/main\/(?<page>[^#]+)#(?<anchor>.+)$/;
 
@@ -16,11 +18,12 @@ export async function checkRunbooks(repository: Repository): Promise<Finding[]> 
   return alerts.flatMap((located) => {
     const { summary, description, runbook_url: link } = located.rule.annotations ?? {};
     const missing = Object.entries({ summary, description, runbook_url: link }).find(([, text]) => !text);
-    if (missing !== undefined) return [finding(located, `it has no ${missing[0]}`)];
+    if (missing !== undefined) return [findingIn(located, rule, `it has no ${missing[0]}`, remedy)];
     const { page = '', anchor = '' } = address.exec(String(link))?.groups ?? {};
     const headings = anchors.get(page);
-    if (headings === undefined) return [finding(located, `its runbook_url leads to no file of ${folder}`)];
-    if (!headings.has(anchor)) return [finding(located, `${page} has no heading for #${anchor}`)];
+    if (headings === undefined)
+      return [findingIn(located, rule, `its runbook_url leads to no file of ${folder}`, remedy)];
+    if (!headings.has(anchor)) return [findingIn(located, rule, `${page} has no heading for #${anchor}`, remedy)];
     return [];
   });
 }
@@ -36,14 +39,4 @@ function headingsOf(text: string): Set<string> {
         .replaceAll(' ', '-'),
     ),
   );
-}
-
-function finding({ file, line, where }: LocatedRule, message: string): Finding {
-  return {
-    rule: 'alert-runbook',
-    file,
-    ...(line !== undefined && { line }),
-    message: `${where}: ${message}.`,
-    remedy: `Give it a summary, a description and a runbook_url like the others have, and describe it in ${folder}/ under a heading of its name.`,
-  };
 }

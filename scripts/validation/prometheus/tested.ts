@@ -1,9 +1,12 @@
 import type { Finding } from '../finding.ts';
-import { type LocatedRule, ruleQueries } from '../queries/located.ts';
+import { findingIn, ruleQueries } from '../queries/located.ts';
 import { readQuery } from '../queries/promql.ts';
 import type { Repository } from '../repository.ts';
 import { mapIn, mapsIn } from '../tolerant.ts';
 import { testFiles } from './unit-tests.ts';
+
+const rule = 'prometheus-tested';
+const remedy = 'Add one to the folder tests beside its rules; the others there show how.';
 
 interface Test {
   alert_rule_test: unknown;
@@ -23,12 +26,14 @@ export async function checkTested(repository: Repository): Promise<Finding[]> {
   return (await ruleQueries(repository)).flatMap((located) => {
     const { record, alert } = located.rule;
     if (record !== undefined) {
-      return proofs.recorded.has(record) ? [] : [finding(located, `no unit test expects a value of ${record}`)];
+      return proofs.recorded.has(record)
+        ? []
+        : [findingIn(located, rule, `no unit test expects a value of ${record}`, remedy)];
     }
     if (alert === undefined) return [];
     return [
-      ...(proofs.firing.has(alert) ? [] : [finding(located, `no unit test has ${alert} fire`)]),
-      ...(proofs.silent.has(alert) ? [] : [finding(located, `no unit test has ${alert} keep silent`)]),
+      ...(proofs.firing.has(alert) ? [] : [findingIn(located, rule, `no unit test has ${alert} fire`, remedy)]),
+      ...(proofs.silent.has(alert) ? [] : [findingIn(located, rule, `no unit test has ${alert} keep silent`, remedy)]),
     ];
   });
 }
@@ -51,14 +56,4 @@ async function proofsIn(repository: Repository): Promise<Proofs> {
     }
   }
   return proofs;
-}
-
-function finding({ file, line, where }: LocatedRule, message: string): Finding {
-  return {
-    rule: 'prometheus-tested',
-    file,
-    ...(line !== undefined && { line }),
-    message: `${where}: ${message}.`,
-    remedy: 'Add one to the folder tests beside its rules; the others there show how.',
-  };
 }

@@ -1,4 +1,5 @@
 import { type DashboardFile, dashboardFiles, panelsOf } from '../dashboards/files.ts';
+import type { Finding } from '../finding.ts';
 import type { FieldPath } from '../located.ts';
 import { prometheusFiles } from '../prometheus/files.ts';
 import type { Repository } from '../repository.ts';
@@ -86,4 +87,10 @@ export async function ruleQueries(repository: Repository): Promise<LocatedRule[]
       }),
     );
   });
+}
+
+/** The finding about a query, or about the rule that it belongs to. What it is in is put before `message`. */
+export function findingIn(query: LocatedQuery, rule: string, message: string, remedy: string): Finding {
+  const { file, line, where } = query;
+  return { rule, file, ...(line !== undefined && { line }), message: `${where}: ${message}.`, remedy };
 }
