@@ -13,12 +13,13 @@ export function report(outcomes: readonly Outcome[]): string {
   return [...outcomes.flatMap((outcome) => lines(outcome, width)), '', ...end].join('\n');
 }
 
-function lines({ check, findings, detail, seconds }: Outcome, width: number): string[] {
-  const sign = findings.length === 0 ? '✔' : '✖';
-  const head = `${sign} ${check.title.padEnd(width)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${detail}`;
+function lines({ check, findings, detail, seconds, cutShort }: Outcome, width: number): string[] {
+  const head = (sign: string, what: string) =>
+    `${sign} ${check.title.padEnd(width)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${what}`;
+  if (cutShort) return [head('!', 'not waited for, since there is a cause above')];
   const more = findings.length - shown;
   return [
-    head,
+    head(findings.length === 0 ? '✔' : '✖', detail),
     ...findings.slice(0, shown).map(({ message }) => `    ${message}`),
     ...(more > 0 ? [`    and ${more} more`] : []),
   ];
@@ -27,10 +28,11 @@ function lines({ check, findings, detail, seconds }: Outcome, width: number): st
 /** The same for a program. */
 export function reportJson(outcomes: readonly Outcome[]): string {
   const cause = firstCause(outcomes);
-  const checks = outcomes.map(({ check: { name, title }, findings, detail, seconds }) => ({
+  const checks = outcomes.map(({ check: { name, title }, findings, detail, seconds, cutShort }) => ({
     check: name,
     title,
     ok: findings.length === 0,
+    ...(cutShort && { cutShort }),
     detail,
     seconds: Number(seconds.toFixed(3)),
     findings: findings.map(({ message, remedy }) => ({ message, remedy })),

@@ -7,6 +7,8 @@ import type { Live } from './live.ts';
 export interface Outcome extends Result {
   check: Check;
   seconds: number;
+  /** It found something that might have passed, and was not waited for, because a check before it has failed. */
+  cutShort: boolean;
 }
 
 export interface Options {
@@ -27,14 +29,16 @@ export async function runChecks(checks: readonly Check[], live: Live, options: O
   const started = performance.now();
   const failed = new Set<number>();
   const one = async (check: Check, index: number): Promise<Outcome> => {
-    const worthIt = () =>
-      !signal.aborted && performance.now() - started < patience && ![...failed].some((before) => before < index);
+    const isLate = () => performance.now() - started >= patience;
+    const worthIt = () => !signal.aborted && !isLate() && ![...failed].some((before) => before < index);
     for (;;) {
       const { findings, detail } = await look(check, live, worthIt);
       if (signal.aborted) throw new Interrupted();
-      if (findings.length === 0 || findings.some(({ lasting }) => lasting) || !worthIt()) {
+      const stays = findings.some(({ lasting }) => lasting);
+      if (findings.length === 0 || stays || !worthIt()) {
         if (findings.length > 0) failed.add(index);
-        return { check, findings, detail, seconds: (performance.now() - started) / 1000 };
+        const cutShort = findings.length > 0 && !stays && !isLate();
+        return { check, findings, detail, seconds: (performance.now() - started) / 1000, cutShort };
       }
       await sleep(every, undefined, { signal }).catch(() => {});
     }

@@ -59,6 +59,10 @@ test('what stands behind a cause is not waited for, what stands before it is', a
     [[], ['b'], ['c']],
   );
   assert.deepEqual(firstCause(outcomes), found('b', true));
+  assert.deepEqual(
+    outcomes.map(({ cutShort }) => cutShort),
+    [false, false, true],
+  );
 });
 
 test('one that waits by itself is told when that makes no sense any more', async () => {
@@ -105,21 +109,24 @@ test('an interruption ends it', async () => {
 });
 
 const outcomes = [
-  { check: check('good'), findings: [], detail: '4 pods', seconds: 0.25 },
+  { check: check('good'), findings: [], detail: '4 pods', seconds: 0.25, cutShort: false },
   {
     check: check('bad'),
     findings: Array.from({ length: 7 }, (_, n) => found(`fault ${n}`)),
     detail: '7 rules',
     seconds: 12,
+    cutShort: false,
   },
+  { check: check('later'), findings: [found('of bad')], detail: '9 panels', seconds: 12, cutShort: true },
 ];
 
 test('the table says of each promise whether it is kept, what was found, and the first cause with its remedy', () => {
   assert.deepEqual(report(outcomes).split('\n'), [
-    '✔ good is well   0.3 s  4 pods',
-    '✖ bad is well   12.0 s  7 rules',
+    '✔ good is well    0.3 s  4 pods',
+    '✖ bad is well    12.0 s  7 rules',
     ...[0, 1, 2, 3, 4].map((n) => `    fault ${n}`),
     '    and 2 more',
+    '! later is well  12.0 s  not waited for, since there is a cause above',
     '',
     '✖ First cause: fault 0',
     '  → mend fault 0',
@@ -130,7 +137,10 @@ test('the table says of each promise whether it is kept, what was found, and the
 test('a program is told the same', () => {
   const told = JSON.parse(reportJson(outcomes));
   assert.deepEqual(told.firstCause, { message: 'fault 0', remedy: 'mend fault 0' });
-  assert.deepEqual([told.ok, told.checks[0].ok, told.checks[1].findings.length], [false, true, 7]);
+  assert.deepEqual(
+    [told.ok, told.checks[0].ok, told.checks[1].findings.length, told.checks[2].cutShort],
+    [false, true, 7, true],
+  );
   assert.deepEqual(JSON.parse(reportJson(outcomes.slice(0, 1))).firstCause, undefined);
 });
 

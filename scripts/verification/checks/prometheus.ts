@@ -56,8 +56,9 @@ async function reasonInLog(live: Live): Promise<string | undefined> {
     throw error;
   });
   const errors = [...log.matchAll(/level=ERROR .*?\berr(?:or)?="((?:[^"\\]|\\.)*)"/gi)].map((match) => match[1] ?? '');
-  // The last words of a reload only say that one failed; the reason, which names a file, stands before them.
-  const told = errors.filter((text) => text.includes('/etc/prometheus/')).at(-1) ?? errors.at(-1);
+  // The last words of a reload only say that one failed; the reason stands before them, and names a file.
+  const reasons = errors.filter((text) => !/one or more errors occurred|previous rule set restored/.test(text));
+  const told = reasons.filter((text) => text.includes('/etc/prometheus/')).at(-1) ?? reasons.at(-1);
   return told
     ?.replaceAll('\\"', '"')
     .replaceAll(/\\n|\s+/g, ' ')

@@ -76,6 +76,5 @@ function lazy({ who, query, by }: Counter, index: number, before: readonly numbe
   return {
     message: `${asked}, and ${who} counts ${rise} more, where ${by} were to be seen: ${query}.`,
     remedy: `Look at the metrics of ${who}: npm run forward -- prometheus, then Status > Target health.`,
-    lasting: true,
   };
 }
