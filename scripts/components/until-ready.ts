@@ -4,7 +4,7 @@ import { startStopwatch } from '../lib/stopwatch.ts';
 import { type Trouble, troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
-import { workloadKinds } from '../lib/workloads.ts';
+import { isReady, workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
 import { waitedInVain } from './in-vain.ts';
 import { tolerant } from './tolerant.ts';
@@ -62,9 +62,14 @@ async function troublesOf(
   const more = (await also?.().catch(() => [])) ?? [];
   const workloads = [...objects, ...more].filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
-  for (const pod of pods.flat()) {
-    const trouble = troubleOf(pod);
-    if (trouble) found.set(`${pod.metadata.uid} ${trouble.patience}`, trouble);
+  for (const ofOne of pods) {
+    // A pod that was put out is only a record once another one is in its place.
+    const replaced = ofOne.some(isReady);
+    for (const pod of ofOne) {
+      const trouble = troubleOf(pod);
+      if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) continue;
+      found.set(`${pod.metadata.uid} ${trouble.patience}`, trouble);
+    }
   }
   return found;
 }
