@@ -5,7 +5,7 @@ import { startStopwatch } from '../lib/stopwatch.ts';
 import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
-import { workloadKinds } from '../lib/workloads.ts';
+import { isReady, workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
 import { waitedInVain } from './in-vain.ts';
 import { tolerant } from './tolerant.ts';
@@ -71,11 +71,15 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
 async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {
   const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
-  return pods.flat().flatMap((pod) => {
-    const trouble = troubleOf(pod);
-    if (!trouble) return [];
-    const { patience } = trouble;
-    const key = `${pod.metadata.uid} ${patience}`;
-    return [{ key, patience, explain: (missing: string) => explain(context, missing, trouble) }];
+  return pods.flatMap((ofOne) => {
+    // A pod that was put out is only a record once another one is in its place.
+    const replaced = ofOne.some(isReady);
+    return ofOne.flatMap((pod) => {
+      const trouble = troubleOf(pod);
+      if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) return [];
+      const { patience } = trouble;
+      const key = `${pod.metadata.uid} ${patience}`;
+      return [{ key, patience, explain: (missing: string) => explain(context, missing, trouble) }];
+    });
   });
 }

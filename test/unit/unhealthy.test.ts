@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unhealthyDeployments } from '../../scripts/components/unhealthy.ts';
 import { untilReady } from '../../scripts/components/until-ready.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const application = (name: string, sync: string, health: string) => ({
@@ -61,6 +62,25 @@ test('what an Application waits for is told by the pod, and not only as Progress
   const { text } = await refusal(() => waiting);
   assert.match(text, /^Application sick is Progressing\.\n {2}pod default\/sick-1, container c: CrashLoopBackOff/);
   assert.match(text, /\n {4}the last word\n/);
+});
+
+test('a pod that was put out is no trouble once another one is in its place', async () => {
+  const evicted = {
+    metadata: { name: 'old', namespace: 'default', uid: '2', creationTimestamp: new Date().toISOString() },
+    status: { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+  };
+  const ready = { metadata: { name: 'new' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+  for (const [pods, says] of [
+    [[evicted], /Evicted: The node was low/],
+    [[evicted, ready], /^Waited 0\.03 s in vain: a page\./],
+  ] as const) {
+    const view = () => ({ podsOf: async () => pods });
+    const waiting = untilReady(fakeContext({ ...context, view }), {
+      objects: [deployment('sick') as unknown as KubeObject],
+      look: async () => 'a page',
+    });
+    assert.match((await refusal(() => waiting)).text, says);
+  }
 });
 
 test('that the cluster can’t be asked for them does no harm', async () => {
