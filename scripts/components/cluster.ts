@@ -8,6 +8,7 @@ import { createCluster, deleteCluster, finishedAt, shortImage, telling } from '.
 import { ownContainer } from './cluster-ownership.ts';
 import type { Component, Outcome, Status } from './component.ts';
 import { waitedInVain } from './in-vain.ts';
+import { untilNodeReports } from './node-report.ts';
 
 /** The kind cluster: one node, with the Git folder mounted and the ingress ports published. */
 export const cluster: Component = {
@@ -40,6 +41,7 @@ export const cluster: Component = {
       return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
     }
     await reach(context);
+    if (woken.length > 0) await untilNodeReports(context);
     const notes = imageDiffers(context, container)
       ? [
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,

@@ -5,6 +5,8 @@ import { CommandError, type Exec, type Output } from './exec.ts';
 export interface Container {
   state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   image: string;
+  /** When it was started last, by the clock of Docker's machine: milliseconds since 1970. */
+  startedAt: number;
   /** Bind mounts, as they were asked for: container path to host path. */
   binds: Map<string, string>;
   /** Published ports: container port, as in '80/tcp', to port of the host. */
@@ -12,7 +14,7 @@ export interface Container {
 }
 
 interface Inspected {
-  State: { Status: Container['state'] };
+  State: { Status: Container['state']; StartedAt: string };
   Config: { Image: string };
   HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
 }
@@ -49,6 +51,7 @@ export async function findContainer(exec: Exec, name: string): Promise<Container
   return {
     state: found.State.Status,
     image: found.Config.Image,
+    startedAt: Date.parse(found.State.StartedAt),
     binds: new Map(binds),
     ports: new Map(ports),
   };

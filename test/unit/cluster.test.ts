@@ -25,7 +25,8 @@ function inspect(node: Node | undefined) {
   const { mounted, http = 8080, state = 'running', image = 'kindest/node:v1.36.4@sha256:0' } = node;
   const PortBindings = { '80/tcp': [{ HostPort: `${http}` }], '443/tcp': [{ HostPort: '8443' }] };
   const Binds = ['/lib/modules:/lib/modules:ro', ...(mounted ? [`${mounted}:/platform-ops/git:ro`] : [])];
-  const found = { State: { Status: state }, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
+  const State = { Status: state, StartedAt: '2026-03-01T12:00:00Z' };
+  const found = { State, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
   return { stdout: JSON.stringify([found]) };
 }
 
@@ -38,7 +39,10 @@ function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => u
     toolbox: { find: async () => ({ path: 'kind' }) },
     checkout: async () => ({ commonDir: ours }),
     view: () => ({ missing: async () => undefined }),
-    api: () => ({ text: async () => 'ok' }),
+    api: () => ({
+      text: async () => 'ok',
+      json: async () => ({ spec: { renewTime: '2026-03-01T12:00:05.000000Z' } }),
+    }),
     reconnect: () => {},
     exec: fakeExec((line) => (line.startsWith('docker container inspect') ? inspect(node) : { stdout: 'kubeconfig' })),
     ...parts,

@@ -50,7 +50,7 @@ export const memory: readonly Fault[] = [
       world.undo(() => world.docker(...limit(16 * 2 ** 30)));
       // What runs has more already: the kernel would refuse the limit.
       await world.docker('stop', '--time', '1', world.node);
-      await world.docker(...limit(500 * 2 ** 20));
+      await world.docker(...limit(300 * 2 ** 20));
       return world.types('up --timeout 40');
     },
   },
