@@ -4,7 +4,7 @@ import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { isReady, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
-import { targetsUp } from '../targets.ts';
+import { podDown, targetsUp } from '../targets.ts';
 import type { Site } from '../tls.ts';
 import { imagesAtHead, ingressesAtHead } from '../values.ts';
 import type { Component } from './component.ts';
@@ -67,7 +67,9 @@ export const services: Component = {
 
   async apply(context) {
     const objects = [...(await deployments(context)).values()];
-    await untilReady(context, { objects, look: () => lacking(context) });
+    // A program that has just started may have missed its first scrape. `status` right after this would call it down.
+    const look = async () => (await lacking(context)) ?? (await podDown(context));
+    await untilReady(context, { objects, look });
     return { changed: [], detail: await answers(context) };
   },
 };
