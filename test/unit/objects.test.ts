@@ -25,6 +25,7 @@ const paths: Record<string, string> = {
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
   ConfigMap: '/api/v1/configmaps',
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+  DaemonSet: '/apis/apps/v1/daemonsets',
   Deployment: '/apis/apps/v1/deployments',
   HorizontalPodAutoscaler: '/apis/autoscaling/v2/horizontalpodautoscalers',
   Ingress: '/apis/networking.k8s.io/v1/ingresses',
@@ -32,6 +33,7 @@ const paths: Record<string, string> = {
   Job: '/apis/batch/v1/jobs',
   Namespace: '/api/v1/namespaces',
   NetworkPolicy: '/apis/networking.k8s.io/v1/networkpolicies',
+  PersistentVolumeClaim: '/api/v1/persistentvolumeclaims',
   PodDisruptionBudget: '/apis/policy/v1/poddisruptionbudgets',
   Role: '/apis/rbac.authorization.k8s.io/v1/roles',
   RoleBinding: '/apis/rbac.authorization.k8s.io/v1/rolebindings',
@@ -50,7 +52,7 @@ const manifests = ['argocd', 'cluster', 'ingress', 'observability'].flatMap((fol
 const kinds = new Map(
   manifests
     .flatMap((file) => parseAllDocuments(readFileSync(join(root, file), 'utf8')).map((document) => document.toJS()))
-    .filter((object) => object?.kind && !object.apiVersion.startsWith('kind.x-k8s.io'))
+    .filter((object) => object?.kind && !/^(kind\.x-k8s|kustomize\.config\.k8s)\.io/.test(object.apiVersion))
     .map(({ apiVersion, kind }: { apiVersion: string; kind: string }) => [kind, apiVersion]),
 );
 
@@ -87,10 +89,10 @@ test('a manifest is read in its order, documents of comments left out', () => {
 
 test('numbers and switches are read as kubectl reads them', () => {
   const [object] = parseObjects(
-    'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, on: yes}\n',
+    'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, hidden: yes}\n',
     'a.yaml',
   );
-  assert.deepEqual(object?.spec, { mode: 0o440, on: true });
+  assert.deepEqual(object?.spec, { mode: 0o440, hidden: true });
 });
 
 test('broken YAML is reported with its file and the line as it stands there', () => {
