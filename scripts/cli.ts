@@ -9,6 +9,8 @@ import { commandList, helpPage } from './lib/help.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
+/** What a failure ends with, unless the command has another code for it. */
+let failure: ExitCode = ExitCode.failed;
 
 async function main(): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
@@ -20,6 +22,7 @@ async function main(): Promise<ExitCode> {
     const meant = closest(name, commandNames);
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
+  failure = command.failure ?? failure;
   const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf());
   if (help) {
     process.stdout.write(helpPage(command));
@@ -62,6 +65,9 @@ const afterwards: Record<string, string> = {
   up: 'npm run up goes on where it stopped; npm run down takes everything away.',
   reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
   down: 'npm run down goes on where it stopped.',
+  promote: 'What was committed by then is deployed all the same: npm run history shows it.',
+  rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
+  drill: 'What the drill had begun is undone.',
   forward: 'Nothing is forwarded any more.',
   credentials: 'npm run credentials goes on where it stopped.',
 };
@@ -74,20 +80,20 @@ function report(error: unknown): ExitCode {
   if (error instanceof UserError) {
     console.error(`\n✖ ${error.message}`);
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
-    return error.exitCode;
+    return error.exitCode === ExitCode.failed ? failure : error.exitCode;
   }
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
     console.error(`\n✖ A file could not be written: ${messageOf(error)}`);
     console.error(
       '  → Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.',
     );
-    return ExitCode.failed;
+    return failure;
   }
   console.error(
     '\n✖ This is a bug in platform-ops. Please report it with the lines below, at the address that package.json names.',
   );
   console.error(error);
-  return ExitCode.failed;
+  return failure;
 }
 
 // A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is

@@ -39,6 +39,8 @@ export interface Config {
   dataDir: string;
   /** What belongs to this cluster alone: its private kubeconfig. */
   stateDir: string;
+  /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
+  actions: { output: string | undefined; summary: string | undefined };
   /** The PATH to look for tools on. */
   path: string;
   /** What children get to see: no token, and no kubeconfig or repository but those they are told. */
@@ -79,6 +81,10 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       'platform-ops',
     ),
     stateDir: join(root, '.state', clusterName),
+    actions: {
+      output: environment.GITHUB_OUTPUT || undefined,
+      summary: environment.GITHUB_STEP_SUMMARY || undefined,
+    },
     path: environment.PATH ?? '',
     childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
   };

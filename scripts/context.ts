@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { type Credentials, createCredentials } from './credentials/credentials.ts';
 import { createImageStore, type ImageStore } from './images.ts';
 import { type ApiServer, connect } from './lib/api.ts';
+import type { RequestLimits } from './lib/download.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
 import { type Checkout, readCheckout } from './lib/git.ts';
@@ -22,6 +23,8 @@ export interface Context {
   toolbox: Toolbox;
   /** Milliseconds that a single component may take. */
   timeout: number;
+  /** How long a download may take, and who is told that it is tried again. */
+  downloads: RequestLimits;
   /** The container that is the cluster's only node. */
   node: string;
   /** The cluster's private kubeconfig. */
@@ -57,15 +60,18 @@ export interface ContextOptions {
 /** Puts together what a command needs. Does nothing by itself. */
 export function createContext(config: Config, options: ContextOptions): Context {
   const { signal } = options;
+  const timeout = options.timeout === undefined ? undefined : options.timeout * 1000;
   const exec = createExec({
     env: config.childEnv,
     signal,
-    ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+    ...(timeout !== undefined && { timeout }),
     ...(options.onCommand && { onCommand: options.onCommand }),
   });
   const node = `${config.clusterName}-control-plane`;
   const kubeconfig = join(config.stateDir, 'kubeconfig');
   const kubeContext = `kind-${config.clusterName}`;
+  const onRetry = options.onRetry && onceInAWhile(options.onRetry);
+  const downloads = { timeout, onRetry };
   const announced = new Set<string>();
   const toolbox = createToolbox({
     exec,
@@ -74,14 +80,14 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubernetesVersion: kubernetesVersion(config.nodeImage),
     signal,
     offline: options.offline ?? false,
+    limits: downloads,
     onProgress: ({ name, step }) => {
       if (announced.has(name)) return;
       announced.add(name);
       options.onDownload?.(step === 'download' ? name : `${name} (built by go install)`);
     },
   });
-  const retryFor = (longest: number) =>
-    options.onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry: options.onRetry };
+  const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
   let checkout: Promise<Checkout> | undefined;
   let api: ApiServer | undefined;
   let view: View | undefined;
@@ -91,14 +97,15 @@ export function createContext(config: Config, options: ContextOptions): Context 
     exec,
     signal,
     toolbox,
-    timeout: (options.timeout ?? 300) * 1000,
+    timeout: timeout ?? 300_000,
+    downloads,
     node,
     kubeconfig,
     kubeContext,
     images: createImageStore(exec, node, signal, {
       onPulled: (image) => notePulled(config.cacheDir, image),
-      onRetry: options.onRetry,
-      ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+      onRetry,
+      ...(timeout !== undefined && { timeout }),
     }),
     credentials:
       options.credentials ??
@@ -122,7 +129,10 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
     async kubectl() {
       const { path } = await toolbox.find('kubectl');
-      return createKubectl(exec, path, kubeconfig, kubeContext, retryFor(context.timeout));
+      return createKubectl(exec, path, kubeconfig, kubeContext, {
+        retry: retryFor(context.timeout),
+        time: () => context.api().time(),
+      });
     },
     reconnect() {
       api?.close();
@@ -131,6 +141,18 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
   };
   return context;
+}
+
+/** Milliseconds in which a reason is told once, though every component that works at this time meets it. */
+const awhile = 10_000;
+
+function onceInAWhile(tell: (why: string) => void): (why: string) => void {
+  const told = new Map<string, number>();
+  return (why) => {
+    const now = performance.now();
+    if (now - (told.get(why) ?? Number.NEGATIVE_INFINITY) > awhile) tell(why);
+    told.set(why, now);
+  };
 }
 
 function readKubeconfig(file: string, cluster: string): string {

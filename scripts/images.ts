@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { ensureImage, hasImage, pullHint, registryOf } from './lib/docker.ts';
-import { UserError } from './lib/errors.ts';
-import type { Exec } from './lib/exec.ts';
+import { demandDocker, ensureImage, hasImage, isFull, makeRoom, pullHint, pulling, registryOf } from './lib/docker.ts';
+import { messageOf, UserError } from './lib/errors.ts';
+import { CommandError, type Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
 import { WaitTimeout, waitUntil } from './lib/wait.ts';
 
@@ -36,7 +36,7 @@ export interface ImageStoreOptions {
 }
 
 /** A pull that broke off in the middle; one that was refused would be refused again. */
-const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|status(?: code)?:? 5\d\d/i;
+const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
 
 export function createImageStore(
   exec: Exec,
@@ -77,13 +77,24 @@ export function createImageStore(
     return running;
   };
   const importIntoNode = async (images: readonly string[]) => {
-    await exec(['bash', '-c', pipeline, 'import', node, ...images]);
+    try {
+      await exec(['bash', '-c', pipeline, 'import', node, ...images]);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      const { stderr } = error.output;
+      demandDocker(stderr);
+      const reason = stderr.trim().split('\n').at(-1) || messageOf(error);
+      throw new UserError(`The images ${images.join(', ')} could not be copied into the node ${node}: ${reason}`, {
+        hint: isFull(stderr) ? makeRoom : `docker logs ${node} may tell why; npm run up tries again.`,
+        cause: error,
+      });
+    }
   };
   /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
   const pullIntoNode = async (image: string): Promise<boolean> => {
     if ((await inNode()).has(fullName(image))) return false;
     const pull = [...containerd, 'pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)];
-    const attempt = () => exec(['docker', 'exec', node, ...pull], { nothrow: true });
+    const attempt = () => pulling(image, () => exec(['docker', 'exec', node, ...pull], { nothrow: true }));
     let pulled = await attempt();
     if (pulled.exitCode !== 0 && cut.test(pulled.stderr)) {
       onRetry?.(notPulled(image, pulled.stderr).message);
@@ -91,6 +102,7 @@ export function createImageStore(
       pulled = await attempt();
     }
     if (pulled.exitCode !== 0) {
+      demandDocker(pulled.stderr);
       if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
       await importIntoNode([image]);
     }
@@ -136,7 +148,8 @@ function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () =
 /** While kind creates the cluster, containerd is there within seconds, long before Kubernetes is. */
 async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal, timeout: number): Promise<void> {
   const asked = async () => {
-    const { exitCode } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
+    const { exitCode, stderr } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
+    demandDocker(stderr);
     return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
   };
   try {

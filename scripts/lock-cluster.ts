@@ -23,13 +23,27 @@ export function lockFile({ root, clusterName }: Invocation['config']): string {
   return join(root, '.state', `${clusterName}.lock`);
 }
 
+interface LockOptions {
+  /** The name of the command, for whoever has to wait. */
+  name: string;
+  /** Seconds to wait for another command; 0 fails at once. */
+  seconds: number;
+  signal: AbortSignal;
+  /** Tells a person for whom it waits, and whose work it takes up. */
+  say: (text: string) => void;
+}
+
 /**
  * Lets one command at a time change this cluster, the next one waits and says for whom. Hands back how to unlock it.
  * Throws a `UsageError` naming the other where that takes longer than --timeout, or at once with --no-wait.
  */
-export async function lockCluster({ config, flags, signal, progressStream }: Invocation, name: string) {
+export function lockCluster({ config, flags, signal, progressStream }: Invocation, name: string) {
   const seconds = flags['no-wait'] ? 0 : typeof flags.timeout === 'number' ? flags.timeout : defaultPatience;
-  const say = (text: string) => void progressStream.write(`${text}\n`);
+  return lockFor(config, { name, seconds, signal, say: (text) => void progressStream.write(`${text}\n`) });
+}
+
+/** The same for whoever works on a command's behalf. */
+export async function lockFor(config: Invocation['config'], { name, seconds, signal, say }: LockOptions) {
   let killed: string | undefined;
   try {
     const unlock = await lock(lockFile(config), {

@@ -4,6 +4,7 @@ import type { Component, Status } from './components/component.ts';
 import { componentsFor } from './components/index.ts';
 import type { Context } from './context.ts';
 import { type CredentialsReport, reportCredentials } from './credentials/report.ts';
+import { type Drift, findDrift, noDrift } from './drift/index.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
@@ -31,6 +32,7 @@ export interface Report {
   components: ({ name: string } & Status)[];
   applications: ApplicationReport[];
   targets: { up: number; total: number; down: { name: string; error: string }[] };
+  drift: Drift;
   urls: Address[];
 }
 
@@ -39,23 +41,31 @@ export async function gather(context: Context): Promise<Report> {
   const clusterStatus = await cluster.status(context);
   const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
   const reachable = clusterStatus.state === 'ready';
-  const [credentials, components, applications, targets] = await Promise.all([
+  const [credentials, components, applications, targets, drift] = await Promise.all([
     reportCredentials(context),
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
+    reachable ? findDrift(context) : noDrift,
   ]);
+  // What Git says nothing about, and what was undone, is told, but is no fault.
+  const drifted = drift.now.some(({ argocd }) => argocd !== 'leaves it');
   const all = [
     { name: cluster.name, ...clusterStatus },
     ...components.map((status, index) => ({ name: others[index]?.name ?? '', ...status })),
   ];
   return {
-    ok: all.every(({ state }) => state === 'ready') && targets.down.length === 0 && credentials.state !== 'refused',
+    ok:
+      all.every(({ state }) => state === 'ready') &&
+      targets.down.length === 0 &&
+      credentials.state !== 'refused' &&
+      !drifted,
     cluster: context.config.clusterName,
     credentials,
     components: all,
     applications,
     targets,
+    drift,
     urls: await addresses(context),
   };
 }

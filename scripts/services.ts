@@ -18,14 +18,36 @@ export interface Application extends KubeObject {
     };
     [field: string]: unknown;
   };
+  /** What Argo CD is about to do, or is doing. */
+  operation?: { sync?: { revision?: string } };
   status?: {
     sync?: { status: string; revision?: string; comparedTo?: { source?: Partial<Application['spec']['source']> } };
     health?: { status: string; message?: string };
     conditions?: { type: string; message: string }[];
-    operationState?: { phase: string; message?: string; syncResult?: { revision?: string } };
+    operationState?: {
+      phase: string;
+      message?: string;
+      startedAt?: string;
+      /** In the phase Running: when it failed, until it is tried again. */
+      finishedAt?: string;
+      operation?: { sync?: { revision?: string } };
+      syncResult?: { revision?: string; resources?: SyncedObject[] };
+    };
+    /** What was synced, the latest last. */
+    history?: { revision?: string; deployedAt?: string }[];
     summary?: { images?: string[] };
     resources?: { kind: string; name: string; status?: string; health?: { status: string; message?: string } }[];
   };
+}
+
+/** What became of an object in a sync. */
+export interface SyncedObject {
+  kind: string;
+  name: string;
+  namespace?: string;
+  /** Synced, SyncFailed, Pruned or PruneSkipped; none yet for one whose turn has not come. */
+  status?: string;
+  message?: string;
 }
 
 /** What `argocd/` registers: the Applications, one for each service, and the project that they are in. */

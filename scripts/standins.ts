@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from './context.ts';
 import { fullName } from './images.ts';
-import { hasImage } from './lib/docker.ts';
+import { demandDocker, hasImage, isFull, makeRoom } from './lib/docker.ts';
 import { messageOf, UserError } from './lib/errors.ts';
 import { standInBase } from './versions.ts';
 
@@ -88,8 +88,9 @@ async function build(context: Context, name: string, service: string, image: str
     await exec(['docker', 'build', '--quiet', '--tag', name, ...args, join(config.root, folder)]);
   } catch (error) {
     if (context.signal.aborted) throw error;
+    demandDocker(messageOf(error));
     throw new UserError(`The stand-in for ${image} could not be built: ${messageOf(error)}`, {
-      hint: `docker build ${folder} shows the whole output.`,
+      hint: isFull(messageOf(error)) ? makeRoom : `docker build ${folder} shows the whole output.`,
       cause: error,
     });
   }

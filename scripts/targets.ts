@@ -28,3 +28,10 @@ export async function targetsUp(context: Context): Promise<Set<string>> {
     targets.flatMap(({ health, labels }) => (health === 'up' && labels.pod !== undefined ? [labels.pod] : [])),
   );
 }
+
+/** The first pod that Prometheus has last scraped in vain, with the reason, as a sentence. Throws `ApiError`. */
+export async function podDown(context: Context): Promise<string | undefined> {
+  const targets = await readTargets(context);
+  const down = targets.find(({ health, labels }) => health === 'down' && labels.pod !== undefined);
+  return down && `Prometheus does not see the pod ${down.labels.namespace}/${down.labels.pod} up: ${down.lastError}`;
+}

@@ -18,5 +18,7 @@ export interface Invocation {
 }
 
 export interface Command extends Usage {
+  /** What it ends with when it fails, where 1 is an answer. */
+  failure?: ExitCode;
   run(invocation: Invocation): Promise<ExitCode>;
 }

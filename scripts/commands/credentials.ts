@@ -38,7 +38,11 @@ async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   const progress = createProgress(progressStream);
   // Whoever calls this wants a token, whatever .env says.
   const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
-  const context = createContext(asked, { signal, onDownload: (what) => progress.note(`Fetching ${what}.`) });
+  const context = createContext(asked, {
+    signal,
+    onDownload: (what) => progress.note(`Fetching ${what}.`),
+    onRetry: (why) => progress.note(`! Tried again: ${why}`),
+  });
   const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
   const unlock = flags.check ? () => {} : await lockCluster(invocation, 'credentials');
   try {

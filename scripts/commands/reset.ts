@@ -48,6 +48,7 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
     signal,
     ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
     ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+    onRetry: (why) => progress.note(`! Tried again: ${why}`),
   });
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');

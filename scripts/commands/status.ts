@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Context, createContext } from '../context.ts';
+import { driftLines } from '../drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
+import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
 import { addressLines } from '../summary.ts';
 import type { Command, Invocation } from './command.ts';
@@ -39,6 +41,7 @@ async function runStatus({ config, flags, signal, print }: Invocation): Promise<
 /** The report on one screen. */
 export function page(report: Report): string {
   const { components, applications, targets, urls, credentials } = report;
+  const drift = driftLines(report.drift);
   const lines = [
     ...columns(
       components.map(
@@ -65,6 +68,7 @@ export function page(report: Report): string {
       `Prometheus: ${targets.up} of ${targets.total} targets up`,
       ...targets.down.map(({ name, error }) => `  ✖ ${name}: ${error}`),
     );
+    if (drift.length > 0) lines.push('', ...drift);
     lines.push('', ...addressLines(urls, ''));
   }
   // Without a cluster and without a token there is nothing that it would be about.
@@ -79,14 +83,4 @@ export function page(report: Report): string {
       : 'Not all is well: npm run up puts right what is missing, npm run doctor looks for causes.',
   );
   return lines.join('\n');
-}
-
-function table(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

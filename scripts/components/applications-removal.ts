@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { everyObject } from '../lib/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
 import { startDeleting } from './deletion.ts';
 import { hasten, runningFor } from './pod-removal.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
@@ -49,14 +50,14 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
 
 /** Tells whether Argo CD will not get any further, from what is seen at one look after another. */
 function watchProgress(context: Context): (seen: string) => Promise<boolean> {
-  const started = performance.now();
-  let last = { seen: '', at: started };
+  const waited = startStopwatch();
+  let last = { seen: '', at: 0 };
   return async (seen) => {
-    const now = performance.now();
+    const now = waited();
     if (seen !== last.seen) last = { seen, at: now };
     const controller = await argocdController(context);
     if (controller === 'absent') return true;
-    if (controller === 'starting') return now - started > patience.starting;
+    if (controller === 'starting') return now > patience.starting;
     return now - last.at > patience.standing;
   };
 }

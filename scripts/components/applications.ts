@@ -1,20 +1,18 @@
 import type { Context } from '../context.ts';
-import { UserError } from '../lib/errors.ts';
 import type { Checkout } from '../lib/git.ts';
-import { identityOf, type KubeObject } from '../lib/objects.ts';
-import { type Application, localValueFiles, readRegistrations } from '../services.ts';
+import { identityOf } from '../lib/objects.ts';
+import type { Application } from '../services.ts';
 import { removeApplications } from './applications-removal.ts';
-import { argocdNamespace } from './argo-cd.ts';
 import type { Component } from './component.ts';
-import { localRepoUrl } from './git-source.ts';
-import { memoizePerContext, readManifests } from './manifests.ts';
+import { askToLook } from './refresh.ts';
+import { difference, registrations } from './registrations.ts';
+import { renderFaults } from './render-error.ts';
 import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
+import { unhealthyDeployments } from './unhealthy.ts';
 import { untilReady } from './until-ready.ts';
 
 const api = ['argoproj.io/v1alpha1', 'Application'] as const;
-/** Milliseconds for which a chart that can't be rendered is given the benefit of the doubt: the repo-server may be starting. */
-const renderPatience = 30_000;
 
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
@@ -32,19 +30,18 @@ export const applications: Component = {
     await untilGone(context, objects);
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply(objects);
-    await refresh(context);
+    await askToLook(context, await behind(context));
     context.view().forget();
-    const unrenderable = new Map<string, number>();
     await untilReady(context, {
-      objects: [],
-      look: async () => {
-        await failOnRenderError(context, unrenderable);
-        return lacking(context);
-      },
+      also: () => unhealthyDeployments(context),
+      look: () => lacking(context),
+      faults: async () => renderFaults(context, await found(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
   },
+
+  objects: (context) => registrations(context),
 
   remove: removeApplications,
 
@@ -55,64 +52,16 @@ export const applications: Component = {
   },
 };
 
-/** The project and the Applications as this cluster registers them: other address, revision and values than production. */
-const registrations = memoizePerContext(async (context: Context): Promise<KubeObject[]> => {
-  const { project, applications } = await readRegistrations(context.config.root);
-  const { prefix } = await context.checkout();
-  const source = await sourceOf(context);
-  return [
-    ...(await readManifests(context.config.root, ['cluster/argocd/default-project.yaml'])),
-    ...project.map((object) => ({ ...object, spec: { ...(object.spec as object), sourceRepos: [source.repoURL] } })),
-    ...applications.map((application) => ({
-      ...application,
-      spec: {
-        ...application.spec,
-        source: {
-          ...application.spec.source,
-          ...source,
-          path: `${prefix}${application.spec.source.path}`,
-          helm: {
-            ...application.spec.source.helm,
-            valueFiles: localValueFiles(application, context.config.environment),
-          },
-        },
-      },
-    })),
-  ];
-});
-
-async function sourceOf(context: Context): Promise<{ repoURL: string; targetRevision: string }> {
-  const { gitops } = context.config;
-  if (gitops) return { repoURL: gitops.repoUrl, targetRevision: gitops.revision };
-  const { linked, branch, head } = await context.checkout();
-  // A linked worktree shares the repository, whose HEAD is that of the main one: it is followed by its branch.
-  return { repoURL: localRepoUrl, targetRevision: linked ? (branch ?? head) : 'HEAD' };
-}
-
-/** Argo CD looks by itself every few seconds; asked by this annotation it looks now. */
-async function refresh(context: Context): Promise<void> {
-  const behind = (await found(context)).filter((application) => application.status?.sync !== undefined);
-  const { head } = await context.checkout();
-  const names = behind
-    .filter(
-      ({ status }) => context.config.gitops || status?.sync?.revision !== head || status?.sync?.status !== 'Synced',
-    )
-    .map(({ metadata }) => metadata.name);
-  if (names.length === 0) return;
-  const kubectl = await context.kubectl();
-  await kubectl.run([
-    'annotate',
-    'applications.argoproj.io',
-    ...names,
-    '--namespace',
-    argocdNamespace,
-    '--overwrite',
-    'argocd.argoproj.io/refresh=normal',
-  ]);
-}
-
 async function found(context: Context): Promise<Application[]> {
   return context.view().list<Application>(...api);
+}
+
+/** Those that Argo CD should look at; a new one it looks at by itself. */
+async function behind(context: Context): Promise<Application[]> {
+  const { head } = await context.checkout();
+  const all = (await found(context)).filter(({ status }) => status?.sync !== undefined);
+  if (context.config.gitops) return all;
+  return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
 }
 
 async function lacking(context: Context): Promise<string | undefined> {
@@ -132,31 +81,6 @@ async function lacking(context: Context): Promise<string | undefined> {
     if (unfit !== undefined) return `Application ${metadata.name} is ${unfit}`;
   }
   return undefined;
-}
-
-type Source = Application['spec']['source'];
-
-/** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
-export function difference({ spec, status }: Application, wanted: Source): string | undefined {
-  const { repoURL, targetRevision, helm } = spec.source;
-  if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
-    return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
-  }
-  if (!sameFiles(helm, wanted.helm)) {
-    return `is rendered with ${helm?.valueFiles?.join(' and ')}, not with ${wanted.helm.valueFiles.join(' and ')}`;
-  }
-  // What it says of itself is about the source that it was last compared with.
-  const compared = status?.sync?.comparedTo?.source;
-  const current =
-    compared === undefined ||
-    (compared.repoURL === wanted.repoURL &&
-      compared.targetRevision === wanted.targetRevision &&
-      sameFiles(compared.helm, wanted.helm));
-  return current ? undefined : 'is not compared yet with its new source';
-}
-
-function sameFiles(one: Partial<Source['helm']> | undefined, wanted: Source['helm']): boolean {
-  return one?.valueFiles?.join('\n') === wanted.valueFiles.join('\n');
 }
 
 /** Where Argo CD is at another commit than the one we know, somebody may have committed meanwhile. */
@@ -187,22 +111,9 @@ export function unfitness({ status = {} }: Application, commit?: string): string
   return undefined;
 }
 
-/** A chart that can't be rendered doesn't mend itself, so it is not waited for until the deadline. */
-async function failOnRenderError(context: Context, since: Map<string, number>): Promise<void> {
-  for (const { metadata, status } of await found(context)) {
-    const error = status?.conditions?.find(({ type }) => type === 'ComparisonError' || type === 'InvalidSpecError');
-    if (!error) {
-      since.delete(metadata.name);
-      continue;
-    }
-    const first = since.get(metadata.name) ?? Date.now();
-    since.set(metadata.name, first);
-    if (Date.now() - first > renderPatience) {
-      throw new UserError(`Argo CD can't render the Application ${metadata.name}: ${error.message}`, {
-        hint: 'Commit a correction, or git revert; it deploys at once.',
-      });
-    }
-  }
+/** The commit that Argo CD renders, as far as it is known here. */
+async function deployedCommit(context: Context): Promise<string | undefined> {
+  return context.config.gitops ? undefined : (await context.checkout()).head;
 }
 
 async function revisionDetail(context: Context): Promise<string> {

@@ -30,13 +30,14 @@ export const argoCd = install({
 });
 
 async function argoCdObjects(context: Context): Promise<KubeObject[]> {
-  const { config, signal } = context;
+  const { config, signal, downloads } = context;
   const file = await download({
     url: argocd.installUrl,
     sha256: argocd.installSha256,
     cacheDir: join(config.cacheDir, 'downloads'),
     fileName: `argo-cd-${argocd.version}-install.yaml`,
     signal,
+    ...downloads,
   });
   const [manifest, settings, metrics] = await Promise.all([
     readFile(file, 'utf8'),

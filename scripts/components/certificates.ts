@@ -177,5 +177,7 @@ export function faultOf(
   if (hosts.every(isLocal) && !x509.verify(authority.publicKey)) {
     return stranger;
   }
+  // Made by a clock that was ahead.
+  if (Date.parse(x509.validFrom) > Date.now()) return `holds a certificate that is not valid before ${x509.validFrom}`;
   return daysLeft(x509) < renewDays ? `holds a certificate that ends on ${x509.validTo}` : undefined;
 }

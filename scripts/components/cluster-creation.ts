@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Context } from '../context.ts';
+import { demandDocker, isFull, makeRoom } from '../lib/docker.ts';
 import { removeContainers } from '../lib/docker-objects.ts';
 import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
@@ -61,10 +62,7 @@ export async function createCluster(context: Context): Promise<Outcome> {
     });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw new UserError(`kind could not create the cluster ${config.clusterName}: ${telling(error.output.stderr)}`, {
-      hint: 'npm run doctor looks for the usual causes; npm run up tries again.',
-      cause: error,
-    });
+    throw notCreated(context, error);
   }
   context.reconnect();
   await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
@@ -73,6 +71,18 @@ export async function createCluster(context: Context): Promise<Outcome> {
     changed: [`cluster ${config.clusterName}`],
     detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
   };
+}
+
+/** Why kind did not get done: Docker, the time, the disk, or what it says itself. */
+function notCreated({ config }: Context, error: CommandError): UserError {
+  const { stderr } = error.output;
+  demandDocker(stderr);
+  const why = error.timedOut === undefined ? telling(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
+  const again = 'npm run doctor looks for the usual causes; npm run up tries again';
+  return new UserError(`kind could not create the cluster ${config.clusterName}: ${why}`, {
+    hint: isFull(stderr) ? makeRoom : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
+    cause: error,
+  });
 }
 
 async function kindConfig(context: Context): Promise<string> {
@@ -118,6 +128,7 @@ export async function finishedAt({ exec, node }: Context): Promise<Date | undefi
   });
   if (exitCode === 0) return new Date(Number(stdout.trim()) * 1000);
   if (/No such file/.test(stderr)) return undefined;
+  demandDocker(stderr);
   throw new UserError(`The node container ${node} can't be asked whether it is finished: ${telling(stderr)}`, {
     hint: `docker logs ${node} may tell why; npm run up tries again, npm run down deletes the cluster.`,
   });

@@ -1,12 +1,14 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
-import type { Container } from '../lib/docker.ts';
+import { ApiError, Unreachable, WrongClock } from '../lib/api.ts';
+import { type Container, demandDocker } from '../lib/docker.ts';
 import { UserError } from '../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './cluster-creation.ts';
 import { ownContainer } from './cluster-ownership.ts';
 import type { Component, Outcome, Status } from './component.ts';
+import { waitedInVain } from './in-vain.ts';
+import { untilNodeReports } from './node-report.ts';
 
 /** The kind cluster: one node, with the Git folder mounted and the ingress ports published. */
 export const cluster: Component = {
@@ -18,10 +20,15 @@ export const cluster: Component = {
     if (!container) return { state: 'absent', missing: `there is no cluster ${context.config.clusterName}` };
     if (container.state !== 'running')
       return { state: 'unready', missing: `the node container ${context.node} is ${container.state}` };
-    const missing = await missingApi(context);
-    return missing === undefined
-      ? { state: 'ready', detail: detail(context, container) }
-      : { state: 'unready', missing };
+    try {
+      const missing = await missingApi(context);
+      return missing === undefined
+        ? { state: 'ready', detail: detail(context, container) }
+        : { state: 'unready', missing };
+    } catch (error) {
+      if (!(error instanceof WrongClock)) throw error;
+      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+    }
   },
 
   async apply(context): Promise<Outcome> {
@@ -34,6 +41,7 @@ export const cluster: Component = {
       return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
     }
     await reach(context);
+    if (woken.length > 0) await untilNodeReports(context);
     const notes = imageDiffers(context, container)
       ? [
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
@@ -60,6 +68,7 @@ export async function wake(context: Context, { state }: Container): Promise<stri
   if (verb === undefined) return [];
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
   if (exitCode !== 0) {
+    demandDocker(stderr);
     throw new UserError(`The stopped node container ${context.node} could not be started: ${telling(stderr)}`, {
       hint: 'npm run down && npm run up',
     });
@@ -93,12 +102,8 @@ async function untilApiAnswers(context: Context): Promise<void> {
     await waitUntil(() => missingApi(context), { timeout, signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    const clock = /not yet valid|expired|CERT_NOT_YET_VALID|CERT_HAS_EXPIRED/i.test(error.missing);
-    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: clock
-        ? `Compare the clocks: date; docker exec ${node} date. Restart Docker where they differ, then npm run up.`
-        : `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`,
-    });
+    const hint = `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`;
+    throw await waitedInVain(context, error.missing, hint);
   }
 }
 
@@ -107,7 +112,7 @@ async function missingApi(context: Context): Promise<string | undefined> {
     await context.api().text('/readyz');
     return undefined;
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    if (context.signal.aborted || error instanceof WrongClock) throw error;
     const why = error instanceof ApiError ? `answers ${error.status}` : `does not answer${causeOf(error)}`;
     return `the API server of ${context.config.clusterName} ${why}`;
   }

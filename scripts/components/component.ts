@@ -29,6 +29,8 @@ export interface Component {
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
   apply(context: Context): Promise<Outcome>;
+  /** What `apply` would apply now under our field manager. What else it makes, as Secrets and images, is not among it. */
+  objects?(context: Context): Promise<KubeObject[]>;
   /** Tells whether an object of the cluster is one that `apply` brings, or one that its programs make there. */
   owns?(context: Context): Promise<(object: KubeObject) => boolean>;
   /**

@@ -70,6 +70,8 @@ export function install(installation: Installation): Component {
       };
     },
 
+    objects: async (context) => stale(context, await objects(context)),
+
     async owns(context) {
       const names = new Set((await belongings(context)).map(identityOf));
       return (object) => names.has(identityOf(object));

@@ -31,8 +31,9 @@ async function noMetrics(context: Context): Promise<string | undefined> {
     await context.api().text(metricsPath);
     return undefined;
   } catch (error) {
-    if (error instanceof ApiError) return 'the metrics API is not served yet';
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const why = (await registered(context))?.status?.conditions?.find(({ type }) => type === 'Available')?.message;
+    return `the metrics API is not served yet${why ? ` (${why.slice(0, 300)})` : ''}`;
   }
 }
 
@@ -47,18 +48,23 @@ function ensureCertificate(context: Context): Promise<string[]> {
 
 interface ApiService extends KubeObject {
   spec: { caBundle?: string };
+  status?: { conditions?: { type: string; message?: string }[] };
+}
+
+/** How the API server is told of metrics-server, and what it says about it. */
+async function registered(context: Context): Promise<ApiService | undefined> {
+  const all = await context.api().list<ApiService>('apiregistration.k8s.io/v1', 'APIService');
+  return all.find(({ metadata }) => metadata.name === apiService);
 }
 
 /** Has the API server trust the certificate that lies in the secret. The manifest states no caBundle, so it stays. */
 async function trustCertificate(context: Context): Promise<void> {
-  const registered = (await context.api().list<ApiService>('apiregistration.k8s.io/v1', 'APIService')).find(
-    ({ metadata }) => metadata.name === apiService,
-  );
-  if (!registered) return;
+  const service = await registered(context);
+  if (!service) return;
   const path = `/api/v1/namespaces/${secret.namespace}/secrets/${secret.name}`;
   const { data } = await context.api().json<{ data: Record<string, string> }>(path);
   const caBundle = data['tls.crt'];
-  if (registered.spec.caBundle === caBundle) return;
+  if (service.spec.caBundle === caBundle) return;
   const kubectl = await context.kubectl();
   const patch = JSON.stringify({ spec: { caBundle } });
   await kubectl.run(['patch', 'apiservice', apiService, '--type=merge', '--patch', patch]);

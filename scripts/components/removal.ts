@@ -5,7 +5,7 @@ import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { startDeleting, whatNext } from './deletion.ts';
 import { obstacles } from './obstacles.ts';
 import { hasten, quickly, runningFor } from './pod-removal.ts';
-import { tolerantly } from './until-ready.ts';
+import { tolerant } from './tolerant.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
@@ -51,7 +51,7 @@ export async function untilRemoved(
     return first === undefined ? besides : `${nameOf(first)} is still there`;
   };
   try {
-    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal, every: 300 });
+    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal, every: 300 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     const reasons = await obstacles(context, left);

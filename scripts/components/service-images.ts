@@ -64,6 +64,18 @@ export const serviceImages: Component = {
   },
 };
 
+/**
+ * Sees to it that the pods of the checked-out commit find their images: where no token pulls them, a stand-in is put into
+ * the node for each that it lacks, and pods that waited for it are made anew. Costs next to nothing where all are there.
+ */
+export async function coverImages(context: Context): Promise<string[]> {
+  const images = await imagesAtHead(context);
+  if ((await pullSecretContent(context)) !== undefined) return [];
+  const present = await context.images.inNode();
+  if ([...images.values()].every((image) => present.has(fullName(image)))) return [];
+  return (await serviceImages.apply(context)).changed;
+}
+
 async function standInDetail(context: Context, images: ReadonlyMap<string, string>): Promise<string> {
   const standIns = await standInsAmong(context, images.values());
   return standIns.size === 0
@@ -79,7 +91,7 @@ async function standIn(context: Context, images: ReadonlyMap<string, string>): P
   const replaceReal = (await pullSecretContent(context)) !== undefined;
   const built = await ensureStandIns(context, images, { replaceReal });
   const told = built.map((image) => `stand-in for ${image}`);
-  if (!replaceReal) return told;
+  if (!replaceReal) return built.length > 0 ? [...told, ...(await retryPulls(context))] : told;
   return [...told, ...(await restartPodsOf(context, new Set(images.values()))), ...(await takeAccess(context))];
 }
 

@@ -4,7 +4,7 @@ import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { isReady, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
-import { targetsUp } from '../targets.ts';
+import { podDown, targetsUp } from '../targets.ts';
 import type { Site } from '../tls.ts';
 import { imagesAtHead, ingressesAtHead } from '../values.ts';
 import type { Component } from './component.ts';
@@ -13,6 +13,25 @@ import { untilReady } from './until-ready.ts';
 
 /** The service that the ingress exposes. */
 const api = 'api-node';
+/** The one that it asks, and whose answer is in its own. */
+const upstreamOfApi = 'core-go';
+
+/** What the API answers to /info: the stand-ins tell versions, the tags of their images; other programs need not. */
+export interface Info {
+  version?: string;
+  upstream?: { service?: string; version?: string };
+}
+
+/** What a service says of itself in the API's answer; undefined of one that has no part in it. */
+export function partOf(service: string, info: Info): { version?: string } | undefined {
+  if (service === api) return info;
+  return service === upstreamOfApi ? info.upstream : undefined;
+}
+
+/** Whether the API's answer has a part of the service in it. */
+export function isAsked(service: string): boolean {
+  return service === api || service === upstreamOfApi;
+}
 
 /**
  * Where the ingress exposes the API, as the values of this environment have it at the checked-out commit. Throws a
@@ -48,7 +67,9 @@ export const services: Component = {
 
   async apply(context) {
     const objects = [...(await deployments(context)).values()];
-    await untilReady(context, { objects, look: () => lacking(context) });
+    // A program that has just started may have missed its first scrape. `status` right after this would call it down.
+    const look = async () => (await lacking(context)) ?? (await podDown(context));
+    await untilReady(context, { objects, look });
     return { changed: [], detail: await answers(context) };
   },
 };
@@ -111,8 +132,8 @@ async function notAnswering(context: Context): Promise<string | undefined> {
   const { body, missing } = await ask(context, site, '/info');
   if (missing !== undefined) return missing;
   try {
-    const { upstream } = JSON.parse(body) as { upstream?: { service?: string } };
-    if (upstream?.service === 'core-go') return undefined;
+    const { upstream } = JSON.parse(body) as Info;
+    if (upstream?.service === upstreamOfApi) return undefined;
   } catch {
     // Not JSON: said below.
   }
@@ -126,6 +147,11 @@ async function notScraped(context: Context): Promise<string | undefined> {
   const pods = (await Promise.all(wanted.map((deployment) => context.view().podsOf(deployment))))
     .flat()
     .filter(isReady);
+  return unscraped(context, pods);
+}
+
+/** The first of the pods that Prometheus has not scraped with success, or that it doesn't answer: as a sentence. */
+export async function unscraped(context: Context, pods: readonly Pod[]): Promise<string | undefined> {
   try {
     const up = await targetsUp(context);
     const unseen = pods.find(({ metadata }) => !up.has(metadata.name));

@@ -3,8 +3,10 @@ import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
+import { waitedInVain } from './in-vain.ts';
 import { holders } from './manifests.ts';
-import { tolerantly } from './until-ready.ts';
+import { obstacles } from './obstacles.ts';
+import { tolerant } from './tolerant.ts';
 
 /** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
 const heldBack = [
@@ -42,20 +44,30 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
         ),
       );
   };
+  let last: KubeObject | undefined;
   const look = async () => {
     const object = await leaving();
+    last = object;
     if (!object) return undefined;
     const mayWaitForArgocd = !lingering.has(object.kind) || heldBack.some(([kind]) => kind === object.kind);
     if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await release(context);
     return `${nameOf(object)} is still being deleted`;
   };
   try {
-    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal, every: 1000 });
+    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal, every: 1000 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`${error.missing}, and nothing can be installed over it.`, {
-      hint: 'npm run down && npm run up',
-    });
+    // Nobody answered, so nobody knows what is on its way out.
+    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await waitedInVain(context, error.missing);
+    const reasons = await obstacles(context, [last]);
+    throw new UserError(
+      [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(
+        '\n  ',
+      ),
+      {
+        hint: 'Who set a finalizer has to lift it: have that program run, or take the finalizer out by kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
+      },
+    );
   }
 }
 

@@ -10,11 +10,16 @@ const annotation = 'argocd.argoproj.io/tracking-id';
  * Whether one of these Applications deployed the object. Argo CD writes its name and the object's into an annotation
  * ("Resource Tracking": APPLICATION:GROUP/KIND:NAMESPACE/NAME); one that was copied from another object counts for nothing.
  */
-export function isTracked({ apiVersion, kind, metadata }: KubeObject, applications: ReadonlySet<string>): boolean {
-  const id = metadata.annotations?.[annotation] ?? '';
+export function isTracked(object: KubeObject, applications: ReadonlySet<string>): boolean {
+  const id = object.metadata.annotations?.[annotation] ?? '';
   const application = id.slice(0, id.indexOf(':'));
+  return applications.has(application) && id === trackingId(object, application)[annotation];
+}
+
+/** The annotation by which an object is known as deployed by an Application. */
+export function trackingId({ apiVersion, kind, metadata }: KubeObject, application: string): Record<string, string> {
   const itself = `${groupOf(apiVersion)}/${kind}:${metadata.namespace ?? ''}/${metadata.name}`;
-  return applications.has(application) && id.slice(application.length + 1) === itself;
+  return { [annotation]: `${application}:${itself}` };
 }
 
 /** The names of the platform's Applications: those that Git registers, and those that an earlier `up` did. */

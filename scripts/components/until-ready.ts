@@ -1,37 +1,59 @@
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
-import { UserError } from '../lib/errors.ts';
+import type { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { type Trouble, troubleOf } from '../lib/trouble.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
+import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
-import { workloadKinds } from '../lib/workloads.ts';
+import { isReady, workloadKinds } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
+import { waitedInVain } from './in-vain.ts';
+import { tolerant } from './tolerant.ts';
+
+/** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
+const longestLook = 2000;
+
+/** What keeps something from getting ready, and doesn't mend itself. */
+export interface Fault {
+  /** Tells it from others: another one gets new patience. */
+  key: string;
+  /** Milliseconds for which it may be seen all the same before nothing is waited for any more. */
+  patience: number;
+  /** The error that says so; `missing` is what is waited for. */
+  explain(missing: string): UserError | Promise<UserError>;
+}
 
 interface Wanted {
   /** The workloads among them are watched for pods that will not get ready. */
-  objects: readonly KubeObject[];
+  objects?: readonly KubeObject[];
+  /** Workloads that are watched as well, as the cluster has them at each look. */
+  also?: () => Promise<readonly KubeObject[]>;
+  /** What else keeps it from getting ready, as it was seen by the last look. */
+  faults?: () => Promise<Fault[]>;
   /** What is still missing, or undefined. */
   look: () => Promise<string | undefined>;
-  /** Why the objects are waited for in vain, if nothing can be told from their pods. */
+  /** Why it is waited for in vain, if nothing can be told from the pods. */
   hint?: string;
 }
 
 /**
- * Waits until nothing is missing. Gives up at the context's deadline, or before it where a pod is in a trouble that
- * doesn't mend itself. Throws a `UserError` that names the pod, its event, its last words and the next command.
+ * Waits until nothing is missing. Gives up at the context's deadline, or before it where a fault doesn't mend itself.
+ * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
-export async function untilReady(context: Context, { objects, look, hint }: Wanted): Promise<void> {
-  const troubles = new Map<string, { since: number; trouble: Trouble }>();
+export async function untilReady(context: Context, wanted: Wanted): Promise<void> {
+  const { objects = [], also, look, faults, hint } = wanted;
+  const seen = new Map<string, { lasted: () => number; fault: Fault }>();
+  const patiently = tolerant(context, look);
   const observe = async () => {
-    const missing = await tolerantly(look);
+    const missing = await patiently();
     if (missing === undefined) return undefined;
-    const now = await troublesOf(context, objects);
-    for (const key of troubles.keys()) if (!now.has(key)) troubles.delete(key);
-    for (const [key, trouble] of now) {
-      const known = troubles.get(key) ?? { since: Date.now(), trouble };
-      troubles.set(key, known);
-      if (Date.now() - known.since > trouble.patience) throw await explain(context, missing, trouble);
+    const more = (await also?.().catch(() => [])) ?? [];
+    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, [...objects, ...more]))];
+    for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
+    for (const fault of now) {
+      const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(longestLook);
+      seen.set(fault.key, { lasted, fault });
+      if (lasted() >= fault.patience) throw await fault.explain(missing);
     }
     return missing;
   };
@@ -39,33 +61,25 @@ export async function untilReady(context: Context, { objects, look, hint }: Want
     await waitUntil(observe, { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    const [known] = troubles.values();
-    if (known) throw await explain(context, error.missing, known.trouble);
-    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: hint ?? 'npm run status shows what there is; npm run up goes on where it stopped.',
-    });
-  }
-}
-
-/** A cluster that is starting refuses and forgets a request now and then: that is waited out, not failed on. */
-export async function tolerantly(look: () => Promise<string | undefined>): Promise<string | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof Unreachable) return error.message;
-    if (error instanceof ApiError && (error.status >= 500 || error.status === 429)) return error.message;
-    throw error;
+    const [known] = seen.values();
+    if (known) throw await known.fault.explain(error.missing);
+    throw await waitedInVain(context, error.missing, hint);
   }
 }
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
-async function troublesOf(context: Context, objects: readonly KubeObject[]): Promise<Map<string, Trouble>> {
-  const found = new Map<string, Trouble>();
+async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {
   const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
-  for (const pod of pods.flat()) {
-    const trouble = troubleOf(pod);
-    if (trouble) found.set(`${pod.metadata.uid} ${trouble.patience}`, trouble);
-  }
-  return found;
+  return pods.flatMap((ofOne) => {
+    // A pod that was put out is only a record once another one is in its place.
+    const replaced = ofOne.some(isReady);
+    return ofOne.flatMap((pod) => {
+      const trouble = troubleOf(pod);
+      if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) return [];
+      const { patience } = trouble;
+      const key = `${pod.metadata.uid} ${patience}`;
+      return [{ key, patience, explain: (missing: string) => explain(context, missing, trouble) }];
+    });
+  });
 }

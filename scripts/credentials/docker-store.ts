@@ -40,7 +40,7 @@ async function fromHelper(exec: Exec, helper: string, registry: string): Promise
     // "<token>" marks a token of another protocol, which only Docker can use.
     return typeof secret === 'string' && secret !== '' && name !== '<token>' ? secret : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || (error as { timedOut?: boolean }).timedOut) return undefined;
+    if (error instanceof SyntaxError || (error as { timedOut?: number }).timedOut !== undefined) return undefined;
     throw error;
   }
 }

@@ -1,12 +1,12 @@
 import { Agent } from 'node:https';
 import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
-import { type Answer, get } from './http.ts';
+import { type Answer, exchange } from './http.ts';
 import { getLines } from './lines.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 import { again, type Retry } from './retry.ts';
 
-/** The API server, read only. Everything that changes the cluster goes through kubectl. */
+/** The API server, read only: a dry run is the most that it is asked for. Everything that changes the cluster goes through kubectl. */
 export interface ApiServer {
   /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
   json<T>(path: string): Promise<T>;
@@ -17,6 +17,13 @@ export interface ApiServer {
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
   listMetadata(apiVersion: string, kind: string, resource?: string): Promise<KubeObject[]>;
+  /**
+   * What the object at a path would be once `manager` had applied this YAML on the server's side, with what other managers
+   * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
+   */
+  dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
+  /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
+  time(): Promise<number>;
   close(): void;
 }
 
@@ -24,15 +31,33 @@ export interface ApiServer {
 export class ApiError extends UserError {
   override readonly name = 'ApiError';
   readonly status: number;
+  /** Why, in the API server's words. */
+  readonly reason: string;
   constructor(path: string, status: number, body: string) {
-    super(`the API server answered ${status} to ${path}: ${body.slice(0, 300)}`, { hint: 'npm run doctor' });
+    super(`the API server answered ${status} to ${path}: ${reasonIn(body).slice(0, 300)}`, { hint: 'npm run doctor' });
     this.status = status;
+    this.reason = reasonIn(body);
   }
 }
 
 /** Nothing answers at the API server's address, or not in time. */
 export class Unreachable extends UserError {
   override readonly name = 'Unreachable';
+}
+
+/**
+ * By the clock of this machine, the API server's certificate has ended or is not valid yet. Nothing else can be wrong with
+ * it, and it does not pass, so nobody waits on it.
+ */
+export class WrongClock extends UserError {
+  override readonly name = 'WrongClock';
+  constructor(server: string, code: string) {
+    const when = code === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has ended';
+    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    super(`the certificate of the API server at ${server} ${when}, by the clock of this machine, which says ${now}`, {
+      hint: 'If that is not the time, set the clock (timedatectl set-ntp true; on macOS: sudo sntp -sS time.apple.com), then run the command again. If it is, the cluster is older than its certificates: npm run down && npm run up',
+    });
+  }
 }
 
 interface Kubeconfig {
@@ -63,21 +88,26 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
 
   const unreachable = (error: unknown): never => {
     if (signal.aborted) throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) throw new WrongClock(cluster.server, code);
     throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
       hint: 'npm run up',
     });
   };
-  const accepted = (path: string, answer: Answer) => {
+  const accepted = <T extends Pick<Answer, 'status' | 'body'>>(path: string, answer: T): T => {
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
-    return answer.body;
+    return answer;
   };
-  const text = async (path: string, accept = 'application/json, */*') =>
-    accepted(path, await get(cluster.server + path, { agent, signal, headers: { accept } }).catch(unreachable));
+  const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
+    const request = { agent, signal, headers, ...(body !== undefined && { body }) };
+    return accepted(path, await exchange(method, cluster.server + path, request).catch(unreachable));
+  };
+  const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
-    retry ? again(() => text(path, accept), whyItPasses, retry) : text(path, accept);
+    retry ? again(() => ask(path, accept), whyItPasses, retry) : ask(path, accept);
   const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
     try {
-      const body = JSON.parse(await patiently(path, accept)) as { items: T[] | null };
+      const body = JSON.parse((await patiently(path, accept)).body) as { items: T[] | null };
       // Items of a list leave out what the list as a whole says.
       return (body.items ?? []).map((item) => ({ ...item, apiVersion, kind }));
     } catch (error) {
@@ -86,19 +116,45 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     }
   };
   return {
-    json: async <T>(path: string) => JSON.parse(await patiently(path)) as T,
-    text: (path) => text(path),
+    json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
+    text: async (path) => (await ask(path)).body,
+    time: async () => (await patiently('/version')).sentAt ?? Date.now(),
     lines: async (path, silence, onLine) => {
       accepted(path, await getLines(cluster.server + path, { agent, signal, silence }, onLine).catch(unreachable));
     },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
+    dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) => {
+      const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true' });
+      const headers = { accept: 'application/json', 'content-type': 'application/apply-patch+yaml' };
+      return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
+    },
     close: () => agent.destroy(),
   };
 }
 
+/**
+ * Whether an answer passes by itself: of a server that is busy, or that starts. It then forbids everything for a moment to
+ * everybody, until it has read who may do what; the administrator that we are may do everything.
+ */
+export function isPassing(error: unknown): error is ApiError {
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 403);
+}
+
 function whyItPasses(error: unknown): string | undefined {
-  const passes = error instanceof Unreachable || (error instanceof ApiError && [429, 503].includes(error.status));
-  return passes ? messageOf(error) : undefined;
+  // What the connection failed with differs from try to try.
+  if (error instanceof Unreachable) return error.message.replace(/(does not answer): .*/s, '$1');
+  return isPassing(error) && [403, 429, 503].includes(error.status) ? error.message : undefined;
+}
+
+/** The sentence in an answer of the API server, which says it in an object of kind Status, as text otherwise. */
+function reasonIn(body: string): string {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    if (typeof message === 'string' && message !== '') return message;
+  } catch {
+    // No JSON, as from a proxy on the way.
+  }
+  return body.trim();
 }

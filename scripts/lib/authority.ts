@@ -42,7 +42,8 @@ export async function readAuthority(
 
 /**
  * The authority that lies in this folder; makes one where there is none, or none that can be used. Two commands at the
- * same time get the same. Throws a `UserError` where it belongs to another user or the folder can't be written to.
+ * same time get the same. Throws a `UserError` where it belongs to another user, the folder can't be written to, or the
+ * clock says that the authority is not valid yet: a clock that is wrong for a moment must not cost the trust in it.
  */
 export async function ensureAuthority(folder: string): Promise<Authority> {
   try {
@@ -95,8 +96,20 @@ async function load(folder: string): Promise<Authority | undefined> {
   const key = await readKey(folder);
   if (certificate === undefined || key === undefined) return undefined;
   const x509 = parseCertificate(certificate);
-  if (x509 === undefined || faultOf(x509) !== undefined || !isKeyOf(x509, key)) return undefined;
-  return authorityOf({ certificate, key }, false);
+  if (x509 === undefined || !isKeyOf(x509, key)) return undefined;
+  const fault = faultOf(x509);
+  if (fault === notYet) throw fromTheFuture(folder, x509);
+  return fault === undefined ? authorityOf({ certificate, key }, false) : undefined;
+}
+
+function fromTheFuture(folder: string, { validFrom }: X509Certificate): UserError {
+  const now = new Date().toUTCString();
+  return new UserError(
+    `The local certificate authority in ${folder} is not valid before ${validFrom}, and the clock of this machine says ${now}.`,
+    {
+      hint: `Set the clock, if that is not the time. If it is, the authority was made by a wrong clock: npm run trust -- --remove, then rm -r "${folder}" and npm run up.`,
+    },
+  );
 }
 
 async function readKey(folder: string): Promise<string | undefined> {
@@ -129,10 +142,12 @@ function refuseStranger(path: string, uid: number): void {
   });
 }
 
+const notYet = 'not valid yet';
+
 /** Why it can't be used, or undefined. */
 function faultOf(x509: X509Certificate): string | undefined {
   if (!x509.ca || !isLimitedToLocalNames(x509.raw)) return 'not limited to local names';
-  if (Date.parse(x509.validFrom) > Date.now()) return 'not valid yet';
+  if (Date.parse(x509.validFrom) > Date.now()) return notYet;
   return daysLeft(x509) < noticeDays ? 'about to expire' : undefined;
 }
 

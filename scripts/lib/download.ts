@@ -7,7 +7,7 @@ import { DownloadError, explainFailure } from './download/failure.ts';
 import { type Chunks, type RequestOptions, retrying, withResponse } from './download/request.ts';
 
 export { DownloadError, type DownloadProblem } from './download/failure.ts';
-export type { RequestOptions } from './download/request.ts';
+export type { RequestLimits, RequestOptions } from './download/request.ts';
 
 export interface Progress {
   /** Bytes. */
@@ -46,10 +46,12 @@ export async function download(options: DownloadOptions): Promise<string> {
   } catch (error) {
     throw explainFailure(options.url, error);
   }
-  await retrying(options, async () => {
+  await retrying(options, async (signal) => {
     const part = join(cacheDir, `.${fileName}.${randomUUID()}.part`);
     try {
-      const found = await withResponse(options, (chunks, total) => writeChunks(part, chunks, total, options));
+      const found = await withResponse({ ...options, signal }, (chunks, total) =>
+        writeChunks(part, chunks, total, options),
+      );
       if (found !== options.sha256.toLowerCase()) throw checksumFailure(options, found);
       await rename(part, target);
     } finally {
@@ -61,8 +63,8 @@ export async function download(options: DownloadOptions): Promise<string> {
 
 /** The text behind a URL, 1 MiB at most. Throws like `download`. */
 export function fetchText(options: RequestOptions): Promise<string> {
-  return retrying(options, () =>
-    withResponse(options, async (chunks) => {
+  return retrying(options, (signal) =>
+    withResponse({ ...options, signal }, async (chunks) => {
       const parts: Uint8Array[] = [];
       let length = 0;
       for await (const chunk of chunks) {

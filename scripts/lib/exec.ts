@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
 import { keepWatch, takeCharge } from './children.ts';
+import { startDeadline } from './deadline.ts';
 import { Interrupted, UserError } from './errors.ts';
 
 export interface Output {
@@ -11,7 +12,7 @@ export interface Output {
 
 export interface ExecOptions {
   /** Given on standard input, never shown. Without it the child has no standard input. */
-  input?: string;
+  input?: string | Uint8Array;
   /** Milliseconds after which the child is ended. Default: that of the runner. */
   timeout?: number;
   /** Hand back the exit code instead of throwing. */
@@ -29,10 +30,14 @@ export class CommandError extends UserError {
   override readonly name = 'CommandError';
   readonly command: readonly string[];
   readonly output: Output;
-  readonly timedOut: boolean;
+  /** The milliseconds in which it was not done, or undefined where it ended by itself. */
+  readonly timedOut: number | undefined;
 
-  constructor(command: readonly string[], output: Output, timedOut = false) {
-    const why = timedOut ? 'took too long' : `ended with exit code ${output.exitCode}`;
+  constructor(command: readonly string[], output: Output, timedOut?: number) {
+    const why =
+      timedOut === undefined
+        ? `ended with exit code ${output.exitCode}`
+        : `took too long: it was not done after ${timedOut / 1000} s`;
     const stderr = output.stderr.trim();
     super(`${command.join(' ')} ${why}${stderr === '' ? '' : `: ${stderr}`}`, {
       hint: 'npm run doctor looks for the usual causes.',
@@ -62,16 +67,22 @@ export function createExec(setup: ExecSetup): Exec {
     setup.onCommand?.(command);
     const interrupted = options.signal ? AbortSignal.any([setup.signal, options.signal]) : setup.signal;
     if (interrupted.aborted) throw new Interrupted();
-    const deadline = AbortSignal.timeout(options.timeout ?? setup.timeout ?? tenMinutes);
-    const settings = { env: { ...setup.env, ...options.env }, signal: AbortSignal.any([interrupted, deadline]) };
-    const output = await (options.input === undefined
-      ? runQuietly(command, settings)
-      : runWithInput(command, settings, options.input));
-    if (interrupted.aborted) throw new Interrupted();
-    // A child that was told to end may still do so in its own way: the deadline tells why, not the exit code.
-    if (deadline.aborted) throw new CommandError(command, output, true);
-    if (output.exitCode !== 0 && !options.nothrow) throw new CommandError(command, output);
-    return output;
+    const timeout = options.timeout ?? setup.timeout ?? tenMinutes;
+    const deadline = startDeadline(timeout);
+    const signal = AbortSignal.any([interrupted, deadline.signal]);
+    const settings = { env: { ...setup.env, ...options.env }, signal };
+    try {
+      const output = await (options.input === undefined
+        ? runQuietly(command, settings)
+        : runWithInput(command, settings, options.input));
+      if (interrupted.aborted) throw new Interrupted();
+      // A child that was told to end may still do so in its own way: the deadline tells why, not the exit code.
+      if (deadline.signal.aborted) throw new CommandError(command, output, timeout);
+      if (output.exitCode !== 0 && !options.nothrow) throw new CommandError(command, output);
+      return output;
+    } finally {
+      deadline.clear();
+    }
   };
 }
 
@@ -105,7 +116,7 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
 async function runWithInput(
   [file, ...args]: readonly string[],
   { env, signal }: ChildSettings,
-  input: string,
+  input: string | Uint8Array,
 ): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');

@@ -5,10 +5,13 @@ import { Interrupted } from './errors.ts';
 export interface Answer {
   status: number;
   body: string;
+  /** When the server sent it, by its own clock: milliseconds since 1970, or undefined where it doesn't say. */
+  sentAt: number | undefined;
 }
 
 interface RequestOptions {
   headers?: Record<string, string>;
+  body?: string;
   agent?: Agent;
   /** For https: the name that the server's certificate has to bear, and the certificate (PEM) that has to vouch for it. */
   server?: { name: string; ca: string };
@@ -17,13 +20,19 @@ interface RequestOptions {
   timeout?: number;
 }
 
+/** GETs an address. Throws what the connection fails with, or `Interrupted`. */
+export function get(url: string, options: RequestOptions = {}): Promise<Answer> {
+  return exchange('GET', url, options);
+}
+
 /**
- * GETs an address. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
+ * Sends a request. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
  * are needed here. Throws what the connection fails with, or `Interrupted`.
  */
-export function get(
+export function exchange(
+  method: 'GET' | 'PATCH',
   url: string,
-  { headers = {}, agent, server, signal, timeout = 10_000 }: RequestOptions = {},
+  { headers = {}, body, agent, server, signal, timeout = 10_000 }: RequestOptions = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -40,19 +49,24 @@ export function get(
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', fail);
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-      );
+      response.on('end', () => {
+        const sentAt = Date.parse(response.headers.date ?? '');
+        resolve({
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString('utf8'),
+          sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
+        });
+      });
     };
     const request: ClientRequest = url.startsWith('https:')
       ? httpsRequest(
           url,
-          { headers, signal: either, ...(agent && { agent }), ...(server && checking(server)) },
+          { method, headers, signal: either, ...(agent && { agent }), ...(server && checking(server)) },
           receive,
         )
-      : httpRequest(url, { headers, signal: either }, receive);
+      : httpRequest(url, { method, headers, signal: either }, receive);
     request.on('error', fail);
-    request.end();
+    request.end(body);
   });
 }
 

@@ -1,16 +1,20 @@
 import { dirname, join } from 'node:path';
+import { UserError } from './errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from './exec.ts';
-import { type KubeObject, toYaml } from './objects.ts';
+import { type KubeObject, nameOf, toYaml } from './objects.ts';
+import { early, remedyFor, restarting } from './refusals.ts';
 import { again, type Retry } from './retry.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
 export interface Kubectl {
   /** The whole command line, for a kubectl that runs longer than a command. */
   command(args: readonly string[]): [string, ...string[]];
+  /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
   run(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /**
    * Applies on the server's side and hands back the names of the objects that this really changed. What passes by
-   * itself, as an API server that restarts or a webhook that nobody answers yet, is tried again.
+   * itself, as an API server that restarts or a webhook that nobody answers yet, is tried again. Throws a `UserError`
+   * with the reason and what to do about it.
    */
   apply(objects: readonly KubeObject[], options?: ExecOptions): Promise<string[]>;
 }
@@ -26,12 +30,20 @@ const applied = [
   '{{if .items}}{{range .items}}{{template "one" .}}{{end}}{{else}}{{template "one" .}}{{end}}',
 ].join('');
 
-/** Refusals that pass: of the connection, of the server while it starts, of a webhook, of a namespace on its way in or out. */
-const passing =
-  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests|failed calling webhook|being terminated|error looking up service account/i;
+interface KubectlOptions {
+  /** For how long to try again what passes by itself; without it, nothing is. */
+  retry?: Retry | undefined;
+  /** What the clock says that stamps the objects: milliseconds since 1970. Default: this machine's. */
+  time?: () => Promise<number>;
+}
 
-/** `retry` says for how long to try again what passes by itself; without it, nothing is. */
-export function createKubectl(exec: Exec, path: string, kubeconfig: string, context: string, retry?: Retry): Kubectl {
+export function createKubectl(
+  exec: Exec,
+  path: string,
+  kubeconfig: string,
+  context: string,
+  { retry, time = async () => Date.now() }: KubectlOptions = {},
+): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');
   const command: Kubectl['command'] = (args) => [
     path,
@@ -43,41 +55,62 @@ export function createKubectl(exec: Exec, path: string, kubeconfig: string, cont
     cache,
     ...args,
   ];
-  const run: Kubectl['run'] = (args, options) => exec(command(args), options);
+  const once: Kubectl['run'] = (args, options) => exec(command(args), options);
+  const patiently = (passing: readonly RegExp[], work: () => Promise<Output>) =>
+    retry ? again(work, (error) => whyItPasses(error, passing), retry) : work();
   return {
     command,
-    run,
+    run: (args, options) => patiently([restarting], () => once(args, options)),
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];
-      const started = Math.floor(Date.now() / 1000) * 1000;
-      const work = () =>
-        run(
-          [
-            'apply',
-            '--server-side',
-            '--force-conflicts',
-            `--field-manager=${fieldManager}`,
-            // The API server refuses an unknown field by itself here; asking it for its schemas first takes longer than all else.
-            '--validate=ignore',
-            '-o',
-            `go-template=${applied}`,
-            '-f',
-            '-',
-          ],
-          { ...options, input: toYaml(objects) },
-        );
-      const output = await (retry ? again(work, whyItPasses, retry) : work());
-      return changedSince(started, output.stdout);
+      const started = Math.floor((await time()) / 1000) * 1000;
+      const args = [
+        'apply',
+        '--server-side',
+        '--force-conflicts',
+        `--field-manager=${fieldManager}`,
+        // The API server refuses an unknown field by itself here; asking it for its schemas first takes longer than all else.
+        '--validate=ignore',
+        '-o',
+        `go-template=${applied}`,
+        '-f',
+        '-',
+      ];
+      try {
+        const input = toYaml(objects);
+        const output = await patiently([restarting, early], () => once(args, { ...options, input }));
+        return changedSince(started, output.stdout);
+      } catch (error) {
+        throw error instanceof CommandError ? notApplied(error, objects) : error;
+      }
     },
   };
 }
 
-function whyItPasses(error: unknown): string | undefined {
-  if (!(error instanceof CommandError) || error.timedOut) return undefined;
+function whyItPasses(error: unknown, passing: readonly RegExp[]): string | undefined {
+  if (!(error instanceof CommandError) || error.timedOut !== undefined) return undefined;
   return error.output.stderr
     .split('\n')
-    .find((line) => passing.test(line))
+    .find((line) => passing.some((pattern) => pattern.test(line)))
     ?.slice(0, 300);
+}
+
+const whereItIs = 'npm run status tells whether the API server is back; npm run up goes on where it stopped.';
+
+/** The sentence for objects that could not be applied, in place of the whole command. */
+function notApplied(error: CommandError, objects: readonly KubeObject[]): UserError {
+  const { stderr } = error.output;
+  const lines = stderr.trim().split('\n');
+  const line =
+    lines.find((one) => early.test(one)) ?? lines.find((one) => /error|refused/i.test(one)) ?? lines[0] ?? '';
+  const why =
+    error.timedOut === undefined ? line.slice(0, 600) : `kubectl was not done after ${error.timedOut / 1000} s`;
+  const named = objects.slice(0, 3).map(nameOf).join(', ');
+  const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
+  return new UserError(`Could not be applied: ${named}${more}. ${why}`, {
+    hint: remedyFor(line) ?? (restarting.test(line) ? whereItIs : 'npm run doctor looks for the usual causes.'),
+    cause: error,
+  });
 }
 
 /**

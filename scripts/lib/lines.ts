@@ -3,6 +3,9 @@ import { type Agent, request } from 'node:https';
 import { Interrupted } from './errors.ts';
 import type { Answer } from './http.ts';
 
+/** What is kept of the answer. */
+type Refused = Pick<Answer, 'status' | 'body'>;
+
 interface LinesOptions {
   agent: Agent;
   headers?: Record<string, string>;
@@ -16,7 +19,7 @@ interface LinesOptions {
  * server ends the answer; one with a status of 400 or more is handed back whole, and none of its lines are. Throws what
  * the connection fails with, or `Interrupted`.
  */
-export function getLines(url: string, options: LinesOptions, onLine: (line: string) => void): Promise<Answer> {
+export function getLines(url: string, options: LinesOptions, onLine: (line: string) => void): Promise<Refused> {
   const { agent, headers = {}, signal, silence } = options;
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(signal.aborted ? new Interrupted() : error);

@@ -102,7 +102,8 @@ function takeLock(
       const found = read(file);
       if (found === undefined) continue;
       // Whoever makes a lock writes into it at once; one that stays empty was left so by a crash.
-      if (found.text === '' && Date.now() - found.writtenAt < 5000) return undefined;
+      // So was one from the future, by a clock that was ahead.
+      if (found.text === '' && Math.abs(Date.now() - found.writtenAt) < 5000) return undefined;
       const holder = parse(found.text);
       if (holder && isRunning(holder.pid, holder.start)) return holder;
       discard(file, found.text);

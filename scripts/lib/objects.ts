@@ -13,6 +13,7 @@ export interface Metadata {
   name: string;
   namespace?: string;
   uid?: string;
+  resourceVersion?: string;
   generation?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
@@ -22,7 +23,18 @@ export interface Metadata {
   finalizers?: string[];
   ownerReferences?: { kind: string; name: string; uid: string }[];
   /** Who changed the object, and how, as the API server keeps book of it for server-side apply. */
-  managedFields?: { manager?: string; operation?: string }[];
+  managedFields?: ManagedFields[];
+}
+
+export interface ManagedFields {
+  manager?: string;
+  operation?: string;
+  /** When one of these fields changed last, whole seconds. */
+  time?: string;
+  /** 'status' or 'scale', where it was written by way of that. */
+  subresource?: string;
+  /** The fields, as a tree: https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#FieldsV1 */
+  fieldsV1?: object;
 }
 
 /** What `verbatim` keeps of an object behind its head. */

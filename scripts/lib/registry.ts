@@ -26,9 +26,14 @@ export interface RegistryOptions {
   timeout?: number;
 }
 
+/** What a registry keeps under a name, or why it doesn't hand it out. */
+export type Kept = { state: 'found'; body: string } | Exclude<Manifest, { state: 'found' }>;
+
 export interface Registry {
   /** Asks for an image's manifest without fetching it. Throws `Unanswered` or `Interrupted`. */
   look(repository: string, reference: string): Promise<Manifest>;
+  /** Fetches a manifest or a blob that is text. Throws `Unanswered` or `Interrupted`. */
+  fetch(repository: string, kind: 'manifests' | 'blobs', reference: string): Promise<Kept>;
 }
 
 /** Everything that a tag may point to (OCI Image Specification 1.1; Docker's Image Manifest Version 2, Schema 2). */
@@ -47,8 +52,9 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
   const options = { signal, ...(timeout !== undefined && { timeout }) };
   const authorization = () => `Basic ${base64(`${username}:${password.reveal()}`)}`;
   let door: Promise<URL> | undefined;
+  const tokens = new Map<string, Promise<string | undefined>>();
 
-  const tokenFor = async (repository: string): Promise<string | undefined> => {
+  const askForToken = async (repository: string): Promise<string | undefined> => {
     door ??= ask(`${origin}/v2/`, options).then(({ headers }) => tokenService(origin, headers.get('www-authenticate')));
     const url = new URL(await door);
     // The scope is ours to choose: the one that GHCR names at its door is a placeholder.
@@ -59,18 +65,32 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     if (token === undefined) throw new Unanswered(url.href, `gave no token (HTTP ${status})`);
     return token;
   };
+  // Good for some minutes, which is longer than a command asks.
+  const tokenFor = (repository: string) => {
+    const token = tokens.get(repository) ?? askForToken(repository);
+    tokens.set(repository, token);
+    return token;
+  };
+  const request = async (method: 'GET' | 'HEAD', repository: string, path: string): Promise<Kept> => {
+    const token = await tokenFor(repository);
+    if (token === undefined) return { state: 'denied', by: 'token service' };
+    const url = `${origin}/v2/${repository}/${path}`;
+    const headers = { accept: manifestTypes, authorization: `Bearer ${token}` };
+    const reply = await ask(url, { ...options, method, headers });
+    // Blobs lie elsewhere, where the token has no business: the address itself opens the door.
+    const elsewhere = reply.status === 307 || reply.status === 302 ? reply.headers.get('location') : null;
+    const { status, body } = elsewhere === null ? reply : await ask(new URL(elsewhere, url).href, options);
+    if (status === 200) return { state: 'found', body };
+    if (status === 404) return { state: 'missing' };
+    if (status === 401 || status === 403) return { state: 'denied', by: 'registry' };
+    throw new Unanswered(url, `answered HTTP ${status}`);
+  };
   return {
     async look(repository, reference) {
-      const token = await tokenFor(repository);
-      if (token === undefined) return { state: 'denied', by: 'token service' };
-      const url = `${origin}/v2/${repository}/manifests/${reference}`;
-      const headers = { accept: manifestTypes, authorization: `Bearer ${token}` };
-      const { status } = await ask(url, { ...options, method: 'HEAD', headers });
-      if (status === 200) return { state: 'found' };
-      if (status === 404) return { state: 'missing' };
-      if (status === 401 || status === 403) return { state: 'denied', by: 'registry' };
-      throw new Unanswered(url, `answered HTTP ${status}`);
+      const found = await request('HEAD', repository, `manifests/${reference}`);
+      return found.state === 'found' ? { state: found.state } : found;
     },
+    fetch: (repository, kind, reference) => request('GET', repository, `${kind}/${reference}`),
   };
 }
 

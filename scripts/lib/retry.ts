@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from './errors.ts';
+import { startStopwatch } from './stopwatch.ts';
 
 export interface Retry {
   /** Milliseconds, counted from the first failure, in which it is tried again. */
@@ -20,15 +21,15 @@ export async function again<T>(
   passing: (error: unknown) => string | undefined,
   { patience, signal, onRetry, every = 1000 }: Retry,
 ): Promise<T> {
-  let deadline: number | undefined;
+  let passed: (() => number) | undefined;
   let told: string | undefined;
   for (;;) {
     try {
       return await work();
     } catch (error) {
       const why = signal.aborted ? undefined : passing(error);
-      deadline ??= performance.now() + patience;
-      if (why === undefined || performance.now() >= deadline) throw error;
+      passed ??= startStopwatch();
+      if (why === undefined || passed() >= patience) throw error;
       if (why !== told) onRetry(why);
       told = why;
     }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { toolSha256 } from '../versions.ts';
-import { DownloadError, type Progress, type RequestOptions } from './download.ts';
+import { DownloadError, type Progress, type RequestLimits } from './download.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { CommandError, type Exec } from './exec.ts';
 import { type Installation, installed, installRelease, installWithGo } from './tools/install.ts';
@@ -44,9 +44,9 @@ export interface ToolboxSetup {
   offline?: boolean;
   platform?: NodeJS.Platform;
   arch?: string;
-  /** For tests: other addresses, other limits. */
+  /** For tests: other addresses. */
   specs?: Record<ToolName, ToolSpec>;
-  limits?: Pick<RequestOptions, 'idleTimeout' | 'retryDelays'>;
+  limits?: RequestLimits;
 }
 
 /** The way to the tools. Throws `UsageError` where `kubernetesVersion` is no version. */

@@ -19,6 +19,10 @@ interface Kind {
   hint: (pod: string, image: string, message: string) => string;
 }
 
+export const nearlyFull =
+  'The disk that Docker keeps its images on is nearly full: docker system df shows what it holds, docker system prune removes what is unused. Then npm run up.';
+export const outOfMemory = 'The node is out of memory: give Docker more, or end what takes it. Then npm run up.';
+
 /** The known reasons, with how long each may last in a healthy start, and what to do about it. */
 const kinds: Kind[] = [
   {
@@ -44,8 +48,14 @@ const kinds: Kind[] = [
     patience: 30_000,
     hint: (_pod, _image, message) =>
       /disk-pressure/.test(message)
-        ? 'The disk that Docker keeps its images on is nearly full: docker system df shows what it holds, docker system prune removes what is unused.'
+        ? nearlyFull
         : 'Give Docker more memory or CPUs, or lower the requests in the values.',
+  },
+  {
+    reasons: ['Evicted'],
+    // The pod in its place may well be on its way, once the node has room again.
+    patience: 60_000,
+    hint: (_pod, _image, message) => (/memory/i.test(message) ? outOfMemory : nearlyFull),
   },
   {
     reasons: ['OOMKilled'],
@@ -54,10 +64,22 @@ const kinds: Kind[] = [
   },
 ];
 
+/**
+ * A pod that the kubelet put out of the node, or did not let in, stays, as a record, beside the one that takes its place. Only what happened in
+ * the last minutes has to do with this start.
+ */
+function evicted({ status, metadata }: Pod): boolean {
+  const put = status.conditions?.find(({ type, status: holds }) => type === 'DisruptionTarget' && holds === 'True');
+  return status.reason === 'Evicted' && isRecent(put?.lastTransitionTime ?? metadata.creationTimestamp);
+}
+
 /** Restarts also count up each time the node is stopped: only a crash of the last minutes is one of this start. */
 function crashedLately({ lastState }: ContainerStatus): boolean {
-  const finished = Date.parse(lastState?.terminated?.finishedAt ?? '');
-  return Date.now() - finished < 300_000;
+  return isRecent(lastState?.terminated?.finishedAt);
+}
+
+function isRecent(stamp: string | undefined): boolean {
+  return Date.now() - Date.parse(stamp ?? '') < 300_000;
 }
 
 /** A container that was started so often and is still not ready is crashing, whatever it does at this moment. */
@@ -81,6 +103,7 @@ export function troubleOf(pod: Pod): Trouble | undefined {
       hint: kind.hint(name, image, message),
     };
   };
+  if (evicted(pod)) return of('Evicted', pod.status.message ?? '');
   const unscheduled = pod.status.conditions?.find(
     (condition) => condition.type === 'PodScheduled' && condition.status === 'False',
   );

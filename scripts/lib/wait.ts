@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from './errors.ts';
+import { startStopwatch } from './stopwatch.ts';
 
 export interface WaitOptions {
   /** Milliseconds until giving up. */
@@ -19,25 +20,18 @@ export class WaitTimeout extends Error {
   }
 }
 
-/** Milliseconds that a single round counts at most: a machine that sleeps for an hour has not waited for an hour. */
-const longestRound = 60_000;
-
 /**
  * Looks again and again until `look` finds nothing missing. Throws `WaitTimeout` with what was missing last,
  * `Interrupted`, or whatever `look` throws.
  */
 export async function waitUntil(look: () => Promise<string | undefined>, options: WaitOptions): Promise<void> {
   const { timeout, signal, every = 400 } = options;
-  // The clock on the wall may be set meanwhile; this one may not.
-  let left = timeout;
-  for (let before = performance.now(); ; ) {
+  const passed = startStopwatch();
+  for (;;) {
     if (signal.aborted) throw new Interrupted();
     const missing = await look();
     if (missing === undefined) return;
-    const now = performance.now();
-    left -= Math.min(now - before, longestRound);
-    before = now;
-    if (left <= 0) throw new WaitTimeout(missing, Math.round(timeout / 1000));
+    if (passed() >= timeout) throw new WaitTimeout(missing, Math.round(timeout / 1000));
     await sleep(every, undefined, { signal }).catch(() => {});
   }
 }

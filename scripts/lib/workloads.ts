@@ -12,6 +12,7 @@ export interface Workload extends KubeObject {
     desiredNumberScheduled?: number;
     updatedNumberScheduled?: number;
     numberAvailable?: number;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
   };
 }
 
@@ -44,7 +45,10 @@ export interface Pod extends KubeObject {
   status: {
     phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
     podIP?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    /** Why it failed as a whole, as in Evicted. */
+    reason?: string;
+    message?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
   };
@@ -67,10 +71,11 @@ export function missingOf(object: KubeObject): string | undefined {
   const wanted = spec.replicas ?? 1;
   const old = (status.replicas ?? 0) - (status.updatedReplicas ?? 0);
   const available = object.kind === 'StatefulSet' ? status.readyReplicas : status.availableReplicas;
-  return (
-    rolledOut(wanted, status.updatedReplicas ?? 0, available ?? 0) ??
-    (old > 0 ? `${old} of its old pods are still there` : undefined)
-  );
+  const missing = rolledOut(wanted, status.updatedReplicas ?? 0, available ?? 0);
+  if (missing === undefined) return old > 0 ? `${old} of its old pods are still there` : undefined;
+  // Said of a Deployment whose pods the API server refuses, for want of an account or of quota, say: no pod tells of it.
+  const refusal = status.conditions?.find(({ type, status: holds }) => type === 'ReplicaFailure' && holds === 'True');
+  return refusal?.message ? `${missing}, for one can't be made: ${refusal.message}` : missing;
 }
 
 function rolledOut(wanted: number, updated: number, available: number): string | undefined {

@@ -1,6 +1,7 @@
 import { isLost, reach, wake } from '../components/cluster.ts';
 import { finishedAt } from '../components/cluster-creation.ts';
 import { ownContainer } from '../components/cluster-ownership.ts';
+import { untilNodeReports } from '../components/node-report.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
@@ -18,12 +19,14 @@ export async function awake(context: Context, progress: Progress, onlyLook: bool
     });
   }
   const lost = isLost(container);
-  if (!lost) for (const woken of await wake(context, container)) progress.note(woken);
+  const woken = lost ? [] : await wake(context, container);
+  for (const what of woken) progress.note(what);
   if (lost || !(await finishedAt(context))) {
     throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
       hint: 'npm run up makes it anew; npm run down deletes it.',
     });
   }
   await reach(context);
+  if (woken.length > 0) await untilNodeReports(context);
   return true;
 }

@@ -1,9 +1,10 @@
 import { applications } from '../components/applications.ts';
 import { workloadsOf } from '../components/applications-removal.ts';
 import { argoCd } from '../components/argo-cd.ts';
+import { waitedInVain } from '../components/in-vain.ts';
 import { inCluster, removeObjects } from '../components/removal.ts';
 import { services } from '../components/services.ts';
-import { tolerantly } from '../components/until-ready.ts';
+import { tolerant } from '../components/tolerant.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
@@ -52,11 +53,9 @@ async function untilThereAgain(context: Context, workloads: readonly KubeObject[
     return missing && `${nameOf(missing)} is not there again`;
   };
   try {
-    await waitUntil(() => tolerantly(look), { timeout: context.timeout, signal: context.signal });
+    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Waited ${context.timeout / 1000} s in vain: ${error.missing}.`, {
-      hint: 'npm run status shows what Argo CD says.',
-    });
+    throw await waitedInVain(context, error.missing, 'npm run status shows what Argo CD says.');
   }
 }

@@ -67,8 +67,8 @@ function locate(output: string, chart: Chart, values: string): { objects: Locate
   return { objects: read.flatMap(({ objects }) => objects), faults: read.flatMap(({ faults }) => faults) };
 }
 
-/** helm 4 also logs there, for one that it read through a link. */
-function reasonIn(stderr: string): string {
+/** Why helm refused, from its standard error. helm 4 also logs there, for a file that it read through a link. */
+export function reasonIn(stderr: string): string {
   return stderr.replaceAll(/^level=.*\n/gm, '').trim();
 }
 

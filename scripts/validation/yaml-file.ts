@@ -1,4 +1,13 @@
-import { type Document, isAlias, isNode, isScalar, LineCounter, parseAllDocuments, type Scalar } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  type Scalar,
+} from 'yaml';
 import type { FieldPath } from './located.ts';
 
 /** A YAML document with the lines of its fields. */
@@ -11,6 +20,8 @@ export interface YamlDocument {
   has(path: FieldPath): boolean;
   /** The scalar at a path, with its source text and range. */
   scalar(path: FieldPath): Scalar.Parsed | undefined;
+  /** What stands at a path in the text itself, be it an alias, and where its key begins. */
+  written(path: FieldPath): { node: Scalar.Parsed | Alias.Parsed; key: number } | undefined;
 }
 
 /**
@@ -39,6 +50,11 @@ function toDocument(document: Document.Parsed, lines: LineCounter): YamlDocument
     scalar(path) {
       const { node, depth } = walk(document, path);
       return depth === path.length && isScalar(node) ? (node as Scalar.Parsed) : undefined;
+    },
+    written(path) {
+      const { node, offset, depth } = walk(document, path);
+      const found = depth === path.length && offset !== undefined && (isScalar(node) || isAlias(node));
+      return found ? { node: node as Scalar.Parsed | Alias.Parsed, key: offset } : undefined;
     },
   };
 }

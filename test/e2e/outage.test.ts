@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Report } from '../../scripts/report.ts';
+import { cutTwice, startOrigin } from '../outages/origin.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
 
 const cluster = 'e2e-outage';
@@ -45,9 +46,12 @@ describe('a registry that is down, and the real images', {
     assert.match(ran.stderr, /✔ prometheus/);
   });
 
-  it('is made up for by the next up, with the real images', async () => {
-    const ran = await heard(person.npm('up', '--verbose'));
+  it('is made up for by the next up, with the real images, though a download is cut twice', async () => {
+    const { env, close } = await startOrigin(person, cutTwice);
+    const ran = await heard(person.run(['npm', 'run', '--silent', 'up', '--', '--verbose'], { env }));
+    close();
     assert.equal(ran.code, 0, ran.text);
+    assert.match(ran.stderr, /Tried again: Could not download install\.yaml from \S+: the connection broke off/);
     assert.doesNotMatch(ran.text, /stand-in/);
     const shown = await heard(demand(person.npm('status', '--json')));
     const { applications } = JSON.parse(shown.stdout) as Report;

@@ -168,7 +168,15 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
   });
 
   it('keeps what was put into a namespace of the platform, and with --all removes it, too', async () => {
-    await demand(person.npm('up'));
+    // An API server that restarts meanwhile costs a moment, which is told.
+    let killing: Promise<unknown> | undefined;
+    const kill = ['docker', 'exec', `${cluster}-control-plane`, 'sh', '-c', 'kill -9 $(pidof kube-apiserver)'] as const;
+    const watch = (_: number, text: string) => {
+      if (/✔ cluster/.test(text)) killing ??= demand(person.run(kill));
+    };
+    const up = await demand(person.run(['npm', 'run', '--silent', 'up'], { watch }));
+    await killing;
+    assert.match(up.stderr, /Tried again: /);
     await demand(view().kubectl('create', 'configmap', 'mine', '--from-literal=a=b', '--namespace=observability'));
     const { kept, left } = await reset();
     assert.deepEqual(left, []);
@@ -197,6 +205,9 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     const ran = await person.npm('reset', '--yes', '--timeout', '20');
     assert.equal(ran.code, 1, ran.text);
     assert.match(ran.stderr, /example\.com\/hold/);
+    const up = await person.npm('up', '--timeout', '10');
+    assert.equal(up.code, 1, up.text);
+    assert.match(up.stderr, /Namespace observability is still being deleted after 10 s.*\n.*example\.com\/hold/);
     await demand(hold([]));
     assert.deepEqual((await reset()).left, []);
   });

@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type OnTerminal, onTerminal } from '../support/terminal.ts';
+import { type OnTerminal, onTerminal, type Step } from '../support/terminal.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const dockerSocket = '/var/run/docker.sock';
@@ -19,17 +19,24 @@ export interface Ran {
   seconds: number;
 }
 
+export interface RunOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Called with the process's number and all it has said so far: when it has started, and whenever it says something. */
+  watch?: (pid: number, text: string) => void;
+}
+
 /** A person's machine: a home folder and a fresh clone in a path with spaces, used without root rights. */
 export interface Person {
   home: string;
   clone: string;
   env: Record<string, string>;
   /** Runs a program in the clone, as this person. Never throws for an exit code. */
-  run(command: readonly [string, ...string[]], options?: { env?: Record<string, string>; cwd?: string }): Promise<Ran>;
+  run(command: readonly [string, ...string[]], options?: RunOptions): Promise<Ran>;
   /** The same behind a terminal. */
   runOnTerminal(command: string): Promise<Ran>;
   /** A shell command behind a terminal, where somebody waits for each text and then presses keys. */
-  answer(command: string, ...steps: (readonly [waitFor: string, press: string])[]): Promise<OnTerminal>;
+  answer(command: string, ...steps: Step[]): Promise<OnTerminal>;
   /** `npm run --silent NAME -- ARGS`. */
   npm(name: string, ...args: string[]): Promise<Ran>;
   /** Deletes the cluster, whatever state it is in, and the folders. */
@@ -67,7 +74,7 @@ export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptio
     clone,
     env,
     run: (command, options = {}) =>
-      start(command, { cwd: options.cwd ?? clone, env: { ...env, ...options.env }, ...identity }),
+      start(command, { ...options, cwd: options.cwd ?? clone, env: { ...env, ...options.env }, ...identity }),
     runOnTerminal: (command) =>
       start(['script', '-qefc', command, '/dev/null'], { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity }),
     answer: (command, ...steps) =>
@@ -113,15 +120,17 @@ export function giveKubeconfig(person: Person, server: string): string {
 /** Runs a program to its end. */
 export function start(
   [file, ...args]: readonly [string, ...string[]],
-  options: { cwd: string; env: Record<string, string>; uid?: number; gid?: number },
+  { watch, ...options }: RunOptions & { cwd: string; env: Record<string, string>; uid?: number; gid?: number },
 ): Promise<Ran> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (child.pid !== undefined) watch?.(child.pid, '');
     const ran = { stdout: '', stderr: '', text: '' };
     const collect = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
       ran[stream] += chunk.toString('utf8');
       ran.text += chunk.toString('utf8');
+      watch?.(child.pid as number, ran.text);
     };
     child.stdout.on('data', collect('stdout'));
     child.stderr.on('data', collect('stderr'));

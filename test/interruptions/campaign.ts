@@ -31,18 +31,51 @@ function fail(what: string): void {
   say(`✖ ${what}`);
 }
 
-/** Kills a command at each of the moments; one that is done before its moment came counts for nothing. */
-async function interrupt(person: Person, command: readonly string[], moments: readonly Moment[]): Promise<number> {
+/**
+ * Kills a command at each of the moments, and counts how often it was. One that is done before its moment came leaves the
+ * moment to `missed`: what an earlier interruption had done already is not done again.
+ */
+async function interrupt(
+  person: Person,
+  command: readonly string[],
+  moments: readonly Moment[],
+  missed: Moment[] = [],
+): Promise<number> {
   let killed = 0;
   for (const moment of moments) {
-    const when = 'step' in moment ? `at ${moment.step}` : `after ${(moment.after / 1000).toFixed(1)} s`;
+    const when =
+      'after' in moment ? `after ${(moment.after / 1000).toFixed(1)} s` : 'step' in moment ? `at ${moment.step}` : '';
     const ran = await kill(person, cluster, command, moment);
     say(`  ${command[0]} killed ${when}${ran.killed ? '' : `: it was done before (exit code ${ran.code})`}`);
     if (!ran.killed && ran.code !== 0) fail(`${command[0]} failed before it was killed ${when}:\n${ran.text}`);
     if (ran.killed) killed += 1;
+    else missed.push(moment);
   }
   attempted += killed;
   return killed;
+}
+
+function told(moment: Moment): string {
+  if ('after' in moment) return `after ${(moment.after / 1000).toFixed(1)} s`;
+  return 'step' in moment ? `at ${moment.step}` : 'once its condition holds';
+}
+
+/** The missed moments again, each on its own and from the start; a random one earlier, until the command still runs then. */
+async function makeUpFor(
+  missed: readonly Moment[],
+  before: () => Promise<unknown>,
+  once: (moment: Moment, missed: Moment[]) => Promise<unknown>,
+): Promise<void> {
+  let left = missed;
+  for (let tries = 0; tries < 3 && left.length > 0; tries += 1) {
+    const again: Moment[] = [];
+    for (const moment of left) {
+      await before();
+      await once('after' in moment ? { after: Math.round(moment.after / 2) } : moment, again);
+    }
+    left = again;
+  }
+  for (const moment of left) say(`  not reached: ${told(moment)}`);
 }
 
 /** Counts the interruptions as survived if the work that follows leads to where it should. */
@@ -62,7 +95,8 @@ async function done(running: Promise<Ran>): Promise<Ran> {
 const within = (seconds: number): Moment => ({ after: Math.round(random() * seconds * 1000) });
 const times = (number: number, seconds: number) => Array.from({ length: number }, () => within(seconds));
 
-const boundaries = (steps: readonly string[]): Moment[] => steps.map((step) => ({ step }));
+/** Behind the last step there is nothing left to interrupt. */
+const boundaries = (steps: readonly string[]): Moment[] => steps.slice(0, -1).map((step) => ({ step }));
 
 function* portions<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < all.length; at += atOnce) yield all.slice(at, at + atOnce);
@@ -85,19 +119,29 @@ async function campaign(person: Person): Promise<void> {
   say(`${expected.size} objects are compared. Steps: ${steps.join(', ')}`);
 
   if (only.includes('up')) {
+    const once = async (moments: readonly Moment[], missed: Moment[]) =>
+      judge(await interrupt(person, ['up'], moments, missed), 'up', asExpected);
+    const missed: Moment[] = [];
     for (const moments of portions([...boundaries(steps), ...times(count, span.up)])) {
       await cleared();
-      const killed = await interrupt(person, ['up'], moments);
-      await judge(killed, 'up', asExpected);
+      await once(moments, missed);
     }
+    await makeUpFor(missed, cleared, (moment, again) => once([moment], again));
   }
   if (only.includes('reset')) {
+    const once = async (moments: readonly Moment[], missed: Moment[]) =>
+      judge(await interrupt(person, ['reset', '--yes'], moments, missed), 'reset, then up', asExpected);
     const resetSteps = stepsIn((await cleared()).stderr);
     await done(person.npm('up'));
-    for (const moments of portions([...boundaries(resetSteps), ...times(count, span.reset)])) {
-      const killed = await interrupt(person, ['reset', '--yes'], moments);
-      await judge(killed, 'reset, then up', asExpected);
-    }
+    const missed: Moment[] = [];
+    for (const moments of portions([...boundaries(resetSteps), ...times(count, span.reset)]))
+      await once(moments, missed);
+    // Each of them ended with an up.
+    await makeUpFor(
+      missed,
+      async () => {},
+      (moment, again) => once([moment], again),
+    );
   }
   if (only.includes('down')) {
     for (const moments of portions(times(count, span.down))) {

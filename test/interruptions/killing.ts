@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Person } from '../e2e/support.ts';
 
-/** When a command is killed: as soon as a step's line shows, or so many milliseconds after it took the cluster's lock. */
-export type Moment = { step: string } | { after: number };
+/**
+ * When a command is killed: as soon as a step's line shows, so many milliseconds after it took the cluster's lock, or once
+ * something is seen.
+ */
+export type Moment = { step: string } | { after: number } | { once: () => Promise<boolean> };
 
 export interface Killed {
   /** The steps whose lines showed before it. */
@@ -18,13 +21,14 @@ export interface Killed {
 
 /**
  * Runs a command of the platform as a person would, in a process group of its own, and kills the whole group at the
- * moment (SIGKILL: nobody can prepare for it). Throws where a child of it is still there seconds later.
+ * moment (SIGKILL: nobody can prepare for it), or sends it another signal. Throws where a child of it is still there seconds later.
  */
 export async function kill(
   person: Person,
   cluster: string,
   command: readonly string[],
   moment: Moment,
+  signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<Killed> {
   const { uid, gid } = statSync(person.clone);
   const left = lockOf(person, cluster);
@@ -44,7 +48,7 @@ export async function kill(
   const end = () => {
     if (killed || child.exitCode !== null) return;
     killed = true;
-    process.kill(-(child.pid as number), 'SIGKILL');
+    process.kill(-(child.pid as number), signal);
   };
   let timer: NodeJS.Timeout | undefined;
   const looking = setInterval(() => {
@@ -57,6 +61,10 @@ export async function kill(
       text += chunk.toString('utf8');
       if ('step' in moment && stepsIn(text).includes(moment.step)) end();
     });
+  }
+  if ('once' in moment) {
+    while (child.exitCode === null && !(await moment.once())) await sleep(100);
+    end();
   }
   const code = await ended;
   clearInterval(looking);

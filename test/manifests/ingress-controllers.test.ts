@@ -73,8 +73,8 @@ for (const [name, objects, option] of [
     assert.equal(at(labels, 'app.kubernetes.io/component'), 'controller');
     assert.equal(at(labels, 'app.kubernetes.io/name'), name);
     assert(container(objects).ports.some((port) => port.name === 'metrics'));
-    assert.equal(find(objects, 'Role', 'prometheus-pod-discovery').metadata.namespace, namespace);
-    const binding = find(objects, 'RoleBinding', 'prometheus-pod-discovery');
+    assert.equal(find(objects, 'Role', 'prometheus-discovery').metadata.namespace, namespace);
+    const binding = find(objects, 'RoleBinding', 'prometheus-discovery');
     assert.deepEqual(at(binding, 'subjects', 0), {
       kind: 'ServiceAccount',
       name: 'prometheus',

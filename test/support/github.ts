@@ -21,6 +21,8 @@ export interface PlayedGithub {
   requests: string[];
   /** Statuses to answer with in place of what would be right, by the start of the path. */
   faults: Map<string, number>;
+  /** What manifests and blobs hold, by the end of their path: `api-node/manifests/1`. */
+  kept: Map<string, unknown>;
   close(): void;
 }
 
@@ -32,6 +34,7 @@ export const images = tags.map((tag) => `ghcr.io/${tag}`);
 export async function playGithub(accounts: Record<string, Rights>): Promise<PlayedGithub> {
   const requests: string[] = [];
   const faults = new Map<string, number>();
+  const kept = new Map<string, unknown>();
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '', `http://${request.headers.host}`);
     const { name, token } = login(request);
@@ -41,7 +44,9 @@ export async function playGithub(accounts: Record<string, Rights>): Promise<Play
     else if (url.pathname === '/user') user(response, accounts[token]);
     else if (url.pathname.startsWith('/orgs/')) organisation(response, url, accounts[token]);
     else if (url.pathname === '/token') giveToken(response, token, accounts[token]);
-    else registry(response, url, accounts[token]);
+    else if (url.pathname.startsWith('/blob-store/'))
+      blob(response, request, kept.get(url.searchParams.get('of') ?? ''));
+    else registry(response, url, accounts[token], kept);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -49,7 +54,7 @@ export async function playGithub(accounts: Record<string, Rights>): Promise<Play
     server.close();
     server.closeAllConnections();
   };
-  return { endpoints: { ghcr: origin, github: origin }, requests, faults, close };
+  return { endpoints: { ghcr: origin, github: origin }, requests, faults, kept, close };
 }
 
 function login({ headers }: IncomingMessage): { name: string | undefined; token: string } {
@@ -93,11 +98,25 @@ function giveToken(response: ServerResponse, token: string, rights: Rights | und
   else answer(response, 200, { token });
 }
 
-function registry(response: ServerResponse, url: URL, rights: Rights | undefined): void {
-  const [, owner = '', name, tag] = url.pathname.match(/^\/v2\/([^/]+)\/([^/]+)\/manifests\/(.+)$/) ?? [];
+/** Where GHCR sends those who ask for a blob: the address is the key, and whoever brings a token along is turned away. */
+function blob(response: ServerResponse, { headers }: IncomingMessage, content: unknown): void {
+  if (headers.authorization !== undefined) answer(response, 400, { message: 'Only one auth mechanism allowed' });
+  else answer(response, content === undefined ? 404 : 200, content);
+}
+
+function registry(
+  response: ServerResponse,
+  url: URL,
+  rights: Rights | undefined,
+  kept: ReadonlyMap<string, unknown>,
+): void {
+  const [, owner = '', name, kind, tag] = url.pathname.match(/^\/v2\/([^/]+)\/([^/]+)\/(manifests|blobs)\/(.+)$/) ?? [];
+  const path = `${name}/${kind}/${tag}`;
   const challenge = `Bearer realm="${url.origin}/token",service="ghcr.io",scope="repository:user/image:pull"`;
   const allowed = rights?.scopes?.includes('read:packages') && rights.reads?.includes(owner) !== false;
   if (!rights) answer(response, 401, {}, { 'www-authenticate': challenge });
   else if (!allowed || rights.singleSignOn === owner) answer(response, 403);
+  else if (kind === 'blobs') answer(response, 307, {}, { location: `${url.origin}/blob-store/x?of=${path}` });
+  else if (kept.has(path)) answer(response, 200, kept.get(path));
   else answer(response, tags.includes(`${owner}/${name}:${tag}`) ? 200 : 404);
 }

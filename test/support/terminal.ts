@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 /** Options of a test that needs a terminal. A machine without util-linux's `script` skips it and still runs the rest. */
@@ -34,13 +35,16 @@ export interface TerminalOptions {
   timeout?: number;
 }
 
+/** Milliseconds may pass between the text and the keys. */
+export type Step = readonly [waitFor: string, press: string, pause?: number];
+
 /**
  * Runs a shell command on a pseudo-terminal of 100 columns. Each step waits until a text shows behind what was there
  * before, and then presses keys. Throws with the whole screen where a text doesn't come in time.
  */
 export async function onTerminal(
   command: string,
-  steps: readonly (readonly [waitFor: string, press: string])[],
+  steps: readonly Step[],
   { timeout = 30_000, ...options }: TerminalOptions = {},
 ): Promise<OnTerminal> {
   // The shell ignores the Ctrl-C that the terminal sends to all, so that it can tell the settings afterwards.
@@ -57,8 +61,10 @@ export async function onTerminal(
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? -1));
   });
+  // Whoever is done before a key is pressed does not read it.
+  child.stdin.on('error', () => {});
   const deadline = setTimeout(() => child.kill('SIGKILL'), timeout);
-  for (const [waitFor, press] of steps) {
+  for (const [waitFor, press, pause = 0] of steps) {
     const shown = new Promise<'shown'>((resolve) => {
       look = () => {
         const at = stripVTControlCharacters(screen).indexOf(waitFor, seen);
@@ -70,6 +76,7 @@ export async function onTerminal(
     });
     const came = await Promise.race([shown, ended.then(() => 'ended' as const)]);
     if (came === 'ended') throw new Error(`"${waitFor}" did not come:\n${screen}`);
+    await Promise.race([sleep(pause), ended]);
     child.stdin.write(press);
   }
   const code = await ended;

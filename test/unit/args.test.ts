@@ -14,6 +14,7 @@ const usage: Usage = {
   flags: {
     json: { type: 'boolean', description: 'Print as JSON.' },
     timeout: { type: 'seconds', description: 'How long it may take.' },
+    cup: { type: 'text', value: 'size', description: 'Which cup to take.' },
   },
   examples: ['npm run brew'],
 };
@@ -25,6 +26,7 @@ const accepted: [string[], object][] = [
   [['--timeout', '60'], { flags: { timeout: 60 } }],
   [['--timeout=60', '--json'], { flags: { timeout: 60, json: true } }],
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
+  [['--cup', 'big', '--cup=small'], { flags: { cup: 'small' } }],
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true, flags: { json: true } }],
 ];
@@ -48,6 +50,10 @@ const withOperands: Usage = {
 test('operands come in the order that they were typed in, whatever flags stand between', () => {
   const { operands, word, flags } = readArguments(withOperands, ['arabica', '--with', 'cardamom', 'large', '--json']);
   assert.deepEqual([operands, word, flags], [['arabica', 'large'], undefined, { with: 'cardamom', json: true }]);
+});
+
+test('help needs no operands', () => {
+  assert.equal(readArguments(withOperands, ['--help', 'arabica']).help, true);
 });
 
 const withSeveral: Usage = {
@@ -78,10 +84,6 @@ test('a text that may be typed several times is handed on whole, and takes the p
   assert.deepEqual(readArguments(withSeveral, [], { with: 'pepper' }).flags, { with: 'pepper' });
 });
 
-test('help needs no operands', () => {
-  assert.equal(readArguments(withOperands, ['--help', 'arabica']).help, true);
-});
-
 const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--jsn'], /has no flag --jsn/, /Did you mean --json\?/],
   [usage, ['--colour'], /has no flag --colour/, /npm run brew -- --help/],
@@ -93,6 +95,8 @@ const refused: [Usage, string[], RegExp, RegExp][] = [
   [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
   [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
+  [usage, ['--cup'], /--cup takes a value/, /npm run brew -- --cup <size>/],
+  [usage, ['--cup='], /--cup takes a value/, /--cup <size>/],
   [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
   [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
   [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
@@ -128,6 +132,12 @@ test('flags that npm kept for itself are honoured', () => {
   assert.deepEqual(kept({ npm_config_json: 'true' }), { json: true });
   assert.deepEqual(kept({ npm_config_timeout: '60' }), { timeout: 60 });
   assert.deepEqual(kept({ npm_config_timeout: '60' }, ['--timeout', '5']), { timeout: 5 });
+});
+
+test('a text that npm took apart is refused with the right form', async () => {
+  const { error } = await refusal(() => kept({ npm_config_cup: 'true' }));
+  assert.match(error.hint ?? '', /npm run brew -- --cup <size>/);
+  assert.deepEqual(kept({ npm_config_cup: 'big' }), { cup: 'big' });
 });
 
 test('npm turned off or empty is no flag, and neither is a variable that only looks alike', () => {

@@ -63,6 +63,18 @@ for (const [what, harm] of harms) {
   });
 }
 
+test('an authority from the future is kept and refused: a wrong clock must not cost the trust in it', async (context) => {
+  const folder = newFolder();
+  const { certificate } = await ensureAuthority(folder);
+  const now = Date.now();
+  const { mock } = context.mock.method(Date, 'now', () => now - 2 * 3_600_000);
+  const { text } = await refusal(() => ensureAuthority(folder));
+  assert.match(text, /is not valid before .* GMT, and the clock of this machine says .*\nSet the clock/);
+  assert.match(text, /npm run trust -- --remove, then rm -r "/);
+  mock.restore();
+  assert.equal((await ensureAuthority(folder)).certificate, certificate);
+});
+
 test('a key and a folder that others could look into are closed to them', async () => {
   const folder = newFolder();
   const { certificate } = await ensureAuthority(folder);

@@ -13,7 +13,7 @@ test('a day fits, and the calculation is shown', () => {
   assert(fits);
   assert.deepEqual(sentences, [
     '24 h × 500 samples/s × 1.50 bytes/sample (measured) = 62 MiB of 512 MiB of disk',
-    '100 MiB + 7000 series × 8 KiB = 155 MiB of 512 MiB of memory',
+    '120 MiB + 7000 series × 8 KiB = 175 MiB of 512 MiB of memory',
   ]);
 });
 

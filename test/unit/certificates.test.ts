@@ -192,6 +192,15 @@ for (const [what, pair, wanted, expected] of faults) {
   });
 }
 
+test('a certificate that was made by a clock which was ahead is made anew', async (context) => {
+  const now = Date.now();
+  const { mock } = context.mock.method(Date, 'now', () => now + 2 * 3_600_000);
+  const early = await signedBy(issuer, hosts, 397);
+  assert.equal(faultOf(early, hosts, authority.x509), undefined);
+  mock.restore();
+  assert.match(faultOf(early, hosts, authority.x509) ?? '', /not valid before .* GMT/);
+});
+
 test('a certificate that is of no use any more is replaced, and the others stay', async () => {
   await certificates.apply(contextFor('dev'));
   const before = new Map(secrets);
@@ -258,7 +267,7 @@ const production = { host: 'api.example.com', secret: { namespace: 'default', na
 test('a site is asked by its own name, on its port, and has to prove who it is', async () => {
   const context = contextFor('dev', { ports: { http: 1, https } });
   present(good);
-  assert.deepEqual(await ask(context, site, '/info'), { body: `api.localhost:${https}` });
+  assert.deepEqual(await ask(context, site, '/info'), { status: 200, body: `api.localhost:${https}` });
   assert.equal(urlOf(context, site), `https://api.localhost:${https}`);
   present(await signedBy(foreign, hosts, 397));
   assert.match(
@@ -276,7 +285,7 @@ test('production’s host is believed by the certificate in its own Secret, and 
     /there is no certificate for api\.example\.com yet/,
   );
   secrets.set('default/api-example-com-tls', own);
-  assert.deepEqual(await ask(context, production, '/info'), { body: `api.example.com:${https}` });
+  assert.deepEqual(await ask(context, production, '/info'), { status: 200, body: `api.example.com:${https}` });
   present(await selfSigned(['api.example.com'], 397));
   assert.match((await ask(context, production, '/info')).missing ?? '', /self-signed|verify/);
 });

@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/components/cluster.ts';
 import { checkPorts, ownContainer } from '../../scripts/components/cluster-ownership.ts';
-import { Unreachable } from '../../scripts/lib/api.ts';
+import { Unreachable, WrongClock } from '../../scripts/lib/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
-import type { Exec } from '../../scripts/lib/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const ours = '/home/ann/ops/.git';
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const stateDir = await temporaryFolder();
 
 interface Node {
@@ -24,7 +25,8 @@ function inspect(node: Node | undefined) {
   const { mounted, http = 8080, state = 'running', image = 'kindest/node:v1.36.4@sha256:0' } = node;
   const PortBindings = { '80/tcp': [{ HostPort: `${http}` }], '443/tcp': [{ HostPort: '8443' }] };
   const Binds = ['/lib/modules:/lib/modules:ro', ...(mounted ? [`${mounted}:/platform-ops/git:ro`] : [])];
-  const found = { State: { Status: state }, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
+  const State = { Status: state, StartedAt: '2026-03-01T12:00:00Z' };
+  const found = { State, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
   return { stdout: JSON.stringify([found]) };
 }
 
@@ -37,7 +39,10 @@ function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => u
     toolbox: { find: async () => ({ path: 'kind' }) },
     checkout: async () => ({ commonDir: ours }),
     view: () => ({ missing: async () => undefined }),
-    api: () => ({ text: async () => 'ok' }),
+    api: () => ({
+      text: async () => 'ok',
+      json: async () => ({ spec: { renewTime: '2026-03-01T12:00:05.000000Z' } }),
+    }),
     reconnect: () => {},
     exec: fakeExec((line) => (line.startsWith('docker container inspect') ? inspect(node) : { stdout: 'kubeconfig' })),
     ...parts,
@@ -139,7 +144,7 @@ for (const state of ['created', 'dead', 'removing']) {
   test(`a node that is ${state} never came to life: it is made anew, and nothing in it is asked`, async () => {
     const exec = remembering({ mounted: ours, state }, { exitCode: 0, stdout: '1' });
     const context = Object.assign(contextWith({ mounted: ours, state }, { exec }), nothingToSee, {
-      config: { ...contextWith(undefined).config, root: fileURLToPath(new URL('../..', import.meta.url)) },
+      config: { ...contextWith(undefined).config, root },
     });
     await assert.rejects(cluster.apply(context), /made anew/);
     assert(exec.lines().includes('docker rm --force --volumes x-control-plane'));
@@ -155,15 +160,46 @@ test('a node that does not answer is not taken for a half one, and stays', async
   assert(!exec.lines().some((line) => line.startsWith('docker rm')));
 });
 
-test('an API server that does not answer is told with its cause, and a clock that is wrong by its remedy', async () => {
-  const certificate = new Unreachable(
-    'the API server at https://127.0.0.1:1 does not answer: certificate is not yet valid',
-  );
-  const text = () => Promise.reject(certificate);
-  const context = Object.assign(contextWith({ mounted: ours }, { api: () => ({ text }) }), { timeout: 10 });
-  const told = (await refusal(() => cluster.apply(context))).text;
-  assert.match(
-    told,
-    /API server of x does not answer \(certificate is not yet valid\)\.\nCompare the clocks: date; docker exec/,
-  );
+/** A cluster whose API server can't be asked, for that reason. */
+const unanswered = (error: Error, timeout: number) =>
+  Object.assign(contextWith({ mounted: ours }, { api: () => ({ text: () => Promise.reject(error) }) }), { timeout });
+
+test('an API server that does not answer is told with its cause', async () => {
+  const refused = new Unreachable('the API server at https://127.0.0.1:1 does not answer: connect ECONNREFUSED');
+  const { text } = await refusal(() => cluster.apply(unanswered(refused, 10)));
+  assert.match(text, /API server of x does not answer \(connect ECONNREFUSED\)\.\ndocker logs x-control-plane/);
 });
+
+test('a clock that is wrong is not waited on: it is told at once, with its remedy', async () => {
+  const context = unanswered(new WrongClock('https://127.0.0.1:1', 'CERT_NOT_YET_VALID'), 600_000);
+  const { text } = await refusal(() => cluster.apply(context));
+  assert.match(
+    text,
+    /not valid yet, by the clock of this machine, which says \d{4}-.*Z\nIf that is not the time, set the clock/,
+  );
+  const status = await cluster.status(context);
+  assert(status.state === 'unready' && status.hint?.includes('set the clock'));
+});
+
+const gone = 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?';
+const kindFails: [string, Partial<Output>, number | undefined, RegExp][] = [
+  ['was not done in time', {}, 90_000, /could not create the cluster x: it was not done after 90 s\.\n.*--timeout/],
+  [
+    'found a full disk',
+    { stderr: 'ERROR: no space left on device' },
+    undefined,
+    /no space left on .*\nThe disk is full/,
+  ],
+  ['was left alone by Docker', { stderr: gone }, undefined, /^Docker does not answer any more\.\nStart it again/],
+];
+for (const [what, output, timeout, says] of kindFails) {
+  test(`a kind that ${what} says so`, async () => {
+    const exec: Exec = async (command, options) => {
+      if (!command.includes('create')) return contextWith(undefined).exec(command, options);
+      throw new CommandError(command, { stdout: '', stderr: '', exitCode: 1, ...output }, timeout);
+    };
+    const context = contextWith(undefined, { exec });
+    const parts = { images: { pull: async () => {} }, config: { ...context.config, root } };
+    assert.match((await refusal(() => cluster.apply(Object.assign(context, parts)))).text, says);
+  });
+}

@@ -47,7 +47,7 @@ for (const command of commands) {
 
   test(`the help page of ${name} has all that it knows`, () => {
     const help = helpPage(command);
-    for (const flag of Object.keys(flags)) assert.match(help, new RegExp(`^  --${flag}( <[a-z]+>)? +[A-Z].+\\.$`, 'm'));
+    for (const flag of Object.keys(flags)) assert.match(help, new RegExp(`^  --${flag}( <\\w+>)? +[A-Z].+\\.$`, 'm'));
     for (const part of [...words, ...examples, description]) assert(help.includes(part), part);
     assert(
       help.split('\n').every((line) => line.length <= 120),
@@ -111,6 +111,7 @@ const report: Report = {
     },
   ],
   targets: { up: 3, total: 3, down: [] },
+  drift: { now: [], healed: [], drilled: [] },
   urls: [{ title: 'API', url: 'https://api.localhost:8443/info' }],
 };
 
@@ -157,4 +158,13 @@ test('status names a token that does not work, and what to do', () => {
       '\nIt has expired.\n  → Make one.\n',
     ),
   );
+});
+
+test('status tells what was changed by hand, before the addresses', () => {
+  const at = '2026-01-02T03:04:05Z';
+  const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
+  const now: Report['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
+  const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
+  const text = page({ ...report, drift: { now, healed, drilled: [] } });
+  assert.match(text, /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*undone.*\n {2}✔ .*\n\nAPI /);
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { difference, unfitness } from '../../scripts/components/applications.ts';
+import { unfitness } from '../../scripts/components/applications.ts';
 import { trim } from '../../scripts/components/argo-cd.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/components/manifests.ts';
+import { difference } from '../../scripts/components/registrations.ts';
 import { type Config, loadConfig } from '../../scripts/config.ts';
 import { runGraph } from '../../scripts/lib/graph.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';

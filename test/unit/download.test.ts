@@ -162,6 +162,32 @@ test('a folder that cannot be made is a storage failure', async () => {
   assert.equal(requests.length, 0);
 });
 
+test('each further try is told with its reason', async () => {
+  const told: string[] = [];
+  answers = [status(503), brokenOff, whole];
+  await download(options({ onRetry: (why) => void told.push(why) }));
+  assert.equal(told.length, 2);
+  assert.match(told[0] ?? '', /^Could not download tool from 127\.0\.0\.1:\d+: it answered HTTP 503\.$/);
+  assert.match(told[1] ?? '', /the connection broke off/);
+});
+
+test('a file that comes too slowly is given up when its time is over, though bytes go on coming', async () => {
+  let timer: NodeJS.Timeout | undefined;
+  answers = [
+    (_, response) => {
+      response.writeHead(200, { 'content-length': content.length });
+      timer = setInterval(() => response.write('x'), 20);
+      response.on('close', () => clearInterval(timer));
+    },
+  ];
+  await assert.rejects(download(options({ timeout: 300 })), {
+    problem: 'unreachable',
+    message: /it did not come whole within 0\.3 s/,
+    hint: /--timeout/,
+  });
+  assert.deepEqual([requests.length, await readdir(cacheDir)], [1, []]);
+});
+
 test('an abort in the middle interrupts and leaves nothing', async () => {
   answers = [stalled];
   const controller = new AbortController();

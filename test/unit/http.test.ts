@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
-import { ApiError, connect, Unreachable } from '../../scripts/lib/api.ts';
+import { ApiError, connect, Unreachable, WrongClock } from '../../scripts/lib/api.ts';
+import { base64 } from '../../scripts/lib/base64.ts';
+import { selfSigned } from '../../scripts/lib/certificate.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { get } from '../../scripts/lib/http.ts';
+import type { Retry } from '../../scripts/lib/retry.ts';
 
 /** What the server does with the next requests, and what they asked for. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
-let asked: { path: string | undefined; accept: string | undefined }[] = [];
+let asked: { path: string | undefined; accept: string | undefined; request: IncomingMessage }[] = [];
 const server = createServer((request, response) => {
-  asked.push({ path: request.url, accept: request.headers.accept });
+  asked.push({ path: request.url, accept: request.headers.accept, request });
   answer(request, response);
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,7 +32,9 @@ function respond(status: number, body: unknown) {
 test('an answer is its status and its body, whatever the status, and redirects are not followed', async () => {
   for (const status of [200, 302, 404, 503]) {
     respond(status, 'grün €');
-    assert.deepEqual(await get(url), { status, body: 'grün €' });
+    const { sentAt, ...rest } = await get(url);
+    assert.deepEqual(rest, { status, body: 'grün €' });
+    assert(sentAt !== undefined && Math.abs(sentAt - Date.now()) < 60_000);
   }
 });
 
@@ -76,10 +82,10 @@ test('an interruption ends the request, also in the middle of the answer', async
 });
 
 /** The API server's client, pointed at the server above: that has no TLS, so the certificates are not used. */
-function api(signal: AbortSignal = new AbortController().signal, address = url) {
+function api(signal: AbortSignal = new AbortController().signal, address = url, retry?: Retry) {
   const cluster = { server: address, 'certificate-authority-data': '' };
   const user = { 'client-certificate-data': '', 'client-key-data': '' };
-  return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal);
+  return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal, retry);
 }
 const pod = { metadata: { name: 'p' } };
 
@@ -120,6 +126,69 @@ test('any other refusal is an ApiError with path, status and the start of the bo
   });
 });
 
+test('an apply on the server’s side is asked for as a dry run, whatever becomes of it', async () => {
+  const bodies: string[] = [];
+  asked = [];
+  answer = (request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      bodies.push(body);
+      response.end(JSON.stringify({ ...pod, predicted: true }));
+    });
+  };
+  const predicted = await api().dryRunApply('/api/v1/namespaces/default/pods/p', 'kind: Pod # grün', 'some-one');
+  assert.deepEqual(predicted, { ...pod, predicted: true });
+  assert.deepEqual(bodies, ['kind: Pod # grün']);
+  const [{ request } = assert.fail()] = asked;
+  assert.equal(request.method, 'PATCH');
+  assert.equal(request.headers['content-type'], 'application/apply-patch+yaml');
+  const { pathname, searchParams } = new URL(request.url ?? '', url);
+  assert.equal(pathname, '/api/v1/namespaces/default/pods/p');
+  assert.deepEqual(Object.fromEntries(searchParams), { dryRun: 'All', fieldManager: 'some-one', force: 'true' });
+});
+
+test('a refusal says why in the API server’s words, also where something else answers', async () => {
+  for (const [body, reason] of [
+    [{ kind: 'Status', message: 'spec.ports: Required value', code: 422 }, 'spec.ports: Required value'],
+    ['upstream is down', 'upstream is down'],
+  ]) {
+    respond(422, body);
+    const refused = (error: unknown) => error instanceof ApiError && error.status === 422 && error.reason === reason;
+    await assert.rejects(api().dryRunApply('/api/v1/x', '{}', 'some-one'), refused);
+  }
+});
+
+test('the sentence of a refusal is told, not the object that it comes in', async () => {
+  respond(403, { kind: 'Status', message: 'pods is forbidden: User "x" cannot list' });
+  await assert.rejects(
+    api().list('v1', 'Pod'),
+    /^ApiError: the API server answered 403 to \/api\/v1\/pods: pods is forb/,
+  );
+});
+
+test('an API server that restarts is asked again, also while it forbids everything, and each reason is told once', async () => {
+  const statuses = [403, 503, 429, 429, 200];
+  answer = (_, response) => response.writeHead(statuses.shift() ?? 200).end('{"items":[]}');
+  const told: string[] = [];
+  const retry = {
+    patience: 5000,
+    signal: new AbortController().signal,
+    onRetry: (why: string) => void told.push(why),
+    every: 1,
+  };
+  assert.deepEqual(await api(undefined, url, retry).list('v1', 'Pod'), []);
+  assert.deepEqual(
+    told.map((why) => why.match(/answered (\d+)/)?.[1]),
+    ['403', '503', '429'],
+  );
+  told.length = 0;
+  await assert.rejects(api(undefined, 'http://127.0.0.1:1', { ...retry, patience: 20 }).time(), Unreachable);
+  assert.deepEqual(told, ['the API server at http://127.0.0.1:1 does not answer']);
+});
+
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {
   await assert.rejects(api(undefined, 'http://127.0.0.1:1').text('/readyz'), (error) => {
     assert(error instanceof Unreachable && error instanceof UserError);
@@ -128,6 +197,38 @@ test('an API server that is not there is unreachable, and an interruption is no 
   });
   await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);
 });
+
+test('the time is that of the API server’s clock', async () => {
+  answer = (_, response) => response.setHeader('date', 'Sun, 01 Mar 2026 12:00:00 GMT').end('{}');
+  assert.equal(await api().time(), Date.parse('2026-03-01T12:00:00Z'));
+});
+
+for (const [days, says] of [
+  [-1, /has ended, by the clock of this machine, which says \d{4}-/],
+  [1, /is not valid yet, by the clock/],
+] as const) {
+  test(`a certificate of ${days > 0 ? 'tomorrow' : 'yesterday'} is told as a wrong clock, with what to do`, async (t) => {
+    const now = Date.now();
+    // From two days before to one day before this moment, or from tomorrow on.
+    const mocked = t.mock.method(Date, 'now', () => now + (days < 0 ? -2 : 1) * 24 * 3_600_000);
+    const { certificate, key } = await selfSigned(['localhost'], 1);
+    mocked.mock.restore();
+    const secure = createSecureServer({ cert: certificate, key }, (_, response) => response.end('ok'));
+    await new Promise<void>((resolve) => secure.listen(0, 'localhost', resolve));
+    try {
+      const { port } = secure.address() as AddressInfo;
+      const cluster = { server: `https://localhost:${port}`, 'certificate-authority-data': base64(certificate) };
+      const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
+      const kubeconfig = JSON.stringify({ clusters: [{ cluster }], users: [{ user }] });
+      await assert.rejects(connect(kubeconfig, new AbortController().signal).text('/readyz'), (error) => {
+        assert(error instanceof WrongClock && error.hint?.includes('set the clock'));
+        return says.test(error.message);
+      });
+    } finally {
+      secure.close();
+    }
+  });
+}
 
 test('a kubeconfig without a cluster or a user is refused', () => {
   const { signal } = new AbortController();

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { createImageStore } from '../../scripts/images.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import type { Exec, Output } from '../../scripts/lib/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const { signal } = new AbortController();
@@ -128,7 +128,10 @@ test('a pull that was cut in the middle is tried again, visibly; one that was re
   for (const [reason, tries] of [
     ['ctr: failed to copy: httpReadSeeker: failed open: unexpected EOF', 2],
     ['ctr: failed to copy: read tcp: connection reset by peer', 2],
-    ['ctr: unexpected status code 503 Service Unavailable', 2],
+    // containerd words it in three ways.
+    ['ctr: pulling from host quay.io failed with status code [manifests v1]: 503 Service Unavailable', 2],
+    ['ctr: unexpected status code https://quay.io/v2/x/b/blobs/sha256:0: 503 Service Unavailable', 2],
+    ['ctr: unexpected status from HEAD request to https://quay.io/v2/x/b/manifests/1: 503 Service Unavailable', 2],
     [refused, 1],
   ] as const) {
     let count = 0;
@@ -155,6 +158,45 @@ test('a full disk is the cause that is told, and no network', async () => {
   const exec = fakeExec((line) => (/images pull|image inspect/.test(line) ? { exitCode: 1, stderr } : {}));
   const { text } = await refusal(() => storeOf(exec).ensure(['quay.io/x/b:1']));
   assert.match(text, /no space left on device\.\nThe disk is full: .*docker system prune/);
+});
+
+test('a Docker that is gone is the cause that is told, and no registry', async () => {
+  const stderr = 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?';
+  for (const failing of [/images pull/, /image inspect/, /ctr version/, /^bash/]) {
+    const exec = fakeExec((line) => (failing.test(line) ? { exitCode: 1, stderr } : {}));
+    const store = storeOf(exec);
+    const work = String(failing).includes('inspect')
+      ? store.pull('quay.io/x/b:1')
+      : Promise.all([store.ensure(['quay.io/x/b:1']), store.importAs(new Map([['a:1', 'b:1']]))]);
+    assert.match(
+      (await refusal(() => work)).text,
+      /^Docker does not answer any more\.\nStart it again/,
+      String(failing),
+    );
+  }
+});
+
+test('an image that does not come in time is told, with how to give it more', async () => {
+  const exec: Exec = async (command) => {
+    const output = { stdout: '', stderr: '', exitCode: command.includes('inspect') ? 1 : 0 };
+    if (command.includes('pull')) throw new CommandError(command, output, 600_000);
+    return output;
+  };
+  const store = storeOf(exec);
+  for (const work of [() => store.pull('quay.io/x/b:1'), () => store.ensure(['quay.io/x/b:1'])]) {
+    const { text } = await refusal(work);
+    assert.match(text, /^The image quay\.io\/x\/b:1 did not come from quay\.io within 600 s\.\n.*--timeout 1800/);
+  }
+});
+
+test('images that can’t be copied into the node are told with the reason, without the command', async () => {
+  const said = 'ctr: failed to copy: no space left on device';
+  const exec = fakeExec((line) => (line.startsWith('bash') ? { exitCode: 1, stderr: `x\n${said}\n` } : {}));
+  const { text } = await refusal(() => storeOf(exec).importAs(new Map([['a:1', 'b:1']])));
+  assert.match(
+    text,
+    /^The images b:1 could not be copied into the node node: ctr: .*no space left on device\nThe disk/,
+  );
 });
 
 test('an image that Docker had to pull is told, and one that it had is not', async () => {

@@ -56,6 +56,11 @@ const component = (objects: KubeObject[], parts: Partial<Installation> = {}) =>
 test('a verbatim object that the cluster has with this very text is left out, and nothing else is', async () => {
   const { context, log } = fakeCluster([definition('same'), definition('other', 'old'), named('plain')]);
   const objects = [definition('same'), definition('other', 'new'), definition('fresh'), named('plain')];
+  const told = await component(objects).objects?.(context);
+  assert.deepEqual(
+    told?.map(({ metadata }) => metadata.name),
+    ['other', 'fresh', 'plain'],
+  );
   await component(objects).apply(context);
   assert.deepEqual(
     log.filter((line) => line.startsWith('apply')),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKubectl } from '../../scripts/lib/kubectl.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { fakeExec } from '../support/fakes.ts';
+import { fakeExec, refusal } from '../support/fakes.ts';
 
 const secret: KubeObject = {
   apiVersion: 'v1',
@@ -45,7 +45,7 @@ test('objects are applied on the server’s side, and go there on standard input
     assert(command.includes(part), part);
   assert(command.includes('--validate=ignore'), 'no schemas are fetched');
   assert.doesNotMatch(command.join(' '), /canary/);
-  assert.deepEqual(JSON.parse(options.input ?? ''), secret);
+  assert.deepEqual(JSON.parse(String(options.input)), secret);
 });
 
 test('changed is what bears a stamp of this call; what was there already bears an older one', async () => {
@@ -64,6 +64,40 @@ test('changed is what bears a stamp of this call; what was there already bears a
 test('a stamp of the same second counts as this call’s, since stamps have no fractions', async () => {
   const { apply } = kubectl(() => `Namespace a ${new Date(Math.floor(Date.now() / 1000) * 1000).toISOString()}`);
   assert.deepEqual(await apply([secret]), ['Namespace a']);
+});
+
+test('a stamp is judged by the clock that made it, where that of this machine differs', async () => {
+  const exec = fakeExec(() => ({ stdout: `Namespace old ${at(-3_610_000)}\nNamespace new ${at(-3_590_000)}\n` }));
+  const time = async () => Date.now() - 3_600_000;
+  const { apply } = createKubectl(exec, '/bin/kubectl', '/state of/kubeconfig', 'kind-x', { time });
+  assert.deepEqual(await apply([secret]), ['Namespace new']);
+});
+
+test('what could not be applied is told by name and reason, without the command, and with what to do', async () => {
+  const refused = (stderr: string) =>
+    refusal(() =>
+      createKubectl(
+        fakeExec(() => ({ exitCode: 1, stderr })),
+        'k',
+        '/x',
+        'c',
+      ).apply([secret]),
+    );
+  const webhook =
+    'Error from server (InternalError): Internal error occurred: failed calling webhook "a.b.c": no endpoints';
+  for (const [stderr, says] of [
+    [
+      `a warning\n${webhook}`,
+      /failed calling webhook "a\.b\.c": no endpoints\nNobody answers for the webhook a\.b\.c: kubectl get/,
+    ],
+    ['The connection to the server x was refused', /was refused\nnpm run status tells whether/],
+    ['The Secret "s" is invalid: type: Required value', /is invalid: type: Required value\nnpm run doctor/],
+  ] as const) {
+    const { text } = await refused(stderr);
+    assert.match(text, /^Could not be applied: Secret default\/s\. /);
+    assert.match(text, says);
+    assert.doesNotMatch(text, /go-template|canary/);
+  }
 });
 
 test('without objects nothing is called', async () => {

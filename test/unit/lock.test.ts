@@ -60,10 +60,12 @@ test('a lock that a dead process left, or that says nothing, is taken over', asy
   const { pid } = spawnSync('true');
   const aMinuteAgo = new Date(Date.now() - 60_000);
   const left = [JSON.stringify({ pid }), String(pid), '', 'nonsense', '{', 'null', '"x"', '{"pid":-1}', '-1'];
-  for (const text of left) {
+  // By a clock that was ahead.
+  const inAnHour = new Date(Date.now() + 3_600_000);
+  for (const [text, when] of [...left.map((one) => [one, aMinuteAgo] as const), ['', inAnHour] as const]) {
     const file = at('left.lock');
     writeFileSync(file, text);
-    utimesSync(file, aMinuteAgo, aMinuteAgo);
+    utimesSync(file, when, when);
     const unlock = await lock(file, options({ command: 'npm run down' }));
     const { pid, command } = JSON.parse(readFileSync(file, 'utf8'));
     assert.deepEqual([pid, command], [process.pid, 'npm run down'], text);

@@ -13,6 +13,7 @@ import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.t
 import { loadConfig } from '../../scripts/config.ts';
 import { identityOf, type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
 import { parts } from '../../scripts/settings.ts';
+import { podDown } from '../../scripts/targets.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
@@ -224,3 +225,21 @@ test('the claim belongs to Prometheus, whether this run asks for it or not', asy
   const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace }) };
   assert(owns?.(claim), identityOf(claim));
 });
+
+for (const [what, target, expected] of [
+  [
+    'a pod that is down',
+    { health: 'down', labels: { namespace: 'argocd', pod: 'a-1' }, lastError: 'refused' },
+    /argocd\/a-1 up: refused$/,
+  ],
+  ['a pod that is up', { health: 'up', labels: { namespace: 'argocd', pod: 'a-1' } }, undefined],
+  ['a pod that was never scraped', { health: 'unknown', labels: { namespace: 'argocd', pod: 'a-1' } }, undefined],
+  ['a node that is down', { health: 'down', labels: { instance: 'node' } }, undefined],
+] as const) {
+  test(`${what} ${expected ? 'is' : 'is not'} waited for`, async () => {
+    const context = fakeContext({ api: () => ({ json: async () => ({ data: { activeTargets: [target] } }) }) });
+    const told = await podDown(context);
+    if (expected === undefined) assert.equal(told, undefined);
+    else assert.match(told ?? '', expected);
+  });
+}

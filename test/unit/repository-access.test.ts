@@ -81,7 +81,7 @@ function fakeCluster(parts: { repoUrl?: string; open?: boolean; account?: Accoun
   const run: string[] = [];
   const answer: Exec = async (_, options = {}) => {
     if (parts.down) return { stdout: '', stderr: 'Could not resolve host: github.com', exitCode: 128 };
-    const readable = parts.open || options.input?.includes('password=ghp_good');
+    const readable = parts.open || String(options.input).includes('password=ghp_good');
     return { stdout: '', stderr: readable ? '' : 'fatal: could not read Username', exitCode: readable ? 0 : 128 };
   };
   const context = fakeContext({

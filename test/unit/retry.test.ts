@@ -16,7 +16,7 @@ function failing(stderrs: string[], patience = 5000) {
     return stderr === undefined ? {} : { exitCode: 1, stderr };
   });
   const retry = { patience, signal, onRetry: (why: string) => void told.push(why), every: 1 };
-  return { told, exec, ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', retry) };
+  return { told, exec, ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', { retry }) };
 }
 
 const passing = [
@@ -27,6 +27,7 @@ const passing = [
   'Error from server (ServiceUnavailable): the server is currently unable to handle the request',
   'Error from server (InternalError): Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io"',
   'Error from server (Forbidden): unable to create new content in namespace b because it is being terminated',
+  'Error from server (Forbidden): namespaces "a" is forbidden: User "kubernetes-admin" cannot patch resource "namespaces"',
   'Error from server (Forbidden): pods "a" is forbidden: error looking up service account b/default: serviceaccount "default" not found',
 ];
 for (const stderr of passing) {
@@ -37,6 +38,16 @@ for (const stderr of passing) {
     assert.deepEqual(told, [stderr]);
   });
 }
+
+test('any other command is tried again while the API server restarts, but not for a webhook', async () => {
+  const restarting = failing(passing.slice(0, 2));
+  await restarting.run(['delete', '-f', '-']);
+  assert.deepEqual([restarting.exec.calls.length, restarting.told], [3, passing.slice(0, 2)]);
+  const webhook = failing(['Error from server (InternalError): failed calling webhook "x"']);
+  await assert.rejects(webhook.run(['delete', '-f', '-']), /failed calling webhook/);
+  const asked = failing(passing.slice(0, 1));
+  assert.equal((await asked.run(['create'], { nothrow: true })).exitCode, 1, 'who asks is told at once');
+});
 
 test('a refusal that stays is told at once, and a webhook that never answers in time', async () => {
   const invalid = 'The ConfigMap "a" is invalid: data: Invalid value: 7';

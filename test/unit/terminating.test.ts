@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { untilGone } from '../../scripts/components/terminating.ts';
+import { Unreachable } from '../../scripts/lib/api.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
@@ -22,6 +23,7 @@ const controller = {
 function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: number; argocd?: boolean }) {
   let count = 0;
   const exec = fakeExec(() => ({}));
+  const status = { conditions: [{ type: 'X', status: 'True', message: 'example.com/hold in 1 resource instances' }] };
   const context = fakeContext({
     timeout: 50,
     signal: new AbortController().signal,
@@ -31,7 +33,10 @@ function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: n
         count += 1;
         return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
       },
-      list: async () => (argocd ? [controller] : []),
+      list: async (_: string, kind: string) => {
+        if (kind === 'Namespace') return objects.map((object) => ({ ...leaving(object), status }));
+        return argocd ? [controller] : [];
+      },
     }),
   });
   return { exec, context, looks: () => count };
@@ -43,12 +48,31 @@ for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of
     await untilGone(Object.assign(passing.context, { timeout: 5000 }), [object]);
     assert(passing.looks() > 1);
     const stuck = clusterWith([object], { looks: 1000 });
+    const { text } = await refusal(() => untilGone(stuck.context, [object]));
     assert.match(
-      (await refusal(() => untilGone(stuck.context, [object]))).text,
-      new RegExp(`${object.kind} .*a is still being deleted, .*\nnpm run down && npm run up`),
+      text,
+      new RegExp(`^${object.kind} .*a is still being deleted after 0\\.05 s, and nothing can be installed`),
     );
+    assert.match(text, object.kind === 'Namespace' ? /: example\.com\/hold in 1/ : /held by the finalizer resources-f/);
+    assert.match(text, /take the finalizer out by kubectl edit.*npm run down && npm run up$/);
   });
 }
+
+test('where nobody answers, that is what is told', async () => {
+  const silent = new Unreachable('the API server at https://x does not answer: no answer within 10 s');
+  const context = fakeContext({
+    timeout: 20,
+    node: 'x-control-plane',
+    exec: fakeExec(() => ({})),
+    signal: new AbortController().signal,
+    api: () => ({ listMetadata: () => Promise.reject(silent) }),
+  });
+  const { text } = await refusal(() => untilGone(context, [of('Namespace', 'a')]));
+  assert.match(
+    text,
+    /^Waited 0\.02 s in vain: the API server at .* does not answer.*\ndocker logs x-control-plane may tell/,
+  );
+});
 
 test('what is not wanted again is not waited for', async () => {
   const { context } = clusterWith([of('Application', 'other', 'argocd'), of('Deployment', 'a', 'elsewhere')], {

@@ -28,6 +28,13 @@ const running = (restartCount: number, ready = false, crashed = 1) => ({
   lastState: { terminated: { finishedAt: minutesAgo(crashed) } },
 });
 const unscheduled = (reason: string) => pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason }] });
+const evicted = (message: string, ago: number) =>
+  pod({
+    phase: 'Failed',
+    reason: 'Evicted',
+    message,
+    conditions: [{ type: 'DisruptionTarget', status: 'True', lastTransitionTime: minutesAgo(ago) }],
+  });
 const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
 
 const troubles: [string, Pod, string | undefined, RegExp?][] = [
@@ -47,6 +54,28 @@ const troubles: [string, Pod, string | undefined, RegExp?][] = [
     'OOMKilled',
     /resources\.limits\.memory/,
   ],
+  [
+    'that the node put out a minute ago, for want of memory',
+    evicted('The node was low on resource: memory.', 1),
+    'Evicted',
+    /The node is out of memory: give Docker more/,
+  ],
+  [
+    'that the node did not let in',
+    pod(
+      { phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: The node had condition: [MemoryPressure].' },
+      { creationTimestamp: minutesAgo(1) },
+    ),
+    'Evicted',
+    /out of memory/,
+  ],
+  [
+    'that the node put out for want of disk',
+    evicted('low on resource: ephemeral-storage', 1),
+    'Evicted',
+    /nearly full/,
+  ],
+  ['that the node put out long ago', evicted('The node was low on resource: memory.', 10), undefined],
   [
     'that finds no node with room on its disk',
     pod({

@@ -1,18 +1,11 @@
 // That `npm run validate` promotes as the platform's CI does: its sed in JavaScript against the real one.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promoted } from '../../scripts/validation/promotion.ts';
 import { root, services } from '../support/helm.ts';
-
-function sed(text: string, image: string, tag: string): string {
-  const script = ['-e', `s|repository:.*|repository: ${image}|`, '-e', `s|tag:.*|tag: ${tag}|`];
-  const { status, stdout, stderr } = spawnSync('sed', script, { input: text, encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout;
-}
+import { sed } from '../support/sed.ts';
 
 const odd = [
   'image: {repository: a, tag: b}\n',

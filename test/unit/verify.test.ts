@@ -60,6 +60,11 @@ const empty = (pattern: RegExp) => (made: Recorded) => {
   made.answer = (query) => (pattern.test(query) ? [] : [one]);
 };
 
+const refusing = {
+  state: 'unready',
+  missing: 'Prometheus refuses its configuration, and goes on with the one before',
+} as const;
+
 const faults: Fault[] = [
   {
     check: 'services',
@@ -84,7 +89,6 @@ const faults: Fault[] = [
     what: 'a Prometheus that is not there',
     change: (made) => {
       made.status = { state: 'absent', missing: 'Deployment observability/prometheus is missing' };
-      made.answer = () => new ApiError('/api/v1', 503, 'no endpoints available');
     },
     says: /^Prometheus is not as this checkout has it: Deployment observability\/prometheus is missing\.\nnpm run up$/,
   },
@@ -92,7 +96,7 @@ const faults: Fault[] = [
     check: 'prometheus',
     what: 'a configuration that is refused, with the reason from its log',
     change: (made) => {
-      made.answer = () => [{ ...one, value: [0, '0'] }];
+      made.status = refusing;
       made.log = [
         'time=2026-11-26T15:00:00.000Z level=INFO source=main.go:1 msg="Loading configuration file"',
         'time=2026-11-26T15:00:00.000Z level=ERROR source=manager.go:1 msg="loading groups failed" component="rule manager" err="/etc/prometheus/rules/red.yml: 5:7: group \\"red\\", rule 1: could not parse expression"',
@@ -106,7 +110,7 @@ const faults: Fault[] = [
     check: 'prometheus',
     what: 'a configuration that is refused, without a log that says why',
     change: (made) => {
-      made.answer = () => [{ ...one, value: [0, '0'] }];
+      made.status = refusing;
     },
     says: /^Prometheus refuses its configuration, and goes on with the one before\.\n.*npm run validate/,
   },

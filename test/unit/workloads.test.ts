@@ -33,6 +33,20 @@ const workloads: [string, string, number | undefined, object | undefined, string
     { ...seen, replicas: 1, updatedReplicas: 1, conditions: [condition('Available', 'True')] },
     '0 of 1 pods ready',
   ],
+  [
+    'whose pods are refused',
+    'Deployment',
+    1,
+    { ...seen, conditions: [condition('ReplicaFailure', 'True', 'serviceaccount "default" not found')] },
+    '0 of 1 pods ready, for one can\'t be made: serviceaccount "default" not found',
+  ],
+  [
+    'whose pods were refused once',
+    'Deployment',
+    1,
+    { ...seen, conditions: [condition('ReplicaFailure', 'False', 'over quota')] },
+    '0 of 1 pods ready',
+  ],
   ['kept available by its old pod', 'Deployment', 1, { ...seen, ...all(1), updatedReplicas: 0 }, '0 of 1 pods ready'],
   [
     'with an old pod beside the new',

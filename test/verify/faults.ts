@@ -45,9 +45,11 @@ export const faults: readonly Fault[] = [
   {
     what: 'a renamed port',
     plant: async (planted) => {
-      await planted.commit('helm/worker-python/values.yaml', (text) =>
-        text.replace('portName: metrics', 'portName: numbers'),
-      );
+      // The schema of the charts would refuse it, so somebody has made room for the name.
+      await planted.commit({
+        'helm/common/service.schema.json': ['"enum": ["http", "metrics"]', '"enum": ["http", "numbers"]'],
+        'helm/worker-python/values.yaml': ['portName: metrics', 'portName: numbers'],
+      });
       await planted.untilPods('worker-python', 'has the port numbers', (pod) =>
         JSON.stringify(pod.spec).includes('"numbers"'),
       );
@@ -80,7 +82,7 @@ export const faults: readonly Fault[] = [
   {
     what: 'a NetworkPolicy in the way',
     plant: async (planted) => {
-      await planted.commit('helm/core-go/values.yaml', (text) => text.replace('- observability', '- monitoring'));
+      await planted.commit({ 'helm/core-go/values.yaml': ['- observability', '- monitoring'] });
       await planted.untilObject('networkpolicy/core-go', /monitoring/);
       // Connections that are open stay open, whatever a policy says.
       await planted.kubectl('delete', 'pod', '--selector=app.kubernetes.io/name=core-go');

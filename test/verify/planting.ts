@@ -12,10 +12,10 @@ export function plantingOn(person: Person, cluster: string) {
   const view = viewOf(person, cluster);
   const kubectl = async (...args: string[]): Promise<void> => void (await demand(view.kubectl(...args)));
 
-  /** Throws after two minutes: Argo CD looks every few seconds, and the kubelet renews files once a minute. */
+  /** Throws after three minutes: Argo CD looks every few seconds, and the kubelet renews files once a minute. */
   const until = async (what: string, look: () => Promise<boolean>): Promise<void> => {
-    for (const deadline = Date.now() + 120_000; !(await look().catch(() => false)); await sleep(500)) {
-      if (Date.now() > deadline) throw new Error(`not within two minutes: ${what}`);
+    for (const deadline = Date.now() + 180_000; !(await look().catch(() => false)); await sleep(500)) {
+      if (Date.now() > deadline) throw new Error(`not within three minutes: ${what}`);
     }
   };
   const untilPods = (service: string, what: string, isSo: (pod: Pod) => boolean): Promise<void> =>
@@ -27,12 +27,13 @@ export function plantingOn(person: Person, cluster: string) {
       const living = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
       return missingOf(deployment) === undefined && living.length > 0 && living.every(isSo);
     });
-  const commit = async (file: string, edit: (text: string) => string): Promise<void> => {
-    const path = join(person.clone, file);
-    const before = readFileSync(path, 'utf8');
-    const after = edit(before);
-    if (after === before) throw new Error(`the fault changes nothing in ${file}`);
-    writeFileSync(path, after);
+  const commit = async (edits: Readonly<Record<string, readonly [from: string, to: string]>>): Promise<void> => {
+    for (const [file, [from, to]] of Object.entries(edits)) {
+      const path = join(person.clone, file);
+      const before = readFileSync(path, 'utf8');
+      if (!before.includes(from)) throw new Error(`the fault changes nothing in ${file}`);
+      writeFileSync(path, before.replace(from, to));
+    }
     await demand(person.run(['git', 'commit', '--quiet', '--all', '--message', 'Plant a fault']));
   };
 

@@ -80,6 +80,15 @@ export function statusFailure(url: string, status: number): DownloadError {
   });
 }
 
+/** The file came, but not fast enough. */
+export function slowFailure(url: string, timeout: number): DownloadError {
+  return new DownloadError(url, {
+    problem: 'unreachable',
+    why: `it did not come whole within ${timeout / 1000} s`,
+    hint: 'The line may be slow: npm run up -- --timeout 1800 gives it half an hour.',
+  });
+}
+
 /** fetch wraps the reason: "fetch failed", caused by an error with a code. */
 function rootOf(error: unknown): { code: string; message: string } {
   let deepest = error;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startDeadline } from '../deadline.ts';
 import { Interrupted } from '../errors.ts';
-import { explainFailure, statusFailure } from './failure.ts';
+import { explainFailure, slowFailure, statusFailure } from './failure.ts';
 
 export interface RequestOptions {
   url: string;
@@ -9,25 +10,43 @@ export interface RequestOptions {
   idleTimeout?: number;
   /** Milliseconds to wait before each further attempt; their number is the number of retries. */
   retryDelays?: readonly number[];
+  /** Milliseconds for all attempts together. Default: 10 minutes. */
+  timeout?: number | undefined;
+  /** Told why it is tried again. */
+  onRetry?: ((why: string) => void) | undefined;
 }
 
-/** Repeats what a moment may mend. Throws `DownloadError`, or `Interrupted` once the signal fired. */
+/** What limits a request, wherever it goes. */
+export type RequestLimits = Pick<RequestOptions, 'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry'>;
+
+/**
+ * Repeats what a moment may mend; the attempt is to heed the signal that it is given. Throws `DownloadError`, or
+ * `Interrupted` once the signal of the options fired.
+ */
 export async function retrying<T>(
-  { url, signal, retryDelays = [300, 1_500] }: RequestOptions,
-  attempt: () => Promise<T>,
+  { url, signal, retryDelays = [300, 1_500], timeout = 600_000, onRetry }: RequestOptions,
+  attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    if (signal.aborted) throw new Interrupted();
-    try {
-      return await attempt();
-    } catch (error) {
+  const deadline = startDeadline(timeout);
+  const either = AbortSignal.any([signal, deadline.signal]);
+  try {
+    for (let tries = 0; ; tries += 1) {
       if (signal.aborted) throw new Interrupted();
-      const failure = explainFailure(url, error);
-      const delay = retryDelays[tries];
-      if (!failure.retryable || delay === undefined) throw failure;
-      // An abort ends the pause early; the top of the loop then says so.
-      await sleep(delay, undefined, { signal }).catch(() => undefined);
+      try {
+        return await attempt(either);
+      } catch (error) {
+        if (signal.aborted) throw new Interrupted();
+        if (deadline.signal.aborted) throw slowFailure(url, timeout);
+        const failure = explainFailure(url, error);
+        const delay = retryDelays[tries];
+        if (!failure.retryable || delay === undefined) throw failure;
+        onRetry?.(failure.message);
+        // An abort ends the pause early; the top of the loop, or the next attempt, then says so.
+        await sleep(delay, undefined, { signal: either }).catch(() => undefined);
+      }
     }
+  } finally {
+    deadline.clear();
   }
 }
 
@@ -35,7 +54,7 @@ export type Chunks = AsyncIterable<Uint8Array>;
 
 /** Hands the body to `read` as it comes, and gives up when nothing comes for `idleTimeout`. */
 export async function withResponse<T>(
-  { url, signal, idleTimeout = 20_000 }: RequestOptions,
+  { url, signal, idleTimeout = 20_000 }: Pick<RequestOptions, 'url' | 'signal' | 'idleTimeout'>,
   read: (chunks: Chunks, total: number | undefined) => Promise<T>,
 ): Promise<T> {
   const idle = new AbortController();

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { basename, join } from 'node:path';
 import { removeAbandoned } from '../download/abandoned.ts';
 import { explainFailure } from '../download/failure.ts';
-import { DownloadError, download, fetchText, type Progress, type RequestOptions, sha256Of } from '../download.ts';
+import { DownloadError, download, fetchText, type Progress, type RequestLimits, sha256Of } from '../download.ts';
 import type { Exec } from '../exec.ts';
 import { fill, type Machine, type ToolSpec } from './specs.ts';
 
@@ -18,7 +18,7 @@ export interface Installation {
   signal: AbortSignal;
   /** The pinned sha256 of the download, where there is one. */
   sha256: string | undefined;
-  limits: Pick<RequestOptions, 'idleTimeout' | 'retryDelays'>;
+  limits: RequestLimits;
   onProgress: (progress: Progress) => void;
 }
 

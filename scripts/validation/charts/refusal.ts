@@ -5,11 +5,7 @@ import type { Repository } from '../repository.ts';
 import { placeOf, quote, readValues, type ValuesFile } from './values.ts';
 
 /** Says where in the values or the templates the reason lies that helm refuses to render. */
-export async function explainRefusal(
-  repository: Repository,
-  rendering: Rendering,
-  refusal: string,
-): Promise<Finding[]> {
+export async function explainRefusal(repository: Files, rendering: Rendered, refusal: string): Promise<Finding[]> {
   const { chart, values } = rendering;
   const files = await readValues(repository, chart, values);
   const context: Context = { repository, rendering, files };
@@ -20,9 +16,13 @@ export async function explainRefusal(
   return [fromFail(context, refusal) ?? fromTemplate(context, refusal)];
 }
 
+/** Where the values are read from: a folder, or a commit. */
+type Files = Pick<Repository, 'root' | 'text'>;
+type Rendered = Pick<Rendering, 'chart' | 'values'>;
+
 interface Context {
-  repository: Repository;
-  rendering: Rendering;
+  repository: Files;
+  rendering: Rendered;
   files: readonly ValuesFile[];
 }
 

@@ -12,7 +12,11 @@ export interface ValuesFile {
 }
 
 /** Reads values.yaml and the overlay on top of it, the overlay first. A file that can't be read is left out. */
-export async function readValues(repository: Repository, chart: Chart, values: string): Promise<ValuesFile[]> {
+export async function readValues(
+  repository: Pick<Repository, 'text'>,
+  chart: Chart,
+  values: string,
+): Promise<ValuesFile[]> {
   const names = values === 'values.yaml' ? [values] : [values, 'values.yaml'];
   const read = names.map(async (name) => {
     const file = `${chart.folder}/${name}`;

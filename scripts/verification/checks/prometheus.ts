@@ -3,7 +3,6 @@ import { isReady, type Pod } from '../../lib/workloads.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import { nameLabel } from '../pods.ts';
-import { sumOf } from '../prometheus.ts';
 import { jobsIn } from '../relabeling.ts';
 
 const namespace = 'observability';
@@ -13,37 +12,27 @@ export const prometheus: Check = {
   name: 'prometheus',
   title: 'Prometheus runs with its configuration',
   async run(live) {
-    const findings = [...(await refusal(live)), ...(await unreadiness(live))];
-    if (findings.length > 0) return { findings, detail: 'it is not as it should be' };
+    const status = await live.status('prometheus');
+    if (status.state !== 'ready') {
+      return { findings: [await explained(live, status.missing)], detail: 'it is not as it should be' };
+    }
     const [jobs, groups] = await Promise.all([live.prometheus.config(), live.prometheus.rules()]);
     const rules = groups.reduce((sum, group) => sum + group.rules.length, 0);
-    return { findings, detail: `${count(jobsIn(jobs).length, 'job')}, ${count(rules, 'rule')}` };
+    return { findings: [], detail: `${count(jobsIn(jobs).length, 'job')}, ${count(rules, 'rule')}` };
   },
 };
 
-async function unreadiness(live: Live): Promise<Finding[]> {
-  const status = await live.status('prometheus');
-  if (status.state === 'ready') return [];
-  return [{ message: `Prometheus is not as this checkout has it: ${status.missing}.`, remedy: 'npm run up' }];
-}
-
-/** A configuration that it can't read replaces nothing: only this tells that it goes on with the one before. */
-async function refusal(live: Live): Promise<Finding[]> {
-  const query = `prometheus_config_last_reload_successful{job="prometheus"}`;
-  const found = await live.prometheus.query(query).catch((error: unknown) => {
-    // That it is not there is said by its component.
-    if (error instanceof ApiError && error.status >= 500) return [];
-    throw error;
-  });
-  if (found.length === 0 || sumOf(found) > 0) return [];
+/** Of a configuration that it refuses, the component knows only that. */
+async function explained(live: Live, missing: string): Promise<Finding> {
+  if (!/refuses its configuration/.test(missing)) {
+    return { message: `Prometheus is not as this checkout has it: ${missing}.`, remedy: 'npm run up' };
+  }
   const reason = await reasonInLog(live);
-  return [
-    {
-      message: `Prometheus refuses its configuration, and goes on with the one before${reason === undefined ? '' : `: ${reason}`}.`,
-      remedy: 'Correct the file below observability/prometheus (npm run validate -- prometheus), and npm run up.',
-      lasting: true,
-    },
-  ];
+  return {
+    message: `${missing}${reason === undefined ? '' : `: ${reason}`}.`,
+    remedy: 'Correct the file below observability/prometheus (npm run validate -- prometheus), and npm run up.',
+    lasting: true,
+  };
 }
 
 /** The last error that Prometheus has written, without its own clothing: level, source and time. */

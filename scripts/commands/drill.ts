@@ -1,0 +1,123 @@
+import { checkDocker } from '../checks/docker.ts';
+import { type Context, createContext } from '../context.ts';
+import { askWhether, terminalOf } from '../credentials/prompt.ts';
+import { choose } from '../drill/choose.ts';
+import { compare } from '../drill/differences.ts';
+import type { Drill } from '../drill/drill.ts';
+import { drills } from '../drill/index.ts';
+import { allWell, putRight } from '../drill/readiness.ts';
+import { type Shown, show } from '../drill/show.ts';
+import { takeSnapshot } from '../drill/snapshot.ts';
+import { planLines, shownLine, verdictLines } from '../drill/words.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import { checkContext, refuseProblems } from '../preflight.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const drill: Command = {
+  name: 'drill',
+  summary: 'Show on the live cluster that the platform keeps its promises.',
+  description: [
+    'Breaks things on purpose, one after another, and measures how long the platform takes to put them right: changes',
+    'by hand, a bad image, a killed pod, evictions. Then it puts everything back and proves that all is as it was. It takes',
+    'a minute or two, begins only where all is well, and touches no branch, file or index of yours: what takes commits is',
+    'shown with commits that no branch knows of. Exit code 1 if a promise was not held.',
+  ].join('\n'),
+  flags: {
+    only: { type: 'text', value: 'names', description: 'Show these alone, with commas between them.' },
+    list: { type: 'boolean', description: 'Only list the promises, by name.' },
+    yes: { type: 'boolean', typedOnly: true, description: 'Do not ask.' },
+    timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print what was seen as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...lockFlags,
+  },
+  examples: ['npm run drill', 'npm run drill -- --only self-heal,rollback --yes', 'npm run drill -- --list'],
+  run: runDrill,
+};
+
+async function runDrill(invocation: Invocation): Promise<ExitCode> {
+  const { flags, print } = invocation;
+  const chosen = choose(drills, flags.only);
+  if (flags.list) {
+    print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
+    return ExitCode.done;
+  }
+  const confirm = confirmation(invocation);
+  const unlock = await lockCluster(invocation, 'drill');
+  try {
+    return await showAll(invocation, chosen, confirm);
+  } finally {
+    unlock();
+  }
+}
+
+async function showAll(
+  { config, flags, signal, print, progressStream }: Invocation,
+  chosen: readonly Drill[],
+  confirm: () => Promise<boolean>,
+): Promise<ExitCode> {
+  const started = performance.now();
+  const say = (text: string) => void progressStream.write(`${text}\n`);
+  const contextFor = (until: AbortSignal): Context =>
+    createContext(config, {
+      signal: until,
+      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+      ...(flags.verbose && { onCommand: (command) => say(`$ ${command.join(' ')}`) }),
+      onRetry: (why) => say(`! Tried again: ${why}`),
+    });
+  const context = contextFor(signal);
+  /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */
+  const during = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
+    const progress = createProgress(progressStream);
+    progress.start(title);
+    return work().finally(() => progress.stop());
+  };
+  refuseProblems([await checkDocker(checkContext(context, true))].flat());
+  for (const name of await putRight(context)) say(`An earlier drill was killed. Put right: Application ${name}.`);
+  await during('looking whether all is well', () => allWell(context));
+  say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));
+  if (!(await confirm())) {
+    print(flags.json ? json({ promises: [] }) : 'Nothing was done.');
+    return ExitCode.failed;
+  }
+  const before = await takeSnapshot(context);
+  const all: Shown[] = [];
+  try {
+    for (const one of chosen) {
+      const calm = () => {
+        if (signal.aborted) say(`Undoing ${one.name}.`);
+        return contextFor(new AbortController().signal);
+      };
+      const shown = await during(one.promise, () => show(one, { context, calm }));
+      all.push(shown);
+      if (!flags.json) print(shownLine(shown));
+    }
+  } finally {
+    const calm = contextFor(new AbortController().signal);
+    for (const tidy of new Set(chosen.map((one) => one.tidy))) await tidy?.(calm);
+  }
+  await during('waiting until all is well again', () => allWell(context, 'patiently'));
+  const comparison = compare(before, await takeSnapshot(context));
+  const seconds = Math.round(performance.now() - started) / 1000;
+  const { differences, note } = comparison;
+  const result = { promises: all, unchanged: differences.length === 0, differences, ...(note && { note }), seconds };
+  print(flags.json ? json(result) : verdictLines(all, comparison, seconds).join('\n'));
+  return differences.length === 0 && all.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
+}
+
+/** How to be sure that it is meant. Throws a `UsageError` where nobody could be asked. */
+function confirmation({ flags, signal, progressStream, config }: Invocation): () => Promise<boolean> {
+  if (flags.yes) return async () => true;
+  const terminal = terminalOf(process.stdin, progressStream, signal);
+  if (terminal) return () => askWhether(terminal, `Break these things on ${config.clusterName} and put them right?`);
+  throw new UsageError(
+    'There is no terminal to ask whether this is meant.',
+    'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
+  );
+}
+
+function json(value: object): string {
+  return JSON.stringify(value, undefined, 2);
+}

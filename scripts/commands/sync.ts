@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { cluster, reach } from '../components/cluster.ts';
+import { ownContainer } from '../components/cluster-ownership.ts';
+import { registrations } from '../components/registrations.ts';
+import { type Context, createContext } from '../context.ts';
+import { ApiError, Unreachable } from '../lib/api.ts';
+import { closest } from '../lib/closest.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { lockFlags } from '../lock-cluster.ts';
+import { followCommit, type Receipt, receiptLines } from '../receipt/index.ts';
+import { untilNews } from '../receipt/news.ts';
+import { pushedCommit } from '../receipt/pushed.ts';
+import { uncommittedNote } from '../summary.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const sync: Command = {
+  name: 'sync',
+  summary: 'Have the checked-out commit run now, and show what became of it.',
+  description: [
+    'Argo CD sees a commit by itself within ten seconds. This has it look at once, waits until the commit runs, and prints',
+    'a receipt for each Application: what was synced, the image, the first answer through the ingress, and the seconds to',
+    "each stage. A commit that can't be rendered, or whose pods don't get ready, ends with the reason. With GITOPS_REPO_URL",
+    'it follows what was pushed, and says what was not.',
+  ].join('\n'),
+  flags: {
+    watch: { type: 'boolean', description: 'Go on with each commit that comes, until Ctrl-C.' },
+    app: { type: 'text', value: 'name', description: 'Wait for this Application alone.' },
+    timeout: { type: 'seconds', description: 'How long a commit may take to run (default: 300).' },
+    json: { type: 'boolean', description: 'Print the receipts as JSON, with --watch one in a line.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...lockFlags,
+  },
+  examples: ['npm run sync', 'npm run sync -- --watch', 'npm run sync -- --app core-go --timeout 60'],
+  run: runSync,
+};
+
+async function runSync(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, progressStream } = invocation;
+  // It counts from the start of this process: loading it is part of what a person waits for.
+  for (let since = 0; ; ) {
+    const progress = createProgress(progressStream);
+    // A new context each time: another branch may be checked out, and the cluster may be another.
+    const context = createContext(config, {
+      signal,
+      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+      ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+      onDownload: (what) => progress.note(`Fetching ${what}.`),
+      onRetry: (why) => progress.note(`! Tried again: ${why}`),
+    });
+    let deployed = '';
+    try {
+      const commit = await toFollow(context, progress);
+      deployed = commit;
+      deployed = await follow(invocation, context, { commit, progress, since });
+    } catch (error) {
+      // Whoever watches wants to see the next commit, which may be the remedy.
+      if (!flags.watch || !(error instanceof UserError) || error instanceof UsageError) throw error;
+      progress.stop();
+      tell(invocation, (await context.checkout()).head, error);
+    } finally {
+      progress.stop();
+    }
+    if (!flags.watch) return ExitCode.done;
+    since = await untilNews(context, (await context.checkout()).head, deployed);
+    context.reconnect();
+  }
+}
+
+/** The commit that Argo CD is to deploy. Throws a `UserError` where there is no cluster to deploy it in. */
+async function toFollow(context: Context, progress: Progress): Promise<string> {
+  // Looked for while the rest is asked: the sooner Argo CD hears of a commit, the sooner it runs.
+  if (existsSync(context.kubeconfig)) context.kubectl().catch(() => {});
+  const [notes] = await Promise.all([uncommittedNote(context), untilReachable(context)]);
+  for (const note of notes) progress.note(`! ${note}`);
+  return context.config.gitops ? pushedCommit(context, (text) => progress.note(text)) : (await context.checkout()).head;
+}
+
+/** Makes sure that the cluster can be asked. Throws a `UserError` with the reason where it can't. */
+async function untilReachable(context: Context): Promise<void> {
+  // Whatever answers to this checkout's own kubeconfig is its cluster; only otherwise Docker has to be asked.
+  if (existsSync(context.kubeconfig) && (await answers(context))) return;
+  // Another worktree of this repository may have made it, and has the kubeconfig then.
+  if ((await ownContainer(context))?.state === 'running' && !existsSync(context.kubeconfig)) await reach(context);
+  const status = await cluster.status(context);
+  if (status.state !== 'ready') throw new UserError(`Nothing can run: ${status.missing}.`, { hint: 'npm run up' });
+}
+
+async function answers(context: Context): Promise<boolean> {
+  try {
+    await context.api().text('/readyz');
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError || error instanceof Unreachable) return false;
+    throw error;
+  }
+}
+
+/** Follows a commit and prints what became of it, also in part. Hands back the commit that runs. */
+async function follow(
+  invocation: Invocation,
+  context: Context,
+  { commit, progress, since }: { commit: string; progress: Progress; since: number },
+): Promise<string> {
+  const { flags } = invocation;
+  const receipts: Receipt[] = [];
+  try {
+    await followCommit(context, {
+      commit,
+      progress,
+      since,
+      ...(typeof flags.app === 'string' && { applications: [await nameOf(context, flags.app)] }),
+      ...(flags['no-wait'] && { patience: 0 }),
+      onReceipt: (receipt) => void receipts.push(receipt),
+    });
+  } finally {
+    progress.stop();
+    show(invocation, receipts);
+  }
+  return receipts[0]?.revision ?? commit;
+}
+
+/** Throws a `UsageError` for an Application that there is not. */
+async function nameOf(context: Context, name: string): Promise<string> {
+  const all = (await registrations(context)).filter(({ kind }) => kind === 'Application');
+  const names = all.map(({ metadata }) => metadata.name);
+  if (names.includes(name)) return name;
+  const meant = closest(name, names);
+  throw new UsageError(
+    `There is no Application ${name}.`,
+    meant ? `Did you mean ${meant}?` : `There are: ${names.join(', ')}.`,
+  );
+}
+
+function show({ flags, print }: Invocation, receipts: readonly Receipt[]): void {
+  const sorted = [...receipts].sort((a, b) => a.application.localeCompare(b.application));
+  if (flags.json && !flags.watch) print(JSON.stringify(sorted, undefined, 2));
+  else for (const receipt of sorted) print(flags.json ? JSON.stringify(receipt) : receiptLines(receipt).join('\n'));
+}
+
+/** What went wrong, for somebody who goes on watching. */
+function tell({ flags, print, progressStream }: Invocation, commit: string, { message, hint }: UserError): void {
+  if (flags.json) print(JSON.stringify({ commit, error: message, ...(hint !== undefined && { hint }) }));
+  else progressStream.write(`✖ ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`);
+}

@@ -1,0 +1,39 @@
+import type { Context } from '../context.ts';
+import { isPassing, Unreachable } from '../lib/api.ts';
+import { UserError } from '../lib/errors.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
+import { nodeContainer } from './cluster-ownership.ts';
+
+/** Milliseconds of silence after which it is asked whether the node still runs: Docker starts it again when it was restarted. */
+const silence = 30_000;
+
+/**
+ * The same look for one that is repeated: a cluster that is starting refuses and forgets a request now and then, which is
+ * waited out, not failed on. It throws a `UserError` where the node does not run any more, for then nobody will answer.
+ */
+export function tolerant(context: Context, look: () => Promise<string | undefined>): () => Promise<string | undefined> {
+  let silent = startStopwatch();
+  return async () => {
+    try {
+      const missing = await look();
+      silent = startStopwatch();
+      return missing;
+    } catch (error) {
+      if (isPassing(error)) return error.message;
+      if (!(error instanceof Unreachable)) throw error;
+      if (silent() > silence) await demandNode(context);
+      return error.message;
+    }
+  };
+}
+
+async function demandNode(context: Context): Promise<void> {
+  const state = (await nodeContainer(context))?.state ?? 'gone';
+  if (state === 'running' || state === 'restarting') return;
+  throw new UserError(`The node container ${context.node} is ${state}: somebody stopped the cluster meanwhile.`, {
+    hint:
+      state === 'gone'
+        ? 'npm run up makes the cluster anew.'
+        : 'Run the command again: it starts the node, and goes on where it stopped.',
+  });
+}

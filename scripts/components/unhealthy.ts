@@ -1,0 +1,22 @@
+import type { Context } from '../context.ts';
+import type { Workload } from '../lib/workloads.ts';
+import { type Application, servicesNamespace } from '../services.ts';
+import { applicationApi } from './tracking.ts';
+
+/**
+ * The Deployments of Applications that Argo CD has synced and that are not healthy: it says no more than that, and their
+ * pods tell why.
+ */
+export async function unhealthyDeployments(context: Context): Promise<Workload[]> {
+  const [applications, deployments] = await Promise.all([
+    context.view().list<Application>(applicationApi, 'Application'),
+    context.view().list<Workload>('apps/v1', 'Deployment'),
+  ]);
+  const names = new Set(
+    applications
+      .filter(({ status }) => status?.sync?.status === 'Synced' && status.health?.status !== 'Healthy')
+      .flatMap(({ status }) => status?.resources ?? [])
+      .flatMap(({ kind, name }) => (kind === 'Deployment' ? [name] : [])),
+  );
+  return deployments.filter(({ metadata }) => metadata.namespace === servicesNamespace && names.has(metadata.name));
+}

@@ -1,0 +1,40 @@
+import type { Context } from '../context.ts';
+import { servicesNamespace } from '../services.ts';
+import { cast } from './cast.ts';
+import type { Drill } from './drill.ts';
+import { untilSeen } from './looking.ts';
+import { backToGit, commitFor, noCommits, release, revertOf } from './release.ts';
+
+const service = cast.back;
+const name = `${service}-drill`;
+
+/** A commit adds a ConfigMap to a chart, the next one takes it out again. */
+export const prune: Drill = {
+  name: 'prune',
+  promise: 'What leaves Git leaves the cluster',
+  hindrance: noCommits,
+
+  async run(context) {
+    const text = ['apiVersion: v1', 'kind: ConfigMap', 'metadata:', `  name: ${name}`, ''].join('\n');
+    const added = await commitFor(context, service, `Add ConfigMap ${name}`, { 'templates/drill.yaml': text });
+    await release(context, prune.name, service, added);
+    await untilSeen(context, async () => ((await isThere(context)) ? undefined : `ConfigMap ${name} is not there`));
+    const without = await revertOf(context, added);
+    const started = performance.now();
+    await release(context, prune.name, service, without);
+    const look = async () => ((await isThere(context)) ? `ConfigMap ${name} is still there` : undefined);
+    const seconds = await untilSeen(context, look, started);
+    const evidence = `ConfigMap ${name}, deployed by ${added.slice(0, 7)}, is gone with ${without.slice(0, 7)}`;
+    return { held: true, seconds, evidence };
+  },
+
+  async undo(context) {
+    await backToGit(context);
+    await untilSeen(context, async () => ((await isThere(context)) ? `ConfigMap ${name} is still there` : undefined));
+  },
+};
+
+async function isThere(context: Context): Promise<boolean> {
+  const all = await context.api().listMetadata('v1', 'ConfigMap');
+  return all.some(({ metadata }) => metadata.name === name && metadata.namespace === servicesNamespace);
+}

@@ -1,0 +1,44 @@
+import { cluster } from '../components/cluster.ts';
+import type { Context } from '../context.ts';
+import { UserError } from '../lib/errors.ts';
+import { gather, type Report } from '../report.ts';
+import { forgetBadRollout, removeBadImage } from './bad-release.ts';
+import { untilSeen } from './looking.ts';
+import { backToGit, registerAnew } from './release.ts';
+
+/** Puts right what a drill left that was killed, and hands back the names of its Applications. */
+export async function putRight(context: Context): Promise<string[]> {
+  // Where there is no cluster, that is said by what comes next.
+  if ((await cluster.status(context)).state !== 'ready') return [];
+  const names = await registerAnew(context);
+  if (names.length === 0) return [];
+  await backToGit(context);
+  await forgetBadRollout(context);
+  await removeBadImage(context);
+  return names;
+}
+
+/**
+ * Makes sure that all is well, as `status` has it, at once or within the context's deadline. Throws a `UserError` that says
+ * what is not: nothing that a drill shows on a cluster in trouble would tell anything.
+ */
+export async function allWell(context: Context, how?: 'patiently'): Promise<void> {
+  if (how) await untilSeen(context, async () => troubleIn(await gather(context)));
+  else {
+    const trouble = troubleIn(await gather(context));
+    if (trouble !== undefined)
+      throw new UserError(`Not all is well, and a drill would tell nothing: ${trouble}.`, {
+        hint: 'npm run up puts right what is missing; npm run status shows it.',
+      });
+  }
+}
+
+/** The first thing that is not well, or undefined. */
+function troubleIn({ ok, components, targets, credentials }: Report): string | undefined {
+  if (ok) return undefined;
+  const component = components.find(({ state }) => state !== 'ready');
+  if (component && component.state !== 'ready') return `${component.name}: ${component.missing}`;
+  const [target] = targets.down;
+  if (target) return `Prometheus does not see ${target.name}: ${target.error}`;
+  return credentials.state === 'refused' ? credentials.message : 'something was changed by hand';
+}

@@ -1,0 +1,22 @@
+/**
+ * What kubectl says of an API server that restarts: the connection is refused, or the server while it starts, which forbids
+ * everything until it has read who may do what.
+ */
+export const restarting =
+  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests|forbidden: User "[^"]*" cannot /i;
+
+/** Refusals that pass as well: of a webhook, and of a namespace on its way in or out. */
+export const early = /failed calling webhook|being terminated|error looking up service account/i;
+
+/** What to do about a refusal of the API server, in the words of kubectl or of an object's status, where it is known. */
+export function remedyFor(said: string): string | undefined {
+  const [, webhook] = said.match(/failed calling webhook "([^"]+)"/) ?? [];
+  if (webhook !== undefined)
+    return `Nobody answers for the webhook ${webhook}: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations shows whose it is. Have its program run, or delete its configuration, then npm run up.`;
+  const [, account] = said.match(/error looking up service account (\S+?):/) ?? [];
+  if (account !== undefined)
+    return `Kubernetes makes the account ${account} by itself, and has not done so: kubectl get pods --namespace kube-system tells whether kube-controller-manager runs. Then npm run up.`;
+  if (/exceeded quota/i.test(said))
+    return 'A quota of the namespace stands in the way: kubectl get resourcequota --all-namespaces shows it.';
+  return undefined;
+}

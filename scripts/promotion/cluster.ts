@@ -1,0 +1,58 @@
+import { cluster } from '../components/cluster.ts';
+import { pullSecretContent } from '../components/pulling.ts';
+import type { Context } from '../context.ts';
+import { fullName } from '../images.ts';
+import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { isReady, type Workload } from '../lib/workloads.ts';
+import { servicesNamespace } from '../services.ts';
+import { ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
+
+/** Why there is no cluster to follow commits, or undefined where there is one. */
+export async function whyNoCluster(context: Context): Promise<string | undefined> {
+  try {
+    const status = await cluster.status(context);
+    return status.state === 'ready' ? undefined : status.missing;
+  } catch (error) {
+    // No Docker, or a cluster of that name that belongs to another checkout: none of ours.
+    if (error instanceof UserError) return error.message.replace(/\.$/, '');
+    throw error;
+  }
+}
+
+/** The processors that the cluster's nodes have, as in `amd64`. */
+export async function architectures(context: Context): Promise<string[]> {
+  const nodes = await context.view().list<KubeObject & { status: Status }>('v1', 'Node');
+  return [...new Set(nodes.map(({ status }) => status.nodeInfo.architecture))];
+}
+
+interface Status {
+  nodeInfo: { architecture: string };
+}
+
+/**
+ * Has the node know images that are about to run: without a pull secret, stand-ins under their names; with one, no
+ * stand-in that would be taken for the real one. Asks the cluster alone. Hands back what was done, in words.
+ */
+export async function prepareNode(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+  if ((await pullSecretContent(context)) === undefined) {
+    const built = await ensureStandIns(context, images);
+    return built.map((image) => `${image} is a stand-in, built here for want of a token.`);
+  }
+  const standIns = await standInsAmong(context, images.values());
+  if (standIns.size > 0) await removeStandIns(context, standIns);
+  return [...standIns].map((image) => `The stand-in for ${image} was taken out of the node.`);
+}
+
+/** The images that the ready pods of a service run, with their full names. */
+export async function runningImages(context: Context, service: string): Promise<string[]> {
+  const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
+  const deployment = deployments.find(
+    ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
+  );
+  const pods = deployment ? await context.view().podsOf(deployment) : [];
+  // One that is on its way out may be ready to the end.
+  const staying = pods.filter((pod) => isReady(pod) && pod.metadata.deletionTimestamp === undefined);
+  const containers = staying.flatMap(({ spec }) => spec.containers).filter(({ name }) => name === service);
+  return [...new Set(containers.flatMap(({ image }) => (image ? [fullName(image)] : [])))];
+}

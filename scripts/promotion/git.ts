@@ -1,0 +1,47 @@
+import { UserError } from '../lib/errors.ts';
+import type { Exec, ExecOptions, Output } from '../lib/exec.ts';
+
+/** Git in one folder. */
+export interface Git {
+  /** Hands back exit code and output. Throws where it takes too long, or `Interrupted`. */
+  attempt(args: readonly string[], options?: ExecOptions): Promise<Output>;
+  /** What it prints, without the last line end. Throws a `UserError` with Git's own words. */
+  read(args: readonly string[], options?: ExecOptions): Promise<string>;
+}
+
+/**
+ * Nobody is asked for anything: there is nobody, or they don't look here. What git says is read, so it must be English;
+ * LC_ALL would change the encoding for the user's hooks as well. Looking must not lock the index.
+ */
+const quietly = { GIT_TERMINAL_PROMPT: '0', GIT_EDITOR: 'true', GIT_OPTIONAL_LOCKS: '0', LANGUAGE: 'en' };
+
+/** Git as the user has it set up, in a folder of a checkout. */
+export function gitIn(exec: Exec, folder: string): Git {
+  const attempt: Git['attempt'] = (args, options = {}) =>
+    exec(['git', '-C', folder, ...args], {
+      timeout: 60_000,
+      ...options,
+      nothrow: true,
+      env: { ...quietly, ...options.env },
+    });
+  return {
+    attempt,
+    async read(args, options) {
+      const output = await attempt(args, options);
+      if (output.exitCode === 0) return output.stdout.replace(/\n$/, '');
+      throw new UserError(`git ${args[0]} failed: ${reasonOf(output)}`, { hint: 'git status' });
+    },
+  };
+}
+
+/** Why git, or a hook that it ran, did not do it: what it said, the hints that it gives along with it left out. */
+export function reasonOf({ stderr, stdout, exitCode }: Output): string {
+  const said = [stderr, stdout].map((text) => text.trim()).find((text) => text !== '') ?? `exit code ${exitCode}`;
+  const lines = said.split('\n').filter((line) => !line.startsWith('hint: '));
+  return lines.slice(-8).join('\n').replace(/\.$/, '');
+}
+
+/** A path that git takes as it stands, whatever signs are in it. */
+export function literal(path: string): string {
+  return `:(literal)${path}`;
+}

@@ -1,0 +1,46 @@
+import { columns } from '../lib/help.ts';
+import { type Receipt, type Stage, stages } from './receipt.ts';
+
+const said: Record<Stage, string> = {
+  seen: 'seen',
+  synced: 'synced',
+  ready: 'new pod ready',
+  answering: 'answering',
+  scraped: 'scraped',
+};
+
+/** What a person reads of a receipt. */
+export function receiptLines(receipt: Receipt): string[] {
+  const { application, commit, revision, subject, contained, changed } = receipt;
+  const asked = `${commit.slice(0, 7)} ${subject}`;
+  const newer = `${contained ? 'contained in' : contained === false ? 'not contained in' : 'superseded by'} ${revision.slice(0, 7)}`;
+  if (!changed) {
+    const at = revision === commit ? `at ${commit.slice(0, 7)}` : `${commit.slice(0, 7)} is ${newer}`;
+    return [`${application}: unchanged, ${at}`];
+  }
+  return [`${application}: ${asked}${revision === commit ? '' : `, ${newer}`}`, ...columns(rows(receipt))];
+}
+
+function rows({ objects, files, pods, image, answer, seconds }: Receipt): (readonly [string, string])[] {
+  const times = stages.flatMap((stage) => {
+    const time = seconds[stage];
+    return time === undefined ? [] : [`${said[stage]} ${time.toFixed(1)} s`];
+  });
+  const tag = image?.name.slice(image.name.lastIndexOf(':') + 1);
+  const runs = image && (image.before === undefined ? image.name : `${image.before} -> ${tag}`);
+  return [
+    ...(files.length > 0 ? [['files', files.join(', ')] as const] : []),
+    ['synced', objects.length > 0 ? objects.join(', ') : 'nothing'] as const,
+    ...(image
+      ? [['image', `${runs}${image.standIn ? ' (stand-in)' : ''}`] as const, ['image ID', image.id] as const]
+      : []),
+    ...(answer ? [['answers', `${answer.url}, 200 ${proof(answer)}`] as const] : []),
+    ['pods', pods.length > 0 ? `${pods.join(', ')}: ready, and up in Prometheus` : 'none had to start anew'] as const,
+    ['times', times.join(', ')] as const,
+  ];
+}
+
+function proof({ version, by }: NonNullable<Receipt['answer']>): string {
+  const told = version === undefined ? 'without a version' : `with version ${version}`;
+  return by === 'version' ? told : `${told}, while only new pods were endpoints`;
+}

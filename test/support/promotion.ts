@@ -1,0 +1,96 @@
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { findCommand } from '../../scripts/commands/index.ts';
+import { loadConfig } from '../../scripts/config.ts';
+import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
+import { root, services } from './helm.ts';
+import { commit, createRepository, git, gitEnvironment } from './repository.ts';
+
+/** What a command said and did, as a person sees it: data, then progress, then the error with its hint. */
+export interface Said {
+  /** The exit code, or that of the error. */
+  code: number;
+  text: string;
+  stdout: string;
+}
+
+export interface RunOptions {
+  flags?: Record<string, boolean | number | string>;
+  env?: Record<string, string | undefined>;
+  signal?: AbortSignal;
+}
+
+/** Makes a repository with the charts' values and the Applications of this one, below `inside` if that is given. */
+export function createPlatform(folder: string, inside = ''): string {
+  createRepository(folder);
+  const target = join(folder, inside);
+  mkdirSync(target, { recursive: true });
+  cpSync(join(root, 'argocd'), join(target, 'argocd'), { recursive: true });
+  cpSync(join(root, '.gitignore'), join(target, '.gitignore'));
+  for (const service of services) {
+    for (const file of ['values.yaml', 'values.schema.json'])
+      cpSync(join(root, 'helm', service, file), join(target, 'helm', service, file), { dereference: true });
+  }
+  commit(folder, 'Start');
+  return target;
+}
+
+/** Runs a command as `npm run NAME -- OPERANDS` would, in this process, where no cluster is. */
+export async function run(
+  folder: string,
+  [name, ...operands]: readonly [string, ...string[]],
+  { flags = {}, env = {}, signal = new AbortController().signal }: RunOptions = {},
+): Promise<Said> {
+  const command = await findCommand(name);
+  if (!command) throw new Error(`there is no command ${name}`);
+  const stream = new PassThrough();
+  const progress: string[] = [];
+  stream.on('data', (chunk: Buffer) => progress.push(chunk.toString('utf8')));
+  const printed: string[] = [];
+  const said = (code: number, ...more: string[]): Said => ({
+    code,
+    text: [...printed, ...progress, ...more].join('\n'),
+    stdout: printed.join('\n'),
+  });
+  const config = loadConfig(folder, {
+    ...gitEnvironment,
+    HOME: join(folder, 'no home'),
+    CLUSTER_NAME: 'unit-test-none',
+    GHCR_CREDENTIALS: 'none',
+    ...env,
+  });
+  try {
+    const code = await command.run({
+      config,
+      flags,
+      word: undefined,
+      operands,
+      signal,
+      print: (text) => printed.push(text),
+      progressStream: stream as unknown as NodeJS.WriteStream,
+    });
+    return said(code);
+  } catch (error) {
+    if (error instanceof Interrupted) return said(130);
+    if (!(error instanceof UserError)) throw error;
+    return said(error.exitCode, error.message, error.hint ?? '');
+  }
+}
+
+/** The text of a service's values file, in the working tree or at a revision. */
+export function values(folder: string, service: string, revision?: string): string {
+  const file = `helm/${service}/values.yaml`;
+  if (revision === undefined) return readFileSync(join(folder, file), 'utf8');
+  return `${git(folder, 'show', `${revision}:./${file}`)}\n`;
+}
+
+/** The subjects of all commits, newest first. */
+export function subjects(folder: string, revision = 'HEAD'): string[] {
+  return git(folder, 'log', '--format=%s', revision).split('\n');
+}
+
+/** What is edited, staged or new, as `git status --short` tells it. */
+export function dirt(folder: string): string {
+  return git(folder, 'status', '--short');
+}

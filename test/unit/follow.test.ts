@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type Checkout, readCheckout } from '../../scripts/lib/git.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { Progress } from '../../scripts/lib/progress.ts';
+import { followCommit, type Receipt } from '../../scripts/receipt/index.ts';
+import type { Sight } from '../../scripts/receipt/sight.ts';
+import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { commit, createRepository, gitExec } from '../support/repository.ts';
+import { application, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
+
+const names = ['api-node', 'worker-python'];
+const registration = (name: string) => {
+  const { status, ...itself } = application();
+  const spec = { source: { ...itself.spec.source, path: `helm/${name}` } };
+  return { ...itself, metadata: { ...itself.metadata, name }, spec };
+};
+const root = createRepository(join(await temporaryFolder(), 'repository'));
+const chart = (name: string) => ({
+  [`argocd/${name}.yaml`]: JSON.stringify(registration(name)),
+  [`helm/${name}/values.yaml`]: `image:\n  repository: ghcr.io/zainasr/${name}\n  tag: old\n`,
+  [`helm/${name}/values-dev.yaml`]: '',
+});
+const before = commit(root, 'before', {
+  ...chart('api-node'),
+  ...chart('worker-python'),
+  'argocd/project.yaml': 'apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: { name: platform }\nspec: {}\n',
+  'cluster/argocd/default-project.yaml': '',
+});
+const head = commit(root, 'Promote', { 'helm/api-node/values-dev.yaml': 'image: { tag: new }\n' });
+
+/** An Application of the second commit, which is as it was synced by the first unless something is said. */
+function as(name: string, status: object = {}): Sight['application'] {
+  const { spec, metadata } = registration(name);
+  const operationState = { phase: 'Succeeded', startedAt: '2026-01-01T00:00:00Z', syncResult: { revision: before } };
+  const sync = { status: 'Synced', revision: head, comparedTo: { source: spec.source } };
+  return { ...application({ sync, operationState, history: [], ...status }), metadata, spec };
+}
+const operation = { phase: 'Succeeded', startedAt: '2026-01-02T03:04:05Z' };
+const resources = [{ kind: 'Deployment', name: 'api-node', status: 'Synced' }];
+const synced = { operationState: { ...operation, syncResult: { revision: head, resources } } };
+const at = (revision: string) => ({ status: 'Synced', revision });
+const old = pod('old', 'old', { ready: true, made: '2026-01-01T00:00:00Z' });
+const quiet = as('worker-python');
+const still = { replicaSets: [replicaSet(1, 'old')], pods: [old], deployment: deployment(1, 1) };
+const rolling = { ...rolledOut(), pods: [old, pod('new', 'new')], deployment: deployment(1, 0) };
+
+interface Moment extends Omit<Sight, 'application'> {
+  applications: Sight['application'][];
+}
+
+/** Follows the second commit in a cluster that looks like one of these moments after the other, and like the last from then on. */
+async function follow(moments: readonly Moment[], given: Receipt[] = []): Promise<Receipt[]> {
+  let now = -1;
+  const list = async (_: string, kind: string): Promise<KubeObject[]> => {
+    // It begins with the Applications; the first time they are asked for is while it sets out.
+    if (kind === 'Application') now = Math.min(now + 1, moments.length);
+    const moment = moments[Math.max(0, now - 1)] as Moment;
+    if (kind === 'Application') return moment.applications;
+    if (kind === 'Deployment') return moment.deployment ? [moment.deployment] : [];
+    return kind === 'ReplicaSet' ? moment.replicaSets : kind === 'Pod' ? moment.pods : [];
+  };
+  let checkout: Promise<Checkout> | undefined;
+  const up = { data: { activeTargets: [{ labels: { pod: 'new' }, health: 'up' }] } };
+  const secret = { data: {} };
+  const context = fakeContext({
+    config: { root, environment: 'dev', clusterName: 'test' },
+    exec: gitExec,
+    signal: new AbortController().signal,
+    timeout: 20_000,
+    images: { inNode: async () => new Map() },
+    checkout: (fresh?: 'fresh') => {
+      if (fresh || !checkout) checkout = readCheckout(gitExec, root);
+      return checkout;
+    },
+    api: () => ({
+      list,
+      json: async (path: string) =>
+        path.includes('/targets') ? up : path.includes('/secrets/') ? secret : { items: [] },
+      text: async () => '',
+    }),
+    kubectl: async () => ({ run: async () => {}, apply: async () => [] }),
+  });
+  const progress: Progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
+  return followCommit(context, { commit: head, progress, onReceipt: (receipt) => void given.push(receipt) });
+}
+
+test('a promotion is followed through its stages, and told with what it changed', async () => {
+  const [api, worker] = await follow([
+    { applications: [as('api-node', { sync: at(before) }), as('worker-python', { sync: at(before) })], ...still },
+    { applications: [as('api-node', { sync: { status: 'OutOfSync', revision: head } }), quiet], ...still },
+    { applications: [as('api-node', synced), quiet], ...rolling },
+    { applications: [as('api-node', synced), quiet], ...rolledOut() },
+  ]);
+  const { seconds, ...told } = api as Receipt;
+  assert.deepEqual(told, {
+    application: 'api-node',
+    commit: head,
+    subject: 'Promote',
+    revision: head,
+    contained: true,
+    changed: true,
+    objects: ['Deployment api-node'],
+    files: ['helm/api-node/values-dev.yaml'],
+    pods: ['new'],
+    image: { name: image('new'), before: image('old'), id: '', standIn: false },
+  });
+  // There is no host to ask in these values.
+  assert.deepEqual(Object.keys(seconds), ['seen', 'synced', 'ready', 'scraped']);
+  assert.deepEqual([worker?.application, worker?.changed, worker?.pods], ['worker-python', false, []]);
+});
+
+test('a commit that needs no new pod is done when it is synced', async () => {
+  const [api] = await follow([{ applications: [as('api-node', synced), quiet], ...still }]);
+  assert.deepEqual([api?.changed, api?.pods, Object.keys(api?.seconds ?? {})], [true, [], ['seen', 'synced']]);
+});
+
+const message = 'rpc error: desc = failed to execute helm template command: failed exit status 1: Error: nothing';
+const broken = { sync: { status: 'Unknown', revision: 'HEAD' }, conditions: [{ type: 'ComparisonError', message }] };
+
+test('where one Application fails, the others are told of all the same', async () => {
+  const given: Receipt[] = [];
+  const { error } = await refusal(() => follow([{ applications: [as('api-node', broken), quiet], ...still }], given));
+  assert.match(error.message, /^Argo CD can't render api-node at/);
+  assert.deepEqual(
+    given.map(({ application: name }) => name),
+    ['worker-python'],
+  );
+});
+
+test('a mistake that all of them share is told once', async () => {
+  const { error } = await refusal(() => follow([{ applications: names.map((name) => as(name, broken)), ...still }]));
+  assert.match(error.message, /^Argo CD can't render api-node at [^✖]*\n {2}The same goes for worker-python\.$/);
+});
+
+test('an unfinished roll-out of an earlier commit is waited for, and is a fault of that one', async () => {
+  const state = {
+    operationState: { ...operation, startedAt: '2026-01-02T03:04:05Z', syncResult: { revision: before } },
+  };
+  const made = new Date().toISOString();
+  const waiting = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } };
+  const status = { containerStatuses: [{ name: 'api-node', ready: false, restartCount: 2, state: waiting }] };
+  const moment = { ...rolling, pods: [old, pod('new', 'new', { made, status })] };
+  const { error } = await refusal(() => follow([{ applications: [as('api-node', state), quiet], ...moment }]));
+  assert.match(error.message, new RegExp(`^api-node does not roll out at ${before.slice(0, 7)}\\.`));
+});

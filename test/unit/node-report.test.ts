@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { untilNodeReports } from '../../scripts/components/node-report.ts';
+import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
+import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
+
+const started = '2026-03-01T12:00:00Z';
+
+/** A node that was started then, and whose lease says at one look after the other when it was renewed. */
+function nodeWith(renewals: (string | Error)[], timeout = 5000) {
+  const container = {
+    State: { Status: 'running', StartedAt: started },
+    Config: { Image: 'x' },
+    HostConfig: { Binds: null, PortBindings: null },
+  };
+  const asked: string[] = [];
+  const json = async (path: string) => {
+    asked.push(path);
+    const next = renewals.length > 1 ? renewals.shift() : renewals[0];
+    if (next instanceof Error) throw next;
+    return { spec: { renewTime: next } };
+  };
+  const context = fakeContext({
+    node: 'x-control-plane',
+    timeout,
+    signal: new AbortController().signal,
+    exec: fakeExec((line) => (line.includes('inspect') ? { stdout: JSON.stringify([container]) } : {})),
+    api: () => ({ json }),
+  });
+  return { context, asked };
+}
+
+test('what a node said before it was stopped is no report; what it says afterwards is', async () => {
+  const { context, asked } = nodeWith([
+    '2026-03-01T11:59:59.900000Z',
+    new Unreachable('starting'),
+    new ApiError('/x', 404, 'not found'),
+    '2026-03-01T12:00:04.100000Z',
+  ]);
+  await untilNodeReports(context);
+  assert.equal(asked.length, 4);
+  assert.match(asked[0] ?? '', /\/namespaces\/kube-node-lease\/leases\/x-control-plane$/);
+});
+
+test('a kubelet that stays silent is told, with where it says why', async () => {
+  const { context } = nodeWith(['2026-03-01T11:00:00Z'], 20);
+  const { text } = await refusal(() => untilNodeReports(context));
+  assert.match(
+    text,
+    /^Waited 0\.02 s in vain: the kubelet of x-control-plane has not reported since the node was started/,
+  );
+  assert.match(text, /\ndocker exec x-control-plane journalctl --unit kubelet tells why; npm run down && npm run up/);
+});
