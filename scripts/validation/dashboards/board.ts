@@ -30,7 +30,8 @@ export function checkBoard(
   return collect(file, (found) => {
     checkForm(root, file, found);
     checkNames(file, files, found);
-    checkLinks(file.dashboard, files, found);
+    checkLinks(file.dashboard, found);
+    checkTags(file.dashboard, files, found);
     checkAnnotations(file.dashboard, uids, found);
     checkVariables(file, uids, found);
   });
@@ -63,7 +64,7 @@ function checkNames(file: DashboardFile, files: readonly DashboardFile[], found:
   if (panels.length === 0) found('dashboard-title', ['panels'], ' has no panels', 'Add panels, or remove it.');
 }
 
-function checkLinks({ links }: Dashboard, files: readonly DashboardFile[], found: Found): void {
+function checkLinks({ links }: Dashboard, found: Found): void {
   const remedy =
     'Add a link of the type dashboards, with a tag that all have, includeVars and keepTime, as the others do.';
   const all = links.find(({ type }) => type === 'dashboards');
@@ -74,10 +75,15 @@ function checkLinks({ links }: Dashboard, files: readonly DashboardFile[], found
   if (!all.keepTime || !all.includeVars) {
     found('dashboard-links', ['links'], "'s link forgets the time or the variables", remedy);
   }
-  const missed = files.find(
-    ({ fault, dashboard }) => !fault && !(all.tags ?? []).every((tag) => dashboard.tags.includes(tag)),
-  );
-  if (missed) found('dashboard-links', ['links'], `'s link misses ${missed.embedded.key}, which lacks its tag`, remedy);
+}
+
+/** The link of each dashboard finds those that have its tags. */
+function checkTags({ tags }: Dashboard, files: readonly DashboardFile[], found: Found): void {
+  const wanted = new Set(files.flatMap(({ dashboard }) => dashboard.links.flatMap((link) => link.tags ?? [])));
+  const missing = [...wanted].filter((tag) => !tags.includes(tag));
+  if (missing.length === 0) return;
+  const what = ` lacks the tag ${missing.join(' and ')}, by which the links of the others find it`;
+  found('dashboard-links', ['tags'], what, 'Add the tag.');
 }
 
 function checkAnnotations({ annotations }: Dashboard, uids: ReadonlySet<string>, found: Found): void {
