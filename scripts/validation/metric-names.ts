@@ -74,7 +74,8 @@ export function compareMetrics(list: MetricList, running: ReadonlyMap<string, re
   const difference: Difference = { missing: [], unlisted: [] };
   for (const [job, names] of running) {
     const { recorded, documented } = list.get(job) ?? { recorded: [], documented: [] };
-    const known = new Set([...recorded, ...documented, ...ownSeries]);
+    // An alert that waits or fires is a series of Prometheus' own, under the job that it is about.
+    const known = new Set([...recorded, ...documented, ...ownSeries, ...alertSeries]);
     const present = new Set(names);
     difference.missing.push(...recorded.filter((name) => !present.has(name)).map((name) => `${job}: ${name}`));
     difference.unlisted.push(...names.filter((name) => !known.has(name)).map((name) => `${job}: ${name}`));

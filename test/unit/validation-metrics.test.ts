@@ -38,7 +38,7 @@ test('a Prometheus has what was recorded, may have what is documented, and nothi
   const { list } = readMetricList(text);
   const running = new Map([
     ['api', ['up', 'scrape_duration_seconds', 'requests_total', 'new_total']],
-    ['unknown', ['up', 'x_total']],
+    ['unknown', ['up', 'x_total', 'ALERTS', 'ALERTS_FOR_STATE']],
   ]);
   assert.deepEqual(compareMetrics(list, running), {
     missing: ['api: errors_total'],
