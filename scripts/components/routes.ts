@@ -44,7 +44,13 @@ export function readRoutes(root: string): Promise<KubeObject[]> {
  * says why it doesn't answer 200. Names are not resolved: api.localhost means this machine, and so does production's
  * host here.
  */
-export async function ask(context: Context, site: Site, path: string): Promise<{ body: string; missing?: string }> {
+export async function ask(
+  context: Context,
+  site: Site,
+  path: string,
+  /** Milliseconds to wait for the answer. */
+  timeout = 5000,
+): Promise<{ body: string; missing?: string }> {
   const { signal } = context;
   const url = urlOf(context, site) + path;
   const port = portOf(context, site);
@@ -53,7 +59,7 @@ export async function ask(context: Context, site: Site, path: string): Promise<{
       headers: { host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,
-      timeout: 5000,
+      timeout,
     });
     return status === 200 ? { body } : { body, missing: `${url} answers ${status}` };
   } catch (error) {
