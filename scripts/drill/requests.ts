@@ -64,7 +64,7 @@ export async function underRequests<T>(
 /** Whether requests were lost, in words. */
 export function lostOf({ asked, lost, slowest }: Answers): string {
   if (lost.length === 0)
-    return `all ${asked} requests through the ingress were answered, each within ${slowest.toFixed(1)} s`;
+    return `all ${asked} requests through the ingress were answered, each within ${(Math.ceil(slowest * 10) / 10).toFixed(1)} s`;
   const reasons = [...new Set(lost)];
   return `${lost.length} of ${asked} requests through the ingress were lost (${reasons.slice(0, 2).join('; ')})`;
 }

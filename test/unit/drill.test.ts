@@ -101,7 +101,7 @@ test('a line has the promise, its seconds and what was seen', () => {
   assert.equal(shownLine({ ...about, ...seen }), '✔ It comes back  1.3 s  it came back');
   assert.match(shownLine({ ...about, ...seen, held: false }), /^✖ /);
   const all = 'all 7 requests through the ingress were answered, each within 0.3 s';
-  assert.equal(lostOf({ asked: 7, lost: [], slowest: 0.26 }), all);
+  assert.equal(lostOf({ asked: 7, lost: [], slowest: 0.22 }), all);
   const lost = ['answers 503', 'answers 503', 'no answer'];
   assert.match(lostOf({ asked: 7, lost, slowest: 1 }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
 });
