@@ -32,7 +32,8 @@ export function connectGrafana(context: Context, door: typeof ask = ask): Grafan
   const reply = async (path: string) => {
     password ??= readPassword(context, 'grafana');
     const authorization = `Basic ${base64(`admin:${(await password).reveal()}`)}`;
-    const { status, body, missing } = await door(context, site, path, { authorization, accept: 'application/json' });
+    const headers = { authorization, accept: 'application/json' };
+    const { status, body, missing } = await door(context, site, path, { headers });
     if (status === undefined) throw new UserError(`Grafana can't be asked: ${missing}.`, { hint: 'npm run status' });
     if (status !== 401) return { status, body, missing };
     throw new PasswordRefused('Grafana refuses the password that its Secret has: one of the two was changed.', {

@@ -42,13 +42,13 @@ export function readRoutes(root: string): Promise<KubeObject[]> {
 /**
  * Asks the ingress for a site, as a browser on this machine would that trusts the local certificate authority; `missing`
  * says why it doesn't answer 200, `status` what it answers if it does. Names are not resolved: api.localhost means this
- * machine, and so does production's host here.
+ * machine, and so does production's host here. `timeout` is milliseconds to wait for the answer.
  */
 export async function ask(
   context: Context,
   site: Site,
   path: string,
-  headers: Record<string, string> = {},
+  { headers = {}, timeout = 5000 }: { headers?: Record<string, string>; timeout?: number } = {},
 ): Promise<{ body: string; status?: number; missing?: string }> {
   const { signal } = context;
   const url = urlOf(context, site) + path;
@@ -58,7 +58,7 @@ export async function ask(
       headers: { ...headers, host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,
-      timeout: 5000,
+      timeout,
     });
     return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
   } catch (error) {

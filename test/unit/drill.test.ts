@@ -100,9 +100,10 @@ test('a line has the promise, its seconds and what was seen', () => {
   const about = { name: 'one', promise: 'It comes back' };
   assert.equal(shownLine({ ...about, ...seen }), '✔ It comes back  1.3 s  it came back');
   assert.match(shownLine({ ...about, ...seen, held: false }), /^✖ /);
-  assert.equal(lostOf({ asked: 7, lost: [] }), 'all 7 requests through the ingress were answered');
+  const all = 'all 7 requests through the ingress were answered, each within 0.3 s';
+  assert.equal(lostOf({ asked: 7, lost: [], slowest: 0.22 }), all);
   const lost = ['answers 503', 'answers 503', 'no answer'];
-  assert.match(lostOf({ asked: 7, lost }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
+  assert.match(lostOf({ asked: 7, lost, slowest: 1 }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
 });
 
 test('names pick drills, in the order in which they are shown', async () => {

@@ -21,8 +21,8 @@ function grafanaWith(answers: Record<string, { status?: number; body?: unknown }
       },
     }),
   });
-  const grafana = connectGrafana(context, async (_, { host }, path, headers) => {
-    asked.push({ path: `${host}${path}`, authorization: headers?.authorization });
+  const grafana = connectGrafana(context, async (_, { host }, path, options) => {
+    asked.push({ path: `${host}${path}`, authorization: options?.headers?.authorization });
     const { status, body } = answers[path] ?? { status: 404, body: { message: 'Dashboard not found' } };
     const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
     if (status === 200) return { status, body: text };
