@@ -21,7 +21,7 @@ export interface Answering {
 export async function askNewPods(context: Context, service: string, rollout: Rollout): Promise<Answering> {
   const site = isAsked(service) ? await apiSite(context).catch(ignoreUserError) : undefined;
   if (!site) return {};
-  const others = await otherEndpoints(context, service, rollout);
+  const others = await otherPods(context, service, rollout);
   const { body, missing } = await ask(context, site, '/info');
   if (missing !== undefined) return { missing };
   const part = partOf(service, infoIn(body));
@@ -30,30 +30,43 @@ export async function askNewPods(context: Context, service: string, rollout: Rol
   return judge({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
 }
 
-/** Whether an answer is one of the new pods. `others` are the endpoints, by name, that are none. */
-export function judge(told: Omit<Answer, 'by'>, { image, before }: Rollout, others: readonly string[]): Answering {
+/** Pods behind a service that are none of the new ones, by name. */
+interface Others {
+  /** Requests are sent to these. */
+  endpoints: readonly string[];
+  /** These were told to stop, and until they do, answer on connections that are kept open. */
+  draining: readonly string[];
+}
+
+/** Whether an answer is one of the new pods. */
+export function judge(told: Pick<Answer, 'url' | 'version'>, { image, before }: Rollout, others: Others): Answering {
   const [tag, earlier] = [tagOf(image), tagOf(before)];
   if (told.version !== undefined && told.version === tag && tag !== earlier)
     return { answer: { ...told, by: 'version' } };
-  if (others.length > 0) return { missing: `${told.url} may still be answered by ${others.join(' and ')}` };
+  const { endpoints, draining } = others;
+  if (endpoints.length > 0) return { missing: `${told.url} may still be answered by ${endpoints.join(' and ')}` };
   // The ingress learns of endpoints a few seconds after they change.
   if (told.version !== undefined && told.version === earlier && tag !== earlier)
     return { missing: `${told.url} still answers with version ${earlier}` };
-  return { answer: { ...told, by: 'endpoints' } };
+  return { answer: { ...told, by: 'endpoints', ...(draining.length > 0 && { draining: draining.length }) } };
 }
 
 interface EndpointSlice extends KubeObject {
-  endpoints?: { conditions?: { ready?: boolean }; targetRef?: { name: string } }[] | null;
+  endpoints?: { conditions?: { ready?: boolean; serving?: boolean }; targetRef?: { name: string } }[] | null;
 }
 
-/** The pods that requests are sent to and that are none of the new ones. */
-async function otherEndpoints(context: Context, service: string, { fresh }: Rollout): Promise<string[]> {
+async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<Others> {
   const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', servicesNamespace);
-  const names = slices
+  const others = slices
     .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service)
     .flatMap(({ endpoints }) => endpoints ?? [])
-    .flatMap(({ conditions, targetRef }) => (conditions?.ready !== false && targetRef ? [targetRef.name] : []));
-  return names.filter((name) => !fresh.some(({ metadata }) => metadata.name === name));
+    .filter(({ targetRef }) => !fresh.some(({ metadata }) => metadata.name === targetRef?.name));
+  const isReady = ({ conditions }: (typeof others)[number]) => conditions?.ready !== false;
+  const names = (chosen: typeof others) => chosen.flatMap(({ targetRef }) => targetRef?.name ?? []);
+  return {
+    endpoints: names(others.filter(isReady)),
+    draining: names(others.filter((one) => !isReady(one) && one.conditions?.serving !== false)),
+  };
 }
 
 function infoIn(body: string): Info {

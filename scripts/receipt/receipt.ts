@@ -43,4 +43,6 @@ export interface Answer {
   version?: string;
   /** How it is known to be of the new pods: by its version, or because only new pods were endpoints then. */
   by: 'version' | 'endpoints';
+  /** How many old pods were still there then, which answer for some seconds on connections that are kept open. */
+  draining?: number;
 }

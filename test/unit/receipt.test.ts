@@ -89,22 +89,32 @@ const rollout: Rollout = {
   image: image('b2c3d4e'),
   before: image('a1b2c3d'),
 };
+const others = (...endpoints: string[]) => ({ endpoints, draining: ['leaving'] });
 const answers: [string, Parameters<typeof judge>, string | RegExp][] = [
-  ['the new version', [{ url, version: 'b2c3d4e' }, rollout, ['old']], 'version'],
-  ['the old version', [{ url, version: 'a1b2c3d' }, rollout, []], /still answers with version a1b2c3d/],
-  ['the same version as before', [{ url, version: 'x' }, { ...rollout, image: 'a:x', before: 'a:x' }, ['old']], /old/],
+  ['the new version', [{ url, version: 'b2c3d4e' }, rollout, others('old')], 'version'],
+  ['the old version', [{ url, version: 'a1b2c3d' }, rollout, others()], /still answers with version a1b2c3d/],
+  [
+    'the same version as before',
+    [{ url, version: 'x' }, { ...rollout, image: 'a:x', before: 'a:x' }, others('old')],
+    /old/,
+  ],
   [
     'the same version, old pods gone',
-    [{ url, version: 'x' }, { ...rollout, image: 'a:x', before: 'a:x' }, []],
+    [{ url, version: 'x' }, { ...rollout, image: 'a:x', before: 'a:x' }, others()],
     'endpoints',
   ],
-  ['no version, old pods there', [{ url }, rollout, ['old-1', 'old-2']], /may still be answered by old-1 and old-2/],
-  ['no version, old pods gone', [{ url }, rollout, []], 'endpoints'],
-  ['a version of its own, old pods gone', [{ url, version: '2.0' }, rollout, []], 'endpoints'],
+  [
+    'no version, old pods there',
+    [{ url }, rollout, others('old-1', 'old-2')],
+    /may still be answered by old-1 and old-2/,
+  ],
+  ['no version, old pods gone', [{ url }, rollout, others()], 'endpoints'],
+  ['a version of its own, old pods gone', [{ url, version: '2.0' }, rollout, others()], 'endpoints'],
 ];
 for (const [what, args, expected] of answers) {
   test(`an answer with ${what}`, () => {
     const { answer, missing } = judge(...args);
+    assert.equal(answer?.draining, expected === 'endpoints' ? 1 : undefined);
     if (typeof expected === 'string') assert.equal(answer?.by, expected);
     else assert.match(missing ?? '', expected);
   });
@@ -154,7 +164,11 @@ test('one without new pods, without a route, or of real images says no more than
   assert.match(lines, /pods +none had to start anew/);
   assert.doesNotMatch(lines, /^ +(answers|image)|scraped/m);
   const real = receiptLines({ ...receipt, answer: { url, by: 'endpoints' } }).join('\n');
-  assert.match(real, /200 without a version, while only new pods were endpoints/);
+  assert.match(real, /200 without a version, while only new pods were endpoints$/m);
+  const draining = receiptLines({ ...receipt, answer: { url, version: '2.0', by: 'endpoints', draining: 1 } }).join(
+    '\n',
+  );
+  assert.match(draining, /200 with version 2\.0, while .* \(1 old pod drains for some seconds\)$/m);
 });
 
 test('an Application that the commit does not touch gets a line', () => {
