@@ -10,7 +10,7 @@ import { type Application, servicesNamespace } from '../services.ts';
 import { askNewPods } from './answer.ts';
 import type { Course } from './course.ts';
 import { rolloutFaults, syncFaults } from './faults.ts';
-import { makeReceipt } from './make.ts';
+import { makeReceipt, syncedObjects } from './make.ts';
 import { createMarks } from './marks.ts';
 import type { Answer, Receipt } from './receipt.ts';
 import { type Rollout, rolloutOf } from './rollout.ts';
@@ -39,6 +39,8 @@ export async function followApplication(context: Context, name: string, followin
   const { course, lookout, since, note } = following;
   const marks = createMarks(since);
   const warn = createWarnings(note);
+  /** What every operation of the followed commits did: Argo CD tells of its last alone, which may repeat a part of one. */
+  const objects = new Set<string>();
   let marked = course.commit();
   let before: string | undefined;
   let sight: Sight | undefined;
@@ -51,7 +53,8 @@ export async function followApplication(context: Context, name: string, followin
     sight = (await lookout()).find(({ application }) => application.metadata.name === name);
     if (!sight) return `Application ${name} is missing`;
     const { application } = sight;
-    before ??= isChanged() ? undefined : syncedLast(application);
+    if (isChanged()) for (const object of syncedObjects(application)) objects.add(object);
+    else before ??= syncedLast(application);
     await course.heed(application);
     const commit = course.commit();
     if (commit !== marked) {
@@ -107,7 +110,7 @@ export async function followApplication(context: Context, name: string, followin
   await untilReady(context, { look, faults, hint: 'npm run status shows what there is; npm run sync looks again.' });
   if (!sight) throw new Error('waited for an Application without seeing it');
   const { application } = sight;
-  const seen = { application, rollout, answer, before };
+  const seen = { application, rollout, answer, before, objects: [...objects] };
   return makeReceipt(context, { ...seen, course, changed: isChanged(), seconds: marks.seconds() });
 }
 

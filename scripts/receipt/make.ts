@@ -14,6 +14,8 @@ interface Observed {
   /** None where the Application has no Deployment. */
   rollout: Rollout | undefined;
   answer: Answer | undefined;
+  /** What was synced for the followed commits, as `syncedObjects` names it. */
+  objects: readonly string[];
   /** The commit that was synced when it was looked at first. */
   before: string | undefined;
   /** Whether one of the followed commits was the last that was synced. */
@@ -23,7 +25,7 @@ interface Observed {
 
 /** Puts together what was observed of an Application in which the followed commit runs. */
 export async function makeReceipt(context: Context, observed: Observed): Promise<Receipt> {
-  const { course, application, rollout, answer, before, changed, seconds } = observed;
+  const { course, application, rollout, answer, objects, before, changed, seconds } = observed;
   const { name } = application.metadata;
   const revision = course.commit();
   const unchanged = {
@@ -46,7 +48,7 @@ export async function makeReceipt(context: Context, observed: Observed): Promise
   return {
     ...unchanged,
     changed,
-    objects: syncedObjects(application),
+    objects: [...objects].sort(),
     files,
     pods: (rollout?.fresh ?? []).filter(isReady).map(({ metadata }) => metadata.name),
     ...(image && { image }),

@@ -122,8 +122,9 @@ describe('what the working tree would change, asked before it is committed', () 
     const changed = up.flatMap(({ component, changes }) => changes.map(({ kind, name }) => [component, kind, name]));
     assert.deepEqual(changed.sort(), [
       ['applications', 'Application', 'core-go'],
-      // Which Prometheus follows while it runs.
+      // Which Prometheus follows while it runs; by the checksum it tells which of them it has read.
       ['prometheus', 'ConfigMap', 'prometheus-config'],
+      ['prometheus', 'ConfigMap', 'prometheus-rules-checksum'],
     ]);
     await demand(person.run(['git', 'checkout', '--quiet', '--', 'observability', 'argocd']));
   });
