@@ -4,11 +4,6 @@ import type { Invocation } from './commands/command.ts';
 import { UsageError } from './lib/errors.ts';
 import { lock } from './lib/lock.ts';
 
-/** A flag for every command that changes the cluster. */
-export const lockFlags = {
-  'no-wait': { type: 'boolean', description: 'Fail at once if another command is working on the cluster.' },
-} as const;
-
 /** Seconds: an `up` on a slow line takes that long. */
 const defaultPatience = 1800;
 

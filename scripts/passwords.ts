@@ -4,14 +4,15 @@ import type { Context } from './context.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
 import { Secret } from './lib/secret.ts';
+import type { PasswordPlace } from './opening/names.ts';
 
-const places = { argocd: argocdPassword, grafana: grafanaPassword } as const;
-
-export type Place = keyof typeof places;
-export const passwordPlaces = Object.keys(places) as Place[];
+const places: Record<PasswordPlace, typeof argocdPassword | typeof grafanaPassword> = {
+  argocd: argocdPassword,
+  grafana: grafanaPassword,
+};
 
 /** The password of the user admin there, which the cluster keeps in a Secret. Throws a `UserError` where it has none. */
-export async function readPassword(context: Context, place: Place): Promise<Secret> {
+export async function readPassword(context: Context, place: PasswordPlace): Promise<Secret> {
   const { namespace, secret, key } = places[place];
   try {
     const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;

@@ -4,24 +4,12 @@ import { reportCredentials } from '../credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { examine } from '../preflight.ts';
 import { gather } from '../report.ts';
-import type { Command, Invocation } from './command.ts';
-
-export const doctor: Command = {
-  name: 'doctor',
-  summary: 'Check this machine and every component, with a remedy for each trouble.',
-  description: [
-    'Checks what the platform needs of this machine, then every component if there is a cluster, and says what to do',
-    'about each trouble. Changes nothing, but fetches kind, kubectl and helm where they are missing. Exit code 0 if all',
-    'is well, 1 if a component is not, 2 if this machine is not.',
-  ].join('\n'),
-  flags: { json: { type: 'boolean', description: 'Print the findings as JSON.' } },
-  examples: ['npm run doctor'],
-  run: runDoctor,
-};
+import type { Invocation } from './command.ts';
 
 const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 
-async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+/** Carries out `npm run doctor`. */
+export async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   const examined = [...(await checkoutFinding(context)), ...(await examine(context))];
   // Without Docker or a checkout there is nothing to ask the components.

@@ -8,35 +8,15 @@ import { type Context, createContext } from '../context.ts';
 import { askWhether, terminalOf } from '../credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
-import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import { lockCluster } from '../lock-cluster.ts';
 import { checkContext, refuseProblems } from '../preflight.ts';
-import type { Command, Invocation } from './command.ts';
-
-export const down: Command = {
-  name: 'down',
-  summary: 'Delete the cluster and all that is in it.',
-  description: [
-    'Deletes the kind cluster of this checkout, in whatever state it is, and its private kubeconfig, and looks whether',
-    'anything is left: exit code 1 if so. Other clusters are never touched. Images and downloads stay for the next npm',
-    'run up; --purge removes those as well, with the tools that were fetched, the stand-in images, and the local',
-    'certificate authority with the trust of your browsers, which all your clusters of platform-ops share.',
-  ].join('\n'),
-  flags: {
-    purge: { type: 'boolean', description: 'Remove caches, images and the certificate authority, too.' },
-    yes: { type: 'boolean', typedOnly: true, description: 'Do not ask before --purge.' },
-    'dry-run': { type: 'boolean', description: 'Only list what would be removed.' },
-    timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command.' },
-    json: { type: 'boolean', description: 'Print what was removed and what is left as JSON on standard output.' },
-    ...lockFlags,
-  },
-  examples: ['npm run down', 'npm run down -- --purge --dry-run', 'CLUSTER_NAME=second npm run down'],
-  run: runDown,
-};
+import type { Invocation } from './command.ts';
 
 /** Seconds that removing the container may take; usually it is two. */
 const usualTimeout = 120;
 
-async function runDown(invocation: Invocation): Promise<ExitCode> {
+/** Carries out `npm run down`. */
+export async function runDown(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal } = invocation;
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);

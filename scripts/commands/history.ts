@@ -3,20 +3,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { table } from '../lib/table.ts';
 import { type Entry, type History, readHistory } from '../promotion/history.ts';
 import { findService } from '../promotion/services.ts';
-import type { Command, Invocation } from './command.ts';
-
-export const history: Command = {
-  name: 'history',
-  summary: 'Show every image that a service was given, and which one runs now.',
-  description: [
-    'Reads from Git what promote, rollback, the CI of the platform, and people by hand made of the image in the values file,',
-    'newest first. The age of an image comes from its registry, and what runs from the cluster, where these can be asked.',
-  ].join('\n'),
-  flags: { json: { type: 'boolean', description: 'Print as JSON.' } },
-  operands: ['service'],
-  examples: ['npm run history -- core-go', 'npm run --silent history -- core-go --json | jq .entries[0]'],
-  run: runHistory,
-};
+import type { Invocation } from './command.ts';
 
 const kinds: Record<Entry['kind'], string> = {
   start: 'first image',
@@ -25,7 +12,8 @@ const kinds: Record<Entry['kind'], string> = {
   edit: 'by hand',
 };
 
-async function runHistory({
+/** Carries out `npm run history`. */
+export async function runHistory({
   config,
   flags,
   operands = [],

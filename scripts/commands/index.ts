@@ -1,31 +1,31 @@
 import type { Command } from './command.ts';
 
 /**
- * Every command, in the order of the list that `npm run` and `--help` show. Each is loaded when it is called: what one
- * of them needs costs the others no start-up time.
+ * Every command, in the order of the list that `npm run` and `--help` show. What is loaded here only describes it; the
+ * command itself is loaded when it runs, so that what one of them needs costs neither the others nor help any time.
  */
 const loaders: Record<string, () => Promise<Command>> = {
-  up: async () => (await import('./up.ts')).up,
-  sync: async () => (await import('./sync.ts')).sync,
-  status: async () => (await import('./status.ts')).status,
-  diff: async () => (await import('./diff.ts')).diff,
-  promote: async () => (await import('./promote.ts')).promote,
-  rollback: async () => (await import('./rollback.ts')).rollback,
-  release: async () => (await import('./release.ts')).release,
-  history: async () => (await import('./history.ts')).history,
-  doctor: async () => (await import('./doctor.ts')).doctor,
-  validate: async () => (await import('./validate.ts')).validate,
-  trust: async () => (await import('./trust.ts')).trust,
-  credentials: async () => (await import('./credentials.ts')).credentials,
-  dashboards: async () => (await import('./dashboards.ts')).dashboards,
-  passwords: async () => (await import('./passwords.ts')).passwords,
-  drill: async () => (await import('./drill.ts')).drill,
-  forward: async () => (await import('./forward.ts')).forward,
-  open: async () => (await import('./open.ts')).open,
-  verify: async () => (await import('./verify.ts')).verify,
-  load: async () => (await import('./load.ts')).load,
-  reset: async () => (await import('./reset.ts')).reset,
-  down: async () => (await import('./down.ts')).down,
+  up: async () => (await import('./usage/up.ts')).up,
+  sync: async () => (await import('./usage/sync.ts')).sync,
+  status: async () => (await import('./usage/status.ts')).status,
+  diff: async () => (await import('./usage/diff.ts')).diff,
+  promote: async () => (await import('./usage/promote.ts')).promote,
+  rollback: async () => (await import('./usage/rollback.ts')).rollback,
+  release: async () => (await import('./usage/release.ts')).release,
+  history: async () => (await import('./usage/history.ts')).history,
+  doctor: async () => (await import('./usage/doctor.ts')).doctor,
+  validate: async () => (await import('./usage/validate.ts')).validate,
+  trust: async () => (await import('./usage/trust.ts')).trust,
+  credentials: async () => (await import('./usage/credentials.ts')).credentials,
+  dashboards: async () => (await import('./usage/dashboards.ts')).dashboards,
+  passwords: async () => (await import('./usage/passwords.ts')).passwords,
+  drill: async () => (await import('./usage/drill.ts')).drill,
+  forward: async () => (await import('./usage/forward.ts')).forward,
+  open: async () => (await import('./usage/open.ts')).open,
+  verify: async () => (await import('./usage/verify.ts')).verify,
+  load: async () => (await import('./usage/load.ts')).load,
+  reset: async () => (await import('./usage/reset.ts')).reset,
+  down: async () => (await import('./usage/down.ts')).down,
 };
 
 export const commandNames = Object.keys(loaders);

@@ -3,23 +3,11 @@ import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { openBrowser, surroundings } from '../opening/browser.ts';
-import { obstacle, type Place, placeNames, places } from '../opening/places.ts';
-import type { Command, Invocation } from './command.ts';
+import { obstacle, type Place, places } from '../opening/places.ts';
+import type { Invocation } from './command.ts';
 
-export const open: Command = {
-  name: 'open',
-  summary: 'Open the API, Argo CD, Prometheus or Grafana in the browser.',
-  description: [
-    'Opens the address that the ingress answers at, with xdg-open, open (macOS) or wslview (Windows). Where there is no',
-    'browser, prints the address and says so. Without a name, lists the addresses.',
-  ].join('\n'),
-  flags: { json: { type: 'boolean', description: 'Print as JSON, and open nothing.' } },
-  words: placeNames,
-  examples: ['npm run open -- grafana', 'npm run open', 'npm run --silent open -- --json'],
-  run: runOpen,
-};
-
-async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+/** Carries out `npm run open`. */
+export async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await demandCluster(context);
   const all = await places(context);

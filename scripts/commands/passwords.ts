@@ -2,26 +2,18 @@ import { ownContainer } from '../components/cluster-ownership.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
-import { type Place, passwordPlaces, readPassword } from '../passwords.ts';
-import type { Command, Invocation } from './command.ts';
+import { type PasswordPlace, passwordPlaces } from '../opening/names.ts';
+import { readPassword } from '../passwords.ts';
+import type { Invocation } from './command.ts';
 
-export const passwords: Command = {
-  name: 'passwords',
-  summary: 'Show the passwords of Argo CD and Grafana.',
-  description: 'Reads the passwords of the user admin from the cluster. With a name, prints that password alone.',
-  flags: { json: { type: 'boolean', description: 'Print as JSON.' } },
-  words: passwordPlaces,
-  examples: ['npm run passwords', 'npm run --silent passwords -- argocd'],
-  run: runPasswords,
-};
-
-async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
+/** Carries out `npm run passwords`. */
+export async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   if (!(await ownContainer(context)))
     throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
-  const read = async (place: Place) => (await readPassword(context, place)).reveal();
+  const read = async (place: PasswordPlace) => (await readPassword(context, place)).reveal();
   if (word !== undefined) {
-    const password = await read(word as Place);
+    const password = await read(word as PasswordPlace);
     print(flags.json ? JSON.stringify({ user: 'admin', password }) : password);
     return ExitCode.done;
   }

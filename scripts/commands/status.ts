@@ -6,23 +6,12 @@ import { columns } from '../lib/help.ts';
 import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
 import { addressLines } from '../summary.ts';
-import type { Command, Invocation } from './command.ts';
-
-export const status: Command = {
-  name: 'status',
-  summary: 'Show what runs, from which commit, and where.',
-  description: 'Looks at every component, Application and scrape target. Exit code 0 only if all is well.',
-  flags: {
-    json: { type: 'boolean', description: 'Print the report as JSON.' },
-    watch: { type: 'boolean', description: 'Look again every two seconds, until Ctrl-C.' },
-  },
-  examples: ['npm run status', 'npm run --silent status -- --json | jq .applications', 'npm run status -- --watch'],
-  run: runStatus,
-};
+import type { Invocation } from './command.ts';
 
 const clearScreen = '\u001b[2J\u001b[H';
 
-async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+/** Carries out `npm run status`. */
+export async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   let earlier: Context | undefined;
   for (;;) {
     // A new context each time: the checkout may have moved on, and the cluster may be another. GitHub is asked once.

@@ -6,33 +6,10 @@ import { checks } from '../validation/index.ts';
 import { findingLines, report, reportJson, ruleList } from '../validation/print.ts';
 import { openRepository } from '../validation/repository.ts';
 import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../validation/run.ts';
-import type { Command, Invocation } from './command.ts';
+import type { Invocation } from './command.ts';
 
-export const validate: Command = {
-  name: 'validate',
-  summary: 'Check charts, manifests, metrics and promotion, without a cluster.',
-  description: [
-    'Renders each chart with each values file and holds what comes out, and every plain manifest, against schemas, the',
-    'rules of the platform and each other. Needs helm, kube-score and promtool, which are fetched where they are',
-    'missing; no cluster and no Docker. A word chooses a single check. Exit code 0 if nothing was found, 1 if something',
-    'was, 2 if a check could not be run.',
-  ].join('\n'),
-  flags: {
-    json: { type: 'boolean', description: 'Print the findings as JSON.' },
-    fix: { type: 'boolean', description: 'Put right what has one right answer, and validate again.' },
-    rules: { type: 'boolean', description: 'List all rules, and check nothing.' },
-  },
-  words: checks.map(({ name }) => name),
-  examples: [
-    'npm run validate',
-    'npm run validate -- policy',
-    'npm run validate -- --fix',
-    'npm run validate -- --rules',
-  ],
-  run: runValidate,
-};
-
-async function runValidate(invocation: Invocation): Promise<ExitCode> {
+/** Carries out `npm run validate`. */
+export async function runValidate(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, word, signal, print, progressStream } = invocation;
   const chosen = checks.filter(({ name }) => word === undefined || name === word);
   if (flags.rules) {

@@ -2,6 +2,7 @@ import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import type { Context } from '../context.ts';
 import { isLocal, type Site } from '../tls.ts';
+import { placeNames } from './names.ts';
 
 /** Something that a browser finds at the ingress. */
 export interface Place {
@@ -13,8 +14,6 @@ export interface Place {
   health: string;
   login: boolean;
 }
-
-export const placeNames = ['api', 'argocd', 'prometheus', 'grafana'] as const;
 
 /** Where each is, in that order. Throws a `UserError` where the values name no host for the API. */
 export async function places(context: Context): Promise<Place[]> {

@@ -2,23 +2,13 @@ import type { Invocation } from '../commands/command.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
-import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import { lockCluster } from '../lock-cluster.ts';
 import { followCommit, type Receipt, receiptLines } from '../receipt/index.ts';
 import { tellActions, tellActionsOfFailure } from './actions.ts';
 import type { Edit } from './commit.ts';
 import { type Desk, type Landed, land, sendOffEarlier, type Wish } from './desk.ts';
 import { landedLines, type Outcome } from './outcome.ts';
 import { imageIn } from './values-text.ts';
-
-/** Flags of every command that edits values files. */
-export const deliveryFlags = {
-  'no-commit': { type: 'boolean', description: 'Only edit the files.' },
-  push: { type: 'boolean', description: 'Push the commit, after those that came in meanwhile.' },
-  json: { type: 'boolean', description: 'Print the result as JSON.' },
-  timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
-  verbose: { type: 'boolean', description: 'Show every command that is run.' },
-  ...lockFlags,
-} as const;
 
 /** Edits that may be made, and what is to be done about them. */
 export interface Prepared {

@@ -4,6 +4,7 @@ import type { Check } from './check.ts';
 import { dashboards } from './dashboards.ts';
 import { files } from './files.ts';
 import { kubeScore } from './kube-score.ts';
+import { type CheckName, checkNames } from './names.ts';
 import { policy } from './policy.ts';
 import { prometheus } from './prometheus.ts';
 import { promotion } from './promotion.ts';
@@ -13,13 +14,12 @@ import { schemas } from './schemas.ts';
 import { scrape } from './scrape.ts';
 import { values } from './values.ts';
 
-/** Every check, in the order in which they are reported. */
-export const checks: readonly Check[] = [
+const all: Record<CheckName, Check> = {
   files,
   charts,
   schemas,
   policy,
-  kubeScore,
+  'kube-score': kubeScore,
   references,
   applications,
   promotion,
@@ -28,4 +28,7 @@ export const checks: readonly Check[] = [
   scrape,
   dashboards,
   queries,
-];
+};
+
+/** Every check, in the order in which they are reported. */
+export const checks: readonly Check[] = checkNames.map((name) => all[name]);

@@ -10,12 +10,9 @@ import { rules } from './checks/rules.ts';
 import { services } from './checks/services.ts';
 import { targets } from './checks/targets.ts';
 import { traffic } from './checks/traffic.ts';
+import { type CheckName, checkNames } from './names.ts';
 
-/**
- * Every check, cause before effect: without pods there are no targets, without targets no numbers, without numbers nothing
- * to show. So the first that finds something names the cause.
- */
-export const checks: readonly Check[] = [
+const all: Record<CheckName, Check> = {
   services,
   prometheus,
   discovery,
@@ -27,4 +24,7 @@ export const checks: readonly Check[] = [
   grafana,
   queries,
   capacity,
-];
+};
+
+/** Every check, cause before effect. */
+export const checks: readonly Check[] = checkNames.map((name) => all[name]);

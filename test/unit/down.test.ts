@@ -12,7 +12,7 @@ import type { Item } from '../../scripts/belongings/item.ts';
 import { orphans } from '../../scripts/belongings/processes.ts';
 import { removeAll } from '../../scripts/belongings/remove.ts';
 import { trustItems } from '../../scripts/belongings/trust.ts';
-import { down } from '../../scripts/commands/down.ts';
+import { down } from '../../scripts/commands/usage/down.ts';
 import type { Config } from '../../scripts/config.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { createExec } from '../../scripts/lib/exec.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { drill as command } from '../../scripts/commands/drill.ts';
+import { drill as command } from '../../scripts/commands/usage/drill.ts';
 import { loadConfig } from '../../scripts/config.ts';
 import type { Context } from '../../scripts/context.ts';
 import { choose } from '../../scripts/drill/choose.ts';

@@ -4,7 +4,8 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBrowser, type Surroundings } from '../../scripts/opening/browser.ts';
-import { obstacle, placeNames } from '../../scripts/opening/places.ts';
+import { placeNames } from '../../scripts/opening/names.ts';
+import { obstacle } from '../../scripts/opening/places.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const url = 'https://grafana.localhost:8443';

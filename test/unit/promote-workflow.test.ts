@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { promote } from '../../scripts/commands/promote.ts';
+import { promote } from '../../scripts/commands/usage/promote.ts';
 import { readArguments } from '../../scripts/lib/args.ts';
 import { root, services } from '../support/helm.ts';
 

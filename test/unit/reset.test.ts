@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reset } from '../../scripts/commands/reset.ts';
+import { reset } from '../../scripts/commands/usage/reset.ts';
 import type { Component } from '../../scripts/components/component.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { takeInventory } from '../../scripts/components/inventory.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { trust } from '../../scripts/commands/trust.ts';
+import { trust } from '../../scripts/commands/usage/trust.ts';
 import { loadConfig } from '../../scripts/config.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
 import { install, remove, storesOf } from '../../scripts/trust/apply.ts';

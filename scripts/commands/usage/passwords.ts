@@ -1,0 +1,12 @@
+import { passwordPlaces } from '../../opening/names.ts';
+import type { Command } from '../command.ts';
+
+export const passwords: Command = {
+  name: 'passwords',
+  summary: 'Show the passwords of Argo CD and Grafana.',
+  description: 'Reads the passwords of the user admin from the cluster. With a name, prints that password alone.',
+  flags: { json: { type: 'boolean', description: 'Print as JSON.' } },
+  words: passwordPlaces,
+  examples: ['npm run passwords', 'npm run --silent passwords -- argocd'],
+  run: async (invocation) => (await import('../passwords.ts')).runPasswords(invocation),
+};

@@ -1,0 +1,25 @@
+import type { Command } from '../command.ts';
+import { lockFlags } from './flags.ts';
+
+export const up: Command = {
+  name: 'up',
+  summary: 'Bring the whole platform up, or put right what is missing.',
+  description: [
+    'Creates the kind cluster and installs everything into it, side by side where possible: Argo CD, the ingress',
+    'controller, the three services, Prometheus and Grafana. It is done when every service answers and is scraped.',
+    'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, small',
+    'stand-ins take the place of the private images (npm run credentials). .env.example lists the settings.',
+  ].join('\n'),
+  flags: {
+    timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...lockFlags,
+  },
+  examples: [
+    'npm run up',
+    'npm run up -- --timeout 600',
+    'CLUSTER_NAME=second HTTP_PORT=9080 HTTPS_PORT=9443 npm run up',
+  ],
+  run: async (invocation) => (await import('../up.ts')).runUp(invocation),
+};
