@@ -15,7 +15,7 @@ import type { Invocation } from './command.ts';
 export async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
   refuseCombinations(flags);
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   // Whoever calls this wants a token, whatever .env says.
   const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
   const context = createContext(asked, {

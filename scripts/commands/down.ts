@@ -52,7 +52,7 @@ export async function runDown(invocation: Invocation): Promise<ExitCode> {
 async function remove({ config, progressStream, signal }: Invocation, context: Context, items: Item[], purge: boolean) {
   if (items.length === 0) return [];
   const started = performance.now();
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   progress.start(`deleting ${config.clusterName}`);
   try {
     const left = await removeAll(items, async () => (await findBelongings(context, { purge })).items, signal);

@@ -49,7 +49,7 @@ async function showAll(
   const context = contextFor(signal);
   /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */
   const during = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
-    const progress = createProgress(progressStream);
+    const progress = await createProgress(progressStream);
     progress.start(title);
     return work().finally(() => progress.stop());
   };

@@ -21,7 +21,7 @@ export async function runLoad({ config, flags, signal, print, progressStream }: 
   if (missing !== undefined)
     throw new UserError(`Nothing was sent: ${missing}.`, { hint: 'npm run status says what is missing.' });
   const url = urlOf(context, site);
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   progress.start(`sending ${plan.rate} requests a second to ${url} for ${plan.seconds} s`);
   const send = async (path: string) => {
     const { status, missing } = await ask(context, site, path);

@@ -20,7 +20,7 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   }
   const confirm = confirmation(invocation);
   if (flags.cluster) return resetCluster(invocation, confirm);
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   const context = createContext(config, {
     signal,
     ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),

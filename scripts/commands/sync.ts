@@ -18,7 +18,7 @@ export async function runSync(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
   // It counts from the start of this process: loading it is part of what a person waits for.
   for (let since = 0; ; ) {
-    const progress = createProgress(progressStream);
+    const progress = await createProgress(progressStream);
     // A new context each time: another branch may be checked out, and the cluster may be another.
     const context = createContext(config, {
       signal,

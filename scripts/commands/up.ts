@@ -24,7 +24,7 @@ interface Step {
 export async function runUp(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   const started = performance.now();
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   const unlock = await lockCluster(invocation, 'up');
   // Fetching ahead must not outlive the command, however it ends.
   const ended = new AbortController();

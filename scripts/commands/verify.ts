@@ -18,7 +18,7 @@ export async function runVerify({ config, flags, operands = [], signal, print, p
   await context.api().text('/readyz');
   const chosen = checks.filter(({ name }) => operands.length === 0 || operands.includes(name));
   const patience = (typeof flags.timeout === 'number' ? flags.timeout : usualPatience) * 1000;
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   progress.start(waitingFor(chosen.length));
   const outcomes = await runChecks(chosen, lookAt(context), { patience, signal }).finally(() => progress.stop());
   print(flags.json ? reportJson(outcomes) : report(outcomes));

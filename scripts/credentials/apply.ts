@@ -14,7 +14,7 @@ import { createProgress } from '../lib/progress.ts';
 export async function applyToCluster(context: Context, stream: NodeJS.WriteStream): Promise<string[] | undefined> {
   const { state } = await cluster.status(context);
   if (state !== 'ready') return undefined;
-  const progress = createProgress(stream);
+  const progress = await createProgress(stream);
   const account = await context.credentials.account();
   const step = async ({ name, apply }: Component) => {
     const started = performance.now();

@@ -1,4 +1,4 @@
-import prompts from 'prompts';
+import type prompts from 'prompts';
 import { Interrupted } from '../lib/errors.ts';
 import type { Secret } from '../lib/secret.ts';
 import { type Account, accountOf } from './account.ts';
@@ -97,6 +97,8 @@ export function askWhether(terminal: Terminal, message: string): Promise<boolean
 type Question = Omit<prompts.PromptObject<'answer'>, 'name'>;
 
 async function question<T>(terminal: Terminal, asked: Question): Promise<T> {
+  // Loaded when somebody is asked, which is seldom.
+  const { default: prompts } = await import('prompts');
   if (terminal.signal.aborted) throw new Interrupted();
   const { input, close } = terminalInput(terminal.stdin, terminal.signal);
   let interrupted = false;

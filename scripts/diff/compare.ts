@@ -106,13 +106,17 @@ function sameVersion(live: KubeObject, predicted: KubeObject): boolean {
   return live.metadata.resourceVersion === predicted.metadata.resourceVersion;
 }
 
-function creation(object: KubeObject): Change {
-  return { ...namesOf(object), action: 'create', diff: unifiedDiff(undefined, masked(undefined, object).after) };
+async function creation(object: KubeObject): Promise<Change> {
+  return { ...namesOf(object), action: 'create', diff: await unifiedDiff(undefined, masked(undefined, object).after) };
 }
 
-function change(live: KubeObject, predicted: KubeObject, ignored: readonly Ignored[] = []): Change | undefined {
+async function change(
+  live: KubeObject,
+  predicted: KubeObject,
+  ignored: readonly Ignored[] = [],
+): Promise<Change | undefined> {
   const { before, after } = masked(normalised(live, ignored), normalised(predicted, ignored));
-  const diff = unifiedDiff(before, after);
+  const diff = await unifiedDiff(before, after);
   if (diff === '') return undefined;
   const restart = before && after && restartOf({ ...before, status: live.status }, after);
   return { ...namesOf(predicted), action: 'change', ...(restart && { restart }), diff };

@@ -1,4 +1,4 @@
-import ora, { type Ora } from 'ora';
+import type { Ora } from 'ora';
 
 /** Tells on standard error what goes on. On a terminal with a spinner for what is running, elsewhere in plain lines. */
 export interface Progress {
@@ -21,9 +21,13 @@ interface ProgressStream {
  * Makes the progress for a stream. A terminal that can't move its cursor gets plain lines, too, and so does one that
  * tells no width: ora would divide by it.
  */
-export function createProgress(stream: NodeJS.WriteStream): Progress {
+export async function createProgress(stream: NodeJS.WriteStream): Promise<Progress> {
   const capable = stream.isTTY && stream.columns > 0 && stream.getColorDepth() > 1;
-  return capable ? spinning(stream) : plain(stream);
+  if (!capable) return plain(stream);
+  // Loaded where it is needed: the start of a command without a terminal is quicker for it.
+  const { default: ora } = await import('ora');
+  // Ctrl-C must reach the process as a signal, and standard input stays free for a question.
+  return spinning(ora({ stream, isEnabled: true, discardStdin: false }));
 }
 
 function plain(stream: ProgressStream): Progress {
@@ -37,11 +41,9 @@ function plain(stream: ProgressStream): Progress {
   };
 }
 
-function spinning(stream: NodeJS.WriteStream): Progress {
+function spinning(spinner: Ora): Progress {
   const running = new Set<string>();
   const started = Date.now();
-  // Ctrl-C must reach the process as a signal, and standard input stays free for a question.
-  const spinner: Ora = ora({ stream, isEnabled: true, discardStdin: false });
   const timer = setInterval(() => show(), 1000);
   timer.unref();
   const show = () => {

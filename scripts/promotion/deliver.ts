@@ -41,7 +41,7 @@ export async function deliver(
 ): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   const forActions = flags['from-ci'] === true;
-  const progress = createProgress(progressStream);
+  const progress = await createProgress(progressStream);
   const context = createContext(config, {
     signal,
     ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
