@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { allCommands, commandNames, findCommand } from './commands/index.ts';
-import { loadConfig, npmFlagsOf } from './config.ts';
 import { readArguments } from './lib/args.ts';
 import { closest } from './lib/closest.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { commandList, helpPage } from './lib/help.ts';
+import { npmFlagsOf } from './npm-flags.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
@@ -23,11 +23,12 @@ async function main(): Promise<ExitCode> {
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
   failure = command.failure ?? failure;
-  const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf());
+  const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf(process.env));
   if (help) {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
   }
+  const { loadConfig } = await import('./config.ts');
   return command.run({
     config: loadConfig(root),
     flags,

@@ -49,7 +49,6 @@ export interface Config {
 
 const hiddenFromChildren =
   /^(KUBECONFIG|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
-const npmFlag = /^npm_config_(.+)$/;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
 export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
@@ -105,16 +104,6 @@ function tokens(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>
     inFile: secret(fromFile.GITHUB_TOKEN),
     dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
   };
-}
-
-/** Flags that npm kept for itself, as in `npm run status --json`: it hands them on as variables. */
-export function npmFlagsOf(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const kept = Object.entries(pick(environment, (name) => npmFlag.test(name)));
-  const flags = Object.fromEntries(
-    kept.map(([name, value]) => [name.replace(npmFlag, '$1').replaceAll('_', '-'), value]),
-  );
-  // npm has a word of its own for --verbose.
-  return flags.loglevel === 'verbose' ? { ...flags, verbose: 'true' } : flags;
 }
 
 /** One of the user's folders (XDG Base Directory Specification; on macOS those below Library), given as path below home. */

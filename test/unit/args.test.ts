@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { npmFlagsOf } from '../../scripts/config.ts';
 import { readArguments, type Usage } from '../../scripts/lib/args.ts';
 import { closest } from '../../scripts/lib/closest.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
 import { columns, commandList, helpPage } from '../../scripts/lib/help.ts';
+import { npmFlagsOf } from '../../scripts/npm-flags.ts';
 import { refusal } from '../support/fakes.ts';
 
 const usage: Usage = {
