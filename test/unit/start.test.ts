@@ -1,0 +1,79 @@
+// That a command starts with what it needs, and help with next to nothing: what is loaded is what a person waits for.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+
+const folder = await temporaryFolder();
+let processes = 0;
+
+/** Runs a program as `npm run` does, and hands back its exit code, what it said, and what was loaded for it. */
+async function loadedBy(...program: string[]) {
+  const file = join(folder, `${processes++}`);
+  const preloads = ['./scripts/hide-tokens.mjs', 'tsx', './test/support/loaded-modules.mjs'];
+  const args = [...preloads.flatMap((preload) => ['--import', preload]), ...program];
+  const { code, said } = await new Promise<{ code: unknown; said: string }>((resolve) => {
+    execFile(process.execPath, args, { cwd: root, env: { ...process.env, LOADED_MODULES: file } }, (error, ...texts) =>
+      resolve({ code: error?.code ?? 0, said: texts.join('') }),
+    );
+  });
+  const paths = readFileSync(file, 'utf8')
+    .split('\n')
+    .map((url) => (url.startsWith('file:') ? fileURLToPath(url) : url));
+  const below = (part: string, name: RegExp) =>
+    [...new Set(paths.flatMap((path) => name.exec(path.split(join(root, part)).at(1) ?? '')?.[0] ?? []))].sort();
+  return {
+    code,
+    said,
+    packages: below('node_modules/', /^(@[^/]+\/)?[^/]+/),
+    scripts: below('scripts/', /.+/),
+  };
+}
+
+/** What describes the commands, and tells what is to be typed. */
+const describing = new RegExp(
+  [
+    'cli\\.ts',
+    'hide-tokens\\.mjs',
+    'npm-flags\\.ts',
+    'commands/index\\.ts',
+    'commands/usage/[a-z]+\\.ts',
+    'lib/(args|closest|errors|help)\\.ts',
+    'forwarding/destinations\\.ts',
+    'load/plan\\.ts',
+    '(opening|validation|verification)/names\\.ts',
+  ].join('|'),
+);
+/** tsx, and the compiler that it calls. */
+const compiler = ['esbuild', 'tsx'];
+
+describe('what is loaded', { concurrency: 2 }, () => {
+  for (const [what, argv, exitCode, says] of [
+    ['the list of commands', ['--help'], 0, /^ {2}status +Show what runs/m],
+    ['a help page', ['validate', '--help'], 0, /^npm run validate -- \[word\]/],
+    ['wrong usage', ['status', '--jsn'], 2, /status has no flag --jsn\.\n.*--json/],
+  ] as const) {
+    it(`for ${what}: descriptions, and no package`, async () => {
+      const { code, said, packages, scripts } = await loadedBy('scripts/cli.ts', ...argv);
+      assert.equal(code, exitCode, said);
+      assert.match(said, says);
+      assert.deepEqual(packages, compiler);
+      assert(scripts.includes('commands/index.ts'), scripts.join('\n'));
+      assert.deepEqual(
+        scripts.filter((script) => describing.exec(script)?.[0] !== script),
+        [],
+      );
+    });
+  }
+
+  it('for the commands that are called most: no package that they may do without', async () => {
+    const commands = ['status', 'sync', 'up', 'diff'].map((name) => `import './scripts/commands/${name}.ts';`);
+    const { code, said, packages } = await loadedBy('--input-type=module', '--eval', commands.join('\n'));
+    assert.equal(code, 0, said);
+    assert.deepEqual(packages, [...compiler, 'modern-tar', 'yaml', 'zx'].sort());
+  });
+});
