@@ -35,12 +35,14 @@ interface State {
   loaded?: string;
   refused?: boolean;
   present?: KubeObject[];
-  /** When the pod was touched last. */
-  touched?: string;
+  /** How many seconds ago the pod was touched last. */
+  touched?: number;
   ready?: boolean;
   /** What promtool says, and its exit code. */
   promtool?: (check: string, input: string) => { exitCode: number; stderr: string };
 }
+
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 
 /** A cluster in which Prometheus runs, that remembers what kubectl was told. */
 function running({ loaded, refused, present = [], touched, ready = true, promtool }: State) {
@@ -48,7 +50,10 @@ function running({ loaded, refused, present = [], touched, ready = true, promtoo
   const inputs: string[] = [];
   const deployment = { ...made('Deployment', 'prometheus', { namespace }, 'apps/v1'), spec: { selector: {} } };
   const pod = {
-    ...made('Pod', 'prometheus-1', { namespace, ...(touched && { annotations: { 'platform-ops/touched': touched } }) }),
+    ...made('Pod', 'prometheus-1', {
+      namespace,
+      ...(touched !== undefined && { annotations: { 'platform-ops/touched': ago(touched) } }),
+    }),
     status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
   };
   const rules = loaded === undefined ? [] : [{ rules: [{ labels: { checksum: loaded } }] }];
@@ -92,11 +97,10 @@ for (const [what, state, expected] of [
   });
 }
 
-const ago = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
 for (const [what, state, isTouched] of [
   ['is behind', { loaded: 'abc' }, true],
-  ['is behind, a minute after it was touched', { loaded: 'abc', touched: ago(60) }, true],
-  ['is behind, and was touched a moment ago', { loaded: 'abc', touched: ago(2) }, false],
+  ['is behind, a minute after it was touched', { loaded: 'abc', touched: 60 }, true],
+  ['is behind, and was touched a moment ago', { loaded: 'abc', touched: 2 }, false],
   ['refuses what somebody else has put there', { loaded: checksum, refused: true }, true],
   ['has read it at its start', { loaded: checksum }, false],
   ['is not ready yet', { ready: false }, false],

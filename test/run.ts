@@ -1,0 +1,53 @@
+// Runs the tests of test/unit and test/manifests, or those whose file's name holds one of the words that are given:
+// npm test -- promotion lock. A process for each of a hundred files would load the same modules a hundred times, so a few
+// processes share them. Each file is a suite of its own there; it runs alone as well: node --import tsx --test FILE.
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
+import { root } from './support/helm.ts';
+
+const words = process.argv.slice(2);
+const files = ['test/unit', 'test/manifests']
+  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => words.length === 0 || words.some((word) => relative(root, file).includes(word)));
+if (files.length === 0) {
+  process.stderr.write(`No test file has ${words.join(' or ')} in its name. npm test runs all of them.\n`);
+  process.exit(2);
+}
+
+/** Those that take longest, for they run Git or helm hundreds of times: each begins in a process of its own. */
+const longest = ['faults', 'promotion-push', 'promotion-commits', 'promotion-rollback'];
+
+/** More than there are processors, since many a test waits for something. */
+const processes = Math.min(files.length, 2 * availableParallelism());
+const folder = mkdtempSync(join(tmpdir(), 'platform-ops tests '));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+run({ files: programs(), concurrency: processes })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .compose(new spec())
+  .pipe(process.stdout);
+
+/** A program for each process, which declares a suite for each of its files. Long ones are dealt out first. */
+function programs(): string[] {
+  const weight = (file: string) =>
+    longest.includes(basename(file, '.test.ts')) ? Number.POSITIVE_INFINITY : statSync(file).size;
+  const dealt = files.toSorted((a, b) => (weight(a) === weight(b) ? 0 : weight(b) - weight(a)));
+  return Array.from({ length: processes }, (_, index) => {
+    const suites = dealt
+      .filter((_, place) => place % processes === index)
+      .map((file) => [relative(root, file), pathToFileURL(file).href]);
+    const program = join(folder, `${index + 1} of ${processes}.mjs`);
+    writeFileSync(
+      program,
+      `import { describe } from 'node:test';\nfor (const [name, url] of ${JSON.stringify(suites)}) describe(name, () => import(url));\n`,
+    );
+    return program;
+  });
+}
