@@ -1,3 +1,4 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,13 @@ export function fakeContext(parts: { [K in keyof Context]?: unknown }): Context 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'platform ops test '));
   after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The same for what several files share: it is gone when the process ends. */
+export function lastingFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'platform ops test '));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

@@ -1,85 +1,95 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const execUrl = new URL('../../scripts/lib/exec.ts', import.meta.url).href;
+import { compiled } from '../support/compiled.ts';
 
 /** Sleeps of a length of their own, by which they are known. */
 let next = 100 + (process.pid % 10_000);
 
-/** A program that runs the command through exec, as a command of ours does, and the number of seconds that marks its children. */
-function start(way: 'zx' | 'execa', shell: (mark: string) => string, onSignal = '') {
-  next += 1;
-  const mark = `9${next}.5`;
-  const script = `
-    import { createExec } from ${JSON.stringify(execUrl)};
-    const controller = new AbortController();
-    ${onSignal}
-    const exec = createExec({ env: { PATH: process.env.PATH }, signal: controller.signal });
-    await exec(['sh', '-c', process.argv[1]], ${way === 'zx' ? '{}' : "{ input: 'x' }"}).catch(() => {});
-    process.exit(0);`;
-  const args = ['--import', 'tsx', '--input-type=module', '-e', script, shell(mark)];
-  const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: 'ignore' });
-  return { child, mark };
+/** Runs shell commands through exec, as a command of ours does: those without input are run by zx, the others by execa. */
+const program = compiled(`
+  import { createExec } from './scripts/lib/exec.ts';
+  const [onSignal, ...shells] = process.argv.slice(2);
+  const controller = new AbortController();
+  if (onSignal === 'abort') process.on('SIGTERM', () => controller.abort());
+  if (onSignal === 'exit') process.on('SIGTERM', () => process.exit(130));
+  const exec = createExec({ env: { PATH: process.env.PATH }, signal: controller.signal });
+  const run = (shell, options) => exec(['sh', '-c', shell], options).catch(() => {});
+  await Promise.all(shells.map((shell, index) => run(shell, index === 0 ? {} : { input: 'x' })));
+  process.exit(0);`);
+
+/** Starts the program with these shell commands. A mark is the number of seconds by which a command's sleeps are known. */
+function start(onSignal: 'abort' | 'exit' | 'nothing', ...shells: ((mark: string) => string)[]) {
+  const marks = shells.map(() => {
+    next += 1;
+    return `9${next}.5`;
+  });
+  const args = [program, onSignal, ...shells.map((shell, index) => shell(marks[index] ?? ''))];
+  const child = spawn(process.execPath, args, { detached: true, stdio: 'ignore' });
+  return { child, marks };
 }
 
-function running(mark: string): number {
+/** How many sleeps run with each of the marks. */
+function running(marks: readonly string[]): number[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' });
-  return stdout.split('\n').filter((line) => line === `sleep ${mark}`).length;
+  const lines = stdout.split('\n');
+  return marks.map((mark) => lines.filter((line) => line === `sleep ${mark}`).length);
 }
 
 async function until(what: string, seconds: number, look: () => boolean): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!look()) {
     assert(Date.now() < deadline, `not within ${seconds} s: ${what}`);
-    await sleep(50);
+    await sleep(100);
   }
 }
 
+const untilRunning = (marks: readonly string[], each: number) =>
+  until('the children run', 20, () => running(marks).every((count) => count === each));
+const untilGone = (marks: readonly string[], seconds: number) =>
+  until('they are gone', seconds, () => running(marks).every((count) => count === 0));
 const exited = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('exit', resolve));
 /** A pipeline, of which one part takes no hint. */
 const stubborn = (mark: string) => `(trap '' TERM; sleep ${mark}; sleep ${mark}) | sleep ${mark}`;
 
-for (const way of ['zx', 'execa'] as const) {
-  test(`${way}: no child outlives a process group that is killed`, async () => {
-    const { child, mark } = start(way, stubborn);
-    await until('the children run', 20, () => running(mark) === 2);
+describe('what zx and execa run', { concurrency: true }, () => {
+  it('does not outlive a process group that is killed', async () => {
+    const { child, marks } = start('nothing', stubborn, stubborn);
+    await untilRunning(marks, 2);
     process.kill(-(child.pid ?? assert.fail()), 'SIGKILL');
-    await until('they are gone', 10, () => running(mark) === 0);
+    await untilGone(marks, 10);
   });
 
-  test(`${way}: what does not end when it is told to is made to`, async () => {
-    const { child, mark } = start(way, stubborn, "process.on('SIGTERM', () => controller.abort());");
-    await until('the children run', 20, () => running(mark) === 2);
+  it('is made to end, where it does not when it is told to', async () => {
+    const { child, marks } = start('abort', stubborn, stubborn);
+    await untilRunning(marks, 2);
     const ended = exited(child);
     child.kill('SIGTERM');
     assert.equal(await ended, 0);
-    assert.equal(running(mark), 0);
+    assert.deepEqual(running(marks), [0, 0]);
   });
 
-  test(`${way}: a process that ends at once takes its children with it`, async () => {
-    const { child, mark } = start(way, stubborn, "process.on('SIGTERM', () => process.exit(130));");
-    await until('the children run', 20, () => running(mark) === 2);
+  it('goes with a process that ends at once', async () => {
+    const { child, marks } = start('exit', stubborn, stubborn);
+    await untilRunning(marks, 2);
     const ended = exited(child);
     child.kill('SIGTERM');
     assert.equal(await ended, 130);
-    await until('they are gone', 1, () => running(mark) === 0);
+    await untilGone(marks, 1);
   });
-}
 
-test('what ran to its end leaves nobody who watches', async () => {
-  const { child, mark } = start('zx', (mark) => `sleep ${mark}`);
-  await until('the child runs', 20, () => running(mark) === 1);
-  const table = () => spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).stdout.split('\n');
-  const [watcher = ''] = table().filter(
-    (line) => line.match(/^\s*\d+\s+(\d+)\s+\/bin\/sh -c trap/)?.[1] === String(child.pid),
-  );
-  const pid = Number(watcher.trim().split(/\s/)[0]);
-  assert(pid > 0, 'somebody watches');
-  spawnSync('pkill', ['-f', `^sleep ${mark}$`]);
-  await exited(child);
-  await until('the watcher is gone', 5, () => !table().some((line) => line.trim().startsWith(`${pid} `)));
+  it('leaves nobody who watches, when it ran to its end', async () => {
+    const { child, marks } = start('nothing', (mark) => `sleep ${mark}`);
+    await untilRunning(marks, 1);
+    const table = () => spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).stdout.split('\n');
+    const [watcher = ''] = table().filter(
+      (line) => line.match(/^\s*\d+\s+(\d+)\s+\/bin\/sh -c trap/)?.[1] === String(child.pid),
+    );
+    const pid = Number(watcher.trim().split(/\s/)[0]);
+    assert(pid > 0, 'somebody watches');
+    spawnSync('pkill', ['-f', `^sleep ${marks[0]}$`]);
+    await exited(child);
+    await until('the watcher is gone', 5, () => !table().some((line) => line.trim().startsWith(`${pid} `)));
+  });
 });

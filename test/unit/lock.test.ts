@@ -4,10 +4,10 @@ import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { type LockOptions, lock } from '../../scripts/lib/lock.ts';
 import { isRunning, startOfProcess } from '../../scripts/lib/process-start.ts';
+import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
@@ -110,20 +110,17 @@ test('of many processes that find a dead lock, one at a time has it', async () =
   const { pid } = spawnSync('true');
   const [file, log] = [at('crowd.lock'), at('crowd.log')];
   writeFileSync(file, JSON.stringify({ pid }));
-  const script = `
+  const program = compiled(`
     import { appendFileSync } from 'node:fs';
-    import { lock } from ${JSON.stringify(new URL('../../scripts/lib/lock.ts', import.meta.url).href)};
-    const [file, log] = process.argv.slice(1);
+    import { lock } from './scripts/lib/lock.ts';
+    const [file, log] = process.argv.slice(2);
     const unlock = await lock(file, { what: 'x', patience: 60000, signal: new AbortController().signal });
     appendFileSync(log, 'in\\n');
     await new Promise((resolve) => setTimeout(resolve, 30));
     appendFileSync(log, 'out\\n');
-    unlock();`;
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+    unlock();`);
   const crowd = Array.from({ length: 5 }, async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, file, log], {
-      cwd: root,
-    });
+    const child = spawn(process.execPath, [program, file, log]);
     return new Promise((resolve) => child.once('exit', resolve));
   });
   assert.deepEqual(await Promise.all(crowd), [0, 0, 0, 0, 0]);
@@ -132,14 +129,11 @@ test('of many processes that find a dead lock, one at a time has it', async () =
 
 test('a process that ends without giving it back leaves no lock', () => {
   const file = at('exit.lock');
-  const script = `
-    import { lock } from ${JSON.stringify(new URL('../../scripts/lib/lock.ts', import.meta.url).href)};
-    await lock(process.argv[1], { what: 'x', patience: 0, signal: new AbortController().signal });
-    process.exit(130);`;
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const ran = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, file], {
-    cwd: root,
-  });
+  const program = compiled(`
+    import { lock } from './scripts/lib/lock.ts';
+    await lock(process.argv[2], { what: 'x', patience: 0, signal: new AbortController().signal });
+    process.exit(130);`);
+  const ran = spawnSync(process.execPath, [program, file]);
   assert.equal(ran.status, 130, String(ran.stderr));
   assert.equal(existsSync(file), false);
 });

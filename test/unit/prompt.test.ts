@@ -3,15 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, describe, it, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { asTyped, terminalInput } from '../../scripts/credentials/terminal-input.ts';
+import { compiled } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { type PlayedGithub, playGithub } from '../support/github.ts';
 import { keys, needsTerminal, onTerminal } from '../support/terminal.ts';
 
 const good = 'ghp_good0000';
 const folder = await temporaryFolder();
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = compiled("import './test/support/ask-for-account.ts'");
 const accounts = {
   [good]: { login: 'ann', scopes: 'read:packages' },
   ghp_gist0000: { login: 'ann', scopes: 'gist' },
@@ -37,8 +37,7 @@ const asked = (...steps: (readonly [string, string])[]) => askedOf(github, ...st
 async function askedOf({ endpoints }: PlayedGithub, ...steps: (readonly [string, string])[]) {
   files += 1;
   const file = join(folder, `answer-${files}.json`);
-  const command = `node --import tsx test/support/ask-for-account.ts ${endpoints.ghcr} "${file}"`;
-  const ran = await onTerminal(command, steps, { cwd: root });
+  const ran = await onTerminal(`node "${program}" ${endpoints.ghcr} "${file}"`, steps);
   const answer = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Answer) : undefined;
   return { ...ran, answer };
 }
