@@ -5,7 +5,7 @@ import { findCommand } from '../../scripts/commands/index.ts';
 import { loadConfig } from '../../scripts/config.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { root, services } from './helm.ts';
-import { commit, createRepository, git, gitEnvironment } from './repository.ts';
+import { commit, copies, git, gitEnvironment, write } from './repository.ts';
 
 /** What a command said and did, as a person sees it: data, then progress, then the error with its hint. */
 export interface Said {
@@ -21,19 +21,25 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+const platforms = new Map<string, (folder: string) => string>();
+
 /** Makes a repository with the charts' values and the Applications of this one, below `inside` if that is given. */
 export function createPlatform(folder: string, inside = ''): string {
-  createRepository(folder);
+  const make = platforms.get(inside) ?? copies((first) => writePlatform(first, inside));
+  platforms.set(inside, make);
+  return join(make(folder), inside);
+}
+
+function writePlatform(folder: string, inside: string): void {
   const target = join(folder, inside);
   mkdirSync(target, { recursive: true });
   cpSync(join(root, 'argocd'), join(target, 'argocd'), { recursive: true });
   cpSync(join(root, '.gitignore'), join(target, '.gitignore'));
   for (const service of services) {
     for (const file of ['values.yaml', 'values.schema.json'])
-      cpSync(join(root, 'helm', service, file), join(target, 'helm', service, file), { dereference: true });
+      write(join(target, 'helm', service), file, readFileSync(join(root, 'helm', service, file), 'utf8'));
   }
   commit(folder, 'Start');
-  return target;
 }
 
 /** Runs a command as `npm run NAME -- OPERANDS` would, in this process, where no cluster is. */

@@ -14,16 +14,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { saveSettings } from '../../scripts/credentials/env-file.ts';
+import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
+import { commit, copies, git, gitExec, write } from '../support/repository.ts';
 
 const folder = await temporaryFolder();
 const example = '# All settings.\n#CLUSTER_NAME=kind-cluster-1\n\n# A token.\n#GITHUB_TOKEN=\n#GHCR_CREDENTIALS=auto\n';
 
+const start = copies((root) => {
+  commit(root, 'Start', { '.env.example': example, '.gitignore': '.env\n.env.*\n!.env.example\n' });
+});
+
 /** A repository that ignores `.env`, as this one does, with that `.env` or none. */
-function checkout(env?: string, gitignore = '.env\n.env.*\n!.env.example\n'): string {
-  const root = createRepository(mkdtempSync(join(folder, 'checkout ')));
-  commit(root, 'Start', { '.env.example': example, '.gitignore': gitignore });
+function checkout(env?: string, gitignore?: string): string {
+  const root = start(mkdtempSync(join(folder, 'checkout ')));
+  if (gitignore !== undefined) commit(root, 'Ignore something else', { '.gitignore': gitignore });
   if (env !== undefined) write(root, '.env', env);
   return root;
 }
@@ -135,22 +140,24 @@ test('a crash in the middle leaves the old file, and what it left behind goes wi
   assert.match(read(root), /^GITHUB_TOKEN=ghp_last\n/);
 });
 
+const saving = compiled(`
+  import { saveSettings } from './scripts/credentials/env-file.ts';
+  const [root, token] = process.argv.slice(2);
+  const exec = async (command) => ({ stdout: '', stderr: '', exitCode: command.includes('ls-files') ? 1 : 0 });
+  await saveSettings(exec, root, { GITHUB_TOKEN: token });
+  await new Promise(() => setInterval(() => {}, 1000));`);
+
 /** Kills a process that saves a token, some milliseconds after it began to write. */
 async function killedWhileSaving(root: string, delay: number): Promise<{ text: string }> {
   const token = `ghp_crash${delay}`;
-  const module = new URL('../../scripts/credentials/env-file.ts', import.meta.url).href;
-  const program = `
-    import { saveSettings } from '${module}';
-    const exec = async (command) => ({ stdout: '', stderr: '', exitCode: command.includes('ls-files') ? 1 : 0 });
-    await saveSettings(exec, ${JSON.stringify(root)}, { GITHUB_TOKEN: '${token}' });
-    await new Promise(() => setInterval(() => {}, 1000));`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
-    stdio: 'ignore',
-  });
+  const child = spawn(process.execPath, [saving, root, token], { stdio: 'ignore' });
   const text = read(root).replace(/^GITHUB_TOKEN=.*/, `GITHUB_TOKEN=${token}`);
   const temporary = join(root, `.env.${child.pid}.tmp`);
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  while (!existsSync(temporary) && read(root) !== text) await new Promise((resolve) => setImmediate(resolve));
+  // The new file takes the old one's place, so it is another one to the system, too.
+  const file = () => statSync(join(root, '.env')).ino;
+  const old = file();
+  while (!existsSync(temporary) && file() === old) await new Promise((resolve) => setImmediate(resolve));
   if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   child.kill('SIGKILL');
   await ended;
