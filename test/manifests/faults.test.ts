@@ -1,9 +1,8 @@
 // Every rule of `npm run validate` finds the fault that it is for, and nothing in the repository as it is.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { loadConfig } from '../../scripts/config.ts';
 import { createContext } from '../../scripts/context.ts';
 import type { Tools } from '../../scripts/validation/check.ts';
@@ -15,7 +14,7 @@ import { podRules } from '../../scripts/validation/policy/pods.ts';
 import { findingLines } from '../../scripts/validation/print.ts';
 import { openRepository } from '../../scripts/validation/repository.ts';
 import { applyFixes, type Outcome, runChecks } from '../../scripts/validation/run.ts';
-import { changedBy, makeFault, readFaults } from '../support/faults.ts';
+import { changedBy, type Fault, readFaults, withFault } from '../support/faults.ts';
 import { root } from '../support/helm.ts';
 
 const context = createContext(loadConfig(root), { signal: new AbortController().signal, offline: true });
@@ -24,8 +23,10 @@ const unedited = openRepository(root, tools);
 const faults = readFaults();
 const checkOf = new Map(checks.flatMap((check) => Object.keys(check.rules).map((rule) => [rule, check] as const)));
 
-const scratch = mkdtempSync(join(tmpdir(), 'platform-ops-faults-'));
-after(() => rmSync(scratch, { recursive: true, force: true }));
+const named = (name: string) => faults.find((fault) => fault.name === name) ?? assert.fail(name);
+/** The manifests of a folder that has the fault, of which everything else is known already. */
+const open = (folder: string, fault: Fault) =>
+  openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
 
 const lines = (outcomes: readonly Outcome[]) =>
   outcomes.flatMap(({ findings }) => findings.flatMap(findingLines)).join('\n');
@@ -61,12 +62,9 @@ describe('a fault is found', { concurrency: 4 }, () => {
   for (const fault of faults) {
     const { name, rule, edits, expect = {} } = fault;
     test(`${name} (${rule})`, async (t) => {
-      const folder = join(scratch, name);
-      makeFault(fault, folder);
-      const repository = openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
       const check = checkOf.get(rule);
       assert(check);
-      const outcomes = await runChecks([check], repository, tools);
+      const outcomes = await withFault(fault, (folder) => runChecks([check], open(folder, fault), tools));
       const reason = missing(outcomes);
       if (reason !== undefined) return t.skip(reason);
 
@@ -85,7 +83,6 @@ describe('a fault is found', { concurrency: 4 }, () => {
       );
       assert(inPlace.length > 0, `${rule} is not found in ${files.join(', ')}; what is:\n${lines(outcomes)}`);
       assert(inPlace.every(({ remedy }) => remedy !== ''));
-      rmSync(folder, { recursive: true });
     });
   }
 });
@@ -110,44 +107,38 @@ test('an exemption is for something that breaks the rule, and says why', async (
 });
 
 test('a tag of digits is put into quotes by --fix, with its very text', async (t) => {
-  const fault = faults.find(({ name }) => name === 'a-tag-with-an-exponent');
-  assert(fault);
-  const folder = join(scratch, 'fixed');
-  makeFault(fault, folder);
-  const open = () => openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
+  const fault = named('a-tag-with-an-exponent');
   const charts = checks.filter(({ name }) => name === 'charts');
-  const before = await runChecks(charts, open(), tools);
-  const reason = missing(before);
-  if (reason !== undefined) return t.skip(reason);
-  assert.equal((await applyFixes(before)).length, 1);
-  assert.match(readFileSync(join(folder, 'helm/core-go/values.yaml'), 'utf8'), /^ {2}tag: "12e0045"$/m);
-  assert.equal(lines(await runChecks(charts, open(), tools)), '');
+  const reason = await withFault(fault, async (folder) => {
+    const before = await runChecks(charts, open(folder, fault), tools);
+    if (missing(before) !== undefined) return missing(before);
+    assert.equal((await applyFixes(before)).length, 1);
+    assert.match(readFileSync(join(folder, 'helm/core-go/values.yaml'), 'utf8'), /^ {2}tag: "12e0045"$/m);
+    assert.equal(lines(await runChecks(charts, open(folder, fault), tools)), '');
+    return undefined;
+  });
+  if (reason !== undefined) t.skip(reason);
 });
 
 test('a dashboard in another order is put into its normal form by --fix', async () => {
-  const fault = faults.find(({ name }) => name === 'dashboard-in-another-order');
-  assert(fault);
-  const folder = join(scratch, 'reordered');
-  makeFault(fault, folder);
   const file = 'observability/grafana/dashboards/core-go.json';
   const dashboards = checks.filter(({ name }) => name === 'dashboards');
-  const fixed = await applyFixes(await runChecks(dashboards, openRepository(folder, tools), tools));
-  assert.deepEqual(
-    fixed.map(({ rule }) => rule),
-    ['dashboard-form'],
-  );
-  assert.equal(readFileSync(join(folder, file), 'utf8'), readFileSync(join(root, file), 'utf8'));
+  await withFault(named('dashboard-in-another-order'), async (folder) => {
+    const fixed = await applyFixes(await runChecks(dashboards, openRepository(folder, tools), tools));
+    assert.deepEqual(
+      fixed.map(({ rule }) => rule),
+      ['dashboard-form'],
+    );
+    assert.equal(readFileSync(join(folder, file), 'utf8'), readFileSync(join(root, file), 'utf8'));
+  });
 });
 
 test('no check breaks down on files that can not be read', async (t) => {
   const broken = ['broken-indentation', 'an-object-without-a-kind', 'a-value-twice'].flatMap(
-    (name) => faults.find((fault) => fault.name === name)?.edits ?? [],
+    (name) => named(name).edits,
   );
   const fault = { name: 'unreadable', rule: 'yaml-syntax', edits: broken };
-  const folder = join(scratch, 'unreadable');
-  makeFault(fault, folder);
-  const repository = openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
-  const outcomes = await runChecks(checks, repository, tools);
+  const outcomes = await withFault(fault, (folder) => runChecks(checks, open(folder, fault), tools));
   const reason = missing(outcomes);
   if (reason !== undefined) return t.skip(reason);
   assert.match(lines(outcomes), /yaml-syntax/);

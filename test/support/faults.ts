@@ -1,6 +1,7 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parse } from 'yaml';
+import { lastingFolder } from './fakes.ts';
 import { root } from './helm.ts';
 
 /** A fault that somebody could make, and the rule that has to find it. */
@@ -32,18 +33,30 @@ export function readFaults(): Fault[] {
     .map((file) => ({ name: basename(file, '.yaml'), ...parse(readFileSync(join(folder, file), 'utf8')) }) as Fault);
 }
 
+/** Copies of the manifests without any fault, which nobody uses just now. */
+const idle: string[] = [];
+
 /**
- * Makes the fault in `target`, in a copy of the folder that it is in, beside links to the others. Throws where the text to
- * replace does not occur.
+ * Makes the fault in a copy of the manifests and has `work` look at that. Afterwards the copy is as it was, and serves the
+ * next one: copying takes longer than most checks. Throws where the text to replace does not occur.
  */
-export function makeFault({ name, edits }: Fault, target: string): void {
-  mkdirSync(target);
-  for (const each of manifests) {
-    const [from, to] = [join(root, each), join(target, each)];
-    if (edits.some(({ file }) => file.startsWith(`${each}/`))) {
-      cpSync(from, to, { recursive: true, verbatimSymlinks: true });
-    } else symlinkSync(from, to);
-  }
+export async function withFault<T>(fault: Fault, work: (folder: string) => Promise<T>): Promise<T> {
+  const target = idle.pop() ?? copyManifests();
+  makeFault(fault, target);
+  const result = await work(target);
+  for (const { file } of fault.edits) restore(file, target);
+  idle.push(target);
+  return result;
+}
+
+function copyManifests(): string {
+  const target = lastingFolder();
+  for (const each of manifests)
+    cpSync(join(root, each), join(target, each), { recursive: true, verbatimSymlinks: true });
+  return target;
+}
+
+function makeFault({ name, edits }: Fault, target: string): void {
   for (const edit of edits) {
     const file = join(target, edit.file);
     if (edit.remove) {
@@ -56,6 +69,15 @@ export function makeFault({ name, edits }: Fault, target: string): void {
       edited(name, edit, () => readFileSync(file, 'utf8')),
     );
   }
+}
+
+/** Puts a file back that was edited or removed, or takes it away with the folders that were made for it. */
+function restore(file: string, target: string): void {
+  let top = file;
+  while (!existsSync(join(root, dirname(top)))) top = dirname(top);
+  rmSync(join(target, top), { recursive: true, force: true });
+  if (existsSync(join(root, top)))
+    cpSync(join(root, top), join(target, top), { recursive: true, verbatimSymlinks: true });
 }
 
 function edited(name: string, { file, content, append, replace, with: replacement }: Edit, read: () => string): string {
