@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../support/fakes.ts';
@@ -60,79 +60,87 @@ async function inBackground(run: ReturnType<typeof newRun>) {
   return { child, ended, text: () => text };
 }
 
+/** Starts the command with a further flag, waits until it has ended, and hands back what it said to standard error. */
+async function runToEnd({ command, env }: ReturnType<typeof newRun>, flag: string) {
+  const started = performance.now();
+  const child = spawn('bash', ['-c', `exec ${command} ${flag}`], { cwd: root, env });
+  let text = '';
+  child.stderr.on('data', (chunk) => (text += chunk));
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { status, text, seconds: (performance.now() - started) / 1000 };
+}
+
 /** A terminal that says "now" as soon as Docker is asked. */
 const announced = (run: ReturnType<typeof newRun>) =>
   `(while ! test -s "$LOG"; do sleep 0.1; done; echo now) & ${run.command}`;
 
-test('one Ctrl-C, which npm doubles, ends what runs in order, and says how to go on', needsTerminal, async () => {
-  const run = newRun();
-  const { code, screen } = await onTerminal(announced(run), [['now', keys.interrupt]], { cwd: root, env: run.env });
-  assert.match(screen, /Stopping what runs\. Ctrl-C again/);
-  assert.match(screen, /Interrupted\. npm run down goes on where it stopped/);
-  assert.equal(code, 130);
-  assert.match(run.said(), /ended/);
-  assert.equal(existsSync(run.lock), false);
-});
-
-test('a second Ctrl-C ends it at once, with its children', needsTerminal, async () => {
-  const run = newRun();
-  const again = `(while ! grep -q told "$LOG" 2>/dev/null; do sleep 0.1; done; sleep 0.4; echo second) &`;
-  const presses = [
-    ['now', keys.interrupt],
-    ['second', keys.interrupt],
-  ] as const;
-  const { code, screen } = await onTerminal(`${again} ${announced(run)}`, presses, { cwd: root, env: run.env });
-  assert.equal(code, 130);
-  assert.doesNotMatch(screen, /Interrupted\./);
-  await until('the children are gone', () => members(run.group()) === 0);
-  assert.doesNotMatch(run.said(), /ended/);
-  assert.equal(existsSync(run.lock), false);
-});
-
-for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-  test(`${signal} ends what runs in order`, async () => {
+describe('a command that is interrupted', { concurrency: true }, () => {
+  it('one Ctrl-C, which npm doubles, ends what runs in order, and says how to go on', needsTerminal, async () => {
     const run = newRun();
-    const { child, ended, text } = await inBackground(run);
-    process.kill(-(child.pid ?? assert.fail()), signal);
-    await ended;
-    await until('it ended in order', () => run.said().includes('ended') && !existsSync(run.lock));
-    assert.equal(members(run.group()), 0);
-    if (signal === 'SIGTERM') assert.match(text(), /Interrupted\. npm run down goes on/);
+    const { code, screen } = await onTerminal(announced(run), [['now', keys.interrupt]], { cwd: root, env: run.env });
+    assert.match(screen, /Stopping what runs\. Ctrl-C again/);
+    assert.match(screen, /Interrupted\. npm run down goes on where it stopped/);
+    assert.equal(code, 130);
+    assert.match(run.said(), /ended/);
+    assert.equal(existsSync(run.lock), false);
   });
-}
 
-test('after SIGKILL of its group no child is left, and the next command takes the lock over and says so', async () => {
-  const run = newRun();
-  const { child, ended } = await inBackground(run);
-  process.kill(-(child.pid ?? assert.fail()), 'SIGKILL');
-  await ended;
-  await until('the children are gone', () => members(run.group()) === 0);
-  assert.equal(existsSync(run.lock), true);
-  const next = await inBackground(run);
-  process.kill(-(next.child.pid ?? assert.fail()), 'SIGTERM');
-  await next.ended;
-  assert.match(next.text(), /^npm run down \(process \d+\) was killed: its work is taken up\.$/m);
-  assert.equal(existsSync(run.lock), false);
-});
+  it('a second Ctrl-C ends it at once, with its children', needsTerminal, async () => {
+    const run = newRun();
+    const again = `(while ! grep -q told "$LOG" 2>/dev/null; do sleep 0.1; done; sleep 0.4; echo second) &`;
+    const presses = [
+      ['now', keys.interrupt],
+      ['second', keys.interrupt],
+    ] as const;
+    const { code, screen } = await onTerminal(`${again} ${announced(run)}`, presses, { cwd: root, env: run.env });
+    assert.equal(code, 130);
+    assert.doesNotMatch(screen, /Interrupted\./);
+    await until('the children are gone', () => members(run.group()) === 0);
+    assert.doesNotMatch(run.said(), /ended/);
+    assert.equal(existsSync(run.lock), false);
+  });
 
-test('a second command waits and says for whom, and with --no-wait fails at once', async () => {
-  const run = newRun();
-  const first = await inBackground(run);
-  for (const flag of ['-- --no-wait', '--no-wait']) {
-    const started = performance.now();
-    const refused = spawnSync('bash', ['-c', `${run.command} ${flag}`], { cwd: root, env: run.env, encoding: 'utf8' });
-    assert.equal(refused.status, 2, refused.stderr);
-    assert.match(refused.stderr, /npm run down \(process \d+\) is working on the cluster/);
-    assert(performance.now() - started < 15_000);
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    it(`${signal} ends what runs in order`, async () => {
+      const run = newRun();
+      const { child, ended, text } = await inBackground(run);
+      process.kill(-(child.pid ?? assert.fail()), signal);
+      await ended;
+      await until('it ended in order', () => run.said().includes('ended') && !existsSync(run.lock));
+      assert.equal(members(run.group()), 0);
+      if (signal === 'SIGTERM') assert.match(text(), /Interrupted\. npm run down goes on/);
+    });
   }
-  const impatient = spawnSync('bash', ['-c', `${run.command} -- --timeout 1`], {
-    cwd: root,
-    env: run.env,
-    encoding: 'utf8',
+
+  it('after SIGKILL of its group no child is left, and the next command takes the lock over and says so', async () => {
+    const run = newRun();
+    const { child, ended } = await inBackground(run);
+    process.kill(-(child.pid ?? assert.fail()), 'SIGKILL');
+    await ended;
+    await until('the children are gone', () => members(run.group()) === 0);
+    assert.equal(existsSync(run.lock), true);
+    const next = await inBackground(run);
+    process.kill(-(next.child.pid ?? assert.fail()), 'SIGTERM');
+    await next.ended;
+    assert.match(next.text(), /^npm run down \(process \d+\) was killed: its work is taken up\.$/m);
+    assert.equal(existsSync(run.lock), false);
   });
-  assert.equal(impatient.status, 2);
-  assert.match(impatient.stderr, /^Waiting for npm run down \(process \d+\) to be done/m);
-  assert.match(impatient.stderr, /Waited 1 s in vain/);
-  process.kill(-(first.child.pid ?? assert.fail()), 'SIGTERM');
-  await first.ended;
+
+  it('a second command waits and says for whom, and with --no-wait fails at once', async () => {
+    const run = newRun();
+    const first = await inBackground(run);
+    const [typed, kept, impatient] = await Promise.all(
+      ['-- --no-wait', '--no-wait', '-- --timeout 1'].map((flag) => runToEnd(run, flag)),
+    );
+    for (const refused of [typed, kept]) {
+      assert.equal(refused?.status, 2, refused?.text);
+      assert.match(refused?.text ?? '', /npm run down \(process \d+\) is working on the cluster/);
+      assert((refused?.seconds ?? Infinity) < 15);
+    }
+    assert.equal(impatient?.status, 2);
+    assert.match(impatient?.text ?? '', /^Waiting for npm run down \(process \d+\) to be done/m);
+    assert.match(impatient?.text ?? '', /Waited 1 s in vain/);
+    process.kill(-(first.child.pid ?? assert.fail()), 'SIGTERM');
+    await first.ended;
+  });
 });
