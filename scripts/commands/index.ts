@@ -24,6 +24,8 @@ const loaders: Record<string, () => Promise<Command>> = {
   open: async () => (await import('./open.ts')).open,
   verify: async () => (await import('./verify.ts')).verify,
   load: async () => (await import('./load.ts')).load,
+  stop: async () => (await import('./stop.ts')).stop,
+  start: async () => (await import('./start.ts')).start,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
 };

@@ -1,0 +1,55 @@
+import { forwarders } from '../belongings/forwarders.ts';
+import { ownContainer } from '../components/cluster-ownership.ts';
+import { stopNode } from '../components/node-stop.ts';
+import { createContext } from '../context.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster, lockFlags } from '../lock-cluster.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const stop: Command = {
+  name: 'stop',
+  summary: 'Put the cluster to sleep: it keeps what it has, and takes no CPU and no memory.',
+  description: [
+    'Stops the node container. What is in the cluster stays on the disk, and its ports are free meanwhile. npm run start has',
+    'it serve again within seconds, also after this machine was started anew. npm run forward ends by itself.',
+  ].join('\n'),
+  flags: {
+    timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command (default: 120).' },
+    json: { type: 'boolean', description: 'Print what was done as JSON on standard output.' },
+    ...lockFlags,
+  },
+  examples: ['npm run stop', 'CLUSTER_NAME=second npm run stop'],
+  run: runStop,
+};
+
+/** Seconds that stopping may take; usually it is some three. */
+const usualTimeout = 120;
+
+async function runStop(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
+  const context = createContext(config, { signal, timeout, offline: true });
+  const progress = createProgress(progressStream);
+  const unlock = await lockCluster(invocation, 'stop');
+  try {
+    const started = performance.now();
+    const container = await ownContainer(context);
+    const tell = (stopped: boolean, sentence: string) => {
+      progress.stop();
+      const seconds = Math.round(performance.now() - started) / 1000;
+      print(flags.json ? JSON.stringify({ cluster: config.clusterName, stopped, seconds }) : sentence);
+      return ExitCode.done;
+    };
+    if (!container) return tell(false, `Nothing to stop: there is no cluster ${config.clusterName}.`);
+    if (['exited', 'created', 'dead'].includes(container.state))
+      return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start has it serve again.`);
+    progress.start(`stopping ${config.clusterName}`);
+    for (const forwarder of await forwarders(context)) await forwarder.remove?.();
+    await stopNode(context, container);
+    return tell(true, `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start goes on.`);
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}
