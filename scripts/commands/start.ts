@@ -68,7 +68,11 @@ async function runStart(invocation: Invocation): Promise<ExitCode> {
     refuseFailures(await runGraph(tasks));
     progress.stop();
     const seconds = since(started);
-    print(flags.json ? JSON.stringify({ ready: true, seconds, woken }) : await summary(context, seconds, woken.length));
+    print(
+      flags.json
+        ? JSON.stringify({ ready: true, seconds, woken })
+        : await summary(context, seconds, { changes: woken.length }),
+    );
     return ExitCode.done;
   } finally {
     progress.stop();
