@@ -10,6 +10,7 @@ import { createExec, type Exec } from './lib/exec.ts';
 import { type Checkout, readCheckout } from './lib/git.ts';
 import { createKubectl, type Kubectl } from './lib/kubectl.ts';
 import { createToolbox, type Toolbox } from './lib/tools.ts';
+import type { Trace } from './lib/trace.ts';
 import { createView, type View } from './lib/view.ts';
 import { notePulled } from './pulled-images.ts';
 import { imagesAtHead } from './values.ts';
@@ -38,6 +39,8 @@ export interface Context {
   api(): ApiServer;
   view(): View;
   kubectl(): Promise<Kubectl>;
+  /** Where book is kept of what takes time, if a timeline is wanted. */
+  trace?: Trace;
   /** To be called when the kubeconfig has changed. */
   reconnect(): void;
 }
@@ -47,6 +50,8 @@ export interface ContextOptions {
   /** Seconds that a single component may take. */
   timeout?: number;
   onCommand?: (command: readonly string[]) => void;
+  /** Keeps book of commands, downloads, images and waits. */
+  trace?: Trace;
   /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
   /** Those of an earlier context, which were looked for and checked already. */
@@ -59,19 +64,23 @@ export interface ContextOptions {
 
 /** Puts together what a command needs. Does nothing by itself. */
 export function createContext(config: Config, options: ContextOptions): Context {
-  const { signal } = options;
+  const { signal, trace } = options;
   const timeout = options.timeout === undefined ? undefined : options.timeout * 1000;
-  const exec = createExec({
+  const plain = createExec({
     env: config.childEnv,
     signal,
     ...(timeout !== undefined && { timeout }),
     ...(options.onCommand && { onCommand: options.onCommand }),
   });
+  const exec: Exec = trace
+    ? (command, settings) => trace.during('command', command.join(' '), () => plain(command, settings))
+    : plain;
   const node = `${config.clusterName}-control-plane`;
   const kubeconfig = join(config.stateDir, 'kubeconfig');
   const kubeContext = `kind-${config.clusterName}`;
   const onRetry = options.onRetry && onceInAWhile(options.onRetry);
-  const downloads = { timeout, onRetry };
+  const onRequest = trace && ((url: string) => trace.begin('download', url));
+  const downloads = { timeout, onRetry, onRequest };
   const announced = new Set<string>();
   const toolbox = createToolbox({
     exec,
@@ -102,9 +111,11 @@ export function createContext(config: Config, options: ContextOptions): Context 
     node,
     kubeconfig,
     kubeContext,
+    ...(trace && { trace }),
     images: createImageStore(exec, node, signal, {
       onPulled: (image) => notePulled(config.cacheDir, image),
       onRetry,
+      trace,
       ...(timeout !== undefined && { timeout }),
     }),
     credentials:

@@ -3,6 +3,7 @@ import { demandDocker, ensureImage, hasImage, isFull, makeRoom, pullHint, pullin
 import { messageOf, UserError } from './lib/errors.ts';
 import { CommandError, type Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
+import type { Trace } from './lib/trace.ts';
 import { WaitTimeout, waitUntil } from './lib/wait.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
@@ -31,6 +32,8 @@ export interface ImageStoreOptions {
   onPulled?: (image: string) => Promise<void>;
   /** Told why a pull is tried again. */
   onRetry?: ((why: string) => void) | undefined;
+  /** Keeps book of what is pulled and copied. */
+  trace?: Trace | undefined;
   /** Milliseconds to wait for the node's containerd. Default: five minutes. */
   timeout?: number;
 }
@@ -42,8 +45,9 @@ export function createImageStore(
   exec: Exec,
   node: string,
   signal: AbortSignal,
-  { onPulled, onRetry, timeout = 300_000 }: ImageStoreOptions = {},
+  { onPulled, onRetry, trace, timeout = 300_000 }: ImageStoreOptions = {},
 ): ImageStore {
+  const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
   const inTurn = atMost(pullsAtOnce);
@@ -113,20 +117,22 @@ export function createImageStore(
   return {
     pull: (image) =>
       shared(hostPulls, image, async () => {
-        if (await ensureImage(exec, image)) await onPulled?.(image);
+        const pulled = await kept(`${image} (Docker)`, () => ensureImage(exec, image));
+        if (pulled) await onPulled?.(image);
       }),
     inNode,
     async ensure(images) {
       if (images.length === 0) return [];
       await containerdRuns();
       const fetched = await Promise.all(
-        images.map((image) => shared(nodePulls, image, () => inTurn(() => pullIntoNode(image)))),
+        images.map((image) => shared(nodePulls, image, () => inTurn(() => kept(image, () => pullIntoNode(image))))),
       );
       return images.filter((_, index) => fetched[index]);
     },
     async importAs(names) {
       await containerdRuns();
-      await importIntoNode([...new Set(names.values())]);
+      const sources = [...new Set(names.values())];
+      await kept(`${sources.join(', ')} (copied)`, () => importIntoNode(sources));
       for (const [target, source] of names) {
         await exec(['docker', 'exec', node, ...containerd, 'tag', '--force', fullName(source), fullName(target)]);
       }

@@ -48,14 +48,21 @@ export function addressLines(all: readonly Address[], indent?: string): string[]
   );
 }
 
+/** What came of it: how much was changed, and which steps decided how long it took, where they are known. */
+interface Done {
+  changes: number;
+  path?: string;
+}
+
 /** What `up` ends with: that it is done, where things are, and what to try next. */
-export async function summary(context: Context, seconds: number, changes: number): Promise<string> {
+export async function summary(context: Context, seconds: number, { changes, path = '' }: Done): Promise<string> {
   const images = await imagesAtHead(context);
   const standIns = await standInsAmong(context, images.values());
   const verdict = changes === 0 ? 'Everything was already as it should be; nothing was changed' : 'The platform is up';
   return [
     '',
     `${verdict} (${seconds.toFixed(1)} s).`,
+    ...(path === '' ? [] : [`Critical path: ${path}`]),
     '',
     ...addressLines(await addresses(context)),
     '',

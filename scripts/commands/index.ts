@@ -24,6 +24,8 @@ const loaders: Record<string, () => Promise<Command>> = {
   open: async () => (await import('./usage/open.ts')).open,
   verify: async () => (await import('./usage/verify.ts')).verify,
   load: async () => (await import('./usage/load.ts')).load,
+  stop: async () => (await import('./usage/stop.ts')).stop,
+  start: async () => (await import('./usage/start.ts')).start,
   reset: async () => (await import('./usage/reset.ts')).reset,
   down: async () => (await import('./usage/down.ts')).down,
 };

@@ -1,68 +1,86 @@
 import { setMaxListeners } from 'node:events';
 import { cluster } from '../components/cluster.ts';
-import type { Component, Outcome } from '../components/component.ts';
-import { componentsFor } from '../components/index.ts';
 import { type Context, createContext } from '../context.ts';
 import { chooseAccount } from '../credentials/choose.ts';
 import { terminalOf } from '../credentials/prompt.ts';
-import { refuseFailures } from '../failures.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { runGraph } from '../lib/graph.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
+import { createTrace } from '../lib/trace.ts';
 import { lockCluster } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary, uncommittedNote } from '../summary.ts';
+import { criticalPath, pathLine } from '../trace/critical-path.ts';
+import { timelineNote } from '../trace/write.ts';
+import { installAll, type Step } from '../up/install-all.ts';
 import type { Invocation } from './command.ts';
-
-interface Step {
-  name: string;
-  seconds: number;
-  changed: string[];
-}
 
 /** Carries out `npm run up`. */
 export async function runUp(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal, print, progressStream } = invocation;
+  const { config, flags, signal, progressStream } = invocation;
   const started = performance.now();
   const progress = await createProgress(progressStream);
   const unlock = await lockCluster(invocation, 'up');
+  const trace = typeof flags.trace === 'string' ? createTrace() : undefined;
   // Fetching ahead must not outlive the command, however it ends.
   const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  setMaxListeners(0, either);
+  const context = createContext(config, {
+    signal: either,
+    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+    onDownload: (what) => progress.note(`Fetching ${what}.`),
+    onRetry: (why) => progress.note(`! Tried again: ${why}`),
+    ...(trace && { trace }),
+  });
   try {
-    const either = AbortSignal.any([signal, ended.signal]);
-    setMaxListeners(0, either);
-    const context = createContext(config, {
-      signal: either,
-      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-      ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-      onDownload: (what) => progress.note(`Fetching ${what}.`),
-      onRetry: (why) => progress.note(`! Tried again: ${why}`),
-    });
-    progress.start('preflight');
-    // Asks GitHub, which can go on meanwhile; what comes of it is told below.
-    context.credentials.search().catch(() => {});
-    const warnings = await preflight(context);
-    progress.done('preflight', secondsSince(started));
-    for (const warning of warnings) progress.note(`! ${warning}`);
-    await chooseAccount(context, await whoToAsk(context, invocation), (text) => progress.note(text));
-
-    const { steps, notes } = await installAll(context, progress);
-    const seconds = secondsSince(started);
-    const uncommitted = await uncommittedNote(context);
-    for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
-    progress.stop();
-    const changed = steps.flatMap((step) => step.changed);
-    print(
-      flags.json
-        ? JSON.stringify({ ready: true, seconds, changed, steps }, undefined, 2)
-        : await summary(context, seconds, changed.length),
-    );
-    return ExitCode.done;
+    return await bringUp(invocation, context, progress, started);
   } finally {
+    if (trace) progress.note(await timelineNote(context, trace, `${flags.trace}`, started));
     progress.stop();
     ended.abort();
     unlock();
   }
+}
+
+async function bringUp(
+  invocation: Invocation,
+  context: Context,
+  progress: Progress,
+  started: number,
+): Promise<ExitCode> {
+  const { flags, print } = invocation;
+  progress.start('preflight');
+  // Asks GitHub, which can go on meanwhile; what comes of it is told below.
+  context.credentials.search().catch(() => {});
+  const warnings = await preflight(context);
+  progress.done('preflight', secondsSince(started));
+  for (const warning of warnings) progress.note(`! ${warning}`);
+  await chooseAccount(context, await whoToAsk(context, invocation), (text) => progress.note(text));
+
+  const { steps, notes } = await installAll(context, progress);
+  const seconds = secondsSince(started);
+  const uncommitted = await uncommittedNote(context);
+  for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
+  progress.stop();
+  const changed = steps.flatMap((step) => step.changed);
+  if (flags.json)
+    print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
+  else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
+  return ExitCode.done;
+}
+
+/** When each step began and how long it took, in seconds since the command began. */
+function timesOf(steps: readonly Step[], started: number) {
+  const critical = new Set(criticalPath(steps));
+  const rounded = (milliseconds: number) => Math.round(milliseconds) / 1000;
+  return steps.map((step) => ({
+    name: step.name,
+    begin: rounded(step.start - started),
+    seconds: rounded(step.end - step.start),
+    critical: critical.has(step),
+    changed: step.changed,
+  }));
 }
 
 /** Somebody at a terminal, while there is no cluster yet and nothing that says to use stand-ins. */
@@ -72,47 +90,6 @@ async function whoToAsk(context: Context, { config, flags, signal, progressStrea
   if (!terminal) return undefined;
   const { state } = await cluster.status(context);
   return state === 'absent' ? terminal : undefined;
-}
-
-/** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
-async function installAll(context: Context, progress: Progress): Promise<{ steps: Step[]; notes: string[] }> {
-  const components = componentsFor(context.config);
-  await prefetch(context, components);
-  const steps: Step[] = [];
-  const notes: string[] = [];
-  const tasks = components.map((component) => ({
-    name: component.name,
-    needs: component.needs,
-    run: async () => {
-      const started = performance.now();
-      progress.start(component.name);
-      let outcome: Outcome;
-      try {
-        outcome = await component.apply(context);
-      } catch (error) {
-        progress.failed(component.name, secondsSince(started));
-        throw error;
-      }
-      const seconds = secondsSince(started);
-      steps.push({ name: component.name, seconds, changed: outcome.changed });
-      notes.push(...(outcome.notes ?? []));
-      progress.done(component.name, seconds, described(outcome));
-    },
-  }));
-  refuseFailures(await runGraph(tasks));
-  return { steps, notes };
-}
-
-/** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
-async function prefetch(context: Context, components: readonly Component[]): Promise<void> {
-  const { state } = await cluster.status(context);
-  if (state !== 'absent') return;
-  for (const component of components) component.prefetch?.(context).catch(() => {});
-}
-
-function described({ changed, detail }: Outcome): string {
-  const what = changed.length === 0 ? 'nothing to do' : '';
-  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
 }
 
 function secondsSince(start: number): number {

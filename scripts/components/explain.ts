@@ -11,6 +11,7 @@ export interface Event extends KubeObject {
   /** How often it was seen. */
   count?: number;
   lastTimestamp?: string;
+  eventTime?: string;
   involvedObject?: { kind?: string; name?: string; uid?: string };
 }
 

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import type { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
+import { waitingBook } from '../lib/trace.ts';
 import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod, Workload } from '../lib/workloads.ts';
@@ -44,8 +45,10 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
   const { objects = [], also, look, faults, hint } = wanted;
   const seen = new Map<string, { lasted: () => number; fault: Fault }>();
   const patiently = tolerant(context, look);
+  const keepBook = waitingBook(context.trace);
   const observe = async () => {
     const missing = await patiently();
+    keepBook(missing);
     if (missing === undefined) return undefined;
     const more = (await also?.().catch(() => [])) ?? [];
     const now = [...((await faults?.()) ?? []), ...(await podFaults(context, [...objects, ...more]))];
@@ -64,6 +67,8 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
     const [known] = seen.values();
     if (known) throw await known.fault.explain(error.missing);
     throw await waitedInVain(context, error.missing, hint);
+  } finally {
+    keepBook(undefined);
   }
 }
 

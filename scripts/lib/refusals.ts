@@ -1,9 +1,10 @@
 /**
  * What kubectl says of an API server that restarts: the connection is refused, or the server while it starts, which forbids
- * everything until it has read who may do what.
+ * everything until it has read who may do what. An eviction that a disruption budget forbids for now is answered 429 as
+ * well, and is an answer.
  */
 export const restarting =
-  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests|forbidden: User "[^"]*" cannot /i;
+  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests(?!\): Cannot evict pod)|forbidden: User "[^"]*" cannot /i;
 
 /** Refusals that pass as well: of a webhook, and of a namespace on its way in or out. */
 export const early = /failed calling webhook|being terminated|error looking up service account/i;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { remedyFor } from '../../scripts/lib/refusals.ts';
+import { remedyFor, restarting } from '../../scripts/lib/refusals.ts';
 
 const known: [string, RegExp][] = [
   [
@@ -18,3 +18,9 @@ for (const [said, remedy] of known)
 
 test('of what is not known nothing is made up', () =>
   assert.equal(remedyFor('0 of 1 pods ready: connection refused'), undefined));
+
+test('an eviction that a disruption budget forbids is an answer; an API server with too much to do is waited for', () => {
+  const forbidden = "(TooManyRequests): Cannot evict pod as it would violate the pod's disruption budget.";
+  assert.doesNotMatch(`Error from server ${forbidden}`, restarting);
+  assert.match('Error from server (TooManyRequests): the server has received too many requests', restarting);
+});

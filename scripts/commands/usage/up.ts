@@ -14,11 +14,13 @@ export const up: Command = {
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
     json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    trace: { type: 'text', value: 'file', description: 'Write a timeline to this file, which ui.perfetto.dev shows.' },
     ...lockFlags,
   },
   examples: [
     'npm run up',
     'npm run up -- --timeout 600',
+    'npm run up -- --trace up.json',
     'CLUSTER_NAME=second HTTP_PORT=9080 HTTPS_PORT=9443 npm run up',
   ],
   run: async (invocation) => (await import('../up.ts')).runUp(invocation),

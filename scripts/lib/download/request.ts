@@ -14,21 +14,24 @@ export interface RequestOptions {
   timeout?: number | undefined;
   /** Told why it is tried again. */
   onRetry?: ((why: string) => void) | undefined;
+  /** Told what is asked for; what it hands back is called when that is over, also where it failed. */
+  onRequest?: ((url: string) => () => void) | undefined;
 }
 
 /** What limits a request, wherever it goes. */
-export type RequestLimits = Pick<RequestOptions, 'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry'>;
+export type RequestLimits = Pick<RequestOptions, 'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry' | 'onRequest'>;
 
 /**
  * Repeats what a moment may mend; the attempt is to heed the signal that it is given. Throws `DownloadError`, or
  * `Interrupted` once the signal of the options fired.
  */
 export async function retrying<T>(
-  { url, signal, retryDelays = [300, 1_500], timeout = 600_000, onRetry }: RequestOptions,
+  { url, signal, retryDelays = [300, 1_500], timeout = 600_000, onRetry, onRequest }: RequestOptions,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const deadline = startDeadline(timeout);
   const either = AbortSignal.any([signal, deadline.signal]);
+  const over = onRequest?.(url);
   try {
     for (let tries = 0; ; tries += 1) {
       if (signal.aborted) throw new Interrupted();
@@ -46,6 +49,7 @@ export async function retrying<T>(
       }
     }
   } finally {
+    over?.();
     deadline.clear();
   }
 }

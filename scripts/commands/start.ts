@@ -1,0 +1,64 @@
+import { ownContainer } from '../components/cluster-ownership.ts';
+import { componentsFor } from '../components/index.ts';
+import { untilServing } from '../components/serving.ts';
+import { wakeFinished } from '../components/waking.ts';
+import { createContext } from '../context.ts';
+import { refuseFailures } from '../failures.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
+import { runGraph } from '../lib/graph.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster } from '../lock-cluster.ts';
+import { preflight } from '../preflight.ts';
+import { summary } from '../summary.ts';
+import type { Invocation } from './command.ts';
+
+/** Carries out `npm run start`. */
+export async function runStart(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const started = performance.now();
+  const since = (from: number) => Math.round(performance.now() - from) / 1000;
+  const progress = await createProgress(progressStream);
+  const context = createContext(config, {
+    signal,
+    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+    onRetry: (why) => progress.note(`! Tried again: ${why}`),
+  });
+  const unlock = await lockCluster(invocation, 'start');
+  try {
+    const container = await ownContainer(context);
+    if (!container)
+      throw new UserError(`There is no cluster ${config.clusterName} to start.`, { hint: 'npm run up makes one.' });
+    for (const warning of await preflight(context)) progress.note(`! ${warning}`);
+    progress.start('cluster');
+    const woken = await wakeFinished(context, container);
+    progress.done('cluster', since(started), woken.join(', ') || 'it ran already');
+    const others = componentsFor(config).filter(({ name }) => name !== 'cluster');
+    const tasks = others.map((component) => ({
+      name: component.name,
+      needs: [],
+      run: async () => {
+        progress.start(component.name);
+        try {
+          await untilServing(context, component);
+        } catch (error) {
+          progress.failed(component.name, since(started));
+          throw error;
+        }
+        progress.done(component.name, since(started));
+      },
+    }));
+    refuseFailures(await runGraph(tasks));
+    progress.stop();
+    const seconds = since(started);
+    print(
+      flags.json
+        ? JSON.stringify({ ready: true, seconds, woken })
+        : await summary(context, seconds, { changes: woken.length }),
+    );
+    return ExitCode.done;
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}

@@ -1,0 +1,40 @@
+import { forwarders } from '../belongings/forwarders.ts';
+import { ownContainer } from '../components/cluster-ownership.ts';
+import { stopNode } from '../components/node-stop.ts';
+import { createContext } from '../context.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { createProgress } from '../lib/progress.ts';
+import { lockCluster } from '../lock-cluster.ts';
+import type { Invocation } from './command.ts';
+
+/** Seconds that stopping may take; usually it is some three. */
+const usualTimeout = 120;
+
+/** Carries out `npm run stop`. */
+export async function runStop(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
+  const context = createContext(config, { signal, timeout, offline: true });
+  const progress = await createProgress(progressStream);
+  const unlock = await lockCluster(invocation, 'stop');
+  try {
+    const started = performance.now();
+    const container = await ownContainer(context);
+    const tell = (stopped: boolean, sentence: string) => {
+      progress.stop();
+      const seconds = Math.round(performance.now() - started) / 1000;
+      print(flags.json ? JSON.stringify({ cluster: config.clusterName, stopped, seconds }) : sentence);
+      return ExitCode.done;
+    };
+    if (!container) return tell(false, `Nothing to stop: there is no cluster ${config.clusterName}.`);
+    if (['exited', 'created', 'dead'].includes(container.state))
+      return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start has it serve again.`);
+    progress.start(`stopping ${config.clusterName}`);
+    for (const forwarder of await forwarders(context)) await forwarder.remove?.();
+    await stopNode(context, container);
+    return tell(true, `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start goes on.`);
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}

@@ -1,0 +1,58 @@
+import { cluster } from '../components/cluster.ts';
+import type { Component, Outcome } from '../components/component.ts';
+import { componentsFor } from '../components/index.ts';
+import type { Context } from '../context.ts';
+import { refuseFailures } from '../failures.ts';
+import { runGraph } from '../lib/graph.ts';
+import type { Progress } from '../lib/progress.ts';
+import type { TimedStep } from '../trace/critical-path.ts';
+
+/** A component that was brought to ready. */
+export interface Step extends TimedStep {
+  changed: string[];
+}
+
+/** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
+export async function installAll(context: Context, progress: Progress): Promise<{ steps: Step[]; notes: string[] }> {
+  const components = componentsFor(context.config);
+  await prefetch(context, components);
+  const steps: Step[] = [];
+  const notes: string[] = [];
+  const tasks = components.map((component) => ({
+    name: component.name,
+    needs: component.needs,
+    run: async () => {
+      const { name, needs } = component;
+      const start = performance.now();
+      const seconds = () => Math.round(performance.now() - start) / 1000;
+      const over = context.trace?.begin('component', name);
+      progress.start(name);
+      let outcome: Outcome;
+      try {
+        outcome = await component.apply(context);
+      } catch (error) {
+        progress.failed(name, seconds());
+        throw error;
+      } finally {
+        over?.();
+      }
+      steps.push({ name, needs, start, end: performance.now(), changed: outcome.changed });
+      notes.push(...(outcome.notes ?? []));
+      progress.done(name, seconds(), described(outcome));
+    },
+  }));
+  refuseFailures(await runGraph(tasks));
+  return { steps, notes };
+}
+
+/** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
+async function prefetch(context: Context, components: readonly Component[]): Promise<void> {
+  const { state } = await cluster.status(context);
+  if (state !== 'absent') return;
+  for (const component of components) component.prefetch?.(context).catch(() => {});
+}
+
+function described({ changed, detail }: Outcome): string {
+  const what = changed.length === 0 ? 'nothing to do' : '';
+  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
+}
