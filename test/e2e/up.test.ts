@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Report } from '../../scripts/report.ts';
 import { startForward } from '../forward/running.ts';
 import { eventually } from './cluster-view.ts';
+import { habitsPromises } from './habits-promises.ts';
 import { monitoringPromises } from './monitoring-promises.ts';
 import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
 
@@ -129,6 +130,11 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   });
 
   monitoringPromises(() => ({ person, cluster, ports }));
+  habitsPromises(() => ({
+    person,
+    cluster,
+    kubeconfig: { file: join(person.home, '.kube/config'), text: decoyConfig },
+  }));
 
   it('runs a commit within seconds, under its own SHA', async () => {
     const file = join(person.clone, 'helm/core-go/values-dev.yaml');

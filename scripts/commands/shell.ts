@@ -1,0 +1,54 @@
+import { demandCluster } from '../components/cluster-ownership.ts';
+import { createContext } from '../context.ts';
+import { type ExitCode, UsageError } from '../lib/errors.ts';
+import { takeOver } from '../lib/interactive.ts';
+import { workloadsNamed } from '../logs/workloads.ts';
+import { commandOf, findWayIn, type WayIn } from '../shell/way-in.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const shell: Command = {
+  name: 'shell',
+  summary: 'Open a shell in a pod of a service, or beside it where it has none.',
+  description: [
+    'Opens a shell in a ready pod, in its first container. Most images have no shell, which is how it should be: for those a',
+    'debug container is put beside it, with an image that the node has already. It shares the network and, below',
+    '/proc/1/root, the files of the container; it has no more rights than that one. It stays in the pod,',
+    'ended, until the pod is replaced. A shell takes a terminal; --command takes none, and ends with the exit code of',
+    'the command where the container has the shell (kubectl tells none of a debug container).',
+  ].join('\n'),
+  flags: {
+    command: { type: 'text', value: 'text', description: 'Run this by sh, and end.' },
+    debug: { type: 'boolean', description: 'Take a debug container, also where there is a shell.' },
+  },
+  operands: ['service'],
+  examples: ['npm run shell -- api-node', 'npm run shell -- core-go --debug', 'npm run shell -- grafana --command=env'],
+  run: runShell,
+};
+
+async function runShell({ config, flags, operands = [], signal, progressStream }: Invocation): Promise<ExitCode> {
+  const word = operands[0] ?? '';
+  const command = typeof flags.command === 'string' ? flags.command : undefined;
+  if (command === undefined && !(process.stdin.isTTY && process.stdout.isTTY))
+    throw new UsageError('A shell needs a terminal.', `npm run shell -- ${word} --command 'ls /'`);
+  const context = createContext(config, { signal });
+  await demandCluster(context);
+  const [workload, ...others] = await workloadsNamed(context, word);
+  if (!workload || others.length > 0)
+    throw new UsageError(
+      `${word} is several: a shell is opened in one.`,
+      `Name one: ${[workload, ...others].map((one) => one?.metadata.name).join(', ')}.`,
+    );
+  const way = await findWayIn(context, workload, flags.debug === true);
+  progressStream.write(`${sentence(way)}\n`);
+  const kubectl = await context.kubectl();
+  context.reconnect();
+  const line = kubectl.command(commandOf(way, command));
+  // What it ends with is the answer: that of the shell, or of the command.
+  return (await takeOver(line, { env: config.childEnv, signal })) as ExitCode;
+}
+
+function sentence({ pod, container, image }: WayIn): string {
+  const where = `${pod.metadata.name}, container ${container}`;
+  if (image === undefined) return `In ${where}.`;
+  return `Beside ${where}, in a debug container of ${image}; the files of ${container} are below /proc/1/root.`;
+}
