@@ -29,6 +29,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
+  completion: async () => (await import('./completion.ts')).completion,
 };
 
 export const commandNames = Object.keys(loaders);
