@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Report } from '../../scripts/report.ts';
+import { reportIn } from '../support/status-schema.ts';
 import { keys, needsTerminal } from '../support/terminal.ts';
 import { formsOf, type Sampler, sampleProcesses } from './canary.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
@@ -41,7 +41,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   const kubectl = (...args: string[]) =>
     person.run(['kubectl', '--kubeconfig', join(person.clone, '.state', cluster, 'kubeconfig'), ...args]);
   const env = () => readFileSync(join(person.clone, '.env'), 'utf8');
-  const status = async () => JSON.parse((await npm('status', '--json')).stdout) as Report;
+  const status = async () => reportIn((await npm('status', '--json')).stdout);
   const images = async () => (await status()).applications.map(({ name, standIn }) => `${name} ${standIn}`).sort();
   const all = (standIn: boolean) => services.map((name) => `${name} ${standIn}`);
   /** What ghcr.io was asked about the services since the mark. */
