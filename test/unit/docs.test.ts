@@ -150,6 +150,9 @@ const others = new Set([
   'GITHUB_OUTPUT',
   'GITHUB_STEP_SUMMARY',
   'DOCKER_HOST',
+  'NODE_EXTRA_CA_CERTS',
+  'XDG_CACHE_HOME',
+  'XDG_DATA_HOME',
   'HEAD',
   'PATH',
 ]);
