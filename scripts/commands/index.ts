@@ -29,6 +29,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   load: async () => (await import('./load.ts')).load,
   reset: async () => (await import('./reset.ts')).reset,
   down: async () => (await import('./down.ts')).down,
+  support: async () => (await import('./support.ts')).support,
   completion: async () => (await import('./completion.ts')).completion,
 };
 

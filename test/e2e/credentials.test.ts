@@ -249,6 +249,24 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert(existsSync(join(person.home, '.npm', '_logs')), 'npm kept no log that could be looked at');
   });
 
+  it('takes the token out of the file for support, though a pod says it', async () => {
+    const image = (await status()).applications.find(({ name }) => name === 'core-go')?.image ?? assert.fail();
+    const says = ['node', '-e', 'console.log(process.argv[1]); process.exit(1)', token];
+    const run = ['run', 'leak', `--image=${image}`, '--image-pull-policy=Never', '--restart=Never', '--command', '--'];
+    await demand(kubectl(...run, ...says));
+    await untilIt(
+      async () => (await kubectl('get', 'pod', 'leak', '--output=jsonpath={.status.phase}')).stdout === 'Failed',
+    );
+    const ran = await demand(person.run(['npm', 'run', '--silent', 'support'], { env: { GITHUB_TOKEN: token } }));
+    const file = ran.stdout.trim();
+    const text = readFileSync(file, 'utf8');
+    assert.match(text, /^\[leak\] \S+ \[redacted\]$/m);
+    assert(!formsOf(token, user.name).some((form) => text.includes(form)));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    await demand(kubectl('delete', 'pod', 'leak'));
+    await person.run(['rm', file]);
+  });
+
   function example(): string {
     return readFileSync(join(person.clone, '.env.example'), 'utf8');
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { eventually } from './cluster-view.ts';
@@ -65,6 +65,18 @@ export function habitsPromises(used: () => Used): void {
     assert.match(terminal.screen, /^42\b/m);
     assert(terminal.restored, 'the terminal is as it was');
     assert.equal((await person.npm('shell', 'core-go')).code, 2);
+  });
+
+  it('writes a file for those who help, which only its owner reads and Git leaves alone', async () => {
+    const { person } = used();
+    const { file } = JSON.parse((await demand(person.npm('support', '--json'))).stdout) as { file: string };
+    const text = readFileSync(file, 'utf8');
+    for (const told of ['== doctor', '== pods', 'argocd/argocd-', '"ok": ']) assert(text.includes(told), told);
+    const { stdout: password } = await demand(person.npm('passwords', 'argocd'));
+    assert(!text.includes(password.trim()));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal((await person.run(['git', 'status', '--porcelain'])).stdout, '');
+    await person.run(['rm', file]);
   });
 
   it("merges its context into the person's kubeconfig on request, and takes it out to the last byte", async () => {
