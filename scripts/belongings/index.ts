@@ -21,7 +21,6 @@ export async function findBelongings(context: Context, { purge }: { purge: boole
     orphans(context),
     forwarders(context),
   ]);
-  // The context is known by a file of the state.
   const items = [...processes, ...cluster, ...forwarding, ...mergedContextItems(context), ...stateItems(config)];
   if (!purge) return { items, notes: [] };
   const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);

@@ -45,7 +45,10 @@ async function runLogs({ config, flags, operands = [], signal, print, progressSt
       `npm run logs -- ${word} --previous`,
     );
   const say = (text: string) => void progressStream.write(`${text}\n`);
-  const context = createContext(config, { signal });
+  // A reader that has seen enough, as in `| head`, ends the following as well.
+  const unread = new AbortController();
+  process.stdout.once('error', () => unread.abort());
+  const context = createContext(config, { signal: AbortSignal.any([signal, unread.signal]) });
   await demandCluster(context);
   const show = (line: Line) => print(flags.json ? json(line) : `[${line.source.label}] ${line.text}`);
   const found = await look(context, word, part.previous);
@@ -60,12 +63,17 @@ async function runLogs({ config, flags, operands = [], signal, print, progressSt
     context.reconnect();
     return ExitCode.done;
   }
-  return followAll(context, {
-    look: async () => (await look(context, word)).sources,
-    told: new Map(lines.map(({ source, time }) => [source.id, time])),
-    onLine: show,
-    onLost: (why) => say(`! ${why}; it is waited for`),
-  });
+  try {
+    return await followAll(context, {
+      look: async () => (await look(context, word)).sources,
+      told: new Map(lines.map(({ source, time }) => [source.id, time])),
+      onLine: show,
+      onLost: (why) => say(`! ${why}; it is waited for`),
+    });
+  } catch (error) {
+    if (unread.signal.aborted && !signal.aborted) return ExitCode.done;
+    throw error;
+  }
 }
 
 async function look(context: Context, word: string, previous = false): Promise<Sources> {

@@ -11,8 +11,8 @@ export interface Completed {
 }
 
 /**
- * A completion for bash, 3.2 or newer: a text to be sourced. It starts no program while a person types. In other folders, and
- * for all of npm but `run`, it leaves the word to the completion of npm that was there before.
+ * A completion for bash: a text to be sourced. It starts no program while a person types. In other folders, and for all of npm
+ * but `run`, it leaves the word to the completion of npm that was there before.
  */
 export function bashCompletion({ usages, services, root }: Completed): string {
   // A name for each checkout: one does not take the other's place.
@@ -49,7 +49,7 @@ complete -o default -F ${name} npm
 
 function wordsOf({ flags, words = [], operands = [] }: Usage, services: readonly string[]): string[] {
   const typed = Object.keys(flags).map((flag) => `--${flag}`);
-  return [...words, ...(operands[0] === 'service' ? services : []), ...typed, '--help'];
+  return [...words, ...(operands[0]?.startsWith('service') ? services : []), ...typed, '--help'];
 }
 
 function quoted(text: string): string {

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { changeKubeconfig, writableOf } from './file.ts';
@@ -40,6 +39,7 @@ export function mergedInto(config: Config): string | undefined {
   }
 }
 
+/** Beside the cluster's folder, not in it, for that is made anew with the cluster. */
 function recordOf({ stateDir }: Config): string {
-  return join(stateDir, 'merged-into');
+  return `${stateDir}.merged-into`;
 }

@@ -93,7 +93,7 @@ export function habitsPromises(used: () => Used): void {
     );
     await demand(person.npm('kubeconfig', '--remove'));
     assert.equal(readFileSync(file, 'utf8'), text);
-    assert(!existsSync(`${file}.lock`) && !existsSync(join(person.clone, '.state', cluster, 'merged-into')));
+    assert(!existsSync(`${file}.lock`) && !existsSync(join(person.clone, '.state', `${cluster}.merged-into`)));
     assert.equal((await person.npm('kubeconfig', '--remove')).code, 1);
   });
 }

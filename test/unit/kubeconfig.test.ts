@@ -155,6 +155,8 @@ test('down takes it out of the file that it was put into, wherever KUBECONFIG po
   await merge(context, true);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   const later = fakeContext({ ...context, config: { ...context.config, userKubeconfigs: ['/nowhere'] } });
+  // As when the cluster is made anew.
+  rmSync(context.config.stateDir, { recursive: true });
   const items = mergedContextItems(later);
   assert.deepEqual(
     items.map(({ name }) => name),
