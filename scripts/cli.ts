@@ -73,7 +73,7 @@ const afterwards: Record<string, string> = {
   credentials: 'npm run credentials goes on where it stopped.',
 };
 
-function report(error: unknown): ExitCode {
+async function report(error: unknown): Promise<ExitCode> {
   if (error instanceof Interrupted) {
     console.error(`\nInterrupted. ${afterwards[name] ?? ''}`.trimEnd());
     return ExitCode.interrupted;
@@ -81,6 +81,10 @@ function report(error: unknown): ExitCode {
   if (error instanceof UserError) {
     console.error(`\n✖ ${error.message}`);
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
+    const { failuresIn, troubleshootingPage } = await import('./known-failures.ts');
+    // A hint may hold further failures, where several things are wrong at once.
+    for (const id of failuresIn(`${error.message}\n${error.hint ?? ''}`))
+      console.error(`  ${troubleshootingPage}#${id}`);
     return error.exitCode === ExitCode.failed ? failure : error.exitCode;
   }
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
@@ -88,6 +92,7 @@ function report(error: unknown): ExitCode {
     console.error(
       '  → Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.',
     );
+    console.error('  docs/troubleshooting.md#disk-full');
     return failure;
   }
   console.error(

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { parseDotenv } from './dotenv.ts';
 import { UsageError } from './lib/errors.ts';
 import { Secret } from './lib/secret.ts';
@@ -39,6 +39,8 @@ export interface Config {
   dataDir: string;
   /** What belongs to this cluster alone: its private kubeconfig. */
   stateDir: string;
+  /** The person's own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on request. */
+  userKubeconfigs: readonly string[];
   /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
   actions: { output: string | undefined; summary: string | undefined };
   /** The PATH to look for tools on. */
@@ -80,6 +82,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       'platform-ops',
     ),
     stateDir: join(root, '.state', clusterName),
+    userKubeconfigs: userKubeconfigs(environment),
     actions: {
       output: environment.GITHUB_OUTPUT || undefined,
       summary: environment.GITHUB_STEP_SUMMARY || undefined,
@@ -117,6 +120,11 @@ function userFolder(
   if (named) return resolve(named);
   const home = resolve(environment.HOME || homeOfAccount());
   return process.platform === 'darwin' ? join(home, 'Library', ...onMac) : join(home, ...usual);
+}
+
+function userKubeconfigs(environment: NodeJS.ProcessEnv): string[] {
+  const named = (environment.KUBECONFIG ?? '').split(delimiter).filter(Boolean);
+  return named.length > 0 ? named.map((file) => resolve(file)) : [join(environment.HOME || '/', '.kube', 'config')];
 }
 
 function homeOfAccount(): string {

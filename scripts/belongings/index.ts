@@ -6,6 +6,7 @@ import { authorityItems, cacheItems, stateItems } from './files.ts';
 import { forwarders } from './forwarders.ts';
 import { imageItems } from './images.ts';
 import type { Belongings } from './item.ts';
+import { mergedContextItems } from './merged-context.ts';
 import { orphans } from './processes.ts';
 import { trustItems } from './trust.ts';
 
@@ -20,7 +21,7 @@ export async function findBelongings(context: Context, { purge }: { purge: boole
     orphans(context),
     forwarders(context),
   ]);
-  const items = [...processes, ...cluster, ...forwarding, ...stateItems(config)];
+  const items = [...processes, ...cluster, ...forwarding, ...mergedContextItems(context), ...stateItems(config)];
   if (!purge) return { items, notes: [] };
   const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
   const others = (await containersWith(context.exec, clusterLabel))

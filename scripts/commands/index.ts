@@ -19,6 +19,9 @@ const loaders: Record<string, () => Promise<Command>> = {
   credentials: async () => (await import('./usage/credentials.ts')).credentials,
   dashboards: async () => (await import('./usage/dashboards.ts')).dashboards,
   passwords: async () => (await import('./usage/passwords.ts')).passwords,
+  kubeconfig: async () => (await import('./usage/kubeconfig.ts')).kubeconfig,
+  logs: async () => (await import('./usage/logs.ts')).logs,
+  shell: async () => (await import('./usage/shell.ts')).shell,
   drill: async () => (await import('./usage/drill.ts')).drill,
   forward: async () => (await import('./usage/forward.ts')).forward,
   open: async () => (await import('./usage/open.ts')).open,
@@ -28,6 +31,8 @@ const loaders: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./usage/start.ts')).start,
   reset: async () => (await import('./usage/reset.ts')).reset,
   down: async () => (await import('./usage/down.ts')).down,
+  support: async () => (await import('./usage/support.ts')).support,
+  completion: async () => (await import('./usage/completion.ts')).completion,
 };
 
 export const commandNames = Object.keys(loaders);

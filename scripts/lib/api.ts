@@ -11,8 +11,11 @@ export interface ApiServer {
   /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
   json<T>(path: string): Promise<T>;
   text(path: string): Promise<string>;
-  /** Hands over each line of an answer that goes on, until the server ends it. `silence`: milliseconds without a word. */
-  lines(path: string, silence: number, onLine: (line: string) => void): Promise<void>;
+  /**
+   * Hands over each line of an answer that goes on, until the server ends it; resolves to what stood behind the last line
+   * break. `silence`: milliseconds without a word, 0 for as many as it takes.
+   */
+  lines(path: string, silence: number, onLine: (line: string) => void): Promise<string>;
   /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
@@ -78,13 +81,14 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
   const user = config.users[0]?.user;
   if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
   const decode = (text: string) => Buffer.from(text, 'base64');
-  const agent = new Agent({
-    keepAlive: true,
-    maxSockets: 8,
+  const identity = {
     ca: decode(cluster['certificate-authority-data']),
     cert: decode(user['client-certificate-data']),
     key: decode(user['client-key-data']),
-  });
+  };
+  const agent = new Agent({ keepAlive: true, maxSockets: 8, ...identity });
+  // Answers that go on for long would hold the few connections that all else shares.
+  const streams = new Agent(identity);
 
   const unreachable = (error: unknown): never => {
     if (signal.aborted) throw error;
@@ -120,7 +124,8 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     text: async (path) => (await ask(path)).body,
     time: async () => (await patiently('/version')).sentAt ?? Date.now(),
     lines: async (path, silence, onLine) => {
-      accepted(path, await getLines(cluster.server + path, { agent, signal, silence }, onLine).catch(unreachable));
+      const asked = getLines(cluster.server + path, { agent: streams, signal, silence }, onLine);
+      return accepted(path, await asked.catch(unreachable)).body;
     },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
@@ -130,7 +135,10 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
       const headers = { accept: 'application/json', 'content-type': 'application/apply-patch+yaml' };
       return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
     },
-    close: () => agent.destroy(),
+    close() {
+      agent.destroy();
+      streams.destroy();
+    },
   };
 }
 

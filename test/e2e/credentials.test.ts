@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Report } from '../../scripts/report.ts';
+import { reportIn } from '../support/status-schema.ts';
 import { keys, needsTerminal } from '../support/terminal.ts';
 import { formsOf, type Sampler, sampleProcesses } from './canary.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
@@ -41,7 +41,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   const kubectl = (...args: string[]) =>
     person.run(['kubectl', '--kubeconfig', join(person.clone, '.state', cluster, 'kubeconfig'), ...args]);
   const env = () => readFileSync(join(person.clone, '.env'), 'utf8');
-  const status = async () => JSON.parse((await npm('status', '--json')).stdout) as Report;
+  const status = async () => reportIn((await npm('status', '--json')).stdout);
   const images = async () => (await status()).applications.map(({ name, standIn }) => `${name} ${standIn}`).sort();
   const all = (standIn: boolean) => services.map((name) => `${name} ${standIn}`);
   /** What ghcr.io was asked about the services since the mark. */
@@ -247,6 +247,24 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     const left = holding.map((file) => relative(person.clone, file)).filter((file) => !cloned.includes(file));
     assert.deepEqual(left, []);
     assert(existsSync(join(person.home, '.npm', '_logs')), 'npm kept no log that could be looked at');
+  });
+
+  it('takes the token out of the file for support, though a pod says it', async () => {
+    const image = (await status()).applications.find(({ name }) => name === 'core-go')?.image ?? assert.fail();
+    const says = ['node', '-e', 'console.log(process.argv[1]); process.exit(1)', token];
+    const run = ['run', 'leak', `--image=${image}`, '--image-pull-policy=Never', '--restart=Never', '--command', '--'];
+    await demand(kubectl(...run, ...says));
+    await untilIt(
+      async () => (await kubectl('get', 'pod', 'leak', '--output=jsonpath={.status.phase}')).stdout === 'Failed',
+    );
+    const ran = await demand(person.run(['npm', 'run', '--silent', 'support'], { env: { GITHUB_TOKEN: token } }));
+    const file = ran.stdout.trim();
+    const text = readFileSync(file, 'utf8');
+    assert.match(text, /^\[leak\] \S+ \[redacted\]$/m);
+    assert(!formsOf(token, user.name).some((form) => text.includes(form)));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    await demand(kubectl('delete', 'pod', 'leak'));
+    await person.run(['rm', file]);
   });
 
   function example(): string {

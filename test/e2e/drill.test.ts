@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Shown } from '../../scripts/drill/show.ts';
-import type { Report } from '../../scripts/report.ts';
 import { kill } from '../interruptions/killing.ts';
 import { objectsOf } from '../interruptions/looking.ts';
 import { differences } from '../interruptions/normalised.ts';
+import { reportIn } from '../support/status-schema.ts';
 import { keys } from '../support/terminal.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person } from './support.ts';
@@ -39,7 +39,7 @@ describe('drift and drill', () => {
 
   const status = async () => {
     const ran = await person.npm('status', '--json');
-    return { code: ran.code, report: JSON.parse(ran.stdout) as Report };
+    return { code: ran.code, report: reportIn(ran.stdout) };
   };
   const gitState = async () => {
     const asked = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import type { Report } from '../../scripts/report.ts';
 import { cutTwice, startOrigin } from '../outages/origin.ts';
+import { reportIn } from '../support/status-schema.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
 
 const cluster = 'e2e-outage';
@@ -54,7 +54,7 @@ describe('a registry that is down, and the real images', {
     assert.match(ran.stderr, /Tried again: Could not download install\.yaml from \S+: the connection broke off/);
     assert.doesNotMatch(ran.text, /stand-in/);
     const shown = await heard(demand(person.npm('status', '--json')));
-    const { applications } = JSON.parse(shown.stdout) as Report;
+    const { applications } = reportIn(shown.stdout);
     assert.equal(applications.length, 3);
     for (const { standIn } of applications) assert.equal(standIn, false);
   });

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Report } from '../../scripts/report.ts';
 import { startForward } from '../forward/running.ts';
+import { reportIn } from '../support/status-schema.ts';
 import { eventually } from './cluster-view.ts';
+import { habitsPromises } from './habits-promises.ts';
 import { monitoringPromises } from './monitoring-promises.ts';
 import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
 
@@ -42,7 +43,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   /** The certificate of the local authority, once there is one. */
   let authority = '';
   const head = async () => (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
-  const report = async () => JSON.parse((await person.npm('status', '--json')).stdout) as Report;
+  const report = async () => reportIn((await person.npm('status', '--json')).stdout);
   const kubectl = (...args: string[]) => demand(person.run(['kubectl', '--kubeconfig', kubeconfig, ...args]));
   const info = async () => {
     const { stdout } = await demand(
@@ -129,6 +130,11 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   });
 
   monitoringPromises(() => ({ person, cluster, ports }));
+  habitsPromises(() => ({
+    person,
+    cluster,
+    kubeconfig: { file: join(person.home, '.kube/config'), text: decoyConfig },
+  }));
 
   it('runs a commit within seconds, under its own SHA', async () => {
     const file = join(person.clone, 'helm/core-go/values-dev.yaml');

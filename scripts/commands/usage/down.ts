@@ -6,9 +6,10 @@ export const down: Command = {
   summary: 'Delete the cluster and all that is in it.',
   description: [
     'Deletes the kind cluster of this checkout, in whatever state it is, and its private kubeconfig, and looks whether',
-    'anything is left: exit code 1 if so. Other clusters are never touched. Images and downloads stay for the next npm',
-    'run up; --purge removes those as well, with the tools that were fetched, the stand-in images, and the local',
-    'certificate authority with the trust of your browsers, which all your clusters of platform-ops share.',
+    'anything is left: exit code 1 if so. What npm run kubeconfig -- --merge put into your own goes too. Other clusters are',
+    'never touched. Images and downloads stay for the next npm run up; --purge removes those as well, with the tools that',
+    'were fetched, the stand-in images, and the local certificate authority with the trust of your browsers, which all your',
+    'clusters of platform-ops share.',
   ].join('\n'),
   flags: {
     purge: { type: 'boolean', description: 'Remove caches, images and the certificate authority, too.' },

@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import type { Repository } from '../repository.ts';
 
 /** What secrets look like, by the prefixes that their makers gave them so that they can be found. */
-const patterns: readonly [what: string, pattern: RegExp][] = [
+export const secretPatterns: readonly [what: string, pattern: RegExp][] = [
   ['a private key', /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],
   ['a token of GitHub', /\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})/],
   ['a token of GitLab', /\bglpat-[\w-]{20,}/],
@@ -23,7 +23,7 @@ export async function findSecrets(repository: Repository): Promise<Finding[]> {
   );
   const found = texts.map(async (file) =>
     (await repository.text(file)).split('\n').flatMap((line, i): Finding[] => {
-      const what = patterns.find(([, pattern]) => pattern.test(line))?.[0];
+      const what = secretPatterns.find(([, pattern]) => pattern.test(line))?.[0];
       if (what === undefined) return [];
       return [
         {

@@ -1,0 +1,63 @@
+import { demandCluster } from '../components/cluster-ownership.ts';
+import { type Context, createContext } from '../context.ts';
+import { backupOf } from '../kubeconfig/file.ts';
+import { merge, mergedInto, unmerge } from '../kubeconfig/index.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import type { Invocation } from './command.ts';
+
+/** Carries out `npm run kubeconfig`. */
+export async function runKubeconfig({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+  if (flags.remove && (flags.merge || flags.use))
+    throw new UsageError('kubeconfig takes --merge or --remove, not both.', 'npm run kubeconfig -- --merge');
+  const context = createContext(config, { signal });
+  const told = flags.remove ? await remove(context) : await show(context, flags);
+  print(flags.json ? JSON.stringify(told.data, undefined, 2) : told.text);
+  return ExitCode.done;
+}
+
+interface Told {
+  data: object;
+  text: string;
+}
+
+async function show(context: Context, { merge: asked, use }: Invocation['flags']): Promise<Told> {
+  await demandCluster(context);
+  const { kubeconfig: path, kubeContext, config } = context;
+  // Where the file is gone, this says so.
+  context.api();
+  context.reconnect();
+  const data = { path, context: kubeContext, mergedInto: mergedInto(config) ?? null };
+  if (!asked && !use) return { data, text: page(path, data.mergedInto) };
+  const { file, changed } = await merge(context, use === true);
+  const backup = changed ? `\nWhat it was before: ${backupOf(file)}` : '';
+  const text = [
+    `${file} ${changed ? 'has' : 'had'} the context ${kubeContext}${changed ? ' now' : ' already'}.${backup}`,
+    use ? 'It is the current context.' : `Your current context is as it was: kubectl --context ${kubeContext} get pods`,
+    'npm run kubeconfig -- --remove takes it out again.',
+  ];
+  return { data: { ...data, mergedInto: file, changed, current: use === true }, text: text.join('\n') };
+}
+
+function page(path: string, mergedIn: string | null): string {
+  return [
+    path,
+    '',
+    `  kubectl --kubeconfig "${path}" get pods`,
+    `  export KUBECONFIG="${path}"   # for this shell alone`,
+    '',
+    mergedIn === null
+      ? 'Your own kubeconfig knows nothing of it: npm run kubeconfig -- --merge adds it.'
+      : `It was merged into ${mergedIn}: npm run kubeconfig -- --remove takes it out.`,
+  ].join('\n');
+}
+
+/** Works without Docker and without the cluster: what is in the person's file must go in any case. */
+async function remove(context: Context): Promise<Told> {
+  const file = await unmerge(context);
+  if (file === undefined)
+    throw new UserError(`No kubeconfig of yours has the context ${context.kubeContext} from here.`, {
+      hint: 'npm run kubeconfig shows what there is.',
+    });
+  const text = `The context ${context.kubeContext} is out of ${file}.\nWhat it was before: ${backupOf(file)}`;
+  return { data: { removedFrom: file, context: context.kubeContext }, text };
+}

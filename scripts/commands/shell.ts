@@ -1,0 +1,42 @@
+import { demandCluster } from '../components/cluster-ownership.ts';
+import { createContext } from '../context.ts';
+import { type ExitCode, UsageError } from '../lib/errors.ts';
+import { takeOver } from '../lib/interactive.ts';
+import { workloadsNamed } from '../logs/workloads.ts';
+import { commandOf, findWayIn, type WayIn } from '../shell/way-in.ts';
+import type { Invocation } from './command.ts';
+
+/** Carries out `npm run shell`. */
+export async function runShell({
+  config,
+  flags,
+  operands = [],
+  signal,
+  progressStream,
+}: Invocation): Promise<ExitCode> {
+  const word = operands[0] ?? '';
+  const command = typeof flags.command === 'string' ? flags.command : undefined;
+  if (command === undefined && !(process.stdin.isTTY && process.stdout.isTTY))
+    throw new UsageError('A shell needs a terminal.', `npm run shell -- ${word} --command 'ls /'`);
+  const context = createContext(config, { signal });
+  await demandCluster(context);
+  const [workload, ...others] = await workloadsNamed(context, word);
+  if (!workload || others.length > 0)
+    throw new UsageError(
+      `${word} is several: a shell is opened in one.`,
+      `Name one: ${[workload, ...others].map((one) => one?.metadata.name).join(', ')}.`,
+    );
+  const way = await findWayIn(context, workload, flags.debug === true);
+  progressStream.write(`${sentence(way)}\n`);
+  const kubectl = await context.kubectl();
+  context.reconnect();
+  const line = kubectl.command(commandOf(way, command));
+  // What it ends with is the answer: that of the shell, or of the command.
+  return (await takeOver(line, { env: config.childEnv, signal })) as ExitCode;
+}
+
+function sentence({ pod, container, image }: WayIn): string {
+  const where = `${pod.metadata.name}, container ${container}`;
+  if (image === undefined) return `In ${where}.`;
+  return `Beside ${where}, in a debug container of ${image}; the files of ${container} are below /proc/1/root.`;
+}

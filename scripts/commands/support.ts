@@ -1,0 +1,56 @@
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { nodeContainer } from '../components/cluster-ownership.ts';
+import { type Context, createContext } from '../context.ts';
+import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
+import { clusterSections } from '../support/cluster-sections.ts';
+import { createRedactor } from '../support/redact.ts';
+import { secretsOf } from '../support/secrets.ts';
+import { machineSections, textOf } from '../support/sections.ts';
+import type { Invocation } from './command.ts';
+
+/** Carries out `npm run support`. */
+export async function runSupport({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+  const context = createContext(config, { signal });
+  // Git ignores this name.
+  const usual = `support-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`;
+  const file = resolve(config.root, typeof flags.output === 'string' ? flags.output : join(config.root, usual));
+  const text = await redactedText(context, flags['without-cluster'] !== true && (await runs(context)));
+  await write(file, text);
+  if (flags.json) print(JSON.stringify({ file, bytes: Buffer.byteLength(text) }));
+  else {
+    print(file);
+    progressStream.write('Only you can read it. Look it through before you hand it on.\n');
+  }
+  return ExitCode.done;
+}
+
+/** The whole text, made sure of: a bug is thrown rather than a secret written. */
+export async function redactedText(context: Context, withCluster: boolean): Promise<string> {
+  const { redact, shows } = createRedactor(await secretsOf(context, withCluster));
+  const sections = [...machineSections, ...(withCluster ? clusterSections : [])];
+  const text = redact(await textOf(context, sections));
+  context.reconnect();
+  if (shows(text)) throw new Error('something of a secret was still in the text, so nothing was written');
+  return text;
+}
+
+async function runs(context: Context): Promise<boolean> {
+  const container = await nodeContainer(context).catch((error: unknown) => {
+    // Why Docker does not answer is among the findings.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  return container?.state === 'running';
+}
+
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    throw new UserError(`${file} could not be written: ${messageOf(cause)}`, {
+      hint: 'npm run support -- --output FILE takes another one, which must not exist yet.',
+      cause,
+    });
+  }
+}
