@@ -39,7 +39,7 @@ const describing = new RegExp(
   [
     'cli\\.ts',
     'hide-tokens\\.mjs',
-    'npm-flags\\.ts',
+    '(npm-flags|known-failures)\\.ts',
     'commands/index\\.ts',
     'commands/usage/[a-z]+\\.ts',
     'lib/(args|closest|errors|help)\\.ts',
