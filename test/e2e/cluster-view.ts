@@ -4,7 +4,9 @@ import { demand, type Person, type Ran } from './support.ts';
 /** kubectl and helm as a person would use them on their cluster, beside the platform's own commands. */
 export function viewOf(person: Person, cluster: string) {
   const config = ['--kubeconfig', `.state/${cluster}/kubeconfig`];
-  const kubectl = (...args: string[]): Promise<Ran> => person.run(['kubectl', ...config, ...args]);
+  // Not below the person's home: what is left there, the platform has left.
+  const cache = ['--cache-dir', `.state/${cluster}/kubectl-cache`];
+  const kubectl = (...args: string[]): Promise<Ran> => person.run(['kubectl', ...config, ...cache, ...args]);
   const helm = (...args: string[]): Promise<Ran> => person.run(['helm', ...config, ...args]);
   const json = async <T>(...args: string[]): Promise<T> =>
     JSON.parse((await demand(kubectl(...args, '--output=json'))).stdout) as T;

@@ -11,6 +11,9 @@ export interface Neighbours {
   look(): Promise<Set<string>>;
   /** The objects of a cluster that only kind made, as `KIND NAMESPACE/NAME`. */
   objectsOfKind(): Promise<string[]>;
+  /** Has them take no processor time until `thaw`, so that times are those of a machine that does nothing else. */
+  freeze(): void;
+  thaw(): void;
   remove(): Promise<void>;
 }
 
@@ -33,7 +36,11 @@ export async function makeNeighbours(person: Person, cluster: string, ports: { h
   const image = person.env.KIND_NODE_IMAGE;
   const node = image === undefined ? [] : ['--image', image];
   const kubectl = (...args: string[]) => start(['kubectl', '--kubeconfig', kubeconfig, ...args], own);
+  const nodes = [second, foreign].map((name) => `${name}-control-plane`);
+  const freeze = () => void spawnSync('docker', ['pause', ...nodes]);
+  const thaw = () => void spawnSync('docker', ['unpause', ...nodes]);
   const remove = async () => {
+    thaw();
     await person.run(['npm', 'run', '--silent', 'down'], { env });
     for (const name of [second, foreign])
       await start(['kind', 'delete', 'cluster', '--name', name, '--kubeconfig', kubeconfig], own);
@@ -55,13 +62,15 @@ export async function makeNeighbours(person: Person, cluster: string, ports: { h
   const inspect = (name: string) =>
     spawnSync('docker', ['inspect', '--format', '{{.Id}} {{.State.StartedAt}} {{json .Mounts}}', name]).stdout;
   const neighbours: Neighbours = {
+    freeze,
+    thaw,
     async look() {
       const found = await Promise.all([
         demand(viewOf(person, second).kubectl('get', kinds, '--all-namespaces', ...uids)),
         demand(kubectl('get', kinds, '--all-namespaces', ...uids)),
       ]);
       return new Set([
-        ...[`${foreign}-control-plane`, `${second}-control-plane`, container].map((name) => `${name} ${inspect(name)}`),
+        ...[...nodes, container].map((name) => `${name} ${inspect(name)}`),
         ...found.flatMap(({ stdout }, index) =>
           stdout.split('\n').map((line) => `${[second, foreign][index]} ${line}`),
         ),

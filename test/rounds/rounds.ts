@@ -6,7 +6,7 @@ import { makeNeighbours, type Neighbours, objectsIn } from './neighbours.ts';
 /**
  * `up`, `reset`, `up`, `down`, again and again, with another cluster of the same clone, a foreign cluster of kind and a
  * foreign container beside it. After each reset the cluster has to hold what kind's own holds, after each down the machine
- * what it held before, and the neighbours always what they held. ROUNDS is how often; CLUSTER_NAME, HTTP_PORT and
+ * what it held before, and the neighbours always what they held; these are paused while commands run. ROUNDS is how often; CLUSTER_NAME, HTTP_PORT and
  * HTTPS_PORT say where (the second cluster takes the next two ports). Prints the time of each command.
  */
 const rounds = Number(process.env.ROUNDS ?? 5);
@@ -45,6 +45,7 @@ async function round(person: Person, neighbours: Neighbours): Promise<void> {
     return [...added(untouched, now).map((line) => `new: ${line}`), ...added(now, untouched).map((l) => `gone: ${l}`)];
   };
   const nothing = new Set(await neighbours.objectsOfKind());
+  neighbours.freeze();
   await timed(person, 'up', 'up');
   await timed(person, 'reset', 'reset', '--yes');
   await expectNone('in the cluster', async () => added(nothing, new Set(await objectsIn(person, cluster))));
@@ -52,6 +53,7 @@ async function round(person: Person, neighbours: Neighbours): Promise<void> {
   await timed(person, 'no-op up', 'up');
   await timed(person, 'down', 'down');
   await expectNone('on the machine', () => added(before, remains(person, cluster, Object.values(ports))));
+  neighbours.thaw();
   await expectNone('changed at the neighbours', touched);
 }
 
