@@ -14,6 +14,7 @@ import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
 import { checkContext, refuseProblems } from '../preflight.ts';
 import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run drill`. */
 export async function runDrill(invocation: Invocation): Promise<ExitCode> {
@@ -40,12 +41,7 @@ async function showAll(
   const started = performance.now();
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const contextFor = (until: AbortSignal): Context =>
-    createContext(config, {
-      signal: until,
-      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-      ...(flags.verbose && { onCommand: (command) => say(`$ ${command.join(' ')}`) }),
-      onRetry: (why) => say(`! Tried again: ${why}`),
-    });
+    createContext(config, contextOptions({ flags, signal: until }, say));
   const context = contextFor(signal);
   /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */
   const during = async <T>(title: string, work: () => Promise<T>): Promise<T> => {

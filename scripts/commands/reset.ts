@@ -10,10 +10,11 @@ import { awake } from '../reset/awake.ts';
 import { type Confirm, declined, json } from '../reset/means.ts';
 import { resetPlatform } from '../reset/platform.ts';
 import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run reset`. */
 export async function runReset(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal, progressStream, print } = invocation;
+  const { config, flags, progressStream, print } = invocation;
   const ways = (['all', 'apps', 'cluster'] as const).filter((flag) => flags[flag]);
   if (ways.length > 1) {
     throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, 'npm run reset -- --help');
@@ -21,12 +22,7 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   const confirm = confirmation(invocation);
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);
-  const context = createContext(config, {
-    signal,
-    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-    onRetry: (why) => progress.note(`! Tried again: ${why}`),
-  });
+  const context = createContext(config, contextOptions(invocation, progress.note));
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
   try {

@@ -11,19 +11,15 @@ import { lockCluster } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary } from '../summary.ts';
 import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run start`. */
 export async function runStart(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal, print, progressStream } = invocation;
+  const { config, flags, print, progressStream } = invocation;
   const started = performance.now();
   const since = (from: number) => Math.round(performance.now() - from) / 1000;
   const progress = await createProgress(progressStream);
-  const context = createContext(config, {
-    signal,
-    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-    onRetry: (why) => progress.note(`! Tried again: ${why}`),
-  });
+  const context = createContext(config, contextOptions(invocation, progress.note));
   const unlock = await lockCluster(invocation, 'start');
   try {
     const container = await ownContainer(context);

@@ -12,21 +12,16 @@ import { untilNews } from '../receipt/news.ts';
 import { pushedCommit } from '../receipt/pushed.ts';
 import { uncommittedNote } from '../summary.ts';
 import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run sync`. */
 export async function runSync(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal, progressStream } = invocation;
+  const { config, flags, progressStream } = invocation;
   // It counts from the start of this process: loading it is part of what a person waits for.
   for (let since = 0; ; ) {
     const progress = await createProgress(progressStream);
     // A new context each time: another branch may be checked out, and the cluster may be another.
-    const context = createContext(config, {
-      signal,
-      ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-      ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-      onDownload: (what) => progress.note(`Fetching ${what}.`),
-      onRetry: (why) => progress.note(`! Tried again: ${why}`),
-    });
+    const context = createContext(config, contextOptions(invocation, progress.note));
     let deployed = '';
     try {
       const commit = await toFollow(context, progress);

@@ -13,6 +13,7 @@ import { criticalPath, pathLine } from '../trace/critical-path.ts';
 import { timelineNote } from '../trace/write.ts';
 import { installAll, type Step } from '../up/install-all.ts';
 import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run up`. */
 export async function runUp(invocation: Invocation): Promise<ExitCode> {
@@ -26,11 +27,7 @@ export async function runUp(invocation: Invocation): Promise<ExitCode> {
   const either = AbortSignal.any([signal, ended.signal]);
   setMaxListeners(0, either);
   const context = createContext(config, {
-    signal: either,
-    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-    onDownload: (what) => progress.note(`Fetching ${what}.`),
-    onRetry: (why) => progress.note(`! Tried again: ${why}`),
+    ...contextOptions({ flags, signal: either }, progress.note),
     ...(trace && { trace }),
   });
   try {
