@@ -195,45 +195,23 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     await demand(person.npm('status'));
   });
 
-  it('sleeps and wakes again, also at another address, with all that was in it', async (t) => {
+  it('sleeps and wakes again, with all that was in it', async (t) => {
     const node = `${cluster}-control-plane`;
     const inspect = async (format: string) =>
       (await demand(person.run(['docker', 'inspect', '--format', format, node]))).stdout.trim();
-    const address = () => inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}');
     const pods = async () => {
       const query = ['get', 'pods', '--namespace=default', '--output=jsonpath={.items[*].metadata.uid}'];
       return (await demand(person.run(['kubectl', '--kubeconfig', kubeconfig, ...query]))).stdout.split(' ');
     };
-    const [addressBefore, podsBefore] = [await address(), await pods()];
+    const podsBefore = await pods();
     const stopped = await demand(person.npm('stop'));
     assert.match(stopped.stdout, new RegExp(`^The cluster ${cluster} is stopped`));
     assert.equal(await inspect('{{.State.Status}}'), 'exited');
     assert.match((await demand(person.npm('stop'))).stdout, /is stopped already/);
 
-    // Docker gives the address away to whoever comes next.
-    const image = await inspect('{{.Image}}');
-    const squatter = `${cluster}-squatter`;
-    const sleeper = [
-      '--detach',
-      '--rm',
-      '--network',
-      'kind',
-      '--name',
-      squatter,
-      '--entrypoint',
-      'sleep',
-      image,
-      '600',
-    ];
-    await demand(person.run(['docker', 'run', ...sleeper]));
-    try {
-      const started = await demand(person.npm('start'));
-      assert.match(started.stdout, /The platform is up/);
-      t.diagnostic(`stopped in ${stopped.seconds.toFixed(1)} s, serving again in ${started.seconds.toFixed(1)} s`);
-      assert.notEqual(await address(), addressBefore);
-    } finally {
-      await person.run(['docker', 'rm', '--force', squatter]);
-    }
+    const started = await demand(person.npm('start'));
+    assert.match(started.stdout, /The platform is up/);
+    t.diagnostic(`stopped in ${stopped.seconds.toFixed(1)} s, serving again in ${started.seconds.toFixed(1)} s`);
     await demand(person.npm('status'));
     const podsAfter = await pods();
     assert.deepEqual(
