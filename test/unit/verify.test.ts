@@ -373,6 +373,26 @@ test('counters that move are fine, also where they do it only after a while', as
   assert.deepEqual((await traffic.run(liveOf(made), () => true)).findings, []);
 });
 
+test('counters that begin with the requests are given some more, of which Prometheus sees a rate', async () => {
+  const traffic = checks.find(({ name }) => name === 'traffic') ?? assert.fail();
+  for (const [first, sent] of [
+    ['0', 20],
+    ['5', 10],
+  ] as const) {
+    let looks = 0;
+    let requests = 0;
+    const made = recorded();
+    made.answer = () => {
+      looks += 1;
+      return [{ ...one, value: [0, looks > 4 ? '100' : first] }];
+    };
+    const live = liveOf(made);
+    const counting = { ...live, send: (path: string) => live.send(path).finally(() => (requests += 1)) };
+    assert.deepEqual((await traffic.run(counting, () => true)).findings, []);
+    assert.equal(requests, sent);
+  }
+});
+
 test('what may be empty is no finding, and what can not be read still is', async () => {
   const allow = (made: Recorded) => {
     made.allowed = {

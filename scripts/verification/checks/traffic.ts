@@ -48,7 +48,11 @@ export const traffic: Check = {
       const now = await read();
       const still = counters.filter(({ by }, index) => (now[index] ?? 0) - (before[index] ?? 0) < by);
       const detail = `${requests} requests, ${count(counters.length, 'counter')}`;
-      if (still.length === 0) return { findings: [], detail };
+      if (still.length === 0) {
+        // Prometheus saw no value before it, so for its rate nothing has risen: the rules would have nothing to work on.
+        const begun = before.some((value) => !value);
+        return { findings: begun ? await send(live) : [], detail };
+      }
       if (!worthIt()) {
         return { findings: still.map((counter) => lazy(counter, counters.indexOf(counter), before, now)), detail };
       }
