@@ -18,18 +18,28 @@ export async function putRight(context: Context): Promise<string[]> {
   return names;
 }
 
+/** Milliseconds that what is only settling may take: a pod that an autoscaler has just made is seen with the next scrape or two. */
+const settling = 30_000;
+
 /**
- * Makes sure that all is well, as `status` has it, at once or within the context's deadline. Throws a `UserError` that says
+ * Makes sure that all is well, as `status` has it, soon or within the context's deadline. Throws a `UserError` that says
  * what is not: nothing that a drill shows on a cluster in trouble would tell anything.
  */
 export async function allWell(context: Context, how?: 'patiently'): Promise<void> {
-  if (how) await untilSeen(context, async () => troubleIn(await gather(context)));
-  else {
-    const trouble = troubleIn(await gather(context));
-    if (trouble !== undefined)
-      throw new UserError(`Not all is well, and a drill would tell nothing: ${trouble}.`, {
-        hint: 'npm run up puts right what is missing; npm run status shows it.',
-      });
+  let trouble: string | undefined;
+  const look = async () => {
+    trouble = troubleIn(await gather(context));
+    return trouble;
+  };
+  if (how) return void (await untilSeen(context, look));
+  try {
+    await untilSeen({ ...context, timeout: Math.min(context.timeout, settling) }, look);
+  } catch (error) {
+    if (!(error instanceof UserError) || trouble === undefined) throw error;
+    throw new UserError(`Not all is well, and a drill would tell nothing: ${trouble}.`, {
+      hint: 'npm run up puts right what is missing; npm run status shows it.',
+      cause: error,
+    });
   }
 }
 
