@@ -40,9 +40,10 @@ export function merged(persons: string, { path, text, name, use }: Merging): str
     });
   const current = whole.value['current-context'];
   const before = use && current !== name ? current : mark?.before;
+  const ours = readKubeconfigText(text).value;
   let edited = removeAll(whole, name);
   for (const list of listNames) {
-    const entry = readKubeconfigText(text).value[list]?.find((one) => one.name === name);
+    const entry = ours[list]?.find((one) => one.name === name);
     if (!entry) throw new Error(`the private kubeconfig has no ${name} among its ${list}`);
     edited = addEntry(edited, list, list === 'contexts' ? marked(entry, { path, before }) : entry);
   }
