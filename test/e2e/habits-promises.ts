@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { eventually } from './cluster-view.ts';
+import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person } from './support.ts';
 
 export interface Used {
@@ -16,7 +16,7 @@ export interface Used {
 export function habitsPromises(used: () => Used): void {
   const kubectl = (...args: string[]) => {
     const { person, cluster } = used();
-    return demand(person.run(['kubectl', '--kubeconfig', `.state/${cluster}/kubeconfig`, ...args]));
+    return demand(viewOf(person, cluster).kubectl(...args));
   };
   const podOf = async (service: string) =>
     (await kubectl('get', 'pods', '--selector', `app.kubernetes.io/name=${service}`, '--output=name')).stdout
