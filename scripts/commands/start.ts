@@ -1,7 +1,7 @@
 import { ownContainer } from '../components/cluster-ownership.ts';
 import { componentsFor } from '../components/index.ts';
 import { untilServing } from '../components/serving.ts';
-import { wakeFinished } from '../components/waking.ts';
+import { demandAwake } from '../components/waking.ts';
 import { createContext } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
@@ -27,7 +27,7 @@ export async function runStart(invocation: Invocation): Promise<ExitCode> {
       throw new UserError(`There is no cluster ${config.clusterName} to start.`, { hint: 'npm run up makes one.' });
     for (const warning of await preflight(context)) progress.note(`! ${warning}`);
     progress.start('cluster');
-    const woken = await wakeFinished(context, container);
+    const woken = await demandAwake(context, container);
     progress.done('cluster', since(started), woken.join(', ') || 'it ran already');
     const others = componentsFor(config).filter(({ name }) => name !== 'cluster');
     const tasks = others.map((component) => ({

@@ -34,14 +34,11 @@ export const cluster: Component = {
   async apply(context): Promise<Outcome> {
     const container = await ownContainer(context);
     if (!container) return createCluster(context);
-    const lost = isLost(container);
-    const woken = lost ? [] : await wake(context, container);
-    if (lost || !(await finishedAt(context))) {
+    const woken = await wakeFinished(context, container);
+    if (!woken) {
       await deleteCluster(context);
       return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
     }
-    await reach(context);
-    if (woken.length > 0) await untilNodeReports(context);
     const notes = imageDiffers(context, container)
       ? [
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
@@ -57,13 +54,26 @@ export async function reach(context: Context): Promise<void> {
   await untilApiAnswers(context);
 }
 
+/**
+ * Starts the node of a cluster where it is stopped, and waits until the API server answers and what it tells is true again.
+ * Hands back what it did, or undefined for a cluster that is half created: nothing was ever in it.
+ */
+export async function wakeFinished(context: Context, container: Container): Promise<string[] | undefined> {
+  const lost = isLost(container);
+  const woken = lost ? [] : await wake(context, container);
+  if (lost || !(await finishedAt(context))) return undefined;
+  await reach(context);
+  if (woken.length > 0) await untilNodeReports(context);
+  return woken;
+}
+
 /** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */
-export function isLost({ state }: Container): boolean {
+function isLost({ state }: Container): boolean {
   return ['created', 'removing', 'dead'].includes(state);
 }
 
 /** Starts what is stopped, as after a reboot. Hands back what it did. */
-export async function wake(context: Context, { state }: Container): Promise<string[]> {
+async function wake(context: Context, { state }: Container): Promise<string[]> {
   const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
   if (verb === undefined) return [];
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });

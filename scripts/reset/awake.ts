@@ -1,5 +1,5 @@
 import { ownContainer } from '../components/cluster-ownership.ts';
-import { wakeFinished } from '../components/waking.ts';
+import { demandAwake } from '../components/waking.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
@@ -16,6 +16,6 @@ export async function awake(context: Context, progress: Progress, onlyLook: bool
       hint: 'npm run start; npm run reset without --dry-run starts it by itself.',
     });
   }
-  for (const what of await wakeFinished(context, container)) progress.note(what);
+  for (const what of await demandAwake(context, container)) progress.note(what);
   return true;
 }
