@@ -33,6 +33,8 @@ export interface Config {
   parts: readonly Part[];
   /** Whether the data of Prometheus go with its pod, or lie on a volume that a claim asks for. */
   prometheusStorage: 'ephemeral' | 'claim';
+  /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
+  imageCacheLimit: number;
   /** Downloads and tools, shared by all checkouts of this user. */
   cacheDir: string;
   /** What has to stay, shared as well: the certificate authority. */
@@ -76,6 +78,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     environment: read('ENVIRONMENT', text('ENVIRONMENT')),
     parts: parts.filter((part) => read(partSettings[part], text(partSettings[part]))),
     prometheusStorage: read('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
+    imageCacheLimit: read('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
     dataDir: join(
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { type Credentials, createCredentials } from './credentials/credentials.ts';
+import { createImageCache } from './images/cache.ts';
 import { createImageStore, type ImageStore } from './images.ts';
 import { type ApiServer, connect } from './lib/api.ts';
 import type { RequestLimits } from './lib/download.ts';
@@ -32,6 +33,8 @@ export interface Context {
   kubeconfig: string;
   kubeContext: string;
   images: ImageStore;
+  /** The same for another container that runs containerd. */
+  imagesIn(container: string): ImageStore;
   /** What the services' images are pulled with. */
   credentials: Credentials;
   /** The checkout as it was when it was asked for first, or as it is now. */
@@ -97,6 +100,14 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
   });
   const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
+  const imagesIn = (container: string) =>
+    createImageStore(exec, container, signal, {
+      onPulled: (image) => notePulled(config.cacheDir, image),
+      onRetry,
+      trace,
+      cache: createImageCache({ folder: join(config.cacheDir, 'images'), limit: config.imageCacheLimit }),
+      ...(timeout !== undefined && { timeout }),
+    });
   let checkout: Promise<Checkout> | undefined;
   let api: ApiServer | undefined;
   let view: View | undefined;
@@ -112,12 +123,8 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubeconfig,
     kubeContext,
     ...(trace && { trace }),
-    images: createImageStore(exec, node, signal, {
-      onPulled: (image) => notePulled(config.cacheDir, image),
-      onRetry,
-      trace,
-      ...(timeout !== undefined && { timeout }),
-    }),
+    images: imagesIn(node),
+    imagesIn,
     credentials:
       options.credentials ??
       createCredentials({

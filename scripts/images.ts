@@ -1,10 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { demandDocker, ensureImage, hasImage, isFull, makeRoom, pullHint, pulling, registryOf } from './lib/docker.ts';
-import { messageOf, UserError } from './lib/errors.ts';
-import { CommandError, type Exec } from './lib/exec.ts';
+import type { ImageCache, Kept } from './images/cache.ts';
+import { fullName } from './images/names.ts';
+import { nodeImages } from './images/node.ts';
+import { demandDocker, ensureImage, hasImage, pullHint, pulling, registryOf } from './lib/docker.ts';
+import { UserError } from './lib/errors.ts';
+import type { Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
 import type { Trace } from './lib/trace.ts';
-import { WaitTimeout, waitUntil } from './lib/wait.ts';
+
+export { fullName } from './images/names.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
 export interface ImageStore {
@@ -16,12 +20,10 @@ export interface ImageStore {
   inNode(): Promise<Map<string, string>>;
   /** Copies images that Docker has into the node under other names: target name to source name. */
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
+  /** Keeps what was asked of `ensure` for the next cluster. Throws where a file can't be written. */
+  keep(): Promise<Kept>;
 }
 
-const containerd = ['ctr', '--namespace=k8s.io', 'images'];
-/** Docker streams all images in one archive, in which layers that they share occur once. */
-const pipeline =
-  'set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import -';
 /** Milliseconds that the list of the node's images may be old. */
 const freshness = 2000;
 /** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
@@ -34,6 +36,8 @@ export interface ImageStoreOptions {
   onRetry?: ((why: string) => void) | undefined;
   /** Keeps book of what is pulled and copied. */
   trace?: Trace | undefined;
+  /** What earlier clusters had. */
+  cache?: ImageCache | undefined;
   /** Milliseconds to wait for the node's containerd. Default: five minutes. */
   timeout?: number;
 }
@@ -43,10 +47,11 @@ const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i
 
 export function createImageStore(
   exec: Exec,
-  node: string,
+  container: string,
   signal: AbortSignal,
-  { onPulled, onRetry, trace, timeout = 300_000 }: ImageStoreOptions = {},
+  { onPulled, onRetry, trace, cache, timeout = 300_000 }: ImageStoreOptions = {},
 ): ImageStore {
+  const node = nodeImages(exec, container, signal, timeout);
   const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
@@ -56,60 +61,40 @@ export function createImageStore(
 
   const inNode = () => {
     if (listing === undefined || Date.now() - listing.at > freshness) {
-      listing = { at: Date.now(), names: list() };
+      listing = { at: Date.now(), names: node.list() };
       listing.names.catch(() => {
         listing = undefined;
       });
     }
     return listing.names;
   };
-  const list = async () => {
-    const { stdout } = await exec(['docker', 'exec', node, ...containerd, 'list'], { timeout: 60_000 });
-    const rows = stdout.split('\n').slice(1);
-    return new Map(
-      rows
-        .map((row) => row.split(/\s+/))
-        .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
-    );
-  };
   let running: Promise<void> | undefined;
   const containerdRuns = () => {
-    running ??= untilContainerdRuns(exec, node, signal, timeout);
+    running ??= node.untilRuns();
     running.catch(() => {
       running = undefined;
     });
     return running;
   };
-  const importIntoNode = async (images: readonly string[]) => {
-    try {
-      await exec(['bash', '-c', pipeline, 'import', node, ...images]);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      const { stderr } = error.output;
-      demandDocker(stderr);
-      const reason = stderr.trim().split('\n').at(-1) || messageOf(error);
-      throw new UserError(`The images ${images.join(', ')} could not be copied into the node ${node}: ${reason}`, {
-        hint: isFull(stderr) ? makeRoom : `docker logs ${node} may tell why; npm run up tries again.`,
-        cause: error,
-      });
-    }
-  };
   /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
-  const pullIntoNode = async (image: string): Promise<boolean> => {
-    if ((await inNode()).has(fullName(image))) return false;
-    const pull = [...containerd, 'pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)];
-    const attempt = () => pulling(image, () => exec(['docker', 'exec', node, ...pull], { nothrow: true }));
+  const pullIntoNode = async (image: string): Promise<void> => {
+    const attempt = () => pulling(image, () => node.pull(image));
     let pulled = await attempt();
     if (pulled.exitCode !== 0 && cut.test(pulled.stderr)) {
       onRetry?.(notPulled(image, pulled.stderr).message);
       // What came already is kept.
       pulled = await attempt();
     }
-    if (pulled.exitCode !== 0) {
-      demandDocker(pulled.stderr);
-      if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
-      await importIntoNode([image]);
-    }
+    if (pulled.exitCode === 0) return;
+    demandDocker(pulled.stderr);
+    if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
+    await node.importFromDocker([image]);
+  };
+  const getIntoNode = async (image: string): Promise<boolean> => {
+    const name = fullName(image);
+    if ((await inNode()).has(name)) return false;
+    const restored = cache && (await kept(`${image} (from the cache)`, () => cache.restore(node, name)));
+    if (!restored) await kept(image, () => pullIntoNode(image));
     listing = undefined;
     return true;
   };
@@ -125,18 +110,21 @@ export function createImageStore(
       if (images.length === 0) return [];
       await containerdRuns();
       const fetched = await Promise.all(
-        images.map((image) => shared(nodePulls, image, () => inTurn(() => kept(image, () => pullIntoNode(image))))),
+        images.map((image) => shared(nodePulls, image, () => inTurn(() => getIntoNode(image)))),
       );
       return images.filter((_, index) => fetched[index]);
     },
     async importAs(names) {
       await containerdRuns();
       const sources = [...new Set(names.values())];
-      await kept(`${sources.join(', ')} (copied)`, () => importIntoNode(sources));
-      for (const [target, source] of names) {
-        await exec(['docker', 'exec', node, ...containerd, 'tag', '--force', fullName(source), fullName(target)]);
-      }
+      await kept(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
+      for (const [target, source] of names) await node.tag(source, target);
       listing = undefined;
+    },
+    async keep() {
+      const names = new Set([...nodePulls.keys()].map(fullName));
+      if (!cache || names.size === 0) return { images: [], bytes: 0 };
+      return cache.keep(node, new Map([...(await inNode())].filter(([name]) => names.has(name))));
     },
   };
 }
@@ -151,21 +139,6 @@ function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () =
   return made;
 }
 
-/** While kind creates the cluster, containerd is there within seconds, long before Kubernetes is. */
-async function untilContainerdRuns(exec: Exec, node: string, signal: AbortSignal, timeout: number): Promise<void> {
-  const asked = async () => {
-    const { exitCode, stderr } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
-    demandDocker(stderr);
-    return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
-  };
-  try {
-    await waitUntil(asked, { timeout, signal, every: 1000 });
-  } catch (error) {
-    if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
-    throw error;
-  }
-}
-
 function notPulled(image: string, stderr: string): UserError {
   const registry = registryOf(image);
   // containerd's last line carries the reason, behind the reference that is named already.
@@ -176,11 +149,4 @@ function notPulled(image: string, stderr: string): UserError {
     `The image ${image} could not be pulled from ${registry}: ${reason.replace(/\.$/, '').slice(0, 300) || 'no reason given'}.`,
     { hint: pullHint(image, reason) },
   );
-}
-
-/** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */
-export function fullName(image: string): string {
-  const [first = ''] = image.split('/');
-  if (!image.includes('/')) return `docker.io/library/${image}`;
-  return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
 }

@@ -33,6 +33,7 @@ export const settings = {
   NODE_EXPORTER: setting('false', yesOrNo),
   ALERTMANAGER: setting('false', yesOrNo),
   PROMETHEUS_STORAGE: setting('ephemeral', oneOf('ephemeral', 'claim')),
+  IMAGE_CACHE_GB: setting('4', gigabytes),
 } as const;
 
 export type Environment = 'dev' | 'prod';
@@ -95,6 +96,12 @@ function port(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 65535) throw new Error('a port from 1 to 65535');
   return value;
+}
+
+/** A size in bytes. */
+function gigabytes(text: string): number {
+  if (!/^\d{1,4}(\.\d{1,3})?$/.test(text)) throw new Error('a number of gigabytes, as in 4 or 0.5; 0 keeps nothing');
+  return Number(text) * 1e9;
 }
 
 function repositoryUrl(text: string): string | undefined {

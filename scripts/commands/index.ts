@@ -31,6 +31,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./usage/start.ts')).start,
   reset: async () => (await import('./usage/reset.ts')).reset,
   down: async () => (await import('./usage/down.ts')).down,
+  prefetch: async () => (await import('./usage/prefetch.ts')).prefetch,
   support: async () => (await import('./usage/support.ts')).support,
   completion: async () => (await import('./usage/completion.ts')).completion,
 };

@@ -12,6 +12,7 @@ import { summary, uncommittedNote } from '../summary.ts';
 import { criticalPath, pathLine } from '../trace/critical-path.ts';
 import { timelineNote } from '../trace/write.ts';
 import { installAll, type Step } from '../up/install-all.ts';
+import { keepImages } from '../up/keep-images.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
@@ -64,6 +65,8 @@ async function bringUp(
   if (flags.json)
     print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
   else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
+  // The platform is up: whoever reads that need not wait for what the next cluster gains by.
+  for (const note of await keepImages(context, progress)) progress.note(`! ${note}`);
   return ExitCode.done;
 }
 

@@ -33,7 +33,7 @@ export const certificates: Component = {
   name: 'certificates',
   needs: ['cluster'],
 
-  prefetch: async (context) =>
+  prepare: async (context) =>
     Promise.all((await wantedCertificates(context)).map(({ hosts }) => certificateFor(context, hosts))),
 
   async status(context) {

@@ -23,8 +23,13 @@ export interface Component {
   role?: string;
   /** The names or roles of the components that must be ready before this one is applied. */
   needs: readonly string[];
-  /** Fetches what takes long, while the cluster boots. What goes wrong here goes wrong again in `apply`, and is told there. */
+  /**
+   * Fetches what takes long, while the cluster boots, or ahead of a journey. What goes wrong here goes wrong again in
+   * `apply`, and is told there.
+   */
   prefetch?(context: Context): Promise<unknown>;
+  /** Makes what takes long and needs neither the network nor the cluster, while that boots. */
+  prepare?(context: Context): Promise<unknown>;
   /** Looks, and changes nothing. Throws only what makes looking impossible. */
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */

@@ -15,7 +15,7 @@ export interface Step extends TimedStep {
 /** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
 export async function installAll(context: Context, progress: Progress): Promise<{ steps: Step[]; notes: string[] }> {
   const components = componentsFor(context.config);
-  await prefetch(context, components);
+  await beginEarly(context, components);
   const steps: Step[] = [];
   const notes: string[] = [];
   const tasks = components.map((component) => ({
@@ -46,10 +46,13 @@ export async function installAll(context: Context, progress: Progress): Promise<
 }
 
 /** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
-async function prefetch(context: Context, components: readonly Component[]): Promise<void> {
+async function beginEarly(context: Context, components: readonly Component[]): Promise<void> {
   const { state } = await cluster.status(context);
   if (state !== 'absent') return;
-  for (const component of components) component.prefetch?.(context).catch(() => {});
+  for (const { prefetch, prepare } of components) {
+    prefetch?.(context).catch(() => {});
+    prepare?.(context).catch(() => {});
+  }
 }
 
 function described({ changed, detail }: Outcome): string {

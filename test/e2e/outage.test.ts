@@ -26,7 +26,7 @@ describe('a registry that is down, and the real images', {
   const restore = () => rmSync(control ?? '', { force: true });
 
   before(async () => {
-    person = await newPerson({ cluster, ports, env: { GITHUB_TOKEN: token ?? '' } });
+    person = await newPerson({ cluster, ports, env: { GITHUB_TOKEN: token ?? '' }, images: 'own' });
     // Only what has to be downloaded can fail to come.
     await person.run(['docker', 'rmi', '--force', argocdImage]);
   });

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,11 +60,17 @@ export interface PersonOptions {
 }
 
 /** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
-export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptions): Promise<Person> {
+export async function newPerson({
+  cluster,
+  ports,
+  env: extra = {},
+  images = 'shared',
+}: PersonOptions): Promise<Person> {
   const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));
   const home = join(base, 'home');
   const clone = join(base, 'my platform');
   mkdirSync(home);
+  if (images === 'shared') shareImages(home);
   const identity = process.getuid?.() === 0 ? { uid: ordinaryUser, gid: statSync(dockerSocket).gid } : {};
   const env: Record<string, string> = {
     HOME: home,
@@ -98,6 +114,16 @@ export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptio
   if (identity.uid !== undefined) own(base, identity.uid, identity.gid);
   await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
   return person;
+}
+
+/** One cache of images for all tests of this machine: the first cluster fills it. `down --purge` takes the link away, no more. */
+function shareImages(home: string): void {
+  const shared = join(tmpdir(), 'platform-ops-e2e-images');
+  mkdirSync(shared, { recursive: true, mode: 0o700 });
+  if (process.getuid?.() === 0) own(shared, ordinaryUser, statSync(dockerSocket).gid);
+  const cache = join(home, '.cache', 'platform-ops');
+  mkdirSync(cache, { recursive: true });
+  symlinkSync(shared, join(cache, 'images'));
 }
 
 /** Writes the decoy of a kubeconfig that a person already has, pointing to `server`. Hands back its text. */
@@ -153,6 +179,6 @@ function inherited(names: readonly string[]): Record<string, string> {
 }
 
 function own(path: string, uid: number, gid: number): void {
-  chownSync(path, uid, gid);
-  if (statSync(path).isDirectory()) for (const entry of readdirSync(path)) own(join(path, entry), uid, gid);
+  lchownSync(path, uid, gid);
+  if (lstatSync(path).isDirectory()) for (const entry of readdirSync(path)) own(join(path, entry), uid, gid);
 }

@@ -70,7 +70,7 @@ async function judge(fault: Fault, person: Awaited<ReturnType<typeof newPerson>>
   return [{ ...row, seconds: ran?.seconds.toFixed(1) ?? '' }, wrong];
 }
 
-const person = await newPerson({ cluster, ports });
+const person = await newPerson({ cluster, ports, images: 'own' });
 const rows: Row[] = [];
 let failures = 0;
 try {

@@ -126,7 +126,7 @@ test('the Secrets are made once, into namespaces that are there, and known as th
     state: 'absent',
     missing: 'Secret argocd/localhost-tls is missing',
   });
-  await certificates.prefetch?.(context);
+  await certificates.prepare?.(context);
   const { changed } = await certificates.apply(context);
   assert.equal(changed.filter((one) => one.startsWith('Secret')).length, 3);
   const [objects = []] = applied;

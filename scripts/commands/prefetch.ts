@@ -1,0 +1,62 @@
+import { setMaxListeners } from 'node:events';
+import { checkDocker } from '../checks/docker.ts';
+import { componentsFor } from '../components/index.ts';
+import { type Context, createContext } from '../context.ts';
+import { refuseFailures } from '../failures.ts';
+import { ExitCode } from '../lib/errors.ts';
+import { runGraph } from '../lib/graph.ts';
+import { createProgress, type Progress } from '../lib/progress.ts';
+import { withContainerd } from '../prefetch/containerd.ts';
+import { checkContext, refuseProblems } from '../preflight.ts';
+import { megabytes } from '../up/keep-images.ts';
+import type { Invocation } from './command.ts';
+import { contextOptions } from './context-options.ts';
+
+/** Carries out `npm run prefetch`. */
+export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, print, progressStream } = invocation;
+  const progress = await createProgress(progressStream);
+  setMaxListeners(0, invocation.signal);
+  const context = createContext(config, contextOptions(invocation, progress.note));
+  try {
+    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    await timed(progress, 'tools', () => Promise.all((['kind', 'kubectl'] as const).map(context.toolbox.find)));
+    await timed(progress, 'node image', () => context.images.pull(config.nodeImage));
+    const kept = await withContainerd(context, (container) => fetchAll(context, container, progress));
+    progress.stop();
+    if (flags.json) print(JSON.stringify({ images: kept.images, bytes: kept.bytes }, undefined, 2));
+    else print(`Everything is here, ${kept.sentence}. npm run up works without a network now.`);
+    return ExitCode.done;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** What each component fetches, with a container in the node's place. */
+async function fetchAll(context: Context, container: string, progress: Progress) {
+  const images = context.imagesIn(container);
+  const away: Context = { ...context, images };
+  const tasks = componentsFor(context.config).flatMap(({ name, prefetch }) =>
+    prefetch ? [{ name, needs: [], run: async () => void (await timed(progress, name, () => prefetch(away))) }] : [],
+  );
+  refuseFailures(await runGraph(tasks));
+  const kept = await timed(progress, 'images', () => images.keep());
+  const count = kept.images.length;
+  const sentence =
+    count === 0 ? 'and was before' : `${count} ${count === 1 ? 'image' : 'images'} more, ${megabytes(kept.bytes)}`;
+  return { ...kept, sentence };
+}
+
+async function timed<T>(progress: Progress, title: string, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  progress.start(title);
+  try {
+    const result = await work();
+    progress.done(title, seconds());
+    return result;
+  } catch (error) {
+    progress.failed(title, seconds());
+    throw error;
+  }
+}

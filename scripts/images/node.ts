@@ -1,0 +1,82 @@
+import { demandDocker, isFull, makeRoom } from '../lib/docker.ts';
+import { messageOf, UserError } from '../lib/errors.ts';
+import { CommandError, type Exec, type Output } from '../lib/exec.ts';
+import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { fullName } from './names.ts';
+
+/** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
+export interface NodeImages {
+  /** Waits until containerd answers. Throws a `UserError` where it doesn't in time. */
+  untilRuns(): Promise<void>;
+  /** Every name under which the node has an image, with the image's digest. */
+  list(): Promise<Map<string, string>>;
+  /** Has the node pull an image by itself. Hands back how that ended. */
+  pull(image: string): Promise<Output>;
+  /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
+  importFromDocker(images: readonly string[]): Promise<void>;
+  /** Reads an archive of images into the node. Hands back how that ended. */
+  importArchive(file: string): Promise<Output>;
+  /** Writes an image, compressed as it came, into a file of this machine. Throws `CommandError`. */
+  exportArchive(image: string, file: string): Promise<void>;
+  /** Gives an image another name. */
+  tag(source: string, target: string): Promise<void>;
+}
+
+const images = ['ctr', '--namespace=k8s.io', 'images'] as const;
+/** Docker streams all images in one archive, in which layers that they share occur once. */
+const fromDocker =
+  'set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import -';
+const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
+// Nobody else may read it: umask, because the shell makes the file.
+const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
+
+/** The images of a container in which containerd runs. `timeout` is the milliseconds that it may take to start. */
+export function nodeImages(exec: Exec, node: string, signal: AbortSignal, timeout: number): NodeImages {
+  const inNode = (...command: string[]) => ['docker', 'exec', node, ...images, ...command] as const;
+  return {
+    async untilRuns() {
+      const asked = async () => {
+        const { exitCode, stderr } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
+        demandDocker(stderr);
+        return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
+      };
+      try {
+        await waitUntil(asked, { timeout, signal, every: 1000 });
+      } catch (error) {
+        if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
+        throw error;
+      }
+    },
+    async list() {
+      const { stdout } = await exec(inNode('list'), { timeout: 60_000 });
+      const rows = stdout.split('\n').slice(1);
+      return new Map(
+        rows
+          .map((row) => row.split(/\s+/))
+          .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
+      );
+    },
+    pull: (image) => exec(inNode('pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)), { nothrow: true }),
+    async importFromDocker(names) {
+      try {
+        await exec(['bash', '-c', fromDocker, 'import', node, ...names]);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        const { stderr } = error.output;
+        demandDocker(stderr);
+        const reason = stderr.trim().split('\n').at(-1) || messageOf(error);
+        throw new UserError(`The images ${names.join(', ')} could not be copied into the node ${node}: ${reason}`, {
+          hint: isFull(stderr) ? makeRoom : `docker logs ${node} may tell why; npm run up tries again.`,
+          cause: error,
+        });
+      }
+    },
+    importArchive: (file) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
+    async exportArchive(image, file) {
+      await exec(['bash', '-c', intoFile, 'export', node, fullName(image), file]);
+    },
+    async tag(source, target) {
+      await exec(inNode('tag', '--force', fullName(source), fullName(target)));
+    },
+  };
+}
