@@ -26,8 +26,8 @@ describe('a registry that is down, and the real images', {
   const restore = () => rmSync(control ?? '', { force: true });
 
   before(async () => {
-    person = await newPerson({ cluster, ports, env: { GITHUB_TOKEN: token ?? '' }, images: 'own' });
-    // Only what has to be downloaded can fail to come.
+    person = await newPerson({ cluster, ports, env: { GITHUB_TOKEN: token ?? '', IMAGE_CACHE_GB: '0' } });
+    // Only what has to be downloaded can fail to come; so there is no cache of images.
     await person.run(['docker', 'rmi', '--force', argocdImage]);
   });
   after(async () => {

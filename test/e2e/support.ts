@@ -60,17 +60,12 @@ export interface PersonOptions {
 }
 
 /** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
-export async function newPerson({
-  cluster,
-  ports,
-  env: extra = {},
-  images = 'shared',
-}: PersonOptions): Promise<Person> {
+export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptions): Promise<Person> {
   const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));
   const home = join(base, 'home');
   const clone = join(base, 'my platform');
   mkdirSync(home);
-  if (images === 'shared') shareImages(home);
+  shareImages(home);
   const identity = process.getuid?.() === 0 ? { uid: ordinaryUser, gid: statSync(dockerSocket).gid } : {};
   const env: Record<string, string> = {
     HOME: home,
