@@ -66,18 +66,18 @@ async function validated(folder: string, names = checks.map(({ name }) => name))
 test('a new service passes the validation of the repository, and a dry run tells the same files', async (t) => {
   const folder = await copy();
   const before = tree(folder);
-  const flags = { port: '9090', image: 'registry.example.com:5000/team/greeter', tag: 'a1b2c3d', json: true };
-  const dry = await run(folder, ['new-service', 'greeter'], { flags: { ...flags, 'dry-run': true } });
+  const flags = { port: '9090', image: 'registry.example.com:5000/team/newcomer', tag: 'a1b2c3d', json: true };
+  const dry = await run(folder, ['new-service', 'newcomer'], { flags: { ...flags, 'dry-run': true } });
   assert.equal(dry.code, 0, dry.text);
   assert.deepEqual(tree(folder), before);
 
-  const said = await run(folder, ['new-service', 'greeter'], { flags });
+  const said = await run(folder, ['new-service', 'newcomer'], { flags });
   const { files, ...about } = JSON.parse(said.stdout) as { files: { file: string; change: string }[] };
   assert.deepEqual({ ...JSON.parse(dry.stdout), dryRun: false }, { ...about, files });
   assert.deepEqual(about, {
-    service: 'greeter',
+    service: 'newcomer',
     port: 9090,
-    image: 'registry.example.com:5000/team/greeter:a1b2c3d',
+    image: 'registry.example.com:5000/team/newcomer:a1b2c3d',
     dryRun: false,
   });
   const after = tree(folder);
@@ -94,7 +94,7 @@ test('a new service passes the validation of the repository, and a dry run tells
 });
 
 test('what an edit adds is all that it changes: every line that was there is there, in the same order', async () => {
-  const folder = await made('greeter');
+  const folder = await made('newcomer');
   for (const file of [
     'observability/metrics.yaml',
     'observability/prometheus/rules/targets.yml',
@@ -114,18 +114,18 @@ test('what an edit adds is all that it changes: every line that was there is the
 
 /** What somebody may forget or break of a new service, and the rule that finds it. */
 const faults: [string, string, string, (folder: string) => void][] = [
-  ['its Application', 'applications', 'application-chart', (folder) => rmSync(join(folder, 'argocd/greeter.yaml'))],
+  ['its Application', 'applications', 'application-chart', (folder) => rmSync(join(folder, 'argocd/newcomer.yaml'))],
   [
     'its dashboard in the kustomization',
     'files',
     'kustomization-left-out',
-    (folder) => replace(folder, 'observability/grafana/kustomization.yaml', '      - dashboards/greeter.json\n', ''),
+    (folder) => replace(folder, 'observability/grafana/kustomization.yaml', '      - dashboards/newcomer.json\n', ''),
   ],
   [
     'its dashboard',
     'dashboards',
     'allowed-empty',
-    (folder) => rmSync(join(folder, 'observability/grafana/dashboards/greeter.json')),
+    (folder) => rmSync(join(folder, 'observability/grafana/dashboards/newcomer.json')),
   ],
   [
     'the service that its dashboard asks for',
@@ -134,9 +134,9 @@ const faults: [string, string, string, (folder: string) => void][] = [
     (folder) =>
       replace(
         folder,
-        'observability/grafana/dashboards/greeter.json',
+        'observability/grafana/dashboards/newcomer.json',
         'sum(up{namespace=~\\"$namespace\\",service=\\"$service\\"})',
-        'sum(up{service=\\"greter\\"})',
+        'sum(up{service=\\"newcommer\\"})',
       ),
   ],
   [
@@ -145,13 +145,13 @@ const faults: [string, string, string, (folder: string) => void][] = [
     'query-metric',
     (folder) => {
       const metrics = text(folder, 'observability/metrics.yaml');
-      const own = /^greeter:\n {2}recorded:\n( {4}- .*\n)+/m.exec(metrics)?.[0] ?? assert.fail(metrics);
-      replace(folder, 'observability/metrics.yaml', own, 'greeter:\n  recorded:\n    - up_time\n');
+      const own = /^newcomer:\n {2}recorded:\n( {4}- .*\n)+/m.exec(metrics)?.[0] ?? assert.fail(metrics);
+      replace(folder, 'observability/metrics.yaml', own, 'newcomer:\n  recorded:\n    - up_time\n');
       replace(
         folder,
-        'observability/grafana/dashboards/greeter.json',
+        'observability/grafana/dashboards/newcomer.json',
         'process_resident_memory_bytes{namespace=~\\"$namespace\\",service=\\"$service\\"}',
-        'process_resident_memory_bytes{service=\\"greeter\\"}',
+        'process_resident_memory_bytes{service=\\"newcomer\\"}',
       );
     },
   ],
@@ -160,7 +160,7 @@ const faults: [string, string, string, (folder: string) => void][] = [
     'prometheus',
     'prometheus-tests',
     (folder) => {
-      const series = `      - series: 'up{job="greeter",namespace="default",service="greeter",instance="10.0.0.1:80"}'\n        values: 1x10\n`;
+      const series = `      - series: 'up{job="newcomer",namespace="default",service="newcomer",instance="10.0.0.1:80"}'\n        values: 1x10\n`;
       replace(folder, 'observability/prometheus/tests/targets.yml', series, '');
     },
   ],
@@ -174,7 +174,7 @@ function replace(folder: string, file: string, from: string, to: string): void {
 
 for (const [what, check, rule, breakIt] of faults) {
   test(`without ${what}, validation finds it (${rule})`, async (t) => {
-    const folder = await made('greeter');
+    const folder = await made('newcomer');
     breakIt(folder);
     const { rules, lacking, findings } = await validated(folder, [check]);
     if (lacking.length > 0) return t.skip(`${check} can't be run here`);
@@ -183,23 +183,26 @@ for (const [what, check, rule, breakIt] of faults) {
 }
 
 test('its stand-in answers what the chart and Prometheus ask, under the metrics that are listed', async (t) => {
-  const folder = await made('hello-world');
-  assert.match(text(folder, 'standins/server.mjs'), /^ {2}'hello-world': httpService\('hello-world', 8080\),$/m);
-  const env = { SERVICE: 'hello-world', PORT: '0', APP_VERSION: 'a1b2c3d', ENV: 'test' };
+  const folder = await made('unit-test-newcomer');
+  assert.match(
+    text(folder, 'standins/server.mjs'),
+    /^ {2}'unit-test-newcomer': httpService\('unit-test-newcomer', 8080\),$/m,
+  );
+  const env = { SERVICE: 'unit-test-newcomer', PORT: '0', APP_VERSION: 'a1b2c3d', ENV: 'test' };
   const child = spawn(process.execPath, [join(folder, 'standins/server.mjs')], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const [, port] = /hello-world a1b2c3d on :(\d+)/.exec(line.toString()) ?? assert.fail(line.toString());
+  const [, port] = /unit-test-newcomer a1b2c3d on :(\d+)/.exec(line.toString()) ?? assert.fail(line.toString());
   const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
   assert.equal((await ask('/health')).status, 200);
-  const info = { service: 'hello-world', env: 'test', version: 'a1b2c3d', standIn: true };
+  const info = { service: 'unit-test-newcomer', env: 'test', version: 'a1b2c3d', standIn: true };
   assert.deepEqual(await (await ask('/info')).json(), info);
   const metrics = await (await ask('/metrics')).text();
   const { list } = readMetricList(text(folder, 'observability/metrics.yaml'));
-  for (const name of list.get('hello-world')?.recorded ?? assert.fail())
+  for (const name of list.get('unit-test-newcomer')?.recorded ?? assert.fail())
     assert.match(metrics, new RegExp(`^${name}\\b`, 'm'));
 });
 
@@ -212,26 +215,26 @@ test('what the model has for itself stays with it: variables, callers, secrets, 
   replace(folder, file, '  encryptedData: {}', '  encryptedData:\n    TOKEN: AgB');
   replace(folder, 'helm/core-go/values-dev.yaml', 'ENV: dev', 'ENV: hello');
   appendFileSync(join(folder, 'helm/core-go/values-dev.yaml'), '\ningress:\n  # -- Try it.\n  enabled: true\n');
-  const said = await run(folder, ['new-service', 'greeter']);
+  const said = await run(folder, ['new-service', 'newcomer']);
   assert.equal(said.code, 0, said.text);
 
-  const values = text(folder, 'helm/greeter/values.yaml');
+  const values = text(folder, 'helm/newcomer/values.yaml');
   const { env, networkPolicy, sealedSecret } = parse(values);
   assert.deepEqual(env, { ENV: 'example' });
   assert.deepEqual([networkPolicy.fromServices, networkPolicy.toServices], [[], []]);
   assert.deepEqual(sealedSecret, { enabled: false, encryptedData: {} });
   assert.doesNotMatch(values, /hold:|core-go|api-node|CORE_GO/);
   const { tag, repository } = imageIn(text(folder, file)) ?? assert.fail();
-  assert.deepEqual(imageIn(values), { tag, repository: repository.replace('core-go', 'greeter') });
-  const { env: dev, ingress } = parse(text(folder, 'helm/greeter/values-dev.yaml'));
+  assert.deepEqual(imageIn(values), { tag, repository: repository.replace('core-go', 'newcomer') });
+  const { env: dev, ingress } = parse(text(folder, 'helm/newcomer/values-dev.yaml'));
   assert.deepEqual([dev, ingress], [{ ENV: 'dev' }, undefined]);
 });
 
 const refused: [string, string[], Record<string, string>, RegExp][] = [
-  ['a capital letter', ['Greeter'], {}, /"Greeter" can't be the name of a service\.\nTake up to 40 small letters/],
+  ['a capital letter', ['Newcomer'], {}, /"Newcomer" can't be the name of a service\.\nTake up to 40 small letters/],
   ['a digit first', ['2fast'], {}, /can't be the name/],
-  ['a dash last', ['greeter-'], {}, /can't be the name/],
-  ['a path', ['../greeter'], {}, /can't be the name/],
+  ['a dash last', ['newcomer-'], {}, /can't be the name/],
+  ['a path', ['../newcomer'], {}, /can't be the name/],
   ['41 letters', ['a'.repeat(41)], {}, /can't be the name/],
   ['a name that is there', ['core-go'], {}, /There is a service core-go already\.\nChoose another name/],
   ['the Service of the API server', ['kubernetes'], {}, /called kubernetes: that is the Service of the API server/],
@@ -242,10 +245,10 @@ const refused: [string, string[], Record<string, string>, RegExp][] = [
   ['a dashboard', ['gitops'], {}, /that is the uid of one of Grafana's dashboards/],
   ['what helm test runs', ['core-go-test'], {}, /too like core-go/],
   ['no text to YAML', ['off'], {}, /that is no text to YAML/],
-  ['a port that only root may open', ['greeter'], { port: '80' }, /"80" can't be the port.*\n.*1024 to 65535/],
-  ['a port that is none', ['greeter'], { port: 'http' }, /"http" can't be the port/],
-  ['an image with its tag', ['greeter'], { image: 'ghcr.io/a/greeter:1' }, /Name it without a tag, as in --image/],
-  ['a tag that is none', ['greeter'], { tag: 'a b' }, /"a b" can't be the tag of an image/],
+  ['a port that only root may open', ['newcomer'], { port: '80' }, /"80" can't be the port.*\n.*1024 to 65535/],
+  ['a port that is none', ['newcomer'], { port: 'http' }, /"http" can't be the port/],
+  ['an image with its tag', ['newcomer'], { image: 'ghcr.io/a/newcomer:1' }, /Name it without a tag, as in --image/],
+  ['a tag that is none', ['newcomer'], { tag: 'a b' }, /"a b" can't be the tag of an image/],
 ];
 test('a wrong wish is refused in a sentence, and nothing is changed', async () => {
   const folder = await copy();
@@ -259,28 +262,28 @@ test('a wrong wish is refused in a sentence, and nothing is changed', async () =
 });
 
 test('it says at the second time that the service is there, and overwrites nothing that is left of one', async () => {
-  const folder = await made('greeter');
+  const folder = await made('newcomer');
   const after = tree(folder);
-  const again = await run(folder, ['new-service', 'greeter']);
+  const again = await run(folder, ['new-service', 'newcomer']);
   assert.deepEqual(
     [again.code, again.text],
-    [2, 'There is a service greeter already.\nChoose another name; nothing was changed.'],
+    [2, 'There is a service newcomer already.\nChoose another name; nothing was changed.'],
   );
   assert.deepEqual(tree(folder), after);
 
   const half = await copy();
-  cpSync(join(folder, 'helm/greeter'), join(half, 'helm/greeter'), { recursive: true, verbatimSymlinks: true });
+  cpSync(join(folder, 'helm/newcomer'), join(half, 'helm/newcomer'), { recursive: true, verbatimSymlinks: true });
   const before = tree(half);
-  const said = await run(half, ['new-service', 'greeter']);
+  const said = await run(half, ['new-service', 'newcomer']);
   assert.deepEqual([said.code, tree(half)], [2, before]);
-  assert.match(said.text, /helm\/greeter is there already, and nothing is overwritten\./);
+  assert.match(said.text, /helm\/newcomer is there already, and nothing is overwritten\./);
 });
 
 test('a file that is not as it has to be is named, and nothing is changed', async () => {
   const folder = await copy();
   replace(folder, 'observability/prometheus/rules/targets.yml', 'alert: ServiceMissing', 'alert: ServiceGone');
   const before = tree(folder);
-  const said = await run(folder, ['new-service', 'greeter']);
+  const said = await run(folder, ['new-service', 'newcomer']);
   assert.equal(said.code, 1);
   assert.match(
     said.text,
@@ -293,19 +296,19 @@ test('where a file can not be written, and on Ctrl-C, all that was written befor
   const folder = await copy();
   const before = tree(folder);
   const changes = [
-    { file: 'helm/greeter/charts/common', after: '../../common', link: true as const },
-    { file: 'helm/greeter/Chart.yaml', after: 'name: greeter\n' },
+    { file: 'helm/newcomer/charts/common', after: '../../common', link: true as const },
+    { file: 'helm/newcomer/Chart.yaml', after: 'name: newcomer\n' },
     { file: 'standins/server.mjs', before: text(folder, 'standins/server.mjs'), after: 'broken' },
     // Below a file there can be none.
-    { file: 'standins/Dockerfile/greeter', after: '' },
+    { file: 'standins/Dockerfile/newcomer', after: '' },
   ];
   const { error, text: said } = await refusal(() => writeAll(folder, changes, new AbortController().signal));
   assert.equal(error.exitCode, 1);
-  assert.match(said, /^standins\/Dockerfile\/greeter could not be written: ENOTDIR.* Nothing was changed\.\n/);
+  assert.match(said, /^standins\/Dockerfile\/newcomer could not be written: ENOTDIR.* Nothing was changed\.\n/);
   assert.deepEqual(tree(folder), before);
 
   const aborted = new AbortController();
   aborted.abort();
-  const interrupted = await run(folder, ['new-service', 'greeter'], { signal: aborted.signal });
+  const interrupted = await run(folder, ['new-service', 'newcomer'], { signal: aborted.signal });
   assert.deepEqual([interrupted.code, tree(folder)], [130, before]);
 });
