@@ -156,6 +156,15 @@ const faults: [string, string, string, (folder: string) => void][] = [
     },
   ],
   [
+    'its line in the alert on absent services',
+    'references',
+    'service-absence',
+    (folder) => {
+      const line = '            or\n          absent(up{service="newcomer"})\n';
+      replace(folder, 'observability/prometheus/rules/targets.yml', line, '');
+    },
+  ],
+  [
     'its series in the tests of the alert',
     'prometheus',
     'prometheus-tests',
