@@ -68,6 +68,7 @@ const afterwards: Record<string, string> = {
   down: 'npm run down goes on where it stopped.',
   promote: 'What was committed by then is deployed all the same: npm run history shows it.',
   rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
+  'new-service': 'Nothing was changed.',
   drill: 'What the drill had begun is undone.',
   forward: 'Nothing is forwarded any more.',
   credentials: 'npm run credentials goes on where it stopped.',

@@ -72,7 +72,13 @@ async function readValues({ config, exec }: Context, { top, prefix, head }: Chec
   const images = new Map(
     applications.map(({ metadata, spec }) => {
       const image = values.get(metadata.name)?.image ?? {};
-      return [metadata.name, checked(image, `${spec.source.path}/values.yaml`, head)] as const;
+      const file = `${spec.source.path}/values.yaml`;
+      // A service that was just added, whose Application is read as it lies there.
+      if (!texts.has(prefix + file))
+        throw new UserError(`${file} at ${head.slice(0, 7)} names no image.repository: it is not in that commit.`, {
+          hint: `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`,
+        });
+      return [metadata.name, checked(image, file, head)] as const;
     }),
   );
   return { images, values };

@@ -46,6 +46,16 @@ async function gateway(coreGo) {
   }
 }
 
+/** A service that answers HTTP and asks nobody else, with the port that it has where PORT names none. */
+const httpService = (service, usualPort) => () => ({
+  port: wholeNumber('PORT', usualPort, 65535),
+  paths: {
+    '/health': health,
+    '/info': () => json(200, { service, env, ...about }),
+    '/metrics': httpMetrics,
+  },
+});
+
 /** Each service: its port, what it answers by path, and for the worker what it answers to everything. */
 const services = {
   'api-node': () => {
@@ -56,13 +66,7 @@ const services = {
       paths: { '/health': health, '/info': info, '/metrics': httpMetrics },
     };
   },
-  'core-go': () => {
-    const info = () => json(200, { service: 'core-go', env, ...about });
-    return {
-      port: wholeNumber('PORT', 8080, 65535),
-      paths: { '/health': health, '/info': info, '/metrics': httpMetrics },
-    };
-  },
+  'core-go': httpService('core-go', 8080),
   'worker-python': () => {
     const seconds = wholeNumber('JOB_INTERVAL_SECONDS', 10, 86_400);
     jobs.inc();

@@ -17,6 +17,7 @@ const loaders: Record<string, () => Promise<Command>> = {
   validate: async () => (await import('./usage/validate.ts')).validate,
   trust: async () => (await import('./usage/trust.ts')).trust,
   credentials: async () => (await import('./usage/credentials.ts')).credentials,
+  'new-service': async () => (await import('./usage/new-service.ts')).newService,
   dashboards: async () => (await import('./usage/dashboards.ts')).dashboards,
   passwords: async () => (await import('./usage/passwords.ts')).passwords,
   kubeconfig: async () => (await import('./usage/kubeconfig.ts')).kubeconfig,

@@ -69,8 +69,8 @@ function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void
   }
 }
 
-/** As the chart's schema has it. A tag that it refuses would be committed, and then not rendered. */
-async function refuseTag(root: string, { schema }: Service, tag: string): Promise<void> {
+/** Throws a `UsageError` for what the chart's schema takes for no tag: it would be committed, and then not rendered. */
+export async function refuseTag(root: string, { schema }: Pick<Service, 'schema'>, tag: string): Promise<void> {
   const allows = (await tagRule(join(root, schema))) ?? compiled(anyTag);
   if (allows(tag)) return;
   throw new UsageError(

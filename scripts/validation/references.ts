@@ -2,6 +2,7 @@ import type { Check } from './check.ts';
 import type { Finding } from './finding.ts';
 import { findingAt, type Located } from './located.ts';
 import type { ObjectRule } from './policy/rule.ts';
+import { checkAbsence } from './references/absence.ts';
 import { identityRules } from './references/identity.ts';
 import { checkProject } from './references/project.ts';
 import { checkScraped } from './references/scraped.ts';
@@ -19,6 +20,7 @@ export const references: Check = {
     ...Object.fromEntries(tables.map(({ id, demands }) => [id, demands])),
     'project-allows-kinds': 'The AppProject allows exactly the kinds that the charts can render.',
     'service-is-scraped': 'Prometheus scrapes the pods of each service.',
+    'service-absence': 'An alert is raised when a service has no pod at all.',
   },
   async run(repository) {
     const plain = await repository.manifests();
@@ -27,6 +29,7 @@ export const references: Check = {
       ...worlds.flatMap(({ checked, all }) => checked.flatMap((located) => findingsOf(located, all))),
       ...(await checkProject(repository)),
       ...(await checkScraped(repository)),
+      ...(await checkAbsence(repository)),
     ];
   },
 };

@@ -7,11 +7,27 @@ import { before, describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { at, attempt, environments, find, type Manifest, needsHelm, render, root, services } from '../support/helm.ts';
 
-const facts = {
+interface Facts {
+  port: number;
+  portName: string;
+  variable: string;
+  probe: string;
+  exposed: boolean;
+}
+
+const facts: Record<string, Facts> = {
   'api-node': { port: 3000, portName: 'http', variable: 'PORT', probe: '/health', exposed: true },
   'core-go': { port: 8080, portName: 'http', variable: 'PORT', probe: '/health', exposed: false },
   'worker-python': { port: 9000, portName: 'metrics', variable: 'METRICS_PORT', probe: '/metrics', exposed: false },
-} as const;
+};
+/** Of a service that npm run new-service made, what the values say of it. */
+function factsOf(service: string): Facts {
+  const values = yaml('helm', service, 'values.yaml');
+  const [port, portName, variable, probe] = ['port', 'portName', 'portVariable', 'healthPath'].map((key) =>
+    at(values, 'container', key),
+  );
+  return facts[service] ?? ({ port, portName, variable, probe, exposed: at(values, 'ingress', 'enabled') } as Facts);
+}
 
 const kinds =
   'ConfigMap Deployment HorizontalPodAutoscaler NetworkPolicy PodDisruptionBudget Service ServiceAccount'.split(' ');
@@ -134,7 +150,7 @@ describe('Argo CD', () => {
 
 describe('rendered charts', needsHelm, () => {
   for (const service of services) {
-    const { port, portName, variable, probe, exposed } = facts[service];
+    const { port, portName, variable, probe, exposed } = factsOf(service);
     const { repository, tag } = imageOf(service);
 
     for (const environment of environments) {

@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -6,8 +7,11 @@ import { parseAllDocuments } from 'yaml';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export const services = ['api-node', 'core-go', 'worker-python'] as const;
-export type Service = (typeof services)[number];
+/** Every chart but the library: a service that is added is tested as the others are. */
+export const services: readonly string[] = readdirSync(join(root, 'helm'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'common')
+  .map(({ name }) => name)
+  .sort();
 export const environments = ['dev', 'prod'] as const;
 export type Environment = (typeof environments)[number];
 
@@ -32,7 +36,7 @@ interface Rendering {
 
 const run = promisify(execFile);
 
-function command(service: Service, { charts = join(root, 'helm'), environment, options = [] }: Rendering): string[] {
+function command(service: string, { charts = join(root, 'helm'), environment, options = [] }: Rendering): string[] {
   const chart = join(charts, service);
   const overlay = environment ? ['--values', join(chart, `values-${environment}.yaml`)] : [];
   // The oldest Kubernetes that the charts allow, whatever version this helm would take by default.
@@ -41,7 +45,7 @@ function command(service: Service, { charts = join(root, 'helm'), environment, o
 
 /** The manifests that helm renders, or what it says when it refuses to. */
 export async function attempt(
-  service: Service,
+  service: string,
   rendering: Rendering = {},
 ): Promise<{ manifests: Manifest[]; refusal?: never } | { manifests?: never; refusal: string }> {
   try {
@@ -56,7 +60,7 @@ export async function attempt(
   }
 }
 
-export async function render(service: Service, rendering: Rendering = {}): Promise<Manifest[]> {
+export async function render(service: string, rendering: Rendering = {}): Promise<Manifest[]> {
   const { manifests, refusal } = await attempt(service, rendering);
   if (manifests === undefined) throw new Error(`helm refuses to render ${service}: ${refusal}`);
   return manifests;

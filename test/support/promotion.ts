@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { findCommand } from '../../scripts/commands/index.ts';
 import { loadConfig } from '../../scripts/config.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import { root, services } from './helm.ts';
+import { root } from './helm.ts';
 import { commit, copies, git, gitEnvironment, write } from './repository.ts';
 
 /** What a command said and did, as a person sees it: data, then progress, then the error with its hint. */
@@ -21,6 +21,9 @@ export interface RunOptions {
   signal?: AbortSignal;
 }
 
+/** The services of the platforms that are made here, whichever others this repository may have by now. */
+export const services = ['api-node', 'core-go', 'worker-python'];
+
 const platforms = new Map<string, (folder: string) => string>();
 
 /** Makes a repository with the charts' values and the Applications of this one, below `inside` if that is given. */
@@ -33,7 +36,8 @@ export function createPlatform(folder: string, inside = ''): string {
 function writePlatform(folder: string, inside: string): void {
   const target = join(folder, inside);
   mkdirSync(target, { recursive: true });
-  cpSync(join(root, 'argocd'), join(target, 'argocd'), { recursive: true });
+  for (const name of ['project', ...services])
+    cpSync(join(root, 'argocd', `${name}.yaml`), join(target, 'argocd', `${name}.yaml`), { recursive: true });
   cpSync(join(root, '.gitignore'), join(target, '.gitignore'));
   for (const service of services) {
     for (const file of ['values.yaml', 'values.schema.json'])

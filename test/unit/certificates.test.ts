@@ -13,7 +13,7 @@ import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { addresses, addressLines } from '../../scripts/summary.ts';
 import { isLocal } from '../../scripts/tls.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
-import { root } from '../support/helm.ts';
+import { root, services } from '../support/helm.ts';
 import { grepped } from '../support/repository.ts';
 
 const dataDir = join(await temporaryFolder(), 'data');
@@ -46,7 +46,7 @@ function contextFor(environment: 'dev' | 'prod', { ports = { http: 80, https: 44
     '',
   ].join('\n');
   const image = 'image: { repository: r, tag: abc }\n';
-  const texts = ['api-node', 'core-go', 'worker-python'].map((service) =>
+  const texts = services.map((service) =>
     grepped(head, `helm/${service}/values.yaml`, service === 'api-node' ? image + values : image),
   );
   const context = fakeContext({

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { imageIn } from '../../scripts/promotion/values-text.ts';
 import { temporaryFolder } from '../support/fakes.ts';
-import { services } from '../support/helm.ts';
-import { createPlatform, dirt, run, subjects, values } from '../support/promotion.ts';
+import { createPlatform, dirt, run, services, subjects, values } from '../support/promotion.ts';
 import { commit, git, write } from '../support/repository.ts';
 import { sed } from '../support/sed.ts';
 

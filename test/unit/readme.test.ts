@@ -5,7 +5,6 @@ import { allComponents, componentsFor } from '../../scripts/components/index.ts'
 import { loadConfig } from '../../scripts/config.ts';
 import { parts, settings } from '../../scripts/settings.ts';
 import { docker, git } from '../../scripts/versions.ts';
-import { services } from '../support/helm.ts';
 import { textOf, trackedFiles } from '../support/tracked-files.ts';
 
 const readme = textOf('README.md');
@@ -61,10 +60,4 @@ test('every folder that Git follows is told of, and the three lines to start are
   const folders = new Set(trackedFiles().flatMap((file) => file.match(/^([\w-]+)\//)?.[1] ?? []));
   for (const folder of folders) assert(readme.includes(`${folder}/`), folder);
   assert.match(section('Start'), /git clone \S+ && cd platform-ops\n {4}npm ci\n {4}npm run up\n/);
-});
-
-test('what production applies are as many Applications as there are services', () => {
-  const words = ['no', 'one', 'two', 'three', 'four', 'five'];
-  assert(section('Production').includes(`the ${words[services.length]} Applications`));
-  assert(section('Promoting').includes(`the ${words[services.length]} values files`));
 });

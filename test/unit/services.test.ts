@@ -107,6 +107,11 @@ test('values without an image, or no values at all, are refused', async () => {
   }
 });
 
+test('a service that is not committed yet is called that', async () => {
+  const { text } = await refusal(() => imagesOf(''));
+  assert.match(text, /it is not in that commit\.\nCommit helm\/core-go, and what was added with it/);
+});
+
 test('registrations are the Applications, and what is beside them the project; other files are not read', async () => {
   const { project, applications } = await readRegistrations(repository);
   assert.deepEqual(

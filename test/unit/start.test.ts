@@ -41,7 +41,7 @@ const describing = new RegExp(
     'hide-tokens\\.mjs',
     '(npm-flags|known-failures)\\.ts',
     'commands/index\\.ts',
-    'commands/usage/[a-z]+\\.ts',
+    'commands/usage/[a-z-]+\\.ts',
     'lib/(args|closest|errors|help)\\.ts',
     'forwarding/destinations\\.ts',
     'load/plan\\.ts',

@@ -6,7 +6,7 @@ export const up: Command = {
   summary: 'Bring the whole platform up, or put right what is missing.',
   description: [
     'Creates the kind cluster and installs everything into it, side by side where possible: Argo CD, the ingress',
-    'controller, the three services, Prometheus and Grafana. It is done when every service answers and is scraped.',
+    'controller, the services, Prometheus and Grafana. It is done when every service answers and is scraped.',
     'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, small',
     'stand-ins take the place of the private images (npm run credentials). .env.example lists the settings.',
   ].join('\n'),

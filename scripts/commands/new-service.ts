@@ -1,0 +1,80 @@
+import { ExitCode } from '../lib/errors.ts';
+import { columns } from '../lib/help.ts';
+import type { Change } from '../new-service/change.ts';
+import { refuseName } from '../new-service/name.ts';
+import { planService } from '../new-service/plan.ts';
+import { readWish, type Wish } from '../new-service/wish.ts';
+import { writeAll } from '../new-service/write.ts';
+import type { Invocation } from './command.ts';
+
+/** Carries out `npm run new-service`. */
+export async function runNewService({
+  config,
+  flags,
+  operands = [],
+  signal,
+  print,
+  progressStream,
+}: Invocation): Promise<ExitCode> {
+  const [name = ''] = operands;
+  await refuseName(config.root, name);
+  const { port, image, tag } = flags as Partial<Record<string, string>>;
+  const wish = await readWish(config.root, name, {
+    ...(port !== undefined && { port }),
+    ...(image !== undefined && { image }),
+    ...(tag !== undefined && { tag }),
+  });
+  const changes = await planService(config.root, wish);
+  const dry = flags['dry-run'] === true;
+  if (!dry) await writeAll(config.root, changes, signal);
+  print(flags.json ? json(wish, changes, dry) : page(wish, changes, dry));
+  if (!flags.json) progressStream.write(`${dry ? '\nNothing was written.' : nextSteps(wish)}\n`);
+  return ExitCode.done;
+}
+
+function kindOf({ before }: Change): 'new' | 'changed' {
+  return before === undefined ? 'new' : 'changed';
+}
+
+function json({ name, port, image }: Wish, changes: readonly Change[], dryRun: boolean): string {
+  const files = changes.map((change) => ({ file: change.file, change: kindOf(change) }));
+  return JSON.stringify(
+    { service: name, port, image: `${image.repository}:${image.tag}`, dryRun, files },
+    undefined,
+    2,
+  );
+}
+
+function page({ name, port, image }: Wish, changes: readonly Change[], dry: boolean): string {
+  const count = (kind: string) => changes.filter((change) => kindOf(change) === kind).length;
+  const would = dry ? ' would be' : '';
+  return [
+    `${name}: an HTTP service on port ${port}, ${image.repository}:${image.tag}`,
+    ...changes.map((change) => `  ${kindOf(change).padEnd(7)}  ${change.file}`),
+    `${count('new')} files${would} new, ${count('changed')}${would} changed.`,
+  ].join('\n');
+}
+
+/** What a person goes on with, and what is theirs to say. */
+function nextSteps({ name, image, port }: Wish): string {
+  const values = `helm/${name}/values.yaml`;
+  return [
+    '',
+    'Next:',
+    ...columns([
+      ['npm run validate', 'holds all of it against the rules'],
+      ['npm run diff', 'shows what the cluster would get'],
+      [`git add helm/${name} argocd observability standins docs`, ''],
+      [`git commit -m "Add ${name}"`, ''],
+      ['npm run up', 'registers its Application, and waits until it runs; without a token, as a stand-in'],
+    ]),
+    '',
+    'Yours to say:',
+    ...columns([
+      ['its image', `${image.repository}:${image.tag} has to answer /health, /info and /metrics on $PORT (${port});`],
+      ['', `npm run promote -- ${name} <sha> gives it another one`],
+      ['its callers', `networkPolicy.fromServices in ${values}; nobody but Prometheus reaches it now`],
+      ['its metrics', `observability/metrics.yaml, and observability/grafana/dashboards/${name}.json shows them`],
+    ]),
+  ].join('\n');
+}

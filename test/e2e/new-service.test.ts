@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import type { Outcome } from '../../scripts/promotion/outcome.ts';
+import { checkNames } from '../../scripts/validation/names.ts';
+import { verifyAs } from '../verify/verifying.ts';
+import { eventually, viewOf } from './cluster-view.ts';
+import { demand, newPerson, type Person, start } from './support.ts';
+import { ask, type Door } from './traffic.ts';
+
+const cluster = 'e2e-new-service';
+const ports = { http: 28680, https: 29043 };
+const name = 'greeter';
+const all = ['api-node', 'core-go', name, 'worker-python'];
+
+/** From nothing to a fourth service that runs, is watched and is promoted; each step starts from what the one before it left. */
+describe('a person who adds a service', () => {
+  let person: Person;
+  let door: Door;
+  const git = async (...args: string[]) => (await demand(person.run(['git', ...args]))).stdout.trim();
+  const prometheus = async (query: string) => {
+    const path = `/api/v1/query?${new URLSearchParams({ query })}`;
+    const { status, body } = await ask({ ...door, host: 'prometheus.localhost' }, path);
+    assert.equal(status, 200, body);
+    const { data } = JSON.parse(body) as {
+      data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+    };
+    return data.result;
+  };
+
+  before(async () => {
+    person = await newPerson({ cluster, ports, env: { GHCR_CREDENTIALS: 'none' } });
+  });
+  after(() => person?.remove());
+
+  it('generates it by one command, and is told at the second that it is there', async () => {
+    const ran = await demand(person.npm('new-service', name));
+    assert.match(ran.stdout, /^greeter: an HTTP service on port 8080, ghcr\.io\/\S+\/greeter:\w+$/m);
+    assert.match(ran.stdout, /^ {2}new +argocd\/greeter\.yaml$/m);
+    const before = await git('status', '--porcelain');
+    const again = await person.npm('new-service', name);
+    assert.equal(again.code, 2, again.text);
+    assert.match(again.stderr, /There is a service greeter already\./);
+    assert.equal(await git('status', '--porcelain'), before);
+  });
+
+  // kube-score would be fetched, or built, into the home of somebody who is new here: the unit tests have it look.
+  for (const check of checkNames.filter((one) => one !== 'kube-score')) {
+    it(`passes npm run validate -- ${check}`, async () => {
+      await demand(person.npm('validate', check));
+    });
+  }
+
+  it('commits it as the command said, and up has it run beside the others', async (t) => {
+    await git('add', `helm/${name}`, 'argocd', 'observability', 'standins', 'docs');
+    await git('commit', '--quiet', '--message', `Add ${name}`);
+    assert.equal(await git('status', '--porcelain'), '');
+    const ran = await demand(person.npm('up'));
+    t.diagnostic(`up with a fourth service: ${ran.seconds.toFixed(1)} s`);
+    const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
+    door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
+    assert.deepEqual(
+      (await viewOf(person, cluster).applications()).toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+      all.map((application) => ({ name: application, sync: 'Synced', health: 'Healthy' })),
+    );
+    const status = JSON.parse((await demand(person.npm('status', '--json'))).stdout);
+    assert.equal(status.applications.find((one: { name: string }) => one.name === name)?.standIn, true);
+  });
+
+  it('finds its target up in Prometheus, and its line in the alert on absent services', async () => {
+    const up = await eventually(`up of ${name}`, 60, async () => {
+      const found = await prometheus(`up{service="${name}",job="${name}"} == 1`);
+      return found.length > 0 && found;
+    });
+    assert.equal(up.length, 1);
+    const { body } = await ask({ ...door, host: 'prometheus.localhost' }, '/api/v1/rules?type=alert');
+    assert(body.includes(`absent(up{service=\\"${name}\\"})`), body);
+    assert.deepEqual(await prometheus('ALERTS{alertname="ServiceMissing"}'), []);
+  });
+
+  it('finds its dashboard in Grafana, and nothing on it that is empty without a reason', async () => {
+    const list = JSON.parse((await demand(person.npm('dashboards', 'list', '--json'))).stdout) as object[];
+    assert.deepEqual(
+      list.find((one) => 'uid' in one && one.uid === name),
+      { uid: name, title: name, state: 'same' },
+    );
+    const verified = await verifyAs(person, '--timeout', '240');
+    assert.equal(verified.code, 0, verified.text);
+  });
+
+  it('promotes it to another tag in one go', async (t) => {
+    const ran = await demand(person.npm('promote', name, 'a1b2c3d', '--json'));
+    const { changes, receipts, commit } = JSON.parse(ran.stdout) as Outcome;
+    assert.deepEqual(
+      changes.map(({ service }) => service),
+      [name],
+    );
+    const receipt = receipts.find(({ application }) => application === name);
+    assert.deepEqual(
+      [receipt?.revision, receipt?.changed, receipt?.image?.standIn],
+      [commit, true, true],
+      JSON.stringify(receipts),
+    );
+    assert.match(receipt?.image?.name ?? '', /\/greeter:a1b2c3d$/);
+    assert.equal(await git('show', '--numstat', '--format='), `1\t1\thelm/${name}/values.yaml`);
+    await eventually('the new version in Prometheus', 60, async () => {
+      const versions = await prometheus(`up{service="${name}"} == 1`);
+      return versions.some(({ metric }) => metric.version === 'a1b2c3d');
+    });
+    t.diagnostic(`promote: ${ran.seconds.toFixed(1)} s`);
+  });
+
+  it('takes all of it down', async () => {
+    await demand(person.npm('down'));
+    const { stdout } = await start(['kind', 'get', 'clusters'], { cwd: '/', env: { PATH: process.env.PATH ?? '' } });
+    assert(!stdout.split('\n').includes(cluster), stdout);
+  });
+});
