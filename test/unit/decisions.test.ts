@@ -42,7 +42,11 @@ test('the index has one line for each record and each page, and no other', () =>
   const rows = textOf(`${folder}README.md`)
     .split('\n')
     .filter((line) => /^\| \[/.test(line));
-  const listed = rows.flatMap((row) => readPage(row).links.slice(0, 1).map(({ target }) => `${folder}${target}`));
+  const listed = rows.flatMap((row) =>
+    readPage(row)
+      .links.slice(0, 1)
+      .map(({ target }) => `${folder}${target}`),
+  );
   assert.deepEqual(listed.toSorted(), pages.toSorted());
 });
 
