@@ -31,13 +31,13 @@ const mebibyte = 1024 * 1024;
 
 /**
  * Until a block tells, more than both of these: "an average of only 1-2 bytes per sample" (prometheus.io/docs, Storage), and the
- * 2.7 that were measured here in the first twenty minutes, when each series has only begun its chunk (docs/decisions.md).
+ * 2.7 that were measured here in the first twenty minutes, when each series has only begun its chunk (docs/decisions/prometheus.md).
  */
 const assumedBytesPerSample = 3;
 
 /**
  * Bytes of memory for a series with its labels, its index and its chunk, and those that Prometheus takes besides. Measured here
- * (docs/decisions.md), rounded up: 134 MiB with 3500 series, 157 MiB with 8400.
+ * (docs/decisions/prometheus.md), rounded up: 134 MiB with 3500 series, 157 MiB with 8400.
  */
 const memoryPerSeries = 8 * 1024;
 const memoryOfItself = 120 * mebibyte;

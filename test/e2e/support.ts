@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OnTerminal, onTerminal, type Step } from '../support/terminal.ts';
 
@@ -59,14 +59,15 @@ export interface PersonOptions {
   env?: Record<string, string>;
 }
 
-/** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
-export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptions): Promise<Person> {
+/** A person with a home folder and a folder to clone into, in which nothing is yet. */
+export function newcomer({ cluster, ports, env: extra = {} }: PersonOptions): Person {
   const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));
   const home = join(base, 'home');
   const clone = join(base, 'my platform');
   mkdirSync(home);
   shareImages(home);
-  const identity = process.getuid?.() === 0 ? { uid: ordinaryUser, gid: statSync(dockerSocket).gid } : {};
+  mkdirSync(clone);
+  const identity = ordinaryIdentity();
   const env: Record<string, string> = {
     HOME: home,
     CLUSTER_NAME: cluster,
@@ -99,16 +100,34 @@ export async function newPerson({ cluster, ports, env: extra = {} }: PersonOptio
       rmSync(base, { recursive: true, force: true });
     },
   };
+  return person;
+}
+
+/** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
+export async function newPerson(options: PersonOptions): Promise<Person> {
+  const person = newcomer(options);
+  await cloneFor(person, person.clone);
+  await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
+  return person;
+}
+
+/** Clones this repository at its commit into a folder of the person's, who owns all of it afterwards. */
+export async function cloneFor(person: Person, folder: string, ...flags: string[]): Promise<void> {
+  const base = dirname(person.home);
   // No hard links: changing the owner of the clone's objects must not change that of the original's.
   await demand(
-    start(['git', 'clone', '--quiet', '--no-hardlinks', repository, clone], {
+    start(['git', 'clone', '--quiet', '--no-hardlinks', ...flags, repository, folder], {
       cwd: base,
       env: inherited(['PATH', 'HOME']),
     }),
   );
-  if (identity.uid !== undefined) own(base, identity.uid, identity.gid);
-  await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
-  return person;
+  const identity = ordinaryIdentity();
+  if (identity) own(base, identity.uid, identity.gid);
+}
+
+/** Under which user a person's programs run, where that is not ours. */
+function ordinaryIdentity(): { uid: number; gid: number } | undefined {
+  return process.getuid?.() === 0 ? { uid: ordinaryUser, gid: statSync(dockerSocket).gid } : undefined;
 }
 
 /** One cache of images for all tests of this machine: the first cluster fills it. `down --purge` takes the link away, no more. */
