@@ -33,8 +33,8 @@ export interface Context {
   kubeconfig: string;
   kubeContext: string;
   images: ImageStore;
-  /** The same for another container that runs containerd. */
-  imagesIn(container: string): ImageStore;
+  /** The same for another container that runs containerd, and only holds them to be kept. */
+  imagesToKeep(container: string): ImageStore;
   /** What the services' images are pulled with. */
   credentials: Credentials;
   /** The checkout as it was when it was asked for first, or as it is now. */
@@ -100,11 +100,12 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
   });
   const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
-  const imagesIn = (container: string) =>
+  const imagesIn = (container: string, onlyHold = false) =>
     createImageStore(exec, container, signal, {
       onPulled: (image) => notePulled(config.cacheDir, image),
       onRetry,
       trace,
+      onlyHold,
       cache: createImageCache({ folder: join(config.cacheDir, 'images'), limit: config.imageCacheLimit }),
       ...(timeout !== undefined && { timeout }),
     });
@@ -124,7 +125,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubeContext,
     ...(trace && { trace }),
     images: imagesIn(node),
-    imagesIn,
+    imagesToKeep: (container) => imagesIn(container, true),
     credentials:
       options.credentials ??
       createCredentials({

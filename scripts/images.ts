@@ -40,6 +40,8 @@ export interface ImageStoreOptions {
   cache?: ImageCache | undefined;
   /** Milliseconds to wait for the node's containerd. Default: five minutes. */
   timeout?: number;
+  /** Whether the images are only to be held, and not to be run there. */
+  onlyHold?: boolean;
 }
 
 /** A pull that broke off in the middle; one that was refused would be refused again. */
@@ -49,9 +51,9 @@ export function createImageStore(
   exec: Exec,
   container: string,
   signal: AbortSignal,
-  { onPulled, onRetry, trace, cache, timeout = 300_000 }: ImageStoreOptions = {},
+  { onPulled, onRetry, trace, cache, timeout = 300_000, onlyHold = false }: ImageStoreOptions = {},
 ): ImageStore {
-  const node = nodeImages(exec, container, signal, timeout);
+  const node = nodeImages(exec, container, signal, { timeout, onlyHold });
   const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();

@@ -34,7 +34,7 @@ export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
 
 /** What each component fetches, with a container in the node's place. */
 async function fetchAll(context: Context, container: string, progress: Progress) {
-  const images = context.imagesIn(container);
+  const images = context.imagesToKeep(container);
   const away: Context = { ...context, images };
   const tasks = componentsFor(context.config).flatMap(({ name, prefetch }) =>
     prefetch ? [{ name, needs: [], run: async () => void (await timed(progress, name, () => prefetch(away))) }] : [],

@@ -30,8 +30,20 @@ const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import 
 // Nobody else may read it: umask, because the shell makes the file.
 const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
 
-/** The images of a container in which containerd runs. `timeout` is the milliseconds that it may take to start. */
-export function nodeImages(exec: Exec, node: string, signal: AbortSignal, timeout: number): NodeImages {
+export interface NodeImagesOptions {
+  /** Milliseconds that containerd may take to start. */
+  timeout: number;
+  /** Whether images are only passed on, and never run there: then they are not unpacked, which takes rights and time. */
+  onlyHold?: boolean;
+}
+
+/** The images of a container in which containerd runs. */
+export function nodeImages(
+  exec: Exec,
+  node: string,
+  signal: AbortSignal,
+  { timeout, onlyHold = false }: NodeImagesOptions,
+): NodeImages {
   const inNode = (...command: string[]) => ['docker', 'exec', node, ...images, ...command] as const;
   return {
     async untilRuns() {
@@ -56,7 +68,11 @@ export function nodeImages(exec: Exec, node: string, signal: AbortSignal, timeou
           .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
       );
     },
-    pull: (image) => exec(inNode('pull', '--hosts-dir', '/etc/containerd/certs.d', fullName(image)), { nothrow: true }),
+    pull(image) {
+      const how = onlyHold ? ['content', 'fetch'] : ['images', 'pull'];
+      const from = ['--hosts-dir', '/etc/containerd/certs.d', fullName(image)];
+      return exec(['docker', 'exec', node, 'ctr', '--namespace=k8s.io', ...how, ...from], { nothrow: true });
+    },
     async importFromDocker(names) {
       try {
         await exec(['bash', '-c', fromDocker, 'import', node, ...names]);

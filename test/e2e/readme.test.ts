@@ -10,7 +10,7 @@ import { holdTo, promiseOf } from './readme-promises.ts';
 import { cloneFor, newcomer, type Person, type Ran } from './support.ts';
 
 const cluster = 'e2e-readme';
-const ports = { http: 28680, https: 28983 };
+const ports = { http: 28710, https: 29073 };
 const blocks = blocksOf(textOf('README.md'));
 /** Types a command into bash, which says where it is afterwards: `cd` holds for the commands behind it. */
 const typing = 'eval "$1"; code=$?; pwd >"$2"; exit $code';

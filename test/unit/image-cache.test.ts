@@ -65,7 +65,7 @@ test('where Docker does not answer, the archive stays and Docker is named', asyn
   writeFileSync(join(folder, fileNameOf(image, digest)), digest);
   const stderr = 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.';
   const exec = fakeExec(() => ({ exitCode: 1, stderr }));
-  const node = nodeImages(exec, 'node', new AbortController().signal, 1000);
+  const node = nodeImages(exec, 'node', new AbortController().signal, { timeout: 1000 });
   const { error } = await refusal(() => createImageCache({ folder, limit }).restore(node, image));
   assert.match(error.message, /Docker does not answer/);
   assert.equal((await archivesIn(folder)).length, 1);
