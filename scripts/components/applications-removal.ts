@@ -2,8 +2,10 @@ import type { Context } from '../context.ts';
 import { everyObject } from '../lib/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
+import { workloadKinds } from '../lib/workloads.ts';
 import { startDeleting } from './deletion.ts';
-import { hasten, runningFor } from './pod-removal.ts';
+import { hasten, quickly, runningFor } from './pod-removal.ts';
+import { nudgingOf } from './refresh.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
 import { argocdController, release } from './terminating.ts';
 import { applicationApi, applicationNames, isTracked } from './tracking.ts';
@@ -37,10 +39,16 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
     context,
     registered.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
   );
+  // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
+  // Application that is being deleted is not synced any more, so nothing brings them back.
+  const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
+  await startDeleting(context, [...runs, ...running.replicaSets, ...running.pods], quickly);
   const stuck = watchProgress(context);
+  const nudge = nudgingOf(context);
   await untilRemoved(context, registered, async (left) => {
     const ending = await hasten(context, left, running);
     if (left.length === 0) return undefined;
+    if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await release(context);
     return ending;
   });
