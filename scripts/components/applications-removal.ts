@@ -2,11 +2,12 @@ import type { Context } from '../context.ts';
 import { everyObject } from '../lib/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
+import { applicationApi } from './application-api.ts';
 import { startDeleting } from './deletion.ts';
 import { hasten, runningFor } from './pod-removal.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
 import { argocdController, release } from './terminating.ts';
-import { applicationApi, applicationNames, isTracked } from './tracking.ts';
+import { applicationNames, isTracked } from './tracking.ts';
 
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
 const patience = { starting: 20_000, standing: 30_000 };

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import type { Checkout } from '../lib/git.ts';
 import { identityOf } from '../lib/objects.ts';
 import type { Application } from '../services.ts';
+import { applicationsOf } from './application-api.ts';
 import { removeApplications } from './applications-removal.ts';
 import type { Component } from './component.ts';
 import { askToLook } from './refresh.ts';
@@ -11,8 +12,6 @@ import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
 import { unhealthyDeployments } from './unhealthy.ts';
 import { untilReady } from './until-ready.ts';
-
-const api = ['argoproj.io/v1alpha1', 'Application'] as const;
 
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
@@ -35,7 +34,7 @@ export const applications: Component = {
     await untilReady(context, {
       also: () => unhealthyDeployments(context),
       look: () => lacking(context),
-      faults: async () => renderFaults(context, await found(context), await deployedCommit(context)),
+      faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
@@ -52,14 +51,10 @@ export const applications: Component = {
   },
 };
 
-async function found(context: Context): Promise<Application[]> {
-  return context.view().list<Application>(...api);
-}
-
 /** Those that Argo CD should look at; a new one it looks at by itself. */
 async function behind(context: Context): Promise<Application[]> {
   const { head } = await context.checkout();
-  const all = (await found(context)).filter(({ status }) => status?.sync !== undefined);
+  const all = (await applicationsOf(context)).filter(({ status }) => status?.sync !== undefined);
   if (context.config.gitops) return all;
   return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
 }
@@ -68,7 +63,7 @@ async function lacking(context: Context): Promise<string | undefined> {
   const wanted = await registrations(context);
   const missing = await context.view().missing(wanted);
   if (missing !== undefined) return missing;
-  const present = await found(context);
+  const present = await applicationsOf(context);
   const { head } = await currentCheckout(context, present);
   for (const { metadata, spec } of wanted.filter(({ kind }) => kind === 'Application') as Application[]) {
     const application = present.find(

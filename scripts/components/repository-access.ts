@@ -5,7 +5,7 @@ import { base64 } from '../lib/base64.ts';
 import { UserError } from '../lib/errors.ts';
 import { canRead } from '../lib/git-remote.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
-import { argocdNamespace } from './argo-cd.ts';
+import { argocdNamespace } from './application-api.ts';
 import type { Component, Status } from './component.ts';
 
 const secretName = 'gitops-repository';

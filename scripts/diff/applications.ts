@@ -1,3 +1,4 @@
+import { applicationsOf } from '../components/application-api.ts';
 import { unfitness } from '../components/applications.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
@@ -40,7 +41,7 @@ export async function diffApplications(
   registered: readonly KubeObject[],
 ): Promise<ApplicationDiff[]> {
   const { context, facts } = scene;
-  const live = await context.view().list<Application>('argoproj.io/v1alpha1', 'Application');
+  const live = await applicationsOf(context);
   const commit = context.config.gitops ? undefined : (await context.checkout()).head;
   const objects = new Map<KubeObject, Promise<KubeObject[]>>();
   return Promise.all(

@@ -1,3 +1,4 @@
+import { applicationApi } from '../components/application-api.ts';
 import { applications } from '../components/applications.ts';
 import { askToLook, isAskedToLook } from '../components/refresh.ts';
 import { registrations } from '../components/registrations.ts';
@@ -9,7 +10,7 @@ import type { Application } from '../services.ts';
 import { untilSeen } from './looking.ts';
 import { drillAnnotation } from './mark.ts';
 
-const api = ['argoproj.io/v1alpha1', 'Application'] as const;
+const api = [applicationApi, 'Application'] as const;
 
 /** An Application as this cluster registers it. */
 export async function registrationOf(context: Context, service: string): Promise<Application> {
