@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import type { Checkout } from '../lib/git.ts';
+import { type Checkout, shortSha } from '../lib/git.ts';
 import { identityOf } from '../lib/objects.ts';
 import type { Application } from '../services.ts';
 import { applicationsOf } from './application-api.ts';
@@ -101,7 +101,7 @@ export function unfitness({ status = {} }: Application, commit?: string): string
   const reason = because === undefined ? '' : ` (${because})`;
   if (sync?.status !== 'Synced') return `${sync?.status ?? 'not compared yet'}${reason}`;
   if (commit !== undefined && sync.revision !== commit)
-    return `at ${sync.revision?.slice(0, 7)}, not yet at ${commit.slice(0, 7)}${reason}`;
+    return `at ${sync.revision && shortSha(sync.revision)}, not yet at ${shortSha(commit)}${reason}`;
   if (health?.status !== 'Healthy') return `${health?.status ?? 'of unknown health'}${reason}`;
   return undefined;
 }
@@ -115,5 +115,5 @@ async function revisionDetail(context: Context): Promise<string> {
   const { gitops } = context.config;
   if (gitops) return `${gitops.repoUrl} at ${gitops.revision}`;
   const { head, subject } = await context.checkout();
-  return `${head.slice(0, 7)} ${subject}`.slice(0, 60);
+  return `${shortSha(head)} ${subject}`.slice(0, 60);
 }

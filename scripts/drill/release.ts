@@ -5,7 +5,7 @@ import { registrations } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { commitAside } from '../lib/commit-aside.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt } from '../lib/git.ts';
+import { filesAt, shortSha } from '../lib/git.ts';
 import type { Application } from '../services.ts';
 import { untilSeen } from './looking.ts';
 import { drillAnnotation } from './mark.ts';
@@ -42,7 +42,7 @@ export async function commitFor(
 /** A commit that takes all back that another one did to the commit that is checked out. */
 export async function revertOf(context: Context, commit: string): Promise<string> {
   const { top, head } = await context.checkout();
-  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${commit.slice(0, 7)}` });
+  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${shortSha(commit)}` });
 }
 
 /** The text of a file of a service's chart at the commit that is checked out; empty where it has none. */
