@@ -1,3 +1,4 @@
+import { type Address, addresses } from './addresses.ts';
 import { applicationsOf } from './components/application-api.ts';
 import { unfitness } from './components/applications.ts';
 import { cluster } from './components/cluster.ts';
@@ -11,7 +12,6 @@ import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
 import { servicesNamespace } from './services.ts';
 import { standInsAmong } from './standins.ts';
-import { type Address, addresses } from './summary.ts';
 import { readTargets, type Target } from './targets.ts';
 
 export interface ApplicationReport {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addressLines } from '../addresses.ts';
 import { type Context, createContext } from '../context.ts';
 import { driftLines } from '../drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
@@ -6,7 +7,6 @@ import { shortSha } from '../lib/git.ts';
 import { columns } from '../lib/help.ts';
 import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
-import { addressLines } from '../summary.ts';
 import type { Invocation } from './command.ts';
 
 const clearScreen = '\u001b[2J\u001b[H';
