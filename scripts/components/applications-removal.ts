@@ -6,7 +6,7 @@ import { applicationApi } from './application-api.ts';
 import { startDeleting } from './deletion.ts';
 import { hasten, runningFor } from './pod-removal.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
-import { argocdController, release } from './terminating.ts';
+import { argocdController, liftFinalizers } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
 
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
@@ -42,7 +42,7 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
   await untilRemoved(context, registered, async (left) => {
     const ending = await hasten(context, left, running);
     if (left.length === 0) return undefined;
-    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await release(context);
+    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
     return ending;
   });
   await removeObjects(context, workloads, kept);

@@ -51,7 +51,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     last = object;
     if (!object) return undefined;
     const mayWaitForArgocd = !lingering.has(object.kind) || heldBack.some(([kind]) => kind === object.kind);
-    if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await release(context);
+    if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await liftFinalizers(context);
     return `${nameOf(object)} is still being deleted`;
   };
   try {
@@ -82,7 +82,7 @@ export async function argocdController(context: Context): Promise<'running' | 's
 }
 
 /** Lifts the finalizers of the Applications and projects that are being deleted: what these deployed stays. */
-export async function release(context: Context): Promise<void> {
+export async function liftFinalizers(context: Context): Promise<void> {
   const kubectl = await context.kubectl();
   const patch = JSON.stringify({ metadata: { finalizers: null } });
   for (const [kind, resource] of heldBack) {
