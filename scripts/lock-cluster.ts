@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Invocation } from './commands/command.ts';
+import type { Invocation } from './invocation.ts';
 import { UsageError } from './lib/errors.ts';
 import { lock } from './lib/lock.ts';
 

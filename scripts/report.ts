@@ -1,3 +1,5 @@
+import { type Address, addresses } from './addresses.ts';
+import { applicationsOf } from './components/application-api.ts';
 import { unfitness } from './components/applications.ts';
 import { cluster } from './components/cluster.ts';
 import type { Component, Status } from './components/component.ts';
@@ -8,9 +10,8 @@ import { type Drift, findDrift, noDrift } from './drift/index.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
 import { isReady, type Workload } from './lib/workloads.ts';
-import { type Application, servicesNamespace } from './services.ts';
+import { servicesNamespace } from './services.ts';
 import { standInsAmong } from './standins.ts';
-import { type Address, addresses } from './summary.ts';
 import { readTargets, type Target } from './targets.ts';
 
 export interface ApplicationReport {
@@ -87,7 +88,7 @@ async function unknown(): Promise<Status> {
 
 async function applicationReports(context: Context): Promise<ApplicationReport[]> {
   const [applications, deployments] = await Promise.all([
-    context.view().list<Application>('argoproj.io/v1alpha1', 'Application'),
+    applicationsOf(context),
     context.view().list<Workload>('apps/v1', 'Deployment'),
   ]);
   const head = context.config.gitops ? undefined : (await context.checkout()).head;

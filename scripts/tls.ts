@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { readSecret } from './components/secret.ts';
 import type { Config } from './config.ts';
 import type { Context } from './context.ts';
-import { ApiError } from './lib/api.ts';
 import { readAuthority } from './lib/authority.ts';
 import { UserError } from './lib/errors.ts';
 
@@ -39,15 +39,10 @@ export async function trustedFor(context: Context, { host, secret }: Site): Prom
 /** What lies in a Secret of type kubernetes.io/tls, or undefined if there is no such Secret. */
 export async function readTlsSecret(
   context: Context,
-  { namespace, name }: { namespace: string; name: string },
+  secret: { namespace: string; name: string },
 ): Promise<{ certificate: string; key: string } | undefined> {
-  try {
-    const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
-    const { data = {} } = await context.api().json<{ data?: Record<string, string> }>(path);
-    const decode = (entry: string) => Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
-    return { certificate: decode('tls.crt'), key: decode('tls.key') };
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const data = await readSecret(context, secret);
+  if (data === undefined) return undefined;
+  const decode = (entry: string) => Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
+  return { certificate: decode('tls.crt'), key: decode('tls.key') };
 }

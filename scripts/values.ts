@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import type { Context } from './context.ts';
 import { messageOf, UserError } from './lib/errors.ts';
-import { type Checkout, filesAt } from './lib/git.ts';
+import { type Checkout, filesAt, shortSha } from './lib/git.ts';
 import { type Application, localValueFiles, readRegistrations } from './services.ts';
 
 /**
@@ -75,7 +75,7 @@ async function readValues({ config, exec }: Context, { top, prefix, head }: Chec
       const file = `${spec.source.path}/values.yaml`;
       // A service that was just added, whose Application is read as it lies there.
       if (!texts.has(prefix + file))
-        throw new UserError(`${file} at ${head.slice(0, 7)} names no image.repository: it is not in that commit.`, {
+        throw new UserError(`${file} at ${shortSha(head)} names no image.repository: it is not in that commit.`, {
           hint: `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`,
         });
       return [metadata.name, checked(image, file, head)] as const;
@@ -102,7 +102,7 @@ function valuesIn(file: string, text: string, head: string): object {
   try {
     return (parse(text, { version: '1.1', logLevel: 'error' }) as object | null) ?? {};
   } catch (cause) {
-    throw new UserError(`${file} at ${head.slice(0, 7)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+    throw new UserError(`${file} at ${shortSha(head)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
       hint: 'Correct it and commit.',
       cause,
     });
@@ -110,7 +110,7 @@ function valuesIn(file: string, text: string, head: string): object {
 }
 
 function checked({ repository, tag }: { repository?: unknown; tag?: unknown }, file: string, head: string): string {
-  const at = `${file} at ${head.slice(0, 7)}`;
+  const at = `${file} at ${shortSha(head)}`;
   if (typeof repository !== 'string' || repository === '') {
     throw new UserError(`${at} names no image.repository.`, { hint: 'Commit a values file that has one.' });
   }

@@ -1,21 +1,8 @@
-import type { Config } from '../config.ts';
-import type { Parsed, Usage } from '../lib/args.ts';
+import type { Invocation } from '../invocation.ts';
+import type { Usage } from '../lib/args.ts';
 import type { ExitCode } from '../lib/errors.ts';
 
-/** What a command is given. It returns the exit code, and throws what went wrong. */
-export interface Invocation {
-  config: Config;
-  flags: Parsed['flags'];
-  word: string | undefined;
-  /** As many as the command's usage names. */
-  operands?: Parsed['operands'];
-  /** Fires on Ctrl-C and its like. */
-  signal: AbortSignal;
-  /** Data, to standard output. */
-  print(text: string): void;
-  /** Progress, to standard error. */
-  progressStream: NodeJS.WriteStream;
-}
+export type { Invocation };
 
 export interface Command extends Usage {
   /** What it ends with when it fails, where 1 is an answer. */

@@ -2,6 +2,7 @@ import type { Finding } from '../checks/index.ts';
 import { createContext } from '../context.ts';
 import { reportCredentials } from '../credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { examine } from '../preflight.ts';
 import { gather } from '../report.ts';
 import type { Invocation } from './command.ts';
@@ -30,7 +31,7 @@ async function checkoutFinding(context: ReturnType<typeof createContext>): Promi
       {
         check: 'checkout',
         level: 'ok',
-        message: `This checkout is at ${head.slice(0, 7)}${branch === undefined ? '' : ` of ${branch}`}.`,
+        message: `This checkout is at ${shortSha(head)}${branch === undefined ? '' : ` of ${branch}`}.`,
       },
     ];
   } catch (error) {

@@ -1,5 +1,6 @@
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { table } from '../lib/table.ts';
 import { type Entry, type History, readHistory } from '../promotion/history.ts';
 import { findService } from '../promotion/services.ts';
@@ -33,7 +34,7 @@ export function page({ service, entries, holds }: History, now: number): string 
   const rows = entries.map(({ date, author, kind, commit, tag, built, runs }) => [
     date.slice(0, 16).replace('T', ' '),
     author,
-    commit.slice(0, 7),
+    shortSha(commit),
     kinds[kind],
     tag,
     built === null ? '-' : age(now - Date.parse(built)),

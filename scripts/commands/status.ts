@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addressLines } from '../addresses.ts';
 import { type Context, createContext } from '../context.ts';
 import { driftLines } from '../drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { columns } from '../lib/help.ts';
 import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
-import { addressLines } from '../summary.ts';
 import type { Invocation } from './command.ts';
 
 const clearScreen = '\u001b[2J\u001b[H';
@@ -46,7 +47,7 @@ export function page(report: Report): string {
   if (applications.length > 0) {
     const rows = applications.map(({ name, revision, sync, health, image, standIn }) => [
       name,
-      revision?.slice(0, 7) ?? '-',
+      revision === undefined ? '-' : shortSha(revision),
       sync,
       health,
       `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}`,

@@ -10,7 +10,7 @@ import { createProgress, type Progress } from '../lib/progress.ts';
 import { followCommit, type Receipt, receiptLines } from '../receipt/index.ts';
 import { untilNews } from '../receipt/news.ts';
 import { pushedCommit } from '../receipt/pushed.ts';
-import { uncommittedNote } from '../summary.ts';
+import { uncommittedNote } from '../uncommitted.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 

@@ -3,12 +3,13 @@ import { everyObject } from '../lib/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
 import { workloadKinds } from '../lib/workloads.ts';
+import { applicationApi } from './application-api.ts';
 import { startDeleting } from './deletion.ts';
 import { hasten, quickly, runningFor } from './pod-removal.ts';
 import { nudgingOf } from './refresh.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
-import { argocdController, release } from './terminating.ts';
-import { applicationApi, applicationNames, isTracked } from './tracking.ts';
+import { argocdController, liftFinalizers } from './terminating.ts';
+import { applicationNames, isTracked } from './tracking.ts';
 
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
 const patience = { starting: 20_000, standing: 30_000 };
@@ -49,7 +50,8 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
     const ending = await hasten(context, left, running);
     if (left.length === 0) return undefined;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
-    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await release(context);
+    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
+    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
     return ending;
   });
   await removeObjects(context, workloads, kept);

@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
-import type { Checkout } from '../lib/git.ts';
+import { type Checkout, shortSha } from '../lib/git.ts';
 import { identityOf } from '../lib/objects.ts';
 import type { Application } from '../services.ts';
+import { applicationsOf } from './application-api.ts';
 import { removeApplications } from './applications-removal.ts';
 import type { Component } from './component.ts';
 import { askToLook } from './refresh.ts';
@@ -11,8 +12,6 @@ import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
 import { unhealthyDeployments } from './unhealthy.ts';
 import { untilReady } from './until-ready.ts';
-
-const api = ['argoproj.io/v1alpha1', 'Application'] as const;
 
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
@@ -35,7 +34,7 @@ export const applications: Component = {
     await untilReady(context, {
       also: () => unhealthyDeployments(context),
       look: () => lacking(context),
-      faults: async () => renderFaults(context, await found(context), await deployedCommit(context)),
+      faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
@@ -52,14 +51,10 @@ export const applications: Component = {
   },
 };
 
-async function found(context: Context): Promise<Application[]> {
-  return context.view().list<Application>(...api);
-}
-
 /** Those that Argo CD should look at; a new one it looks at by itself. */
 async function behind(context: Context): Promise<Application[]> {
   const { head } = await context.checkout();
-  const all = (await found(context)).filter(({ status }) => status?.sync !== undefined);
+  const all = (await applicationsOf(context)).filter(({ status }) => status?.sync !== undefined);
   if (context.config.gitops) return all;
   return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
 }
@@ -68,7 +63,7 @@ async function lacking(context: Context): Promise<string | undefined> {
   const wanted = await registrations(context);
   const missing = await context.view().missing(wanted);
   if (missing !== undefined) return missing;
-  const present = await found(context);
+  const present = await applicationsOf(context);
   const { head } = await currentCheckout(context, present);
   for (const { metadata, spec } of wanted.filter(({ kind }) => kind === 'Application') as Application[]) {
     const application = present.find(
@@ -106,7 +101,7 @@ export function unfitness({ status = {} }: Application, commit?: string): string
   const reason = because === undefined ? '' : ` (${because})`;
   if (sync?.status !== 'Synced') return `${sync?.status ?? 'not compared yet'}${reason}`;
   if (commit !== undefined && sync.revision !== commit)
-    return `at ${sync.revision?.slice(0, 7)}, not yet at ${commit.slice(0, 7)}${reason}`;
+    return `at ${sync.revision && shortSha(sync.revision)}, not yet at ${shortSha(commit)}${reason}`;
   if (health?.status !== 'Healthy') return `${health?.status ?? 'of unknown health'}${reason}`;
   return undefined;
 }
@@ -120,5 +115,5 @@ async function revisionDetail(context: Context): Promise<string> {
   const { gitops } = context.config;
   if (gitops) return `${gitops.repoUrl} at ${gitops.revision}`;
   const { head, subject } = await context.checkout();
-  return `${head.slice(0, 7)} ${subject}`.slice(0, 60);
+  return `${shortSha(head)} ${subject}`.slice(0, 60);
 }

@@ -6,12 +6,11 @@ import { ApiError } from '../lib/api.ts';
 import { download } from '../lib/download.ts';
 import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objects.ts';
 import { argocd } from '../versions.ts';
+import { applicationApi, argocdNamespace } from './application-api.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
 import { routeTable, urlOf } from './routes.ts';
 import { ensureSecret } from './secret.ts';
-
-export const argocdNamespace = 'argocd';
 
 /** Where the first password of the user admin lies; Argo CD makes it itself. */
 export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-initial-admin-secret', key: 'password' };
@@ -57,7 +56,7 @@ function withUrl(context: Context, settings: KubeObject): KubeObject {
 /** A definition that was made a moment ago is not served at once, and nothing of its kind can be applied before. */
 async function definitionsUnserved(context: Context): Promise<string | undefined> {
   try {
-    const { resources } = await context.api().json<{ resources: { name: string }[] }>('/apis/argoproj.io/v1alpha1');
+    const { resources } = await context.api().json<{ resources: { name: string }[] }>(`/apis/${applicationApi}`);
     const served = new Set(resources.map(({ name }) => name));
     if (served.has('applications') && served.has('appprojects')) return undefined;
   } catch (error) {

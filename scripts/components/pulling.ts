@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
 import { defaultAccount, dockerConfig, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
-import { ApiError } from '../lib/api.ts';
 import { nameOf } from '../lib/objects.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
+import { readSecret } from './secret.ts';
 
 const waitsForImage = /^(ErrImagePull|ImagePullBackOff)$/;
 const name = nameOf(pullSecret(servicesNamespace));
@@ -18,15 +18,8 @@ export async function lacksAccess(context: Context, account: Account): Promise<s
 
 /** What the pull secret holds in the cluster, or undefined where there is none. */
 export async function pullSecretContent(context: Context): Promise<string | undefined> {
-  try {
-    const { data } = await context
-      .api()
-      .json<{ data?: Record<string, string> }>(`/api/v1/namespaces/${servicesNamespace}/secrets/${pullSecretName}`);
-    return data?.['.dockerconfigjson'] ?? '';
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const data = await readSecret(context, { namespace: servicesNamespace, name: pullSecretName });
+  return data && (data['.dockerconfigjson'] ?? '');
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import type { ExecOptions } from '../lib/exec.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Application } from '../services.ts';
-import { argocdNamespace } from './argo-cd.ts';
+import { argocdNamespace } from './application-api.ts';
 
 /** Set by whoever wants Argo CD to look now; Argo CD takes it away with the result of that look. */
 const annotation = 'argocd.argoproj.io/refresh';

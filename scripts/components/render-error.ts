@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt } from '../lib/git.ts';
+import { filesAt, shortSha } from '../lib/git.ts';
 import type { Application } from '../services.ts';
 import { explainRefusal } from '../validation/charts/refusal.ts';
 import type { Finding } from '../validation/finding.ts';
@@ -51,7 +51,7 @@ interface Failure {
 
 async function explainRenderError(context: Context, application: Application, failure: Failure): Promise<UserError> {
   const { name } = application.metadata;
-  const at = failure.commit === undefined ? '' : ` at ${failure.commit.slice(0, 7)}`;
+  const at = failure.commit === undefined ? '' : ` at ${shortSha(failure.commit)}`;
   const findings = await findingsOf(context, application, failure);
   const lines = findings.map(({ file, line, message }) => {
     const place = [file, line].filter((part) => part !== undefined && part !== '').join(':');

@@ -1,12 +1,12 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
-import { ApiError } from '../lib/api.ts';
 import { base64 } from '../lib/base64.ts';
 import { UserError } from '../lib/errors.ts';
 import { canRead } from '../lib/git-remote.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
-import { argocdNamespace } from './argo-cd.ts';
+import { argocdNamespace } from './application-api.ts';
 import type { Component, Status } from './component.ts';
+import { readSecret } from './secret.ts';
 
 const secretName = 'gitops-repository';
 const scopes = 'repo and read:packages';
@@ -88,15 +88,8 @@ function urlOf({ config }: Context): string {
 
 /** The password in the cluster's secret, as base64, or undefined where there is none. */
 async function secretContent(context: Context): Promise<string | undefined> {
-  try {
-    const { data } = await context
-      .api()
-      .json<{ data?: Record<string, string> }>(`/api/v1/namespaces/${argocdNamespace}/secrets/${secretName}`);
-    return data?.password ?? '';
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const data = await readSecret(context, { namespace: argocdNamespace, name: secretName });
+  return data && (data.password ?? '');
 }
 
 /** A repository as Argo CD reads it ("Declarative Setup", Repositories); without content, to name it. */

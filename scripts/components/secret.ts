@@ -1,9 +1,24 @@
 import type { Context } from '../context.ts';
+import { ApiError } from '../lib/api.ts';
 import type { KubeObject } from '../lib/objects.ts';
 
 interface SecretContent {
   type: string;
   stringData: Record<string, string>;
+}
+
+/** What a Secret holds, each value as base64, or undefined where there is no such Secret. */
+export async function readSecret(
+  context: Context,
+  { namespace, name }: { namespace: string; name: string },
+): Promise<Partial<Record<string, string>> | undefined> {
+  try {
+    const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
+    return (await context.api().json<{ data?: Record<string, string> }>(path)).data ?? {};
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /**

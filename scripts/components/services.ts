@@ -154,14 +154,10 @@ async function notScraped(context: Context): Promise<string | undefined> {
 export async function unscraped(context: Context, pods: readonly Pod[]): Promise<string | undefined> {
   try {
     const up = await targetsUp(context);
-    const unseen = pods.find(({ metadata }) => !up.has(metadata.name));
-    return unseen && `Prometheus does not see the pod ${nameOf(unseen)} up`;
+    const unseen = pods.find(({ metadata }) => !up.has(metadata.name))?.metadata;
+    return unseen && `Prometheus does not see the pod ${unseen.namespace}/${unseen.name} up`;
   } catch (error) {
     if (error instanceof ApiError) return `Prometheus does not answer: ${error.message}`;
     throw error;
   }
-}
-
-function nameOf({ metadata }: Pod): string {
-  return `${metadata.namespace}/${metadata.name}`;
 }

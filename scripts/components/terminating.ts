@@ -3,6 +3,7 @@ import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
+import { applicationApi, argocdNamespace } from './application-api.ts';
 import { waitedInVain } from './in-vain.ts';
 import { holders } from './manifests.ts';
 import { obstacles } from './obstacles.ts';
@@ -50,7 +51,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     last = object;
     if (!object) return undefined;
     const mayWaitForArgocd = !lingering.has(object.kind) || heldBack.some(([kind]) => kind === object.kind);
-    if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await release(context);
+    if (mayWaitForArgocd && (await argocdController(context)) !== 'running') await liftFinalizers(context);
     return `${nameOf(object)} is still being deleted`;
   };
   try {
@@ -73,7 +74,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
 
 /** Whether there is a pod of Argo CD's controller, which lifts the finalizers of what it prunes. */
 export async function argocdController(context: Context): Promise<'running' | 'starting' | 'absent'> {
-  const pods = (await context.api().list<Pod>('v1', 'Pod', 'argocd')).filter(
+  const pods = (await context.api().list<Pod>('v1', 'Pod', argocdNamespace)).filter(
     ({ metadata }) => metadata.name.startsWith('argocd-application-controller') && !metadata.deletionTimestamp,
   );
   if (pods.length === 0) return 'absent';
@@ -81,13 +82,13 @@ export async function argocdController(context: Context): Promise<'running' | 's
 }
 
 /** Lifts the finalizers of the Applications and projects that are being deleted: what these deployed stays. */
-export async function release(context: Context): Promise<void> {
+export async function liftFinalizers(context: Context): Promise<void> {
   const kubectl = await context.kubectl();
   const patch = JSON.stringify({ metadata: { finalizers: null } });
   for (const [kind, resource] of heldBack) {
-    const all = await context.api().listMetadata('argoproj.io/v1alpha1', kind);
+    const all = await context.api().listMetadata(applicationApi, kind);
     for (const { metadata } of all.filter((one) => one.metadata.deletionTimestamp && one.metadata.finalizers?.length)) {
-      const namespace = metadata.namespace ?? 'argocd';
+      const namespace = metadata.namespace ?? argocdNamespace;
       // It may be gone by now, which is what is wanted.
       await kubectl.run(
         ['patch', resource, metadata.name, '--namespace', namespace, '--type=merge', '--patch', patch],

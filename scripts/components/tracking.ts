@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
 import { groupOf, type KubeObject } from '../lib/objects.ts';
 import { readRegistrations } from '../services.ts';
+import { applicationApi } from './application-api.ts';
 import { wasApplied } from './ownership.ts';
 
-export const applicationApi = 'argoproj.io/v1alpha1';
 const annotation = 'argocd.argoproj.io/tracking-id';
 
 /**

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Workload } from '../lib/workloads.ts';
-import { type Application, servicesNamespace } from '../services.ts';
-import { applicationApi } from './tracking.ts';
+import { servicesNamespace } from '../services.ts';
+import { applicationsOf } from './application-api.ts';
 
 /**
  * The Deployments of Applications that Argo CD has synced and that are not healthy: it says no more than that, and their
@@ -9,7 +9,7 @@ import { applicationApi } from './tracking.ts';
  */
 export async function unhealthyDeployments(context: Context): Promise<Workload[]> {
   const [applications, deployments] = await Promise.all([
-    context.view().list<Application>(applicationApi, 'Application'),
+    applicationsOf(context),
     context.view().list<Workload>('apps/v1', 'Deployment'),
   ]);
   const names = new Set(

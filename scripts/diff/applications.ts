@@ -1,9 +1,10 @@
+import { applicationsOf } from '../components/application-api.ts';
 import { unfitness } from '../components/applications.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import type { KubeObject, Named } from '../lib/objects.ts';
 import type { Application } from '../services.ts';
-import { type Comparison, compare, type Named, namesOf, type Refusal } from './compare.ts';
+import { type Comparison, compare, namesOf, type Refusal } from './compare.ts';
 import { type Facts, servedAs } from './facts.ts';
 import { type Failure, failureOf } from './failure.ts';
 import type { Ignored } from './normalise.ts';
@@ -40,7 +41,7 @@ export async function diffApplications(
   registered: readonly KubeObject[],
 ): Promise<ApplicationDiff[]> {
   const { context, facts } = scene;
-  const live = await context.view().list<Application>('argoproj.io/v1alpha1', 'Application');
+  const live = await applicationsOf(context);
   const commit = context.config.gitops ? undefined : (await context.checkout()).head;
   const objects = new Map<KubeObject, Promise<KubeObject[]>>();
   return Promise.all(

@@ -1,17 +1,10 @@
 import { ApiError, type ApiServer } from '../lib/api.ts';
 import { atMost } from '../lib/limit.ts';
-import { groupOf, type KubeObject, toYaml } from '../lib/objects.ts';
+import { groupOf, type KubeObject, type Named, toYaml } from '../lib/objects.ts';
 import { type Facts, pathOf, servedAs } from './facts.ts';
 import { type Ignored, masked, normalised } from './normalise.ts';
 import { type Restart, restartOf } from './restart.ts';
 import { unifiedDiff } from './unified-diff.ts';
-
-/** An object by its names. */
-export interface Named {
-  kind: string;
-  namespace?: string;
-  name: string;
-}
 
 export interface Change extends Named {
   action: 'create' | 'change' | 'prune';

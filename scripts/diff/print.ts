@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
+import { titleOf } from '../lib/objects.ts';
 import type { ApplicationDiff } from './applications.ts';
-import type { Change, Comparison, Named } from './compare.ts';
+import type { Change, Comparison } from './compare.ts';
 import type { Failure } from './failure.ts';
 import type { DiffReport } from './report.ts';
 import type { Restart } from './restart.ts';
@@ -33,8 +34,8 @@ function applicationLines(application: ApplicationDiff, paint: Paint): string[] 
     ...notes.map((note) => `  ! ${note}`),
     ...failureLines(error, paint),
     ...comparisonLines(application, paint),
-    ...kept.map(({ because, ...object }) => `  ! ${nameOf(object)} is no longer rendered, and stays: ${because}.`),
-    ...hooks.map(({ phases, ...object }) => `  > ${nameOf(object)} would be run (${phases.join(', ')})`),
+    ...kept.map(({ because, ...object }) => `  ! ${titleOf(object)} is no longer rendered, and stays: ${because}.`),
+    ...hooks.map(({ phases, ...object }) => `  > ${titleOf(object)} would be run (${phases.join(', ')})`),
     ...(quiet && notes.length === 0 ? [] : ['']),
   ];
 }
@@ -65,7 +66,7 @@ function comparisonLines({ changes, refused }: Comparison, paint: Paint): string
       return changeLines(change, first, paint);
     }),
     ...refused.flatMap(({ reason, ...object }) =>
-      indented(paint('red', `✖ ${nameOf(object)} would be refused: ${reason}`), '  '),
+      indented(paint('red', `✖ ${titleOf(object)} would be refused: ${reason}`), '  '),
     ),
   ];
 }
@@ -83,7 +84,7 @@ function changeLines(
 ): string[] {
   const does = { create: 'would be created', change: 'would change', prune: 'would be pruned' }[action];
   return [
-    `  ${paint(colours[action], `${signs[action]} ${nameOf(object)}`)} ${does}${like ? `, as ${nameOf(like)}` : ''}`,
+    `  ${paint(colours[action], `${signs[action]} ${titleOf(object)}`)} ${does}${like ? `, as ${titleOf(like)}` : ''}`,
     ...(restart ? [`    ${paint('yellow', restartSentence(restart))}`] : []),
     ...(diff === '' || like ? [] : diff.split('\n').map((line) => `    ${diffLine(line, paint)}`)),
   ];
@@ -116,10 +117,6 @@ function verdict({ differs, complete, applications, up }: DiffReport): string[] 
     differs ? `${parts.join(', ')}.` : complete ? 'Nothing would change.' : 'No change was found in the rest.',
     ...(complete ? [] : ['Not everything could be compared: see ✖ above.']),
   ];
-}
-
-function nameOf({ kind, namespace, name }: Named): string {
-  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
 function count(number: number, noun: string): string {

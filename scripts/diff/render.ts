@@ -1,5 +1,5 @@
 import { packTar } from 'modern-tar';
-import { argocdNamespace } from '../components/argo-cd.ts';
+import { argocdNamespace } from '../components/application-api.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';

@@ -1,12 +1,5 @@
-import type { KubeObject } from '../lib/objects.ts';
+import type { KubeObject, Named } from '../lib/objects.ts';
 import type { Edit } from './by-hand.ts';
-
-/** An object, as its Application names it. */
-export interface Named {
-  kind: string;
-  namespace?: string;
-  name: string;
-}
 
 /** A change by hand that is there now. */
 export interface Change extends Named {

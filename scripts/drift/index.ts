@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { argocdNamespace } from '../components/argo-cd.ts';
+import { applicationApi, argocdNamespace } from '../components/application-api.ts';
 import type { Context } from '../context.ts';
 import { drillAnnotation } from '../drill/mark.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
@@ -19,7 +19,7 @@ const eventsPath = `/api/v1/namespaces/${argocdNamespace}/events?fieldSelector=i
 export async function findDrift(context: Context): Promise<Drift> {
   try {
     const [applications, { items }] = await Promise.all([
-      context.view().list<Watched>('argoproj.io/v1alpha1', 'Application'),
+      context.view().list<Watched>(applicationApi, 'Application'),
       context.api().json<{ items: ApplicationEvent[] }>(eventsPath),
     ]);
     const present = await presentOf(context, applications);

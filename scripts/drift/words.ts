@@ -1,5 +1,5 @@
-import { nameOf } from '../lib/objects.ts';
-import type { Change, Drift, Heal, Named } from './drift.ts';
+import { titleOf } from '../lib/objects.ts';
+import type { Change, Drift, Heal } from './drift.ts';
 
 /** As many as a screen has room for; `--json` has all. */
 const shown = { fields: 3, heals: 5 };
@@ -30,24 +30,20 @@ function changeLine(change: Change): string {
   const mark = argocd === 'leaves it' ? '!' : '✖';
   const how = edits.map(({ by, at, fields }) => `${some(fields)} by ${by} at ${clock(at)}`).join(', ');
   const edited = how === '' ? ' differs, and nobody can tell by whom' : `: ${how}`;
-  return `  ${mark} ${title(change)}${what === 'deleted' ? ' was deleted' : edited}; ${outlook[argocd]}`;
+  return `  ${mark} ${titleOf(change)}${what === 'deleted' ? ' was deleted' : edited}; ${outlook[argocd]}`;
 }
 
 function healLine({ application, at, seconds, objects }: Heal): string {
   const what =
     objects.length === 0
       ? `something of ${application} set back`
-      : objects.map((object) => `${title(object)} ${object.what}`).join(', ');
+      : objects.map((object) => `${titleOf(object)} ${object.what}`).join(', ');
   return `  ✔ ${clock(at)}  ${what} in ${seconds.toFixed(1)} s`;
 }
 
 function some(fields: readonly string[]): string {
   const more = fields.length - shown.fields;
   return `${fields.slice(0, shown.fields).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
-
-function title({ kind, namespace, name }: Named): string {
-  return nameOf({ apiVersion: '', kind, metadata: { name, ...(namespace !== undefined && { namespace }) } });
 }
 
 /** The time on this machine's clock, as 14:03:12. */

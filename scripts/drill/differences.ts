@@ -1,3 +1,4 @@
+import { shortSha } from '../lib/git.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface Comparison {
@@ -13,7 +14,7 @@ export interface Comparison {
 export function compare(before: Snapshot, after: Snapshot): Comparison {
   const nodes = changed(before.nodes, after.nodes);
   if (before.head !== after.head) {
-    const [from, to] = [before.head, after.head].map((commit) => commit.slice(0, 7));
+    const [from, to] = [before.head, after.head].map(shortSha);
     return {
       differences: nodes,
       compared: counted(after.nodes, 'node'),

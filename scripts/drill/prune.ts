@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { shortSha } from '../lib/git.ts';
 import { servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
@@ -24,7 +25,7 @@ export const prune: Drill = {
     await release(context, prune.name, service, without);
     const look = async () => ((await isThere(context)) ? `ConfigMap ${name} is still there` : undefined);
     const seconds = await untilSeen(context, look, started);
-    const evidence = `ConfigMap ${name}, deployed by ${added.slice(0, 7)}, is gone with ${without.slice(0, 7)}`;
+    const evidence = `ConfigMap ${name}, deployed by ${shortSha(added)}, is gone with ${shortSha(without)}`;
     return { held: true, seconds, evidence };
   },
 

@@ -1,15 +1,16 @@
+import { applicationApi } from '../components/application-api.ts';
 import { applications } from '../components/applications.ts';
 import { askToLook, isAskedToLook } from '../components/refresh.ts';
 import { registrations } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { commitAside } from '../lib/commit-aside.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt } from '../lib/git.ts';
+import { filesAt, shortSha } from '../lib/git.ts';
 import type { Application } from '../services.ts';
 import { untilSeen } from './looking.ts';
 import { drillAnnotation } from './mark.ts';
 
-const api = ['argoproj.io/v1alpha1', 'Application'] as const;
+const api = [applicationApi, 'Application'] as const;
 
 /** An Application as this cluster registers it. */
 export async function registrationOf(context: Context, service: string): Promise<Application> {
@@ -41,7 +42,7 @@ export async function commitFor(
 /** A commit that takes all back that another one did to the commit that is checked out. */
 export async function revertOf(context: Context, commit: string): Promise<string> {
   const { top, head } = await context.checkout();
-  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${commit.slice(0, 7)}` });
+  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${shortSha(commit)}` });
 }
 
 /** The text of a file of a service's chart at the commit that is checked out; empty where it has none. */

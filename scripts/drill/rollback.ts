@@ -1,4 +1,5 @@
 import { unfitness } from '../components/applications.ts';
+import { shortSha } from '../lib/git.ts';
 import { forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
@@ -28,7 +29,7 @@ export const rollback: Drill = {
       return { revert, bad, seconds: await untilSeen(context, look, started) };
     });
     const { revert, bad, seconds } = result;
-    const [from, to] = [bad.commit, revert].map((commit) => commit.slice(0, 7));
+    const [from, to] = [bad.commit, revert].map(shortSha);
     const evidence = `healthy at ${to}, the revert of ${from}, and its pod is gone; ${lostOf(answers)}`;
     return { held: answers.lost.length === 0, seconds, evidence };
   },

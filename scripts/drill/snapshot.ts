@@ -1,4 +1,5 @@
-import { applicationApi, applicationNames, isTracked } from '../components/tracking.ts';
+import { applicationApi } from '../components/application-api.ts';
+import { applicationNames, isTracked } from '../components/tracking.ts';
 import type { Context } from '../context.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { servicesNamespace } from '../services.ts';

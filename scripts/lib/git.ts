@@ -77,6 +77,11 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   };
 }
 
+/** A commit as a person reads it: the first seven digits of its SHA. */
+export function shortSha(commit: string): string {
+  return commit.slice(0, 7);
+}
+
 /**
  * The texts of files at a commit, by path; a file that the commit doesn't have is left out. Paths count from the top
  * folder. One process for all of them: git prints each line behind its file's name.
@@ -104,7 +109,7 @@ export async function filesAt(
   const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
   // 1 only says that nothing was found.
   if (exitCode > 1)
-    throw new UserError(`git could not read ${commit.slice(0, 7)}: ${stderr.trim()}`, { hint: 'git fsck' });
+    throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, { hint: 'git fsck' });
   const texts = new Map<string, string>();
   for (const line of stdout.split('\n')) {
     const end = line.indexOf('\0');

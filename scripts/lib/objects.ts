@@ -26,6 +26,13 @@ export interface Metadata {
   managedFields?: ManagedFields[];
 }
 
+/** An object by its names. */
+export interface Named {
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
 export interface ManagedFields {
   manager?: string;
   operation?: string;
@@ -109,9 +116,13 @@ export function toReadableYaml(value: unknown): string {
 }
 
 /** 'Deployment argocd/argocd-server', or without the namespace where it has none. */
-export function nameOf(object: KubeObject): string {
-  const { name, namespace } = object.metadata;
-  return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+export function nameOf({ kind, metadata }: KubeObject): string {
+  return titleOf({ kind, ...metadata });
+}
+
+/** The same of an object of which only the names are at hand. */
+export function titleOf({ kind, namespace, name }: Named): string {
+  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
 /** What tells an object from every other one, whichever version of its kind it was read in. */

@@ -1,5 +1,5 @@
-import type { Invocation } from '../commands/command.ts';
 import { type Context, createContext } from '../context.ts';
+import type { Invocation } from '../invocation.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';

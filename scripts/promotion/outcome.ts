@@ -1,3 +1,4 @@
+import { shortSha } from '../lib/git.ts';
 import type { Receipt } from '../receipt/index.ts';
 
 /** What a command of the kind did, as `--json` prints it. */
@@ -21,7 +22,7 @@ export function landedLines({ changes, subject, commit, pushed }: Omit<Outcome, 
     from === to ? `${service}: stays at ${from}` : `${service}: ${from} → ${to}`,
   );
   if (commit === null) return moves;
-  const short = commit.slice(0, 7);
+  const short = shortSha(commit);
   if (changes.length === 0) return [`Pushed to ${pushed}, which is at ${short} now.`];
   return [...moves, `Committed as ${short}: ${subject}`, ...(pushed === null ? [] : [`Pushed to ${pushed}.`])];
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { type Git, reasonOf } from './git.ts';
 import { filesOf, replay } from './replay.ts';
 
@@ -120,7 +121,7 @@ async function moveTo(git: Git, head: string, to: string, destination: Destinati
   const kept = moved ? await git.attempt(['reset', '--quiet', '--keep', to]) : undefined;
   if (kept?.exitCode === 0) return;
   throw new UserError(
-    `It was pushed to ${nameOf(destination)} as ${to.slice(0, 7)}, but this branch could not follow: ${
+    `It was pushed to ${nameOf(destination)} as ${shortSha(to)}, but this branch could not follow: ${
       kept ? reasonOf(kept) : 'somebody committed meanwhile'
     }`,
     { hint: `git stash, then git pull --rebase, then git stash pop.` },

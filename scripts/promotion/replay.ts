@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import type { Git } from './git.ts';
 import { reapplied } from './reapply.ts';
 
@@ -82,7 +83,7 @@ async function textAt(git: Git, commit: string, file: string): Promise<string | 
 }
 
 function overtaken(commit: string, why: string): Overtaken {
-  return new Overtaken(`${why}: ${commit.slice(0, 7)} can't go behind that.`, {
+  return new Overtaken(`${why}: ${shortSha(commit)} can't go behind that.`, {
     hint: 'git pull --rebase shows what came in. Look at it, and run the command again if it is still wanted.',
   });
 }

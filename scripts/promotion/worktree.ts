@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '../lib/errors.ts';
-import type { Checkout } from '../lib/git.ts';
+import { type Checkout, shortSha } from '../lib/git.ts';
 import { type Git, literal, reasonOf } from './git.ts';
 
 /** What can be under way in a checkout: the file that says so, what it is called, and how it ends. */
@@ -19,7 +19,7 @@ const underWay = [
 export async function refuseUnfit(git: Git, checkout: Checkout, files: readonly string[]): Promise<void> {
   await refuseHalfDone(git);
   if (checkout.branch === undefined)
-    throw new UserError(`HEAD is detached at ${checkout.head.slice(0, 7)}: a commit there would belong to no branch.`, {
+    throw new UserError(`HEAD is detached at ${shortSha(checkout.head)}: a commit there would belong to no branch.`, {
       hint: 'git switch <branch>, as in git switch main.',
     });
   const staged = await paths(git, ['diff', '--cached', '--name-only', '--no-renames', '-z']);

@@ -1,7 +1,7 @@
 import { isAskedToLook } from '../components/refresh.ts';
 import { renderError } from '../components/render-error.ts';
 import type { Context } from '../context.ts';
-import type { Checkout } from '../lib/git.ts';
+import { type Checkout, shortSha } from '../lib/git.ts';
 import { contains, readCommit } from '../lib/git-history.ts';
 import { fetchCommit } from '../lib/git-remote.ts';
 import type { Application } from '../services.ts';
@@ -44,7 +44,7 @@ export async function setOut(context: Context, options: PrepareOptions): Promise
   const turnTo = async (newer: Commit) => {
     contained = await contains(exec, config.root, newer.sha, asked.sha);
     const how = contained === undefined ? '' : contained ? ', which contains it' : ', which does not contain it';
-    options.note(`! ${current.slice(0, 7)} was superseded by ${newer.sha.slice(0, 7)} ${newer.subject}${how}.`);
+    options.note(`! ${shortSha(current)} was superseded by ${shortSha(newer.sha)} ${newer.subject}${how}.`);
     current = newer.sha;
     followed.add(current);
     heard.clear();

@@ -3,6 +3,7 @@ import { type Event, explain } from '../components/explain.ts';
 import type { Fault } from '../components/until-ready.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { type Trouble, troubleOf } from '../lib/trouble.ts';
 import type { Pod } from '../lib/workloads.ts';
 import type { Application } from '../services.ts';
@@ -46,7 +47,7 @@ export function syncFaults(
   const told = reasons.length > 0 ? reasons : [message];
   const explained = () =>
     new UserError(
-      [`${metadata.name} could not be synced at ${revision.slice(0, 7)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
+      [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
       { hint: backFrom(context, revision) },
     );
   const mayPass = told.every((one) => passing.test(one));
@@ -61,7 +62,7 @@ export function rolloutFaults(
   { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly Event[]; commit: string },
 ): Fault[] {
   const back = backFrom(context, commit, { service: metadata.name, ...rollout });
-  const stuck = `${metadata.name} does not roll out at ${commit.slice(0, 7)}`;
+  const stuck = `${metadata.name} does not roll out at ${shortSha(commit)}`;
   const faults = rollout.fresh.flatMap((pod): Fault[] => {
     const trouble = probeTrouble(pod, events) ?? troubleOf(pod);
     if (!trouble) return [];

@@ -2,6 +2,7 @@ import { registrations } from '../components/registrations.ts';
 import type { Context } from '../context.ts';
 import { joined } from '../failures.ts';
 import { Interrupted, UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import type { Progress } from '../lib/progress.ts';
 import { followApplication } from './application.ts';
 import { setOut } from './course.ts';
@@ -31,7 +32,7 @@ export interface FollowOptions {
 export async function followCommit(context: Context, options: FollowOptions): Promise<Receipt[]> {
   const { commit, applications, progress, since = performance.now() } = options;
   const { patience = context.timeout / 1000, onReceipt } = options;
-  const title = commit.slice(0, 7);
+  const title = shortSha(commit);
   const note = (text: string) => progress.note(text);
   progress.start(title);
   const seconds = () => Math.round(performance.now() - since) / 1000;
@@ -47,11 +48,7 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
       }),
     );
     refuse(names, results);
-    progress.done(
-      course.commit().slice(0, 7),
-      seconds(),
-      course.commit() === commit ? course.asked.subject : undefined,
-    );
+    progress.done(shortSha(course.commit()), seconds(), course.commit() === commit ? course.asked.subject : undefined);
     return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   } catch (error) {
     if (!(error instanceof Interrupted)) progress.failed(title, seconds());

@@ -1,3 +1,4 @@
+import { shortSha } from '../lib/git.ts';
 import { columns } from '../lib/help.ts';
 import { type Receipt, type Stage, stages } from './receipt.ts';
 
@@ -12,10 +13,10 @@ const said: Record<Stage, string> = {
 /** What a person reads of a receipt. */
 export function receiptLines(receipt: Receipt): string[] {
   const { application, commit, revision, subject, contained, changed } = receipt;
-  const asked = `${commit.slice(0, 7)} ${subject}`;
-  const newer = `${contained ? 'contained in' : contained === false ? 'not contained in' : 'superseded by'} ${revision.slice(0, 7)}`;
+  const asked = `${shortSha(commit)} ${subject}`;
+  const newer = `${contained ? 'contained in' : contained === false ? 'not contained in' : 'superseded by'} ${shortSha(revision)}`;
   if (!changed) {
-    const at = revision === commit ? `at ${commit.slice(0, 7)}` : `${commit.slice(0, 7)} is ${newer}`;
+    const at = revision === commit ? `at ${shortSha(commit)}` : `${shortSha(commit)} is ${newer}`;
     return [`${application}: unchanged, ${at}`];
   }
   return [`${application}: ${asked}${revision === commit ? '' : `, ${newer}`}`, ...columns(rows(receipt))];

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { argocdNamespace } from '../components/argo-cd.ts';
+import { applicationsNow } from '../components/application-api.ts';
 import type { Context } from '../context.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
 import { Interrupted } from '../lib/errors.ts';
 import { readCommit } from '../lib/git-history.ts';
-import type { Application } from '../services.ts';
 
 /** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD found elsewhere. */
 const often = { head: 500, elsewhere: 2000 };
@@ -34,7 +33,7 @@ export async function untilNews(context: Context, head: string, deployed: string
 /** The commits that Argo CD rendered, as far as it can tell. */
 async function revisions(context: Context): Promise<string[]> {
   try {
-    const all = await context.api().list<Application>('argoproj.io/v1alpha1', 'Application', argocdNamespace);
+    const all = await applicationsNow(context);
     return all.flatMap(({ status }) => status?.sync?.revision?.match(/^[0-9a-f]{40,64}$/)?.[0] ?? []);
   } catch (error) {
     // A cluster that is away may come back.

@@ -1,4 +1,4 @@
-import { argocdNamespace } from '../components/argo-cd.ts';
+import { applicationsNow, argocdNamespace } from '../components/application-api.ts';
 import { askToLook } from '../components/refresh.ts';
 import { difference, registrations } from '../components/registrations.ts';
 import { coverImages } from '../components/service-images.ts';
@@ -49,7 +49,7 @@ export async function prepare(context: Context, options: PrepareOptions): Promis
 }
 
 async function registered(context: Context): Promise<Application[]> {
-  const present = await context.api().list<Application>('argoproj.io/v1alpha1', 'Application', argocdNamespace);
+  const present = await applicationsNow(context);
   if (present.length > 0) return present;
   throw new UserError(`Nothing is deployed in ${context.config.clusterName}: it has no Application.`, {
     hint: 'npm run up',

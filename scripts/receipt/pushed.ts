@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
+import { shortSha } from '../lib/git.ts';
 import { contains } from '../lib/git-history.ts';
 import { type Remote, remoteCommit } from '../lib/git-remote.ts';
 
@@ -30,7 +31,7 @@ export async function pushedCommit(context: Context, note: (text: string) => voi
   }
   const isBehind = await contains(exec, config.root, head, commit);
   throw new UserError(
-    `${head.slice(0, 7)} ${subject} is not pushed yet: ${repoUrl} is at ${commit.slice(0, 7)}, and deploys that.`,
+    `${shortSha(head)} ${subject} is not pushed yet: ${repoUrl} is at ${shortSha(commit)}, and deploys that.`,
     { hint: isBehind ? push : `git pull --rebase && ${push}` },
   );
 }

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { shortSha } from '../lib/git.ts';
 import type { Rollout } from './rollout.ts';
 
 /** What to type to undo a commit; for a new image also the way back to the one before it. */
@@ -8,7 +9,7 @@ export function backFrom(
   service?: { service: string } & Pick<Rollout, 'image' | 'before'>,
 ): string {
   const push = config.gitops ? ' && git push' : '';
-  const revert = `git revert --no-edit ${commit.slice(0, 7)}${push}`;
+  const revert = `git revert --no-edit ${shortSha(commit)}${push}`;
   const promoted = service?.before !== undefined && service.image !== service.before;
   return promoted ? `npm run rollback -- ${service.service}, or ${revert}` : revert;
 }

@@ -1,4 +1,4 @@
-import { argocdNamespace } from '../components/argo-cd.ts';
+import { applicationsNow } from '../components/application-api.ts';
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { type Pod, selects, type Workload } from '../lib/workloads.ts';
@@ -28,9 +28,9 @@ export function createLookout(context: Context): () => Promise<Sight[]> {
 }
 
 async function look(context: Context): Promise<Sight[]> {
-  const api = context.api();
   // In this order: what says that it was synced must not be seen beside a Deployment of before that.
-  const applications = await api.list<Application>('argoproj.io/v1alpha1', 'Application', argocdNamespace);
+  const applications = await applicationsNow(context);
+  const api = context.api();
   const [deployments, replicaSets, pods] = await Promise.all([
     api.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
     api.list<ReplicaSet>('apps/v1', 'ReplicaSet', servicesNamespace),

@@ -1,5 +1,6 @@
 import { unfitness } from '../components/applications.ts';
 import { difference } from '../components/registrations.ts';
+import { shortSha } from '../lib/git.ts';
 import type { Application } from '../services.ts';
 
 /** Whether Argo CD has compared the commit with the cluster, rendered from the source that is wanted. */
@@ -13,7 +14,7 @@ export function unsynced(application: Application, commit: string): string | und
   const { phase, message, operation: begun } = status?.operationState ?? {};
   if (operation || phase === 'Running') {
     const revision = operation?.sync?.revision ?? begun?.sync?.revision;
-    const what = revision && revision !== commit ? ` (${revision.slice(0, 7)} is)` : '';
+    const what = revision && revision !== commit ? ` (${shortSha(revision)} is)` : '';
     return `Application ${metadata.name} is being synced${what}${message ? `: ${message}` : ''}`;
   }
   if (status?.sync?.status === 'Synced' && status.sync.revision === commit) return undefined;

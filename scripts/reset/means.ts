@@ -1,5 +1,5 @@
-import type { Invocation } from '../commands/command.ts';
 import type { Context } from '../context.ts';
+import type { Invocation } from '../invocation.ts';
 import { ExitCode } from '../lib/errors.ts';
 import type { Progress } from '../lib/progress.ts';
 

@@ -1,5 +1,5 @@
 import type { FieldPath } from './located.ts';
-import { mapIn } from './tolerant.ts';
+import { mapIn } from './shapes.ts';
 import { readYaml } from './yaml-file.ts';
 
 /** Which metrics each scrape job brings. No manifest: the checks of the manifests leave it out. */

@@ -9,7 +9,7 @@ import { findPromtool, inTemporaryFolder, type Promtool } from './prometheus/pro
 import { checkRunbooks } from './prometheus/runbooks.ts';
 import { checkTested } from './prometheus/tested.ts';
 import { checkUnitTests } from './prometheus/unit-tests.ts';
-import { mapIn, textsIn } from './tolerant.ts';
+import { mapIn, textsIn } from './shapes.ts';
 import { readYaml } from './yaml-file.ts';
 
 /** What promtool, which is Prometheus' own, says of the configuration and the rules in the ConfigMaps. */

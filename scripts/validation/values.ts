@@ -5,7 +5,7 @@ import type { Check } from './check.ts';
 import type { Finding } from './finding.ts';
 import type { FieldPath } from './located.ts';
 import type { Chart, Repository } from './repository.ts';
-import { mapIn } from './tolerant.ts';
+import { mapIn } from './shapes.ts';
 import { fieldAt, isCommented, leaves, namedInComment, withoutLine } from './values/file.ts';
 import { findInSchema, type JsonSchema } from './values/schema.ts';
 import { readYaml } from './yaml-file.ts';

@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { regexOf, sourceOf } from '../validation/prometheus/candidates.ts';
 import type { Relabeling } from '../validation/prometheus/files.ts';
-import { mapIn, mapsIn, textsIn } from '../validation/tolerant.ts';
+import { mapIn, mapsIn, textsIn } from '../validation/shapes.ts';
 import type { DroppedTarget } from './prometheus.ts';
 
 /** What is read of a job of the configuration that Prometheus runs with. */

@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts';
 import { type FieldPath, findingAt } from '../located.ts';
 import type { Located } from '../repository.ts';
-import { mapIn, mapsIn, textsIn } from '../tolerant.ts';
+import { mapIn, mapsIn, textsIn } from '../shapes.ts';
 
 /** The fields of an Application that are looked at; any may be missing in a broken one. */
 export interface Application {

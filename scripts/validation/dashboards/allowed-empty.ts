@@ -2,7 +2,7 @@ import { type AllowedEmpty, allowedEmptyFile } from '../../dashboards/allowed-em
 import type { Finding } from '../finding.ts';
 import { ruleQueries } from '../queries/located.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn } from '../tolerant.ts';
+import { mapIn, mapsIn } from '../shapes.ts';
 import { readYaml } from '../yaml-file.ts';
 import { type DashboardFile, panelsOf } from './files.ts';
 

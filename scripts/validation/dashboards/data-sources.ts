@@ -2,7 +2,7 @@ import { type Embedded, embeddedTexts } from '../embedded.ts';
 import type { Finding } from '../finding.ts';
 import { scrapeInterval } from '../prometheus/files.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn } from '../tolerant.ts';
+import { mapIn, mapsIn } from '../shapes.ts';
 import { readYaml, type YamlDocument } from '../yaml-file.ts';
 
 export const dataSourceRules = {

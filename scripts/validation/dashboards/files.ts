@@ -1,7 +1,7 @@
 import { type Embedded, embeddedTexts } from '../embedded.ts';
 import type { FieldPath } from '../located.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn, textsIn } from '../tolerant.ts';
+import { mapIn, mapsIn, textsIn } from '../shapes.ts';
 import { readJson } from './json.ts';
 
 /** The uid of a data source, in a map or by itself. */

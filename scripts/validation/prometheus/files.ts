@@ -1,6 +1,6 @@
 import { type Embedded, embeddedTexts } from '../embedded.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn, textsIn } from '../tolerant.ts';
+import { mapIn, mapsIn, textsIn } from '../shapes.ts';
 import { readYaml } from '../yaml-file.ts';
 
 /** A rule of `relabel_configs`. */

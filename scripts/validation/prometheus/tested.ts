@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import { findingIn, ruleQueries } from '../queries/located.ts';
 import { readQuery } from '../queries/promql.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn } from '../tolerant.ts';
+import { mapIn, mapsIn } from '../shapes.ts';
 import { testFiles } from './unit-tests.ts';
 
 const rule = 'prometheus-tested';

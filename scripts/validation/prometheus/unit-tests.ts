@@ -3,7 +3,7 @@ import { dirname, join as joinPosix } from 'node:path/posix';
 import type { Output } from '../../lib/exec.ts';
 import type { Finding } from '../finding.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, textsIn } from '../tolerant.ts';
+import { mapIn, textsIn } from '../shapes.ts';
 import { readYaml, type YamlDocument } from '../yaml-file.ts';
 import type { Promtool } from './promtool.ts';
 

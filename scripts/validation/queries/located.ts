@@ -3,7 +3,7 @@ import type { Finding } from '../finding.ts';
 import type { FieldPath } from '../located.ts';
 import { prometheusFiles } from '../prometheus/files.ts';
 import type { Repository } from '../repository.ts';
-import { mapIn, mapsIn } from '../tolerant.ts';
+import { mapIn, mapsIn } from '../shapes.ts';
 import { readYaml } from '../yaml-file.ts';
 
 /** A PromQL query, and where it stands. */
