@@ -95,6 +95,8 @@ export function createImageStore(
   const getIntoNode = async (image: string): Promise<boolean> => {
     const name = fullName(image);
     if ((await inNode()).has(name)) return false;
+    // What is only to be kept, and is kept already, need not come here.
+    if (onlyHold && (await cache?.has(name))) return false;
     const restored = cache && (await kept(`${image} (from the cache)`, () => cache.restore(node, name)));
     if (!restored) await kept(image, () => pullIntoNode(image));
     listing = undefined;

@@ -12,6 +12,8 @@ export interface ImageCache {
    * away. Throws a `UserError` where Docker does not answer.
    */
   restore(node: NodeImages, image: string): Promise<boolean>;
+  /** Whether there is an archive of an image, given by its full name. */
+  has(image: string): Promise<boolean>;
   /**
    * Writes those of a node's images, digest by full name, that are not in the cache yet; then takes away what was not used
    * for the longest time, until the rest is within the limit. Throws `CommandError` where a file can't be written.
@@ -37,6 +39,8 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
   const discard = (archive: Archive) => rm(join(folder, archive.file), { force: true });
 
   return {
+    has: async (image) => limit > 0 && (await find(image)) !== undefined,
+
     async restore(node, image) {
       const archive = limit > 0 ? await find(image) : undefined;
       if (archive === undefined) return false;

@@ -24,8 +24,8 @@ export interface NodeImages {
 
 const images = ['ctr', '--namespace=k8s.io', 'images'] as const;
 /** Docker streams all images in one archive, in which layers that they share occur once. */
-const fromDocker =
-  'set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import -';
+const fromDocker = (option: string) =>
+  `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
 const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
 // Nobody else may read it: umask, because the shell makes the file.
 const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
@@ -75,7 +75,7 @@ export function nodeImages(
     },
     async importFromDocker(names) {
       try {
-        await exec(['bash', '-c', fromDocker, 'import', node, ...names]);
+        await exec(['bash', '-c', fromDocker(onlyHold ? '--no-unpack ' : ''), 'import', node, ...names]);
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         const { stderr } = error.output;

@@ -16,8 +16,8 @@ const untilInputEnds = 'containerd > /dev/null 2>&1 & read -r line; kill $!; wai
 export async function withContainerd<T>(context: Context, work: (container: string) => Promise<T>): Promise<T> {
   const { config, signal } = context;
   const container = `${config.clusterName}-prefetch`;
-  // Unlike a node it needs no privilege: what is fetched stays packed.
-  const options = ['--rm', '--interactive', '--volume', '/var', '--name', container];
+  // Unlike a node it needs no privilege: what is fetched stays packed. It reaches registries as this machine does.
+  const options = ['--rm', '--interactive', '--network', 'host', '--volume', '/var', '--name', container];
   const entry = ['--entrypoint', 'bash', config.nodeImage, '-c', untilInputEnds];
   keepWatch();
   const running = spawn('docker', ['run', ...options, ...entry], {

@@ -148,6 +148,7 @@ test('the store asks the cache before a registry, keeps what was asked of it, an
   const kept: string[][] = [];
   const store = createImageStore(exec, 'node', new AbortController().signal, {
     cache: {
+      has: async () => false,
       restore: async (_, name) => {
         if (name !== image) return false;
         has.add(name);
@@ -166,4 +167,18 @@ test('the store asks the cache before a registry, keeps what was asked of it, an
   );
   await store.keep();
   assert.deepEqual(kept, [[image, 'docker.io/library/b:1']]);
+});
+
+test('where images are only held, one that is kept already is not touched, and the others come packed', async () => {
+  const folder = await temporaryFolder();
+  writeFileSync(join(folder, fileNameOf(image, digest)), 'as it was');
+  const exec = fakeExec(() => ({}));
+  const cache = createImageCache({ folder, limit });
+  const store = createImageStore(exec, 'node', new AbortController().signal, { cache, onlyHold: true });
+  assert.deepEqual(await store.ensure([image, 'b:1']), ['b:1']);
+  assert.deepEqual(
+    exec.lines().filter((line) => /fetch|pull|import/.test(line)),
+    ['docker exec node ctr --namespace=k8s.io content fetch --hosts-dir /etc/containerd/certs.d docker.io/library/b:1'],
+  );
+  assert.equal(await readFile(join(folder, fileNameOf(image, digest)), 'utf8'), 'as it was');
 });
