@@ -30,7 +30,7 @@ const pause = 1000;
 
 /**
  * Makes what has Argo CD go on with Applications that it is deleting. It looks again whether all that they deployed is gone
- * when one of them changes, and else only every ten seconds or so: measured, `reset` took 12 s less for it.
+ * when one of them changes, and else only every few seconds: measured, that took 16 s in place of 18 s.
  */
 export function nudgingOf(context: Context): (applications: readonly KubeObject[]) => Promise<void> {
   let [last, count] = [Number.NEGATIVE_INFINITY, 0];
