@@ -51,7 +51,6 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
     if (left.length === 0) return undefined;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
-    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
     return ending;
   });
   await removeObjects(context, workloads, kept);
