@@ -79,10 +79,10 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
         kept.images.push(image);
       }
       const all = await archivesIn(folder);
-      for (const archive of overLimit(all, limit)) await discard(archive);
-      kept.bytes = (await archivesIn(folder))
-        .filter(({ image }) => kept.images.includes(image))
-        .reduce((sum, { bytes }) => sum + bytes, 0);
+      const gone = overLimit(all, limit);
+      for (const archive of gone) await discard(archive);
+      for (const archive of all)
+        if (kept.images.includes(archive.image) && !gone.includes(archive)) kept.bytes += archive.bytes;
       return kept;
     },
   };
