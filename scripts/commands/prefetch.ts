@@ -5,7 +5,7 @@ import { type Context, createContext } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { runGraph } from '../lib/graph.ts';
-import { createProgress, type Progress } from '../lib/progress.ts';
+import { createProgress, type Progress, timed } from '../lib/progress.ts';
 import { withContainerd } from '../prefetch/containerd.ts';
 import { checkContext, refuseProblems } from '../preflight.ts';
 import { megabytes } from '../up/keep-images.ts';
@@ -45,18 +45,4 @@ async function fetchAll(context: Context, container: string, progress: Progress)
   const sentence =
     count === 0 ? 'and was before' : `${count} ${count === 1 ? 'image' : 'images'} more, ${megabytes(kept.bytes)}`;
   return { ...kept, sentence };
-}
-
-async function timed<T>(progress: Progress, title: string, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  const seconds = () => (performance.now() - started) / 1000;
-  progress.start(title);
-  try {
-    const result = await work();
-    progress.done(title, seconds());
-    return result;
-  } catch (error) {
-    progress.failed(title, seconds());
-    throw error;
-  }
 }

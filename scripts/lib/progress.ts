@@ -30,6 +30,29 @@ export async function createProgress(stream: NodeJS.WriteStream): Promise<Progre
   return spinning(ora({ stream, isEnabled: true, discardStdin: false }));
 }
 
+/**
+ * Does work under a title, and tells how long it took and, by `detail`, what came of it, or that it failed. Throws what
+ * `work` throws.
+ */
+export async function timed<T>(
+  progress: Progress,
+  title: string,
+  work: () => Promise<T>,
+  detail: (result: T) => string | undefined = () => undefined,
+): Promise<T> {
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  progress.start(title);
+  try {
+    const result = await work();
+    progress.done(title, seconds(), detail(result));
+    return result;
+  } catch (error) {
+    progress.failed(title, seconds());
+    throw error;
+  }
+}
+
 function plain(stream: ProgressStream): Progress {
   const line = (text: string) => void stream.write(`${text}\n`);
   return {

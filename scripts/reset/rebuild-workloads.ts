@@ -8,7 +8,7 @@ import { tolerant } from '../components/tolerant.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
-import type { Progress } from '../lib/progress.ts';
+import { type Progress, timed } from '../lib/progress.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 
 /** What `reset --apps` deletes. Throws a `UserError` where Argo CD is not there to build it anew. */
@@ -28,20 +28,10 @@ export async function rebuildWorkloads(
   workloads: readonly KubeObject[],
   progress: Progress,
 ): Promise<void> {
-  const step = async (title: string, work: () => Promise<unknown>) => {
-    const started = performance.now();
-    progress.start(title);
-    try {
-      await work();
-    } catch (error) {
-      progress.failed(title, (performance.now() - started) / 1000);
-      throw error;
-    }
-    progress.done(title, (performance.now() - started) / 1000);
-  };
-  await step('deleting the workloads', () => removeObjects(context, workloads));
-  await step('waiting for Argo CD', () => untilThereAgain(context, workloads));
-  for (const component of [applications, services]) await step(component.name, () => component.apply(context));
+  await timed(progress, 'deleting the workloads', () => removeObjects(context, workloads));
+  await timed(progress, 'waiting for Argo CD', () => untilThereAgain(context, workloads));
+  for (const component of [applications, services])
+    await timed(progress, component.name, () => component.apply(context));
 }
 
 async function untilThereAgain(context: Context, workloads: readonly KubeObject[]): Promise<void> {

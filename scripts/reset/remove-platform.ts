@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
 import type { Found } from '../lib/discovery.ts';
 import { runGraph, type Task } from '../lib/graph.ts';
-import type { Progress } from '../lib/progress.ts';
+import { type Progress, timed } from '../lib/progress.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 
 export interface Options {
@@ -36,11 +36,11 @@ export async function removePlatform(context: Context, before: Inventory, option
     needs: [...first.map((task) => task.name), ...needs],
     run: async () => {
       const count = counts.get(name);
-      if (remove && count) await timed(progress, name, count, () => remove(context, kept));
+      if (remove && count) await timed(progress, name, () => remove(context, kept), removed(count));
     },
   }));
   refuseFailures(await runGraph([...first, ...tasks]));
-  return timed(progress, 'looking for leftovers', undefined, () => leftAfter(context, { all, components }));
+  return timed(progress, 'looking for leftovers', () => leftAfter(context, { all, components }));
 }
 
 /** The components with the last one first, each in need of those that need it. */
@@ -61,7 +61,7 @@ function removalByHand(context: Context, byHand: readonly Found[], progress: Pro
   return {
     name,
     needs: [],
-    run: async () => void (await timed(progress, name, objects.length, () => removeObjects(context, objects))),
+    run: async () => void (await timed(progress, name, () => removeObjects(context, objects), removed(objects.length))),
   };
 }
 
@@ -89,21 +89,6 @@ async function leftAfter(
   return found;
 }
 
-async function timed<T>(
-  progress: Progress,
-  title: string,
-  count: number | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  const started = performance.now();
-  const seconds = () => (performance.now() - started) / 1000;
-  progress.start(title);
-  try {
-    const result = await work();
-    progress.done(title, seconds(), count === undefined ? undefined : `${count} removed`);
-    return result;
-  } catch (error) {
-    progress.failed(title, seconds());
-    throw error;
-  }
+function removed(count: number): () => string {
+  return () => `${count} removed`;
 }

@@ -4,7 +4,7 @@ import { componentsFor } from '../components/index.ts';
 import type { Context } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
 import { runGraph } from '../lib/graph.ts';
-import type { Progress } from '../lib/progress.ts';
+import { type Progress, timed } from '../lib/progress.ts';
 import type { TimedStep } from '../trace/critical-path.ts';
 
 /** A component that was brought to ready. */
@@ -24,21 +24,11 @@ export async function installAll(context: Context, progress: Progress): Promise<
     run: async () => {
       const { name, needs } = component;
       const start = performance.now();
-      const seconds = () => Math.round(performance.now() - start) / 1000;
       const over = context.trace?.begin('component', name);
-      progress.start(name);
-      let outcome: Outcome;
-      try {
-        outcome = await component.apply(context);
-      } catch (error) {
-        progress.failed(name, seconds());
-        throw error;
-      } finally {
-        over?.();
-      }
+      const applied = timed(progress, name, () => component.apply(context), described);
+      const outcome = await applied.finally(() => over?.());
       steps.push({ name, needs, start, end: performance.now(), changed: outcome.changed });
       notes.push(...(outcome.notes ?? []));
-      progress.done(name, seconds(), described(outcome));
     },
   }));
   refuseFailures(await runGraph(tasks));
