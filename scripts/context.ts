@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { type Credentials, createCredentials } from './credentials/credentials.ts';
 import { createImageCache } from './images/cache.ts';
+import { createUnpackedImages, type UnpackedImages } from './images/unpacked.ts';
 import { createImageStore, type ImageStore } from './images.ts';
 import { type ApiServer, connect } from './lib/api.ts';
 import type { RequestLimits } from './lib/download.ts';
@@ -35,6 +36,8 @@ export interface Context {
   images: ImageStore;
   /** The same for another container that runs containerd, and only holds them to be kept. */
   imagesToKeep(container: string): ImageStore;
+  /** The images of whole nodes, unpacked. */
+  unpacked: UnpackedImages;
   /** What the services' images are pulled with. */
   credentials: Credentials;
   /** The checkout as it was when it was asked for first, or as it is now. */
@@ -100,13 +103,14 @@ export function createContext(config: Config, options: ContextOptions): Context 
     },
   });
   const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
+  const packed = join(config.cacheDir, 'images');
   const imagesIn = (container: string, onlyHold = false) =>
     createImageStore(exec, container, signal, {
       onPulled: (image) => notePulled(config.cacheDir, image),
       onRetry,
       trace,
       onlyHold,
-      cache: createImageCache({ folder: join(config.cacheDir, 'images'), limit: config.imageCacheLimit }),
+      cache: createImageCache({ folder: packed, limit: config.imageCacheLimit }),
       ...(timeout !== undefined && { timeout }),
     });
   let checkout: Promise<Checkout> | undefined;
@@ -126,6 +130,13 @@ export function createContext(config: Config, options: ContextOptions): Context 
     ...(trace && { trace }),
     images: imagesIn(node),
     imagesToKeep: (container) => imagesIn(container, true),
+    unpacked: createUnpackedImages({
+      exec,
+      folder: join(config.cacheDir, 'nodes'),
+      packed,
+      limit: config.imageCacheLimit,
+      scripts: join(config.root, 'cluster', 'node-images'),
+    }),
     credentials:
       options.credentials ??
       createCredentials({

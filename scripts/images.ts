@@ -22,6 +22,11 @@ export interface ImageStore {
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
   /** Keeps what was asked of `ensure` for the next cluster. Throws where a file can't be written. */
   keep(): Promise<Kept>;
+  /**
+   * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
+   * or that the cluster pulled with a token. Right only in the process that created the cluster.
+   */
+  ofPlatform(): Promise<Map<string, string>>;
 }
 
 /** Milliseconds that the list of the node's images may be old. */
@@ -58,12 +63,20 @@ export function createImageStore(
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
   const inTurn = atMost(pullsAtOnce);
+  const imported = new Set<string>();
+  /** What the node had when it was looked at first. */
+  let atFirst: ReadonlyMap<string, string> | undefined;
   /** Asked by several components at the same time, answered once. */
   let listing: { at: number; names: Promise<Map<string, string>> } | undefined;
 
+  const look = async () => {
+    const names = await node.list();
+    atFirst ??= names;
+    return names;
+  };
   const inNode = () => {
     if (listing === undefined || Date.now() - listing.at > freshness) {
-      listing = { at: Date.now(), names: node.list() };
+      listing = { at: Date.now(), names: look() };
       listing.names.catch(() => {
         listing = undefined;
       });
@@ -123,12 +136,20 @@ export function createImageStore(
       const sources = [...new Set(names.values())];
       await kept(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
       for (const [target, source] of names) await node.tag(source, target);
+      for (const name of [...names.keys(), ...sources]) imported.add(fullName(name));
       listing = undefined;
     },
     async keep() {
       const names = new Set([...nodePulls.keys()].map(fullName));
       if (!cache || names.size === 0) return { images: [], bytes: 0 };
       return cache.keep(node, new Map([...(await inNode())].filter(([name]) => names.has(name))));
+    },
+    async ofPlatform() {
+      const present = await inNode();
+      const asked = new Set([...nodePulls.keys()].map(fullName));
+      const ours = ([name, digest]: [string, string]) =>
+        asked.has(name) || imported.has(name) || atFirst?.get(name) === digest;
+      return new Map([...present].filter(ours));
     },
   };
 }

@@ -67,7 +67,8 @@ async function bringUp(
     print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
   else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
-  for (const note of await keepImages(context, progress)) progress.note(`! ${note}`);
+  const isNew = changed.includes(`cluster ${context.config.clusterName}`);
+  for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
   return ExitCode.done;
 }
 

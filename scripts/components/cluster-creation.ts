@@ -1,15 +1,14 @@
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { Context } from '../context.ts';
+import { restoredMark } from '../images/unpacked.ts';
 import { demandDocker, isFull, makeRoom } from '../lib/docker.ts';
 import { removeContainers } from '../lib/docker-objects.ts';
 import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
-import { toReadableYaml } from '../lib/objects.ts';
 import { missingOf, type Workload } from '../lib/workloads.ts';
-import { gitMount, ownContainer } from './cluster-ownership.ts';
+import { ownContainer } from './cluster-ownership.ts';
 import type { Outcome } from './component.ts';
+import { kindConfig } from './kind-config.ts';
 import { untilReady } from './until-ready.ts';
 
 /** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
@@ -23,54 +22,72 @@ export async function deleteCluster(context: Context): Promise<void> {
   await rm(context.config.stateDir, { recursive: true, force: true });
 }
 
-/** Creates the cluster through kind, and waits until the node's network is up. Throws a `UserError` with kind's reason. */
+/**
+ * Creates the cluster through kind, with the images of an earlier one where there are some, and waits until the node's
+ * network is up. Throws a `UserError` with kind's reason.
+ */
 export async function createCluster(context: Context): Promise<Outcome> {
-  const { config, exec, kubeconfig } = context;
-  const { path } = await context.toolbox.find('kind');
+  const { config, exec, images } = context;
   // Of a cluster that somebody deleted, or of a kind that was killed, whose lock would stand in the way of the next.
   await rm(config.stateDir, { recursive: true, force: true });
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   await chmod(config.stateDir, 0o700);
-  const input = await kindConfig(context);
   // kind would pull it, too, but without saying what went wrong.
-  await context.images.pull(config.nodeImage);
-  const create = () =>
-    exec(
-      [
-        path,
-        'create',
-        'cluster',
-        '--name',
-        config.clusterName,
-        '--image',
-        config.nodeImage,
-        '--kubeconfig',
-        kubeconfig,
-        '--config',
-        '-',
-        '--quiet',
-      ],
-      { input },
-    );
+  await images.pull(config.nodeImage);
+  const unpacked = await context.unpacked.offer(config.nodeImage);
+  const notes: string[] = [];
   try {
-    await create().catch(async (error: unknown) => {
-      // Docker finished what a killed command had asked for.
-      if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;
-      if (!(await ownContainer(context))) throw error;
-      await removeContainers(exec, [context.node], context);
-      await create();
-    });
+    await kindCreate(context, unpacked);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    throw notCreated(context, error);
+    if (unpacked === undefined || !neverBooted(error)) throw notCreated(context, error);
+    notes.push('The node did not start with the images that were kept for it in time: it was made without them.');
+    await context.unpacked.discard(config.nodeImage);
+    await removeContainers(exec, [context.node], context);
+    await kindCreate(context, undefined).catch((again: unknown) => {
+      throw again instanceof CommandError ? notCreated(context, again) : again;
+    });
   }
   context.reconnect();
   await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
-  await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
+  const finished = ['docker', 'exec', context.node, 'touch', finishedMark] as const;
+  const restored = unpacked === undefined || notes.length > 0 || (await isRestored(context));
+  await exec(finished);
+  if (!restored) {
+    notes.push('The images that were kept for the node could not be read: they were fetched anew.');
+    await context.unpacked.discard(config.nodeImage);
+  }
   return {
     changed: [`cluster ${config.clusterName}`],
     detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
+    notes,
   };
+}
+
+/** Whether kind gave up on a node that it started, and not before: it waits half a minute for it to boot. */
+function neverBooted({ output, timedOut }: CommandError): boolean {
+  return timedOut === undefined && /could not find a log line|failed to init node/i.test(output.stderr);
+}
+
+/** Whether the node took over the images that were offered to it. */
+async function isRestored({ exec, node }: Context): Promise<boolean> {
+  return (await exec(['docker', 'exec', node, 'test', '-e', restoredMark], { nothrow: true })).exitCode === 0;
+}
+
+/** Has kind make the node. Throws what kind says as a `CommandError`. */
+async function kindCreate(context: Context, unpacked: string | undefined): Promise<void> {
+  const { config, exec, kubeconfig, toolbox } = context;
+  const { path } = await toolbox.find('kind');
+  const input = await kindConfig(context, unpacked);
+  const options = ['--name', config.clusterName, '--image', config.nodeImage, '--kubeconfig', kubeconfig];
+  const create = () => exec([path, 'create', 'cluster', ...options, '--config', '-', '--quiet'], { input });
+  await create().catch(async (error: unknown) => {
+    // Docker finished what a killed command had asked for.
+    if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;
+    if (!(await ownContainer(context))) throw error;
+    await removeContainers(exec, [context.node], context);
+    await create();
+  });
 }
 
 /** Why kind did not get done: Docker, the time, the disk, or what it says itself. */
@@ -83,25 +100,6 @@ function notCreated({ config }: Context, error: CommandError): UserError {
     hint: isFull(stderr) ? makeRoom : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
     cause: error,
   });
-}
-
-async function kindConfig(context: Context): Promise<string> {
-  const { root, ports } = context.config;
-  const { commonDir } = await context.checkout();
-  const config = parse(await readFile(join(root, 'cluster', 'kind.yaml'), 'utf8')) as {
-    name?: string;
-    nodes: {
-      extraPortMappings: { containerPort: number; hostPort: number }[];
-      extraMounts: { hostPath: string; containerPath: string }[];
-    }[];
-  };
-  config.name = context.config.clusterName;
-  for (const node of config.nodes) {
-    for (const mapping of node.extraPortMappings)
-      mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
-    for (const mount of node.extraMounts) if (mount.containerPath === gitMount) mount.hostPath = commonDir;
-  }
-  return toReadableYaml(config);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
+import { unpackedMount } from '../images/unpacked.ts';
 import { ApiError, Unreachable, WrongClock } from '../lib/api.ts';
 import { type Container, demandDocker } from '../lib/docker.ts';
 import { UserError } from '../lib/errors.ts';
@@ -73,9 +74,12 @@ function isLost({ state }: Container): boolean {
 }
 
 /** Starts what is stopped, as after a reboot. Hands back what it did. */
-async function wake(context: Context, { state }: Container): Promise<string[]> {
+async function wake(context: Context, { state, binds }: Container): Promise<string[]> {
   const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
   if (verb === undefined) return [];
+  // Docker would make it as root's where somebody emptied the cache.
+  const unpacked = binds.get(unpackedMount);
+  if (unpacked !== undefined) await mkdir(unpacked, { recursive: true, mode: 0o700 }).catch(() => {});
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
   if (exitCode !== 0) {
     demandDocker(stderr);

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demandDocker } from '../lib/docker.ts';
 import { removeAbandoned } from '../lib/download/abandoned.ts';
+import { CommandError } from '../lib/exec.ts';
 import { type Archive, archivesIn, fileNameOf, markUsed, overLimit, partOf } from './archives.ts';
 import type { NodeImages } from './node.ts';
 
@@ -71,6 +72,10 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
         try {
           await node.exportArchive(image, part);
           await rename(part, join(folder, file));
+        } catch (error) {
+          // A node that began with unpacked images never had it packed.
+          if (error instanceof CommandError && /content digest \S+: not found/.test(error.output.stderr)) continue;
+          throw error;
         } finally {
           await rm(part, { force: true });
         }

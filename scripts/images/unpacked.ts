@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeAbandoned } from '../lib/download/abandoned.ts';
+import { CommandError, type Exec } from '../lib/exec.ts';
+import { archivesIn, partOf } from './archives.ts';
+
+/** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
+export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
+/** Made in the node once it has the images: cluster/node-images/restore.sh. */
+export const restoredMark = '/var/lib/platform-ops-images';
+
+/** The images of a whole node as its containerd has them, so that the next node starts with them, and unpacks nothing. */
+export interface UnpackedImages {
+  /**
+   * Prepares the folder that a new node of this node image is to see at `unpackedMount`. Undefined where nothing is kept
+   * for it.
+   */
+  offer(nodeImage: string): Promise<string | undefined>;
+  /**
+   * Keeps the node's images with these digests, by name, for the next node of that node image, unless just these are kept.
+   * Hands back the bytes that were written, 0 where nothing had to be, or where there is no room. Throws `CommandError`.
+   */
+  keep(node: string, nodeImage: string, images: ReadonlyMap<string, string>): Promise<number>;
+  /** Throws away what is kept for nodes of that image. */
+  discard(nodeImage: string): Promise<void>;
+}
+
+export interface UnpackedImagesOptions {
+  exec: Exec;
+  /** Where they are kept: a folder for each node image. */
+  folder: string;
+  /** Where the packed ones are kept, which come first. */
+  packed: string;
+  /** Bytes that all of it may take; with 0 nothing is kept or offered. */
+  limit: number;
+  /** Where the scripts are that run in the node. */
+  scripts: string;
+}
+
+/** How copy.sh ends where there is no room, and where the node's containerd keeps layers in another way. */
+const passedOver: ReadonlySet<number> = new Set([3, 4]);
+const inNode = 'umask 077; file=$1; node=$2; shift 2; exec docker exec -i "$node" bash -s -- "$@" > "$file"';
+
+/** What is kept in a folder, which need not exist. */
+export function createUnpackedImages({ exec, folder, packed, limit, scripts }: UnpackedImagesOptions): UnpackedImages {
+  const idOf = async (nodeImage: string) => {
+    const asked = await exec(['docker', 'image', 'inspect', '--format', '{{.Id}}', nodeImage], { timeout: 30_000 });
+    return asked.stdout
+      .trim()
+      .replace(/^sha256:/, '')
+      .slice(0, 16);
+  };
+  const folderOf = async (nodeImage: string) => join(folder, await idOf(nodeImage));
+
+  return {
+    async offer(nodeImage) {
+      if (limit === 0) return undefined;
+      const its = await folderOf(nodeImage);
+      const [archive] = await tarsIn(its);
+      if (archive === undefined) return undefined;
+      const now = new Date();
+      await utimes(join(its, archive), now, now);
+      await copyFile(join(scripts, 'restore.sh'), join(its, 'restore.sh'));
+      // Of several additions the last in the order of their names has the last word.
+      await copyFile(join(scripts, 'restore.conf'), join(its, 'zz-platform-ops.conf'));
+      return its;
+    },
+
+    async keep(node, nodeImage, images) {
+      if (limit === 0) return 0;
+      const its = await folderOf(nodeImage);
+      const name = `images-${fingerprint(images)}.tar`;
+      const known = await tarsIn(its);
+      if (known.includes(name)) return 0;
+      await mkdir(its, { recursive: true, mode: 0o700 });
+      await removeAbandoned(its, (file) => file.endsWith('.part'));
+      const room = limit - (await archivesIn(packed)).reduce((sum, { bytes }) => sum + bytes, 0);
+      const part = join(its, partOf(name));
+      try {
+        const script = await readFile(join(scripts, 'copy.sh'));
+        const digests = new Set(images.values());
+        await exec(['bash', '-c', inNode, 'copy', part, node, String(Math.max(room, 0)), ...digests], {
+          input: script,
+        });
+        const { size } = await stat(part);
+        for (const old of known) await rm(join(its, old), { force: true });
+        await rename(part, join(its, name));
+        await makeRoom(folder, room);
+        return size;
+      } catch (error) {
+        if (error instanceof CommandError && passedOver.has(error.output.exitCode)) return 0;
+        throw error;
+      } finally {
+        await rm(part, { force: true });
+      }
+    },
+
+    discard: async (nodeImage) => empty(await folderOf(nodeImage)),
+  };
+}
+
+/** The folder itself stays: nodes that were started with it look for it at each start. */
+async function empty(folder: string): Promise<void> {
+  for (const file of await tarsIn(folder)) await rm(join(folder, file), { force: true });
+}
+
+async function tarsIn(folder: string): Promise<string[]> {
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return files.filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
+}
+
+/** The same for the same images, in whatever order they are. */
+function fingerprint(images: ReadonlyMap<string, string>): string {
+  const lines = [...images].map(([name, digest]) => `${name} ${digest}\n`).toSorted();
+  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 16);
+}
+
+/** Takes away those of the longest unused node images, until the rest has room. */
+async function makeRoom(folder: string, room: number): Promise<void> {
+  const sized = (await readdir(folder)).map(async (id) => {
+    const files = await Promise.all((await tarsIn(join(folder, id))).map((file) => stat(join(folder, id, file))));
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    return { id, bytes, usedAt: Math.max(0, ...files.map(({ mtimeMs }) => mtimeMs)) };
+  });
+  const all = (await Promise.all(sized)).toSorted((one, other) => other.usedAt - one.usedAt);
+  let total = 0;
+  for (const { id, bytes } of all) {
+    total += bytes;
+    if (total > room) await empty(join(folder, id));
+  }
+}
