@@ -24,7 +24,7 @@ second=
 finish() {
   kill -CONT "$first"
   [ -z "$second" ] || kill "$second" 2>/dev/null || true
-  rm -rf "$copy" "$copy.toml" "$socket"
+  rm -rf "$copy" "$copy.toml" "$copy.log" "$socket"
 }
 trap finish EXIT
 rm -rf "$copy"

@@ -113,9 +113,10 @@ async function tarsIn(folder: string): Promise<string[]> {
   return files.filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
 }
 
-/** The same for the same images, in whatever order they are. */
+/** The same for the same images, in whatever order they are. Kubernetes adds a name to each that it uses: its checksum. */
 function fingerprint(images: ReadonlyMap<string, string>): string {
-  const lines = [...images].map(([name, digest]) => `${name} ${digest}\n`).toSorted();
+  const given = [...images].filter(([name]) => !name.startsWith('sha256:'));
+  const lines = given.map(([name, digest]) => `${name} ${digest}\n`).toSorted();
   return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 16);
 }
 
