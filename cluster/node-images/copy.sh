@@ -74,7 +74,7 @@ its images list | awk 'NR > 1 { print $1, $3 }' | while read -r name digest; do
   case "$wanted" in *" $digest "*) ;; *) echo "$name" ;; esac
 done | xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io images remove >/dev/null
 # Removing one in this way waits until everything that nothing refers to is gone.
-some=$(its images list --quiet | head -n 1)
+some=$(its images list --quiet | sed -n 1p)
 its images tag --force "$some" platform-ops.invalid/last >/dev/null
 its images remove --sync platform-ops.invalid/last >/dev/null
 kill "$second"
