@@ -5,6 +5,7 @@ import type { KubeObject } from '../lib/objects.ts';
 import { type Site, trustedFor } from '../tls.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { wayIn } from './way-in.ts';
 
 interface Route extends Site {
   title: string;
@@ -54,7 +55,7 @@ export async function ask(
   const url = urlOf(context, site) + path;
   const port = portOf(context, site);
   try {
-    const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
+    const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${await wayIn(context, site)}${path}`, {
       headers: { ...headers, host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,

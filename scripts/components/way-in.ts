@@ -1,0 +1,38 @@
+import type { Config } from '../config.ts';
+import type { Context } from '../context.ts';
+import { type EndpointSlice, endpointOf, slicesPath } from '../forwarding/endpoints.ts';
+import { openTunnel, type Tunnel } from '../forwarding/tunnel.ts';
+import type { Site } from '../tls.ts';
+import { controllerService } from './ingress-controllers.ts';
+
+type PortName = 'http' | 'https';
+
+/** The tunnels of a command, which all its contexts share, by the port that they lead to, for as long as they last. */
+const tunnels = new WeakMap<Config, Map<PortName, Promise<Tunnel>>>();
+
+/**
+ * The port of 127.0.0.1 by which a command asks the ingress for a site: of a cluster of kind the one that it publishes; of
+ * another one a tunnel of this command's own, which ends with it. Throws where none can be had now.
+ */
+export async function wayIn(context: Context, { secret }: Site): Promise<number> {
+  const name = secret ? 'https' : 'http';
+  if (context.target === undefined) return context.config.ports[name];
+  const known = tunnels.get(context.config) ?? new Map<PortName, Promise<Tunnel>>();
+  tunnels.set(context.config, known);
+  const opening = known.get(name) ?? open(context, name);
+  known.set(name, opening);
+  const forget = () => {
+    if (known.get(name) === opening) known.delete(name);
+  };
+  // The pod that it leads to may be replaced, or be none yet: the next one who asks gets another.
+  opening.then(({ ended }) => ended.then(forget), forget);
+  return (await opening).port;
+}
+
+async function open(context: Context, name: PortName): Promise<Tunnel> {
+  const service = controllerService(context.config.ingressController);
+  const { items } = await context.api().json<{ items: EndpointSlice[] | null }>(slicesPath);
+  const endpoint = endpointOf(items ?? [], { ...service, port: name }, undefined);
+  if (!endpoint) throw new Error('no pod of the ingress controller is ready');
+  return openTunnel(context, endpoint, context.signal);
+}
