@@ -23,7 +23,7 @@ interface Means {
  */
 export async function agree(context: Context, { terminal, yes, say }: Means): Promise<boolean> {
   const where = await describeTarget(context);
-  say(`Everything is applied to ${where}.`);
+  say(`Everything is to be applied to ${where}.`);
   const known = (await readMark(context)) !== undefined;
   await Promise.all([demandRights(context), refuseStrangers(context), demandImages(context, say)]);
   if (known) return true;

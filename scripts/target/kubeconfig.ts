@@ -22,7 +22,9 @@ export async function takeLogin(context: Context): Promise<void> {
     });
     const there = names.stdout.trim().split('\n').filter(Boolean);
     const why =
-      /does not exist|no context exists/.test(stderr) || stderr === '' ? '' : `: ${stderr.trim().split('\n').at(-1)}`;
+      /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === ''
+        ? ''
+        : `: ${stderr.trim().split('\n').at(-1)}`;
     throw new UsageError(
       `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
       there.length > 0
