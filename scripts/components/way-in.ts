@@ -29,6 +29,24 @@ export async function wayIn(context: Context, { secret }: Site): Promise<number>
   return (await opening).port;
 }
 
+/** Milliseconds for which connections of a tunnel that is replaced may go on. */
+const farewell = 10_000;
+
+/**
+ * To be called when nothing came through a port that `wayIn` gave: whether another try has a way of its own, by a new
+ * tunnel. kubectl ends or hangs with the pod that it leads to, and not always at once.
+ */
+export async function renewWayIn({ config }: Context, { secret }: Site, port: number): Promise<boolean> {
+  const known = tunnels.get(config);
+  const name = secret ? 'https' : 'http';
+  const tunnel = await known?.get(name)?.catch(() => undefined);
+  if (tunnel?.port === port) {
+    known?.delete(name);
+    setTimeout(() => tunnel.close(), farewell).unref();
+  }
+  return known !== undefined;
+}
+
 async function open(context: Context, name: PortName): Promise<Tunnel> {
   const service = controllerService(context.config.ingressController);
   const { items } = await context.api().json<{ items: EndpointSlice[] | null }>(slicesPath);

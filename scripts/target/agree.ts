@@ -25,7 +25,9 @@ export async function agree(context: Context, { terminal, yes, say }: Means): Pr
   const where = await describeTarget(context);
   say(`Everything is to be applied to ${where}.`);
   const known = (await readMark(context)) !== undefined;
-  await Promise.all([demandRights(context), refuseStrangers(context), demandImages(context, say)]);
+  await demandRights(context);
+  await refuseStrangers(context);
+  await demandImages(context, say);
   if (known) return true;
   if (!yes && !terminal)
     throw new UsageError(

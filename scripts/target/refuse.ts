@@ -5,7 +5,7 @@ import { UsageError } from '../lib/errors.ts';
 export function refuseElsewhere({ target }: Config, command: string, why: string): void {
   if (target === undefined) return;
   throw new UsageError(
-    `npm run ${command} is not for the cluster of the context ${target}: ${why}.`,
+    `The command ${command} is not for the cluster of the context ${target}: ${why}.`,
     'Without TARGET_CONTEXT in .env or in the environment, commands are for the cluster of kind.',
   );
 }
