@@ -61,20 +61,20 @@ export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
 }
 
 function loginByPlugin(plugin: Plugin, exec: Exec): Login {
-  let known: { asked: Promise<Identity>; until: number } | undefined;
+  let known: { asked: ReturnType<typeof ask>; until: number } | undefined;
   return {
     async identity() {
       if (known === undefined || Date.now() >= known.until) {
         const begun = { asked: ask(plugin, exec), until: Number.POSITIVE_INFINITY };
-        known = { ...begun, asked: begun.asked.then(({ identity }) => identity) };
-        try {
-          known.until = (await begun.asked).until;
-        } catch (error) {
-          known = undefined;
-          throw error;
-        }
+        const forget = () => {
+          if (known === begun) known = undefined;
+        };
+        begun.asked.then(({ until }) => {
+          begun.until = until;
+        }, forget);
+        known = begun;
       }
-      return known.asked;
+      return (await known.asked).identity;
     },
     renew() {
       known = undefined;
