@@ -11,12 +11,18 @@ export interface Address {
   url: string;
   /** How to call it all the same, where the name leads elsewhere: production's own host. */
   command?: string;
+  /** What has to run on this machine for it to answer, where the cluster publishes nothing here. */
+  through?: string;
 }
+
+/** Leads the port of all addresses to the ingress of a cluster that is not on this machine. */
+export const throughForward = 'npm run forward -- ingress';
 
 /** The addresses at which a person finds things. */
 export async function addresses(context: Context): Promise<Address[]> {
   const routes = routeTable.map((route) => ({ title: route.title, url: urlOf(context, route) }));
-  return [...(await apiAddress(context)), ...routes];
+  const all = [...(await apiAddress(context)), ...routes];
+  return context.target === undefined ? all : all.map((one) => ({ ...one, through: throughForward }));
 }
 
 async function apiAddress(context: Context): Promise<Address[]> {
@@ -37,9 +43,11 @@ function curl(context: Context, site: Site, url: string): string {
 }
 
 /** Title and address of each, aligned; the command in place of an address that would lead elsewhere. */
-export function addressLines(all: readonly Address[], indent?: string): string[] {
-  return columns(
+export function addressLines(all: readonly Address[], indent = '  '): string[] {
+  const lines = columns(
     all.map(({ title, url, command }) => [title, command ?? url] as const),
     indent,
   );
+  const [through] = all.flatMap((one) => one.through ?? []);
+  return through === undefined ? lines : [...lines, `${indent}They answer while this runs: ${through}`];
 }

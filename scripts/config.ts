@@ -10,7 +10,10 @@ import { type Environment, type Part, partSettings, parts, read, type SettingNam
 export interface Config {
   /** Top folder of the repository's files. */
   root: string;
+  /** What the cluster is called here: CLUSTER_NAME, or the context of `target`. */
   clusterName: string;
+  /** The context of the person's own kubeconfigs whose cluster is used in place of one of kind, if any. */
+  target: string | undefined;
   nodeImage: string;
   ports: { http: number; https: number };
   /** Where Argo CD reads from instead of this checkout, if anywhere. */
@@ -41,7 +44,10 @@ export interface Config {
   dataDir: string;
   /** What belongs to this cluster alone: its private kubeconfig. */
   stateDir: string;
-  /** The person's own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on request. */
+  /**
+   * The person's own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on
+   * request, and what needs the login of `target`.
+   */
   userKubeconfigs: readonly string[];
   /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
   actions: { output: string | undefined; summary: string | undefined };
@@ -60,14 +66,21 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
   const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
   // An empty variable counts as not set, so that it does not hide the file's.
   const text = (name: SettingName) => environment[name] || fromFile[name];
-  const clusterName = read('CLUSTER_NAME', text('CLUSTER_NAME'));
+  const target = read('TARGET_CONTEXT', text('TARGET_CONTEXT'));
+  const clusterName = target ?? read('CLUSTER_NAME', text('CLUSTER_NAME'));
   const repoUrl = read('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
   const ports = { http: read('HTTP_PORT', text('HTTP_PORT')), https: read('HTTPS_PORT', text('HTTPS_PORT')) };
   if (ports.http === ports.https)
     throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', 'Correct them in .env or in the environment.');
+  if (target !== undefined && repoUrl === undefined)
+    throw new UsageError(
+      `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: a cluster elsewhere can't read the Git folder of this machine.`,
+      'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
+    );
   return {
     root,
     clusterName,
+    target,
     nodeImage: read('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
     ports,
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
@@ -84,7 +97,8 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
       'platform-ops',
     ),
-    stateDir: join(root, '.state', clusterName),
+    // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
+    stateDir: join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`),
     userKubeconfigs: userKubeconfigs(environment),
     actions: {
       output: environment.GITHUB_OUTPUT || undefined,

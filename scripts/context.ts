@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { type Credentials, createCredentials } from './credentials/credentials.ts';
 import { createImageCache } from './images/cache.ts';
+import { imagesElsewhere } from './images/elsewhere.ts';
 import { createUnpackedImages, type UnpackedImages } from './images/unpacked.ts';
 import { createImageStore, type ImageStore } from './images.ts';
 import { type ApiServer, connect } from './lib/api.ts';
@@ -28,7 +29,9 @@ export interface Context {
   timeout: number;
   /** How long a download may take, and who is told that it is tried again. */
   downloads: RequestLimits;
-  /** The container that is the cluster's only node. */
+  /** The context of the person's own kubeconfig that names the cluster; without it, the cluster is one of kind, and ours. */
+  target?: string;
+  /** The container that is the only node of a cluster of kind. */
   node: string;
   /** The cluster's private kubeconfig. */
   kubeconfig: string;
@@ -83,7 +86,8 @@ export function createContext(config: Config, options: ContextOptions): Context 
     : plain;
   const node = `${config.clusterName}-control-plane`;
   const kubeconfig = join(config.stateDir, 'kubeconfig');
-  const kubeContext = `kind-${config.clusterName}`;
+  const { target } = config;
+  const kubeContext = target ?? `kind-${config.clusterName}`;
   const onRetry = options.onRetry && onceInAWhile(options.onRetry);
   const onRequest = trace && ((url: string) => trace.begin('download', url));
   const downloads = { timeout, onRetry, onRequest };
@@ -127,8 +131,9 @@ export function createContext(config: Config, options: ContextOptions): Context 
     node,
     kubeconfig,
     kubeContext,
+    ...(target !== undefined && { target }),
     ...(trace && { trace }),
-    images: imagesIn(node),
+    images: target === undefined ? imagesIn(node) : imagesElsewhere,
     imagesToKeep: (container) => imagesIn(container, true),
     unpacked: createUnpackedImages({
       exec,
@@ -150,7 +155,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       return checkout;
     },
     api() {
-      api ??= connect(readKubeconfig(kubeconfig, config.clusterName), signal, retryFor(60_000));
+      api ??= connect(readKubeconfig(kubeconfig, config.clusterName), signal, retryFor(60_000), exec);
       return api;
     },
     view() {

@@ -62,6 +62,20 @@ export const knownFailures: readonly KnownFailure[] = [
   failure('not-applied', /Could not be applied: /),
   failure('node-out-of-memory', /were killed for want of memory/),
   failure('kubeconfig-left', /was left as it is: /),
+  // A cluster that is there.
+  failure('target-no-repository', /TARGET_CONTEXT=\S+ needs GITOPS_REPO_URL/),
+  failure('target-no-context', /of TARGET_CONTEXT can't be taken from/),
+  failure(
+    'target-login',
+    /logs in by a way that is not known here|by which this context logs in, gave no login|The token of this context could not be read|is not to be checked, says its kubeconfig|through a proxy, which is not done here/,
+  ),
+  failure('target-not-agreed', /Nobody has agreed yet|Nothing was changed in the cluster of the context/),
+  failure('target-rights', /may not do everything in its cluster/),
+  failure('target-strangers', /that platform-ops did not install|that are not its own/),
+  failure('target-images', /and stand-ins can't be put into its nodes/),
+  failure('target-other-repository', /The platform in the cluster of the context .* follows/),
+  failure('target-absent', /The platform is not in the cluster of the context/),
+  failure('target-not-for', /is not for the cluster of the context/),
   // Images and pods.
   failure('image-not-pulled', /could not be pulled from|did not come from .* within|ErrImagePull|ImagePullBackOff/),
   failure('image-not-copied', /could not be copied into the node/),

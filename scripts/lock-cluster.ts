@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Invocation } from './invocation.ts';
 import { UsageError } from './lib/errors.ts';
@@ -14,8 +13,8 @@ const defaultPatience = 1800;
 const settling = 1000;
 
 /** Where the lock lies: beside the cluster's folder, not in it, for that is deleted together with the cluster. */
-export function lockFile({ root, clusterName }: Invocation['config']): string {
-  return join(root, '.state', `${clusterName}.lock`);
+export function lockFile({ stateDir }: Invocation['config']): string {
+  return `${stateDir}.lock`;
 }
 
 interface LockOptions {

@@ -1,7 +1,9 @@
-import { type CheckContext, type Finding, runChecks } from './checks/index.ts';
+import { checkDocker } from './checks/docker.ts';
+import { type CheckContext, checksElsewhere, type Finding, runChecks } from './checks/index.ts';
 import { checkPorts, nodeContainer, ownContainer } from './components/cluster-ownership.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './lib/errors.ts';
+import { targetFinding } from './target/finding.ts';
 import { kubernetesVersion } from './versions.ts';
 
 /** The states of a container in which its published ports are taken by itself. */
@@ -9,6 +11,8 @@ const holdsPorts = new Set<string>(['running', 'paused', 'restarting']);
 
 /** What this machine says to the checks of `scripts/checks/`. */
 export async function examine(context: Context): Promise<Finding[]> {
+  if (context.target !== undefined)
+    return [...(await runChecks(checkContext(context, true), checksElsewhere)), await targetFinding(context)];
   // Where Docker can't tell, the check of Docker says so.
   const container = await nodeContainer(context).catch(() => undefined);
   return runChecks(checkContext(context, container !== undefined && holdsPorts.has(container.state)));
@@ -31,11 +35,16 @@ export function checkContext({ config, exec, toolbox }: Context, clusterExists: 
 export async function preflight(context: Context): Promise<string[]> {
   const [findings] = await Promise.all([examine(context), context.checkout()]);
   refuseProblems(findings);
-  const container = await ownContainer(context);
+  const container = context.target === undefined ? await ownContainer(context) : undefined;
   if (container) checkPorts(context, container);
   return findings
     .filter(({ level }) => level === 'warning')
     .map(({ message, remedy }) => (remedy === undefined ? message : `${message} ${remedy}`));
+}
+
+/** Makes sure of what a command needs of this machine where the cluster is there already. Throws a `UsageError`. */
+export async function demandMachine(context: Context): Promise<void> {
+  if (context.target === undefined) refuseProblems([await checkDocker(checkContext(context, true))].flat());
 }
 
 /** Throws one `UsageError` for all problems among the findings. */

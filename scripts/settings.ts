@@ -14,6 +14,7 @@ const clusterNameRule = 'up to 48 lower-case letters, digits and dashes, as in k
 /** Every setting there is; `.env.example` explains each, and a test holds the two together. */
 export const settings = {
   CLUSTER_NAME: setting('kind-cluster-1', matching(/^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$/, clusterNameRule)),
+  TARGET_CONTEXT: setting('', contextName),
   KIND_NODE_IMAGE: setting(
     nodeImage,
     matching(/^\S+:v?\d+\.\d+\.\d+\S*$/, 'an image with its version, as in kindest/node:v1.36.4'),
@@ -102,6 +103,14 @@ function port(text: string): number {
 function gigabytes(text: string): number {
   if (!/^\d{1,4}(\.\d{1,3})?$/.test(text)) throw new Error('a number of gigabytes, as in 4 or 0.5; 0 keeps nothing');
   return Number(text) * 1e9;
+}
+
+/** The name of a context, which may be nearly anything, as arn:aws:eks:eu-west-1:1:cluster/ours. */
+function contextName(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (!/^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(text))
+    throw new Error('the name of a context: kubectl config get-contexts -o name');
+  return text;
 }
 
 function repositoryUrl(text: string): string | undefined {

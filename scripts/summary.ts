@@ -25,7 +25,7 @@ export async function summary(context: Context, seconds: number, { changes, path
     ...standInLines([...standIns]),
     '',
     '  Next: npm run status                        what runs, and from which commit',
-    `        edit helm/core-go/values-${context.config.environment}.yaml and git commit: it deploys within seconds`,
+    `        edit helm/core-go/values-${context.config.environment}.yaml and git commit${context.config.gitops ? ' and push' : ''}: it deploys within seconds`,
     '        npm run down                          take all of it away',
     '        npm run trust                         have browsers trust these addresses',
   ].join('\n');

@@ -5,10 +5,16 @@ import { clusterItems, clusterLabel } from './cluster.ts';
 import { authorityItems, cacheItems, stateItems } from './files.ts';
 import { forwarders } from './forwarders.ts';
 import { imageItems } from './images.ts';
-import type { Belongings } from './item.ts';
+import type { Belongings, Item } from './item.ts';
 import { mergedContextItems } from './merged-context.ts';
 import { orphans } from './processes.ts';
 import { trustItems } from './trust.ts';
+
+/** What a cluster that is not on this machine has here: processes, and the private kubeconfig. */
+export async function findRemains(context: Context): Promise<Item[]> {
+  const [processes, forwarding] = await Promise.all([orphans(context), forwarders(context)]);
+  return [...processes, ...forwarding, ...stateItems(context.config)];
+}
 
 /**
  * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing. Throws a

@@ -6,7 +6,7 @@ import { checkGit } from './git.ts';
 import { checkInotify } from './inotify.ts';
 import { checkMemory } from './memory.ts';
 import { checkPorts } from './ports.ts';
-import { checkTools } from './tools.ts';
+import { checkClients, checkTools } from './tools.ts';
 
 export type { Check, CheckContext, Finding } from './check.ts';
 
@@ -26,8 +26,11 @@ export const checks: readonly Check[] = [
   checkTools,
 ];
 
+/** Those that tell something where the cluster is not on this machine. */
+export const checksElsewhere: readonly Check[] = [checkGit, checkClients];
+
 /** Runs all checks side by side; the findings keep the order of the list. Docker is asked anew in every run. */
-export async function runChecks(context: CheckContext): Promise<Finding[]> {
+export async function runChecks(context: CheckContext, chosen = checks): Promise<Finding[]> {
   const run = { ...context };
-  return (await Promise.all(checks.map((check) => check(run)))).flat();
+  return (await Promise.all(chosen.map((check) => check(run)))).flat();
 }

@@ -13,6 +13,10 @@ const origin: Record<Tool['source'], string> = {
 /** kind, kubectl and helm are here in a supported version, or can be fetched: what is missing is fetched right away. */
 export const checkTools: Check = (context) => Promise.all(names.map((name) => checkTool(context, name)));
 
+/** The same of the tools that a cluster needs which kind did not make. */
+export const checkClients: Check = (context) =>
+  Promise.all(names.filter((name) => name !== 'kind').map((name) => checkTool(context, name)));
+
 async function checkTool({ toolbox }: CheckContext, name: ToolName): Promise<Finding> {
   try {
     const { version, path, source } = await toolbox.find(name);

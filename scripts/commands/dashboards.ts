@@ -1,9 +1,9 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { type Comparison, compareDashboards } from '../dashboards/compare.ts';
 import { differenceOf } from '../dashboards/diff.ts';
 import { carryOut, type Pulled, planPull } from '../dashboards/pull.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { uncommitted } from '../lib/git.ts';
 import { columns } from '../lib/help.ts';
 import type { Invocation } from './command.ts';
@@ -12,9 +12,7 @@ import type { Invocation } from './command.ts';
 export async function runDashboards(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, word, operands = [], signal, print } = invocation;
   const context = createContext(config, { signal });
-  if (!(await ownContainer(context))) {
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
-  }
+  await demandCluster(context);
   const compared = await compareDashboards(context, operands);
   if (word === 'pull') {
     const { prefix } = await context.checkout();

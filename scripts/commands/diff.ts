@@ -1,4 +1,4 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { presence } from '../components/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { page } from '../diff/print.ts';
 import { exitCodeOf, gatherDiff } from '../diff/report.ts';
@@ -23,10 +23,10 @@ export async function runDiff({ config, flags, signal, print, progressStream }: 
 /** Throws a `UsageError` where there is nothing to compare with. */
 async function refuseWithoutCluster(context: Context): Promise<void> {
   const { clusterName } = context.config;
-  const container = await ownContainer(context);
-  if (!container) throw new UsageError(`There is no cluster ${clusterName} to compare with.`, 'npm run up');
-  if (container.state !== 'running') {
-    throw new UserError(`The cluster ${clusterName} is ${container.state}: there is nothing to compare with.`, {
+  const state = await presence(context);
+  if (state === undefined) throw new UsageError(`There is no cluster ${clusterName} to compare with.`, 'npm run up');
+  if (state !== 'running') {
+    throw new UserError(`The cluster ${clusterName} is ${state}: there is nothing to compare with.`, {
       hint: 'npm run up wakes it.',
     });
   }

@@ -1,4 +1,5 @@
 import type { Finding } from '../checks/index.ts';
+import { noCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { reportCredentials } from '../credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
@@ -64,8 +65,8 @@ async function componentFindings(context: ReturnType<typeof createContext>): Pro
       {
         check: 'cluster',
         level: 'ok',
-        message: `There is no cluster ${context.config.clusterName} yet.`,
-        remedy: 'npm run up creates it.',
+        message: noCluster(context).message.replace(/\.$/, ' yet.'),
+        remedy: 'npm run up brings it there.',
       },
     ];
   return components.map((one): Finding => {

@@ -18,6 +18,7 @@ const usualTimeout = 120;
 /** Carries out `npm run down`. */
 export async function runDown(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal } = invocation;
+  if (config.target !== undefined) return (await import('../target/down.ts')).downElsewhere(invocation);
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {

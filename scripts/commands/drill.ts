@@ -1,10 +1,10 @@
-import { checkDocker } from '../checks/docker.ts';
 import { type Context, createContext } from '../context.ts';
 import { askWhether, terminalOf } from '../credentials/prompt.ts';
 import { choose } from '../drill/choose.ts';
 import { compare } from '../drill/differences.ts';
 import type { Drill } from '../drill/drill.ts';
 import { drills } from '../drill/index.ts';
+import { nobodysNodes, nodeDrain } from '../drill/node-drain.ts';
 import { allWell, putRight } from '../drill/readiness.ts';
 import { type Shown, show } from '../drill/show.ts';
 import { takeSnapshot } from '../drill/snapshot.ts';
@@ -12,7 +12,8 @@ import { planLines, shownLine, verdictLines } from '../drill/words.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
-import { checkContext, refuseProblems } from '../preflight.ts';
+import { demandMachine } from '../preflight.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
@@ -20,6 +21,8 @@ import { contextOptions } from './context-options.ts';
 export async function runDrill(invocation: Invocation): Promise<ExitCode> {
   const { flags, print } = invocation;
   const chosen = choose(drills, flags.only);
+  if (typeof flags.only === 'string' && chosen.includes(nodeDrain) && !flags.list)
+    refuseElsewhere(invocation.config, 'drill -- --only node-drain', nobodysNodes);
   if (flags.list) {
     print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
     return ExitCode.done;
@@ -49,7 +52,7 @@ async function showAll(
     progress.start(title);
     return work().finally(() => progress.stop());
   };
-  refuseProblems([await checkDocker(checkContext(context, true))].flat());
+  await demandMachine(context);
   for (const name of await putRight(context)) say(`An earlier drill was killed. Put right: Application ${name}.`);
   await during('looking whether all is well', () => allWell(context));
   say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));

@@ -1,18 +1,22 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
+import { controllerService } from '../components/ingress-controllers.ts';
+import type { Config } from '../config.ts';
 import { type Context, createContext } from '../context.ts';
-import { destinations } from '../forwarding/destinations.ts';
+import { type Destination, destinations, ingressDestination, ingressName } from '../forwarding/destinations.ts';
 import { endpointOf } from '../forwarding/endpoints.ts';
 import { followSlices } from '../forwarding/follow.ts';
 import { createLine, type Line } from '../forwarding/line.ts';
 import { openDoors, portsFor } from '../forwarding/ports.ts';
 import { openTunnel } from '../forwarding/tunnel.ts';
 import { addressJson, addressLines, changeLine } from '../forwarding/words.ts';
-import type { ExitCode } from '../lib/errors.ts';
+import { type ExitCode, UsageError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run forward`. */
 export async function runForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
-  const chosen = destinations.filter(({ name }) => operands.length === 0 || operands.includes(name));
+  const chosen = destinationsFor(config, operands.includes(ingressName)).filter(
+    ({ name }) => operands.length === 0 || operands.includes(name),
+  );
   const ports = portsFor(chosen, typeof flags.port === 'string' ? flags.port : undefined);
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const context = createContext(config, { signal, onDownload: (what) => say(`Fetching ${what}`) });
@@ -27,6 +31,17 @@ export async function runForward({ config, flags, operands = [], signal, print, 
     await Promise.all(lines.map((line) => line.close()));
     context.reconnect();
   }
+}
+
+/** On a cluster of kind the ingress has its port of this machine anyway. Throws a `UsageError` where it is asked for there. */
+function destinationsFor({ target, ingressController, ports }: Config, ingressAsked: boolean): readonly Destination[] {
+  if (target !== undefined)
+    return [...destinations, ingressDestination(controllerService(ingressController), ports.https)];
+  if (!ingressAsked) return destinations;
+  throw new UsageError(
+    `The ingress of a cluster of kind is there already, at port ${ports.https}: it need not be forwarded.`,
+    'npm run open lists its addresses.',
+  );
 }
 
 async function openLines(

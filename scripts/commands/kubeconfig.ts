@@ -1,14 +1,16 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { backupOf } from '../kubeconfig/file.ts';
 import { merge, mergedInto, unmerge } from '../kubeconfig/index.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run kubeconfig`. */
 export async function runKubeconfig({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   if (flags.remove && (flags.merge || flags.use))
     throw new UsageError('kubeconfig takes --merge or --remove, not both.', 'npm run kubeconfig -- --merge');
+  if (flags.merge || flags.use) refuseElsewhere(config, 'kubeconfig -- --merge', 'your own kubeconfig has it');
   const context = createContext(config, { signal });
   const told = flags.remove ? await remove(context) : await show(context, flags);
   print(flags.json ? JSON.stringify(told.data, undefined, 2) : told.text);
@@ -27,7 +29,7 @@ async function show(context: Context, { merge: asked, use }: Invocation['flags']
   context.api();
   context.reconnect();
   const data = { path, context: kubeContext, mergedInto: mergedInto(config) ?? null };
-  if (!asked && !use) return { data, text: page(path, data.mergedInto) };
+  if (!asked && !use) return { data, text: page(path, data.mergedInto, config.target) };
   const { file, changed } = await merge(context, use === true);
   const backup = changed ? `\nWhat it was before: ${backupOf(file)}` : '';
   const text = [
@@ -38,16 +40,18 @@ async function show(context: Context, { merge: asked, use }: Invocation['flags']
   return { data: { ...data, mergedInto: file, changed, current: use === true }, text: text.join('\n') };
 }
 
-function page(path: string, mergedIn: string | null): string {
+function page(path: string, mergedIn: string | null, target: string | undefined): string {
   return [
     path,
     '',
     `  kubectl --kubeconfig "${path}" get pods`,
     `  export KUBECONFIG="${path}"   # for this shell alone`,
     '',
-    mergedIn === null
-      ? 'Your own kubeconfig knows nothing of it: npm run kubeconfig -- --merge adds it.'
-      : `It was merged into ${mergedIn}: npm run kubeconfig -- --remove takes it out.`,
+    mergedIn === null && target !== undefined
+      ? `It holds what your own kubeconfig says of the context ${target}, and nothing else of it.`
+      : mergedIn === null
+        ? 'Your own kubeconfig knows nothing of it: npm run kubeconfig -- --merge adds it.'
+        : `It was merged into ${mergedIn}: npm run kubeconfig -- --remove takes it out.`,
   ].join('\n');
 }
 

@@ -1,4 +1,4 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { type Context, createContext } from '../context.ts';

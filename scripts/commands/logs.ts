@@ -1,4 +1,4 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { followAll, readAll } from '../logs/follow.ts';

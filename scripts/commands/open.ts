@@ -1,4 +1,4 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';

@@ -1,6 +1,6 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { type PasswordPlace, passwordPlaces } from '../opening/names.ts';
 import { readPassword } from '../passwords.ts';
@@ -9,8 +9,7 @@ import type { Invocation } from './command.ts';
 /** Carries out `npm run passwords`. */
 export async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  if (!(await ownContainer(context)))
-    throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
+  await demandCluster(context);
   const read = async (place: PasswordPlace) => (await readPassword(context, place)).reveal();
   if (word !== undefined) {
     const password = await read(word as PasswordPlace);

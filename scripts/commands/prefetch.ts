@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { checkDocker } from '../checks/docker.ts';
 import { componentsFor } from '../components/index.ts';
 import { type Context, createContext } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
@@ -7,7 +6,8 @@ import { ExitCode } from '../lib/errors.ts';
 import { runGraph } from '../lib/graph.ts';
 import { createProgress, type Progress, timed } from '../lib/progress.ts';
 import { withContainerd } from '../prefetch/containerd.ts';
-import { checkContext, refuseProblems } from '../preflight.ts';
+import { demandMachine } from '../preflight.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import { megabytes } from '../up/keep-images.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
@@ -15,11 +15,12 @@ import { contextOptions } from './context-options.ts';
 /** Carries out `npm run prefetch`. */
 export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, print, progressStream } = invocation;
+  refuseElsewhere(config, 'prefetch', 'its nodes pull their images by themselves');
   const progress = await createProgress(progressStream);
   setMaxListeners(0, invocation.signal);
   const context = createContext(config, contextOptions(invocation, progress.note));
   try {
-    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    await demandMachine(context);
     await timed(progress, 'tools', () => Promise.all((['kind', 'kubectl'] as const).map(context.toolbox.find)));
     await timed(progress, 'node image', () => context.images.pull(config.nodeImage));
     const kept = await withContainerd(context, (container) => fetchAll(context, container, progress));

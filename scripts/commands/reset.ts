@@ -1,14 +1,15 @@
-import { checkDocker } from '../checks/docker.ts';
+import { noCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { askWhether, terminalOf } from '../credentials/prompt.ts';
-import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
-import { checkContext, refuseProblems } from '../preflight.ts';
+import { demandMachine } from '../preflight.ts';
 import { resetApps } from '../reset/apps.ts';
 import { awake } from '../reset/awake.ts';
 import { type Confirm, declined, json } from '../reset/means.ts';
 import { resetPlatform } from '../reset/platform.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
@@ -19,6 +20,8 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   if (ways.length > 1) {
     throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, 'npm run reset -- --help');
   }
+  if (flags.cluster) refuseElsewhere(config, 'reset -- --cluster', 'it was not made here');
+  if (flags.all) refuseElsewhere(config, 'reset -- --all', 'others have things in it');
   const confirm = confirmation(invocation);
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);
@@ -26,10 +29,10 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
   try {
-    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    await demandMachine(context);
     if (!(await awake(context, progress, flags['dry-run'] === true))) {
-      if (flags.apps) throw new UserError(`There is no cluster ${config.clusterName}.`, { hint: 'npm run up' });
-      print(flags.json ? json({ removed: [], kept: [], left: [] }) : `There is no cluster ${config.clusterName}.`);
+      if (flags.apps) throw noCluster(context);
+      print(flags.json ? json({ removed: [], kept: [], left: [] }) : noCluster(context).message);
       return ExitCode.done;
     }
     return await (flags.apps ? resetApps : resetPlatform)({ invocation, context, confirm, progress });

@@ -1,4 +1,4 @@
-import { demandCluster } from '../components/cluster-ownership.ts';
+import { demandCluster } from '../components/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
 import { takeOver } from '../lib/interactive.ts';

@@ -10,12 +10,14 @@ import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary } from '../summary.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
 /** Carries out `npm run start`. */
 export async function runStart(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, print, progressStream } = invocation;
+  refuseElsewhere(config, 'start', 'who runs it, starts it');
   const started = performance.now();
   const since = (from: number) => Math.round(performance.now() - from) / 1000;
   const progress = await createProgress(progressStream);

@@ -5,6 +5,7 @@ import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
+import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that stopping may take; usually it is some three. */
@@ -13,6 +14,7 @@ const usualTimeout = 120;
 /** Carries out `npm run stop`. */
 export async function runStop(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
+  refuseElsewhere(config, 'stop', 'who runs it, stops it');
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
   const context = createContext(config, { signal, timeout, offline: true });
   const progress = await createProgress(progressStream);

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { presence } from '../components/cluster.ts';
 import { nodeContainer } from '../components/cluster-ownership.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
@@ -36,12 +37,17 @@ export async function redactedText(context: Context, withCluster: boolean): Prom
 }
 
 async function runs(context: Context): Promise<boolean> {
-  const container = await nodeContainer(context).catch((error: unknown) => {
-    // Why Docker does not answer is among the findings.
+  const look = context.target === undefined ? nodeState : presence;
+  const state = await look(context).catch((error: unknown) => {
+    // Why Docker or the API server does not answer is among the findings.
     if (error instanceof UserError) return undefined;
     throw error;
   });
-  return container?.state === 'running';
+  return state === 'running';
+}
+
+async function nodeState(context: Context): Promise<string | undefined> {
+  return (await nodeContainer(context))?.state;
 }
 
 async function write(file: string, text: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cluster, reach } from '../components/cluster.ts';
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { cluster, presence, reach } from '../components/cluster.ts';
 import { registrations } from '../components/registrations.ts';
 import { type Context, createContext } from '../context.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
@@ -55,7 +54,7 @@ async function untilReachable(context: Context): Promise<void> {
   // Whatever answers to this checkout's own kubeconfig is its cluster; only otherwise Docker has to be asked.
   if (existsSync(context.kubeconfig) && (await answers(context))) return;
   // Another worktree of this repository may have made it, and has the kubeconfig then.
-  if ((await ownContainer(context))?.state === 'running' && !existsSync(context.kubeconfig)) await reach(context);
+  if ((await presence(context)) === 'running' && !existsSync(context.kubeconfig)) await reach(context);
   const status = await cluster.status(context);
   if (status.state !== 'ready') throw new UserError(`Nothing can run: ${status.missing}.`, { hint: 'npm run up' });
 }

@@ -9,6 +9,7 @@ import { createTrace } from '../lib/trace.ts';
 import { lockCluster } from '../lock-cluster.ts';
 import { preflight } from '../preflight.ts';
 import { summary } from '../summary.ts';
+import { agree, declined } from '../target/agree.ts';
 import { criticalPath, pathLine } from '../trace/critical-path.ts';
 import { timelineNote } from '../trace/write.ts';
 import { uncommittedNote } from '../uncommitted.ts';
@@ -57,6 +58,8 @@ async function bringUp(
   for (const warning of warnings) progress.note(`! ${warning}`);
   await chooseAccount(context, await whoToAsk(context, invocation), (text) => progress.note(text));
 
+  if (context.target !== undefined && !(await agree(context, meansOf(invocation, progress)))) throw declined(context);
+
   const { steps, notes } = await installAll(context, progress);
   const seconds = secondsSince(started);
   const uncommitted = await uncommittedNote(context);
@@ -67,9 +70,17 @@ async function bringUp(
     print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
   else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
-  const isNew = changed.includes(`cluster ${context.config.clusterName}`);
-  for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
+  if (context.target === undefined) {
+    const isNew = changed.includes(`cluster ${context.config.clusterName}`);
+    for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
+  }
   return ExitCode.done;
+}
+
+/** How to be sure that a cluster which somebody else runs is the one that is meant. */
+function meansOf({ flags, signal, progressStream }: Invocation, progress: Progress) {
+  const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
+  return { terminal, yes: flags.yes === true, say: (line: string) => progress.note(line) };
 }
 
 /** When each step began and how long it took, in seconds since the command began. */
@@ -87,7 +98,8 @@ function timesOf(steps: readonly Step[], started: number) {
 
 /** Somebody at a terminal, while there is no cluster yet and nothing that says to use stand-ins. */
 async function whoToAsk(context: Context, { config, flags, signal, progressStream }: Invocation) {
-  if (flags.json || config.tokens.use === 'none') return undefined;
+  // Stand-ins, which the question offers, can't be had in a cluster elsewhere.
+  if (flags.json || config.tokens.use === 'none' || config.target !== undefined) return undefined;
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (!terminal) return undefined;
   const { state } = await cluster.status(context);

@@ -75,8 +75,15 @@ function madeBesides(): KubeObject[] {
   return [...secrets, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } }];
 }
 
-/** The manifest names no namespace of its own: it is to be applied into one. */
-export const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } };
+/**
+ * The manifest names no namespace of its own: it is to be applied into one. Of an object without a field of ours the API
+ * server would not keep that we applied it; so it has a label.
+ */
+export const namespace: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: argocdNamespace, labels: { 'app.kubernetes.io/managed-by': 'platform-ops' } },
+};
 
 const clusterWide = /^(CustomResourceDefinition|Cluster)/;
 

@@ -1,146 +1,54 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { unpackedMount } from '../images/unpacked.ts';
-import { ApiError, Unreachable, WrongClock } from '../lib/api.ts';
-import { type Container, demandDocker } from '../lib/docker.ts';
 import { UserError } from '../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './cluster-creation.ts';
-import { ownContainer } from './cluster-ownership.ts';
-import type { Component, Outcome, Status } from './component.ts';
-import { waitedInVain } from './in-vain.ts';
-import { untilNodeReports } from './node-report.ts';
+import type { Component } from './component.ts';
+import { existingCluster } from './existing-cluster.ts';
+import { kindCluster } from './kind-cluster.ts';
 
-/** The kind cluster: one node, with the Git folder mounted and the ingress ports published. */
+/** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */
+export interface Cluster extends Pick<Component, 'status' | 'apply'> {
+  /**
+   * In which state it is, in Docker's words, or undefined where there is none that this checkout brought the platform to.
+   * Throws a `UsageError` where it belongs to somebody else.
+   */
+  presence(context: Context): Promise<string | undefined>;
+  /** Makes sure that the API server of one that runs can be asked. Throws a `UserError` where it does not answer. */
+  reach(context: Context): Promise<void>;
+}
+
+/** The one that the settings name. */
+function chosen({ target }: Pick<Context, 'target'>): Cluster {
+  return target === undefined ? kindCluster : existingCluster;
+}
+
+/** The component of it, whichever it is. */
 export const cluster: Component = {
   name: 'cluster',
   needs: [],
-
-  async status(context): Promise<Status> {
-    const container = await ownContainer(context);
-    if (!container) return { state: 'absent', missing: `there is no cluster ${context.config.clusterName}` };
-    if (container.state !== 'running')
-      return { state: 'unready', missing: `the node container ${context.node} is ${container.state}` };
-    try {
-      const missing = await missingApi(context);
-      return missing === undefined
-        ? { state: 'ready', detail: detail(context, container) }
-        : { state: 'unready', missing };
-    } catch (error) {
-      if (!(error instanceof WrongClock)) throw error;
-      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
-    }
-  },
-
-  async apply(context): Promise<Outcome> {
-    const container = await ownContainer(context);
-    if (!container) return createCluster(context);
-    const woken = await wakeFinished(context, container);
-    if (!woken) {
-      await deleteCluster(context);
-      return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
-    }
-    const notes = imageDiffers(context, container)
-      ? [
-          `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
-        ]
-      : [];
-    return { changed: woken, detail: detail(context, container), notes };
-  },
+  status: (context) => chosen(context).status(context),
+  apply: (context) => chosen(context).apply(context),
 };
 
-/** Makes sure that the API server of a cluster that runs can be asked. Throws a `UserError` where it does not answer. */
-export async function reach(context: Context): Promise<void> {
-  await fetchKubeconfig(context);
-  await untilApiAnswers(context);
+/** The state that the cluster is in, as `Cluster` has it. */
+export function presence(context: Context): Promise<string | undefined> {
+  return chosen(context).presence(context);
 }
 
-/**
- * Starts the node of a cluster where it is stopped, and waits until the API server answers and what it tells is true again.
- * Hands back what it did, or undefined for a cluster that is half created: nothing was ever in it.
- */
-export async function wakeFinished(context: Context, container: Container): Promise<string[] | undefined> {
-  const lost = isLost(container);
-  const woken = lost ? [] : await wake(context, container);
-  if (lost || !(await finishedAt(context))) return undefined;
-  await reach(context);
-  if (woken.length > 0) await untilNodeReports(context);
-  return woken;
+/** Makes sure that the API server can be asked, as `Cluster` has it. */
+export function reach(context: Context): Promise<void> {
+  return chosen(context).reach(context);
 }
 
-/** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */
-function isLost({ state }: Container): boolean {
-  return ['created', 'removing', 'dead'].includes(state);
+/** Throws a `UserError` where there is no cluster with the platform, and a `UsageError` where it belongs to somebody else. */
+export async function demandCluster(context: Context): Promise<void> {
+  if ((await presence(context)) === undefined) throw noCluster(context);
 }
 
-/** Starts what is stopped, as after a reboot. Hands back what it did. */
-async function wake(context: Context, { state, binds }: Container): Promise<string[]> {
-  const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
-  if (verb === undefined) return [];
-  // Docker would make it as root's where somebody emptied the cache.
-  const unpacked = binds.get(unpackedMount);
-  if (unpacked !== undefined) await mkdir(unpacked, { recursive: true, mode: 0o700 }).catch(() => {});
-  const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
-  if (exitCode !== 0) {
-    demandDocker(stderr);
-    throw new UserError(`The stopped node container ${context.node} could not be started: ${telling(stderr)}`, {
-      hint: 'npm run down && npm run up',
-    });
-  }
-  return [`node container ${context.node} (${verb === 'start' ? 'started' : 'unpaused'})`];
-}
-
-/** The private kubeconfig can be had again from the node at any time, so losing it is no harm. */
-async function fetchKubeconfig(context: Context): Promise<void> {
-  const { path } = await context.toolbox.find('kind');
-  const got = await context.exec([path, 'get', 'kubeconfig', '--name', context.config.clusterName], { nothrow: true });
-  if (got.exitCode !== 0)
-    throw new UserError(`kind can't tell the kubeconfig: ${telling(got.stderr)}`, {
-      hint: 'npm run down && npm run up',
-    });
-  const known = await readFile(context.kubeconfig, 'utf8').catch(() => '');
-  if (known === got.stdout) return;
-  await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
-  // Whoever reads it meanwhile sees the old one or the new one, never half of it.
-  const whole = `${context.kubeconfig}.new`;
-  await rm(whole, { force: true });
-  await writeFile(whole, got.stdout, { mode: 0o600 });
-  await rename(whole, context.kubeconfig);
-  context.reconnect();
-}
-
-/** A stopped node that was started again has its API back within seconds; the rest is for slow disks. */
-async function untilApiAnswers(context: Context): Promise<void> {
-  const { timeout, signal, node } = context;
-  try {
-    await waitUntil(() => missingApi(context), { timeout, signal });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    const hint = `docker logs ${node} may tell why; npm run down && npm run up starts afresh.`;
-    throw await waitedInVain(context, error.missing, hint);
-  }
-}
-
-async function missingApi(context: Context): Promise<string | undefined> {
-  try {
-    await context.api().text('/readyz');
-    return undefined;
-  } catch (error) {
-    if (context.signal.aborted || error instanceof WrongClock) throw error;
-    const why = error instanceof ApiError ? `answers ${error.status}` : `does not answer${causeOf(error)}`;
-    return `the API server of ${context.config.clusterName} ${why}`;
-  }
-}
-
-/** What the connection failed with; no kubeconfig is no cause of its own. */
-function causeOf(error: unknown): string {
-  return error instanceof Unreachable ? ` (${error.message.replace(/^.* does not answer: /, '')})` : '';
-}
-
-function imageDiffers({ config }: Context, { image }: Container): boolean {
-  return shortImage(image) !== shortImage(config.nodeImage);
-}
-
-function detail({ config }: Context, { image }: Container): string {
-  return `${config.clusterName}, ${shortImage(image)}`;
+/** The error that says so. */
+export function noCluster({ config, target }: Context): UserError {
+  return new UserError(
+    target === undefined
+      ? `There is no cluster ${config.clusterName}.`
+      : `The platform is not in the cluster of the context ${target}.`,
+    { hint: 'npm run up' },
+  );
 }

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { remedyFor } from '../lib/refusals.ts';
 import { outOfMemory } from '../lib/trouble.ts';
+import { groundOf } from './ground.ts';
 
 const later = 'npm run up goes on where it stopped.';
 
@@ -11,27 +12,11 @@ export async function waitedInVain(context: Context, missing: string, hint?: str
   const known = remedyFor(missing) ?? hint;
   if (!/^the API server .* does not answer/.test(missing))
     return new UserError(sentence, { hint: known ?? `npm run status shows what there is; ${later}` });
-  const killed = await killedForMemory(context);
+  const ground = groundOf(context);
+  const killed = await ground.killedForMemory(context);
   return killed > 0
     ? new UserError(`${sentence}\n  ${killed} processes of the node ${context.node} were killed for want of memory.`, {
         hint: outOfMemory,
       })
-    : new UserError(sentence, { hint: known ?? `docker logs ${context.node} may tell why; ${later}` });
-}
-
-/** How often Docker saw the kernel kill a process of the node in the last minutes, because its memory was used up. */
-async function killedForMemory({ exec, node }: Context): Promise<number> {
-  const { exitCode, stdout } = await exec(
-    [
-      'docker',
-      'events',
-      '--since=15m',
-      '--until=0s',
-      `--filter=container=${node}`,
-      '--filter=event=oom',
-      '--format={{.Action}}',
-    ],
-    { nothrow: true, timeout: 30_000 },
-  );
-  return exitCode === 0 ? stdout.split('\n').filter((line) => line === 'oom').length : 0;
+    : new UserError(sentence, { hint: known ?? `${ground.tellsWhy(context)}; ${later}` });
 }

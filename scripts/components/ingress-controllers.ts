@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { behindService } from './behind-service.ts';
 import { listenOn } from './listening-ports.ts';
 import { memoizePerContext, readManifests } from './manifests.ts';
 import { removeObjects } from './removal.ts';
@@ -9,6 +10,15 @@ export type Controller = Config['ingressController'];
 
 /** The role of an ingress controller: other components need it, whichever of them has it. */
 export const ingressRole = 'ingress';
+
+/** The namespace of each controller, which is also its folder below ingress/. */
+const ingressNamespaces: Record<Controller, string> = { nginx: 'ingress-nginx', traefik: 'traefik' };
+
+/** The Service in front of a controller, where it has one. */
+export function controllerService(controller: Controller): { namespace: string; service: string } {
+  const namespace = ingressNamespaces[controller];
+  return { namespace, service: controller === 'nginx' ? `${namespace}-controller` : namespace };
+}
 
 /** The manifests of each controller, in the order in which they are applied. Both look after the same class. */
 const manifests: Record<Controller, readonly string[]> = {
@@ -20,8 +30,13 @@ const manifests: Record<Controller, readonly string[]> = {
 
 /** The objects of a controller, listening on the ports of the settings. */
 export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
-  const files = [...manifests[controller], 'ingress-class'].map((name) => `ingress/${name}.yaml`);
-  return memoizePerContext(async ({ config }) => listenOn(await readManifests(config.root, files), config.ports));
+  const filesFor = (names: readonly string[]) => [...names, 'ingress-class'].map((name) => `ingress/${name}.yaml`);
+  return memoizePerContext(async ({ config, target }) => {
+    if (target === undefined)
+      return listenOn(await readManifests(config.root, filesFor(manifests[controller])), config.ports);
+    const files = filesFor([...manifests[controller], `${ingressNamespaces[controller]}/service`]);
+    return behindService(listenOn(await readManifests(config.root, files), config.ports));
+  });
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { Context } from '../context.ts';
 import { everyObject, type Found } from '../lib/discovery.ts';
 import { UserError } from '../lib/errors.ts';
+import { territoryOf } from '../target/territory.ts';
 import { finishedAt } from './cluster-creation.ts';
 import type { Component } from './component.ts';
 import { allComponents } from './index.ts';
-import { byDescent, type Claim, isInside, ownerOf } from './ownership.ts';
+import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from './ownership.ts';
 
 /** What is in the cluster besides Kubernetes. Of objects that own others, only the topmost is named. */
 export interface Inventory {
@@ -19,25 +20,18 @@ export interface Inventory {
 }
 
 /**
- * Looks at every object of the cluster, and at whose it is. With `all`, what was put there by hand keeps nothing. Throws a
+ * Looks at every object of the cluster, and at whose it is; in one that others use as well, at what is the platform's and
+ * what somebody put into that. With `all`, what was put there by hand keeps nothing. Throws a
  * `UserError` for a cluster that was never finished.
  */
 export async function takeInventory(
   context: Context,
   { all = false, components = allComponents() }: { all?: boolean; components?: readonly Component[] } = {},
 ): Promise<Inventory> {
-  const [objects, finished, claims] = await Promise.all([
-    everyObject(context.api()),
-    finishedAt(context),
-    claimsOf(context, components),
-  ]);
-  if (!finished) {
-    throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
-      hint: 'npm run up makes it anew; npm run down deletes it.',
-    });
-  }
+  const claims = await claimsOf(context, components);
+  const [objects, judge] = await Promise.all([everyObject(context.api()), judgeOf(context, claims)]);
   const { roots, orphans } = byDescent(objects);
-  const owned = roots.map((object) => ({ object, owner: ownerOf(object, finished, claims) }));
+  const owned = roots.map((object) => ({ object, owner: judge.ownerOf(object) }));
   const byHand = owned.flatMap(({ object, owner }) => (owner.of === 'person' ? [object] : []));
   const ofPlatform = owned.filter(({ owner }) => owner.of === 'component' || owner.of === 'platform');
   const holders = all
@@ -49,7 +43,31 @@ export async function takeInventory(
       (owner.of === 'component' ? owner.name : undefined) === component && !holders.includes(object) ? [object] : [],
     ),
   }));
-  return { platform: groups.filter((group) => group.objects.length > 0), byHand, holders, orphans };
+  return {
+    platform: groups.filter((group) => group.objects.length > 0),
+    byHand,
+    holders,
+    orphans: orphans.filter(judge.concerns),
+  };
+}
+
+interface Judge {
+  ownerOf(object: Found): Owner;
+  /** Whether it matters here that an object has lost its owner. */
+  concerns(object: Found): boolean;
+}
+
+/** How to know whose an object is. Throws a `UserError` for a cluster that was never finished. */
+async function judgeOf(context: Context, claims: readonly Claim[]): Promise<Judge> {
+  if (context.target !== undefined) {
+    const territory = await territoryOf(context);
+    return { ownerOf: (object) => ownerWithin(object, territory, claims), concerns: territory.owns };
+  }
+  const finished = await finishedAt(context);
+  if (finished) return { ownerOf: (object) => ownerOf(object, finished, claims), concerns: () => true };
+  throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
+    hint: 'npm run up makes it anew; npm run down deletes it.',
+  });
 }
 
 /** All that belongs to the platform and is to go. */

@@ -1,8 +1,10 @@
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { wasApplied } from './ownership.ts';
 import { ensureSecret } from './secret.ts';
 
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
@@ -12,10 +14,7 @@ const secret = { namespace: 'kube-system', name: 'metrics-server-tls' };
 /** Longer than any cluster of this kind lives. */
 const validDays = 3650;
 
-/**
- * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate.
- */
-export const metricsServer = install({
+const ours = install({
   name: 'metrics-server',
   needs: ['cluster'],
   objects: ({ config }) => readManifests(config.root, ['cluster/metrics-server.yaml']),
@@ -24,6 +23,32 @@ export const metricsServer = install({
   missing: noMetrics,
   mend: trustCertificate,
 });
+
+/**
+ * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate. A
+ * cluster that others run often has one already, which is used and left alone.
+ */
+export const metricsServer: Component = {
+  ...ours,
+
+  async status(context) {
+    if (!(await isTheirs(context))) return ours.status(context);
+    const missing = await noMetrics(context);
+    return missing === undefined ? { state: 'ready', detail: theirs } : { state: 'unready', missing };
+  },
+
+  apply: async (context) => ((await isTheirs(context)) ? { changed: [], detail: theirs } : ours.apply(context)),
+
+  objects: async (context) => ((await isTheirs(context)) ? [] : ((await ours.objects?.(context)) ?? [])),
+};
+
+const theirs = 'the one that the cluster has of its own';
+
+async function isTheirs(context: Context): Promise<boolean> {
+  if (context.target === undefined) return false;
+  const service = await registered(context);
+  return service !== undefined && !wasApplied(service);
+}
 
 /** The pod is ready before the API server has noticed, so the API itself is asked. */
 async function noMetrics(context: Context): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import type { Found } from '../lib/discovery.ts';
 import { fieldManager } from '../lib/kubectl.ts';
 import { groupOf, type KubeObject } from '../lib/objects.ts';
+import type { Territory } from '../target/territory.ts';
 
 /** Whose an object is: a component's, by its name; of the platform, but of no component; Kubernetes' own; or somebody's. */
 export type Owner = { of: 'component'; name: string } | { of: 'platform' } | { of: 'kubernetes' } | { of: 'person' };
@@ -26,6 +27,17 @@ export function ownerOf(object: KubeObject, finished: Date, claims: readonly Cla
   if (claim) return { of: 'component', name: claim.name };
   if (isKubernetes(object, finished)) return { of: 'kubernetes' };
   return wasApplied(object) ? { of: 'platform' } : { of: 'person' };
+}
+
+/**
+ * The same in a cluster that others use as well: a name alone makes nothing the platform's. What somebody put into a
+ * namespace of the platform, or made of a kind that it brought, is that person's; all else is none of ours, as what
+ * Kubernetes has.
+ */
+export function ownerWithin(object: KubeObject, territory: Territory, claims: readonly Claim[]): Owner {
+  if (!territory.owns(object)) return { of: 'kubernetes' };
+  const owner = ownerOf(object, new Date(0), claims);
+  return owner.of === 'person' && !territory.within(object) ? { of: 'kubernetes' } : owner;
 }
 
 /** Whether `up` applied it, this version or an earlier one. */

@@ -64,7 +64,8 @@ export function watchController(all: readonly KubeObject[], controller: Config['
   if (controller === 'nginx') return [...all];
   return all.map((object) => {
     const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
-    if (object.kind !== 'ConfigMap' || text === undefined) return object;
+    // The rules about Prometheus itself are in a file of the same name.
+    if (object.kind !== 'ConfigMap' || !text?.includes('scrape_configs:')) return object;
     if (!text.includes(nginxNamespace)) throw new Error(`${folder}/${configFile} has no ${nginxNamespace}`);
     const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
     return withField(object, 'data', () => data);

@@ -1,13 +1,25 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
 import { defaultAccount, dockerConfig, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
-import { nameOf } from '../lib/objects.ts';
+import { type KubeObject, nameOf } from '../lib/objects.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
+import { wasApplied } from './ownership.ts';
+import { inCluster } from './removal.ts';
 import { readSecret } from './secret.ts';
 
 const waitsForImage = /^(ErrImagePull|ImagePullBackOff)$/;
 const name = nameOf(pullSecret(servicesNamespace));
+
+/**
+ * Whether the cluster has a pull secret that somebody else put there: production's people bring one of that name. It is
+ * used, and left alone. On a cluster of kind there is nobody else.
+ */
+export async function pullsByItself(context: Context): Promise<boolean> {
+  if (context.target === undefined) return false;
+  const [secret] = await inCluster(context, [pullSecret(servicesNamespace)]);
+  return secret !== undefined && !wasApplied(secret);
+}
 
 /** What is between this account and the cluster's pods, as a sentence, or undefined. */
 export async function lacksAccess(context: Context, account: Account): Promise<string | undefined> {
@@ -28,14 +40,19 @@ export async function pullSecretContent(context: Context): Promise<string | unde
  */
 export async function giveAccess(context: Context, account: Account): Promise<string[]> {
   const kubectl = await context.kubectl();
-  return kubectl.apply([pullSecret(servicesNamespace, account), defaultAccount(servicesNamespace, [pullSecretName])]);
+  return kubectl.apply([pullSecret(servicesNamespace, account), ...accountWith(context, [pullSecretName])]);
+}
+
+/** The pods name the secret by themselves. Where others have pods in that namespace, their ServiceAccount is left as it is. */
+function accountWith({ target }: Context, secrets: readonly string[]): KubeObject[] {
+  return target === undefined ? [defaultAccount(servicesNamespace, secrets)] : [];
 }
 
 /** Takes the secret out of the cluster. Hands back what it did. */
 export async function takeAccess(context: Context): Promise<string[]> {
-  if ((await pullSecretContent(context)) === undefined) return [];
+  if ((await pullSecretContent(context)) === undefined || (await pullsByItself(context))) return [];
   const kubectl = await context.kubectl();
-  await kubectl.apply([defaultAccount(servicesNamespace, [])]);
+  await kubectl.apply(accountWith(context, []));
   await kubectl.run(['delete', 'secret', pullSecretName, '--namespace', servicesNamespace, '--ignore-not-found']);
   return [`${name} (removed)`];
 }
@@ -54,9 +71,14 @@ export async function restartPodsOf(context: Context, images: ReadonlySet<string
   return deletePods(context, ({ spec }) => spec.containers.some(({ image }) => images.has(image)));
 }
 
+/** Others may have pods in that namespace, too, where the cluster is not ours alone: the charts label theirs. */
+function mayBeOurs({ target }: Context, { metadata }: Pod): boolean {
+  return target === undefined || metadata.labels?.['app.kubernetes.io/part-of'] === 'platform';
+}
+
 async function deletePods(context: Context, wanted: (pod: Pod) => boolean): Promise<string[]> {
   const pods = (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(
-    (pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod),
+    (pod) => pod.metadata.deletionTimestamp === undefined && mayBeOurs(context, pod) && wanted(pod),
   );
   if (pods.length === 0) return [];
   const kubectl = await context.kubectl();

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { territoryOf } from '../target/territory.ts';
 import { startDeleting, whatNext } from './deletion.ts';
 import { obstacles } from './obstacles.ts';
 import { hasten, quickly, runningFor } from './pod-removal.ts';
@@ -9,7 +10,7 @@ import { tolerant } from './tolerant.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
- * are gone. Hands back their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
+ * are gone. In a cluster that others use as well, none goes that is not the platform's, whatever its name is. Hands back their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
  * `UserError` for what does not go away, with what holds it.
  */
 export async function removeObjects(
@@ -18,10 +19,11 @@ export async function removeObjects(
   kept: readonly KubeObject[] = [],
 ): Promise<string[]> {
   const keptNames = new Set(kept.map(identityOf));
-  const doomed = await inCluster(
+  const present = await inCluster(
     context,
     objects.filter((object) => !keptNames.has(identityOf(object))),
   );
+  const doomed = context.target === undefined || present.length === 0 ? present : await ownAmong(context, present);
   if (doomed.length === 0) return [];
   const inOrder = doomed.toReversed().toSorted((one, other) => rank(one) - rank(other));
   const running = await runningFor(context, inOrder);
@@ -31,6 +33,11 @@ export async function removeObjects(
   await untilRemoved(context, inOrder, (left) => hasten(context, left, running));
   context.view().forget();
   return inOrder.map((object) => `${nameOf(object)} (removed)`);
+}
+
+async function ownAmong(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  const { owns } = await territoryOf(context);
+  return objects.filter(owns);
 }
 
 /**

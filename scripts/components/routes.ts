@@ -5,6 +5,7 @@ import type { KubeObject } from '../lib/objects.ts';
 import { type Site, trustedFor } from '../tls.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
+import { renewWayIn, wayIn } from './way-in.ts';
 
 interface Route extends Site {
   title: string;
@@ -53,12 +54,18 @@ export async function ask(
   const { signal } = context;
   const url = urlOf(context, site) + path;
   const port = portOf(context, site);
-  try {
-    const { status, body } = await get(`${schemeOf(site)}://127.0.0.1:${port}${path}`, {
+  const request = async (way: number) =>
+    get(`${schemeOf(site)}://127.0.0.1:${way}${path}`, {
       headers: { ...headers, host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,
       timeout,
+    });
+  try {
+    const way = await wayIn(context, site);
+    const { status, body } = await request(way).catch(async (error: unknown) => {
+      if (signal.aborted || !(await renewWayIn(context, site, way))) throw error;
+      return request(await wayIn(context, site));
     });
     return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
   } catch (error) {

@@ -7,22 +7,24 @@ import { servicesNamespace } from '../services.ts';
 import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 import { imagesAtHead } from '../values.ts';
 import type { Component, Status } from './component.ts';
+import * as elsewhere from './images-elsewhere.ts';
 import { giveAccess, lacksAccess, pullSecretContent, restartPodsOf, retryPulls, takeAccess } from './pulling.ts';
 
 /**
  * Where the services' images come from: with an account, from GHCR through a pull secret; without one, stand-ins that
- * are built here and put into the node under the images' names.
+ * are built here and put into the node under the images' names. The nodes of a cluster elsewhere pull what they may.
  */
 export const serviceImages: Component = {
   name: 'service-images',
   needs: ['cluster'],
   async prefetch(context) {
-    if (await context.credentials.account()) return;
+    if (context.target !== undefined || (await context.credentials.account())) return;
     // Built, but not put into the node yet: that would take the disk from the control plane, which boots at the same time.
     await buildStandIns(context, await imagesAtHead(context));
   },
 
   async status(context): Promise<Status> {
+    if (context.target !== undefined) return elsewhere.status(context);
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
     if (account) {
       const missing = await lacksAccess(context, account);
@@ -42,6 +44,7 @@ export const serviceImages: Component = {
   },
 
   async apply(context) {
+    if (context.target !== undefined) return elsewhere.apply(context);
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
     if (!account) {
       const changed = await standIn(context, images);
@@ -69,6 +72,7 @@ export const serviceImages: Component = {
  * the node for each that it lacks, and pods that waited for it are made anew. Costs next to nothing where all are there.
  */
 export async function coverImages(context: Context): Promise<string[]> {
+  if (context.target !== undefined) return [];
   const images = await imagesAtHead(context);
   if ((await pullSecretContent(context)) !== undefined) return [];
   const present = await context.images.inNode();

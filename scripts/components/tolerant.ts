@@ -1,8 +1,7 @@
 import type { Context } from '../context.ts';
 import { isPassing, Unreachable } from '../lib/api.ts';
-import { UserError } from '../lib/errors.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
-import { nodeContainer } from './cluster-ownership.ts';
+import { groundOf } from './ground.ts';
 
 /** Milliseconds of silence after which it is asked whether the node still runs: Docker starts it again when it was restarted. */
 const silence = 30_000;
@@ -21,19 +20,8 @@ export function tolerant(context: Context, look: () => Promise<string | undefine
     } catch (error) {
       if (isPassing(error)) return error.message;
       if (!(error instanceof Unreachable)) throw error;
-      if (silent() > silence) await demandNode(context);
+      if (silent() > silence) await groundOf(context).demandRunning(context);
       return error.message;
     }
   };
-}
-
-async function demandNode(context: Context): Promise<void> {
-  const state = (await nodeContainer(context))?.state ?? 'gone';
-  if (state === 'running' || state === 'restarting') return;
-  throw new UserError(`The node container ${context.node} is ${state}: somebody stopped the cluster meanwhile.`, {
-    hint:
-      state === 'gone'
-        ? 'npm run up makes the cluster anew.'
-        : 'Run the command again: it starts the node, and goes on where it stopped.',
-  });
 }

@@ -32,7 +32,8 @@ export async function reportCredentials({ credentials, config }: Context): Promi
     const { account, notes } = await credentials.search();
     if (!account) {
       const why = config.tokens.use === 'none' ? 'GHCR_CREDENTIALS=none' : 'there is no token';
-      return { state: 'none', message: `Images are stand-ins: ${why}.`, notes };
+      const images = config.target === undefined ? 'Images are stand-ins' : 'The nodes pull the images as they may';
+      return { state: 'none', message: `${images}: ${why}.`, notes };
     }
     return {
       state: 'account',

@@ -98,6 +98,7 @@ async function deleteAll(context: Context, resource: string, objects: readonly K
 
 /** Takes the bad image out of the node, where it is a stand-in. */
 export async function removeBadImage(context: Context): Promise<void> {
+  if (context.target !== undefined) return;
   const standIns = await standInsAmong(context, [await badImage(context)]);
   if (standIns.size > 0) await removeStandIns(context, standIns);
 }

@@ -9,6 +9,8 @@ import { backToGit, chartFile, commitFor, noCommits, registrationOf, release } f
 import { lostOf, underRequests } from './requests.ts';
 
 const service = cast.middle;
+/** Why it is left out on a cluster that somebody else runs. */
+export const nobodysNodes = 'its nodes are not ours to drain';
 /** The fewest pods of which one has to wait for the other. */
 const pair = 2;
 
@@ -21,6 +23,7 @@ export const nodeDrain: Drill = {
   promise: 'A drain waits for the disruption budget, and loses no request',
 
   async hindrance(context) {
+    if (context.target !== undefined) return nobodysNodes;
     if ((await fewest(context)) >= pair) return undefined;
     const none = await noCommits(context);
     return none && `${service} may have one pod, which holds nothing back, and for a second one ${none}`;

@@ -10,6 +10,8 @@ export interface Destination {
   localPort: number;
   /** Where a person begins to look. */
   path: string;
+  /** The whole address, where the name in it counts. */
+  url?: string;
   /** Whether it asks for the user admin and a password, which `npm run passwords` tells by the same name. */
   login: boolean;
 }
@@ -55,3 +57,12 @@ export const destinations: readonly Destination[] = [
     login: false,
   },
 ];
+
+/** The word for the ingress controller as a whole, where the cluster publishes no port on this machine. */
+export const ingressName = 'ingress';
+
+/** The way in to all that the ingress serves, under the same addresses as on a cluster of kind. */
+export function ingressDestination(controller: { namespace: string; service: string }, port: number): Destination {
+  const url = `https://api.localhost:${port}/info`;
+  return { name: ingressName, ...controller, port: 'https', localPort: port, path: '/info', url, login: false };
+}

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nodeContainer } from '../components/cluster-ownership.ts';
+import { groundOf } from '../components/ground.ts';
 import type { Context } from '../context.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
-import { Interrupted, UsageError, UserError } from '../lib/errors.ts';
+import { Interrupted, UserError } from '../lib/errors.ts';
 import { type EndpointSlice, slicesPath } from './endpoints.ts';
 
 /** Who is told what is seen. */
@@ -77,13 +77,9 @@ function keyOf({ metadata }: EndpointSlice): string {
 
 /** A cluster that was made anew under the same name has another kubeconfig. */
 async function refuseGone(context: Context, kubeconfig: string): Promise<void> {
-  const container = await nodeContainer(context).catch((error: unknown) => {
-    // Docker may be restarting just now, and the cluster with it.
-    if (error instanceof UsageError) return 'unknown';
-    throw error;
-  });
+  const gone = await groundOf(context).isGone(context);
   const now = await readFile(context.kubeconfig, 'utf8').catch(() => undefined);
-  if (container !== undefined && (now === undefined || now === kubeconfig)) return;
+  if (!gone && (now === undefined || now === kubeconfig)) return;
   throw new UserError(`The cluster ${context.config.clusterName} was deleted, so nothing is forwarded any more.`, {
     hint: 'npm run up makes it anew.',
   });

@@ -3,7 +3,7 @@ import type { Change, Line } from './line.ts';
 
 /** Where a line is found on this machine. An address in numbers: `localhost` may mean another program, on ::1. */
 export function urlOf({ destination, door }: Pick<Line, 'destination' | 'door'>): string {
-  return `http://127.0.0.1:${door.port}${destination.path}`;
+  return destination.url ?? `http://127.0.0.1:${door.port}${destination.path}`;
 }
 
 /** The addresses, and how to log in there. */

@@ -1,8 +1,10 @@
-import { Agent } from 'node:https';
 import { parse } from 'yaml';
 import { messageOf, UserError } from './errors.ts';
+import type { Exec } from './exec.ts';
 import { type Answer, exchange } from './http.ts';
+import { type Cluster, createLine } from './line.ts';
 import { getLines } from './lines.ts';
+import { type KubeconfigUser, loginOf } from './login.ts';
 import { collectionPath, type KubeObject } from './objects.ts';
 import { again, type Retry } from './retry.ts';
 
@@ -64,31 +66,24 @@ export class WrongClock extends UserError {
 }
 
 interface Kubeconfig {
-  clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
-  users: { user: { 'client-certificate-data': string; 'client-key-data': string } }[];
+  clusters: { cluster: Cluster }[];
+  users: { user: KubeconfigUser }[];
 }
 
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 
 /**
- * Connects with a kubeconfig as kind writes it: one cluster, one user with a certificate. A process of kubectl costs
+ * Connects with a kubeconfig that has one cluster and one user, without a file beside it. A process of kubectl costs
  * a tenth of a second of a core each time, and waiting asks often; a kept-alive connection costs next to nothing.
- * `retry` says for how long objects are asked for again while the API server restarts; without it, not at all.
+ * `retry` says for how long objects are asked for again while the API server restarts; without it, not at all. `exec` runs
+ * the program by which some log in. Throws a `UserError` for a cluster that can't be reached in this way.
  */
-export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry): ApiServer {
+export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, exec?: Exec): ApiServer {
   const config = parse(kubeconfig) as Kubeconfig;
   const cluster = config.clusters[0]?.cluster;
   const user = config.users[0]?.user;
   if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
-  const decode = (text: string) => Buffer.from(text, 'base64');
-  const identity = {
-    ca: decode(cluster['certificate-authority-data']),
-    cert: decode(user['client-certificate-data']),
-    key: decode(user['client-key-data']),
-  };
-  const agent = new Agent({ keepAlive: true, maxSockets: 8, ...identity });
-  // Answers that go on for long would hold the few connections that all else shares.
-  const streams = new Agent(identity);
+  const line = createLine(cluster, loginOf(user, exec));
 
   const unreachable = (error: unknown): never => {
     if (signal.aborted) throw error;
@@ -103,8 +98,18 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     return answer;
   };
   const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
-    const request = { agent, signal, headers, ...(body !== undefined && { body }) };
-    return accepted(path, await exchange(method, cluster.server + path, request).catch(unreachable));
+    const once = async () => {
+      const { agent, identity } = await line.open();
+      const request = {
+        agent,
+        signal,
+        headers: { ...headers, ...identity.headers },
+        ...(body !== undefined && { body }),
+      };
+      return exchange(method, cluster.server + path, request).catch(unreachable);
+    };
+    const answer = await once();
+    return accepted(path, answer.status === 401 && line.renew() ? await once() : answer);
   };
   const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
@@ -124,7 +129,12 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
     text: async (path) => (await ask(path)).body,
     time: async () => (await patiently('/version')).sentAt ?? Date.now(),
     lines: async (path, silence, onLine) => {
-      const asked = getLines(cluster.server + path, { agent: streams, signal, silence }, onLine);
+      const { streams, identity } = await line.open();
+      const asked = getLines(
+        cluster.server + path,
+        { agent: streams, headers: identity.headers, signal, silence },
+        onLine,
+      );
       return accepted(path, await asked.catch(unreachable)).body;
     },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
@@ -136,8 +146,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry):
       return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
     },
     close() {
-      agent.destroy();
-      streams.destroy();
+      line.close();
     },
   };
 }

@@ -19,8 +19,9 @@ export type Manifest =
 export interface RegistryOptions {
   /** As in `https://ghcr.io`. */
   origin: string;
-  username: string;
-  password: Secret;
+  /** Without them, as anybody. */
+  username?: string;
+  password?: Secret;
   signal: AbortSignal;
   /** Milliseconds for a single request. */
   timeout?: number;
@@ -50,7 +51,7 @@ const manifestTypes = [
  */
 export function createRegistry({ origin, username, password, signal, timeout }: RegistryOptions): Registry {
   const options = { signal, ...(timeout !== undefined && { timeout }) };
-  const authorization = () => `Basic ${base64(`${username}:${password.reveal()}`)}`;
+  const login = () => (password ? { authorization: `Basic ${base64(`${username}:${password.reveal()}`)}` } : {});
   let door: Promise<URL> | undefined;
   const tokens = new Map<string, Promise<string | undefined>>();
 
@@ -59,7 +60,7 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     const url = new URL(await door);
     // The scope is ours to choose: the one that GHCR names at its door is a placeholder.
     url.searchParams.set('scope', `repository:${repository}:pull`);
-    const { status, body } = await ask(url.href, { ...options, headers: { authorization: authorization() } });
+    const { status, body } = await ask(url.href, { ...options, headers: login() });
     if (status === 401 || status === 403) return undefined;
     const token = status === 200 ? tokenIn(body) : undefined;
     if (token === undefined) throw new Unanswered(url.href, `gave no token (HTTP ${status})`);

@@ -1,4 +1,6 @@
-import { ask, routeTable, urlOf } from '../components/routes.ts';
+import { throughForward } from '../addresses.ts';
+import { probePort } from '../checks/probe-port.ts';
+import { ask, portOf, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import type { Context } from '../context.ts';
 import { isLocal, type Site } from '../tls.ts';
@@ -29,5 +31,10 @@ export async function places(context: Context): Promise<Place[]> {
 /** Why a browser would not find it, or undefined: nobody answers, or its name leads elsewhere. */
 export async function obstacle(context: Context, { site, health }: Place): Promise<string | undefined> {
   if (!isLocal(site.host)) return `${site.host} is production's name, which leads a browser elsewhere`;
-  return (await ask(context, site, health)).missing;
+  const { missing } = await ask(context, site, health);
+  const port = portOf(context, site);
+  // A command asks by a way of its own there, which no browser has.
+  if (missing === undefined && context.target !== undefined && (await probePort(port)) !== 'taken')
+    return `nothing leads port ${port} of this machine to the cluster; ${throughForward} does while it runs`;
+  return missing;
 }

@@ -35,6 +35,7 @@ interface Status {
  * stand-in that would be taken for the real one. Asks the cluster alone. Hands back what was done, in words.
  */
 export async function prepareNode(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+  if (context.target !== undefined) return [];
   if ((await pullSecretContent(context)) === undefined) {
     const built = await ensureStandIns(context, images);
     return built.map((image) => `${image} is a stand-in, built here for want of a token.`);

@@ -1,3 +1,4 @@
+import { presence } from '../components/cluster.ts';
 import { ownContainer } from '../components/cluster-ownership.ts';
 import { demandAwake } from '../components/waking.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +10,8 @@ import type { Progress } from '../lib/progress.ts';
  * `UserError` for one that is half created, and for one that would have to be started only to look.
  */
 export async function awake(context: Context, progress: Progress, onlyLook: boolean): Promise<boolean> {
+  // What somebody else runs can't be started from here.
+  if (context.target !== undefined) return (await presence(context)) !== undefined;
   const container = await ownContainer(context);
   if (!container) return false;
   if (container.state !== 'running' && onlyLook) {

@@ -14,11 +14,11 @@ export async function resetPlatform({ invocation, context, confirm, progress }: 
   const kept = all ? [] : [...before.byHand, ...before.holders];
   if (flags['dry-run']) {
     const plan = { wouldRemove: plain(doomed), kept: plain(kept) };
-    print(flags.json ? json(plan) : preview(config.clusterName, before, all).join('\n'));
+    print(flags.json ? json(plan) : preview(config.clusterName, before, all, config.target).join('\n'));
     return ExitCode.done;
   }
   if (doomed.length === 0) {
-    const lines = [nothing(config.clusterName), ...keptLines(before, all)];
+    const lines = [nothing(config.clusterName), ...keptLines(before, all, config.target)];
     print(flags.json ? json({ removed: [], kept: plain(kept), left: [] }) : lines.join('\n'));
     return ExitCode.done;
   }
@@ -31,7 +31,7 @@ export async function resetPlatform({ invocation, context, confirm, progress }: 
   const seconds = Math.round(performance.now() - started) / 1000;
   const lines = [
     `Removed from the cluster ${config.clusterName}: ${count(removed)}, with what they owned (${seconds.toFixed(1)} s).`,
-    ...keptLines(after, all),
+    ...keptLines(after, all, config.target),
     left.length === 0 ? '0 left. npm run up brings the platform back.' : `${left.length} left:`,
     ...names(left),
   ];

@@ -23,25 +23,25 @@ export function count(objects: readonly unknown[]): string {
 }
 
 /** What would go, object by object, and what would stay. What these own goes and stays with them. */
-export function preview(cluster: string, inventory: Inventory, all: boolean): string[] {
+export function preview(cluster: string, inventory: Inventory, all: boolean, target?: string): string[] {
   const groups = [
     ...inventory.platform.map(({ component, objects }) => ({ title: component ?? 'of earlier versions', objects })),
     ...(all && inventory.byHand.length > 0 ? [{ title: 'put there by hand', objects: inventory.byHand }] : []),
   ];
-  if (groups.length === 0) return [nothing(cluster), ...keptLines(inventory, all)];
+  if (groups.length === 0) return [nothing(cluster), ...keptLines(inventory, all, target)];
   const objects = groups.flatMap((group) => group.objects);
   return [
     `Would be removed from the cluster ${cluster}: ${count(objects)}, with what they own.`,
     ...groups.flatMap((group) => [`${group.title} (${group.objects.length})`, ...names(group.objects)]),
-    ...keptLines(inventory, all),
+    ...keptLines(inventory, all, target),
   ];
 }
 
-/** What stays, object by object, and how to have it go. */
-export function keptLines({ byHand, holders }: Inventory, all: boolean): string[] {
+/** What stays, object by object, and how to have it go; on a cluster that others use as well, they alone take it away. */
+export function keptLines({ byHand, holders }: Inventory, all: boolean, target?: string): string[] {
   if (all || byHand.length === 0) return [];
   return [
-    'Kept, because it was put there by hand (npm run reset -- --all removes it, too):',
+    `Kept, because it was put there by hand${target === undefined ? ' (npm run reset -- --all removes it, too)' : ''}:`,
     ...names(byHand),
     ...(holders.length > 0 ? ['Kept for what is in it:', ...names(holders)] : []),
   ];

@@ -4,6 +4,7 @@ import { table } from '../lib/table.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
 import { readAll } from '../logs/follow.ts';
 import { sourcesOf } from '../logs/sources.ts';
+import { scopeOf } from './scope.ts';
 import type { Section } from './sections.ts';
 
 const most = { events: 100, lines: 60 };
@@ -17,7 +18,7 @@ export const clusterSections: readonly Section[] = [
 ];
 
 async function pods(context: Context): Promise<string> {
-  const rows = (await context.api().list<Pod>('v1', 'Pod')).map((pod) => [
+  const rows = (await podsToTell(context)).map((pod) => [
     `${pod.metadata.namespace}/${pod.metadata.name}`,
     pod.status.phase,
     isReady(pod) ? 'ready' : 'not ready',
@@ -29,7 +30,9 @@ async function pods(context: Context): Promise<string> {
 
 async function warnings(context: Context): Promise<string> {
   const { items } = await context.api().json<{ items: Event[] }>('/api/v1/events?fieldSelector=type=Warning');
-  const sorted = items.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));
+  const { concerns } = await scopeOf(context);
+  const told = items.filter((event) => concerns(event, event.involvedObject?.name));
+  const sorted = told.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));
   const lines = sorted
     .slice(-most.events)
     .map(({ lastTimestamp, reason, message, count, involvedObject, metadata }) => {
@@ -40,7 +43,7 @@ async function warnings(context: Context): Promise<string> {
 }
 
 async function logs(context: Context): Promise<string> {
-  const all = await context.api().list<Pod>('v1', 'Pod');
+  const all = await podsToTell(context);
   const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
   const [now, before] = [sourcesOf(unwell), sourcesOf(unwell, true)];
   const [lines, earlier] = await Promise.all([
@@ -55,7 +58,13 @@ async function logs(context: Context): Promise<string> {
   return texts.length === 0 ? 'none' : texts.join('\n');
 }
 
-async function nodeLog({ exec, node }: Context): Promise<string> {
+async function podsToTell(context: Context): Promise<Pod[]> {
+  const { concerns } = await scopeOf(context);
+  return (await context.api().list<Pod>('v1', 'Pod')).filter((pod) => concerns(pod));
+}
+
+async function nodeLog({ exec, node, target }: Context): Promise<string> {
+  if (target !== undefined) return 'the nodes are not on this machine';
   const { stdout, stderr } = await exec(['docker', 'logs', '--tail', String(most.lines), node], {
     nothrow: true,
     timeout: 30_000,

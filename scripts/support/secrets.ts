@@ -3,6 +3,7 @@ import { tokenSources } from '../credentials/token-sources.ts';
 import { ApiError, Unreachable } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { scopeOf } from './scope.ts';
 
 interface SecretObject extends KubeObject {
   data?: Record<string, string>;
@@ -22,7 +23,10 @@ const open = new Set(['namespace', 'ca.crt', 'tls.crt', 'url', 'type']);
 
 async function inCluster(context: Context): Promise<string[]> {
   try {
-    const secrets = await context.api().list<SecretObject>('v1', 'Secret');
+    const { namespaces } = await scopeOf(context);
+    const list = (namespace?: string) => context.api().list<SecretObject>('v1', 'Secret', namespace);
+    // What others keep secret elsewhere is not told, and not even read.
+    const secrets = namespaces ? (await Promise.all(namespaces.map(list))).flat() : await list();
     return secrets.flatMap(({ data = {} }) =>
       Object.entries(data)
         .filter(([key]) => !open.has(key))

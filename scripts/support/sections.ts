@@ -24,11 +24,11 @@ export const machineSections: readonly Section[] = [
   { title: 'timelines', make: timelines },
 ];
 
-async function versionsOf({ exec, config, checkout, node }: Context): Promise<string> {
+async function versionsOf({ exec, config, checkout, node, target }: Context): Promise<string> {
   const { head, branch } = await checkout();
   const changed = await exec(['git', '-C', config.root, 'status', '--porcelain'], { nothrow: true, timeout: 20_000 });
   const inspect = ['docker', 'container', 'inspect', '--format', '{{.Config.Image}} {{.State.Status}}', node] as const;
-  const container = await exec(inspect, { nothrow: true, timeout: 30_000 });
+  const container = target === undefined ? await exec(inspect, { nothrow: true, timeout: 30_000 }) : undefined;
   return json({
     commit: head,
     branch: branch ?? 'none',
@@ -36,16 +36,18 @@ async function versionsOf({ exec, config, checkout, node }: Context): Promise<st
     node: process.version,
     system: `${process.platform} ${process.arch} ${release()}`,
     wanted: { argocd: versions.argocd.version, nodeImage: versions.nodeImage, kind: versions.tools.kind.version },
-    container: container.exitCode === 0 ? container.stdout.trim() : `none: ${firstLine(container.stderr)}`,
+    ...(container && {
+      container: container.exitCode === 0 ? container.stdout.trim() : `none: ${firstLine(container.stderr)}`,
+    }),
   });
 }
 
 /** Named one by one: what is added to the settings later is not in it by itself. */
 function settingsOf(config: Context['config']): object {
-  const { clusterName, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull } = config;
+  const { clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull } = config;
   const { environment, parts, prometheusStorage, cacheDir, dataDir, stateDir, tokens } = config;
   return {
-    ...{ clusterName, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull },
+    ...{ clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull },
     ...{ environment, parts, prometheusStorage, cacheDir, dataDir, stateDir },
     tokens: { use: tokens.use, inEnvironment: tokens.inEnvironment !== undefined, inFile: tokens.inFile !== undefined },
   };

@@ -22,7 +22,13 @@ const contextWith = (taints: string[], parts: object = {}) =>
     api: () => ({
       json: unknown,
       text: unknown,
-      list: async () => [{ spec: { taints: taints.map((key) => ({ key, effect: 'NoSchedule' })) } }, { spec: {} }],
+      list: async () => [
+        {
+          metadata: { name: 'x-control-plane' },
+          spec: { taints: taints.map((key) => ({ key, effect: 'NoSchedule' })) },
+        },
+        { metadata: { name: 'y' }, spec: {} },
+      ],
       ...parts,
     }),
   });

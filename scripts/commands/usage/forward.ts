@@ -1,4 +1,4 @@
-import { destinations } from '../../forwarding/destinations.ts';
+import { destinations, ingressName } from '../../forwarding/destinations.ts';
 import type { Command } from '../command.ts';
 
 export const forward: Command = {
@@ -8,7 +8,7 @@ export const forward: Command = {
     'Opens a port on 127.0.0.1 for each of them, or for those that are named, until Ctrl-C. They stay open while pods are',
     'replaced and the API server restarts: who comes meanwhile waits for the new pod. It needs no ingress, so it works',
     'where that does not. A port that is taken is not replaced by another one: --port chooses. Ends with exit code 1 once',
-    'the cluster is deleted.',
+    'the cluster is deleted. With TARGET_CONTEXT, ingress opens HTTPS_PORT for all that the ingress serves.',
   ].join('\n'),
   flags: {
     port: {
@@ -19,7 +19,7 @@ export const forward: Command = {
     },
     json: { type: 'boolean', description: 'Print the addresses as a line of JSON.' },
   },
-  words: destinations.map(({ name }) => name),
+  words: [...destinations.map(({ name }) => name), ingressName],
   severalWords: true,
   examples: [
     'npm run forward',

@@ -1,0 +1,36 @@
+import { type KubeObject, withField } from '../lib/objects.ts';
+
+interface Container {
+  args?: string[];
+  ports?: { hostPort?: number }[];
+}
+
+/** The flag by which a controller is told which address to write into each Ingress, and the one that names a Service for it. */
+const statusFlags: readonly (readonly [RegExp, string])[] = [
+  [/^--publish-status-address=.*$/, '--publish-service=$(POD_NAMESPACE)/ingress-nginx-controller'],
+  [
+    /^--providers\.kubernetesIngressNGINX\.publishStatusAddress=.*$/,
+    '--providers.kubernetesIngressNGINX.publishService=traefik/traefik',
+  ],
+];
+
+function withService(arg: string): string {
+  return statusFlags.reduce((text, [flag, instead]) => text.replace(flag, () => instead), arg);
+}
+
+/**
+ * The same objects for nodes that are not ours: the controller takes no port of a node, which others may have or which may
+ * be forbidden, and writes the address of its Service into each Ingress. `localhost` there would be believed by whoever
+ * makes DNS names of Ingresses.
+ */
+export function behindService(objects: readonly KubeObject[]): KubeObject[] {
+  const change = (spec: unknown) => {
+    const copy = structuredClone(spec) as { template: { spec: { containers: Container[] } } };
+    for (const container of copy.template.spec.containers) {
+      for (const port of container.ports ?? []) delete port.hostPort;
+      if (container.args) container.args = container.args.map(withService);
+    }
+    return copy;
+  };
+  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', change) : object));
+}

@@ -1,0 +1,75 @@
+import { wantedCertificates } from '../components/certificates.ts';
+import { componentsFor } from '../components/index.ts';
+import { wasApplied } from '../components/ownership.ts';
+import { inCluster } from '../components/removal.ts';
+import type { Context } from '../context.ts';
+import { UsageError } from '../lib/errors.ts';
+import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
+import { readRegistrations, servicesNamespace } from '../services.ts';
+import { markFor } from './mark.ts';
+import { territoryOf } from './territory.ts';
+
+/** No more than these are named: a whole Argo CD has forty. */
+const atMost = 3;
+/** What a chart makes under the name of its service. */
+const kindsOfService = [
+  ['apps/v1', 'Deployment'],
+  ['v1', 'Service'],
+  ['v1', 'ServiceAccount'],
+  ['v1', 'ConfigMap'],
+  ['networking.k8s.io/v1', 'Ingress'],
+  ['networking.k8s.io/v1', 'NetworkPolicy'],
+  ['autoscaling/v2', 'HorizontalPodAutoscaler'],
+  ['policy/v1', 'PodDisruptionBudget'],
+] as const;
+
+/**
+ * Throws a `UsageError` where the cluster has something under a name that the platform would write to, and that is somebody
+ * else's: an Argo CD, an ingress class, a namespace. Nothing is ever taken over.
+ */
+export async function refuseStrangers(context: Context): Promise<void> {
+  const strangers = await strangersIn(context);
+  const [first] = strangers;
+  if (first === undefined) return;
+  const more = strangers.length > atMost ? ` and ${strangers.length - atMost} more` : '';
+  const named = strangers.slice(0, atMost).map(nameOf).join(', ') + more;
+  const where = `the cluster of the context ${context.kubeContext}`;
+  if (strangers.some(({ metadata }) => metadata.name === 'applications.argoproj.io'))
+    throw new UsageError(
+      `There is an Argo CD in ${where} that platform-ops did not install: ${named}.`,
+      'It is left alone. Register the services with it (kubectl apply -n argocd -f argocd/), or name a cluster without one.',
+    );
+  throw new UsageError(
+    `There are objects in ${where} that the platform would overwrite, and that are not its own: ${named}.`,
+    'They are left alone. Take them away if nobody needs them, or name another cluster.',
+  );
+}
+
+async function strangersIn(context: Context): Promise<KubeObject[]> {
+  const [territory, wanted] = await Promise.all([territoryOf(context), wouldWrite(context)]);
+  const unique = new Map(wanted.map((object) => [identityOf(object), object]));
+  const present = await inCluster(context, [...unique.values()]);
+  return present.filter((object) => !wasApplied(object) && !territory.owns(object) && !territory.within(object));
+}
+
+/** All that `up` applies, or has Argo CD deploy, as far as it is known before. */
+async function wouldWrite(context: Context): Promise<KubeObject[]> {
+  const [lists, certificates, { applications }] = await Promise.all([
+    Promise.all(componentsFor(context.config).map(({ objects }) => objects?.(context) ?? [])),
+    wantedCertificates(context),
+    readRegistrations(context.config.root),
+  ]);
+  const secrets = certificates.map(({ namespace, name }) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name },
+  }));
+  const services = applications.flatMap(({ metadata: { name } }) =>
+    kindsOfService.map(([apiVersion, kind]) => ({
+      apiVersion,
+      kind,
+      metadata: { namespace: servicesNamespace, name },
+    })),
+  );
+  return [markFor(context), ...lists.flat(), ...secrets, ...services];
+}

@@ -1,0 +1,44 @@
+import { wasApplied } from '../components/ownership.ts';
+import { applicationNames, isTracked } from '../components/tracking.ts';
+import type { Context } from '../context.ts';
+import { groupOf, type KubeObject } from '../lib/objects.ts';
+import { isMark, readMark } from './mark.ts';
+
+/** What of a cluster that others use as well is the platform's. */
+export interface Territory {
+  /** The namespaces that it brought. */
+  namespaces: ReadonlySet<string>;
+  /** Whether it is in a namespace of the platform's, or of a kind that the platform brought: nobody else keeps anything there. */
+  within(object: KubeObject): boolean;
+  /** Whether it is the platform's: applied by `up`, deployed by its Argo CD, or within what it brought, and no older than it. */
+  owns(object: KubeObject): boolean;
+}
+
+/**
+ * Asks the cluster what is the platform's there. On a cluster of kind the question does not arise; here nothing may be
+ * removed by its name alone, which others may have given to something of theirs.
+ */
+export async function territoryOf(context: Context): Promise<Territory> {
+  const [mark, namespaces, definitions, applications] = await Promise.all([
+    readMark(context),
+    context.api().listMetadata('v1', 'Namespace'),
+    context.api().listMetadata('apiextensions.k8s.io/v1', 'CustomResourceDefinition'),
+    applicationNames(context),
+  ]);
+  const since = mark?.since.getTime() ?? Number.POSITIVE_INFINITY;
+  // Whole seconds: what was made in the second of the mark was made behind it.
+  const younger = ({ metadata }: KubeObject) => Date.parse(metadata.creationTimestamp ?? '') >= since;
+  const namesOf = (objects: readonly KubeObject[]) =>
+    new Set(
+      objects.filter((one) => wasApplied(one) && younger(one) && !isMark(one)).map(({ metadata }) => metadata.name),
+    );
+  const [spaces, kinds] = [namesOf(namespaces), namesOf(definitions)];
+  const within = ({ apiVersion, metadata, resource }: KubeObject) =>
+    spaces.has(metadata.namespace ?? '') || kinds.has(`${resource}.${groupOf(apiVersion)}`);
+  return {
+    namespaces: spaces,
+    within,
+    owns: (object) =>
+      younger(object) && !isMark(object) && (wasApplied(object) || within(object) || isTracked(object, applications)),
+  };
+}

@@ -1,0 +1,172 @@
+// What keeps the commands from touching anything of a cluster that somebody else runs, and how they log in to one.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { controllerObjects, controllerService, removeOther } from '../../scripts/components/ingress-controllers.ts';
+import { ownerWithin } from '../../scripts/components/ownership.ts';
+import { loadConfig } from '../../scripts/config.ts';
+import { ExitCode } from '../../scripts/lib/errors.ts';
+import { createLine } from '../../scripts/lib/line.ts';
+import { loginOf } from '../../scripts/lib/login.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { takeLogin } from '../../scripts/target/kubeconfig.ts';
+import { refuseElsewhere } from '../../scripts/target/refuse.ts';
+import { territoryOf } from '../../scripts/target/territory.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const arn = 'arn:aws:eks:eu-west-1:1:cluster/ours';
+const repository = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
+
+test('a context has a folder and a lock of its own, whatever characters are in its name', () => {
+  const config = loadConfig('/nowhere', { TARGET_CONTEXT: arn, ...repository });
+  assert.equal(config.clusterName, arn);
+  assert.equal(config.stateDir, `/nowhere/.state/target.${encodeURIComponent(arn)}`);
+  assert.equal(loadConfig('/nowhere', {}).target, undefined);
+});
+
+test('a context without a repository that its cluster reaches is refused', async () => {
+  const { error, text } = await refusal(() => loadConfig('/nowhere', { TARGET_CONTEXT: 'x' }));
+  assert.equal(error.exitCode, ExitCode.usage);
+  assert.match(text, /TARGET_CONTEXT=x needs GITOPS_REPO_URL/);
+});
+
+test('what is for those who run the cluster is refused, and only there', async () => {
+  const { error } = await refusal(() => refuseElsewhere({ ...loadConfig('/nowhere', {}), target: 'x' }, 'stop', 'no'));
+  assert.match(error.message, /stop is not for the cluster of the context x: no\./);
+  refuseElsewhere(loadConfig('/nowhere', {}), 'stop', 'no');
+});
+
+test('a token, a certificate and a plugin log in; a plugin is asked once, and again when its login is refused', async () => {
+  assert.deepEqual((await loginOf({ token: 't' }).identity()).headers, { authorization: 'Bearer t' });
+  const certificate = await loginOf({ 'client-certificate-data': 'Yw==', 'client-key-data': 'aw==' }).identity();
+  assert.deepEqual([`${certificate.cert}`, `${certificate.key}`], ['c', 'k']);
+  const expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString();
+  const exec = fakeExec(() => ({ stdout: JSON.stringify({ status: { token: 'p', expirationTimestamp } }) }));
+  const plugin = { apiVersion: 'client.authentication.k8s.io/v1', command: 'aws', args: ['eks', 'get-token'] };
+  const login = loginOf({ exec: { ...plugin, env: [{ name: 'A', value: 'b' }] } }, exec);
+  await login.identity();
+  assert.deepEqual((await login.identity()).headers, { authorization: 'Bearer p' });
+  assert.deepEqual(exec.lines(), ['aws eks get-token']);
+  assert.equal(exec.calls[0]?.options.env?.A, 'b');
+  assert.match(exec.calls[0]?.options.env?.KUBERNETES_EXEC_INFO ?? '', /"ExecCredential"/);
+  assert.equal(login.renew(), true);
+  await login.identity();
+  assert.equal(exec.calls.length, 2);
+});
+
+test('a plugin that gives no login says so in its own words, and other ways to log in are refused', async () => {
+  const exec = fakeExec(() => ({ exitCode: 1, stderr: 'expired: log in again' }));
+  const plugin = { apiVersion: 'v1', command: 'gke', installHint: 'Install gke.' };
+  const { text } = await refusal(() => loginOf({ exec: plugin }, exec).identity());
+  assert.match(text, /gke, by which this context logs in, gave no login: expired: log in again\nInstall gke\./);
+  for (const user of [{}, { token: 't', as: 'boss' }])
+    assert.match((await refusal(() => loginOf(user))).text, /not known here/);
+});
+
+test('an API server that is not checked, or behind a proxy, is not spoken to', async () => {
+  for (const odd of [{ 'insecure-skip-tls-verify': true }, { 'proxy-url': 'http://p' }])
+    await refusal(() => createLine({ server: 'https://x', ...odd }, loginOf({ token: 't' })));
+});
+
+const own = ['/home/ann/.kube/config', '/home/ann/other'];
+
+async function contextWith(answer: Parameters<typeof fakeExec>[0]) {
+  const stateDir = join(await temporaryFolder(), 'state');
+  const exec = fakeExec(answer);
+  const config = { stateDir, userKubeconfigs: own };
+  const toolbox = { find: async () => ({ path: 'kubectl' }) };
+  const parts = { kubeContext: 'x', kubeconfig: join(stateDir, 'kubeconfig'), reconnect: () => {} };
+  return { exec, context: fakeContext({ config, exec, toolbox, ...parts }) };
+}
+
+test('the login of the one context is copied, for its owner alone to read, and the person’s files are only viewed', async () => {
+  const { exec, context } = await contextWith(() => ({ stdout: 'clusters: [{cluster: {server: "https://x"}}]\n' }));
+  await takeLogin(context);
+  assert.deepEqual(exec.lines(), ['kubectl config view --minify --flatten --context x']);
+  assert.equal(exec.calls[0]?.options.env?.KUBECONFIG, own.join(':'));
+  assert.match(readFileSync(context.kubeconfig, 'utf8'), /https:\/\/x/);
+  assert.equal(statSync(context.kubeconfig).mode & 0o777, 0o600);
+});
+
+test('a context that is not there is refused with those that are', async () => {
+  const { context } = await contextWith((line) =>
+    line.includes('get-contexts') ? { stdout: 'a\nb\n' } : { exitCode: 1, stderr: 'error: cannot locate context x' },
+  );
+  const { error, text } = await refusal(() => takeLogin(context));
+  assert.equal(error.exitCode, ExitCode.usage);
+  assert.match(text, /can't be taken from \/home\/ann\/\.kube\/config or \/home\/ann\/other\.\nThere are: a, b\./);
+});
+
+type Metadata = Omit<KubeObject['metadata'], 'name'>;
+const at = (minute: number) => `2026-01-01T00:0${minute}:00Z`;
+const ours = { managedFields: [{ manager: 'platform-ops', operation: 'Apply' }] };
+const object = (kind: string, name: string, minute: number, more: Metadata = {}) => ({
+  apiVersion: kind === 'CustomResourceDefinition' ? 'apiextensions.k8s.io/v1' : 'v1',
+  kind,
+  resource: `${kind.toLowerCase()}s`,
+  metadata: { name, uid: `${kind} ${name} ${more.namespace}`, creationTimestamp: at(minute), ...more },
+});
+
+/** Somebody's cluster, in which the platform is since minute 2. */
+const present = {
+  mark: object('Namespace', 'platform-ops', 2, ours),
+  space: object('Namespace', 'argocd', 2, ours),
+  theirSpace: object('Namespace', 'traefik', 1),
+  applied: object('ConfigMap', 'applied', 3, { namespace: 'default', ...ours }),
+  made: object('Secret', 'made', 3, { namespace: 'argocd' }),
+  deployed: object('Service', 'core-go', 3, {
+    namespace: 'default',
+    annotations: { 'argocd.argoproj.io/tracking-id': 'core-go:/Service:default/core-go' },
+  }),
+  theirs: object('ConfigMap', 'theirs', 3, { namespace: 'default' }),
+  before: object('ConfigMap', 'before', 1, { namespace: 'default', ...ours }),
+};
+
+const cluster = fakeContext({
+  target: 'x',
+  config: { root, gitops: { repoUrl: repository.GITOPS_REPO_URL } },
+  api: () => ({
+    listMetadata: async (_: string, kind: string) => Object.values(present).filter((one) => one.kind === kind),
+  }),
+});
+
+test('in a cluster of others, the platform’s is what it applied, deployed or put into its namespaces, since its mark', async () => {
+  const { owns } = await territoryOf(cluster);
+  const owned = Object.entries(present).flatMap(([name, one]) => (owns(one) ? [name] : []));
+  assert.deepEqual(owned, ['space', 'applied', 'made', 'deployed']);
+});
+
+test('a name that a component knows makes nothing the platform’s there', async () => {
+  const territory = await territoryOf(cluster);
+  const claims = [{ name: 'traefik', owns: () => true }];
+  assert.deepEqual(ownerWithin(present.theirSpace, territory, claims), { of: 'kubernetes' });
+  assert.deepEqual(ownerWithin(present.theirs, territory, claims), { of: 'kubernetes' });
+  assert.deepEqual(ownerWithin(present.applied, territory, claims), { of: 'component', name: 'traefik' });
+  assert.deepEqual(ownerWithin(present.made, territory, []), { of: 'person' });
+});
+
+test('the other ingress controller is not removed where it is somebody’s, and nothing is asked of kubectl', async () => {
+  const config = { root, ports: { http: 8080, https: 8443 }, gitops: { repoUrl: repository.GITOPS_REPO_URL } };
+  const kubectl = () => assert.fail('kubectl was asked for');
+  assert.deepEqual(await removeOther({ ...cluster, ...fakeContext({ config, kubectl }) }, 'nginx'), []);
+});
+
+for (const [controller, flag] of [
+  ['nginx', '--publish-service=$(POD_NAMESPACE)/ingress-nginx-controller'],
+  ['traefik', '--providers.kubernetesIngressNGINX.publishService=traefik/traefik'],
+] as const) {
+  test(`${controller} takes no port of a node that is not ours, and has a Service that nobody outside reaches`, async () => {
+    const config = { root, ports: { http: 8080, https: 9443 } };
+    const all = await controllerObjects(controller)(fakeContext({ config, target: 'x' }));
+    const text = JSON.stringify(all.map((one) => ({ ...one, spec: one.spec })));
+    assert(!text.includes('hostPort') && !/=localhost/.test(text) && text.includes(flag), text);
+    const { service } = controllerService(controller);
+    const front = all.find(({ kind, metadata }) => kind === 'Service' && metadata.name === service);
+    assert.deepEqual(Object.keys(front?.spec ?? {}), ['selector', 'ports']);
+    const onKind = await controllerObjects(controller)(fakeContext({ config }));
+    assert.equal(onKind.length, all.length - 1);
+  });
+}
