@@ -5,15 +5,19 @@ import { planService } from '../../scripts/new-service/plan.ts';
 import { readWish } from '../../scripts/new-service/wish.ts';
 import { writeAll } from '../../scripts/new-service/write.ts';
 import { readRegistrations } from '../../scripts/services.ts';
+import { argocd } from '../../scripts/versions.ts';
 
-/** All of them run one image, of which there is a stand-in: what is measured is not the build of a hundred. */
-const image = 'ghcr.io/zainasr/core-go';
+/**
+ * All of them name one image that is in the node anyhow and that no pod of theirs runs: it is neither pulled nor played by a
+ * stand-in, of which a hundred would have to be built.
+ */
+const image = { image: 'quay.io/argoproj/argocd', tag: argocd.version };
 
 /** Adds services to a clone, by what `npm run new-service` does, until it has `count`. */
 export async function addServices(root: string, count: number, signal: AbortSignal): Promise<void> {
   for (let number = (await serviceNames(root)).length + 1; number <= count; number += 1) {
     const name = `service-${String(number).padStart(3, '0')}`;
-    await writeAll(root, await planService(root, await readWish(root, name, { image })), signal);
+    await writeAll(root, await planService(root, await readWish(root, name, image)), signal);
   }
 }
 
