@@ -5,7 +5,7 @@ import type { Tools } from './check.ts';
 
 /**
  * How the checks run other programs: as many at once as there are processors. A hundred charts take a thousand runs of helm
- * and kube-score, and all at the same time they would want more memory than there is, and more time than each is given.
+ * and kube-score: hundreds at the same time share the processors, and the minute that each is given is over before it is done.
  */
 export function toolsOf({ exec, toolbox }: Pick<Context, 'exec' | 'toolbox'>, count = availableParallelism()): Tools {
   const inTurn = atMost(count);
