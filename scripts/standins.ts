@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { fullName } from './images.ts';
 import { demandDocker, hasImage, isFull, makeRoom } from './lib/docker.ts';
 import { messageOf, UserError } from './lib/errors.ts';
+import { atMost } from './lib/limit.ts';
 import { standInBase } from './versions.ts';
 
 const folder = 'standins';
@@ -12,12 +13,17 @@ const sources = ['Dockerfile', 'metrics.mjs', 'server.mjs'];
 /** Stand-ins bear this name on this machine; only inside the cluster's node they also bear the names of the real images. */
 const ownName = 'platform-ops/stand-in';
 
-/** Builds all stand-ins, side by side; those that Docker has already cost nothing. */
+/** How many are built at once: of a hundred at the same time, none would be done before its time is over. */
+const atOnce = 4;
+
+/** Builds all stand-ins, some side by side; those that Docker has already cost nothing. */
 export async function buildStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<void> {
+  const inTurn = atMost(atOnce);
   await Promise.all(
-    [...images].map(async ([service, image]) =>
-      build(context, await standInName(context, service, image), service, image),
-    ),
+    [...images].map(async ([service, image]) => {
+      const name = await standInName(context, service, image);
+      await inTurn(() => build(context, name, service, image));
+    }),
   );
 }
 

@@ -1,11 +1,11 @@
 import { createContext } from '../context.ts';
-
 import { ExitCode } from '../lib/errors.ts';
 import type { Check, Tools } from '../validation/check.ts';
 import { checks } from '../validation/index.ts';
 import { findingLines, report, reportJson, ruleList } from '../validation/print.ts';
 import { openRepository } from '../validation/repository.ts';
 import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../validation/run.ts';
+import { toolsOf } from '../validation/tools.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run validate`. */
@@ -20,7 +20,7 @@ export async function runValidate(invocation: Invocation): Promise<ExitCode> {
     signal,
     onDownload: (what) => void progressStream.write(`Fetching ${what}\n`),
   });
-  const tools: Tools = { exec: context.exec, find: (name) => context.toolbox.find(name) };
+  const tools = toolsOf(context);
   let outcomes = await examine(chosen, config.root, tools);
   if (flags.fix) {
     const fixed = await applyFixes(outcomes);

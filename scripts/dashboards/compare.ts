@@ -2,7 +2,8 @@ import type { Context } from '../context.ts';
 import { connectGrafana, type Grafana } from '../grafana.ts';
 import { ApiError } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
-import { checkUid, dashboardsConfigMap, normalText, readDashboards } from './files.ts';
+import { dashboardConfigMaps } from './config-maps.ts';
+import { checkUid, normalText, readBringing, readDashboards } from './files.ts';
 import { fileText } from './normal-form.ts';
 
 /** How a dashboard's file and what Grafana shows stand to each other. */
@@ -61,18 +62,23 @@ export function stateOf(here: string | undefined, there: string | undefined, app
   return there === applied ? 'changed here' : 'changed in both';
 }
 
+/** From every ConfigMap of dashboards; those that the cluster does not have, hold none. */
 async function readApplied(context: Context): Promise<Map<string, string>> {
+  const { kustomization } = await readBringing(context.config.root);
+  const maps = await Promise.all(dashboardConfigMaps(kustomization).map((name) => appliedIn(context, name)));
+  return new Map(maps.flat());
+}
+
+async function appliedIn(context: Context, configMap: string): Promise<[uid: string, text: string][]> {
   try {
-    const path = `/api/v1/namespaces/observability/configmaps/${dashboardsConfigMap}`;
+    const path = `/api/v1/namespaces/observability/configmaps/${configMap}`;
     const { data = {} } = await context.api().json<{ data?: Record<string, string> }>(path);
-    return new Map(
-      Object.entries(data).map(([key, text]) => [
-        key.replace(/\.json$/, ''),
-        normalText(text, `The ConfigMap's ${key}`),
-      ]),
-    );
+    return Object.entries(data).map(([key, text]) => [
+      key.replace(/\.json$/, ''),
+      normalText(text, `The ConfigMap's ${key}`),
+    ]);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return new Map();
+    if (error instanceof ApiError && error.status === 404) return [];
     throw error;
   }
 }

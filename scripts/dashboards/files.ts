@@ -1,14 +1,10 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isSeq, parseDocument } from 'yaml';
 import { messageOf, UserError } from '../lib/errors.ts';
-import { kustomizationFile } from '../lib/kustomization.ts';
+import { type Bringing, bringing, bringingFiles } from './config-maps.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
-
-/** The ConfigMap that is made of the files. */
-export const dashboardsConfigMap = 'grafana-dashboards';
 
 /** A dashboard's file, relative to the repository's top. */
 export function fileOf(uid: string): string {
@@ -45,25 +41,30 @@ export function normalText(text: string, where: string): string {
   return fileText(dashboard);
 }
 
-/** Writes a dashboard's file, and names it in the kustomization.yaml if it is a new one. */
+/** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
   await writeFile(join(root, fileOf(uid)), text);
-  const file = join(root, grafana, kustomizationFile);
-  const before = await readFile(file, 'utf8');
-  const after = withDashboard(before, uid);
-  if (after !== before) await writeFile(file, after);
+  const before = await readBringing(root);
+  const after = bringing(before, uid, await dashboardSizes(root));
+  if (after.kustomization !== before.kustomization)
+    await writeFile(join(root, bringingFiles.kustomization), after.kustomization);
+  if (after.deployment !== before.deployment) await writeFile(join(root, bringingFiles.deployment), after.deployment);
 }
 
-/** A kustomization.yaml that takes this dashboard, too; comments stay. Throws where it has no list of dashboards. */
-export function withDashboard(kustomization: string, uid: string): string {
-  const document = parseDocument(kustomization);
-  const generators = (document.toJS() as { configMapGenerator?: { name?: string }[] }).configMapGenerator ?? [];
-  const index = generators.findIndex(({ name }) => name === dashboardsConfigMap);
-  const files = document.getIn(['configMapGenerator', index, 'files']);
-  if (!isSeq(files))
-    throw new Error(`${grafana}/${kustomizationFile} has no list of the files of ${dashboardsConfigMap}`);
-  const entry = `dashboards/${uid}.json`;
-  if ((files.toJSON() as string[]).includes(entry)) return kustomization;
-  files.add(entry);
-  return document.toString({ lineWidth: 0 });
+/** The texts of the files that bring the dashboards to Grafana. */
+export async function readBringing(root: string): Promise<Bringing> {
+  const [kustomization, deployment] = await Promise.all(
+    [bringingFiles.kustomization, bringingFiles.deployment].map((file) => readFile(join(root, file), 'utf8')),
+  );
+  return { kustomization: kustomization ?? '', deployment: deployment ?? '' };
+}
+
+/** The bytes of each dashboard's file, by its uid. */
+export async function dashboardSizes(root: string): Promise<Map<string, number>> {
+  const names = (await readdir(join(root, grafana, 'dashboards'))).filter((name) => name.endsWith('.json'));
+  const sizes = names.map(async (name) => {
+    const uid = name.slice(0, -'.json'.length);
+    return [uid, (await stat(join(root, fileOf(uid)))).size] as const;
+  });
+  return new Map(await Promise.all(sizes));
 }

@@ -3,6 +3,7 @@ import { argocdNamespace } from '../components/application-api.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
+import { atMost } from '../lib/limit.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
 import type { Application } from '../services.ts';
 import { reasonIn } from '../validation/rendering.ts';
@@ -14,6 +15,8 @@ import { helmArguments, valueFilesOf } from './helm-arguments.ts';
 const repoServer = 'argocd-repo-server';
 /** Seconds that a chart may take to be unpacked or rendered. */
 const patience = 60;
+/** How many charts are rendered at once: a hundred runs of helm in one pod would want more memory than it may have. */
+const atOnce = 4;
 /** What the script below ends with where it is the chart's fault. */
 const refused = 3;
 
@@ -41,7 +44,8 @@ export type Renderer = (application: Application, facts: Facts) => Promise<strin
 export async function createRenderer(context: Context): Promise<Renderer> {
   const [pod, checkout, kubectl] = await Promise.all([readyPod(context), context.checkout(), context.kubectl()]);
   const exec = ['exec', '--stdin', pod, '--namespace', argocdNamespace, '--container', repoServer, '--'];
-  return async (application, facts) => {
+  const inTurn = atMost(atOnce);
+  const render: Renderer = async (application, facts) => {
     const { path } = application.spec.source;
     const args = helmArguments(application, facts);
     const files = await chartFiles(context.exec, checkout.top, [path, ...valueFilesOf(application)]);
@@ -63,6 +67,7 @@ export async function createRenderer(context: Context): Promise<Renderer> {
       hint: 'npm run status shows whether Argo CD is well.',
     });
   };
+  return (application, facts) => inTurn(() => render(application, facts));
 }
 
 async function readyPod(context: Context): Promise<string> {

@@ -6,7 +6,7 @@ const alert = 'ServiceMissing';
 const rulesFile = 'observability/prometheus/rules/targets.yml';
 const testsFile = 'observability/prometheus/tests/targets.yml';
 
-/** The alert on absent targets with a line for a new service, and its unit tests with a case in which that is absent. */
+/** The alert on absent targets with a line for a new service, and its unit tests, which prove that line. */
 export async function alertOf(root: string, { name }: Wish): Promise<Change[]> {
   return [
     await edit(root, rulesFile, (text) => editYaml(text, rulesFile, addToRule(name))),
@@ -25,38 +25,47 @@ function addToRule(name: string): (document: Document) => void {
   };
 }
 
-/** In every case that there is, the new service is up. One more is the model's, told of the new one. */
+/**
+ * Where the model is up, the new service is up as well; where no service has a pod, it is told of like the model. A case of its
+ * own would have a series of every other service, and a hundred services ten thousand of them.
+ */
 function addToTests(name: string): (document: Document) => void {
   return (document) => {
-    const tests = document.get('tests');
-    const case_ = mapsIn(tests).find(isAbsenceOf(model));
-    if (!isSeq(tests) || case_ === undefined) throw noPlace(testsFile, `case in which ${model} is absent`);
-    const own = case_.clone() as YAMLMap;
-    visit(own, { Scalar: (_, scalar) => rename(scalar, model, name) });
-    for (const one of mapsIn(tests)) addSeries(one, model, name);
-    addSeries(own, name, model);
-    tests.add(own);
+    const cases = mapsIn(document.get('tests'));
+    const told = cases.filter((one) => seriesOf(one, model) === undefined).flatMap(alertsAbout(model));
+    if (told.length === 0) throw noPlace(testsFile, `case in which no service has a pod, and ${model} is told of`);
+    for (const { list, alert } of told) {
+      const own = alert.clone() as YAMLMap;
+      visit(own, { Scalar: (_, scalar) => rename(scalar, model, name) });
+      list.add(own);
+    }
+    for (const one of cases) addSeries(one, model, name);
   };
 }
 
-/** Whether a case expects the alert about this service. */
-function isAbsenceOf(service: string): (test: YAMLMap) => boolean {
-  return (test) =>
-    mapsIn(test.get('alert_rule_test'))
+/** The alerts that a case expects about this service, each in its list. */
+function alertsAbout(service: string): (case_: YAMLMap) => { list: YAMLSeq; alert: YAMLMap }[] {
+  return (case_) =>
+    mapsIn(case_.get('alert_rule_test'))
       .filter((expected) => expected.get('alertname') === alert)
-      .flatMap((expected) => mapsIn(expected.get('exp_alerts')))
-      .some((expected) => expected.getIn(['exp_labels', 'service']) === service);
+      .flatMap((expected) => {
+        const list = expected.get('exp_alerts') as YAMLSeq;
+        const own = mapsIn(list).filter((one) => one.getIn(['exp_labels', 'service']) === service);
+        return own.map((one) => ({ list, alert: one }));
+      });
 }
 
-/** Adds a series of `up` to a case, like that of another service, always up. */
-function addSeries(test: YAMLMap, like: string, name: string): void {
-  const list = test.get('input_series') as YAMLSeq | undefined;
-  const known = mapsIn(list).find((one) => String(one.get('series')).includes(`service="${like}"`));
-  if (known === undefined) throw noPlace(testsFile, `series of ${like} in the case "${test.get('name')}"`);
-  const series = known.clone() as YAMLMap;
+function seriesOf(case_: YAMLMap, service: string): YAMLMap | undefined {
+  return mapsIn(case_.get('input_series')).find((one) => String(one.get('series')).includes(`service="${service}"`));
+}
+
+/** Adds a series of `up` to a case, like that of another service where it has one, always up. */
+function addSeries(case_: YAMLMap, like: string, name: string): void {
+  const series = seriesOf(case_, like)?.clone() as YAMLMap | undefined;
+  if (series === undefined) return;
   rename(series.get('series', true) as unknown as Scalar, like, name);
   series.set('values', '1x10');
-  list?.add(series);
+  (case_.get('input_series') as YAMLSeq).add(series);
 }
 
 function rename(scalar: Scalar, from: string, to: string): void {

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { letLook } from '../../scripts/components/grafana.ts';
 import { readAllowedEmpty } from '../../scripts/dashboards/allowed-empty.ts';
 import { compareDashboards, type State, stateOf } from '../../scripts/dashboards/compare.ts';
+import { bringing, dashboardConfigMaps } from '../../scripts/dashboards/config-maps.ts';
 import { differenceOf } from '../../scripts/dashboards/diff.ts';
-import { checkUid, fileOf, readDashboards, withDashboard } from '../../scripts/dashboards/files.ts';
+import { checkUid, fileOf, readDashboards } from '../../scripts/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/dashboards/normal-form.ts';
 import { carryOut, planPull } from '../../scripts/dashboards/pull.ts';
 import { hasData, questionsOf } from '../../scripts/dashboards/questions.ts';
@@ -120,6 +122,17 @@ const kustomization = [
   '    namespace: observability',
   '    files:',
   '      - dashboards/one.json',
+  'generatorOptions: { disableNameSuffixHash: true }',
+  '',
+].join('\n');
+const deployment = [
+  'volumes:',
+  '  - name: dashboards',
+  '    projected:',
+  '      sources:',
+  '        - configMap:',
+  '            name: grafana-dashboards',
+  '  - {name: admin, secret: {defaultMode: 0440}}',
   '',
 ].join('\n');
 
@@ -130,6 +143,7 @@ async function scene(inGrafana: Record<string, JsonMap>, inFile = dashboard('one
   const checkout = await temporaryFolder();
   mkdirSync(join(checkout, 'observability/grafana/dashboards'), { recursive: true });
   writeFileSync(join(checkout, 'observability/grafana/kustomization.yaml'), kustomization);
+  writeFileSync(join(checkout, 'observability/grafana/deployment.yaml'), deployment);
   writeFileSync(join(checkout, fileOf('one')), fileText(inFile));
   const applied = { 'one.json': JSON.stringify(dashboard('one', 'One')) };
   const context = fakeContext({ config: { root: checkout }, api: () => ({ json: async () => ({ data: applied }) }) });
@@ -154,7 +168,7 @@ test('what was saved in Grafana is written, what is new there becomes a file tha
   assert.deepEqual(await pull(), ['one written', 'two written']);
   assert.equal(text(fileOf('one')), fileText(changed));
   assert.deepEqual([...(await readDashboards(checkout)).keys()], ['one', 'two']);
-  const expected = `${kustomization.trimEnd()}\n      - dashboards/two.json\n`;
+  const expected = kustomization.replace(/.*one\.json\n/, (line) => line + line.replace('one', 'two'));
   assert.equal(text('observability/grafana/kustomization.yaml'), expected);
   assert.deepEqual(await pull(), ['one unchanged', 'two unchanged']);
   assert.equal(text('observability/grafana/kustomization.yaml'), expected);
@@ -208,7 +222,31 @@ test('a difference is shown as Git shows it', async () => {
 });
 
 test('a list without the ConfigMap of the dashboards can take none', () => {
-  assert.throws(() => withDashboard('configMapGenerator: []\n', 'a'), /no list of the files of grafana-dashboards/);
+  const files = { kustomization: 'configMapGenerator: []\n', deployment };
+  assert.throws(() => bringing(files, 'a', new Map()), /no list of the files of grafana-dashboards/);
+});
+
+test('a full ConfigMap takes no more: another one is begun, which the pod mounts too, and nothing else is changed', () => {
+  const large = 300_000;
+  const uids = ['one', 'two', 'three', 'four', 'five', 'six'];
+  const sizes = new Map(uids.map((uid) => [uid, large]));
+  const files = uids.reduce((before, uid) => bringing(before, uid, sizes), { kustomization, deployment });
+  const { configMapGenerator } = parse(files.kustomization);
+  const named = configMapGenerator.map(({ name, files }: { name: string; files: string[] }) => [name, files.length]);
+  const names = ['grafana-dashboards', 'grafana-dashboards-2', 'grafana-dashboards-3'];
+  assert.deepEqual(
+    named,
+    names.map((name) => [name, 2]),
+  );
+  assert.deepEqual(dashboardConfigMaps(files.kustomization), names);
+  assert.match(files.kustomization, /# A comment that stays\./);
+  const source = '        - configMap:\n            name: grafana-dashboards\n';
+  const more = ['-2', '-3'].map((end) => source.replace('dashboards\n', `dashboards${end}\n`)).join('');
+  assert.equal(files.deployment, deployment.replace(source, source + more));
+  assert.deepEqual(bringing(files, 'three', sizes), files);
+  // A small one still has a place in the first.
+  const small = bringing(files, 'small', new Map([...sizes, ['small', 1000]]));
+  assert.equal(parse(small.kustomization).configMapGenerator[0].files.length, 3);
 });
 
 test('a question is asked with everything chosen, and a constant as it is', () => {

@@ -153,6 +153,8 @@ const others = new Set([
   'NODE_EXTRA_CA_CERTS',
   'XDG_CACHE_HOME',
   'XDG_DATA_HOME',
+  // Of Argo CD's controller.
+  'ARGOCD_CONTROLLER_REPLICAS',
   'HEAD',
   'PATH',
 ]);

@@ -112,6 +112,21 @@ test('what an edit adds is all that it changes: every line that was there is the
   }
 });
 
+test('the second service adds as much to a file that is there as the first: nothing grows with the square', async () => {
+  const folder = await copy();
+  const sizes = [tree(folder)];
+  for (const name of ['first', 'other']) {
+    assert.equal((await run(folder, ['new-service', name])).code, 0);
+    sizes.push(tree(folder));
+  }
+  const [none = {}, one = {}, two = {}] = sizes;
+  for (const file of Object.keys(none)) {
+    const lines = [none, one, two].map((size) => (size[file] ?? '').split('\n').length);
+    const [before = 0, first = 0, second = 0] = lines;
+    assert.equal(second - first, first - before, file);
+  }
+});
+
 /** What somebody may forget or break of a new service, and the rule that finds it. */
 const faults: [string, string, string, (folder: string) => void][] = [
   ['its Application', 'applications', 'application-chart', (folder) => rmSync(join(folder, 'argocd/newcomer.yaml'))],
