@@ -14,10 +14,10 @@ let failure: ExitCode = ExitCode.failed;
 
 async function main(): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
-    process.stdout.write(commandList(await allCommands()));
+    process.stdout.write(commandList(allCommands()));
     return ExitCode.done;
   }
-  const command = await findCommand(name);
+  const command = findCommand(name);
   if (!command) {
     const meant = closest(name, commandNames);
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');

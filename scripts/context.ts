@@ -11,7 +11,8 @@ import type { RequestLimits } from './lib/download.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
 import { type Checkout, readCheckout } from './lib/git.ts';
-import { createKubectl, type Kubectl } from './lib/kubectl.ts';
+import { createKubectl, fieldManager, type Kubectl } from './lib/kubectl.ts';
+import { objectPath, toYaml } from './lib/objects.ts';
 import { createToolbox, type Toolbox } from './lib/tools.ts';
 import type { Trace } from './lib/trace.ts';
 import { createView, type View } from './lib/view.ts';
@@ -167,6 +168,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       return createKubectl(exec, path, kubeconfig, kubeContext, {
         retry: retryFor(context.timeout),
         time: () => context.api().time(),
+        predict: (object) => context.api().dryRunMetadata(objectPath(object), toYaml([object]), fieldManager),
       });
     },
     reconnect() {

@@ -18,6 +18,8 @@ export interface ImageStore {
   ensure(images: readonly string[]): Promise<string[]>;
   /** Every name under which the node has an image, with the image's digest. */
   inNode(): Promise<Map<string, string>>;
+  /** Forget which these are: somebody else put images into the node, or took them out. */
+  forget(): void;
   /** Copies images that Docker has into the node under other names: target name to source name. */
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
   /** Keeps what was asked of `ensure` for the next cluster. Throws where a file can't be written. */
@@ -29,8 +31,8 @@ export interface ImageStore {
   ofPlatform(): Promise<Map<string, string>>;
 }
 
-/** Milliseconds that the list of the node's images may be old. */
-const freshness = 2000;
+/** Milliseconds that the list of the node's images may be old. What comes or goes by way of us is known at once. */
+const freshness = 10_000;
 /** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
 const pullsAtOnce = Math.max(1, Math.min(4, availableParallelism() - 1));
 
@@ -85,7 +87,11 @@ export function createImageStore(
   };
   let running: Promise<void> | undefined;
   const containerdRuns = () => {
-    running ??= node.untilRuns();
+    // A list of its images says so as well, and is needed next.
+    running ??= inNode().then(
+      () => {},
+      () => node.untilRuns(),
+    );
     running.catch(() => {
       running = undefined;
     });
@@ -123,6 +129,9 @@ export function createImageStore(
         if (pulled) await onPulled?.(image);
       }),
     inNode,
+    forget() {
+      listing = undefined;
+    },
     async ensure(images) {
       if (images.length === 0) return [];
       await containerdRuns();
@@ -142,7 +151,9 @@ export function createImageStore(
     async keep() {
       const names = new Set([...nodePulls.keys()].map(fullName));
       if (!cache || names.size === 0) return { images: [], bytes: 0 };
-      return cache.keep(node, new Map([...(await inNode())].filter(([name]) => names.has(name))));
+      // However old it is: each image that came since then made it anew.
+      const present = await (listing?.names ?? inNode());
+      return cache.keep(node, new Map([...present].filter(([name]) => names.has(name))));
     },
     async ofPlatform() {
       const present = await inNode();

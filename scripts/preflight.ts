@@ -1,7 +1,8 @@
 import { checkDocker } from './checks/docker.ts';
 import { type CheckContext, checksElsewhere, type Finding, runChecks } from './checks/index.ts';
-import { checkPorts, nodeContainer, ownContainer } from './components/cluster-ownership.ts';
+import { checkPorts, demandOwn, nodeContainer } from './components/cluster-ownership.ts';
 import type { Context } from './context.ts';
+import type { Container } from './lib/docker.ts';
 import { UsageError } from './lib/errors.ts';
 import { targetFinding } from './target/finding.ts';
 import { kubernetesVersion } from './versions.ts';
@@ -11,15 +12,25 @@ const holdsPorts = new Set<string>(['running', 'paused', 'restarting']);
 
 /** What this machine says to the checks of `scripts/checks/`. */
 export async function examine(context: Context): Promise<Finding[]> {
+  return examineBeside(context, context.target === undefined ? nodeContainer(context) : Promise.resolve(undefined));
+}
+
+/** Docker is asked for the node while the rest is looked at: only the ports depend on it. */
+async function examineBeside(context: Context, looking: Promise<Container | undefined>): Promise<Finding[]> {
   if (context.target !== undefined)
     return [...(await runChecks(checkContext(context, true), checksElsewhere)), await targetFinding(context)];
   // Where Docker can't tell, the check of Docker says so.
-  const container = await nodeContainer(context).catch(() => undefined);
-  return runChecks(checkContext(context, container !== undefined && holdsPorts.has(container.state)));
+  const exists = looking
+    .then((container) => container !== undefined && holdsPorts.has(container.state))
+    .catch(() => false);
+  return runChecks(checkContext(context, exists));
 }
 
 /** What a check is given. */
-export function checkContext({ config, exec, toolbox }: Context, clusterExists: boolean): CheckContext {
+export function checkContext(
+  { config, exec, toolbox }: Context,
+  clusterExists: CheckContext['clusterExists'],
+): CheckContext {
   return {
     exec,
     toolbox,
@@ -31,15 +42,23 @@ export function checkContext({ config, exec, toolbox }: Context, clusterExists: 
   };
 }
 
-/** Makes sure that nothing stands in the way before anything is touched. Hands back warnings. Throws a `UsageError`. */
-export async function preflight(context: Context): Promise<string[]> {
-  const [findings] = await Promise.all([examine(context), context.checkout()]);
+/**
+ * Makes sure that nothing stands in the way before anything is touched. Hands back warnings, and whether the cluster is there.
+ * Throws a `UsageError`.
+ */
+export async function preflight(context: Context): Promise<{ warnings: string[]; isThere: boolean }> {
+  const looking = context.target === undefined ? nodeContainer(context) : Promise.resolve(undefined);
+  const [findings] = await Promise.all([examineBeside(context, looking), context.checkout()]);
   refuseProblems(findings);
-  const container = context.target === undefined ? await ownContainer(context) : undefined;
-  if (container) checkPorts(context, container);
-  return findings
+  const container = await looking;
+  if (container) {
+    await demandOwn(context, container);
+    checkPorts(context, container);
+  }
+  const warnings = findings
     .filter(({ level }) => level === 'warning')
     .map(({ message, remedy }) => (remedy === undefined ? message : `${message} ${remedy}`));
+  return { warnings, isThere: container !== undefined };
 }
 
 /** Makes sure of what a command needs of this machine where the cluster is there already. Throws a `UsageError`. */

@@ -68,8 +68,9 @@ export async function removeStandIns(context: Context, images: ReadonlySet<strin
   const present = await context.images.inNode();
   const digests = new Set([...images].map((image) => present.get(fullName(image))));
   const names = [...present].filter(([, digest]) => digests.has(digest)).map(([name]) => name);
-  if (names.length > 0)
-    await context.exec(['docker', 'exec', context.node, 'ctr', '--namespace=k8s.io', 'images', 'remove', ...names]);
+  if (names.length === 0) return;
+  await context.exec(['docker', 'exec', context.node, 'ctr', '--namespace=k8s.io', 'images', 'remove', ...names]);
+  context.images.forget();
 }
 
 function isStandIn(present: ReadonlyMap<string, string>, digest: string): boolean {

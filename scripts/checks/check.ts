@@ -17,7 +17,7 @@ export interface CheckContext {
   clusterName: string;
   ports: { http: number; https: number };
   /** The cluster holds its ports itself. */
-  clusterExists: boolean;
+  clusterExists: boolean | Promise<boolean>;
   /** Top folder of the repository's files. */
   checkout: string;
   platform?: NodeJS.Platform;

@@ -5,7 +5,7 @@ import { probePort } from './probe-port.ts';
 
 /** The two ports that a browser reaches the platform at are free, unless the cluster holds them already. */
 export const checkPorts: Check = async (context) => {
-  if (context.clusterExists) return [];
+  if (await context.clusterExists) return [];
   const { http, https } = context.ports;
   return Promise.all([checkPort(context, 'HTTP_PORT', http), checkPort(context, 'HTTPS_PORT', https)]);
 };

@@ -27,7 +27,7 @@ export async function runStart(invocation: Invocation): Promise<ExitCode> {
     const container = await ownContainer(context);
     if (!container)
       throw new UserError(`There is no cluster ${config.clusterName} to start.`, { hint: 'npm run up makes one.' });
-    for (const warning of await preflight(context)) progress.note(`! ${warning}`);
+    for (const warning of (await preflight(context)).warnings) progress.note(`! ${warning}`);
     progress.start('cluster');
     const woken = await demandAwake(context, container);
     progress.done('cluster', since(started), woken.join(', ') || 'it ran already');

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { cluster } from '../components/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { chooseAccount } from '../credentials/choose.ts';
 import { terminalOf } from '../credentials/prompt.ts';
@@ -53,14 +52,15 @@ async function bringUp(
   progress.start('preflight');
   // Asks GitHub, which can go on meanwhile; what comes of it is told below.
   context.credentials.search().catch(() => {});
-  const warnings = await preflight(context);
+  const { warnings, isThere } = await preflight(context);
   progress.done('preflight', secondsSince(started));
   for (const warning of warnings) progress.note(`! ${warning}`);
-  await chooseAccount(context, await whoToAsk(context, invocation), (text) => progress.note(text));
+  await chooseAccount(context, isThere ? undefined : whoToAsk(invocation), (text) => progress.note(text));
 
   if (context.target !== undefined && !(await agree(context, meansOf(invocation, progress)))) throw declined(context);
 
-  const { steps, notes } = await installAll(context, progress);
+  const isNew = !isThere && context.target === undefined;
+  const { steps, notes } = await installAll(context, progress, { isNew });
   const seconds = secondsSince(started);
   const uncommitted = await uncommittedNote(context);
   for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
@@ -71,7 +71,6 @@ async function bringUp(
   else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
   if (context.target === undefined) {
-    const isNew = changed.includes(`cluster ${context.config.clusterName}`);
     for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
   }
   return ExitCode.done;
@@ -96,14 +95,11 @@ function timesOf(steps: readonly Step[], started: number) {
   }));
 }
 
-/** Somebody at a terminal, while there is no cluster yet and nothing that says to use stand-ins. */
-async function whoToAsk(context: Context, { config, flags, signal, progressStream }: Invocation) {
+/** Somebody at a terminal, where nothing says to use stand-ins. */
+function whoToAsk({ config, flags, signal, progressStream }: Invocation) {
   // Stand-ins, which the question offers, can't be had in a cluster elsewhere.
   if (flags.json || config.tokens.use === 'none' || config.target !== undefined) return undefined;
-  const terminal = terminalOf(process.stdin, progressStream, signal);
-  if (!terminal) return undefined;
-  const { state } = await cluster.status(context);
-  return state === 'absent' ? terminal : undefined;
+  return terminalOf(process.stdin, progressStream, signal);
 }
 
 function secondsSince(start: number): number {

@@ -29,8 +29,9 @@ export const applications: Component = {
     await untilGone(context, objects);
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply(objects);
-    await askToLook(context, await behind(context));
-    context.view().forget();
+    const late = await behind(context);
+    await askToLook(context, late);
+    if (changed.length + late.length > 0) context.view().forget();
     await untilReady(context, {
       also: () => unhealthyDeployments(context),
       look: () => lacking(context),

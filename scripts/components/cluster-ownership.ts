@@ -14,10 +14,15 @@ export function nodeContainer({ exec, node }: Context): Promise<Container | unde
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
 export async function ownContainer(context: Context): Promise<Container | undefined> {
   const container = await nodeContainer(context);
-  if (!container) return undefined;
+  if (container) await demandOwn(context, container);
+  return container;
+}
+
+/** Throws a `UsageError` where the container belongs to somebody else's cluster. */
+export async function demandOwn(context: Context, container: Container): Promise<void> {
   const mounted = container.binds.get(gitMount);
   const { commonDir } = await context.checkout();
-  if (mounted === commonDir) return container;
+  if (mounted === commonDir) return;
   const owner =
     mounted === undefined ? 'was not made by platform-ops' : `was made from another checkout (${dirname(mounted)})`;
   throw new UsageError(

@@ -30,6 +30,8 @@ export interface Component {
   prefetch?(context: Context): Promise<unknown>;
   /** Makes what takes long and needs neither the network nor the cluster, while that boots. */
   prepare?(context: Context): Promise<unknown>;
+  /** Reads of files what `apply` needs, while something else is waited for. What goes wrong here goes wrong again in `apply`. */
+  read?(context: Context): Promise<unknown>;
   /** Looks, and changes nothing. Throws only what makes looking impossible. */
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */

@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { ApiError } from '../lib/api.ts';
+import { fieldManager } from '../lib/kubectl.ts';
+import { type KubeObject, objectPath } from '../lib/objects.ts';
 import type { Job } from '../lib/workloads.ts';
 import type { Component } from './component.ts';
 import { controllerObjects, ingressRole, removeOther } from './ingress-controllers.ts';
@@ -55,19 +57,19 @@ async function noCertificate(context: Context): Promise<string | undefined> {
  * Until the webhook answers, the API server refuses every Ingress. So one is offered, as a dry run that changes nothing.
  */
 async function webhookSilent(context: Context): Promise<string | undefined> {
-  const kubectl = await context.kubectl();
-  const { exitCode, stderr } = await kubectl.run(['create', '--dry-run=server', '--output=name', '-f', '-'], {
-    input: JSON.stringify(probe),
-    nothrow: true,
-    timeout: 30_000,
-  });
-  return exitCode === 0 ? undefined : `the admission webhook does not answer yet: ${stderr.trim().split('\n').at(-1)}`;
+  try {
+    await context.api().dryRunMetadata(objectPath(probe), JSON.stringify(probe), fieldManager);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return `the admission webhook does not answer yet: ${error.reason}`;
+  }
 }
 
 const probe = {
   apiVersion: 'networking.k8s.io/v1',
   kind: 'Ingress',
-  metadata: { generateName: 'platform-ops-probe-', namespace: 'default' },
+  metadata: { name: 'platform-ops-probe', namespace: 'default' },
   spec: {
     ingressClassName: 'nginx',
     rules: [

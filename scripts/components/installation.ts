@@ -40,6 +40,7 @@ export function install(installation: Installation): Component {
   return {
     name,
     needs,
+    read: objects,
     prefetch: async (context) => context.images.ensure(imagesOf(await objects(context))),
 
     async status(context): Promise<Status> {
@@ -56,7 +57,7 @@ export function install(installation: Installation): Component {
       const prepared = (await prepare?.(context)) ?? [];
       const kubectl = await context.kubectl();
       const changed = await kubectl.apply(await stale(context, all));
-      context.view().forget();
+      if (changed.length > 0) context.view().forget();
       const look = async () => {
         const lacking = (await lookFor(context)) ?? (await unproved?.(context));
         if (lacking !== undefined) await mend?.(context);

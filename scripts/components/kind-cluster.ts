@@ -61,12 +61,25 @@ async function reach(context: Context): Promise<void> {
  * Hands back what it did, or undefined for a cluster that is half created: nothing was ever in it.
  */
 export async function wakeFinished(context: Context, container: Container): Promise<string[] | undefined> {
-  const lost = isLost(container);
-  const woken = lost ? [] : await wake(context, container);
-  if (lost || !(await finishedAt(context))) return undefined;
-  await reach(context);
+  if (isLost(container)) return undefined;
+  const woken = await wake(context, container);
+  // Side by side: most of the time both are as they should be.
+  const [finished, answers] = await Promise.all([finishedAt(context), isReached(context)]);
+  if (!finished) return undefined;
+  if (!answers) await reach(context);
   if (woken.length > 0) await untilNodeReports(context);
   return woken;
+}
+
+/** Whether the kubeconfig of before leads to an API server that answers: it trusts that of no other cluster. */
+async function isReached(context: Context): Promise<boolean> {
+  try {
+    return (await missingApi(context)) === undefined;
+  } catch (error) {
+    // Said of the cluster's own kubeconfig, which is fetched then.
+    if (error instanceof WrongClock) return false;
+    throw error;
+  }
 }
 
 /** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */

@@ -32,7 +32,7 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     const lists = await Promise.all(
       [...new Set(wanted.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))].map((key) => {
         const [apiVersion = '', kind = ''] = key.split(' ');
-        return context.api().listMetadata(apiVersion, kind);
+        return context.view().listHeads(apiVersion, kind);
       }),
     );
     return lists

@@ -11,6 +11,7 @@ export const imagesElsewhere: ImageStore = {
   importAs: nowhere,
   keep: async () => ({ images: [], bytes: 0 }),
   ofPlatform: async () => new Map(),
+  forget: () => {},
 };
 
 async function nowhere(): Promise<never> {

@@ -27,6 +27,8 @@ export interface ApiServer {
    * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
    */
   dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
+  /** The same, of which only the metadata come back, and without a word on unknown fields: for many objects at once. */
+  dryRunMetadata(path: string, yaml: string, manager: string): Promise<KubeObject>;
   /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
   time(): Promise<number>;
   close(): void;
@@ -71,6 +73,7 @@ interface Kubeconfig {
 }
 
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+const metadataOfOne = metadataOnly.replace('List;', ';');
 
 /**
  * Connects with a kubeconfig that has one cluster and one user, without a file beside it. A process of kubectl costs
@@ -124,6 +127,11 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
       throw error;
     }
   };
+  const dryRun = async (path: string, yaml: string, manager: string, accept: string, more = {}) => {
+    const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true', ...more });
+    const headers = { accept, 'content-type': 'application/apply-patch+yaml' };
+    return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as KubeObject;
+  };
   return {
     json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
     text: async (path) => (await ask(path)).body,
@@ -140,11 +148,9 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
-    dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) => {
-      const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true' });
-      const headers = { accept: 'application/json', 'content-type': 'application/apply-patch+yaml' };
-      return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
-    },
+    dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) =>
+      (await dryRun(path, yaml, manager, 'application/json')) as T,
+    dryRunMetadata: (path, yaml, manager) => dryRun(path, yaml, manager, metadataOfOne, { fieldValidation: 'Ignore' }),
     close() {
       line.close();
     },

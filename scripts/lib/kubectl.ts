@@ -4,6 +4,7 @@ import { CommandError, type Exec, type ExecOptions, type Output } from './exec.t
 import { type KubeObject, nameOf, toYaml } from './objects.ts';
 import { early, remedyFor, restarting } from './refusals.ts';
 import { again, type Retry } from './retry.ts';
+import { type Predict, wouldStay } from './settled.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
 export interface Kubectl {
@@ -12,8 +13,8 @@ export interface Kubectl {
   /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
   run(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /**
-   * Applies on the server's side and hands back the names of the objects that this really changed. What passes by
-   * itself, as an API server that restarts or a webhook that nobody answers yet, is tried again. Throws a `UserError`
+   * Applies on the server's side and hands back the names of the objects that this really changed; no process is started
+   * where the API server says that nothing would. What passes by itself, as an API server that restarts or a webhook that nobody answers yet, is tried again. Throws a `UserError`
    * with the reason and what to do about it.
    */
   apply(objects: readonly KubeObject[], options?: ExecOptions): Promise<string[]>;
@@ -35,6 +36,8 @@ interface KubectlOptions {
   retry?: Retry | undefined;
   /** What the clock says that stamps the objects: milliseconds since 1970. Default: this machine's. */
   time?: () => Promise<number>;
+  /** Asked before a process is started; without it, all is applied to see. */
+  predict?: Predict;
 }
 
 export function createKubectl(
@@ -42,7 +45,7 @@ export function createKubectl(
   path: string,
   kubeconfig: string,
   context: string,
-  { retry, time = async () => Date.now() }: KubectlOptions = {},
+  { retry, time = async () => Date.now(), predict }: KubectlOptions = {},
 ): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');
   const command: Kubectl['command'] = (args) => [
@@ -64,6 +67,7 @@ export function createKubectl(
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];
       const started = Math.floor((await time()) / 1000) * 1000;
+      if (predict && (await wouldStay(objects, { manager: fieldManager, predict, started }))) return [];
       const args = [
         'apply',
         '--server-side',

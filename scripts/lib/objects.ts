@@ -147,6 +147,11 @@ export function collectionPath(
   return `${group}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}`;
 }
 
+/** The REST path of an object. */
+export function objectPath({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): string {
+  return `${collectionPath(apiVersion, kind, namespace)}/${name}`;
+}
+
 /** Kubernetes' own kinds form their plurals by these three rules; so do Argo CD's. */
 function pluralOf(kind: string): string {
   const lower = kind.toLowerCase();

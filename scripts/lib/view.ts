@@ -9,6 +9,8 @@ import { missingOf, type Pod, selects, type Workload, workloadKinds } from './wo
 export interface View {
   /** Objects of a kind, as they are now or were at most `freshness` ago. */
   list<T extends KubeObject>(apiVersion: string, kind: string): Promise<T[]>;
+  /** The same, without what is in them but for workloads, which are asked for as a whole all the time. */
+  listHeads(apiVersion: string, kind: string): Promise<KubeObject[]>;
   /** The first of the given objects that is not there, is going away, or is not rolled out: as a sentence. */
   missing(objects: readonly KubeObject[]): Promise<string | undefined>;
   /** The pods that a workload's selector selects. */
@@ -33,6 +35,11 @@ export function createView(api: ApiServer): View {
     list: async <T extends KubeObject>(apiVersion: string, kind: string) =>
       (await cached(collectionPath(apiVersion, kind), () => api.list(apiVersion, kind))) as T[],
 
+    listHeads: (apiVersion, kind) =>
+      workloadKinds.has(kind)
+        ? view.list(apiVersion, kind)
+        : cached(`${collectionPath(apiVersion, kind)} metadata`, () => api.listMetadata(apiVersion, kind)),
+
     async missing(objects) {
       const findings = await Promise.all(objects.map((object) => missingObject(object)));
       return findings.find((finding) => finding !== undefined);
@@ -51,17 +58,13 @@ export function createView(api: ApiServer): View {
 
   async function missingObject(object: KubeObject): Promise<string | undefined> {
     const { apiVersion, kind, metadata } = object;
-    const isWorkload = workloadKinds.has(kind);
-    const path = collectionPath(apiVersion, kind);
-    const all = await (isWorkload
-      ? view.list(apiVersion, kind)
-      : cached(`${path} metadata`, () => api.listMetadata(apiVersion, kind)));
+    const all = await view.listHeads(apiVersion, kind);
     const found = all.find(
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
     );
     if (!found) return `${nameOf(object)} is missing`;
     if (found.metadata.deletionTimestamp) return `${nameOf(object)} is being deleted`;
-    const missing = isWorkload ? missingOf(found) : undefined;
+    const missing = workloadKinds.has(kind) ? missingOf(found) : undefined;
     return missing === undefined ? undefined : `${nameOf(object)}: ${missing}`;
   }
   return view;

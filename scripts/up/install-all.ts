@@ -1,4 +1,3 @@
-import { cluster } from '../components/cluster.ts';
 import type { Component, Outcome } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
 import type { Context } from '../context.ts';
@@ -12,10 +11,18 @@ export interface Step extends TimedStep {
   changed: string[];
 }
 
-/** Applies every component as soon as what it needs is ready. Throws a `UserError` that names all that failed. */
-export async function installAll(context: Context, progress: Progress): Promise<{ steps: Step[]; notes: string[] }> {
+/**
+ * Applies every component as soon as what it needs is ready; `isNew` says that there is no cluster yet. Throws a `UserError`
+ * that names all that failed.
+ */
+export async function installAll(
+  context: Context,
+  progress: Progress,
+  { isNew }: { isNew: boolean },
+): Promise<{ steps: Step[]; notes: string[] }> {
   const components = componentsFor(context.config);
-  await beginEarly(context, components);
+  if (isNew) beginEarly(context, components);
+  else for (const { read } of components) read?.(context).catch(() => {});
   const steps: Step[] = [];
   const notes: string[] = [];
   const tasks = components.map((component) => ({
@@ -36,9 +43,7 @@ export async function installAll(context: Context, progress: Progress): Promise<
 }
 
 /** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
-async function beginEarly(context: Context, components: readonly Component[]): Promise<void> {
-  const { state } = await cluster.status(context);
-  if (state !== 'absent') return;
+function beginEarly(context: Context, components: readonly Component[]): void {
   for (const { prefetch, prepare } of components) {
     prefetch?.(context).catch(() => {});
     prepare?.(context).catch(() => {});

@@ -105,7 +105,18 @@ function start(person: Person, [name, ...args]: readonly [string, ...string[]]) 
   const pid = new Promise<number>((resolve) => {
     started = resolve;
   });
-  const command = ['node', '--import', './scripts/hide-tokens.mjs', '--import', 'tsx', 'scripts/cli.ts', name, ...args];
+  const command = [
+    'node',
+    '--import',
+    './scripts/hide-tokens.mjs',
+    '--import',
+    './scripts/compiled.mjs',
+    '--import',
+    'tsx',
+    'scripts/cli.ts',
+    name,
+    ...args,
+  ];
   const running = person.run(command as [string, ...string[]], {
     watch(number, all) {
       started(number);

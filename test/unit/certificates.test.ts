@@ -64,7 +64,7 @@ function contextFor(environment: 'dev' | 'prod', { ports = { http: 80, https: 44
       },
       listMetadata: async () => listed,
     }),
-    view: () => ({ forget: () => {} }),
+    view: () => ({ listHeads: async () => listed, forget: () => {} }),
     timeout: 1000,
     kubectl: async () => ({
       run: async (args: string[], { input = '' }: { input?: string } = {}) => {

@@ -32,7 +32,10 @@ for (const command of commands) {
   });
 
   test(`npm run ${name} calls it`, () => {
-    assert.equal(scripts[name], `node --import ./scripts/hide-tokens.mjs --import tsx scripts/cli.ts ${name}`);
+    assert.equal(
+      scripts[name],
+      `node --import ./scripts/hide-tokens.mjs --import ./scripts/compiled.mjs --import tsx scripts/cli.ts ${name}`,
+    );
   });
 
   test(`the examples of ${name} are commands that it accepts`, () => {

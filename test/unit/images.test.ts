@@ -111,7 +111,10 @@ test('images are copied together, each of them once, and then called what the cl
 
 test('the node’s containerd is waited for, and an interruption ends the wait', async () => {
   let looks = 0;
-  const starting = fakeExec((line) => ({ exitCode: line.endsWith('ctr version') && ++looks === 1 ? 1 : 0 }));
+  const starting = fakeExec((line) => {
+    if (line.endsWith('ctr version')) looks += 1;
+    return { exitCode: looks < 2 && /ctr version$|images list$/.test(line) ? 1 : 0 };
+  });
   const store = createImageStore(starting, 'node', signal);
   assert.deepEqual(await store.ensure([]), []);
   assert.equal(looks, 0);
@@ -122,6 +125,20 @@ test('the node’s containerd is waited for, and an interruption ends the wait',
   const waiting = assert.rejects(createImageStore(never, 'node', controller.signal).ensure(['a:1']), Interrupted);
   controller.abort();
   await waiting;
+});
+
+test('where containerd runs, one look at its images says so, and tells what is to be kept as well', async () => {
+  const exec = fakeExec((line) => ({
+    stdout: line.endsWith('images list') ? 'REF\ndocker.io/library/a:1 x sha256:1' : '',
+  }));
+  const store = createImageStore(exec, 'node', signal);
+  assert.deepEqual(await store.ensure(['a:1']), []);
+  await store.keep();
+  await store.inNode();
+  assert.equal(exec.calls.length, 1);
+  store.forget();
+  await store.inNode();
+  assert.equal(exec.calls.length, 2);
 });
 
 test('a pull that was cut in the middle is tried again, visibly; one that was refused is not', async () => {
@@ -162,7 +179,7 @@ test('a full disk is the cause that is told, and no network', async () => {
 
 test('a Docker that is gone is the cause that is told, and no registry', async () => {
   const stderr = 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?';
-  for (const failing of [/images pull/, /image inspect/, /ctr version/, /^bash/]) {
+  for (const failing of [/images pull/, /image inspect/, /ctr version|images list/, /^bash/]) {
     const exec = fakeExec((line) => (failing.test(line) ? { exitCode: 1, stderr } : {}));
     const store = storeOf(exec);
     const work = String(failing).includes('inspect')

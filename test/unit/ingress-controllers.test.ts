@@ -23,8 +23,14 @@ function clusterWith(present: readonly KubeObject[], fault?: string) {
     timeout: 3000,
     signal: new AbortController().signal,
     images: { ensure: async () => [] },
-    api: fake.api,
-    view: () => ({ list: fake.api().list, forget: () => {}, missing: async () => undefined, podsOf: async () => [] }),
+    api: () => ({ ...fake.api(), dryRunMetadata: async (_: string, yaml: string) => JSON.parse(yaml) as KubeObject }),
+    view: () => ({
+      list: fake.api().list,
+      listHeads: fake.api().listMetadata,
+      forget: () => {},
+      missing: async () => undefined,
+      podsOf: async () => [],
+    }),
     kubectl: fake.kubectl,
   });
   return { context, deleted: fake.deleted, calls: fake.calls };

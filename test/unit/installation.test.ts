@@ -37,14 +37,13 @@ function fakeCluster(present: KubeObject[] = [], looksUntilReady = 0) {
     }
     return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   };
+  const heads = async (_: string, kind: string) => [...cluster.values()].filter((object) => object.kind === kind);
   const context = fakeContext({
     signal: new AbortController().signal,
     timeout: 3000,
     images: { ensure: async (images: string[]) => images },
-    api: () => ({
-      listMetadata: async (_: string, kind: string) => [...cluster.values()].filter((object) => object.kind === kind),
-    }),
-    view: () => ({ missing, podsOf: async () => [], forget: () => {} }),
+    api: () => ({ listMetadata: heads }),
+    view: () => ({ missing, listHeads: heads, podsOf: async () => [], forget: () => {} }),
     kubectl: async () => ({ apply }),
   });
   return { context, log };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
 import { createKubectl } from '../../scripts/lib/kubectl.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
@@ -104,4 +105,37 @@ test('without objects nothing is called', async () => {
   const { exec, apply } = kubectl(() => '');
   assert.deepEqual(await apply([]), []);
   assert.equal(exec.calls.length, 0);
+});
+
+test('no process is started for what the API server says would stay; one object that would change has all of them applied', async () => {
+  const meta = (own: string | undefined, creationTimestamp = at(-9000)): KubeObject => ({
+    ...secret,
+    metadata: {
+      ...secret.metadata,
+      creationTimestamp,
+      ...(own !== undefined && { managedFields: [{ manager: 'platform-ops', operation: 'Apply', time: own }] }),
+    },
+  });
+  const refused = new ApiError('/x', 404, 'no such namespace');
+  const cases: [answers: (KubeObject | Error)[], asked: number, started: number][] = [
+    // A namespace without labels: no field of it is anybody's.
+    [[meta(at(-5000)), meta(undefined), meta(at(-5000))], 3, 0],
+    // The last one is missing, as in a new cluster: nothing else is asked for.
+    [[meta(undefined, at(1000))], 1, 1],
+    [[refused], 1, 1],
+    [[new Unreachable('no answer')], 1, 1],
+    [[meta(at(-5000)), meta(at(1000)), meta(at(-5000))], 3, 1],
+  ];
+  for (const [answers, asked, started] of cases) {
+    const exec = fakeExec(() => ({}));
+    let count = 0;
+    const predict = async () => {
+      const answer = answers[count++];
+      if (answer instanceof Error) throw answer;
+      return answer as KubeObject;
+    };
+    const { apply } = createKubectl(exec, '/bin/kubectl', '/k', 'kind-x', { predict });
+    assert.deepEqual(await apply([secret, secret, secret]), []);
+    assert.deepEqual([count, exec.calls.length], [asked, started]);
+  }
 });

@@ -78,6 +78,7 @@ function fakeCluster({ token, held, node, waiting }: Parts) {
     credentials: { account: async () => (token === undefined ? undefined : account(token)) },
     images: {
       inNode: async () => present,
+      forget: () => {},
       pull: async () => {},
       importAs: async (names: Map<string, string>) => {
         done.push('import stand-ins');

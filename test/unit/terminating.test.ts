@@ -24,20 +24,22 @@ function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: n
   let count = 0;
   const exec = fakeExec(() => ({}));
   const status = { conditions: [{ type: 'X', status: 'True', message: 'example.com/hold in 1 resource instances' }] };
+  const listMetadata = async (_: string, kind: string) => {
+    count += 1;
+    return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
+  };
   const context = fakeContext({
     timeout: 50,
     signal: new AbortController().signal,
     kubectl: async () => ({ run: (args: readonly string[]) => exec(['kubectl', ...args]) }),
     api: () => ({
-      listMetadata: async (_: string, kind: string) => {
-        count += 1;
-        return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
-      },
+      listMetadata,
       list: async (_: string, kind: string) => {
         if (kind === 'Namespace') return objects.map((object) => ({ ...leaving(object), status }));
         return argocd ? [controller] : [];
       },
     }),
+    view: () => ({ listHeads: listMetadata }),
   });
   return { exec, context, looks: () => count };
 }
@@ -65,7 +67,7 @@ test('where nobody answers, that is what is told', async () => {
     node: 'x-control-plane',
     exec: fakeExec(() => ({})),
     signal: new AbortController().signal,
-    api: () => ({ listMetadata: () => Promise.reject(silent) }),
+    view: () => ({ listHeads: () => Promise.reject(silent) }),
   });
   const { text } = await refusal(() => untilGone(context, [of('Namespace', 'a')]));
   assert.match(
