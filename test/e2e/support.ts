@@ -57,15 +57,17 @@ export interface PersonOptions {
   cluster: string;
   ports: { http: number; https: number };
   env?: Record<string, string>;
+  /** Whether the images that others kept are there already, and what this one keeps is theirs. Default: yes. */
+  sharesImages?: boolean;
 }
 
 /** A person with a home folder and a folder to clone into, in which nothing is yet. */
-export function newcomer({ cluster, ports, env: extra = {} }: PersonOptions): Person {
+export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true }: PersonOptions): Person {
   const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));
   const home = join(base, 'home');
   const clone = join(base, 'my platform');
   mkdirSync(home);
-  shareImages(home);
+  if (sharesImages) shareImages(home);
   mkdirSync(clone);
   const identity = ordinaryIdentity();
   const env: Record<string, string> = {

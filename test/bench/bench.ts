@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { demand, newPerson, type Person } from '../e2e/support.ts';
+import { asText, machine, type Results, withSection, yardstick } from './report.ts';
+import { byHand, chill, clear, type Sample, up } from './ways.ts';
+
+/**
+ * The commands of docs/by-hand.md and `npm run up`, cold and warm, in turns on one machine, each to the same point; then what
+ * people do with a cluster that is there. Prints a table and JSON, and writes docs/benchmarks.md. RUNS is how often (3), LINE
+ * what the line to the registries is like, in words. Needs the cluster name platform-ops and the ports 8080 and 8443 for
+ * itself, and some five minutes a run. Takes times, and judges none.
+ */
+const runs = Number(process.env.RUNS ?? 3);
+const line = process.env.LINE ?? 'as it is';
+const page = join(fileURLToPath(new URL('../..', import.meta.url)), 'docs', 'benchmarks.md');
+
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+const samples: Record<string, Sample[]> = {};
+
+async function take(name: string, work: () => Promise<Sample>): Promise<void> {
+  const sample = await work();
+  samples[name] = [...(samples[name] ?? []), sample];
+  say(`${name.padEnd(28)} ${sample.seconds.toFixed(1).padStart(6)} s`);
+}
+
+/** A command that a person runs, from its start to its end. */
+async function command(person: Person, ...typed: [string, ...string[]]): Promise<Sample> {
+  const { seconds } = await demand(person.npm(...typed));
+  return { seconds };
+}
+
+/** A commit that changes a variable of core-go, and `sync`, which ends when the new pod serves. */
+async function commitToReady(person: Person, turn: number): Promise<Sample> {
+  const file = join(person.clone, 'helm', 'core-go', 'values-dev.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^( +ENV:).*$/m, `$1 bench-${turn}`));
+  await demand(person.run(['git', 'commit', '--quiet', '--all', '--message', `Try another name (${turn})`]));
+  return command(person, 'sync');
+}
+
+async function round(person: Person, turn: number): Promise<void> {
+  await take(yardstick, () => byHand(person));
+  await clear(person);
+  await chill(person);
+  await take('up, cold', () => up(person));
+  await take('down', () => command(person, 'down'));
+  await take('up, warm', () => up(person));
+  for (let again = 0; again < 3; again += 1) {
+    await take('up, nothing to do', () => command(person, 'up'));
+    await take('status', () => command(person, 'status'));
+    await take('commit to ready, with sync', () => commitToReady(person, turn * 3 + again));
+  }
+  await demand(person.npm('stop'));
+  await take('start, after stop', () => command(person, 'start'));
+  await take('reset', () => command(person, 'reset', '--yes'));
+  await take('up, after reset', () => command(person, 'up'));
+  await take('down', () => command(person, 'down'));
+  await take('up --help', () => command(person, 'up', '--help'));
+}
+
+// Looked for first: what comes afterwards removes a cluster of that name.
+const there = execFileSync('kind', ['get', 'clusters', '--quiet'], { encoding: 'utf8' }).split('\n');
+if (there.includes('platform-ops')) throw new Error('There is a cluster platform-ops already, which would be removed.');
+const person = await newPerson({ cluster: 'platform-ops', ports: { http: 8080, https: 8443 }, sharesImages: false });
+try {
+  for (let turn = 1; turn <= runs; turn += 1) {
+    say(`Run ${turn} of ${runs}`);
+    await round(person, turn);
+  }
+} finally {
+  await person.remove();
+}
+const docker = execFileSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8' }).trim();
+const results: Results = { line, date: new Date().toISOString().slice(0, 10), machine: machine(docker), samples };
+say(`\n${asText(results)}\n`);
+say(JSON.stringify(results));
+writeFileSync(page, withSection(readFileSync(page, 'utf8'), results));

@@ -1,0 +1,71 @@
+import { cpus, release, totalmem } from 'node:os';
+import { table } from '../../scripts/lib/table.ts';
+import type { Sample } from './ways.ts';
+
+/** All that was measured, in the order of the rows, and what each is held against. */
+export interface Results {
+  /** What the line to the registries is like. */
+  line: string;
+  date: string;
+  machine: string;
+  samples: Record<string, Sample[]>;
+}
+
+/** The row that all others are held against. */
+export const yardstick = 'by hand';
+
+/** A line about this machine. */
+export function machine(docker: string): string {
+  const [first] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const kernel = `${process.platform} ${release().match(/^\d+\.\d+/)?.[0] ?? ''}`;
+  return `${cpus().length} × ${first?.model.trim() || process.arch}, ${memory} GiB, ${kernel}, Docker ${docker}, Node ${process.version}`;
+}
+
+/** The middle one, or the mean of the two in the middle; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const half = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2;
+}
+
+const head = ['', 'runs', 'median s', 'spread s', 'of by hand', 'node received MB', 'node memory MiB'];
+
+/** A row for each thing that was measured. */
+export function rowsOf({ samples }: Results): string[][] {
+  const whole = median((samples[yardstick] ?? []).map(({ seconds }) => seconds));
+  return Object.entries(samples).map(([name, all]) => {
+    const seconds = all.map((sample) => sample.seconds);
+    const rest = (what: 'received' | 'memory') => {
+      const values = all.flatMap((sample) => sample[what] ?? []);
+      return values.length === 0 ? '' : median(values).toFixed(0);
+    };
+    const spread = `${Math.min(...seconds).toFixed(1)} to ${Math.max(...seconds).toFixed(1)}`;
+    const ratio = (median(seconds) / whole).toFixed(2);
+    return [name, `${all.length}`, median(seconds).toFixed(1), spread, ratio, rest('received'), rest('memory')];
+  });
+}
+
+/** For a terminal. */
+export function asText(results: Results): string {
+  return table([head, ...rowsOf(results)]).join('\n');
+}
+
+/** For docs/benchmarks.md, under a heading of its own. */
+export function asSection(results: Results): string {
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const lines = [head, head.map(() => '---'), ...rowsOf(results)].map(row);
+  return [headingOf(results.line), '', `${results.date}, ${results.machine}.`, '', ...lines, ''].join('\n');
+}
+
+/** The page with this section in place of the one of the same line, or behind the others. */
+export function withSection(page: string, results: Results): string {
+  const heading = headingOf(results.line);
+  const sections = page.trimEnd().split(/\n(?=## )/);
+  const others = sections.filter((section) => section.split('\n')[0] !== heading);
+  return `${[...others.map((section) => `${section.trimEnd()}\n`), asSection(results)].join('\n').trimEnd()}\n`;
+}
+
+function headingOf(line: string): string {
+  return `## Line: ${line}`;
+}
