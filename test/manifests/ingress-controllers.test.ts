@@ -31,7 +31,8 @@ test('every manifest of a controller is applied', () => {
     ['ingress-nginx', nginx],
     ['traefik', traefik],
   ] as const) {
-    const files = readdirSync(join(root, 'ingress', folder));
+    // The Service is for clusters whose nodes are not on this machine.
+    const files = readdirSync(join(root, 'ingress', folder)).filter((file) => file !== 'service.yaml');
     const count = files.map((file) => readFileSync(join(root, 'ingress', folder, file), 'utf8').split(/^---$/m).length);
     assert.equal(objects.length, count.reduce((a, b) => a + b) + 1, 'and the class that both share');
   }

@@ -38,6 +38,7 @@ function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => u
     signal: new AbortController().signal,
     toolbox: { find: async () => ({ path: 'kind' }) },
     checkout: async () => ({ commonDir: ours }),
+    unpacked: { offer: async () => undefined },
     view: () => ({ missing: async () => undefined }),
     api: () => ({
       text: async () => 'ok',
@@ -203,3 +204,62 @@ for (const [what, output, timeout, says] of kindFails) {
     assert.match((await refusal(() => cluster.apply(Object.assign(context, parts)))).text, says);
   });
 }
+
+const offered = '/home/ann/.cache/platform-ops/nodes/1';
+
+/** Creates a cluster to which unpacked images are offered, by a kind that answers each time as told. */
+async function createWith(kindSays: (Partial<Output> | undefined)[], restored = true) {
+  const kinds: string[] = [];
+  const discarded: string[] = [];
+  const base = contextWith(undefined);
+  const exec: Exec = async (command, options) => {
+    if (!command.includes('create')) {
+      const mark = command.includes('test') && !restored;
+      return mark ? { stdout: '', stderr: '', exitCode: 1 } : base.exec(command, options);
+    }
+    const output = kindSays[kinds.length];
+    kinds.push(`${options?.input}`);
+    if (output) throw new CommandError(command, { stdout: '', stderr: '', exitCode: 1, ...output });
+    return { stdout: '', stderr: '', exitCode: 0 };
+  };
+  const daemon = { metadata: { name: 'd', namespace: 'kube-system', generation: 1 }, spec: {}, kind: 'DaemonSet' };
+  const status = { observedGeneration: 1, desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberReady: 1 };
+  const context = Object.assign(contextWith(undefined, { exec }), {
+    timeout: 5000,
+    images: { pull: async () => {} },
+    config: { ...base.config, root },
+    unpacked: { offer: async () => offered, discard: async (image: string) => void discarded.push(image) },
+    view: () => ({
+      list: async () => [{ ...daemon, status: { ...status, numberAvailable: 1 } }],
+      podsOf: async () => [],
+    }),
+  });
+  const outcome = await cluster.apply(context);
+  return { kinds, discarded, outcome };
+}
+
+test('a new node is given the unpacked images, read-only, where its containerd looks before it starts', async () => {
+  const { kinds, discarded, outcome } = await createWith([undefined]);
+  assert.match(
+    kinds[0] ?? '',
+    /hostPath: \/home\/ann\/.cache\/platform-ops\/nodes\/1\n.*containerd.service.d\n +readOnly: true/,
+  );
+  assert.deepEqual([discarded, outcome.notes], [[], []]);
+});
+
+test('where a node does not boot with them, they are thrown away, and it is made without', async () => {
+  const { kinds, discarded, outcome } = await createWith([
+    { stderr: 'ERROR: could not find a log line that matches' },
+    undefined,
+  ]);
+  assert.equal(kinds.length, 2);
+  assert.doesNotMatch(kinds[1] ?? '', /containerd.service.d/);
+  assert.deepEqual(discarded, ['kindest/node:v1.36.4']);
+  assert.match(outcome.notes?.join() ?? '', /was made without them/);
+});
+
+test('images that the node could not read are thrown away, and that is said', async () => {
+  const { discarded, outcome } = await createWith([undefined], false);
+  assert.deepEqual(discarded, ['kindest/node:v1.36.4']);
+  assert.match(outcome.notes?.join() ?? '', /could not be read/);
+});

@@ -120,9 +120,16 @@ test('Prometheus looks for the chosen controller', () => {
     metadata: { name: 'c' },
     data: { 'prometheus.yml': text },
   });
-  const text = 'names: [default]\nnames: [ingress-nginx]\n';
+  const text = 'scrape_configs:\nnames: [default]\nnames: [ingress-nginx]\n';
+  const rules = 'groups:\n';
   const found = (controller: Controller) => watchController([configMap(text)], controller)[0]?.data;
   assert.deepEqual(found('nginx'), { 'prometheus.yml': text });
-  assert.deepEqual(found('traefik'), { 'prometheus.yml': 'names: [default]\nnames: [traefik]\n' });
-  assert.throws(() => watchController([configMap('names: [other]')], 'traefik')[0]?.data, /has no names/);
+  assert.deepEqual(found('traefik'), {
+    'prometheus.yml': 'scrape_configs:\nnames: [default]\nnames: [traefik]\n',
+  });
+  assert.deepEqual(watchController([configMap(rules)], 'traefik')[0]?.data, { 'prometheus.yml': rules });
+  assert.throws(
+    () => watchController([configMap('scrape_configs:\nnames: [other]')], 'traefik')[0]?.data,
+    /has no names/,
+  );
 });

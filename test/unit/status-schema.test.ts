@@ -59,7 +59,7 @@ const report: Report = {
   },
   urls: [
     { title: 'API', url: 'https://api.example.com/info', command: 'curl -k https://api.example.com/info' },
-    { title: 'Grafana', url: 'https://grafana.localhost:8443' },
+    { title: 'Grafana', url: 'https://grafana.localhost:8443', through: 'npm run forward -- ingress' },
   ],
 };
 
