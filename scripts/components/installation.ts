@@ -2,7 +2,6 @@ import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../lib/objects.ts';
 import type { Component, Outcome, Status } from './component.ts';
-import { replaceEarlyDead } from './early-deaths.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
 import { removeObjects } from './removal.ts';
 import { untilGone } from './terminating.ts';
@@ -61,9 +60,7 @@ export function install(installation: Installation): Component {
       if (changed.length > 0) context.view().forget();
       const look = async () => {
         const lacking = (await lookFor(context)) ?? (await unproved?.(context));
-        if (lacking === undefined) return undefined;
-        await replaceEarlyDead(context, all);
-        await mend?.(context);
+        if (lacking !== undefined) await mend?.(context);
         return lacking;
       };
       await untilReady(context, { objects: all, look });
