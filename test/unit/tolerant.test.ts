@@ -13,6 +13,8 @@ const inspected = (state: string) =>
 /** A look at a cluster whose node is in that state, or gone; `after` lets milliseconds pass. */
 function looking(context: TestContext, look: () => Promise<string | undefined>, state?: string) {
   let now = 0;
+  // The clock of before first: of a mock that was mocked, something stays when the test is over, and time stands still for all others.
+  context.mock.restoreAll();
   context.mock.method(performance, 'now', () => now);
   const exec = fakeExec(() =>
     state === undefined ? { exitCode: 1, stderr: 'Error: No such container: x' } : { stdout: inspected(state) },
