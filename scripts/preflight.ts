@@ -12,7 +12,7 @@ const holdsPorts = new Set<string>(['running', 'paused', 'restarting']);
 
 /** What this machine says to the checks of `scripts/checks/`. */
 export async function examine(context: Context): Promise<Finding[]> {
-  return examineBeside(context, context.target === undefined ? nodeContainer(context) : Promise.resolve(undefined));
+  return examineBeside(context, nodeContainer(context));
 }
 
 /** Docker is asked for the node while the rest is looked at: only the ports depend on it. */
@@ -47,7 +47,7 @@ export function checkContext(
  * Throws a `UsageError`.
  */
 export async function preflight(context: Context): Promise<{ warnings: string[]; isThere: boolean }> {
-  const looking = context.target === undefined ? nodeContainer(context) : Promise.resolve(undefined);
+  const looking = nodeContainer(context);
   const [findings] = await Promise.all([examineBeside(context, looking), context.checkout()]);
   refuseProblems(findings);
   const container = await looking;

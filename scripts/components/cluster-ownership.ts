@@ -6,9 +6,12 @@ import { UsageError, UserError } from '../lib/errors.ts';
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
 export const gitMount = '/platform-ops/git';
 
-/** The container of the cluster's node, whoever made it, or undefined. Throws a `UserError` where Docker can't tell. */
-export function nodeContainer({ exec, node }: Context): Promise<Container | undefined> {
-  return findContainer(exec, node);
+/**
+ * The container of the cluster's node, whoever made it, or undefined, as for a cluster that is not on this machine. Throws a
+ * `UserError` where Docker can't tell.
+ */
+export async function nodeContainer({ exec, node, target }: Context): Promise<Container | undefined> {
+  return target === undefined ? findContainer(exec, node) : undefined;
 }
 
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
