@@ -18,13 +18,14 @@ book=io.containerd.metadata.v1.bolt
 
 # On the same disk, because links don't reach further.
 copy=/var/lib/platform-ops-images.copy
-socket=/run/platform-ops-images.sock
+state=/run/platform-ops-images
+socket=$state.sock
 first=$(systemctl show --property MainPID --value containerd)
 second=
 finish() {
   kill -CONT "$first"
   [ -z "$second" ] || kill "$second" 2>/dev/null || true
-  rm -rf "$copy" "$copy.toml" "$copy.log" "$socket"
+  rm -rf "$copy" "$copy.toml" "$copy.log" "$state" "$socket" "$socket.ttrpc"
 }
 trap finish EXIT
 rm -rf "$copy"
@@ -47,36 +48,36 @@ cp -al "$root/$blobs/blobs" "$copy/$blobs/"
 cat >"$copy.toml" <<T
 version = 2
 root = "$copy"
-state = "/run/platform-ops-images"
+state = "$state"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"]
 [grpc]
 address = "$socket"
 T
 containerd --config "$copy.toml" >"$copy.log" 2>&1 &
 second=$!
-its() { ctr --address "$socket" --namespace k8s.io "$@"; }
+its=(ctr --address "$socket" --namespace k8s.io)
 tries=0
-until its version >/dev/null 2>&1; do
+until "${its[@]}" version >/dev/null 2>&1; do
   tries=$((tries + 1))
   [ "$tries" -lt 100 ] || { tail -n 1 "$copy.log" >&2; exit 1; }
   sleep 0.1
 done
 
 # The containers of this node, and the images that are nobody's business in the next.
-its containers list --quiet | xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io containers remove >/dev/null
-its snapshots list | awk 'NR > 1 && $NF != "Committed" { print $1 }' |
-  xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io snapshots remove >/dev/null
-its leases list --quiet | xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io leases delete >/dev/null
+"${its[@]}" containers list --quiet | xargs --no-run-if-empty "${its[@]}" containers remove >/dev/null
+"${its[@]}" snapshots list | awk 'NR > 1 && $NF != "Committed" { print $1 }' |
+  xargs --no-run-if-empty "${its[@]}" snapshots remove >/dev/null
+"${its[@]}" leases list --quiet | xargs --no-run-if-empty "${its[@]}" leases delete >/dev/null
 # A layer that is unpacked is not needed packed as well, and would be half of the size.
-its content list | awk '/containerd.io\/uncompressed/ { print $1 }' |
-  xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io content remove >/dev/null
-its images list | awk 'NR > 1 { print $1, $3 }' | while read -r name digest; do
+"${its[@]}" content list | awk '/containerd.io\/uncompressed/ { print $1 }' |
+  xargs --no-run-if-empty "${its[@]}" content remove >/dev/null
+"${its[@]}" images list | awk 'NR > 1 { print $1, $3 }' | while read -r name digest; do
   case "$wanted" in *" $digest "*) ;; *) echo "$name" ;; esac
-done | xargs --no-run-if-empty ctr --address "$socket" --namespace k8s.io images remove >/dev/null
+done | xargs --no-run-if-empty "${its[@]}" images remove >/dev/null
 # Removing one in this way waits until everything that nothing refers to is gone.
-some=$(its images list --quiet | sed -n 1p)
-its images tag --force "$some" platform-ops.invalid/last >/dev/null
-its images remove --sync platform-ops.invalid/last >/dev/null
+some=$("${its[@]}" images list --quiet | sed -n 1p)
+"${its[@]}" images tag --force "$some" platform-ops.invalid/last >/dev/null
+"${its[@]}" images remove --sync platform-ops.invalid/last >/dev/null
 kill "$second"
 wait "$second" || true
 second=

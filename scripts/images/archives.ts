@@ -26,12 +26,17 @@ export function partOf(file: string): string {
   return `.${randomUUID()}.${file.slice(0, 40)}.part`;
 }
 
-/** The archives in a folder; none where it does not exist. */
-export async function archivesIn(folder: string): Promise<Archive[]> {
-  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+/** What is in a folder; nothing where it does not exist. */
+export async function entriesOf(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
+}
+
+/** The archives in a folder; none where it does not exist. */
+export async function archivesIn(folder: string): Promise<Archive[]> {
+  const files = await entriesOf(folder);
   const read = files.map(async (file): Promise<Archive[]> => {
     const [, name, algorithm, hash] = file.match(/^([^.@][^@]*)@([a-z0-9]+)-([0-9a-f]+)\.tar$/) ?? [];
     if (name === undefined) return [];
@@ -45,13 +50,13 @@ export async function archivesIn(folder: string): Promise<Archive[]> {
 }
 
 /** Notes that an archive is of use. */
-export async function markUsed(folder: string, { file }: Archive): Promise<void> {
+export async function markUsed(folder: string, { file }: Pick<Archive, 'file'>): Promise<void> {
   const now = new Date();
   await utimes(join(folder, file), now, now).catch(() => {});
 }
 
 /** Those to be removed, the longest unused first, for the rest to take no more than `limit` bytes. */
-export function overLimit(archives: readonly Archive[], limit: number): Archive[] {
+export function overLimit<T extends Pick<Archive, 'bytes' | 'usedAt'>>(archives: readonly T[], limit: number): T[] {
   let total = archives.reduce((sum, { bytes }) => sum + bytes, 0);
   return archives
     .toSorted((one, other) => one.usedAt - other.usedAt)

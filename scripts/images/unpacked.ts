@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeAbandoned } from '../lib/download/abandoned.ts';
 import { CommandError, type Exec } from '../lib/exec.ts';
-import { archivesIn, partOf } from './archives.ts';
+import { archivesIn, entriesOf, markUsed, overLimit, partOf } from './archives.ts';
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
 export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
@@ -59,8 +59,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
       const its = await folderOf(nodeImage);
       const [archive] = await tarsIn(its);
       if (archive === undefined) return undefined;
-      const now = new Date();
-      await utimes(join(its, archive), now, now);
+      await markUsed(its, { file: archive });
       await copyFile(join(scripts, 'restore.sh'), join(its, 'restore.sh'));
       // Of several additions the last in the order of their names has the last word.
       await copyFile(join(scripts, 'restore.conf'), join(its, 'zz-platform-ops.conf'));
@@ -86,7 +85,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
         const { size } = await stat(part);
         for (const old of known) await rm(join(its, old), { force: true });
         await rename(part, join(its, name));
-        await makeRoom(folder, room);
+        await keepWithin(room, folder);
         return size;
       } catch (error) {
         if (error instanceof CommandError && passedOver.has(error.output.exitCode)) return 0;
@@ -106,11 +105,7 @@ async function empty(folder: string): Promise<void> {
 }
 
 async function tarsIn(folder: string): Promise<string[]> {
-  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return files.filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
+  return (await entriesOf(folder)).filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
 }
 
 /** The same for the same images, in whatever order they are. Kubernetes adds a name to each that it uses: its checksum. */
@@ -121,16 +116,10 @@ function fingerprint(images: ReadonlyMap<string, string>): string {
 }
 
 /** Takes away those of the longest unused node images, until the rest has room. */
-async function makeRoom(folder: string, room: number): Promise<void> {
-  const sized = (await readdir(folder)).map(async (id) => {
-    const files = await Promise.all((await tarsIn(join(folder, id))).map((file) => stat(join(folder, id, file))));
-    const bytes = files.reduce((sum, { size }) => sum + size, 0);
-    return { id, bytes, usedAt: Math.max(0, ...files.map(({ mtimeMs }) => mtimeMs)) };
+async function keepWithin(room: number, folder: string): Promise<void> {
+  const found = (await entriesOf(folder)).map(async (id) => {
+    const tars = (await tarsIn(join(folder, id))).map((file) => stat(join(folder, id, file)));
+    return (await Promise.all(tars)).map(({ size, mtimeMs }) => ({ id, bytes: size, usedAt: mtimeMs }));
   });
-  const all = (await Promise.all(sized)).toSorted((one, other) => other.usedAt - one.usedAt);
-  let total = 0;
-  for (const { id, bytes } of all) {
-    total += bytes;
-    if (total > room) await empty(join(folder, id));
-  }
+  for (const { id } of overLimit((await Promise.all(found)).flat(), room)) await empty(join(folder, id));
 }
