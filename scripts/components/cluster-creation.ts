@@ -34,34 +34,38 @@ export async function createCluster(context: Context): Promise<Outcome> {
   await chmod(config.stateDir, 0o700);
   // kind would pull it, too, but without saying what went wrong.
   await images.pull(config.nodeImage);
-  const unpacked = await context.unpacked.offer(config.nodeImage);
-  const notes: string[] = [];
-  try {
-    await kindCreate(context, unpacked);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    if (unpacked === undefined || !neverBooted(error)) throw notCreated(context, error);
-    notes.push('The node did not start with the images that were kept for it in time: it was made without them.');
-    await context.unpacked.discard(config.nodeImage);
-    await removeContainers(exec, [context.node], context);
-    await kindCreate(context, undefined).catch((again: unknown) => {
-      throw again instanceof CommandError ? notCreated(context, again) : again;
-    });
-  }
+  const notes = await makeNode(context).catch((error: unknown) => {
+    throw error instanceof CommandError ? notCreated(context, error) : error;
+  });
   context.reconnect();
   await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
-  const finished = ['docker', 'exec', context.node, 'touch', finishedMark] as const;
-  const restored = unpacked === undefined || notes.length > 0 || (await isRestored(context));
-  await exec(finished);
-  if (!restored) {
-    notes.push('The images that were kept for the node could not be read: they were fetched anew.');
-    await context.unpacked.discard(config.nodeImage);
-  }
+  await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
   return {
     changed: [`cluster ${config.clusterName}`],
     detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
     notes,
   };
+}
+
+/**
+ * Has kind make the node, with the unpacked images where some are kept. Those that are of no use to it are thrown away. Hands
+ * back what a person should know of that. Throws what kind says as a `CommandError`.
+ */
+async function makeNode(context: Context): Promise<string[]> {
+  const { config, exec, node } = context;
+  const unpacked = await context.unpacked.offer(config.nodeImage);
+  try {
+    await kindCreate(context, unpacked);
+  } catch (error) {
+    if (unpacked === undefined || !(error instanceof CommandError) || !neverBooted(error)) throw error;
+    await context.unpacked.discard(config.nodeImage);
+    await removeContainers(exec, [node], context);
+    await kindCreate(context, undefined);
+    return ['The node did not start with the images that were kept for it in time: it was made without them.'];
+  }
+  if (unpacked === undefined || (await isRestored(context))) return [];
+  await context.unpacked.discard(config.nodeImage);
+  return ['The images that were kept for the node could not be read: they were fetched anew.'];
 }
 
 /** Whether kind gave up on a node that it started, and not before: it waits half a minute for it to boot. */
