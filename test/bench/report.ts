@@ -1,5 +1,6 @@
 import { cpus, release, totalmem } from 'node:os';
 import { table } from '../../scripts/lib/table.ts';
+import { median } from '../support/measured.ts';
 import type { Sample } from './ways.ts';
 
 /** All that was measured, in the order of the rows, and what each is held against. */
@@ -20,13 +21,6 @@ export function machine(docker: string): string {
   const memory = Math.round(totalmem() / 2 ** 30);
   const kernel = `${process.platform} ${release().match(/^\d+\.\d+/)?.[0] ?? ''}`;
   return `${cpus().length} × ${first?.model.trim() || process.arch}, ${memory} GiB, ${kernel}, Docker ${docker}, Node ${process.version}`;
-}
-
-/** The middle one, or the mean of the two in the middle; NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const half = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2;
 }
 
 const head = ['', 'runs', 'median s', 'spread s', 'of by hand', 'node received MB', 'node memory MiB'];

@@ -4,7 +4,6 @@ import type { Person } from '../e2e/support.ts';
 /** Milliseconds between two looks, and the most that all looks together take. */
 const [interval, patience] = [250, 300_000];
 const site = (name: string, path: string) => [
-  'curl',
   ...['--silent', '--insecure', '--fail', '--max-time', '5'],
   ...['--resolve', `${name}.localhost:8443:127.0.0.1`, `https://${name}.localhost:8443${path}`],
 ];
@@ -35,8 +34,8 @@ async function lackingNow(person: Person, kubeconfig: string): Promise<string | 
   if (applications.length !== 3 || applications.some((state) => state !== 'Synced/Healthy'))
     return `Applications are ${applications.join(', ')}`;
   const [info, targets] = await Promise.all([
-    person.run(['curl', ...site('api', '/info').slice(1)]),
-    person.run(['curl', ...site('prometheus', '/api/v1/targets?state=active').slice(1)]),
+    person.run(['curl', ...site('api', '/info')]),
+    person.run(['curl', ...site('prometheus', '/api/v1/targets?state=active')]),
   ]);
   if (info.code !== 0) return '/info does not answer';
   if (targets.code !== 0) return 'Prometheus does not answer';

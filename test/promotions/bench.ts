@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from '../../scripts/receipt/index.ts';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
 import { steadyStream } from '../e2e/traffic.ts';
+import { median } from '../support/measured.ts';
 import { type ReadyPods, watchReadyPods } from './ready-pods.ts';
 
 /**
@@ -55,12 +56,9 @@ async function measure(person: Person, pods: ReadyPods, { sync, times }: Way, ta
 }
 
 function report({ name, wanted, times }: Way): void {
-  const sorted = [...times].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const median = ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
-  const spread = `${round(sorted[0] ?? 0)} to ${round(sorted.at(-1) ?? 0)} s`;
+  const spread = `${round(Math.min(...times))} to ${round(Math.max(...times))} s`;
   say(
-    `${name}: commit to new pod ready, median ${round(median)} s of ${times.length} (${spread}); wanted: at most ${wanted} s`,
+    `${name}: commit to new pod ready, median ${round(median(times))} s of ${times.length} (${spread}); wanted: at most ${wanted} s`,
   );
 }
 

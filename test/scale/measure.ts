@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import type { Person, Ran } from '../e2e/support.ts';
+import { secondsOfChildren } from '../support/measured.ts';
 
 /** What a command took. */
 export interface Measured {
@@ -32,17 +33,12 @@ export async function measure(person: Person, name: string, ...args: string[]): 
         pid = started;
       },
     });
-    const cpu = secondsIn(ran.stderr);
+    const cpu = secondsOfChildren(ran.stderr);
     const taken = { wall: ran.seconds, cpu, load: loadavg()[0] ?? 0, code: ran.code, ran };
     return peak === 0 ? taken : { ...taken, peak: peak / 1024 };
   } finally {
     clearInterval(looking);
   }
-}
-
-function secondsIn(output: string): number {
-  const last = output.trimEnd().split('\n').at(-1) ?? '';
-  return [...last.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, m, s]) => sum + Number(m) * 60 + Number(s), 0);
 }
 
 /** KiB of the process of scripts/cli.ts below a process; 0 where there is none, or no /proc. */

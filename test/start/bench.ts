@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { table } from '../../scripts/lib/table.ts';
+import { secondsOfChildren } from '../support/measured.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const runs = Number(process.env.RUNS ?? 9);
@@ -33,11 +34,7 @@ function measure(args: readonly string[]): { wall: number; cpu: number } {
     encoding: 'utf8',
   });
   const wall = (performance.now() - started) / 1000;
-  const cpu = [...(stdout.trim().split('\n').at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)].reduce(
-    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
-    0,
-  );
-  return { wall, cpu };
+  return { wall, cpu: secondsOfChildren(stdout) };
 }
 
 const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { argocd, nodeImage } from '../../scripts/versions.ts';
-import { asText, median, rowsOf, withSection } from '../bench/report.ts';
+import { asText, rowsOf, withSection } from '../bench/report.ts';
 import { byHandScript } from '../bench/ways.ts';
+import { median } from '../support/measured.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = byHandScript(root);
