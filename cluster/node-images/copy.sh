@@ -82,6 +82,21 @@ kill "$second"
 wait "$second" || true
 second=
 
-find "$copy" -mindepth 1 -maxdepth 1 ! -name "$layers" ! -name "$blobs" ! -name "$book" -exec rm -rf {} +
+# What Kubernetes itself runs here comes first, so that the next node can boot with it while the rest is still unpacked:
+# `enough` marks where that begins. See restore.sh.
+running=$(ctr --namespace k8s.io containers list --quiet 'labels."io.kubernetes.pod.namespace"==kube-system')
+below=$(for container in $running; do
+  sed -n "s|.*/k8s.io/$container/rootfs .*lowerdir=\([^ ,]*\).*|\1|p" /proc/mounts
+done | tr : '\n' | sed -n 's|.*/\([0-9]*\)/fs$|\1|p')
+soon=() later=()
+for layer in "$copy/$layers/snapshots"/*; do
+  number=${layer##*/}
+  if grep -qx "$number" <<<"$below"; then soon+=("$layers/snapshots/$number"); else later+=("$layers/snapshots/$number"); fi
+done
+[ "${#soon[@]}" -gt 0 ] || { soon=("${later[@]}"); later=(); }
+touch "$copy/enough"
+
+find "$copy" -mindepth 1 -maxdepth 1 ! -name enough ! -name "$layers" ! -name "$blobs" ! -name "$book" -exec rm -rf {} +
 [ "$(du --summarize --bytes "$copy" | cut -f 1)" -le "$room" ] || exit 3
-tar --directory "$copy" --xattrs --xattrs-include='*' --create --file - .
+tar --directory "$copy" --xattrs --xattrs-include='*' --create --file - --no-recursion . "$layers" "$layers/snapshots" \
+  --recursion "$book" "$blobs" "$layers/metadata.db" "${soon[@]}" enough "${later[@]}"

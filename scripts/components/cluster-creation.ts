@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { restoredMark } from '../images/unpacked.ts';
+import { awaitUnpacked } from '../images/unpacked.ts';
 import { demandDocker, isFull, makeRoom } from '../lib/docker.ts';
 import { removeContainers } from '../lib/docker-objects.ts';
 import { UserError } from '../lib/errors.ts';
@@ -52,18 +52,25 @@ export async function createCluster(context: Context): Promise<Outcome> {
  * back what a person should know of that. Throws what kind says as a `CommandError`.
  */
 async function makeNode(context: Context): Promise<string[]> {
-  const { config, exec, node } = context;
+  const { config, node } = context;
   const unpacked = await context.unpacked.offer(config.nodeImage);
+  const without = async (why: string) => {
+    await context.unpacked.discard(config.nodeImage);
+    await removeContainers(context.exec, [node], context);
+    await kindCreate(context, undefined);
+    return [`${why}: it was made without them.`];
+  };
   try {
     await kindCreate(context, unpacked);
   } catch (error) {
     if (unpacked === undefined || !(error instanceof CommandError) || !neverBooted(error)) throw error;
-    await context.unpacked.discard(config.nodeImage);
-    await removeContainers(exec, [node], context);
-    await kindCreate(context, undefined);
-    return ['The node did not start with the images that were kept for it in time: it was made without them.'];
+    return without('The node did not start with the images that were kept for it in time');
   }
-  if (unpacked === undefined || (await isRestored(context))) return [];
+  if (unpacked === undefined) return [];
+  const stand = (await context.exec(['docker', 'exec', node, ...awaitUnpacked], { nothrow: true })).stdout.trim();
+  if (stand === 'whole') return [];
+  // Its containerd counts on layers that are not there.
+  if (stand === 'unpacking') return without('Of the images that were kept for the node some could not be unpacked');
   await context.unpacked.discard(config.nodeImage);
   return ['The images that were kept for the node could not be read: they were fetched anew.'];
 }
@@ -71,11 +78,6 @@ async function makeNode(context: Context): Promise<string[]> {
 /** Whether kind gave up on a node that it started, and not before: it waits half a minute for it to boot. */
 function neverBooted({ output, timedOut }: CommandError): boolean {
   return timedOut === undefined && /could not find a log line|failed to init node/i.test(output.stderr);
-}
-
-/** Whether the node took over the images that were offered to it. */
-async function isRestored({ exec, node }: Context): Promise<boolean> {
-  return (await exec(['docker', 'exec', node, 'test', '-e', restoredMark], { nothrow: true })).exitCode === 0;
 }
 
 /** Has kind make the node. Throws what kind says as a `CommandError`. */

@@ -3,10 +3,11 @@ import { messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../lib/exec.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { fullName } from './names.ts';
+import { unpackingMark } from './unpacked.ts';
 
 /** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
 export interface NodeImages {
-  /** Waits until containerd answers. Throws a `UserError` where it doesn't in time. */
+  /** Waits until containerd answers, and has what it was given unpacked. Throws a `UserError` where that takes too long. */
   untilRuns(): Promise<void>;
   /** Every name under which the node has an image, with the image's digest. */
   list(): Promise<Map<string, string>>;
@@ -30,6 +31,9 @@ const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import 
 // Nobody else may read it: umask, because the shell makes the file.
 const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
 
+/** A layer on top of one that is not there yet would be unpacked wrongly. */
+const answers = `ctr version > /dev/null && ! grep -qs unpacking ${unpackingMark}`;
+
 export interface NodeImagesOptions {
   /** Milliseconds that containerd may take to start. */
   timeout: number;
@@ -48,7 +52,7 @@ export function nodeImages(
   return {
     async untilRuns() {
       const asked = async () => {
-        const { exitCode, stderr } = await exec(['docker', 'exec', node, 'ctr', 'version'], { nothrow: true });
+        const { exitCode, stderr } = await exec(['docker', 'exec', node, 'sh', '-c', answers], { nothrow: true });
         demandDocker(stderr);
         return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
       };

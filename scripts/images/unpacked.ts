@@ -7,8 +7,10 @@ import { archivesIn, entriesOf, markUsed, overLimit, partOf } from './archives.t
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
 export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
-/** Made in the node once it has the images: cluster/node-images/restore.sh. */
-export const restoredMark = '/var/lib/platform-ops-images';
+/** Made in the node with the images, and says whether all are there: cluster/node-images/restore.sh. */
+export const unpackingMark = '/var/lib/platform-ops-images';
+/** To be run in a node that was offered images: waits until it has them, and says how that stands. */
+export const awaitUnpacked = ['bash', `${unpackedMount}/restore.sh`, 'await'] as const;
 
 /** The images of a whole node as its containerd has them, so that the next node starts with them, and unpacks nothing. */
 export interface UnpackedImages {
@@ -69,7 +71,8 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
     async keep(node, nodeImage, images) {
       if (limit === 0) return 0;
       const its = await folderOf(nodeImage);
-      const name = `images-${fingerprint(images)}.tar`;
+      const script = await readFile(join(scripts, 'copy.sh'), 'utf8');
+      const name = `images-${fingerprint(images, script)}.tar`;
       const known = await tarsIn(its);
       if (known.includes(name)) return 0;
       await mkdir(its, { recursive: true, mode: 0o700 });
@@ -77,7 +80,6 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
       const room = limit - (await archivesIn(packed)).reduce((sum, { bytes }) => sum + bytes, 0);
       const part = join(its, partOf(name));
       try {
-        const script = await readFile(join(scripts, 'copy.sh'));
         const digests = new Set(images.values());
         await exec(['bash', '-c', inNode, 'copy', part, node, String(Math.max(room, 0)), ...digests], {
           input: script,
@@ -108,11 +110,17 @@ async function tarsIn(folder: string): Promise<string[]> {
   return (await entriesOf(folder)).filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
 }
 
-/** The same for the same images, in whatever order they are. Kubernetes adds a name to each that it uses: its checksum. */
-function fingerprint(images: ReadonlyMap<string, string>): string {
+/**
+ * The same for the same images, in whatever order they are, written by the same script. Kubernetes adds a name to each image
+ * that it uses: its checksum.
+ */
+function fingerprint(images: ReadonlyMap<string, string>, script: string): string {
   const given = [...images].filter(([name]) => !name.startsWith('sha256:'));
   const lines = given.map(([name, digest]) => `${name} ${digest}\n`).toSorted();
-  return createHash('sha256').update(lines.join('')).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(lines.join('') + script)
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** Takes away those of the longest unused node images, until the rest has room. */

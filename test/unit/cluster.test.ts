@@ -208,14 +208,14 @@ for (const [what, output, timeout, says] of kindFails) {
 const offered = '/home/ann/.cache/platform-ops/nodes/1';
 
 /** Creates a cluster to which unpacked images are offered, by a kind that answers each time as told. */
-async function createWith(kindSays: (Partial<Output> | undefined)[], restored = true) {
+async function createWith(kindSays: (Partial<Output> | undefined)[], stand = 'whole') {
   const kinds: string[] = [];
   const discarded: string[] = [];
   const base = contextWith(undefined);
   const exec: Exec = async (command, options) => {
     if (!command.includes('create')) {
-      const mark = command.includes('test') && !restored;
-      return mark ? { stdout: '', stderr: '', exitCode: 1 } : base.exec(command, options);
+      const asked = command.includes('await');
+      return asked ? { stdout: `${stand}\n`, stderr: '', exitCode: 0 } : base.exec(command, options);
     }
     const output = kindSays[kinds.length];
     kinds.push(`${options?.input}`);
@@ -259,7 +259,15 @@ test('where a node does not boot with them, they are thrown away, and it is made
 });
 
 test('images that the node could not read are thrown away, and that is said', async () => {
-  const { discarded, outcome } = await createWith([undefined], false);
+  const { discarded, outcome } = await createWith([undefined], 'nothing');
   assert.deepEqual(discarded, ['kindest/node:v1.36.4']);
   assert.match(outcome.notes?.join() ?? '', /could not be read/);
+});
+
+test('a node that has only some of the images is made anew without them, because its containerd counts on all', async () => {
+  const { kinds, discarded, outcome } = await createWith([undefined, undefined], 'unpacking');
+  assert.deepEqual(discarded, ['kindest/node:v1.36.4']);
+  assert.equal(kinds.length, 2);
+  assert.doesNotMatch(kinds[1] ?? '', /containerd.service.d/);
+  assert.match(outcome.notes?.join() ?? '', /some could not be unpacked: it was made without them/);
 });
