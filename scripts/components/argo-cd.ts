@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
 import { download } from '../lib/download.ts';
-import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objects.ts';
+import { type KubeObject, withField } from '../lib/objects.ts';
 import { argocd } from '../versions.ts';
 import { applicationApi, argocdNamespace } from './application-api.ts';
+import { adapt, readRelease } from './argo-cd-release.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
 import { routeTable, urlOf } from './routes.ts';
@@ -44,7 +45,7 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
     readManifests(config.root, ['cluster/argocd/metrics.yaml']),
   ]);
   const local = settings.map((object) => (object.metadata.name === 'argocd-cm' ? withUrl(context, object) : object));
-  const release = trim(splitManifest(manifest), config.argocdFull).map((object) => adapt(object, local));
+  const release = readRelease(manifest, config.argocdFull).map((object) => adapt(object, local));
   return [namespace, ...release, ...metrics];
 }
 
@@ -84,54 +85,6 @@ export const namespace: KubeObject = {
   kind: 'Namespace',
   metadata: { name: argocdNamespace, labels: { 'app.kubernetes.io/managed-by': 'platform-ops' } },
 };
-
-const clusterWide = /^(CustomResourceDefinition|Cluster)/;
-
-function splitManifest(manifest: string): KubeObject[] {
-  return manifest.split(/^---$/m).flatMap((text) => {
-    if (/^kind: CustomResourceDefinition$/m.test(text)) return [verbatim(text)];
-    const objects = parseObjects(text, argocd.installUrl);
-    for (const { kind, metadata } of objects) if (!clusterWide.test(kind)) metadata.namespace = argocdNamespace;
-    return objects;
-  });
-}
-
-/**
- * Leaves out single sign-on, the notifications and the ApplicationSet controller, which nothing here uses and which
- * cost a laptop memory and start-up time. The definitions of all resources stay: the server watches them.
- */
-export function trim(objects: readonly KubeObject[], full: boolean): KubeObject[] {
-  const spare = /^argocd-(dex-server|notifications|applicationset-controller)/;
-  return objects.filter(({ metadata }) => full || !spare.test(metadata.name));
-}
-
-/** Adds our settings to Argo CD's, and makes its programs start as soon as they can. */
-function adapt(object: KubeObject, settings: readonly KubeObject[]): KubeObject {
-  const ours = settings.find(({ kind, metadata }) => kind === object.kind && metadata.name === object.metadata.name);
-  if (ours) return withField(object, 'data', (data) => ({ ...(data as object | undefined), ...(ours.data as object) }));
-  return object.kind === 'Deployment' || object.kind === 'StatefulSet' ? withField(object, 'spec', hasten) : object;
-}
-
-interface Container {
-  imagePullPolicy?: string;
-  readinessProbe?: { initialDelaySeconds?: number; periodSeconds?: number };
-}
-
-/**
- * The node may keep the images: their tags are pinned, so "Always" only costs time. And readiness is asked every two
- * seconds: the server's own probe looks only twice a minute, which would be half of the time that `up` takes.
- */
-function hasten(spec: unknown): unknown {
-  const copy = structuredClone(spec) as {
-    template: { spec: { initContainers?: Container[]; containers: Container[] } };
-  };
-  const { initContainers = [], containers } = copy.template.spec;
-  for (const container of [...initContainers, ...containers]) {
-    container.imagePullPolicy = 'IfNotPresent';
-    if (container.readinessProbe) Object.assign(container.readinessProbe, { initialDelaySeconds: 1, periodSeconds: 2 });
-  }
-  return copy;
-}
 
 /** Argo CD's Redis makes this itself when it starts; those that need it start at the same time and would wait for a retry. */
 function ensureRedisPassword(context: Context): Promise<string[]> {

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../lib/objects.ts';
+import { workloadKinds } from '../lib/workloads.ts';
 import type { Component, Outcome, Status } from './component.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
 import { removeObjects } from './removal.ts';
@@ -58,8 +59,12 @@ export function install(installation: Installation): Component {
       const kubectl = await context.kubectl();
       const changed = await kubectl.apply(await stale(context, all));
       if (changed.length > 0) context.view().forget();
+      // All of it was applied a moment ago. The whole is looked at again once the workloads are there: while they start, asking
+      // for all kinds every time would take the API server's time from them.
+      const workloads = all.filter(({ kind }) => workloadKinds.has(kind));
       const look = async () => {
-        const lacking = (await lookFor(context)) ?? (await unproved?.(context));
+        const lacking =
+          (await context.view().missing(workloads)) ?? (await lookFor(context)) ?? (await unproved?.(context));
         if (lacking !== undefined) await mend?.(context);
         return lacking;
       };

@@ -78,8 +78,12 @@ interface ApiService extends KubeObject {
 
 /** How the API server is told of metrics-server, and what it says about it. */
 async function registered(context: Context): Promise<ApiService | undefined> {
-  const all = await context.api().list<ApiService>('apiregistration.k8s.io/v1', 'APIService');
-  return all.find(({ metadata }) => metadata.name === apiService);
+  try {
+    return await context.api().json<ApiService>(`/apis/apiregistration.k8s.io/v1/apiservices/${apiService}`);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /** Has the API server trust the certificate that lies in the secret. The manifest states no caBundle, so it stays. */

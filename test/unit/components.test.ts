@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { unfitness } from '../../scripts/components/applications.ts';
-import { trim } from '../../scripts/components/argo-cd.ts';
+import { readRelease, trim } from '../../scripts/components/argo-cd-release.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/components/manifests.ts';
 import { difference } from '../../scripts/components/registrations.ts';
 import { type Config, loadConfig } from '../../scripts/config.ts';
 import { runGraph } from '../../scripts/lib/graph.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { type KubeObject, toYaml } from '../../scripts/lib/objects.ts';
 import type { Application } from '../../scripts/services.ts';
 
 const environment = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
@@ -72,6 +73,42 @@ test('Argo CD is trimmed of sign-on, notifications and ApplicationSets, but of n
     ],
   );
   assert.deepEqual(trim(all, true), all);
+});
+
+const definition = (name: string) => `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: ${name}.argoproj.io
+spec:
+  scope: Namespaced
+  versions:
+  - name: v1alpha1
+    schema:
+      openAPIV3Schema:
+        properties:
+          spec:
+            type: object
+
+        type: object
+    served: true
+    storage: true
+`;
+
+test('nobody makes an ApplicationSet where its controller is left out, so its definition has no fields then', () => {
+  const manifest = [definition('applications'), definition('applicationsets')].join('---\n');
+  assert.match(toYaml(readRelease(manifest, true)), /applicationsets.*properties:\n {10}spec:.*served: true/s);
+  const [applications, applicationSets] = readRelease(manifest, false);
+  assert(applications && applicationSets);
+  assert.match(toYaml([applications]), /properties:\n {10}spec:/);
+  const { spec } = parse(toYaml([applicationSets]));
+  assert.deepEqual(spec.versions, [
+    {
+      name: 'v1alpha1',
+      schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      served: true,
+      storage: true,
+    },
+  ]);
 });
 
 const commit = 'abcdef0123456789';

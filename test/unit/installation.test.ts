@@ -92,6 +92,23 @@ test('nothing is proved or mended where the objects are there and everything ans
   await component([named('a')], { mend, missing: async () => undefined }).apply(context);
 });
 
+test('while workloads start, nothing else is looked at, and all of it once they are there', async () => {
+  const { context } = fakeCluster([], 2);
+  const asked: string[][] = [];
+  const { missing } = context.view();
+  const view = {
+    ...context.view(),
+    missing: async (objects: readonly KubeObject[]) => {
+      asked.push(objects.map(({ metadata }) => metadata.name));
+      return missing(objects);
+    },
+  };
+  const deployment = { ...named('w', 'Deployment'), spec: { template: { spec: { containers: [] } } } };
+  await component([deployment, named('c')]).apply(Object.assign(context, { view: () => view }));
+  assert.deepEqual(asked.slice(0, 3), [['w'], ['w'], ['w']]);
+  assert.deepEqual(asked[3], ['w', 'c']);
+});
+
 test('what is prepared comes before the objects and is told with the images', async () => {
   const { context, log } = fakeCluster();
   const workload = { ...named('w', 'Deployment'), spec: { template: { spec: { containers: [{ image: 'i:1' }] } } } };
