@@ -3,6 +3,7 @@ import { UserError } from '../lib/errors.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../lib/objects.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 import type { Component, Outcome, Status } from './component.ts';
+import { replaceEarlyDead } from './early-deaths.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
 import { removeObjects } from './removal.ts';
 import { untilGone } from './terminating.ts';
@@ -65,7 +66,9 @@ export function install(installation: Installation): Component {
       const look = async () => {
         const lacking =
           (await context.view().missing(workloads)) ?? (await lookFor(context)) ?? (await unproved?.(context));
-        if (lacking !== undefined) await mend?.(context);
+        if (lacking === undefined) return undefined;
+        await replaceEarlyDead(context, workloads);
+        await mend?.(context);
         return lacking;
       };
       await untilReady(context, { objects: all, look });
