@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import type { Pod } from '../lib/workloads.ts';
 import { nodeContainer } from './cluster-ownership.ts';
 import { waitedInVain } from './in-vain.ts';
 import { tolerant } from './tolerant.ts';
@@ -14,8 +15,8 @@ interface Lease extends KubeObject {
 }
 
 /**
- * Waits until the kubelet has renewed its lease since the node was started: before that, what the API server tells of pods
- * is what was true when the node was stopped, and everything seems to run. Throws a `UserError`.
+ * Waits until the kubelet has renewed its lease and told of each pod since the node was started: before that, what the API
+ * server tells of pods is what was true when the node was stopped, and everything seems to run. Throws a `UserError`.
  */
 export async function untilNodeReports(patient: Context): Promise<void> {
   const context = { ...patient, timeout: Math.min(patient.timeout, patience) };
@@ -23,9 +24,10 @@ export async function untilNodeReports(patient: Context): Promise<void> {
   const startedAt = (await nodeContainer(context))?.startedAt ?? 0;
   const look = async () => {
     const renewed = await renewedAt(context);
-    return renewed !== undefined && renewed >= startedAt
-      ? undefined
-      : `the kubelet of ${node} has not reported since the node was started`;
+    if (renewed === undefined || renewed < startedAt)
+      return `the kubelet of ${node} has not reported since the node was started`;
+    const pod = (await context.api().list<Pod>('v1', 'Pod')).find((one) => ranBefore(one, startedAt));
+    return pod && `the kubelet of ${node} has not reported on ${nameOf(pod)} since the node was started`;
   };
   try {
     await waitUntil(tolerant(context, look), { timeout, signal });
@@ -34,6 +36,13 @@ export async function untilNodeReports(patient: Context): Promise<void> {
     const hint = `docker exec ${node} journalctl --unit kubelet tells why; npm run down && npm run up starts afresh.`;
     throw await waitedInVain(context, error.missing, hint);
   }
+}
+
+/** Whether a container of the pod is told to have run since before then: none outlives its node. Kubernetes tells whole seconds. */
+function ranBefore({ metadata, status }: Pod, startedAt: number): boolean {
+  const { containerStatuses = [] } = status;
+  const since = containerStatuses.map(({ state }) => Date.parse(state.running?.startedAt ?? ''));
+  return metadata.deletionTimestamp === undefined && since.some((start) => start < startedAt - 1000);
 }
 
 async function renewedAt(context: Context): Promise<number | undefined> {

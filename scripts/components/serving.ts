@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { isReady, type Pod, type Workload, workloadKinds } from '../lib/workloads.ts';
 import type { Component } from './component.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
 import { untilReady } from './until-ready.ts';
@@ -16,9 +18,22 @@ export async function untilServing(context: Context, component: Component): Prom
       throw new UserError(`${component.name} is not in the cluster ${context.config.clusterName}: ${status.missing}.`, {
         hint: 'npm run up brings what is missing.',
       });
-    if (status.state === 'ready') return undefined;
-    await replaceEarlyDead(context, objects);
-    return status.missing;
+    const missing = status.state === 'ready' ? await podUnready(context, objects) : status.missing;
+    if (missing !== undefined) await replaceEarlyDead(context, objects);
+    return missing;
   };
   await untilReady(context, { objects, look, hint: 'npm run up puts right what is missing.' });
+}
+
+/**
+ * The first pod of the workloads that is not ready, as a sentence. The controllers wake with the node, too: what they tell of
+ * their workloads is what was true before, until they have looked.
+ */
+async function podUnready(context: Context, objects: readonly KubeObject[]): Promise<string | undefined> {
+  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
+  const pods = (await Promise.all(workloads.map((workload) => context.view().podsOf(workload)))).flat();
+  const stays = ({ metadata, status }: Pod) =>
+    metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status.phase);
+  const unready = pods.find((pod) => stays(pod) && !isReady(pod));
+  return unready && `Pod ${unready.metadata.namespace}/${unready.metadata.name} is not ready`;
 }

@@ -6,8 +6,11 @@ import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const started = '2026-03-01T12:00:00Z';
 
-/** A node that was started then, and whose lease says at one look after the other when it was renewed. */
-function nodeWith(renewals: (string | Error)[], timeout = 5000) {
+/** The pods of one look: since when each is told to run, by name. */
+type Pods = Record<string, string | undefined>;
+
+/** A node that was started then, and whose lease says at one look after the other when it was renewed; the same of its pods. */
+function nodeWith(renewals: (string | Error)[], timeout = 5000, pods: Pods[] = [{}]) {
   const container = {
     State: { Status: 'running', StartedAt: started },
     Config: { Image: 'x' },
@@ -20,12 +23,18 @@ function nodeWith(renewals: (string | Error)[], timeout = 5000) {
     if (next instanceof Error) throw next;
     return { spec: { renewTime: next } };
   };
+  const list = async () =>
+    Object.entries((pods.length > 1 ? pods.shift() : pods[0]) ?? {}).map(([name, startedAt]) => ({
+      kind: 'Pod',
+      metadata: { name, namespace: 'argocd' },
+      status: { containerStatuses: [{ state: startedAt ? { running: { startedAt } } : { waiting: {} } }] },
+    }));
   const context = fakeContext({
     node: 'x-control-plane',
     timeout,
     signal: new AbortController().signal,
     exec: fakeExec((line) => (line.includes('inspect') ? { stdout: JSON.stringify([container]) } : {})),
-    api: () => ({ json }),
+    api: () => ({ json, list }),
   });
   return { context, asked };
 }
@@ -50,4 +59,17 @@ test('a kubelet that stays silent is told, with where it says why', async () => 
     /^Waited 0\.02 s in vain: the kubelet of x-control-plane has not reported since the node was started/,
   );
   assert.match(text, /\ndocker exec x-control-plane journalctl --unit kubelet tells why; npm run down && npm run up/);
+});
+
+test('a pod that is told to have run all along was not looked at yet', async () => {
+  const told = '2026-03-01T12:00:04Z';
+  const { context, asked } = nodeWith([told], 5000, [
+    { redis: '2026-03-01T11:59:00Z', server: told },
+    { redis: undefined, server: told },
+  ]);
+  await untilNodeReports(context);
+  assert.equal(asked.length, 2);
+  const { context: never } = nodeWith([told], 20, [{ redis: '2026-03-01T11:59:00Z' }]);
+  const { text } = await refusal(() => untilNodeReports(never));
+  assert.match(text, /has not reported on Pod argocd\/redis since the node was started/);
 });
