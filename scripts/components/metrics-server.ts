@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import { type KubeObject, withField } from '../lib/objects.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
@@ -17,7 +17,10 @@ const validDays = 3650;
 const ours = install({
   name: 'metrics-server',
   needs: ['cluster'],
-  objects: ({ config }) => readManifests(config.root, ['cluster/metrics-server.yaml']),
+  objects: async ({ config, target }) => {
+    const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
+    return target === undefined ? objects.map(askTheNode) : objects;
+  },
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: secret }],
   prepare: ensureCertificate,
   missing: noMetrics,
@@ -48,6 +51,30 @@ async function isTheirs(context: Context): Promise<boolean> {
   if (context.target === undefined) return false;
   const service = await registered(context);
   return service !== undefined && !wasApplied(service);
+}
+
+interface PodTemplate {
+  template: { spec: { containers: { env?: unknown[] }[] } };
+}
+
+/**
+ * In kind the API server runs on the node of every pod, and answers there before kube-proxy has made the Service's address lead
+ * to it. Whoever starts with the node, and asks that address, finds nobody and dies.
+ */
+function askTheNode(object: KubeObject): KubeObject {
+  if (object.kind !== 'Deployment') return object;
+  return withField(object, 'spec', (spec) => {
+    const copy = structuredClone(spec) as PodTemplate;
+    const host = { fieldRef: { fieldPath: 'status.hostIP' } };
+    for (const container of copy.template.spec.containers) {
+      container.env = [
+        ...(container.env ?? []),
+        { name: 'KUBERNETES_SERVICE_HOST', valueFrom: host },
+        { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
+      ];
+    }
+    return copy;
+  });
 }
 
 /** The pod is ready before the API server has noticed, so the API itself is asked. */
