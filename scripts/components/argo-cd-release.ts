@@ -17,7 +17,22 @@ const anyFields = `    schema:
  * wanted in `full`. Throws for YAML that is broken.
  */
 export function readRelease(manifest: string, full: boolean): KubeObject[] {
-  return trim(splitManifest(manifest, full), full);
+  const objects = trim(splitManifest(manifest, full), full);
+  return full ? objects : objects.map(withoutPasswordMaker);
+}
+
+/**
+ * Redis' password is made before Redis is (argo-cd.ts), so its own way of making one has nothing to do. It would have to reach
+ * the API server all the same, also when the node wakes and there is no way to it yet: then it dies, and Redis waits.
+ */
+function withoutPasswordMaker(object: KubeObject): KubeObject {
+  if (object.kind !== 'Deployment' || object.metadata.name !== 'argocd-redis') return object;
+  return withField(object, 'spec', (spec) => {
+    const copy = structuredClone(spec) as { template: { spec: { initContainers?: { name: string }[] } } };
+    const { initContainers = [] } = copy.template.spec;
+    copy.template.spec.initContainers = initContainers.filter(({ name }) => name !== 'secret-init');
+    return copy;
+  });
 }
 
 /**

@@ -111,6 +111,27 @@ test('nobody makes an ApplicationSet where its controller is left out, so its de
   ]);
 });
 
+test('Redis need not make the password that is made before it, but in full it is as it came', () => {
+  const manifest = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: argocd-redis
+spec:
+  template:
+    spec:
+      initContainers:
+        - name: secret-init
+        - name: another
+      containers:
+        - name: redis
+`;
+  const initOf = (full: boolean) => {
+    const { spec } = parse(toYaml(readRelease(manifest, full)));
+    return spec.template.spec.initContainers.map(({ name }: { name: string }) => name);
+  };
+  assert.deepEqual([initOf(false), initOf(true)], [['another'], ['secret-init', 'another']]);
+});
+
 const commit = 'abcdef0123456789';
 const synced = { sync: { status: 'Synced', revision: commit }, health: { status: 'Healthy' } };
 const sick = { kind: 'Deployment', name: 'api', health: { status: 'Degraded', message: 'no pods' } };
