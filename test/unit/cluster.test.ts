@@ -43,6 +43,7 @@ function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => u
     api: () => ({
       text: async () => 'ok',
       json: async () => ({ spec: { renewTime: '2026-03-01T12:00:05.000000Z' } }),
+      list: async () => [],
     }),
     reconnect: () => {},
     exec: fakeExec((line) => (line.startsWith('docker container inspect') ? inspect(node) : { stdout: 'kubeconfig' })),
