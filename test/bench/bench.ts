@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
-import { asText, machine, type Results, withSection, yardstick } from './report.ts';
+import { argoCdAlone, kindAlone } from './apart.ts';
+import { asText, machine, parts, type Results, warm, withSection, yardstick } from './report.ts';
 import { byHand, chill, clear, type Sample, up } from './ways.ts';
 
 /**
@@ -31,6 +32,13 @@ async function command(person: Person, ...typed: [string, ...string[]]): Promise
   return { seconds };
 }
 
+/** The same command as npm starts it, for npm itself takes a fifth of a second. */
+async function withoutNpm(person: Person, name: string, ...args: string[]): Promise<Sample> {
+  const { scripts } = JSON.parse(readFileSync(join(person.clone, 'package.json'), 'utf8'));
+  const { seconds } = await demand(person.run(['bash', '-c', `${scripts[name]} "$@"`, name, ...args]));
+  return { seconds };
+}
+
 /** A commit that changes a variable of core-go, and `sync`, which ends when the new pod serves. */
 async function commitToReady(person: Person, turn: number): Promise<Sample> {
   const file = join(person.clone, 'helm', 'core-go', 'values-dev.yaml');
@@ -45,7 +53,7 @@ async function round(person: Person, turn: number): Promise<void> {
   await chill(person);
   await take('up, cold', () => up(person));
   await take('down', () => command(person, 'down'));
-  await take('up, warm', () => up(person));
+  await take(warm, () => up(person));
   for (let again = 0; again < 3; again += 1) {
     await take('up, nothing to do', () => command(person, 'up'));
     await take('status', () => command(person, 'status'));
@@ -55,8 +63,11 @@ async function round(person: Person, turn: number): Promise<void> {
   await take('start, after stop', () => command(person, 'start'));
   await take('reset', () => command(person, 'reset', '--yes'));
   await take('up, after reset', () => command(person, 'up'));
+  await take(parts.argoCd, () => argoCdAlone(person));
   await take('down', () => command(person, 'down'));
+  await take(parts.kind, () => kindAlone(person));
   await take('up --help', () => command(person, 'up', '--help'));
+  await take('up --help, without npm', () => withoutNpm(person, 'up', '--help'));
 }
 
 // Looked for first: what comes afterwards removes a cluster of that name.

@@ -15,6 +15,10 @@ export interface Results {
 /** The row that all others are held against. */
 export const yardstick = 'by hand';
 
+/** The row of a warm `up`, and those of the parts that it can't be quicker than, each measured by itself. */
+export const warm = 'up, warm';
+export const parts = { kind: 'kind, alone', argoCd: 'Argo CD until all serve, alone' } as const;
+
 /** A line about this machine. */
 export function machine(docker: string): string {
   const [first] = cpus();
@@ -27,7 +31,7 @@ const head = ['', 'runs', 'median s', 'spread s', 'of by hand', 'node received M
 
 /** A row for each thing that was measured. */
 export function rowsOf({ samples }: Results): string[][] {
-  const whole = median((samples[yardstick] ?? []).map(({ seconds }) => seconds));
+  const whole = secondsOf(samples, yardstick);
   return Object.entries(samples).map(([name, all]) => {
     const seconds = all.map((sample) => sample.seconds);
     const rest = (what: 'received' | 'memory') => {
@@ -40,16 +44,31 @@ export function rowsOf({ samples }: Results): string[][] {
   });
 }
 
+/** The median of a row, in seconds. */
+function secondsOf(samples: Results['samples'], row: string): number {
+  return median((samples[row] ?? []).map(({ seconds }) => seconds));
+}
+
+/** How a warm `up` compares with the parts that have to come one after the other; nothing where they were not measured. */
+export function pathLines({ samples }: Results): string[] {
+  const [kind, argoCd] = [parts.kind, parts.argoCd].map((row) => secondsOf(samples, row));
+  const whole = (kind ?? Number.NaN) + (argoCd ?? Number.NaN);
+  if (Number.isNaN(whole)) return [];
+  const times = (secondsOf(samples, warm) / whole).toFixed(2);
+  return [`A warm \`up\` takes ${times} times its critical path: ${parts.kind}, and then ${parts.argoCd}.`];
+}
+
 /** For a terminal. */
 export function asText(results: Results): string {
-  return table([head, ...rowsOf(results)]).join('\n');
+  return [...table([head, ...rowsOf(results)]), ...pathLines(results)].join('\n');
 }
 
 /** For docs/benchmarks.md, under a heading of its own. */
 export function asSection(results: Results): string {
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const lines = [head, head.map(() => '---'), ...rowsOf(results)].map(row);
-  return [headingOf(results.line), '', `${results.date}, ${results.machine}.`, '', ...lines, ''].join('\n');
+  const path = pathLines(results).flatMap((text) => [text, '']);
+  return [headingOf(results.line), '', `${results.date}, ${results.machine}.`, '', ...lines, '', ...path].join('\n');
 }
 
 /** The page with this section in place of the one of the same line, or behind the others. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { argocd, nodeImage } from '../../scripts/versions.ts';
-import { asText, rowsOf, withSection } from '../bench/report.ts';
+import { asText, parts, pathLines, rowsOf, withSection } from '../bench/report.ts';
 import { byHandScript } from '../bench/ways.ts';
 import { median } from '../support/measured.ts';
 
@@ -41,6 +41,18 @@ test('a row tells median, spread, and what it is of the commands by hand', () =>
   assert.deepEqual(warm, ['up, warm', '3', '41.0', '30.0 to 50.0', '0.41', '3', '1500']);
   assert.equal(median([1, 2]), 1.5);
   assert.match(asText(results('fast', [1])), /up, warm +1 +1\.0/);
+});
+
+test('a warm up is held against its parts, where they were measured', () => {
+  const measured = results('fast', [40, 44]);
+  assert.deepEqual(pathLines(measured), []);
+  const samples = { ...measured.samples, [parts.kind]: [{ seconds: 25 }], [parts.argoCd]: [{ seconds: 15 }] };
+  const [line] = pathLines({ ...measured, samples });
+  assert.equal(
+    line,
+    'A warm `up` takes 1.05 times its critical path: kind, alone, and then Argo CD until all serve, alone.',
+  );
+  assert.match(withSection('# Benchmarks\n', { ...measured, samples }), /\|\n\nA warm `up` takes 1\.05 times/);
 });
 
 test('the section of a line takes the place of the one of before, and the others stay', () => {
