@@ -66,6 +66,9 @@ async function round(person: Person, turn: number): Promise<void> {
   await take(parts.argoCd, () => argoCdAlone(person));
   await take('down', () => command(person, 'down'));
   await take(parts.kind, () => kindAlone(person));
+  // The first one came right after gigabytes of images had been written.
+  await take(warm, () => up(person));
+  await take('down', () => command(person, 'down'));
   await take('up --help', () => command(person, 'up', '--help'));
   await take('up --help, without npm', () => withoutNpm(person, 'up', '--help'));
 }
