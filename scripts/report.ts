@@ -39,11 +39,15 @@ export interface Report {
 
 /** Looks at everything side by side, and changes nothing. */
 export async function gather(context: Context): Promise<Report> {
-  const clusterStatus = await cluster.status(context);
   const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
+  // Asked beside Docker. What goes wrong is told where it is needed.
+  context.checkout().catch(() => {});
+  const credentials = reportCredentials(context);
+  credentials.catch(() => {});
+  const clusterStatus = await cluster.status(context);
   const reachable = clusterStatus.state === 'ready';
-  const [credentials, components, applications, targets, drift] = await Promise.all([
-    reportCredentials(context),
+  const [account, components, applications, targets, drift] = await Promise.all([
+    credentials,
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
@@ -59,10 +63,10 @@ export async function gather(context: Context): Promise<Report> {
     ok:
       all.every(({ state }) => state === 'ready') &&
       targets.down.length === 0 &&
-      credentials.state !== 'refused' &&
+      account.state !== 'refused' &&
       !drifted,
     cluster: context.config.clusterName,
-    credentials,
+    credentials: account,
     components: all,
     applications,
     targets,
