@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Component, Status } from '../../scripts/components/component.ts';
+import { metricsServer } from '../../scripts/components/metrics-server.ts';
+import { untilServing } from '../../scripts/components/serving.ts';
+import { ApiError } from '../../scripts/lib/api.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { Pod } from '../../scripts/lib/workloads.ts';
+import { fakeContext, refusal } from '../support/fakes.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'redis', namespace: 'argocd' } };
+
+function pod(status: Partial<Pod['status']>, deletionTimestamp?: string): Pod {
+  const metadata = { name: 'redis-1', namespace: 'argocd', uid: '1', ...(deletionTimestamp && { deletionTimestamp }) };
+  return { metadata, spec: { containers: [] }, status: { phase: 'Running', ...status } } as unknown as Pod;
+}
+
+const isReady = { conditions: [{ type: 'Ready', status: 'True' }] };
+
+/** Waits for a component of one Deployment; `looks` are its pods, one look after the other. */
+async function waitFor(status: Status, looks: Pod[][], timeout = 5000) {
+  let asked = 0;
+  const component = { name: 'argo-cd', status: async () => status, objects: async () => [deployment] as KubeObject[] };
+  const podsOf = async () => {
+    asked += 1;
+    return (looks.length > 1 ? looks.shift() : looks[0]) ?? [];
+  };
+  const context = fakeContext({
+    timeout,
+    signal: new AbortController().signal,
+    config: { clusterName: 'x' },
+    target: 'said, so that no node is asked when it was started',
+    view: () => ({ podsOf }),
+  });
+  await untilServing(context, component as unknown as Component);
+  return asked;
+}
+
+test('a workload that is told to be ready is not, as long as a pod of it is not', async () => {
+  const asked = await waitFor({ state: 'ready' }, [[pod({})], [pod({})], [pod({})], [pod(isReady)]]);
+  assert(asked >= 4, `${asked} looks`);
+  const { text } = await refusal(() => waitFor({ state: 'ready' }, [[pod({})]], 20));
+  assert.match(text, /Pod argocd\/redis-1 is not ready/);
+});
+
+test('pods that are on their way out, or over, are no reason to wait', async () => {
+  const over = [pod({ phase: 'Failed' }), pod({ phase: 'Succeeded' }), pod({}, '2026-03-01T12:00:00Z')];
+  await waitFor({ state: 'ready' }, [[...over, pod(isReady)]]);
+});
+
+test('what was never installed is not waited for', async () => {
+  const { text } = await refusal(() => waitFor({ state: 'absent', missing: 'Namespace argocd is missing' }, [[]]));
+  assert.match(text, /argo-cd is not in the cluster x: Namespace argocd is missing\.\nnpm run up/);
+});
+
+test('metrics-server asks the API server of its node in kind, and the Service in a cluster elsewhere', async () => {
+  const environment = async (target?: string) => {
+    const list = async () => [];
+    const json = () => Promise.reject(new ApiError('/apis', 404, 'not found'));
+    const context = fakeContext({ config: { root }, ...(target && { target }), api: () => ({ list, json }) });
+    const objects = (await metricsServer.objects?.(context)) ?? [];
+    const found = objects.find(({ kind }) => kind === 'Deployment') as unknown as {
+      spec: { template: { spec: { containers: { env?: { name: string }[] }[] } } };
+    };
+    return found.spec.template.spec.containers[0]?.env?.map(({ name }) => name);
+  };
+  assert.deepEqual(await environment(), ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
+  assert.equal(await environment('prod'), undefined);
+});
