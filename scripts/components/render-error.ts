@@ -16,6 +16,8 @@ const definite =
 /** What may pass all the same: a program that is starting or is too busy, or a webhook that nobody answers yet. */
 const passing =
   /connection refused|connection reset|deadline exceeded|timed? ?out|timeout after|signal: killed|failed calling webhook|no such host|code = Unavailable/i;
+/** Argo CD looks for the branch or tag that HEAD is at. A commit that was checked out by its SHA may be at none. */
+const nameless = /failed to list refs: .*reference not found/;
 /** What Argo CD writes in place of the folder that it renders in. */
 const cachedSource = '<path to cached source>';
 
@@ -26,7 +28,7 @@ export function renderError({ status }: Application): string | undefined {
 
 /** Whether it is the commit's own fault, which no waiting mends. */
 export function isDefinite(error: string): boolean {
-  return definite.test(error) && !passing.test(error);
+  return (definite.test(error) || nameless.test(error)) && !passing.test(error);
 }
 
 /** The Applications that can't be rendered. Where the mistake is, is looked up in `commit`, if that is known. */
@@ -52,6 +54,14 @@ interface Failure {
 async function explainRenderError(context: Context, application: Application, failure: Failure): Promise<UserError> {
   const { name } = application.metadata;
   const at = failure.commit === undefined ? '' : ` at ${shortSha(failure.commit)}`;
+  if (nameless.test(failure.error) && !context.config.gitops) {
+    return new UserError(
+      `Argo CD can't render ${name}${at}: no branch and no tag is at the commit that is checked out.`,
+      {
+        hint: 'git switch --create NAME gives it a branch; npm run up goes on from there.',
+      },
+    );
+  }
   const findings = await findingsOf(context, application, failure);
   const lines = findings.map(({ file, line, message }) => {
     const place = [file, line].filter((part) => part !== undefined && part !== '').join(':');

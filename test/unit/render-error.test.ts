@@ -108,6 +108,16 @@ test('an object that the API server refuses is told with its reason', async () =
   );
 });
 
+test('a commit that was checked out by its SHA, and that no branch is at, is told at once with the way out', async () => {
+  const message =
+    'Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to list refs: unexpected client error: reference not found';
+  assert.equal(renderFaults(context, [application(message)], head)[0]?.patience, 0);
+  assert.match(
+    await told(message),
+    /no branch and no tag is at the commit that is checked out\.\ngit switch --create NAME/,
+  );
+});
+
 const passing = [
   'Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp 10.96.1.1:8081: connect: connection refused"',
   'Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to list refs: dial tcp 10.96.32.1:9418: connect: connection refused',
