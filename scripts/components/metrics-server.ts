@@ -14,18 +14,25 @@ const secret = { namespace: 'kube-system', name: 'metrics-server-tls' };
 /** Longer than any cluster of this kind lives. */
 const validDays = 3650;
 
-const ours = install({
+const parts = {
   name: 'metrics-server',
   needs: ['cluster'],
-  objects: async ({ config, target }) => {
-    const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
-    return target === undefined ? objects.map(askTheNode) : objects;
-  },
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: secret }],
   prepare: ensureCertificate,
-  missing: noMetrics,
-  mend: trustCertificate,
+};
+
+const ours = install({ ...parts, objects: allObjects, missing: noMetrics, mend: trustCertificate });
+
+/** The program alone, of which the API server does not know. */
+const program = install({
+  ...parts,
+  objects: async (context) => (await allObjects(context)).filter(({ kind }) => kind !== 'APIService'),
 });
+
+async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
+  const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
+  return target === undefined ? objects.map(askTheNode) : objects;
+}
 
 /**
  * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate. A
@@ -40,7 +47,15 @@ export const metricsServer: Component = {
     return missing === undefined ? { state: 'ready', detail: theirs } : { state: 'unready', missing };
   },
 
-  apply: async (context) => ((await isTheirs(context)) ? { changed: [], detail: theirs } : ours.apply(context)),
+  async apply(context) {
+    if (await isTheirs(context)) return { changed: [], detail: theirs };
+    if (context.target === undefined) return ours.apply(context);
+    // Here it goes by the Service's address (cluster/kind.yaml has it otherwise in kind). Told of that before kube-proxy knows the
+    // way, the API server would reach whoever answers for every address, and keep to the connection.
+    const { changed } = await program.apply(context);
+    const outcome = await ours.apply(context);
+    return { ...outcome, changed: [...changed, ...outcome.changed] };
+  },
 
   objects: async (context) => ((await isTheirs(context)) ? [] : ((await ours.objects?.(context)) ?? [])),
 };
