@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import type { ContainerStatus, Pod, Workload } from '../lib/workloads.ts';
+import type { ContainerStatus, Pod } from '../lib/workloads.ts';
 import { nodeContainer } from './cluster-ownership.ts';
 import { startDeleting } from './deletion.ts';
 import { memoizePerContext } from './manifests.ts';
+import { podsBehind } from './pods.ts';
 
 /** Milliseconds after the node's start in which a program may die of what is not there yet: the way to the API server. */
 const early = 30_000;
@@ -18,8 +19,8 @@ const nodeStart = memoizePerContext(async (context) => (await nodeContainer(cont
 export async function replaceEarlyDead(context: Context, objects: readonly KubeObject[]): Promise<void> {
   // Of another's node it is not known when it started.
   if (context.target !== undefined) return;
-  const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet') as Workload[];
-  const pods = (await Promise.all(workloads.map((workload) => context.view().podsOf(workload)))).flat();
+  const replaced = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+  const pods = (await podsBehind(context, replaced)).flat();
   const waiting = pods.filter((pod) => deathsOf(pod).length > 0);
   if (waiting.length === 0) return;
   const started = await nodeStart(context);

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
+import { ApiError, jsonIfThere } from '../lib/api.ts';
 import { type KubeObject, withField } from '../lib/objects.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
@@ -119,13 +119,8 @@ interface ApiService extends KubeObject {
 }
 
 /** How the API server is told of metrics-server, and what it says about it. */
-async function registered(context: Context): Promise<ApiService | undefined> {
-  try {
-    return await context.api().json<ApiService>(`/apis/apiregistration.k8s.io/v1/apiservices/${apiService}`);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+function registered(context: Context): Promise<ApiService | undefined> {
+  return jsonIfThere(context.api(), `/apis/apiregistration.k8s.io/v1/apiservices/${apiService}`);
 }
 
 /** Has the API server trust the certificate that lies in the secret. The manifest states no caBundle, so it stays. */

@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
+import { jsonIfThere } from '../lib/api.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import type { Pod } from '../lib/workloads.ts';
@@ -47,11 +47,6 @@ function ranBefore({ metadata, status }: Pod, startedAt: number): boolean {
 
 async function renewedAt(context: Context): Promise<number | undefined> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${context.node}`;
-  try {
-    const { spec } = await context.api().json<Lease>(path);
-    return spec.renewTime === undefined ? undefined : Date.parse(spec.renewTime);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const renewTime = (await jsonIfThere<Lease>(context.api(), path))?.spec.renewTime;
+  return renewTime === undefined ? undefined : Date.parse(renewTime);
 }

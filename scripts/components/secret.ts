@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
+import { jsonIfThere } from '../lib/api.ts';
 import type { KubeObject } from '../lib/objects.ts';
 
 interface SecretContent {
@@ -12,13 +12,9 @@ export async function readSecret(
   context: Context,
   { namespace, name }: { namespace: string; name: string },
 ): Promise<Partial<Record<string, string>> | undefined> {
-  try {
-    const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
-    return (await context.api().json<{ data?: Record<string, string> }>(path)).data ?? {};
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
+  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
+  const secret = await jsonIfThere<{ data?: Record<string, string> }>(context.api(), path);
+  return secret && (secret.data ?? {});
 }
 
 /**

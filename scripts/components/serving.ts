@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { isReady, type Pod, type Workload, workloadKinds } from '../lib/workloads.ts';
+import { isReady, type Pod } from '../lib/workloads.ts';
 import type { Component } from './component.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
+import { podsBehind } from './pods.ts';
 import { untilReady } from './until-ready.ts';
 
 /**
@@ -30,8 +31,7 @@ export async function untilServing(context: Context, component: Component): Prom
  * their workloads is what was true before, until they have looked.
  */
 async function podUnready(context: Context, objects: readonly KubeObject[]): Promise<string | undefined> {
-  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
-  const pods = (await Promise.all(workloads.map((workload) => context.view().podsOf(workload)))).flat();
+  const pods = (await podsBehind(context, objects)).flat();
   const stays = ({ metadata, status }: Pod) =>
     metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status.phase);
   const unready = pods.find((pod) => stays(pod) && !isReady(pod));

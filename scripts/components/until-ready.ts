@@ -5,10 +5,10 @@ import { startStopwatch } from '../lib/stopwatch.ts';
 import { waitingBook } from '../lib/trace.ts';
 import { troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import type { Pod, Workload } from '../lib/workloads.ts';
-import { isReady, workloadKinds } from '../lib/workloads.ts';
+import { isReady, type Pod } from '../lib/workloads.ts';
 import { explain } from './explain.ts';
 import { waitedInVain } from './in-vain.ts';
+import { podsBehind } from './pods.ts';
 import { tolerant } from './tolerant.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
@@ -74,8 +74,7 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
 async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {
-  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
-  const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload))).catch((): Pod[][] => []);
+  const pods = await podsBehind(context, objects).catch((): Pod[][] => []);
   return pods.flatMap((ofOne) => {
     // A pod that was put out is only a record once another one is in its place.
     const replaced = ofOne.some(isReady);

@@ -1,4 +1,4 @@
-import { ApiError, type ApiServer } from '../lib/api.ts';
+import { ApiError, type ApiServer, jsonIfThere } from '../lib/api.ts';
 import { atMost } from '../lib/limit.ts';
 import { groupOf, type KubeObject, type Named, toYaml } from '../lib/objects.ts';
 import { type Facts, pathOf, servedAs } from './facts.ts';
@@ -67,7 +67,7 @@ async function compareOne(
   if (!served) return { ...namesOf(object), reason: `the cluster does not know the kind ${kind} of ${apiVersion}` };
   const path = pathOf(served, object.metadata);
   for (let look = 1; ; look += 1) {
-    const live = await present(api, path);
+    const live = await jsonIfThere<KubeObject>(api, path);
     try {
       const predicted = await api.dryRunApply<KubeObject>(path, toYaml([object]), manager);
       if (!live) return creation(object);
@@ -84,15 +84,6 @@ async function compareOne(
 function makesRoomFor({ apiVersion, metadata }: KubeObject, { kind, metadata: { name } }: KubeObject): boolean {
   if (kind === 'Namespace') return name === metadata.namespace;
   return kind === 'CustomResourceDefinition' && name.endsWith(`.${groupOf(apiVersion)}`);
-}
-
-async function present(api: ApiServer, path: string): Promise<KubeObject | undefined> {
-  try {
-    return await api.json<KubeObject>(path);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
 }
 
 function sameVersion(live: KubeObject, predicted: KubeObject): boolean {

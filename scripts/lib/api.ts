@@ -157,6 +157,16 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
   };
 }
 
+/** The answer of a path as JSON, or undefined where the API server has nothing there. Throws `ApiError`, or `Unreachable`. */
+export async function jsonIfThere<T>(api: Pick<ApiServer, 'json'>, path: string): Promise<T | undefined> {
+  try {
+    return await api.json<T>(path);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Whether an answer passes by itself: of a server that is busy, or that starts. It then forbids everything for a moment to
  * everybody, until it has read who may do what; the administrator that we are may do everything.
