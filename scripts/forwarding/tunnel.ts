@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Context } from '../context.ts';
-import { keepWatch, takeCharge } from '../lib/children.ts';
+import { takeCharge, waiting } from '../lib/children.ts';
 import { Interrupted } from '../lib/errors.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -29,25 +29,19 @@ const listens = /^Forwarding from 127\.0\.0\.1:(\d+) -> /m;
 export async function openTunnel(context: Context, endpoint: Endpoint, signal: AbortSignal): Promise<Tunnel> {
   const { namespace, pod, port } = endpoint;
   const kubectl = await context.kubectl();
-  const [file, ...args] = kubectl.command([
-    'port-forward',
-    '--address=127.0.0.1',
-    `--namespace=${namespace}`,
-    `pod/${pod}`,
-    `:${port}`,
-  ]);
+  const command = ['port-forward', '--address=127.0.0.1', `--namespace=${namespace}`, `pod/${pod}`, `:${port}`];
+  const [file, ...args] = waiting(kubectl.command(command));
   const { execa } = await import('execa');
   const closing = new AbortController();
   const close = () => closing.abort();
   if (signal.aborted) throw new Interrupted();
-  keepWatch();
   const child = execa(file, args, {
     env: context.config.childEnv,
     extendEnv: false,
     detached: true,
     // It tells of every connection: what it says is looked at as it comes, and not kept.
     buffer: false,
-    stdin: 'ignore',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     reject: false,
   });
   takeCharge(child as unknown as ChildProcess, closing.signal);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
 /** Milliseconds that a child has to end in its own way, once it was told to. */
 const grace = 5000;
@@ -29,14 +30,21 @@ for look in 1 2 3 4 5 6 7 8 9 10; do
 done
 for one in $groups; do kill -s KILL -- "-$one"; done`;
 
-/** To be called before a child is started: so the watcher hears of it at once, and not only when it has started itself. */
-export function keepWatch(): void {
-  watcher ??= startWatcher();
+/**
+ * What a child's shell does before it becomes the program: it waits at descriptor 3 for the word that the watcher knows of
+ * it, and ends if we end before. Without it `kill -9` right after a start left a child of which nobody knew.
+ */
+export const awaitWord = 'read -r word <&3 || exit 1; exec 3<&-; ';
+
+/** The command whose child waits for the word and then becomes this program; it ends with 127 where there is none. */
+export function waiting(command: readonly string[]): ['/bin/sh', ...string[]] {
+  return ['/bin/sh', '-c', `${awaitWord}exec "$@"`, 'sh', ...command];
 }
 
 /**
- * Takes charge of a child that leads a process group of its own (`detached`): when the signal fires, the whole group is
- * told to end, and made to if it doesn't. No child outlives this process, not even where that is killed.
+ * Takes charge of a child that leads a process group of its own (`detached`) and waits at a pipe, its descriptor 3, for the
+ * word to go on: when the signal fires, the whole group is told to end, and made to if it doesn't. No child outlives this
+ * process, not even where that is killed.
  */
 export function takeCharge(child: ChildProcess, signal: AbortSignal): void {
   const group = child.pid;
@@ -44,6 +52,9 @@ export function takeCharge(child: ChildProcess, signal: AbortSignal): void {
   if (group === undefined) return;
   groups.add(group);
   tell(`+ ${group}`);
+  const word = child.stdio[3] as Writable;
+  word.on('error', () => {});
+  word.end('known\n');
   let force: NodeJS.Timeout | undefined;
   const end = () => {
     send(group, 'SIGTERM');
@@ -60,8 +71,8 @@ export function takeCharge(child: ChildProcess, signal: AbortSignal): void {
 }
 
 function tell(line: string): void {
-  keepWatch();
-  watcher?.stdin?.write(`${line}\n`);
+  watcher ??= startWatcher();
+  watcher.stdin?.write(`${line}\n`);
 }
 
 function startWatcher(): ChildProcess {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
-import { keepWatch, takeCharge } from './children.ts';
+import { awaitWord, takeCharge, waiting } from './children.ts';
 import { startDeadline } from './deadline.ts';
 import { Interrupted, UserError } from './errors.ts';
 
@@ -98,15 +98,14 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
     // A group of its own, which is ended as a whole; a Ctrl-C of the terminal reaches us alone.
     detached: true,
     spawn: ((file: string, args: string[], options: object): ChildProcess => {
-      keepWatch();
       const child = spawn(file, args, options);
       takeCharge(child, signal);
       return child;
     }) as typeof spawn,
     nothrow: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Not even bash's own start-up messages belong into the output of the command.
-    prefix: '',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    // In place of zx's own, which has the shell say what it does.
+    prefix: awaitWord,
     postfix: '',
   });
   const result = await shell`exec ${[...command]}`;
@@ -114,18 +113,19 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
 }
 
 async function runWithInput(
-  [file, ...args]: readonly string[],
+  command: readonly string[],
   { env, signal }: ChildSettings,
   input: string | Uint8Array,
 ): Promise<Output> {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');
-  keepWatch();
-  const running = execa(file as string, args, {
+  const [file, ...args] = waiting(command);
+  const running = execa(file, args, {
     env,
     extendEnv: false,
     detached: true,
     input,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     reject: false,
     stripFinalNewline: false,
   });

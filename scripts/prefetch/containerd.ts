@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Context } from '../context.ts';
-import { keepWatch, takeCharge } from '../lib/children.ts';
+import { takeCharge, waiting } from '../lib/children.ts';
 
 /**
  * What runs in the container: containerd, until standard input ends. That happens when we do, however we end, so the
@@ -19,11 +19,11 @@ export async function withContainerd<T>(context: Context, work: (container: stri
   // Unlike a node it needs no privilege: what is fetched stays packed. It reaches registries as this machine does.
   const options = ['--rm', '--interactive', '--network', 'host', '--volume', '/var', '--name', container];
   const entry = ['--entrypoint', 'bash', config.nodeImage, '-c', untilInputEnds];
-  keepWatch();
-  const running = spawn('docker', ['run', ...options, ...entry], {
+  const [file, ...args] = waiting(['docker', 'run', ...options, ...entry]);
+  const running = spawn(file, args, {
     env: config.childEnv,
     detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
   });
   const ended = once(running as ChildProcess, 'close').catch(() => {});
   takeCharge(running as ChildProcess, signal);

@@ -61,6 +61,19 @@ describe('what zx and execa run', { concurrency: true }, () => {
     await untilGone(marks, 10);
   });
 
+  it('does not outlive us either where we are killed as soon as it runs', async () => {
+    // The child itself does it, and nobody can be quicker.
+    const { child, marks } = start('nothing', (mark) => `kill -9 $PPID; exec sleep ${mark}`);
+    const fed = start(
+      'nothing',
+      () => 'exit',
+      (mark) => `kill -9 $PPID; exec sleep ${mark}`,
+    );
+    await Promise.all([exited(child), exited(fed.child)]);
+    assert.equal(child.signalCode, 'SIGKILL');
+    await untilGone([...marks, ...fed.marks], 10);
+  });
+
   it('is made to end, where it does not when it is told to', async () => {
     const { child, marks } = start('abort', stubborn, stubborn);
     await untilRunning(marks, 2);

@@ -37,7 +37,7 @@ function newRun() {
 }
 
 async function until(what: string, look: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!look()) {
     assert(Date.now() < deadline, what);
     await sleep(50);
@@ -62,12 +62,11 @@ async function inBackground(run: ReturnType<typeof newRun>) {
 
 /** Starts the command with a further flag, waits until it has ended, and hands back what it said to standard error. */
 async function runToEnd({ command, env }: ReturnType<typeof newRun>, flag: string) {
-  const started = performance.now();
   const child = spawn('bash', ['-c', `exec ${command} ${flag}`], { cwd: root, env });
   let text = '';
   child.stderr.on('data', (chunk) => (text += chunk));
   const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { status, text, seconds: (performance.now() - started) / 1000 };
+  return { status, text };
 }
 
 /** A terminal that says "now" as soon as Docker is asked. */
@@ -135,11 +134,12 @@ describe('a command that is interrupted', { concurrency: true }, () => {
     for (const refused of [typed, kept]) {
       assert.equal(refused?.status, 2, refused?.text);
       assert.match(refused?.text ?? '', /npm run down \(process \d+\) is working on the cluster/);
-      assert((refused?.seconds ?? Infinity) < 15);
     }
     assert.equal(impatient?.status, 2);
     assert.match(impatient?.text ?? '', /^Waiting for npm run down \(process \d+\) to be done/m);
     assert.match(impatient?.text ?? '', /Waited 1 s in vain/);
+    // Not one of them waited for the first to be done.
+    assert.equal(first.child.exitCode, null);
     process.kill(-(first.child.pid ?? assert.fail()), 'SIGTERM');
     await first.ended;
   });
