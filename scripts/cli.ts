@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allCommands, commandNames, findCommand } from './commands/index.ts';
 import { readArguments } from './lib/args.ts';
@@ -28,7 +29,8 @@ async function main(): Promise<ExitCode> {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
   }
-  const { loadConfig } = await import('./config.ts');
+  const [{ loadConfig }, { keepParsed }] = await Promise.all([import('./config.ts'), import('./lib/parsed.ts')]);
+  keepParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
   return command.run({
     config: loadConfig(root),
     flags,

@@ -64,6 +64,8 @@ export interface ContextOptions {
   trace?: Trace;
   /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
+  /** Nothing is waited for: each list of objects is asked for once, and all that is told is of the same moment. */
+  oneLook?: boolean;
   /** Those of an earlier context, which were looked for and checked already. */
   credentials?: Credentials;
   /** Told why something is tried again; without it, nothing is. */
@@ -160,7 +162,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       return api;
     },
     view() {
-      view ??= createView(context.api());
+      view ??= createView(context.api(), options.oneLook ? Infinity : undefined);
       return view;
     },
     async kubectl() {

@@ -46,6 +46,8 @@ export async function gather(context: Context): Promise<Report> {
   credentials.catch(() => {});
   const clusterStatus = await cluster.status(context);
   const reachable = clusterStatus.state === 'ready';
+  // The slowest answer of all, so it is asked for first.
+  if (reachable) context.images.inNode().catch(() => {});
   const [account, components, applications, targets, drift] = await Promise.all([
     credentials,
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),

@@ -1,7 +1,7 @@
-import { parse } from 'yaml';
 import type { Context } from './context.ts';
 import { messageOf, UserError } from './lib/errors.ts';
 import { type Checkout, filesAt, shortSha } from './lib/git.ts';
+import { parseManifest } from './lib/parsed.ts';
 import { type Application, localValueFiles, readRegistrations } from './services.ts';
 
 /**
@@ -100,7 +100,7 @@ function merged(below: object, above: object): object {
 /** A values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
 function valuesIn(file: string, text: string, head: string): object {
   try {
-    return (parse(text, { version: '1.1', logLevel: 'error' }) as object | null) ?? {};
+    return (parseManifest(text) as object | null) ?? {};
   } catch (cause) {
     throw new UserError(`${file} at ${shortSha(head)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
       hint: 'Correct it and commit.',

@@ -16,7 +16,11 @@ export async function runStatus({ config, flags, signal, print }: Invocation): P
   let earlier: Context | undefined;
   for (;;) {
     // A new context each time: the checkout may have moved on, and the cluster may be another. GitHub is asked once.
-    const context = createContext(config, { signal, ...(earlier && { credentials: earlier.credentials }) });
+    const context = createContext(config, {
+      signal,
+      oneLook: true,
+      ...(earlier && { credentials: earlier.credentials }),
+    });
     earlier = context;
     const report = await gather(context);
     context.reconnect();

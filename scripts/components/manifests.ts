@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import type { Context } from '../context.ts';
 import { generate, kustomizationFile, readKustomization } from '../lib/kustomization.ts';
 import { type KubeObject, parseObjects, withField } from '../lib/objects.ts';
+import { parseManifest } from '../lib/parsed.ts';
 import type { Job, PodSpec, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
 
@@ -20,7 +20,7 @@ export async function readManifests(root: string, files: readonly string[]): Pro
  */
 export async function readKustomized(root: string, folder: string): Promise<KubeObject[]> {
   const read = (path: string) => readFile(join(root, folder, path), 'utf8');
-  const { resources, configMaps } = readKustomization(parse(await read(kustomizationFile)));
+  const { resources, configMaps } = readKustomization(parseManifest(await read(kustomizationFile)));
   const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
   const contents = new Map(await Promise.all(paths.map(async (path) => [path, await read(path)] as const)));
   const manifests = await readManifests(

@@ -43,7 +43,7 @@ async function presentOf(context: Context, applications: readonly Watched[]): Pr
   const resources = applications.flatMap(({ status }) => status?.resources ?? []);
   const kinds = new Map(resources.map((resource) => [apiVersionOf(resource) + resource.kind, resource]));
   const lists = await Promise.all(
-    [...kinds.values()].map((resource) => context.api().listMetadata(apiVersionOf(resource), resource.kind)),
+    [...kinds.values()].map((resource) => context.view().listHeads(apiVersionOf(resource), resource.kind)),
   );
   return new Map(lists.flat().map((object) => [keyOf(resourceOf(object)), object]));
 }

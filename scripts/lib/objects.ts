@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import { messageOf } from './errors.ts';
+import { parseManifest } from './parsed.ts';
 
 /** What every Kubernetes object has. */
 export interface KubeObject {
@@ -80,12 +82,12 @@ function completeLater(head: KubeObject, text: string, file: string): KubeObject
   return head;
 }
 
-/** As kubectl reads it, in YAML 1.1: in today's YAML the mode 0440 would be the number 440, which is the mode 0670. */
 function parsePart(text: string, file: string): KubeObject | null {
-  const document = parseDocument(text, { version: '1.1' });
-  const [error] = document.errors;
-  if (error) throw new Error(`${file}: ${error.message}`);
-  return document.toJS() as KubeObject | null;
+  try {
+    return parseManifest(text) as KubeObject | null;
+  } catch (error) {
+    throw new Error(`${file}: ${messageOf(error)}`);
+  }
 }
 
 /** The same object with another value for one of its fields, which is made when it is first asked for. */

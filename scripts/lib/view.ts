@@ -7,7 +7,7 @@ import { missingOf, type Pod, selects, type Workload, workloadKinds } from './wo
  * is asked for once for all of them.
  */
 export interface View {
-  /** Objects of a kind, as they are now or were at most `freshness` ago. */
+  /** Objects of a kind, as they are now or were a moment ago. */
   list<T extends KubeObject>(apiVersion: string, kind: string): Promise<T[]>;
   /** The same, without what is in them but for workloads, which are asked for as a whole all the time. */
   listHeads(apiVersion: string, kind: string): Promise<KubeObject[]>;
@@ -20,9 +20,10 @@ export interface View {
 }
 
 /** Milliseconds that a list may be old. Below the interval of all waiting, so that no look sees what it saw before. */
-const freshness = 300;
+const fresh = 300;
 
-export function createView(api: ApiServer): View {
+/** Looks at the cluster through an API server. `freshness`: milliseconds that a list may be old. */
+export function createView(api: ApiServer, freshness = fresh): View {
   const seen = new Map<string, { at: number; items: Promise<KubeObject[]> }>();
   const cached = (key: string, ask: () => Promise<KubeObject[]>) => {
     const known = seen.get(key);

@@ -392,14 +392,14 @@ test('one look finds what is there now and what was undone, asks for each kind o
   const watched = application({ resources: [resource, { ...resource, name: 'gone' }], history: [deployed('aaa', -5)] });
   const context = (events: () => ApplicationEvent[]) =>
     fakeContext({
-      view: () => ({ list: async () => [watched] }),
-      api: () => ({
-        json: async () => ({ items: events() }),
-        listMetadata: async (apiVersion: string, kind: string) => {
+      view: () => ({
+        list: async () => [watched],
+        listHeads: async (apiVersion: string, kind: string) => {
           asked.push(`${apiVersion} ${kind}`);
           return [deployment([set(0), byKubectl])];
         },
       }),
+      api: () => ({ json: async () => ({ items: events() }) }),
     });
   watched.metadata.annotations = { 'platform-ops/drill': 'prune' };
   const { now, healed, drilled } = await findDrift(context(() => healing('Partial sync')));

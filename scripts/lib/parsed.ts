@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isDeepStrictEqual } from 'node:util';
+import { parseDocument } from 'yaml';
+
+/** Characters that are kept at most, of which the texts of this repository take a twentieth. */
+const room = 4_000_000;
+
+interface Kept {
+  file: string;
+  /** JSON by what it was parsed from, the one that was used last first. */
+  entries: Map<string, string>;
+  used: Map<string, string>;
+  /** Makes the key of a text. Another version of the library may read the same text in another way. */
+  key(text: string): string;
+  grown: boolean;
+}
+
+let kept: Kept | undefined;
+
+/**
+ * Has what texts were parsed to kept in a file from this process to the next, until it ends: nothing costs a command as much
+ * as parsing the same manifests again. Nothing that is kept can be out of date, since it is known by the whole text. Where
+ * the file can't be read or written, all is parsed.
+ */
+export function keepParsed(file: string): void {
+  const { version } = createRequire(import.meta.url)('yaml/package.json') as { version: string };
+  const key = (text: string) => createHash('sha256').update(`${version}\n${text}`).digest('base64');
+  kept = { file, entries: read(file), used: new Map(), key, grown: false };
+  process.once('exit', () => kept && write(kept));
+}
+
+/**
+ * What a text says as kubectl reads it, in YAML 1.1: in today's YAML the mode 0440 would be the number 440, which is the mode
+ * 0670. Each call hands back a value of its own. Throws `YAMLParseError` for broken YAML.
+ */
+export function parseManifest(text: string): unknown {
+  const key = kept?.key(text) ?? '';
+  const known = kept?.entries.get(key);
+  if (known !== undefined) {
+    kept?.used.set(key, known);
+    return JSON.parse(known);
+  }
+  const document = parseDocument(text, { version: '1.1' });
+  const [error] = document.errors;
+  if (error) throw error;
+  const value = document.toJS() as unknown;
+  if (kept) keep(kept, key, value);
+  return value;
+}
+
+function keep(store: Kept, key: string, value: unknown): void {
+  const json = JSON.stringify(value);
+  // YAML has values that JSON has not, such as times.
+  if (json === undefined || !isDeepStrictEqual(JSON.parse(json), value)) return;
+  store.entries.set(key, json);
+  store.used.set(key, json);
+  store.grown = true;
+}
+
+function read(file: string): Map<string, string> {
+  try {
+    return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, string][]);
+  } catch {
+    return new Map();
+  }
+}
+
+/** Aside, and then in its place: another command may read it at this moment. */
+function write({ file, entries, used, grown }: Kept): void {
+  if (!grown) return;
+  let left = room;
+  const fitting = [...new Map([...used, ...entries])].filter(([key, json]) => {
+    left -= key.length + json.length;
+    return left >= 0;
+  });
+  const aside = `${file}.${process.pid}.new`;
+  try {
+    writeFileSync(aside, JSON.stringify(fitting));
+    renameSync(aside, file);
+  } catch {
+    // The next command parses as this one did.
+    rmSync(aside, { force: true });
+  }
+}
