@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { ApiError } from '../lib/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { isReady, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
+import { isStaying, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 import { podDown, targetsUp } from '../targets.ts';
 import type { Site } from '../tls.ts';
@@ -101,7 +101,7 @@ async function notRunning(context: Context): Promise<string | undefined> {
     if (few !== undefined) return few;
     // What a GitOps repository elsewhere names may differ from this checkout, and then decides.
     if (context.config.gitops) continue;
-    const pods = (await context.view().podsOf(deployment)).filter(isReady);
+    const pods = (await context.view().podsOf(deployment)).filter(isStaying);
     const other = pods
       .flatMap(({ spec }) => spec.containers)
       .find((container) => container.name === service && container.image !== image);
@@ -146,7 +146,7 @@ async function notScraped(context: Context): Promise<string | undefined> {
   const wanted = [...images.keys()].flatMap((service) => present.get(service) ?? []);
   const pods = (await Promise.all(wanted.map((deployment) => context.view().podsOf(deployment))))
     .flat()
-    .filter(isReady);
+    .filter(isStaying);
   return unscraped(context, pods);
 }
 

@@ -96,6 +96,14 @@ export function isReady(pod: Pod): boolean {
   return pod.status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
 }
 
+/**
+ * Whether the pod is ready and not on its way out: such a one still answers while it drains, but it is of before, and gone at any
+ * moment, also from Prometheus.
+ */
+export function isStaying(pod: Pod): boolean {
+  return isReady(pod) && pod.metadata.deletionTimestamp === undefined;
+}
+
 /** Whether the pod's labels satisfy the selector. An empty selector selects nothing here. */
 export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
   const wanted = Object.entries(selector ?? {});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { isReady, missingOf, type Pod, selects } from '../../scripts/lib/workloads.ts';
+import { isReady, isStaying, missingOf, type Pod, selects } from '../../scripts/lib/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -104,6 +104,13 @@ test('a pod is ready only by its Ready condition', () => {
   assert.equal(isReady(pod({ phase: 'Running' })), false);
   assert.equal(isReady(pod({ conditions: [condition('Ready', 'False'), condition('Initialized', 'True')] })), false);
   assert.equal(isReady(pod(ready)), true);
+});
+
+test('a pod that drains is ready, but does not stay', () => {
+  const draining = pod(ready);
+  draining.metadata.deletionTimestamp = '2026-11-27T10:00:00Z';
+  assert.deepEqual([isReady(draining), isStaying(draining), isStaying(pod(ready))], [true, false, true]);
+  assert.equal(isStaying(pod({ phase: 'Running' })), false);
 });
 
 test('a selector selects by all of its labels, and an empty one nothing', () => {
