@@ -83,6 +83,16 @@ async function round(person: Person, turn: number): Promise<void> {
   await take('up --help, without npm', () => withoutNpm(person, 'up', '--help'));
 }
 
+/** Prints all that there is so far, and writes it to the page. */
+function report(): void {
+  const results: Results = { line, date: new Date().toISOString().slice(0, 10), machine: machine(docker), samples };
+  say(`\n${asText(results)}\n`);
+  say(JSON.stringify(results));
+  writeFileSync(page, withSection(readFileSync(page, 'utf8'), results));
+}
+
+const docker = execFileSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8' }).trim();
+
 // Looked for first: what comes afterwards removes a cluster of that name.
 const there = execFileSync('kind', ['get', 'clusters', '--quiet'], { encoding: 'utf8' }).split('\n');
 if (there.includes('platform-ops')) throw new Error('There is a cluster platform-ops already, which would be removed.');
@@ -91,12 +101,9 @@ try {
   for (let turn = 1; turn <= runs; turn += 1) {
     say(`Run ${turn} of ${runs}`);
     await round(person, turn);
+    // After each: a later one that fails takes nothing with it.
+    report();
   }
 } finally {
   await person.remove();
 }
-const docker = execFileSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8' }).trim();
-const results: Results = { line, date: new Date().toISOString().slice(0, 10), machine: machine(docker), samples };
-say(`\n${asText(results)}\n`);
-say(JSON.stringify(results));
-writeFileSync(page, withSection(readFileSync(page, 'utf8'), results));
