@@ -106,7 +106,7 @@ describe('a command that is interrupted', { concurrency: true }, () => {
       process.kill(-(child.pid ?? assert.fail()), signal);
       await ended;
       await until('it ended in order', () => run.said().includes('ended') && !existsSync(run.lock));
-      assert.equal(members(run.group()), 0);
+      await until('the children are gone', () => members(run.group()) === 0);
       if (signal === 'SIGTERM') assert.match(text(), /Interrupted\. npm run down goes on/);
     });
   }
