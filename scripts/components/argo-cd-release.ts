@@ -1,6 +1,7 @@
 import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objects.ts';
 import { argocd } from '../versions.ts';
 import { argocdNamespace } from './application-api.ts';
+import { withTemplate } from './pod-templates.ts';
 
 const clusterWide = /^(CustomResourceDefinition|Cluster)/;
 
@@ -27,11 +28,8 @@ export function readRelease(manifest: string, full: boolean): KubeObject[] {
  */
 function withoutPasswordMaker(object: KubeObject): KubeObject {
   if (object.kind !== 'Deployment' || object.metadata.name !== 'argocd-redis') return object;
-  return withField(object, 'spec', (spec) => {
-    const copy = structuredClone(spec) as { template: { spec: { initContainers?: { name: string }[] } } };
-    const { initContainers = [] } = copy.template.spec;
-    copy.template.spec.initContainers = initContainers.filter(({ name }) => name !== 'secret-init');
-    return copy;
+  return withTemplate(object, ({ spec }: { spec: { initContainers?: { name: string }[] } }) => {
+    spec.initContainers = spec.initContainers?.filter(({ name }) => name !== 'secret-init') ?? [];
   });
 }
 
@@ -64,7 +62,7 @@ export function trim(objects: readonly KubeObject[], full: boolean): KubeObject[
 export function adapt(object: KubeObject, settings: readonly KubeObject[]): KubeObject {
   const ours = settings.find(({ kind, metadata }) => kind === object.kind && metadata.name === object.metadata.name);
   if (ours) return withField(object, 'data', (data) => ({ ...(data as object | undefined), ...(ours.data as object) }));
-  return object.kind === 'Deployment' || object.kind === 'StatefulSet' ? withField(object, 'spec', hasten) : object;
+  return object.kind === 'Deployment' || object.kind === 'StatefulSet' ? withTemplate(object, hasten) : object;
 }
 
 interface Container {
@@ -76,14 +74,10 @@ interface Container {
  * The node may keep the images: their tags are pinned, so "Always" only costs time. And readiness is asked every two
  * seconds: the server's own probe looks only twice a minute, which would be half of the time that `up` takes.
  */
-function hasten(spec: unknown): unknown {
-  const copy = structuredClone(spec) as {
-    template: { spec: { initContainers?: Container[]; containers: Container[] } };
-  };
-  const { initContainers = [], containers } = copy.template.spec;
+function hasten({ spec }: { spec: { initContainers?: Container[]; containers: Container[] } }): void {
+  const { initContainers = [], containers } = spec;
   for (const container of [...initContainers, ...containers]) {
     container.imagePullPolicy = 'IfNotPresent';
     if (container.readinessProbe) Object.assign(container.readinessProbe, { initialDelaySeconds: 1, periodSeconds: 2 });
   }
-  return copy;
 }

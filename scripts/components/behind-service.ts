@@ -1,4 +1,5 @@
-import { type KubeObject, withField } from '../lib/objects.ts';
+import type { KubeObject } from '../lib/objects.ts';
+import { withTemplates } from './pod-templates.ts';
 
 interface Container {
   args?: string[];
@@ -24,13 +25,10 @@ function withService(arg: string): string {
  * makes DNS names of Ingresses.
  */
 export function behindService(objects: readonly KubeObject[]): KubeObject[] {
-  const change = (spec: unknown) => {
-    const copy = structuredClone(spec) as { template: { spec: { containers: Container[] } } };
-    for (const container of copy.template.spec.containers) {
+  return withTemplates(objects, ({ spec }: { spec: { containers: Container[] } }) => {
+    for (const container of spec.containers) {
       for (const port of container.ports ?? []) delete port.hostPort;
       if (container.args) container.args = container.args.map(withService);
     }
-    return copy;
-  };
-  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', change) : object));
+  });
 }

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import { type KubeObject, withField } from '../lib/objects.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { install } from './installation.ts';
 import { readManifests, restartOnConfigChange } from './manifests.ts';
+import { withTemplates } from './pod-templates.ts';
 
 /** Where Argo CD reads this checkout's commits. */
 export const localRepoUrl = 'git://git-server.git-server.svc.cluster.local/platform-ops.git';
@@ -19,12 +20,9 @@ type SecurityContext = { runAsNonRoot: boolean; runAsUser: number; runAsGroup: n
 async function gitServer(context: Context): Promise<KubeObject[]> {
   const objects = restartOnConfigChange(await readManifests(context.config.root, ['cluster/git-server.yaml']));
   const owner = await ownerOf((await context.checkout()).commonDir);
-  const runAsOwner = (spec: unknown) => {
-    const copy = structuredClone(spec) as { template: { spec: { securityContext: SecurityContext } } };
-    Object.assign(copy.template.spec.securityContext, owner);
-    return copy;
-  };
-  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', runAsOwner) : object));
+  return withTemplates(objects, ({ spec }: { spec: { securityContext: SecurityContext } }) => {
+    Object.assign(spec.securityContext, owner);
+  });
 }
 
 /**

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../context.ts';
-import { type KubeObject, withField } from '../lib/objects.ts';
-import type { Workload } from '../lib/workloads.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { readKustomized, readManifests, restartOnConfigChange } from './manifests.ts';
+import { withTemplates } from './pod-templates.ts';
 import { ensureSecret } from './secret.ts';
 
 const namespace = 'observability';
@@ -44,15 +44,8 @@ const anonymous = [
 /** The same objects, with a Grafana that anybody may look at, if that is wanted. The manifests themselves let nobody in. */
 export function letLook(objects: readonly KubeObject[], wanted: boolean): KubeObject[] {
   if (!wanted) return [...objects];
-  return objects.map((object) => {
-    if (object.kind !== 'Deployment') return object;
-    return withField(object, 'spec', (spec) => {
-      const copy = structuredClone(spec) as Workload['spec'] & {
-        template: { spec: { containers: { env?: object[] }[] } };
-      };
-      for (const container of copy.template.spec.containers) container.env = [...(container.env ?? []), ...anonymous];
-      return copy;
-    });
+  return withTemplates(objects, ({ spec }: { spec: { containers: { env?: object[] }[] } }) => {
+    for (const container of spec.containers) container.env = [...(container.env ?? []), ...anonymous];
   });
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../lib/objects.ts';
-import { withField } from '../lib/objects.ts';
+import { withTemplates } from './pod-templates.ts';
 
 interface Container {
   args?: string[];
@@ -16,12 +16,9 @@ const portArgument = /^(?<option>--\S*(?:port|address|webhook)=(?:\S*:)?)(?<port
  * or `https`.
  */
 export function listenOn(objects: readonly KubeObject[], wanted: { http: number; https: number }): KubeObject[] {
-  const change = (spec: unknown) => {
-    const copy = structuredClone(spec) as { template: { spec: { containers: Container[] } } };
-    for (const container of copy.template.spec.containers) move(container, wanted);
-    return copy;
-  };
-  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', change) : object));
+  return withTemplates(objects, ({ spec }: { spec: { containers: Container[] } }) => {
+    for (const container of spec.containers) move(container, wanted);
+  });
 }
 
 function move(container: Container, wanted: { http: number; https: number }): void {

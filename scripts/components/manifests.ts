@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../context.ts';
 import { generate, kustomizationFile, readKustomization } from '../lib/kustomization.ts';
-import { type KubeObject, parseObjects, withField } from '../lib/objects.ts';
+import { type KubeObject, parseObjects } from '../lib/objects.ts';
 import { parseManifest } from '../lib/parsed.ts';
 import type { Job, PodSpec, Workload } from '../lib/workloads.ts';
 import { workloadKinds } from '../lib/workloads.ts';
+import { withTemplates } from './pod-templates.ts';
 
 /** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
 export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
@@ -58,13 +59,9 @@ export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObjec
     const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
     return createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
   };
-  const annotate = (spec: unknown) => {
-    const copy = structuredClone(spec) as { template: { metadata: { annotations?: object } } };
-    const { metadata } = copy.template;
+  return withTemplates(objects, ({ metadata }: { metadata: { annotations?: object } }) => {
     metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum() };
-    return copy;
-  };
-  return objects.map((object) => (object.kind === 'Deployment' ? withField(object, 'spec', annotate) : object));
+  });
 }
 
 /** Namespaces and custom resource definitions: what other objects live in, and what takes them with it when it goes. */

@@ -1,10 +1,11 @@
 import type { Context } from '../context.ts';
 import { ApiError, jsonIfThere } from '../lib/api.ts';
-import { type KubeObject, withField } from '../lib/objects.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { readManifests } from './manifests.ts';
 import { wasApplied } from './ownership.ts';
+import { withTemplates } from './pod-templates.ts';
 import { ensureSecret } from './secret.ts';
 
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
@@ -31,7 +32,7 @@ const program = install({
 
 async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
   const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
-  return target === undefined ? objects.map(askTheNode) : objects;
+  return target === undefined ? askTheNode(objects) : objects;
 }
 
 /**
@@ -68,27 +69,20 @@ async function isTheirs(context: Context): Promise<boolean> {
   return service !== undefined && !wasApplied(service);
 }
 
-interface PodTemplate {
-  template: { spec: { containers: { env?: unknown[] }[] } };
-}
-
 /**
  * In kind the API server runs on the node of every pod, and answers there before kube-proxy has made the Service's address lead
  * to it. Whoever starts with the node, and asks that address, finds nobody and dies.
  */
-function askTheNode(object: KubeObject): KubeObject {
-  if (object.kind !== 'Deployment') return object;
-  return withField(object, 'spec', (spec) => {
-    const copy = structuredClone(spec) as PodTemplate;
+function askTheNode(objects: readonly KubeObject[]): KubeObject[] {
+  return withTemplates(objects, ({ spec }: { spec: { containers: { env?: unknown[] }[] } }) => {
     const host = { fieldRef: { fieldPath: 'status.hostIP' } };
-    for (const container of copy.template.spec.containers) {
+    for (const container of spec.containers) {
       container.env = [
         ...(container.env ?? []),
         { name: 'KUBERNETES_SERVICE_HOST', valueFrom: host },
         { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
       ];
     }
-    return copy;
   });
 }
 

@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { withField } from '../lib/objects.ts';
+import { type KubeObject, withField } from '../lib/objects.ts';
 import { install } from './installation.ts';
 import { memoizePerContext, readKustomized, readManifests } from './manifests.ts';
+import { withTemplates } from './pod-templates.ts';
 import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
 import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
 
@@ -42,17 +42,10 @@ export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject
   const [claim] = claims;
   if (claim === undefined) return [...all];
   const source = { name: 'data', persistentVolumeClaim: { claimName: claim.metadata.name } };
-  return all.map((object) =>
-    object.kind !== 'Deployment'
-      ? object
-      : withField(object, 'spec', (spec) => {
-          const copy = structuredClone(spec) as { template: { spec: { volumes: { name: string }[] } } };
-          const { spec: pod } = copy.template;
-          if (!pod.volumes.some(({ name }) => name === 'data')) throw new Error(`${folder} has no volume data`);
-          pod.volumes = pod.volumes.map((volume) => (volume.name === 'data' ? source : volume));
-          return copy;
-        }),
-  );
+  return withTemplates(all, ({ spec }: { spec: { volumes: { name: string }[] } }) => {
+    if (!spec.volumes.some(({ name }) => name === 'data')) throw new Error(`${folder} has no volume data`);
+    spec.volumes = spec.volumes.map((volume) => (volume.name === 'data' ? source : volume));
+  });
 }
 
 const configFile = 'prometheus.yml';

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withTemplates } from '../../scripts/components/pod-templates.ts';
+import type { KubeObject } from '../../scripts/lib/objects.ts';
+
+interface Template {
+  spec: { containers: { name: string; image?: string }[] };
+}
+
+const workload = (kind: string): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind,
+  metadata: { name: 'core-go' },
+  spec: { replicas: 2, template: { spec: { containers: [{ name: 'core-go' }] } } },
+});
+
+test('a Deployment has the edited template and all else as before; others stay, and so does what was given', () => {
+  const given = [workload('Deployment'), workload('StatefulSet')];
+  const before = structuredClone(given);
+  const changed = withTemplates(given, ({ spec }: Template) => {
+    for (const container of spec.containers) container.image = 'another';
+  });
+  assert.deepEqual(changed[0]?.spec, {
+    replicas: 2,
+    template: { spec: { containers: [{ name: 'core-go', image: 'another' }] } },
+  });
+  assert.deepEqual(changed[0]?.metadata, { name: 'core-go' });
+  assert.equal(changed[1], given[1]);
+  assert.deepEqual(given, before);
+});
+
+test('nothing is edited before the spec is asked for, and then once', () => {
+  let edits = 0;
+  const [changed] = withTemplates([workload('Deployment')], () => {
+    edits += 1;
+  });
+  assert.equal(`${changed?.kind} ${edits}`, 'Deployment 0');
+  assert.equal(changed?.spec, changed?.spec);
+  assert.equal(edits, 1);
+});
