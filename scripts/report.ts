@@ -40,14 +40,13 @@ export interface Report {
 /** Looks at everything side by side, and changes nothing. */
 export async function gather(context: Context): Promise<Report> {
   const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
-  // Asked beside Docker. What goes wrong is told where it is needed.
+  // Asked beside the cluster, the slowest answer of all first. What goes wrong is told where it is needed.
+  context.images.inNode().catch(() => {});
   context.checkout().catch(() => {});
   const credentials = reportCredentials(context);
   credentials.catch(() => {});
   const clusterStatus = await cluster.status(context);
   const reachable = clusterStatus.state === 'ready';
-  // The slowest answer of all, so it is asked for first.
-  if (reachable) context.images.inNode().catch(() => {});
   const [account, components, applications, targets, drift] = await Promise.all([
     credentials,
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
