@@ -124,6 +124,7 @@ for (const [what, search] of [
         (command[0] === 'git' ? gitExec : docker)(command, options),
       node: 'x-control-plane',
       credentials: { search },
+      images: { inNode: () => Promise.reject(new Error('there is no node')) },
       signal: new AbortController().signal,
       checkout: async () => ({ commonDir: '/nowhere/.git', head: git(root, 'rev-parse', 'HEAD') }),
     });
