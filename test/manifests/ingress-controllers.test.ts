@@ -110,6 +110,13 @@ test('ingress-nginx runs no code that an Ingress brings, and speaks TLS 1.2 and 
   assert.equal(settings.hsts, 'false');
 });
 
+test('ingress-nginx never syncs twice in a second: it would keep the first list of endpoints for ever', () => {
+  const { args } = container(nginx);
+  const often = args.find((arg) => /^--sync-rate-limit=/.test(arg))?.split('=')[1] ?? '0.3';
+  // A reload takes a part of the distance between two syncs.
+  assert(1 / Number(often) > 3, often);
+});
+
 test('Traefik keeps to the same policy for TLS', () => {
   const [text = ''] = Object.values(find(traefik, 'ConfigMap').data as Record<string, string>);
   const options = at(parse(text), 'tls', 'options', 'default') as { minVersion: string; cipherSuites: string[] };
