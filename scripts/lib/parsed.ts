@@ -17,6 +17,7 @@ interface Kept {
   grown: boolean;
 }
 
+let place: string | undefined;
 let kept: Kept | undefined;
 
 /**
@@ -25,10 +26,16 @@ let kept: Kept | undefined;
  * the file can't be read or written, all is parsed.
  */
 export function keepParsed(file: string): void {
+  place = file;
+}
+
+/** Read when something is parsed first: many commands parse nothing. */
+function open(file: string): Kept {
   const { version } = createRequire(import.meta.url)('yaml/package.json') as { version: string };
   const key = (text: string) => createHash('sha256').update(`${version}\n${text}`).digest('base64');
-  kept = { file, entries: read(file), used: new Map(), key, grown: false };
-  process.once('exit', () => kept && write(kept));
+  const store: Kept = { file, entries: read(file), used: new Map(), key, grown: false };
+  process.once('exit', () => write(store));
+  return store;
 }
 
 /**
@@ -36,6 +43,7 @@ export function keepParsed(file: string): void {
  * 0670. Each call hands back a value of its own. Throws `YAMLParseError` for broken YAML.
  */
 export function parseManifest(text: string): unknown {
+  if (place !== undefined) kept ??= open(place);
   const key = kept?.key(text) ?? '';
   const known = kept?.entries.get(key);
   if (known !== undefined) {
