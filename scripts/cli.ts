@@ -29,10 +29,13 @@ async function main(): Promise<ExitCode> {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
   }
-  const [{ loadConfig }, { keepParsed }] = await Promise.all([import('./config.ts'), import('./lib/parsed.ts')]);
+  const [{ loadConfig, withIgnoredChecks }, { keepParsed }] = await Promise.all([
+    import('./config.ts'),
+    import('./lib/parsed.ts'),
+  ]);
   keepParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
   return command.run({
-    config: loadConfig(root),
+    config: withIgnoredChecks(loadConfig(root), flags['ignore-checks']),
     flags,
     word,
     operands,

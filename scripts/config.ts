@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import type { CheckName } from './checks/names.ts';
 import { parseDotenv } from './dotenv.ts';
 import { UsageError } from './lib/errors.ts';
 import { Secret } from './lib/secret.ts';
@@ -38,6 +39,8 @@ export interface Config {
   prometheusStorage: 'ephemeral' | 'claim';
   /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
   imageCacheLimit: number;
+  /** The preflight checks whose problems are only warnings. */
+  ignoredChecks: readonly CheckName[];
   /** Downloads and tools, shared by all checkouts of this user. */
   cacheDir: string;
   /** What has to stay, shared as well: the certificate authority. */
@@ -92,6 +95,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     parts: parts.filter((part) => read(partSettings[part], text(partSettings[part]))),
     prometheusStorage: read('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
     imageCacheLimit: read('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
+    ignoredChecks: read('IGNORE_CHECKS', text('IGNORE_CHECKS')),
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
     dataDir: join(
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
@@ -107,6 +111,17 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     path: environment.PATH ?? '',
     childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
   };
+}
+
+/**
+ * Adds the checks of `--ignore-checks` to those of the setting.
+ *
+ * @param names what was typed, checked already; nothing where the flag is missing.
+ * @returns the configuration that a command works with.
+ */
+export function withIgnoredChecks(config: Config, names: unknown): Config {
+  if (typeof names !== 'string') return config;
+  return { ...config, ignoredChecks: [...new Set([...config.ignoredChecks, ...read('IGNORE_CHECKS', names)])] };
 }
 
 /** The variables with the tokens, which hide-tokens.mjs keeps from what is started before us. */

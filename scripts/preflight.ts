@@ -1,5 +1,4 @@
-import { checkDocker } from './checks/docker.ts';
-import { type CheckContext, checksElsewhere, type Finding, runChecks } from './checks/index.ts';
+import { type CheckContext, checksElsewhere, checksOfDocker, type Finding, runChecks } from './checks/index.ts';
 import { checkPorts, demandOwn, nodeContainer } from './components/cluster-ownership.ts';
 import type { Context } from './context.ts';
 import type { Container } from './lib/docker.ts';
@@ -27,10 +26,7 @@ async function examineBeside(context: Context, looking: Promise<Container | unde
 }
 
 /** What a check is given. */
-export function checkContext(
-  { config, exec, toolbox }: Context,
-  clusterExists: CheckContext['clusterExists'],
-): CheckContext {
+function checkContext({ config, exec, toolbox }: Context, clusterExists: CheckContext['clusterExists']): CheckContext {
   return {
     exec,
     toolbox,
@@ -39,6 +35,7 @@ export function checkContext(
     clusterExists,
     checkout: config.root,
     kubernetesVersion: kubernetesVersion(config.nodeImage),
+    ignored: config.ignoredChecks,
   };
 }
 
@@ -55,19 +52,31 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
     await demandOwn(context, container);
     checkPorts(context, container);
   }
-  const warnings = findings
-    .filter(({ level }) => level === 'warning')
-    .map(({ message, remedy }) => (remedy === undefined ? message : `${message} ${remedy}`));
-  return { warnings, isThere: container !== undefined };
+  return { warnings: warningsAmong(findings), isThere: container !== undefined };
 }
 
-/** Makes sure of what a command needs of this machine where the cluster is there already. Throws a `UsageError`. */
-export async function demandMachine(context: Context): Promise<void> {
-  if (context.target === undefined) refuseProblems([await checkDocker(checkContext(context, true))].flat());
+/**
+ * Makes sure of what a command needs of this machine where the cluster is there already.
+ *
+ * @returns warnings.
+ * @throws a `UsageError`.
+ */
+export async function demandMachine(context: Context): Promise<string[]> {
+  if (context.target !== undefined) return [];
+  const findings = await runChecks(checkContext(context, true), checksOfDocker);
+  refuseProblems(findings);
+  return warningsAmong(findings);
+}
+
+/** A remedy is no news for a problem that is ignored on purpose. */
+function warningsAmong(findings: readonly Finding[]): string[] {
+  return findings
+    .filter(({ level }) => level === 'warning')
+    .map(({ message, remedy, ignored }) => (remedy === undefined || ignored ? message : `${message} ${remedy}`));
 }
 
 /** Throws one `UsageError` for all problems among the findings. */
-export function refuseProblems(findings: readonly Finding[]): void {
+function refuseProblems(findings: readonly Finding[]): void {
   const [first, ...others] = findings.filter(({ level }) => level === 'problem');
   if (first === undefined) return;
   const more = others

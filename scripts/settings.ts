@@ -1,3 +1,4 @@
+import { type CheckName, checkNames } from './checks/names.ts';
 import { UsageError } from './lib/errors.ts';
 import { nodeImage } from './versions.ts';
 
@@ -35,6 +36,7 @@ export const settings = {
   ALERTMANAGER: setting('false', yesOrNo),
   PROMETHEUS_STORAGE: setting('ephemeral', oneOf('ephemeral', 'claim')),
   IMAGE_CACHE_GB: setting('4', gigabytes),
+  IGNORE_CHECKS: setting('', checkList),
 } as const;
 
 export type Environment = 'dev' | 'prod';
@@ -97,6 +99,15 @@ function port(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 65535) throw new Error('a port from 1 to 65535');
   return value;
+}
+
+/** Names of preflight checks, with commas between them. */
+function checkList(text: string): CheckName[] {
+  const isName = (name: string): name is CheckName => (checkNames as readonly string[]).includes(name);
+  const names = text.split(',').flatMap((name) => name.trim() || []);
+  const known = names.filter(isName);
+  if (known.length < names.length) throw new Error(`a comma-separated list of ${checkNames.join(', ')}`);
+  return known;
 }
 
 /** A size in bytes. */

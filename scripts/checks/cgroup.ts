@@ -24,6 +24,6 @@ export const checkCgroup: Check = async (context) => {
     level: 'problem',
     message: `Docker uses cgroup v1, which Kubernetes ${context.kubernetesVersion} no longer runs on.`,
     remedy:
-      'Use a system with cgroup v2 (every current Linux; update Docker Desktop or Colima), or set KIND_NODE_IMAGE to a node image of Kubernetes 1.34.',
+      'Use a system with cgroup v2 (every current Linux; update Docker Desktop or Colima), or set KIND_NODE_IMAGE to a node image of Kubernetes 1.34. If your node image is configured to accept cgroup v1: --ignore-checks cgroup.',
   };
 };

@@ -1,14 +1,19 @@
 import type { Exec } from '../lib/exec.ts';
 import type { Toolbox } from '../lib/tools.ts';
+import type { CheckName } from './names.ts';
 
 export interface Finding {
-  /** Name of the check. */
+  /** What was looked at: `kubectl`, `port 8080`. */
   check: string;
+  /** The name of the preflight check that looked, for `IGNORE_CHECKS`. */
+  id?: CheckName;
   level: 'ok' | 'warning' | 'problem';
   /** One sentence. */
   message: string;
   /** What to do about it. */
   remedy?: string;
+  /** It was a problem, and `IGNORE_CHECKS` names the check. */
+  ignored?: true;
 }
 
 export interface CheckContext {
@@ -23,6 +28,8 @@ export interface CheckContext {
   platform?: NodeJS.Platform;
   /** Of the cluster that is to be, for example `v1.36.4`. Without it, what depends on it is not checked. */
   kubernetesVersion?: string;
+  /** The checks whose problems are only warnings. */
+  ignored?: readonly CheckName[];
 }
 
 /** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */

@@ -5,32 +5,48 @@ import { checkDocker } from './docker.ts';
 import { checkGit } from './git.ts';
 import { checkInotify } from './inotify.ts';
 import { checkMemory } from './memory.ts';
+import { type CheckName, checkNames } from './names.ts';
 import { checkPorts } from './ports.ts';
 import { checkClients, checkTools } from './tools.ts';
 
 export type { Check, CheckContext, Finding } from './check.ts';
 
-/**
- * All run side by side; the order is that of their findings, and the one in which a person mends things: without Docker
- * nothing runs, and its settings often take one restart together; then what belongs to this machine; the tools last,
- * as they are the one thing that mends itself.
- */
-export const checks: readonly Check[] = [
-  checkDocker,
-  checkMemory,
-  checkDisk,
-  checkCgroup,
-  checkInotify,
-  checkPorts,
-  checkGit,
-  checkTools,
-];
+type Checks = Partial<Record<CheckName, Check>>;
+
+/** All checks of a machine that runs a kind cluster. */
+export const checks = {
+  docker: checkDocker,
+  memory: checkMemory,
+  disk: checkDisk,
+  cgroup: checkCgroup,
+  inotify: checkInotify,
+  ports: checkPorts,
+  git: checkGit,
+  tools: checkTools,
+} satisfies Record<CheckName, Check>;
 
 /** Those that tell something where the cluster is not on this machine. */
-export const checksElsewhere: readonly Check[] = [checkGit, checkClients];
+export const checksElsewhere: Checks = { git: checkGit, tools: checkClients };
 
-/** Runs all checks side by side; the findings keep the order of the list. Docker is asked anew in every run. */
-export async function runChecks(context: CheckContext, chosen = checks): Promise<Finding[]> {
+/** What a command needs that works with a running kind cluster. */
+export const checksOfDocker: Checks = { docker: checkDocker };
+
+/**
+ * Runs the chosen checks side by side. Docker is asked anew in every run.
+ *
+ * @returns the findings, in the order of `checkNames`. A problem that an ignored check found is a warning.
+ */
+export async function runChecks(context: CheckContext, chosen: Checks = checks): Promise<Finding[]> {
   const run = { ...context };
-  return (await Promise.all(chosen.map((check) => check(run)))).flat();
+  const results = checkNames.map(async (name): Promise<Finding[]> => {
+    const found = [(await chosen[name]?.(run)) ?? []].flat();
+    const ignored = context.ignored?.includes(name) === true;
+    return found.map((finding) => ({ id: name, ...(ignored ? ignore(finding, name) : finding) }));
+  });
+  return (await Promise.all(results)).flat();
+}
+
+function ignore(finding: Finding, name: CheckName): Finding {
+  if (finding.level !== 'problem') return finding;
+  return { ...finding, level: 'warning', ignored: true, message: `Ignored check "${name}": ${finding.message}` };
 }

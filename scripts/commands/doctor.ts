@@ -14,8 +14,8 @@ const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 export async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   const examined = [...(await checkoutFinding(context)), ...(await examine(context))];
-  // Without Docker or a checkout there is nothing to ask the components.
-  const blind = examined.some(({ level }) => level === 'problem');
+  // Without Docker, even where that is ignored, or a checkout there is nothing to ask the components.
+  const blind = examined.some(({ check, level }) => level === 'problem' || (check === 'docker' && level !== 'ok'));
   const machine = [...examined, ...(blind ? [] : await credentialsFindings(context))];
   const broken = machine.some(({ level }) => level === 'problem');
   const platform = blind ? [] : await componentFindings(context);

@@ -3,13 +3,12 @@ import { dirname } from 'node:path';
 import { findBelongings } from '../belongings/index.ts';
 import type { Item } from '../belongings/item.ts';
 import { type Leftover, removeAll } from '../belongings/remove.ts';
-import { checkDocker } from '../checks/docker.ts';
 import { type Context, createContext } from '../context.ts';
 import { askWhether, terminalOf } from '../credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/progress.ts';
 import { lockCluster } from '../lock-cluster.ts';
-import { checkContext, refuseProblems } from '../preflight.ts';
+import { demandMachine } from '../preflight.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that removing the container may take; usually it is two. */
@@ -32,8 +31,9 @@ export async function runDown(invocation: Invocation): Promise<ExitCode> {
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
   try {
-    refuseProblems([await checkDocker(checkContext(context, true))].flat());
+    const warnings = await demandMachine(context);
     const { items, notes } = await findBelongings(context, { purge });
+    notes.unshift(...warnings);
     if (flags['dry-run']) return listOnly(invocation, items, notes);
     if (purge && !flags.yes && terminal && items.length > 0) {
       invocation.print([...listed('To be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));

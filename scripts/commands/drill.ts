@@ -52,7 +52,7 @@ async function showAll(
     progress.start(title);
     return work().finally(() => progress.stop());
   };
-  await demandMachine(context);
+  for (const warning of await demandMachine(context)) say(`! ${warning}`);
   for (const name of await putRight(context)) say(`An earlier drill was killed. Put right: Application ${name}.`);
   await during('looking whether all is well', () => allWell(context));
   say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));

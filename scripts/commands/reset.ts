@@ -29,7 +29,7 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
   try {
-    await demandMachine(context);
+    for (const warning of await demandMachine(context)) progress.note(`! ${warning}`);
     if (!(await awake(context, progress, flags['dry-run'] === true))) {
       if (flags.apps) throw noCluster(context);
       print(flags.json ? json({ removed: [], kept: [], left: [] }) : noCluster(context).message);

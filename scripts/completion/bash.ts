@@ -18,6 +18,9 @@ export function bashCompletion({ usages, services, root }: Completed): string {
   // A name for each checkout: one does not take the other's place.
   const name = `_platform_ops_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
   const wanted = usages.map((usage) => `    ${usage.name}) words="${wordsOf(usage, services).join(' ')}" ;;`);
+  const values = [...choicesOf(usages)].map(
+    ([flag, choices]) => `  [ "\${COMP_WORDS[COMP_CWORD - 1]}" = --${flag} ] && words="${choices.join(' ')}"`,
+  );
   return `# Completes npm run for ${root}
 ${name}_now=$(complete -p npm 2> /dev/null | sed -n 's/.* -F \\([^ ]*\\) .*/\\1/p')
 [ "$${name}_now" = ${name} ] || ${name}_before=$${name}_now
@@ -40,6 +43,7 @@ ${name}() {
     '') words="${usages.map((usage) => usage.name).join(' ')}" ;;
 ${wanted.join('\n')}
   esac
+${values.join('\n')}
   [ -n "$command" ] && [ -n "$words" ] && [ -z "$dashes" ] && words=--
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -50,6 +54,12 @@ complete -o default -F ${name} npm
 function wordsOf({ flags, words = [], operands = [] }: Usage, services: readonly string[]): string[] {
   const typed = Object.keys(flags).map((flag) => `--${flag}`);
   return [...words, ...(operands[0]?.startsWith('service') ? services : []), ...typed, '--help'];
+}
+
+/** The flags that take names, with all that these may be. */
+function choicesOf(usages: readonly Usage[]): Map<string, readonly string[]> {
+  const flags = usages.flatMap((usage) => Object.entries(usage.flags));
+  return new Map(flags.flatMap(([name, { choices }]) => (choices ? [[name, choices] as const] : [])));
 }
 
 function quoted(text: string): string {

@@ -11,6 +11,8 @@ export interface Flag {
   typedOnly?: true;
   /** A text that may be typed several times: the texts are handed on with commas between them. */
   repeated?: true;
+  /** All that a text may name, with commas between the names. */
+  choices?: readonly string[];
 }
 
 export interface Usage {
@@ -132,13 +134,21 @@ function parseValue(usage: Usage, name: string, flag: Flag, value: string | unde
   }
   if (flag.type === 'text') {
     if (!value) throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- ${withValue(name, flag)}`);
-    return value;
+    return flag.choices ? namesOf(name, flag.choices, value) : value;
   }
   const seconds = Number(value);
   if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {
     throw new UsageError(`--${name} takes a whole number of seconds.`, `npm run ${usage.name} -- --${name} 300`);
   }
   return seconds;
+}
+
+function namesOf(flag: string, choices: readonly string[], value: string): string {
+  const names = value.split(',').flatMap((name) => name.trim() || []);
+  const unknown = names.find((name) => !choices.includes(name));
+  if (unknown !== undefined)
+    throw new UsageError(`--${flag} does not know "${unknown}".`, `It knows: ${choices.join(', ')}.`);
+  return names.join(',');
 }
 
 /** A flag as it is typed: `--timeout <seconds>`. */

@@ -45,10 +45,10 @@ async function versionsOf({ exec, config, checkout, node, target }: Context): Pr
 /** Named one by one: what is added to the settings later is not in it by itself. */
 function settingsOf(config: Context['config']): object {
   const { clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull } = config;
-  const { environment, parts, prometheusStorage, cacheDir, dataDir, stateDir, tokens } = config;
+  const { environment, parts, prometheusStorage, ignoredChecks, cacheDir, dataDir, stateDir, tokens } = config;
   return {
     ...{ clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull },
-    ...{ environment, parts, prometheusStorage, cacheDir, dataDir, stateDir },
+    ...{ environment, parts, prometheusStorage, ignoredChecks, cacheDir, dataDir, stateDir },
     tokens: { use: tokens.use, inEnvironment: tokens.inEnvironment !== undefined, inFile: tokens.inFile !== undefined },
   };
 }

@@ -80,7 +80,7 @@ export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true 
     GIT_AUTHOR_EMAIL: 'person@example.com',
     GIT_COMMITTER_NAME: 'A Person',
     GIT_COMMITTER_EMAIL: 'person@example.com',
-    ...inherited(['PATH', 'KIND_NODE_IMAGE', 'NODE_EXTRA_CA_CERTS', 'DOCKER_HOST']),
+    ...inherited(['PATH', 'KIND_NODE_IMAGE', 'NODE_EXTRA_CA_CERTS', 'IGNORE_CHECKS', 'DOCKER_HOST']),
     ...extra,
   };
   const person: Person = {

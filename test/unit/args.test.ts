@@ -214,3 +214,18 @@ test('a dry run that npm kept for itself is never ignored by a command that has 
   const dry = { ...brewing, flags: { 'dry-run': { type: 'boolean' as const, description: '' } } };
   assert.equal(readArguments(dry, [], { 'dry-run': 'true' }).flags['dry-run'], true);
 });
+
+test('a flag that takes names refuses an unknown one, with all that it knows, and may be typed several times', async () => {
+  const beans = {
+    type: 'text' as const,
+    description: '',
+    value: 'names',
+    repeated: true as const,
+    choices: ['a', 'b'],
+  };
+  const roast = { name: 'roast', summary: '', description: '', flags: { beans }, examples: [] };
+  assert.equal(readArguments(roast, ['--beans', 'b, a', '--beans=a']).flags.beans, 'b,a,a');
+  const { error, text } = await refusal(() => readArguments(roast, ['--beans', 'a,toString']));
+  assert.match(text, /--beans does not know "toString"\.\nIt knows: a, b\./);
+  assert.equal(error.exitCode, ExitCode.usage);
+});

@@ -7,7 +7,7 @@ import type { Check, CheckContext, Finding } from '../../scripts/checks/check.ts
 import { checkDisk, judgeDisk } from '../../scripts/checks/disk.ts';
 import { checkDocker } from '../../scripts/checks/docker.ts';
 import { checkGit } from '../../scripts/checks/git.ts';
-import { runChecks } from '../../scripts/checks/index.ts';
+import { checksOfDocker, runChecks } from '../../scripts/checks/index.ts';
 import { checkInotify, judgeInotify } from '../../scripts/checks/inotify.ts';
 import { checkMemory } from '../../scripts/checks/memory.ts';
 import { checkPorts } from '../../scripts/checks/ports.ts';
@@ -368,4 +368,31 @@ test('a missing Docker is one finding, and every run asks once, anew', async () 
   );
   await runChecks(context);
   assert.equal(seen.filter((line) => line.startsWith('docker info')).length, 2);
+});
+
+test('a problem of an ignored check is a warning that says so, and keeps its remedy', async () => {
+  const answers = { ...git, ...dockerWith({ CgroupVersion: '1', MemTotal: 2 ** 30 }) };
+  const old = { kubernetesVersion: 'v1.36.4', clusterExists: true };
+  const noted = async (ignored: CheckContext['ignored'] = []) =>
+    (await runChecks(contextWith(answers, { ...old, ignored }))).filter(({ id }) => id !== 'docker' && id !== 'tools');
+  const [memory, cgroup, ...others] = await noted();
+  assert(memory?.level === 'problem' && cgroup?.level === 'problem' && cgroup.ignored === undefined);
+  assert.deepEqual(await noted(['cgroup', 'git']), [
+    memory,
+    { ...cgroup, level: 'warning', ignored: true, message: `Ignored check "cgroup": ${cgroup.message}` },
+    ...others,
+  ]);
+});
+
+test('every finding names the check that IGNORE_CHECKS would ignore', async () => {
+  const context = contextWith({ ...git, ...dockerWith() }, { kubernetesVersion: 'v1.36.4', clusterExists: false });
+  const ids = (await runChecks(context)).map(({ check, id }) => `${id} ${check.replace(/\d+/, 'N')}`);
+  const expected = ['docker docker', 'memory memory', 'cgroup cgroup', 'ports port N', 'ports port N', 'tools kind'];
+  for (const pair of expected) assert(ids.includes(pair), `${pair} in ${ids.join(', ')}`);
+});
+
+test('where Docker alone is looked at, it can be ignored as well', async () => {
+  const old = dockerWith({ ServerVersion: '19.3.1' });
+  const [finding, ...others] = await runChecks(contextWith(old, { ignored: ['docker'] }), checksOfDocker);
+  assert.equal(`${finding?.check} ${finding?.level} ${others.length}`, 'docker warning 0');
 });

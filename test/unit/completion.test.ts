@@ -48,6 +48,7 @@ test('behind a command come the dashes, and behind those its flags, words and se
   assert.deepEqual(offered(['npm', 'run', 'logs', '--', '']).slice(0, 3), ['api-node', 'core-go', '--follow']);
   assert.deepEqual(offered(['npm', 'run', 'logs', '--', 'api-node', '--pre']), ['--previous']);
   assert.deepEqual(offered(['npm', 'run', 'promote', '--', 'core']), ['core-go']);
+  assert.deepEqual(offered(['npm', 'run', 'up', '--', '--ignore-checks', 'c']), ['cgroup']);
   assert.deepEqual(offered(['npm', 'run', 'test:e2e', '']), []);
 });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { format, inspect } from 'node:util';
-import { loadConfig } from '../../scripts/config.ts';
+import { loadConfig, withIgnoredChecks } from '../../scripts/config.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { nodeImage } from '../../scripts/versions.ts';
@@ -41,6 +41,12 @@ test('what .env says counts, and the environment wins over it', () => {
   const env = 'CLUSTER_NAME=from-file\nHTTP_PORT=9080\nARGOCD_FULL=yes\n';
   const config = load(env, { HTTP_PORT: '10080' });
   assert.deepEqual([config.clusterName, config.ports.http, config.argocdFull], ['from-file', 10080, true]);
+});
+
+test('--ignore-checks adds to IGNORE_CHECKS', () => {
+  const config = load('IGNORE_CHECKS=memory');
+  assert.deepEqual(withIgnoredChecks(config, undefined).ignoredChecks, ['memory']);
+  assert.deepEqual(withIgnoredChecks(config, 'cgroup,memory').ignoredChecks, ['memory', 'cgroup']);
 });
 
 test('an empty variable does not hide what .env says', () => {

@@ -22,9 +22,10 @@ const good: [SettingName, string, unknown][] = [
   ['ENVIRONMENT', 'prod', 'prod'],
   ['ARGOCD_FULL', 'TRUE', true],
   ['ARGOCD_FULL', '0', false],
+  ['IGNORE_CHECKS', 'cgroup, memory,', ['cgroup', 'memory']],
 ];
 for (const [name, text, value] of good) {
-  test(`${name}=${text.slice(0, 60)} is accepted`, () => assert.equal(read(name, text), value));
+  test(`${name}=${text.slice(0, 60)} is accepted`, () => assert.deepEqual(read(name, text), value));
 }
 
 const bad: [SettingName, string, RegExp][] = [
@@ -51,6 +52,7 @@ const bad: [SettingName, string, RegExp][] = [
   ['ENVIRONMENT', 'PROD', /dev or prod/],
   ['GHCR_CREDENTIALS', 'auto ', /auto or none/],
   ['ARGOCD_FULL', 'maybe', /true or false/],
+  ['IGNORE_CHECKS', 'cgroup,canary', /comma-separated list of docker, memory, disk, cgroup, .*tools\.$/],
 ];
 for (const [name, text, rule] of bad) {
   test(`${name}=${text.replace(canary, '<token>').slice(0, 60)} is refused with the rule, not with the value`, async () => {

@@ -80,6 +80,8 @@ const noFailure = [
   /it will do, but/,
   /a node evicts pods/,
   /^…\.$/,
+  // The message of a failure follows.
+  /^Ignored check /,
   /^git …\.$/,
   /is no YAML|it is no|another program is writing it|in it already that platform-ops did not put there/,
   /^git could not read/,

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { checkFlags } from './flags.ts';
 
 export const doctor: Command = {
   name: 'doctor',
@@ -8,7 +9,7 @@ export const doctor: Command = {
     'about each trouble. Changes nothing, but fetches kind, kubectl and helm where they are missing. Exit code 0 if all',
     'is well, 1 if a component is not, 2 if this machine is not.',
   ].join('\n'),
-  flags: { json: { type: 'boolean', description: 'Print the findings as JSON.' } },
+  flags: { json: { type: 'boolean', description: 'Print the findings as JSON.' }, ...checkFlags },
   examples: ['npm run doctor'],
   run: async (invocation) => (await import('../doctor.ts')).runDoctor(invocation),
 };

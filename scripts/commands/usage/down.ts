@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { lockFlags } from './flags.ts';
+import { checkFlags, lockFlags } from './flags.ts';
 
 export const down: Command = {
   name: 'down',
@@ -17,6 +17,7 @@ export const down: Command = {
     'dry-run': { type: 'boolean', description: 'Only list what would be removed.' },
     timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command.' },
     json: { type: 'boolean', description: 'Print what was removed and what is left as JSON on standard output.' },
+    ...checkFlags,
     ...lockFlags,
   },
   examples: ['npm run down', 'npm run down -- --purge --dry-run', 'CLUSTER_NAME=second npm run down'],

@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { lockFlags } from './flags.ts';
+import { checkFlags, lockFlags } from './flags.ts';
 
 export const drill: Command = {
   name: 'drill',
@@ -17,6 +17,7 @@ export const drill: Command = {
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
     json: { type: 'boolean', description: 'Print what was seen as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
     ...lockFlags,
   },
   examples: ['npm run drill', 'npm run drill -- --only self-heal,rollback --yes', 'npm run drill -- --list'],

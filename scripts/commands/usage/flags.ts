@@ -1,3 +1,5 @@
+import { checkNames } from '../../checks/names.ts';
+
 /** A flag for every command that changes the cluster. */
 export const lockFlags = {
   'no-wait': { type: 'boolean', description: 'Fail at once if another command is working on the cluster.' },
@@ -11,4 +13,15 @@ export const deliveryFlags = {
   timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
   verbose: { type: 'boolean', description: 'Show every command that is run.' },
   ...lockFlags,
+} as const;
+
+/** A flag for every command that runs preflight checks. */
+export const checkFlags = {
+  'ignore-checks': {
+    type: 'text',
+    value: 'names',
+    repeated: true,
+    choices: checkNames,
+    description: `Only warn about problems of these checks, as IGNORE_CHECKS does: comma-separated.`,
+  },
 } as const;

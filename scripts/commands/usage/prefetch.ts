@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { checkFlags } from './flags.ts';
 
 export const prefetch: Command = {
   name: 'prefetch',
@@ -13,6 +14,7 @@ export const prefetch: Command = {
     timeout: { type: 'seconds', description: 'How long a single download may take (default: 300).' },
     json: { type: 'boolean', description: 'Print what was fetched as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
   },
   examples: ['npm run prefetch', 'ALERTMANAGER=true npm run prefetch', 'npm run prefetch -- --timeout 1800'],
   run: async (invocation) => (await import('../prefetch.ts')).runPrefetch(invocation),

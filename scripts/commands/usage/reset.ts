@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { lockFlags } from './flags.ts';
+import { checkFlags, lockFlags } from './flags.ts';
 
 export const reset: Command = {
   name: 'reset',
@@ -19,6 +19,7 @@ export const reset: Command = {
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
     json: { type: 'boolean', description: 'Print what was removed, kept and left as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
     ...lockFlags,
   },
   examples: ['npm run reset', 'npm run reset -- --dry-run', 'npm run reset -- --all --yes', 'npm run reset -- --apps'],

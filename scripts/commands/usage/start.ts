@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { lockFlags } from './flags.ts';
+import { checkFlags, lockFlags } from './flags.ts';
 
 export const start: Command = {
   name: 'start',
@@ -13,6 +13,7 @@ export const start: Command = {
     timeout: { type: 'seconds', description: 'How long a single component may take (default: 300).' },
     json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
     ...lockFlags,
   },
   examples: ['npm run start', 'CLUSTER_NAME=second npm run start'],

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { checkFlags } from './flags.ts';
 
 export const support: Command = {
   name: 'support',
@@ -13,6 +14,7 @@ export const support: Command = {
     output: { type: 'text', value: 'file', description: 'Write it there, to a file that does not exist yet.' },
     'without-cluster': { type: 'boolean', description: 'Leave out what comes from inside the cluster.' },
     json: { type: 'boolean', description: 'Print the path as JSON.' },
+    ...checkFlags,
   },
   examples: ['npm run support', 'npm run support -- --output /tmp/support.log', 'npm run support -- --without-cluster'],
   run: async (invocation) => (await import('../support.ts')).runSupport(invocation),

@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { lockFlags } from './flags.ts';
+import { checkFlags, lockFlags } from './flags.ts';
 
 export const up: Command = {
   name: 'up',
@@ -21,6 +21,7 @@ export const up: Command = {
     json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
     trace: { type: 'text', value: 'file', description: 'Write a timeline to this file, which ui.perfetto.dev shows.' },
+    ...checkFlags,
     ...lockFlags,
   },
   examples: [
