@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import { CONTENT_TYPE, counter, histogram, processMetrics, render } from './metrics.mjs';
 
 const UPSTREAM_TIMEOUT_MS = 2000;
-const CLOSING_TIME_MS = 5000;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const variable = (name, fallback) => process.env[name] || fallback;
@@ -46,8 +45,9 @@ async function gateway(coreGo) {
   }
 }
 
-/** A service that answers HTTP and asks nobody else, with the port that it has where PORT names none. */
+/** A service in Go that answers HTTP and asks nobody else, with the port that it has where PORT names none. */
 const httpService = (service, usualPort) => () => ({
+  endsOnSigterm: true,
   port: wholeNumber('PORT', usualPort, 65535),
   paths: {
     '/health': health,
@@ -77,7 +77,7 @@ const services = {
 
 const name = variable('SERVICE', '');
 if (!Object.hasOwn(services, name)) fail(`SERVICE must be one of ${Object.keys(services).join(', ')}, not "${name}"`);
-const { port, paths, always } = services[name]();
+const { port, paths, always, endsOnSigterm = false } = services[name]();
 
 // A label's values must be few: whoever asks for a thousand made-up paths would otherwise make a thousand series.
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -107,11 +107,6 @@ server.listen(port, () => {
   say(`${name} ${version} on :${server.address().port} (a stand-in: the real image was not pulled)`);
 });
 
-// Process 1 of a container gets no default handlers: without these it would ignore SIGTERM until it is killed.
-for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => {
-    // Takes no new connections, drops idle ones, and finishes what is under way; then nothing is left to run.
-    server.close();
-    setTimeout(() => process.exit(0), CLOSING_TIME_MS).unref();
-  });
-}
+// On SIGTERM as the real ones: a Go program ends at once, whatever it is at. One of Node or Python that handles no signals
+// ignores it as process 1 of a container, until it is killed. So does this one where it has no handler.
+if (endsOnSigterm) process.once('SIGTERM', () => process.exit(0));

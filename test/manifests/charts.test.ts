@@ -213,6 +213,15 @@ describe('rendered charts', needsHelm, () => {
             'app.kubernetes.io/version': tag,
           });
         });
+
+        test('the pod drains, and is killed within five seconds after that: its program may ignore SIGTERM', () => {
+          const deployment = find(manifests, 'Deployment');
+          const drain = Number(at(deployment, ...container, 'lifecycle', 'preStop', 'sleep', 'seconds'));
+          const rest = Number(at(deployment, 'spec', 'template', 'spec', 'terminationGracePeriodSeconds')) - drain;
+          assert.ok(drain >= 1, `${drain} s of drain`);
+          // api-node asks core-go for two seconds at most. The kill itself takes the kubelet up to two.
+          assert.ok(rest > 2 && rest <= 3, `${rest} s after the drain`);
+        });
       });
     }
 
