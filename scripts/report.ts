@@ -9,7 +9,7 @@ import { type CredentialsReport, reportCredentials } from './credentials/report.
 import { type Drift, findDrift, noDrift } from './drift/index.ts';
 import { ApiError, Unreachable } from './lib/api.ts';
 import { UserError } from './lib/errors.ts';
-import { isReady, type Workload } from './lib/workloads.ts';
+import { running, type Workload } from './lib/workloads.ts';
 import { servicesNamespace } from './services.ts';
 import { standInsAmong } from './standins.ts';
 import { readTargets, type Target } from './targets.ts';
@@ -19,9 +19,11 @@ export interface ApplicationReport {
   revision: string | undefined;
   sync: string;
   health: string;
-  /** The image that its pods run, and whether that is a stand-in. */
+  /** The image that its newest pods run, or older ones while none of these is ready, and whether that is a stand-in. */
   image: string | undefined;
   standIn: boolean;
+  /** How many pods were told to stop and still do, as after a rollout. */
+  terminating: number;
   problem: string | undefined;
 }
 
@@ -108,7 +110,9 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
         revision: application.status?.sync?.revision,
         sync: application.status?.sync?.status ?? 'Unknown',
         health: application.status?.health?.status ?? 'Unknown',
-        image: deployment && (await runningImage(context, deployment)),
+        image: undefined,
+        terminating: 0,
+        ...(deployment && running(deployment, await context.view().podsOf(deployment))),
         standIn: false,
         problem: unfitness(application, head),
       };
@@ -119,12 +123,6 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
     reports.flatMap(({ image }) => image ?? []),
   );
   return reports.map((report) => ({ ...report, standIn: report.image !== undefined && standIns.has(report.image) }));
-}
-
-async function runningImage(context: Context, deployment: Workload): Promise<string | undefined> {
-  const pods = await context.view().podsOf(deployment);
-  const pod = pods.find(isReady) ?? pods[0];
-  return (pod ?? { spec: deployment.spec.template.spec }).spec.containers[0]?.image;
 }
 
 async function targetReport(context: Context): Promise<Report['targets']> {

@@ -32,6 +32,10 @@ export async function runStatus({ config, flags, signal, print }: Invocation): P
   }
 }
 
+function oldPods(count: number): string {
+  return `${count} old ${count === 1 ? 'pod' : 'pods'} terminating`;
+}
+
 /** The report on one screen. */
 export function page(report: Report): string {
   const { components, applications, targets, urls, credentials } = report;
@@ -49,12 +53,12 @@ export function page(report: Report): string {
     ),
   ];
   if (applications.length > 0) {
-    const rows = applications.map(({ name, revision, sync, health, image, standIn }) => [
+    const rows = applications.map(({ name, revision, sync, health, image, standIn, terminating }) => [
       name,
       revision === undefined ? '-' : shortSha(revision),
       sync,
       health,
-      `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}`,
+      `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}${terminating > 0 ? `, ${oldPods(terminating)}` : ''}`,
     ]);
     lines.push('', ...table([['Application', 'revision', 'sync', 'health', 'image'], ...rows]));
     lines.push(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { isReady, type Pod, type Workload } from '../lib/workloads.ts';
+import { isStaying, type Pod, type Workload } from '../lib/workloads.ts';
 import { prometheusPath } from '../targets.ts';
 
 const namespace = 'observability';
@@ -85,7 +85,7 @@ export async function haveItRead(context: Context, objects: readonly KubeObject[
 async function runningPods(context: Context): Promise<Pod[]> {
   const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
   const own = deployments.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
-  return own === undefined ? [] : (await context.view().podsOf(own)).filter(isReady);
+  return own === undefined ? [] : (await context.view().podsOf(own)).filter(isStaying);
 }
 
 /**

@@ -104,6 +104,25 @@ export function isStaying(pod: Pod): boolean {
   return isReady(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** The image that the workload's own container runs: the one of its name, or else the first. */
+export function imageIn({ containers }: PodSpec, workload: string): string | undefined {
+  return (containers.find(({ name }) => name === workload) ?? containers[0])?.image;
+}
+
+/**
+ * What a workload runs at this moment.
+ * @returns the image of its newest template, unless only pods of an earlier one are ready; and how many pods still terminate.
+ * These may be ready to their end, but run the image of before.
+ */
+export function running({ metadata, spec }: Workload, pods: readonly Pod[]) {
+  const newest = imageIn(spec.template.spec, metadata.name);
+  const images = pods.filter(isStaying).map((pod) => imageIn(pod.spec, metadata.name));
+  return {
+    image: images.length === 0 || images.includes(newest) ? newest : images[0],
+    terminating: pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined).length,
+  };
+}
+
 /** Whether the pod's labels satisfy the selector. An empty selector selects nothing here. */
 export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
   const wanted = Object.entries(selector ?? {});

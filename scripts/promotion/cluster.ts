@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { fullName } from '../images.ts';
 import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
-import { isReady, type Workload } from '../lib/workloads.ts';
+import { imageIn, isStaying, type Workload } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 import { ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 
@@ -45,15 +45,13 @@ export async function prepareNode(context: Context, images: ReadonlyMap<string, 
   return [...standIns].map((image) => `The stand-in for ${image} was taken out of the node.`);
 }
 
-/** The images that the ready pods of a service run, with their full names. */
+/** The images that the ready pods of a service run, those of pods that terminate left out. @returns full names. */
 export async function runningImages(context: Context, service: string): Promise<string[]> {
   const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
   const deployment = deployments.find(
     ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
   );
   const pods = deployment ? await context.view().podsOf(deployment) : [];
-  // One that is on its way out may be ready to the end.
-  const staying = pods.filter((pod) => isReady(pod) && pod.metadata.deletionTimestamp === undefined);
-  const containers = staying.flatMap(({ spec }) => spec.containers).filter(({ name }) => name === service);
-  return [...new Set(containers.flatMap(({ image }) => (image ? [fullName(image)] : [])))];
+  const images = pods.filter(isStaying).flatMap(({ spec }) => imageIn(spec, service) ?? []);
+  return [...new Set(images.map(fullName))];
 }

@@ -41,14 +41,15 @@ interface Others {
 /** Whether an answer is one of the new pods. */
 export function judge(told: Pick<Answer, 'url' | 'version'>, { image, before }: Rollout, others: Others): Answering {
   const [tag, earlier] = [tagOf(image), tagOf(before)];
-  if (told.version !== undefined && told.version === tag && tag !== earlier)
-    return { answer: { ...told, by: 'version' } };
   const { endpoints, draining } = others;
+  const leaving = draining.length > 0 && { draining: draining.length };
+  if (told.version !== undefined && told.version === tag && tag !== earlier)
+    return { answer: { ...told, by: 'version', ...leaving } };
   if (endpoints.length > 0) return { missing: `${told.url} may still be answered by ${endpoints.join(' and ')}` };
   // The ingress learns of endpoints a few seconds after they change.
   if (told.version !== undefined && told.version === earlier && tag !== earlier)
     return { missing: `${told.url} still answers with version ${earlier}` };
-  return { answer: { ...told, by: 'endpoints', ...(draining.length > 0 && { draining: draining.length }) } };
+  return { answer: { ...told, by: 'endpoints', ...leaving } };
 }
 
 interface EndpointSlice extends KubeObject {

@@ -43,8 +43,7 @@ function rows({ objects, files, pods, image, answer, seconds }: Receipt): (reado
 
 function proof({ version, by, draining = 0 }: NonNullable<Receipt['answer']>): string {
   const told = version === undefined ? 'without a version' : `with version ${version}`;
-  if (by === 'version') return told;
   const old =
     draining === 0 ? '' : ` (${draining} old ${draining === 1 ? 'pod drains' : 'pods drain'} for some seconds)`;
-  return `${told}, while only new pods were endpoints${old}`;
+  return by === 'version' ? `${told}${old}` : `${told}, while only new pods were endpoints${old}`;
 }

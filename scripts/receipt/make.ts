@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
 import type { Context } from '../context.ts';
 import { changedFiles } from '../lib/git-history.ts';
-import { isReady } from '../lib/workloads.ts';
+import { imageIn, isReady } from '../lib/workloads.ts';
 import type { Application } from '../services.ts';
 import { standInsAmong } from '../standins.ts';
 import type { Course } from './course.ts';
 import type { Answer, Image, Receipt } from './receipt.ts';
-import { imageIn, type Rollout } from './rollout.ts';
+import type { Rollout } from './rollout.ts';
 
 interface Observed {
   course: Course;

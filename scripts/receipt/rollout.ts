@@ -1,4 +1,4 @@
-import { isReady, missingOf, type Pod, type PodSpec } from '../lib/workloads.ts';
+import { imageIn, isReady, missingOf, type Pod } from '../lib/workloads.ts';
 import type { ReplicaSet, Sight } from './sight.ts';
 
 /** How far a Deployment is with what was synced last. */
@@ -37,11 +37,6 @@ export function rolloutOf({ deployment, replicaSets, pods }: Sight, since: strin
     image: current && imageIn(current.spec.template.spec, name),
     before: earlier && imageIn(earlier.spec.template.spec, name),
   };
-}
-
-/** The image that the service's own container runs: the one of its name, or else the first. */
-export function imageIn({ containers }: PodSpec, service: string): string | undefined {
-  return (containers.find(({ name }) => name === service) ?? containers[0])?.image;
 }
 
 function numberOf({ metadata }: ReplicaSet): number {

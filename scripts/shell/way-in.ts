@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
-import { isReady, type Pod, type Workload } from '../lib/workloads.ts';
+import { isReady, isStaying, type Pod, type Workload } from '../lib/workloads.ts';
 
 /** How a shell is had in a pod. */
 export interface WayIn {
@@ -21,7 +21,7 @@ const noSuchProgram = /executable file not found|no such file or directory|not f
 export async function findWayIn(context: Context, workload: Workload, debug: boolean): Promise<WayIn> {
   const pods = await context.view().podsOf(workload);
   const running = pods.filter(({ status }) => status.containerStatuses?.some(({ state }) => state.running));
-  const pod = running.find(isReady) ?? running[0];
+  const pod = running.find(isStaying) ?? running.find(isReady) ?? running[0];
   const { name } = workload.metadata;
   if (!pod)
     throw new UserError(`No pod of ${name} runs.`, { hint: `npm run logs -- ${name} shows what it said last.` });

@@ -114,7 +114,7 @@ const answers: [string, Parameters<typeof judge>, string | RegExp][] = [
 for (const [what, args, expected] of answers) {
   test(`an answer with ${what}`, () => {
     const { answer, missing } = judge(...args);
-    assert.equal(answer?.draining, expected === 'endpoints' ? 1 : undefined);
+    assert.equal(answer?.draining, typeof expected === 'string' ? 1 : undefined);
     if (typeof expected === 'string') assert.equal(answer?.by, expected);
     else assert.match(missing ?? '', expected);
   });
@@ -169,6 +169,8 @@ test('one without new pods, without a route, or of real images says no more than
     '\n',
   );
   assert.match(draining, /200 with version 2\.0, while .* \(1 old pod drains for some seconds\)$/m);
+  const both = receiptLines({ ...receipt, answer: { url, version: '2.0', by: 'version', draining: 2 } }).join('\n');
+  assert.match(both, /200 with version 2\.0 \(2 old pods drain for some seconds\)$/m);
 });
 
 test('an Application that the commit does not touch gets a line', () => {

@@ -30,7 +30,16 @@ const report: Report = {
     { name: 'grafana', state: 'unready', missing: '0 of 1 pods ready', hint: 'npm run up' },
   ],
   applications: [
-    { name: 'a', revision: 'abc', sync: 'Synced', health: 'Healthy', image: 'x:1', standIn: true, problem: 'late' },
+    {
+      name: 'a',
+      revision: 'abc',
+      sync: 'Synced',
+      health: 'Healthy',
+      image: 'x:1',
+      standIn: true,
+      terminating: 1,
+      problem: 'late',
+    },
     {
       name: 'b',
       revision: undefined,
@@ -38,6 +47,7 @@ const report: Report = {
       health: 'Missing',
       image: undefined,
       standIn: false,
+      terminating: 0,
       problem: undefined,
     },
   ],

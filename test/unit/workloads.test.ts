@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { isReady, isStaying, missingOf, type Pod, selects } from '../../scripts/lib/workloads.ts';
+import { isReady, isStaying, missingOf, type Pod, running, selects } from '../../scripts/lib/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -111,6 +111,32 @@ test('a pod that drains is ready, but does not stay', () => {
   draining.metadata.deletionTimestamp = '2026-11-27T10:00:00Z';
   assert.deepEqual([isReady(draining), isStaying(draining), isStaying(pod(ready))], [true, false, true]);
   assert.equal(isStaying(pod({ phase: 'Running' })), false);
+});
+
+/** A Deployment of that image, and pods of it: [image, ready, terminating]. */
+function runs(image: string, ...pods: [string, boolean, boolean][]) {
+  const named = (of: string) => ({
+    containers: [
+      { name: 'sidecar', image: 'proxy:1' },
+      { name: 'api', image: of },
+    ],
+  });
+  const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } };
+  return running(
+    { ...workload, spec: { selector: {}, template: { spec: named(image) } } },
+    pods.map(([of, isReady, terminates]) => ({
+      ...pod(isReady ? ready : {}, terminates ? { deletionTimestamp: '2026-11-27T10:00:00Z' } : {}),
+      spec: named(of),
+    })),
+  );
+}
+
+test('a workload runs its newest image as soon as one pod of it is ready, whatever else is ready or terminates', () => {
+  assert.deepEqual(runs('new', ['old', true, true], ['new', true, false]), { image: 'new', terminating: 1 });
+  assert.deepEqual(runs('new', ['old', true, false], ['new', true, false]), { image: 'new', terminating: 0 });
+  assert.deepEqual(runs('new', ['old', true, false], ['new', false, false]), { image: 'old', terminating: 0 });
+  assert.deepEqual(runs('new', ['old', true, true], ['new', false, false]), { image: 'new', terminating: 1 });
+  assert.deepEqual(runs('new'), { image: 'new', terminating: 0 });
 });
 
 test('a selector selects by all of its labels, and an empty one nothing', () => {
