@@ -48,7 +48,8 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
   const nudge = nudgingOf(context);
   await untilRemoved(context, registered, async (left) => {
     const ending = await hasten(context, left, running);
-    if (left.length === 0) return undefined;
+    // Argo CD is done once the Deployments are gone: their pods may go on for all their grace period.
+    if (left.length === 0) return ending;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
     return ending;

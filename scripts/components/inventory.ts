@@ -61,7 +61,10 @@ interface Judge {
 async function judgeOf(context: Context, claims: readonly Claim[]): Promise<Judge> {
   if (context.target !== undefined) {
     const territory = await territoryOf(context);
-    return { ownerOf: (object) => ownerWithin(object, territory, claims), concerns: territory.owns };
+    return {
+      ownerOf: (object) => ownerWithin(object, territory, claims),
+      concerns: (object) => territory.owns(object) || territory.ranFor(object),
+    };
   }
   const finished = await finishedAt(context);
   if (finished) return { ownerOf: (object) => ownerOf(object, finished, claims), concerns: () => true };

@@ -7,6 +7,8 @@ import { startDeleting } from './deletion.ts';
 export interface Running {
   replicaSets: readonly KubeObject[];
   pods: readonly KubeObject[];
+  /** The uids of the workloads and of their ReplicaSets, also of those that are seen later. */
+  owners: Set<string>;
 }
 
 /** Seconds that a pod gets to end which nobody needs any more: not 0, which forgets it before its ports are free. */
@@ -18,24 +20,38 @@ export const quickly = `--grace-period=${grace}`;
 export async function runningFor(context: Context, objects: readonly KubeObject[]): Promise<Running> {
   const namespaces = namespacesAmong(objects);
   const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) || kind === 'Pod');
-  if (workloads.length === 0 && namespaces.size === 0) return { replicaSets: [], pods: [] };
+  const owners = new Set(workloads.flatMap(({ metadata }) => metadata.uid ?? []));
+  const { replicaSets, pods } = await ownedBy(context, owners, namespaces);
+  return { replicaSets: replicaSets.filter(({ metadata }) => !namespaces.has(metadata.namespace ?? '')), pods, owners };
+}
+
+/**
+ * What the owners run, and all pods of the namespaces. The ReplicaSets become owners, too: whose own owner is gone may still
+ * have made a pod since the last look.
+ */
+async function ownedBy(
+  context: Context,
+  owners: Set<string>,
+  namespaces: ReadonlySet<string>,
+): Promise<{ replicaSets: KubeObject[]; pods: KubeObject[] }> {
+  if (owners.size === 0 && namespaces.size === 0) return { replicaSets: [], pods: [] };
   const [pods, replicaSets] = await Promise.all([
     context.api().listMetadata('v1', 'Pod'),
     context.api().listMetadata('apps/v1', 'ReplicaSet'),
   ]);
-  const owners = new Set(workloads.flatMap(({ metadata }) => metadata.uid ?? []));
   const isOwned = ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ uid }) => owners.has(uid)) === true;
   const between = replicaSets.filter(isOwned);
   for (const { metadata } of between) owners.add(metadata.uid ?? '');
   return {
-    replicaSets: between.filter(({ metadata }) => !namespaces.has(metadata.namespace ?? '')),
+    replicaSets: between,
     pods: pods.filter((pod) => isOwned(pod) || namespaces.has(pod.metadata.namespace ?? '')),
   };
 }
 
 /**
- * Shortens the time that pods take to end: those given, once they are on their way out, and all in a namespace that is.
- * Says that there are such pods, or hands back undefined once there are none.
+ * Shortens the time that pods take to end: those of the owners, once they are on their way out, and all in a namespace that is.
+ *
+ * @returns that there are such pods, naming one; undefined once there are none.
  */
 export async function hasten(
   context: Context,
@@ -43,19 +59,16 @@ export async function hasten(
   running: Running,
 ): Promise<string | undefined> {
   const namespaces = namespacesAmong(objects);
-  const behind = new Set(running.pods.map(({ metadata }) => metadata.uid));
-  if (namespaces.size === 0 && behind.size === 0) return undefined;
-  const left = (await context.api().listMetadata('v1', 'Pod')).filter(
-    ({ metadata }) => behind.has(metadata.uid) || namespaces.has(metadata.namespace ?? ''),
-  );
-  const slow = left.filter(({ metadata }) =>
+  const { pods } = await ownedBy(context, running.owners, namespaces);
+  const slow = pods.filter(({ metadata }) =>
     metadata.deletionTimestamp === undefined
       ? namespaces.has(metadata.namespace ?? '')
       : (metadata.deletionGracePeriodSeconds ?? grace) > grace,
   );
   await startDeleting(context, slow, quickly);
-  const [first] = left;
-  return first && `${nameOf(first)} is still ending`;
+  const [first, ...others] = pods;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return first && `${nameOf(first)}${more} still ${others.length === 0 ? 'terminates' : 'terminate'}`;
 }
 
 /** The namespaces among the objects, once they take no new pods any more. */

@@ -17,12 +17,14 @@ export async function resetPlatform({ invocation, context, confirm, progress }: 
     print(flags.json ? json(plan) : preview(config.clusterName, before, all, config.target).join('\n'));
     return ExitCode.done;
   }
-  if (doomed.length === 0) {
+  if (doomed.length === 0 && before.orphans.length === 0) {
     const lines = [nothing(config.clusterName), ...keptLines(before, all, config.target)];
     print(flags.json ? json({ removed: [], kept: plain(kept), left: [] }) : lines.join('\n'));
     return ExitCode.done;
   }
-  if (!(await confirm(question(config.clusterName, doomed, before, all)))) return declined(invocation);
+  // What is only waited for needs nobody's word.
+  if (doomed.length > 0 && !(await confirm(question(config.clusterName, doomed, before, all))))
+    return declined(invocation);
   const after = await removePlatform(context, before, { all, progress });
   progress.stop();
   const left = [...doomedOf(after, all), ...after.orphans];

@@ -7,6 +7,7 @@ import { refuseFailures } from '../failures.ts';
 import type { Found } from '../lib/discovery.ts';
 import { runGraph, type Task } from '../lib/graph.ts';
 import { type Progress, timed } from '../lib/progress.ts';
+import { startStopwatch } from '../lib/stopwatch.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 
 export interface Options {
@@ -65,24 +66,30 @@ function removalByHand(context: Context, byHand: readonly Found[], progress: Pro
   };
 }
 
-/** Milliseconds that Kubernetes gets to collect what has lost its owner. */
+/** Milliseconds that Kubernetes gets to begin to collect what has lost its owner. */
 const collection = 30_000;
 
-/** Looks until nothing is left, and removes what it still finds: objects of earlier versions, or made again meanwhile. */
+/**
+ * Looks until nothing is left, and removes what it still finds: objects of earlier versions, or made again meanwhile. What
+ * terminates gets all the time that a step may take.
+ */
 async function leftAfter(
   context: Context,
   options: { all: boolean; components: readonly Component[] },
 ): Promise<Inventory> {
   let found = await takeInventory(context, options);
+  const waited = startStopwatch();
   const look = async () => {
     const doomed = doomedOf(found, options.all);
-    if (doomed.length === 0 && found.orphans.length === 0) return undefined;
+    const left = [...doomed, ...found.orphans];
+    const terminates = left.every(({ metadata }) => metadata.deletionTimestamp !== undefined);
+    if (left.length === 0 || (!terminates && waited() > collection)) return undefined;
     await removeObjects(context, doomed);
     found = await takeInventory(context, options);
     return 'something is left';
   };
   try {
-    await waitUntil(look, { timeout: Math.min(collection, context.timeout), signal: context.signal, every: 200 });
+    await waitUntil(look, { timeout: context.timeout, signal: context.signal, every: 200 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
   }

@@ -12,6 +12,8 @@ export interface Territory {
   within(object: KubeObject): boolean;
   /** Whether it is the platform's: applied by `up`, deployed by its Argo CD, or within what it brought, and no older than it. */
   owns(object: KubeObject): boolean;
+  /** Whether it runs, or ran, for one of the platform's Applications, by the labels of its charts: its Deployment may be gone. */
+  ranFor(object: KubeObject): boolean;
 }
 
 /**
@@ -35,10 +37,13 @@ export async function territoryOf(context: Context): Promise<Territory> {
   const [spaces, kinds] = [namesOf(namespaces), namesOf(definitions)];
   const within = ({ apiVersion, metadata, resource }: KubeObject) =>
     spaces.has(metadata.namespace ?? '') || kinds.has(`${resource}.${groupOf(apiVersion)}`);
+  const isLabelled = ({ labels = {} }: KubeObject['metadata']) =>
+    labels['app.kubernetes.io/part-of'] === 'platform' && applications.has(labels['app.kubernetes.io/instance'] ?? '');
   return {
     namespaces: spaces,
     within,
     owns: (object) =>
       younger(object) && !isMark(object) && (wasApplied(object) || within(object) || isTracked(object, applications)),
+    ranFor: (object) => younger(object) && isLabelled(object.metadata),
   };
 }

@@ -82,6 +82,33 @@ test('the pods of a workload get a second to end, those of others all their time
   assert.deepEqual(names(cluster.objects), ['Pod theirs']);
 });
 
+/** A Deployment with what it runs, in which a pod is terminating with all its grace period. */
+function terminatingWorkload(metadata: Partial<Metadata> = {}) {
+  const owned = (of: KubeObject) => ({
+    namespace: 'default',
+    ownerReferences: [{ kind: of.kind, name: of.metadata.name, uid: of.metadata.uid ?? '' }],
+  });
+  const deployment = made('Deployment', 'web', { namespace: 'default', ...metadata }, 'apps/v1');
+  const replicaSet = made('ReplicaSet', 'web-1', owned(deployment), 'apps/v1');
+  const ending = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 30 };
+  const pod = (name: string) => made('Pod', name, { ...owned(replicaSet), ...ending, finalizers: ['slow'] });
+  return { deployment, replicaSet, pod };
+}
+
+test('a pod that its ReplicaSet made at the last moment is waited for as well, and gets a second to end', async () => {
+  const { deployment, replicaSet, pod } = terminatingWorkload();
+  const { context, cluster } = contextOf([deployment, replicaSet, pod('web-1-1')]);
+  setTimeout(() => {
+    cluster.objects = [pod('web-1-2')];
+  }, 100);
+  const removing = removeObjects(context, [deployment]).then(() => names(cluster.objects));
+  setTimeout(() => {
+    assert(cluster.calls.some((call) => call.names.includes('Pod default/web-1-2')));
+    cluster.objects = [made('ConfigMap', 'last')];
+  }, 900);
+  assert.deepEqual(await removing, ['ConfigMap last']);
+});
+
 test('what is held is told, with what holds it', async () => {
   const held = {
     ...made('Namespace', 'stuck', { finalizers: ['kubernetes'] }),
@@ -171,4 +198,28 @@ test('workloads whose Applications are gone already are pruned as well, also tho
   const { context, cluster } = contextOf([deployed('core-go'), old, deployed('of-before')]);
   await removeApplications(context);
   assert.deepEqual(names(cluster.objects), []);
+});
+
+test('Applications are gone when their pods are, which terminate when Argo CD is done', async () => {
+  const tracked = { annotations: { 'argocd.argoproj.io/tracking-id': 'web:apps/Deployment:default/web' } };
+  const { deployment, replicaSet, pod } = terminatingWorkload(tracked);
+  const own = application('web');
+  own.metadata.managedFields = [{ manager: 'platform-ops', operation: 'Apply' }];
+  const scene = [own, deployment, replicaSet, pod('web-1-1'), controller('True')];
+  const { context, cluster } = contextOf(scene);
+  setTimeout(() => {
+    cluster.objects = [pod('web-1-1'), controller('True')];
+  }, 200);
+  setTimeout(() => {
+    cluster.objects = [controller('True')];
+  }, 1000);
+  await removeApplications(context);
+  assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
+
+  const stuck = contextOf([own, deployment, replicaSet, pod('web-1-1'), controller('True')], 600);
+  setTimeout(() => {
+    stuck.cluster.objects = stuck.cluster.objects.filter(({ kind }) => kind === 'Pod');
+  }, 100);
+  const { text } = await refusal(() => removeApplications(stuck.context));
+  assert.match(text, /Pod default\/web-1-1 still terminates after 0\.6 s\./);
 });

@@ -76,6 +76,29 @@ test('the platform goes, what stands on something before that, also what earlier
   assert.deepEqual(names(cluster.objects), ['Namespace kube-system']);
 });
 
+test('what lost its owner and still terminates is waited for, and otherwise left', async () => {
+  const ownerReferences = [{ kind: 'Namespace', name: 'gone', uid: 'gone' }];
+  const pod = object('Pod', 'p', 'default', { ownerReferences, deletionTimestamp: young });
+  const before = async () => {
+    const { cluster, components, context } = scene([pod]);
+    return { cluster, components, context, inventory: await takeInventory(context, { components }) };
+  };
+  const patient = await before();
+  assert.deepEqual(names(patient.inventory.orphans), ['Pod default/p']);
+  setTimeout(() => {
+    patient.cluster.objects = patient.cluster.objects.filter(({ kind }) => kind !== 'Pod');
+  }, 500);
+  const options = { all: false, progress };
+  const after = await removePlatform(patient.context, patient.inventory, { ...patient, ...options });
+  assert.deepEqual(names(after.orphans), []);
+  const stuck = await before();
+  const left = await removePlatform(fakeContext({ ...stuck.context, timeout: 300 }), stuck.inventory, {
+    ...stuck,
+    ...options,
+  });
+  assert.deepEqual(names(left.orphans), ['Pod default/p']);
+});
+
 const mine = [object('ConfigMap', 'mine', 'default'), object('Secret', 'mine', 'tools')];
 
 test('what was put there by hand stays, with the namespace of the platform that it is in', async () => {

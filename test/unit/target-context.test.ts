@@ -139,6 +139,16 @@ test('in a cluster of others, the platform’s is what it applied, deployed or p
   assert.deepEqual(owned, ['space', 'applied', 'made', 'deployed']);
 });
 
+test('a pod whose Deployment is gone is the platform’s by the labels of its charts, since its mark', async () => {
+  const { ranFor } = await territoryOf(cluster);
+  const pod = (minute: number, instance: string, part = 'platform') =>
+    object('Pod', 'p', minute, {
+      labels: { 'app.kubernetes.io/instance': instance, 'app.kubernetes.io/part-of': part },
+    });
+  const pods = [pod(3, 'core-go'), pod(1, 'core-go'), pod(3, 'theirs'), pod(3, 'core-go', 'theirs')];
+  assert.deepEqual([...pods, present.theirs].map(ranFor), [true, false, false, false, false]);
+});
+
 test('a name that a component knows makes nothing the platform’s there', async () => {
   const territory = await territoryOf(cluster);
   const claims = [{ name: 'traefik', owns: () => true }];
