@@ -1,14 +1,15 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
 import { defaultAccount, dockerConfig, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
+import { fullName } from '../images/names.ts';
 import { type KubeObject, nameOf } from '../lib/objects.ts';
+import { isPullFailure } from '../lib/trouble.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
 import { wasApplied } from './ownership.ts';
 import { inCluster } from './removal.ts';
 import { readSecret } from './secret.ts';
 
-const waitsForImage = /^(ErrImagePull|ImagePullBackOff)$/;
 const name = nameOf(pullSecret(servicesNamespace));
 
 /**
@@ -59,10 +60,40 @@ export async function takeAccess(context: Context): Promise<string[]> {
 
 /** The kubelet waits longer after each failure, up to five minutes: a new pod is pulled for at once. */
 export async function retryPulls(context: Context): Promise<string[]> {
-  return deletePods(context, ({ status }) =>
-    [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])].some(({ state }) =>
-      waitsForImage.test(state.waiting?.reason ?? ''),
-    ),
+  return deletePods(context, (pod) => imagesWaitedFor(pod).length > 0);
+}
+
+/** When it was first seen that the node has an image for which a pod waits, in milliseconds since 1970, by its full name. */
+const cameAt = new WeakMap<Context, Map<string, number>>();
+
+/**
+ * Recreates the pods that wait for an image which came after the kubelet had looked for it: it waits longer after each
+ * failure, and a new pod finds the image at once. One that was made after that, and waits all the same, is left as it is.
+ * @returns what it did, a sentence each.
+ */
+export async function retryPullsOfPresent(context: Context): Promise<string[]> {
+  // What the nodes of a cluster elsewhere have is not known.
+  if (context.target !== undefined) return [];
+  // Another process may have put it there.
+  context.images.forget();
+  const present = await context.images.inNode();
+  const seen = cameAt.get(context) ?? new Map<string, number>();
+  cameAt.set(context, seen);
+  return deletePods(context, (pod) => {
+    const names = imagesWaitedFor(pod).map(fullName);
+    if (names.length === 0 || !names.every((name) => present.has(name))) return false;
+    for (const name of names) if (!seen.has(name)) seen.set(name, Date.now());
+    const made = Date.parse(pod.metadata.creationTimestamp ?? '');
+    return names.some((name) => made <= (seen.get(name) ?? 0));
+  });
+}
+
+/** The images that containers of the pod wait for after a pull that failed. */
+function imagesWaitedFor({ spec, status }: Pod): string[] {
+  const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const waiting = new Set(statuses.filter(({ state }) => isPullFailure(state.waiting?.reason)).map(({ name }) => name));
+  return [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, image }) =>
+    waiting.has(name) ? [image] : [],
   );
 }
 

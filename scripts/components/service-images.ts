@@ -8,7 +8,15 @@ import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '..
 import { imagesAtHead } from '../values.ts';
 import type { Component, Status } from './component.ts';
 import * as elsewhere from './images-elsewhere.ts';
-import { giveAccess, lacksAccess, pullSecretContent, restartPodsOf, retryPulls, takeAccess } from './pulling.ts';
+import {
+  giveAccess,
+  lacksAccess,
+  pullSecretContent,
+  restartPodsOf,
+  retryPulls,
+  retryPullsOfPresent,
+  takeAccess,
+} from './pulling.ts';
 
 /**
  * Where the services' images come from: with an account, from GHCR through a pull secret; without one, stand-ins that
@@ -78,6 +86,11 @@ export async function coverImages(context: Context): Promise<string[]> {
   const present = await context.images.inNode();
   if ([...images.values()].every((image) => present.has(fullName(image)))) return [];
   return (await serviceImages.apply(context)).changed;
+}
+
+/** The same for pods that wait already, of a commit that Argo CD was quicker to see, whether the image came just now or before. */
+export async function bringImages(context: Context): Promise<string[]> {
+  return [...(await coverImages(context)), ...(await retryPullsOfPresent(context))];
 }
 
 async function standInDetail(context: Context, images: ReadonlyMap<string, string>): Promise<string> {

@@ -3,12 +3,14 @@ import type { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { startStopwatch } from '../lib/stopwatch.ts';
 import { waitingBook } from '../lib/trace.ts';
-import { troubleOf } from '../lib/trouble.ts';
+import { isPullFailure, troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
+import { servicesNamespace } from '../services.ts';
 import { explain } from './explain.ts';
 import { waitedInVain } from './in-vain.ts';
 import { podsBehind } from './pods.ts';
+import { bringImages } from './service-images.ts';
 import { tolerant } from './tolerant.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
@@ -20,6 +22,8 @@ export interface Fault {
   key: string;
   /** Milliseconds for which it may be seen all the same before nothing is waited for any more. */
   patience: number;
+  /** Tried at each look, while it lasts: what may end it. */
+  mend?: (() => Promise<unknown>) | undefined;
   /** The error that says so; `missing` is what is waited for. */
   explain(missing: string): UserError | Promise<UserError>;
 }
@@ -57,6 +61,8 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
       const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(longestLook);
       seen.set(fault.key, { lasted, fault });
       if (lasted() >= fault.patience) throw await fault.explain(missing);
+      // Where that fails, the next look tries again.
+      await fault.mend?.().catch(() => {});
     }
     return missing;
   };
@@ -83,7 +89,9 @@ async function podFaults(context: Context, objects: readonly KubeObject[]): Prom
       if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) return [];
       const { patience } = trouble;
       const key = `${pod.metadata.uid} ${patience}`;
-      return [{ key, patience, explain: (missing: string) => explain(context, missing, trouble) }];
+      const isService = trouble.namespace === servicesNamespace;
+      const mend = isService && isPullFailure(trouble.reason) ? () => bringImages(context) : undefined;
+      return [{ key, patience, mend, explain: (missing: string) => explain(context, missing, trouble) }];
     });
   });
 }

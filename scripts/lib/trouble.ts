@@ -64,6 +64,11 @@ const kinds: Kind[] = [
   },
 ];
 
+/** Whether the reason for which a container waits is that its image could not be pulled so far. */
+export function isPullFailure(reason: string | undefined): boolean {
+  return reason === 'ErrImagePull' || reason === 'ImagePullBackOff';
+}
+
 /**
  * A pod that the kubelet put out of the node, or did not let in, stays, as a record, beside the one that takes its place. Only what happened in
  * the last minutes has to do with this start.

@@ -1,10 +1,11 @@
 import { unfitness } from '../components/applications.ts';
 import { type Event, explain } from '../components/explain.ts';
+import { retryPullsOfPresent } from '../components/pulling.ts';
 import type { Fault } from '../components/until-ready.ts';
 import type { Context } from '../context.ts';
 import { UserError } from '../lib/errors.ts';
 import { shortSha } from '../lib/git.ts';
-import { type Trouble, troubleOf } from '../lib/trouble.ts';
+import { isPullFailure, type Trouble, troubleOf } from '../lib/trouble.ts';
 import type { Pod } from '../lib/workloads.ts';
 import type { Application } from '../services.ts';
 import { backFrom, serving } from './remedy.ts';
@@ -16,7 +17,7 @@ const patience = {
   passing: 45_000,
   /** What the sync brings itself, as a ConfigMap, is there before the pod; the kubelet may see it a moment later. */
   config: 5_000,
-  /** A registry that said no; until then, whoever puts a stand-in there has the pod made anew. */
+  /** A registry that said no, of an image that the node does not have either. */
   refusedImage: 5_000,
   /** A quota may have to take note first that an old pod is gone. */
   noPod: 10_000,
@@ -68,7 +69,10 @@ export function rolloutFaults(
     if (!trouble) return [];
     const told = { ...trouble, hint: ownFault.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
     const key = `${pod.metadata.uid} ${trouble.reason}`;
-    return [{ key, patience: patienceFor(pod, trouble), explain: () => withServing(context, stuck, told, rollout) }];
+    // The image itself is seen to before the commit is followed.
+    const mend = isPullFailure(trouble.reason) ? () => retryPullsOfPresent(context) : undefined;
+    const explained = () => withServing(context, stuck, told, rollout);
+    return [{ key, patience: patienceFor(pod, trouble), mend, explain: explained }];
   });
   const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
   if (noPod) {

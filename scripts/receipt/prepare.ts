@@ -28,9 +28,8 @@ export async function prepare(context: Context, options: PrepareOptions): Promis
   const unlock = await lockFor(context.config, { name: 'sync', seconds: patience, signal: context.signal, say: note });
   try {
     const present = await registered(context);
-    // Side by side: where a stand-in has to be built, Argo CD would not wait for it either, as it looks by itself.
-    const covered = cover(context, note);
-    covered.catch(() => {});
+    // First: a pod that is quicker than its image waits for the kubelet's next try, or has to be recreated.
+    await cover(context, note);
     const moved = await followCheckout(context, present, note);
     const behind = ({ status }: Application) =>
       moved ||
@@ -42,7 +41,6 @@ export async function prepare(context: Context, options: PrepareOptions): Promis
     );
     for (const application of asked) if (waitsToRetry(application, commit)) await endOperation(context, application);
     await askToLook(context, asked);
-    await covered;
   } finally {
     unlock();
   }

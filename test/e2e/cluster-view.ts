@@ -10,6 +10,14 @@ export function viewOf(person: Person, cluster: string) {
   const helm = (...args: string[]): Promise<Ran> => person.run(['helm', ...config, ...args]);
   const json = async <T>(...args: string[]): Promise<T> =>
     JSON.parse((await demand(kubectl(...args, '--output=json'))).stdout) as T;
+  /** The pods of the services that are on their way out, by name. */
+  const terminating = async (): Promise<string[]> => {
+    const { items } = await json<{ items: { metadata: { name: string; deletionTimestamp?: string } }[] }>(
+      'get',
+      'pods',
+    );
+    return items.flatMap(({ metadata }) => (metadata.deletionTimestamp === undefined ? [] : [metadata.name]));
+  };
   return {
     kubectl,
     helm,
@@ -17,6 +25,9 @@ export function viewOf(person: Person, cluster: string) {
     /** Runs JavaScript in a pod of a Deployment: the stand-ins bring Node. Hands back what it prints. */
     inPod: (deployment: string, script: string): Promise<Ran> =>
       kubectl('exec', `deployment/${deployment}`, '--', 'node', '--input-type=module', '--eval', script),
+    terminating,
+    /** Waits until no pod of the services is on its way out. */
+    noneTerminates: () => eventually('no pod terminates', 60, async () => (await terminating()).length === 0),
     /** What each Application says of itself. */
     async applications(): Promise<{ name: string; sync: string; health: string }[]> {
       const { items } = await json<{

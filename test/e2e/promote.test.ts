@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { History } from '../../scripts/promotion/history.ts';
 import type { Outcome } from '../../scripts/promotion/outcome.ts';
+import { viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person } from './support.ts';
 import { ask, type Door, type Stream, steadyStream } from './traffic.ts';
 
@@ -24,8 +25,10 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
     return upstream.version;
   };
   const values = () => readFileSync(join(person.clone, file), 'utf8');
-  /** Nobody who asked meanwhile went without an answer. */
+  const perSecond = 20;
+  /** Nobody who asked meanwhile went without an answer, also while the old pods drained and ended. */
   const undisturbed = async () => {
+    await viewOf(person, cluster).noneTerminates();
     const { answered, lost } = await stream.stop();
     assert.deepEqual([lost, answered > 10], [[], true], `${answered} answered`);
     return answered;
@@ -44,7 +47,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   });
 
   it('gets a commit of one line and a receipt, and the new build answers', async (t) => {
-    stream = steadyStream(door, '/info', 10);
+    stream = steadyStream(door, '/info', perSecond);
     const ran = await demand(person.npm('promote', 'core-go', 'a1b2c3d'));
     assert.match(ran.stdout, /core-go: 1df3b1f → a1b2c3d\nCommitted as [0-9a-f]{7}: chore: promote images a1b2c3d\n/);
     assert.match(ran.stdout, /^core-go: [0-9a-f]{7} chore: promote images a1b2c3d$/m);
@@ -55,7 +58,8 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
     t.diagnostic(`promote: ${ran.seconds.toFixed(1)} s, ${await undisturbed()} requests meanwhile, none lost`);
   });
 
-  it('promotes all at once, and gets a receipt for each', async (t) => {
+  it('promotes all at once, and gets a receipt for each; nobody noticed anything', async (t) => {
+    stream = steadyStream(door, '/info', perSecond);
     const ran = await demand(person.npm('promote', 'all', 'b2c3d4e', '--json'));
     const { changes, receipts, commit } = JSON.parse(ran.stdout) as Outcome;
     assert.deepEqual(
@@ -67,7 +71,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
       changes.map(({ service }) => [service, commit, token === undefined]),
     );
     assert.equal(await version(), 'b2c3d4e');
-    t.diagnostic(`promote all: ${ran.seconds.toFixed(1)} s`);
+    t.diagnostic(`promote all: ${ran.seconds.toFixed(1)} s, ${await undisturbed()} requests meanwhile, none lost`);
   });
 
   it('is refused a build that does not exist, before anything is committed', {
@@ -81,7 +85,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   });
 
   it('is told which probe fails of a build that never gets ready, and the old pods go on serving', async (t) => {
-    stream = steadyStream(door, '/info', 10);
+    stream = steadyStream(door, '/info', perSecond);
     const ran = await person.npm('promote', 'core-go', 'broken');
     assert.equal(ran.code, 1, ran.text);
     assert.match(ran.stderr, /[Ss]tartup probe|startupProbe/);

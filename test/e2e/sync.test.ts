@@ -3,9 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { isPullFailure } from '../../scripts/lib/trouble.ts';
+import type { Pod } from '../../scripts/lib/workloads.ts';
 import type { Receipt } from '../../scripts/receipt/index.ts';
-import { eventually } from './cluster-view.ts';
+import { reportIn } from '../support/status-schema.ts';
+import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
+import { steadyStream } from './traffic.ts';
 
 const cluster = 'e2e-sync';
 const ports = { http: 28280, https: 28643 };
@@ -77,6 +81,60 @@ describe('a person who commits and syncs', () => {
     assert.equal(api?.pods.length, 1);
     assert.deepEqual(Object.keys(api?.seconds ?? {}), ['seen', 'synced', 'ready', 'answering', 'scraped']);
     assert.deepEqual([found.get('core-go')?.changed, found.get('worker-python')?.changed], [false, false]);
+  });
+
+  it('reads in status what the new pods run while the old ones terminate', async () => {
+    const { applications } = reportIn((await person.npm('status', '--json')).stdout);
+    const api = applications.find(({ name }) => name === 'api-node');
+    assert.equal(api?.image, 'ghcr.io/zainasr/api-node:a1b2c3d');
+    const view = viewOf(person, cluster);
+    // Those that do now did so when status looked.
+    const still = (await view.terminating()).filter((name) => name.startsWith('api-node-'));
+    assert.ok(api.terminating >= still.length, `${api.terminating} in status, later ${still}`);
+    await view.noneTerminates();
+  });
+
+  it('loses no request at 20 a second, of api-node and of core-go, until the old pods have ended', async (t) => {
+    const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
+    const door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
+    const stream = steadyStream(door, '/info', 20);
+    t.after(() => stream.stop());
+    setEnv('rolled');
+    edit('helm/api-node/values-dev.yaml', /ENV: \S+/, 'ENV: rolled');
+    await commit('Roll out both');
+    const found = await sync();
+    assert.deepEqual([found.get('api-node')?.changed, found.get('core-go')?.changed], [true, true]);
+    await viewOf(person, cluster).noneTerminates();
+    const { answered, lost } = await stream.stop();
+    assert.deepEqual([lost, answered > 100], [[], true], `${answered} answered`);
+    t.diagnostic(`${answered} requests, none lost`);
+  });
+
+  const waitsForImage = (service: string) =>
+    eventually(`a pod of ${service} waits for its image`, 90, async () => {
+      const { items } = await viewOf(person, cluster).json<{ items: Pod[] }>('get', 'pods');
+      const waiting = items.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/name'] === service);
+      return waiting.some(({ status }) =>
+        status.containerStatuses?.some(({ state }) => isPullFailure(state.waiting?.reason)),
+      );
+    });
+
+  it('need not wait for a pod that was quicker than its image, whoever brought that', async () => {
+    const name = 'ghcr.io/zainasr/worker-python';
+    edit('helm/worker-python/values.yaml', /tag: .*/, 'tag: "c3d4e5f"');
+    await commit('chore: promote images c3d4e5f');
+    await waitsForImage('worker-python');
+    const containerd = ['docker', 'exec', `${cluster}-control-plane`, 'ctr', '--namespace=k8s.io'] as const;
+    await demand(person.run([...containerd, 'images', 'tag', `${name}:1df3b1f`, `${name}:c3d4e5f`]));
+    assert.equal((await sync()).get('worker-python')?.image?.name, `${name}:c3d4e5f`);
+
+    edit('helm/worker-python/values.yaml', /tag: .*/, 'tag: "d4e5f6a"');
+    await commit('chore: promote images d4e5f6a');
+    await waitsForImage('worker-python');
+    await demand(person.npm('up'));
+    const { applications } = reportIn((await person.npm('status', '--json')).stdout);
+    const worker = applications.find(({ name: one }) => one === 'worker-python');
+    assert.deepEqual([worker?.image, worker?.standIn], [`${name}:d4e5f6a`, true]);
   });
 
   it('gets one for an amended commit, as a person reads it', async () => {

@@ -135,6 +135,7 @@ for (const [what, fresh, events, patience, reason] of bad) {
   test(`${what} ends it, with the reason, who serves meanwhile, and the way back`, async () => {
     const [fault, ...others] = found(fresh, events);
     assert.deepEqual([fault?.patience, others], [patience, []]);
+    assert.equal(fault?.mend !== undefined, /image/.test(what), 'an image may have come since: the pod is tried again');
     const error = await fault?.explain('Deployment default/api-node: 0 of 1 pods ready');
     assert.match(
       error?.message ?? '',

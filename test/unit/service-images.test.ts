@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { retryPullsOfPresent } from '../../scripts/components/pulling.ts';
 import { serviceImages } from '../../scripts/components/service-images.ts';
+import { untilReady } from '../../scripts/components/until-ready.ts';
 import type { Account } from '../../scripts/credentials/account.ts';
 import { dockerConfig } from '../../scripts/credentials/pull-secret.ts';
 import { ApiError } from '../../scripts/lib/api.ts';
 import { readCheckout } from '../../scripts/lib/git.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
+import { prepare } from '../../scripts/receipt/prepare.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec } from '../support/repository.ts';
 
@@ -24,6 +27,7 @@ const application = {
 commit(root, 'Start', {
   'argocd/core-go.yaml': JSON.stringify(application),
   'helm/core-go/values.yaml': 'image: { repository: ghcr.io/ann/core-go, tag: abc }\n',
+  'cluster/argocd/default-project.yaml': 'kind: AppProject\n',
   'standins/Dockerfile': 'FROM x\n',
   'standins/metrics.mjs': '\n',
   'standins/server.mjs': '\n',
@@ -45,10 +49,12 @@ interface Parts {
   node?: 'real' | 'stand-in';
   /** Why the pod waits. */
   waiting?: string;
+  /** When the pod was made, as ISO 8601. */
+  made?: string;
 }
 
 /** A cluster of one service, and everything that is done to it. */
-function fakeCluster({ token, held, node, waiting }: Parts) {
+function fakeCluster({ token, held, node, waiting, made = '2026-01-02T03:04:05Z' }: Parts) {
   const done: string[] = [];
   const applied: KubeObject[] = [];
   let secret = held === undefined ? undefined : dockerConfig(account(held));
@@ -57,9 +63,13 @@ function fakeCluster({ token, held, node, waiting }: Parts) {
   if (node === 'stand-in') present.set('docker.io/platform-ops/stand-in-core-go:old', node);
   const pod = {
     apiVersion: 'v1',
-    metadata: { name: 'core-go-1', namespace: 'default' },
+    metadata: { name: 'core-go-1', namespace: 'default', creationTimestamp: made },
     spec: { containers: [{ name: 'core-go', image }] },
-    status: { containerStatuses: [{ state: { waiting: waiting === undefined ? undefined : { reason: waiting } } }] },
+    status: {
+      containerStatuses: [
+        { name: 'core-go', state: { waiting: waiting === undefined ? undefined : { reason: waiting } } },
+      ],
+    },
   };
   const docker = fakeExec((line) => {
     if (line.includes('images remove')) {
@@ -69,7 +79,7 @@ function fakeCluster({ token, held, node, waiting }: Parts) {
     return {};
   });
   const context = fakeContext({
-    config: { root, environment: 'dev' },
+    config: { root, environment: 'dev', clusterName: 'c', stateDir: join(folder, 'state') },
     node: 'node',
     signal: new AbortController().signal,
     exec: (command: [string, ...string[]], options: object) =>
@@ -93,7 +103,7 @@ function fakeCluster({ token, held, node, waiting }: Parts) {
         if (secret === undefined) throw new ApiError(path, 404, '');
         return { data: { '.dockerconfigjson': secret } };
       },
-      list: async () => [pod],
+      list: async (_: string, kind: string) => (kind === 'Application' ? [application] : [pod]),
     }),
     kubectl: async () => ({
       apply: async (objects: KubeObject[]) => {
@@ -109,7 +119,7 @@ function fakeCluster({ token, held, node, waiting }: Parts) {
       },
     }),
   });
-  return { context, done, applied, secretNow: () => secret };
+  return { context, done, applied, present, pod, secretNow: () => secret };
 }
 
 test('without a token and with nothing in the node, a stand-in is put there, and no secret is made', async () => {
@@ -173,6 +183,37 @@ test('a pod that waits for anything else is left alone', async () => {
   });
   await serviceImages.apply(context);
   assert.deepEqual(done, []);
+});
+
+test('a pod that waits for an image which came meanwhile is recreated; one made after that, or without it, is not', async () => {
+  const { context, done, present, pod } = fakeCluster({ waiting: 'ImagePullBackOff' });
+  await retryPullsOfPresent(context);
+  assert.deepEqual(done, [], 'nothing is on its way: the failure is one');
+  present.set(image, 'stand-in');
+  await retryPullsOfPresent(context);
+  assert.deepEqual(done, ['delete pods']);
+  pod.metadata.creationTimestamp = new Date(Date.now() + 5000).toISOString();
+  await retryPullsOfPresent(context);
+  assert.deepEqual(done, ['delete pods'], 'it would be recreated for ever');
+  const elsewhere = fakeCluster({ waiting: 'ErrImagePull', node: 'real' });
+  await retryPullsOfPresent({ ...elsewhere.context, target: 'prod' as never });
+  assert.deepEqual(elsewhere.done, []);
+});
+
+test('while pods are waited for, those of a commit that nobody covered get their image, and are recreated', async () => {
+  const { context, done, pod } = fakeCluster({ waiting: 'ErrImagePull' });
+  let looks = 0;
+  const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'core-go', namespace: 'default' } };
+  const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => [pod] }) as never };
+  const look = async () => (looks++ < 2 ? '0 of 1 pods ready' : undefined);
+  await untilReady(waiting, { objects: [workload], look });
+  assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods']);
+});
+
+test('a commit gets its images before Argo CD is asked to look at it', async () => {
+  const { context, done } = fakeCluster({});
+  await prepare(context, { commit: 'c0ffee', wanted: undefined, patience: 0, note: () => {} });
+  assert.deepEqual(done, ['import stand-ins', 'annotate applications.argoproj.io']);
 });
 
 test('when the token is gone, stand-ins take the place of what it pulled, and the secret goes last', async () => {
