@@ -6,14 +6,24 @@ import { readArguments } from './lib/args.ts';
 import { closest } from './lib/closest.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { commandList, helpPage } from './lib/help.ts';
+import { outputWritten, watchOutput } from './lib/output.ts';
 import { npmFlagsOf } from './npm-flags.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
 /** What a failure ends with, unless the command has another code for it. */
 let failure: ExitCode = ExitCode.failed;
+/** Whether the command is done, and its output is what is waited for. */
+let done = false;
 
 async function main(): Promise<ExitCode> {
+  const code = await run();
+  done = true;
+  await outputWritten();
+  return code;
+}
+
+async function run(): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
     process.stdout.write(commandList(allCommands()));
     return ExitCode.done;
@@ -56,6 +66,8 @@ function interruption(): AbortSignal {
   let first: number | undefined;
   for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(event, () => {
+      // A reader that takes nothing must not keep anybody waiting.
+      if (first === undefined && done) process.exit(ExitCode.interrupted);
       if (first === undefined) {
         first = performance.now();
         if (process.stderr.isTTY) console.error('\nStopping what runs. Ctrl-C again ends it at once.');
@@ -110,11 +122,9 @@ async function report(error: unknown): Promise<ExitCode> {
 
 // A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is
 // being done is done to its end, and the exit code is that of the command.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-  });
-}
-
+watchOutput();
+const code = await main().catch(report);
+// What `report` said. It has told already what could not be written.
+await outputWritten().catch(() => {});
 // Kept-alive connections would hold the process open, and everything that it waits for is awaited.
-process.exit(await main().catch(report));
+process.exit(code);

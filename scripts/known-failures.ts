@@ -23,7 +23,10 @@ export const knownFailures: readonly KnownFailure[] = [
   failure('cgroup-v1', /Docker uses cgroup v1/),
   failure('memory', /Docker has .* of memory, the platform needs/),
   failure('disk', /free where Docker keeps its images .*, the platform needs/),
-  failure('disk-full', /no space left on device|A file could not be written|\.env could not be written/),
+  failure(
+    'disk-full',
+    /no space left on device|A file could not be written|\.env could not be written|Standard (output|error) could not be written/,
+  ),
   failure('inotify', /pods may fail with "too many open files"/),
   failure('ports-taken', /Port \S+ of 127\.0\.0\.1(, for \S+,)? is taken by/),
   failure('ports-privileged', /may not open port/),

@@ -1,6 +1,7 @@
 import { demandCluster } from '../components/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { outputRefused } from '../lib/output.ts';
 import { followAll, readAll } from '../logs/follow.ts';
 import type { Line, Part } from '../logs/read.ts';
 import { type Sources, sourcesOf } from '../logs/sources.ts';
@@ -27,9 +28,7 @@ export async function runLogs({
     );
   const say = (text: string) => void progressStream.write(`${text}\n`);
   // A reader that has seen enough, as in `| head`, ends the following as well.
-  const unread = new AbortController();
-  process.stdout.once('error', () => unread.abort());
-  const context = createContext(config, { signal: AbortSignal.any([signal, unread.signal]) });
+  const context = createContext(config, { signal: AbortSignal.any([signal, outputRefused]) });
   await demandCluster(context);
   const show = (line: Line) => print(flags.json ? json(line) : `[${line.source.label}] ${line.text}`);
   const found = await look(context, word, part.previous);
@@ -52,7 +51,7 @@ export async function runLogs({
       onLost: (why) => say(`! ${why}; it is waited for`),
     });
   } catch (error) {
-    if (unread.signal.aborted && !signal.aborted) return ExitCode.done;
+    if (outputRefused.aborted && !signal.aborted) return ExitCode.done;
     throw error;
   }
 }

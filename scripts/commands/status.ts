@@ -5,6 +5,7 @@ import { driftLines } from '../drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git.ts';
 import { columns } from '../lib/help.ts';
+import { outputRefused } from '../lib/output.ts';
 import { table } from '../lib/table.ts';
 import { gather, type Report } from '../report.ts';
 import type { Invocation } from './command.ts';
@@ -14,6 +15,7 @@ const clearScreen = '\u001b[2J\u001b[H';
 /** Carries out `npm run status`. */
 export async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   let earlier: Context | undefined;
+  const ended = AbortSignal.any([signal, outputRefused]);
   for (;;) {
     // A new context each time: the checkout may have moved on, and the cluster may be another. GitHub is asked once.
     const context = createContext(config, {
@@ -27,8 +29,10 @@ export async function runStatus({ config, flags, signal, print }: Invocation): P
     const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : page(report);
     print(flags.watch && !flags.json && process.stdout.isTTY ? clearScreen + text : text);
     if (!flags.watch) return report.ok ? ExitCode.done : ExitCode.failed;
-    await sleep(2000, undefined, { signal }).catch(() => {});
+    await sleep(2000, undefined, { signal: ended }).catch(() => {});
     if (signal.aborted) throw new Interrupted();
+    // Nobody reads on, as in `| head -1`.
+    if (outputRefused.aborted) return report.ok ? ExitCode.done : ExitCode.failed;
   }
 }
 
