@@ -42,10 +42,10 @@ const describing = new RegExp(
     '(npm-flags|known-failures)\\.ts',
     'commands/index\\.ts',
     'commands/usage/[a-z-]+\\.ts',
-    'lib/(args|closest|errors|help)\\.ts',
+    'lib/(args|closest|errors|help|output)\\.ts',
     'forwarding/destinations\\.ts',
     'load/plan\\.ts',
-    '(opening|validation|verification)/names\\.ts',
+    '(checks|opening|validation|verification)/names\\.ts',
   ].join('|'),
 );
 /** tsx, and the compiler that it calls. */
