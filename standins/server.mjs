@@ -1,6 +1,6 @@
 // A stand-in for one of the platform's services, for machines without access to the real images. It has the real
 // one's port, paths, variables and metrics, and nothing of its work. SERVICE says which one it plays.
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import { CONTENT_TYPE, counter, histogram, processMetrics, render } from './metrics.mjs';
 
 const UPSTREAM_TIMEOUT_MS = 2000;
@@ -45,10 +45,24 @@ async function gateway(coreGo) {
   }
 }
 
+/** Counts as core-go does: `status` is the reason phrase (OK), and only the count has it. */
+function measurePhrases({ labels, path, status, seconds }) {
+  requests.inc({ ...labels, path, status: STATUS_CODES[status] });
+  duration.observe({ ...labels, path }, seconds);
+}
+
+/** Counts as api-node does: `status` is the number, and `path` what is left behind the router, so "/" for two paths alike. */
+function measureNumbers({ labels, path, status, seconds }) {
+  const all = { ...labels, path: path === '/health' || path === '/info' ? '/' : path, status };
+  requests.inc(all);
+  duration.observe(all, seconds);
+}
+
 /** A service in Go that answers HTTP and asks nobody else, with the port that it has where PORT names none. */
 const httpService = (service, usualPort) => () => ({
   endsOnSigterm: true,
   port: wholeNumber('PORT', usualPort, 65535),
+  measure: measurePhrases,
   paths: {
     '/health': health,
     '/info': () => json(200, { service, env, ...about }),
@@ -63,6 +77,7 @@ const services = {
     const info = () => gateway(coreGo.replace(/\/+$/, ''));
     return {
       port: wholeNumber('PORT', 3000, 65535),
+      measure: measureNumbers,
       paths: { '/health': health, '/info': info, '/metrics': httpMetrics },
     };
   },
@@ -77,7 +92,7 @@ const services = {
 
 const name = variable('SERVICE', '');
 if (!Object.hasOwn(services, name)) fail(`SERVICE must be one of ${Object.keys(services).join(', ')}, not "${name}"`);
-const { port, paths, always, endsOnSigterm = false } = services[name]();
+const { port, paths, always, measure, endsOnSigterm = false } = services[name]();
 
 // A label's values must be few: whoever asks for a thousand made-up paths would otherwise make a thousand series.
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -95,9 +110,8 @@ const server = createServer(async (request, response) => {
   request.resume();
   const { status, type, text } = await answer(request.method, path);
   const method = METHODS.has(request.method) ? request.method : 'other';
-  const labels = { method, path: Object.hasOwn(paths, path) ? path : 'other' };
-  requests.inc({ ...labels, status });
-  duration.observe(labels, (performance.now() - start) / 1000);
+  const seconds = (performance.now() - start) / 1000;
+  measure?.({ labels: { method }, path: Object.hasOwn(paths, path) ? path : 'other', status, seconds });
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
   response.end(method === 'HEAD' ? undefined : text);
 });

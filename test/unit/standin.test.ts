@@ -112,9 +112,9 @@ test('requests are counted and timed, with few label values whatever is asked fo
   const expected = [
     '# HELP http_requests_total Total number of HTTP requests',
     '# TYPE http_requests_total counter',
-    'http_requests_total{method="GET",path="/info",status="200"} 2',
-    'http_requests_total{method="GET",path="other",status="404"} 5',
-    'http_requests_total{method="other",path="/info",status="405"} 1',
+    'http_requests_total{method="GET",path="/info",status="OK"} 2',
+    'http_requests_total{method="GET",path="other",status="Not Found"} 5',
+    'http_requests_total{method="other",path="/info",status="Method Not Allowed"} 1',
     '# TYPE http_request_duration_seconds histogram',
     'http_request_duration_seconds_bucket{method="GET",path="/info",le="10"} 2',
     'http_request_duration_seconds_bucket{method="GET",path="/info",le="+Inf"} 2',
@@ -129,6 +129,24 @@ test('requests are counted and timed, with few label values whatever is asked fo
   for (const line of text.trimEnd().split('\n')) {
     assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.e+-]+)$/);
   }
+});
+
+test('api-node counts by number, and health and info under one path, as the real one does', async () => {
+  const api = await serve({ SERVICE: 'api-node', CORE_GO_BASE_URL: `http://127.0.0.1:${await freePort()}` });
+  await fetch(`${api.url}/health`);
+  await fetch(`${api.url}/health`);
+  await fetch(`${api.url}/info`);
+  await fetch(`${api.url}/made-up`);
+  await api.metrics();
+  const lines = (await api.metrics()).split('\n');
+  for (const line of [
+    'http_requests_total{method="GET",path="/",status="200"} 2',
+    'http_requests_total{method="GET",path="/",status="502"} 1',
+    'http_requests_total{method="GET",path="other",status="404"} 1',
+    'http_requests_total{method="GET",path="/metrics",status="200"} 1',
+    'http_request_duration_seconds_count{method="GET",path="/",status="502"} 1',
+  ])
+    assert(lines.includes(line), `${line}\nis not in\n${lines.join('\n')}`);
 });
 
 test('worker-python works off jobs and answers every path with its metrics', async () => {
