@@ -12,6 +12,7 @@ import { readDashboards } from '../dashboards/files.ts';
 import { connectGrafana, type Grafana } from '../grafana.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { readRegistrations } from '../services.ts';
+import { metricsFile, readMetricList } from '../validation/metric-names.ts';
 import type { Room } from './capacity.ts';
 import { connectPrometheus, type Prometheus } from './prometheus.ts';
 import { mayDo, type Question } from './rights.ts';
@@ -39,6 +40,8 @@ export interface Live {
   /** The dashboards of this checkout, by uid. */
   dashboards(): Promise<Map<string, unknown>>;
   allowedEmpty(): Promise<AllowedEmpty>;
+  /** The metrics that some program exposes, also before there is a series of them. */
+  metricNames(): Promise<ReadonlySet<string>>;
   /** What the manifests give Prometheus. */
   room(): Promise<Room>;
 }
@@ -66,6 +69,10 @@ export function lookAt(context: Context): Live {
       return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
     },
     allowedEmpty: async () => readAllowedEmpty(await readFile(join(root, allowedEmptyFile), 'utf8')),
+    async metricNames() {
+      const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
+      return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
+    },
     room: () => readRoom(root),
   };
 }

@@ -48,8 +48,3 @@ export function connectPrometheus(api: () => ApiServer): Prometheus {
     config: async () => (await ask<{ yaml: string }>('/api/v1/status/config')).yaml,
   };
 }
-
-/** The sum of an answer's values. An answer without series is 0. */
-export function sumOf(series: readonly Series[]): number {
-  return series.reduce((sum, { value }) => sum + (Number(value[1]) || 0), 0);
-}

@@ -26,6 +26,9 @@ export interface Recorded {
   sources: string[];
   passwordRefused: boolean;
   allowed: Awaited<ReturnType<Live['allowedEmpty']>>;
+  /** The metrics that are known to be exposed, besides those that have data. */
+  metricNames: string[];
+  ingressController: Live['ingressController'];
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -45,6 +48,8 @@ export function recorded(): Recorded {
     sources: ['prometheus'],
     passwordRefused: false,
     allowed: { panels: [], rules: [] },
+    metricNames: [],
+    ingressController: 'nginx',
   };
 }
 
@@ -76,7 +81,7 @@ export function liveOf(made: Recorded): Live {
           return { data: { result: [one] } } as T;
         }),
     },
-    ingressController: 'nginx',
+    ingressController: made.ingressController,
     parts: [],
     status: async () => made.status,
     list: async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
@@ -92,6 +97,7 @@ export function liveOf(made: Recorded): Live {
     services: async () => ['api-node', 'core-go', 'worker-python'],
     dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
     allowedEmpty: async () => made.allowed,
+    metricNames: async () => new Set(made.metricNames),
     room: async () => ({ disk: 512 * 2 ** 20, memory: 512 * 2 ** 20 }),
   };
 }

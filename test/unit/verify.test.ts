@@ -4,6 +4,8 @@ import { ApiError } from '../../scripts/lib/api.ts';
 import type { Pod, Workload } from '../../scripts/lib/workloads.ts';
 import { checks } from '../../scripts/verification/index.ts';
 import type { NetworkPolicy } from '../../scripts/verification/network-policies.ts';
+import type { Series } from '../../scripts/verification/prometheus.ts';
+import { runChecks } from '../../scripts/verification/run.ts';
 import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
 
 const settled = () => false;
@@ -250,7 +252,7 @@ const faults: Fault[] = [
         return [{ ...one, value: [0, String(/core-go/.test(query) ? 5 : looks * 100)] }];
       };
     },
-    says: /^10 requests went through the ingress, and core-go counts 0 more, where 10 were to be seen: sum\(http_requests_total\{service="core-go"/,
+    says: /^10 requests went through the ingress, and core-go counts 0 more, where 10 were to be seen: http_requests_total\{service="core-go"/,
   },
   {
     check: 'rules',
@@ -393,7 +395,28 @@ test('counters that begin with the requests are given some more, of which Promet
   }
 });
 
-test('what may be empty is no finding, and what can not be read still is', async () => {
+test('traffic is sent again where a pod is replaced meanwhile, and its last counts are gone with it', async () => {
+  let sent = 0;
+  let looks = 0;
+  const made = recorded();
+  const pod = (name: string, value: number): Series => ({ metric: { pod: name }, value: [0, String(value)] });
+  made.answer = (query) => {
+    if (!/service="core-go"/.test(query)) return [pod('other', 1000 + looks * 100)];
+    looks += 1;
+    // Four of ten were scraped when the old pod was deleted; the new one counts the next ten.
+    if (looks < 3) return [pod('old', looks === 1 ? 500 : 504)];
+    return sent > 10 ? [pod('new', 10)] : [];
+  };
+  const live = liveOf(made);
+  const counting = { ...live, send: (path: string) => live.send(path).finally(() => (sent += 1)) };
+  const all = checks.filter(({ name }) => name === 'traffic');
+  const { signal } = new AbortController();
+  const [outcome] = await runChecks(all, counting, { patience: 60_000, signal, every: 1 });
+  assert.deepEqual(outcome?.findings, []);
+  assert(sent >= 20, `${sent} requests`);
+});
+
+test('what may be empty is no finding as long as it can have data, and what can not be read still is', async () => {
   const allow = (made: Recorded) => {
     made.allowed = {
       panels: [],
@@ -401,7 +424,15 @@ test('what may be empty is no finding, and what can not be read still is', async
     };
     empty(/argocd_app_info/)(made);
   };
-  assert.deepEqual(await findings('rules', allow), []);
+  const known = (made: Recorded) => {
+    allow(made);
+    made.metricNames = ['argocd_app_info'];
+  };
+  assert.deepEqual(await findings('rules', known), []);
+  assert.match(
+    (await findings('rules', allow))[0] ?? '',
+    /^The rule ApplicationOutOfSync of argo-cd\.yml has nothing to work on: nothing exposes or records the metric argocd_app_info\./,
+  );
   const panels = await findings('queries', empty(/worker_jobs_processed_total/));
   const named = panels.map((text) => /^The panel "(.+)" of ([\w-]+) /.exec(text) ?? assert.fail(text));
   const exempt = named.map(([, panel = '', dashboard = '']) => ({ dashboard, panel, reason: 'Because.' }));
@@ -410,14 +441,58 @@ test('what may be empty is no finding, and what can not be read still is', async
   };
   const emptyButAllowed = (made: Recorded) => {
     allowPanels(made);
+    made.metricNames = ['worker_jobs_processed_total'];
     empty(/worker_jobs_processed_total/)(made);
   };
   assert.deepEqual(await findings('queries', emptyButAllowed), []);
+  const unknown = (made: Recorded) => {
+    emptyButAllowed(made);
+    made.metricNames = [];
+  };
+  assert.match(
+    (await findings('queries', unknown))[0] ?? '',
+    /shows nothing: nothing exposes or records the metric worker_jobs_processed_total\./,
+  );
+  const unlabelled = (made: Recorded) => {
+    allowPanels(made);
+    // The metric has series, and none of them with a label that the query asks for.
+    made.answer = (query) => (/worker_jobs_processed_total/.test(query) && !/^count\(\w+\)$/.test(query) ? [] : [one]);
+  };
+  assert.match((await findings('queries', unlabelled))[0] ?? '', /: worker_jobs_processed_total has no label \w+\./);
   const broken = (made: Recorded) => {
     allowPanels(made);
     made.answer = () => new ApiError('/x', 400, '{"error":"parse error"}');
   };
   assert((await findings('queries', broken)).length > 0);
+});
+
+test('a rule that asks ingress-nginx only has nothing to do under Traefik, and the others are looked at as ever', async () => {
+  const traefik = (made: Recorded) => {
+    made.ingressController = 'traefik';
+    made.rules = [
+      {
+        file: '/etc/prometheus/rules/red.yml',
+        rules: [
+          { name: 'a', type: 'recording', query: 'group(up{job="ingress-nginx"})', health: 'ok' },
+          { name: 'B', type: 'alerting', query: 'nginx_ingress_controller_requests > 1 unless job:x', health: 'ok' },
+        ],
+      },
+    ];
+  };
+  const without = (pattern: RegExp) => (made: Recorded) => {
+    traefik(made);
+    empty(pattern)(made);
+  };
+  assert.deepEqual(await findings('rules', without(/nginx/)), []);
+  assert.match(
+    (await findings('rules', without(/nginx|job:x/)))[0] ?? '',
+    /^The rule B of red\.yml .* job:x has no data\./,
+  );
+  const nginx = (made: Recorded) => {
+    without(/nginx/)(made);
+    made.ingressController = 'nginx';
+  };
+  assert.equal((await findings('rules', nginx)).length, 2);
 });
 
 test('where Grafana can not be asked, the panels are those of this checkout', async () => {

@@ -4,6 +4,7 @@ import { UserError } from '../../lib/errors.ts';
 import { atMost } from '../../lib/limit.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
+import { neverAnswered } from '../selectors.ts';
 
 /** Queries that Prometheus is asked at the same time. */
 const atOnce = 6;
@@ -45,8 +46,9 @@ async function lookAtQuery(live: Live, question: Question, mayBeEmpty: boolean):
   const remedy = `Correct the query in observability/grafana/dashboards/${dashboard}.json; npm run validate -- queries knows the metrics. Or say in allowed-empty.yaml why it may be empty.`;
   try {
     const result = await live.prometheus.query(expr);
-    if (mayBeEmpty || hasData({ data: { result } })) return [];
-    return [{ message: `${where} shows nothing: ${expr.replaceAll(/\s+/g, ' ')} has no data.`, remedy }];
+    if (hasData({ data: { result } })) return [];
+    const why = mayBeEmpty ? await neverAnswered(live, expr) : `${expr.replaceAll(/\s+/g, ' ')} has no data`;
+    return why === undefined ? [] : [{ message: `${where} shows nothing: ${why}.`, remedy }];
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 400) throw error;
     return [

@@ -1,9 +1,9 @@
 import { hasData } from '../../dashboards/questions.ts';
 import { atMost } from '../../lib/limit.ts';
-import { readQuery, type Selector } from '../../validation/queries/promql.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import type { LiveRule } from '../prometheus.ts';
+import { emptySelector, neverAnswered, selectorsOf } from '../selectors.ts';
 
 /** Queries that Prometheus is asked at the same time. */
 const atOnce = 6;
@@ -31,46 +31,21 @@ async function lookAtRule(live: Live, rule: LiveRule, path: string, mayBeEmpty: 
     const what = health === 'err' ? `fails: ${lastError}` : 'has not been evaluated yet';
     return [{ message: `The rule ${name} of ${file} ${what}.`, remedy: `Correct it in ${file}, and npm run up.` }];
   }
-  if (mayBeEmpty) return [];
-  const missing = await (rule.type === 'recording' ? emptyRecord(live, rule) : emptySelector(live, rule));
-  if (missing === undefined) return [];
+  const { query, type } = rule;
+  if (selectorsOf(live, query).length === 0) return [];
+  const look = mayBeEmpty ? neverAnswered : type === 'recording' ? emptyRecord : emptySelector;
+  const why = await look(live, query);
+  if (why === undefined) return [];
   return [
     {
-      message: `The rule ${name} of ${file} has nothing to work on: ${missing} has no data.`,
+      message: `The rule ${name} of ${file} has nothing to work on: ${why}.`,
       remedy: `Correct the name in ${file}; or say in observability/grafana/allowed-empty.yaml why it may be empty.`,
     },
   ];
 }
 
-async function emptyRecord(live: Live, { query }: LiveRule): Promise<string | undefined> {
+async function emptyRecord(live: Live, query: string): Promise<string | undefined> {
   const result = await live.prometheus.query(query);
   if (hasData({ data: { result } })) return undefined;
-  return (await emptySelector(live, { query })) ?? `its query (${query.replaceAll(/\s+/g, ' ')})`;
-}
-
-/**
- * An alert that doesn't fire is silent, and one that asks for a misspelt metric is as silent: what it asks for must be
- * there. That is the metric of that job or service, with the labels that are asked for; which values these have just now
- * is what the alert is about.
- */
-async function emptySelector(live: Live, { query }: Pick<LiveRule, 'query'>): Promise<string | undefined> {
-  for (const selector of readQuery(query).selectors) {
-    const text = loosened(selector);
-    if ((await live.prometheus.query(`count(${text})`)).length === 0) return text;
-  }
-  return undefined;
-}
-
-/** Labels that say of what a metric is, and not in which state that is. */
-const identity: ReadonlySet<string> = new Set(['job', 'service', 'namespace', 'container']);
-
-function loosened({ name = '', matchers }: Selector): string {
-  const kept = matchers.filter(({ label, operator }) => identity.has(label) && operator.startsWith('='));
-  const others = new Set(matchers.filter((matcher) => !kept.includes(matcher)).map(({ label }) => label));
-  others.delete('__name__');
-  const list = [
-    ...kept.map(({ label, operator, value }) => `${label}${operator}${JSON.stringify(value)}`),
-    ...[...others].map((label) => `${label}!=""`),
-  ];
-  return list.length === 0 ? name : `${name}{${list.join(',')}}`;
+  return (await emptySelector(live, query)) ?? `its query (${query.replaceAll(/\s+/g, ' ')}) has no data`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Check, count, type Finding } from '../check.ts';
+import { followCounter, type Increase } from '../increase.ts';
 import type { Live } from '../live.ts';
-import { sumOf } from '../prometheus.ts';
 
 /** How many requests are sent, and to what: api-node asks core-go for its answer. */
 const requests = 10;
@@ -10,27 +10,28 @@ const path = '/info';
 interface Counter {
   /** What counts, for a sentence. */
   who: string;
+  /** A selector: its series are followed one by one. */
   query: string;
   /** By how much it has to rise. */
   by: number;
 }
 
-/** The kubelet's probes and Prometheus' own scrapes are no traffic. */
+/** The kubelet's probes and Prometheus' own scrapes are no traffic. api-node counts its probes under "/", as it does requests. */
 const ofService = (service: string): Counter => ({
   who: service,
-  query: `sum(http_requests_total{service="${service}",path!~"/metrics|/health.*"})`,
+  query: `http_requests_total{service="${service}",path!~"/metrics|/health.*"}`,
   by: requests,
 });
 
 const ofController: Record<Live['ingressController'], Counter> = {
-  nginx: { who: 'ingress-nginx', query: 'sum(nginx_ingress_controller_requests{service="api-node"})', by: requests },
-  traefik: { who: 'Traefik', query: 'sum(traefik_entrypoint_requests_total)', by: requests },
+  nginx: { who: 'ingress-nginx', query: 'nginx_ingress_controller_requests{service="api-node"}', by: requests },
+  traefik: { who: 'Traefik', query: 'traefik_entrypoint_requests_total', by: requests },
 };
 
 /** Works by itself, asked by nobody. */
 const ofWorker: Counter = {
   who: 'worker-python',
-  query: 'sum(worker_jobs_processed_total{service="worker-python"})',
+  query: 'worker_jobs_processed_total{service="worker-python"}',
   by: 1,
 };
 
@@ -40,22 +41,27 @@ export const traffic: Check = {
   title: 'counters move when requests come',
   async run(live, worthIt) {
     const counters = [ofController[live.ingressController], ofService('api-node'), ofService('core-go'), ofWorker];
-    const read = () => Promise.all(counters.map(async ({ query }) => sumOf(await live.prometheus.query(query))));
-    const before = await read();
+    const followed = counters.map((counter) => ({ counter, follow: followCounter() }));
+    const read = () =>
+      Promise.all(
+        followed.map(async ({ counter, follow }) => ({
+          counter,
+          rise: follow(await live.prometheus.query(counter.query)),
+        })),
+      );
+    const detail = `${requests} requests, ${count(counters.length, 'counter')}`;
+    await read();
     const refused = await send(live);
     if (refused.length > 0) return { findings: refused, detail: `${requests} requests` };
     for (;;) {
       const now = await read();
-      const still = counters.filter(({ by }, index) => (now[index] ?? 0) - (before[index] ?? 0) < by);
-      const detail = `${requests} requests, ${count(counters.length, 'counter')}`;
+      const still = now.filter(({ counter, rise }) => rise.total < counter.by);
       if (still.length === 0) {
         // Prometheus saw no value before it, so for its rate nothing has risen: the rules would have nothing to work on.
-        const begun = before.some((value) => !value);
-        return { findings: begun ? await send(live) : [], detail };
+        return { findings: now.some(({ rise }) => rise.begun) ? await send(live) : [], detail };
       }
-      if (!worthIt()) {
-        return { findings: still.map((counter) => lazy(counter, counters.indexOf(counter), before, now)), detail };
-      }
+      // What a pod counted after its last scrape is gone with it: that is no finding yet, and takes requests of its own.
+      if (!worthIt() || still.some(({ rise }) => rise.vanished)) return { findings: still.map(lazy), detail };
       await sleep(1000);
     }
   },
@@ -74,11 +80,10 @@ async function send(live: Live): Promise<Finding[]> {
   ];
 }
 
-function lazy({ who, query, by }: Counter, index: number, before: readonly number[], now: readonly number[]): Finding {
-  const rise = (now[index] ?? 0) - (before[index] ?? 0);
+function lazy({ counter: { who, query, by }, rise }: { counter: Counter; rise: Increase }): Finding {
   const asked = who === ofWorker.who ? 'It works by itself' : `${requests} requests went through the ingress`;
   return {
-    message: `${asked}, and ${who} counts ${rise} more, where ${by} were to be seen: ${query}.`,
+    message: `${asked}, and ${who} counts ${rise.total} more, where ${by} were to be seen: ${query}.`,
     remedy: `Look at the metrics of ${who}: npm run forward -- prometheus, then Status > Target health.`,
   };
 }
