@@ -4,6 +4,7 @@ import { unfitness } from './components/applications.ts';
 import { cluster } from './components/cluster.ts';
 import type { Component, Status } from './components/component.ts';
 import { componentsFor } from './components/index.ts';
+import { pullsByItself, theirSecret } from './components/pulling.ts';
 import type { Context } from './context.ts';
 import { type CredentialsReport, reportCredentials } from './credentials/report.ts';
 import { type Drift, findDrift, noDrift } from './drift/index.ts';
@@ -49,13 +50,15 @@ export async function gather(context: Context): Promise<Report> {
   credentials.catch(() => {});
   const clusterStatus = await cluster.status(context);
   const reachable = clusterStatus.state === 'ready';
-  const [account, components, applications, targets, drift] = await Promise.all([
+  const [found, theirs, components, applications, targets, drift] = await Promise.all([
     credentials,
+    reachable && pullsByItself(context),
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
     reachable ? findDrift(context) : noDrift,
   ]);
+  const account = theirs && found.state === 'none' ? { ...found, message: `Images are pulled ${theirSecret}.` } : found;
   // What Git says nothing about, and what was undone, is told, but is no fault.
   const drifted = drift.now.some(({ argocd }) => argocd !== 'leaves it');
   const all = [

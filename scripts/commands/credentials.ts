@@ -1,6 +1,7 @@
+import { theirSecret } from '../components/pulling.ts';
 import { type Context, createContext } from '../context.ts';
 import { type Account, describeAccount, type Search, start } from '../credentials/account.ts';
-import { applyToCluster } from '../credentials/apply.ts';
+import { type Applied, applyToCluster } from '../credentials/apply.ts';
 import { settle } from '../credentials/choose.ts';
 import { saveSettings } from '../credentials/env-file.ts';
 import { type Answer, askForAccount, askWhether, type Terminal, terminalOf } from '../credentials/prompt.ts';
@@ -57,10 +58,11 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
   }
   const { account } = answer;
   context.credentials.use(account);
-  const changed = flags.check ? [] : await applyToCluster(context, progressStream);
+  const applied = flags.check ? undefined : await applyToCluster(context, progressStream);
+  notes.push(...(applied?.notes ?? []));
   if (config.tokens.use === 'none' && !flags.check && !flags.keep)
     notes.push('GHCR_CREDENTIALS=none still has npm run up use stand-ins.');
-  report(invocation, account, { notes, changed, passing: account.source === 'prompt' && answer.keep === 'run' });
+  report(invocation, account, { notes, applied, passing: account.source === 'prompt' && answer.keep === 'run' });
   return ExitCode.done;
 }
 
@@ -101,19 +103,21 @@ async function search(context: Context, say: ((text: string) => void) | undefine
   }
 }
 
+const keptTheirs = `The cluster pulls ${theirSecret}. It is kept as it is.`;
+
 function report(
   { flags, print }: Invocation,
   account: Account,
-  { notes, changed, passing }: { notes: string[]; changed: string[] | undefined; passing: boolean },
+  { notes, applied, passing }: { notes: string[]; applied: Applied | undefined; passing: boolean },
 ): void {
   if (flags.json) {
-    print(JSON.stringify({ ...shown(account), changed: changed ?? [], notes }, undefined, 2));
+    print(JSON.stringify({ ...shown(account), changed: applied?.changed ?? [], notes }, undefined, 2));
     return;
   }
   const where = passing
     ? ['There is no cluster that runs, so nothing has it now.', 'The cluster has it until the next npm run up.']
     : ['There is no cluster that runs: npm run up uses it.', 'The cluster has it.'];
-  const cluster = changed === undefined ? where[0] : where[1];
+  const cluster = applied === undefined ? where[0] : applied.theirs ? keptTheirs : where[1];
   const about = `${account.checked ? '✔' : '!'} ${start(account.title)}: ${describeAccount(account)}`;
   print([about, ...notes, ...(flags.check ? [] : [cluster])].join('\n'));
 }
@@ -123,7 +127,8 @@ async function remove(invocation: Invocation, context: Context, terminal: Termin
   const { inFile, inEnvironment } = config.tokens;
   const forget =
     flags.forget || (inFile && terminal && (await askWhether(terminal, 'Take the token out of .env as well?')));
-  const changed = await applyToCluster(context, progressStream);
+  const applied = await applyToCluster(context, progressStream);
+  const changed = applied?.changed;
   const forgotten = Boolean(forget && inFile);
   if (forgotten) await saveSettings(context.exec, config.root, { GITHUB_TOKEN: undefined });
   const left = inFile && !forgotten ? '.env' : inEnvironment ? 'the environment' : undefined;
@@ -135,9 +140,12 @@ async function remove(invocation: Invocation, context: Context, terminal: Termin
     [
       changed === undefined
         ? 'There is no cluster that runs.'
-        : changed.length === 0
-          ? 'The cluster has no token.'
-          : 'The token is out of the cluster, and its services are stand-ins.',
+        : applied?.theirs
+          ? keptTheirs
+          : changed.length === 0
+            ? 'The cluster has no token.'
+            : 'The token is out of the cluster, and its services are stand-ins.',
+      ...(applied?.notes ?? []),
       ...(forgotten ? ['It is out of .env.'] : []),
       ...(left ? [`There is a token in ${left}: the next npm run up uses it, unless GHCR_CREDENTIALS=none.`] : []),
     ].join('\n'),

@@ -18,12 +18,16 @@ export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-init
 
 const redisPassword = { namespace: argocdNamespace, name: 'argocd-redis' };
 
+const namespaceHead = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } };
+
 /** Argo CD from its own release manifest, trimmed for a laptop. */
 export const argoCd = install({
   name: 'argo-cd',
   needs: ['cluster'],
   objects: argoCdObjects,
-  made: madeBesides(),
+  // The namespace is here as well, since it has to be known without the manifest, too.
+  made: [namespaceHead, secretNamed(redisPassword.name)],
+  grown: [secretNamed(argocdPassword.secret)],
   prepare: ensureRedisPassword,
   missing: definitionsUnserved,
   detail: ({ config }) => `${argocd.version}${config.argocdFull ? ', in full' : ''}`,
@@ -66,14 +70,8 @@ async function definitionsUnserved(context: Context): Promise<string | undefined
   return "Argo CD's resource definitions are not served yet";
 }
 
-/** The namespace is here as well, since it has to be known without the manifest, too. */
-function madeBesides(): KubeObject[] {
-  const secrets = [argocdPassword.secret, redisPassword.name].map((name) => ({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name, namespace: argocdNamespace },
-  }));
-  return [...secrets, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } }];
+function secretNamed(name: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: argocdNamespace } };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { ensureAuthority, readAuthority } from '../lib/authority.ts';
 import { base64 } from '../lib/base64.ts';
 import type { Certificate } from '../lib/certificate.ts';
+import { UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { daysLeft, isKeyOf, parseCertificate } from '../lib/x509.ts';
 import { servicesNamespace } from '../services.ts';
@@ -11,6 +12,7 @@ import { ingressesAtHead } from '../values.ts';
 import { namespace as argocdNamespace } from './argo-cd.ts';
 import type { Component } from './component.ts';
 import { memoizePerContext, readManifests } from './manifests.ts';
+import { wasApplied } from './ownership.ts';
 import { removeObjects } from './removal.ts';
 import { readRoutes } from './routes.ts';
 import { untilGone } from './terminating.ts';
@@ -54,6 +56,10 @@ export const certificates: Component = {
     const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
     const due = wanted.filter((_, index) => faults[index] !== undefined);
     if (due.length === 0) return { changed: [], detail: detail(wanted) };
+    await refuseTheirs(
+      context,
+      faults.flatMap((fault, index) => (fault === undefined ? [] : [{ fault, ...(wanted[index] as Wanted) }])),
+    );
     const secrets = await Promise.all(due.map((one) => secretFor(context, one)));
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply([...namespaces, ...secrets]);
@@ -76,6 +82,19 @@ export const certificates: Component = {
 
 function isOurs({ kind, metadata }: KubeObject): boolean {
   return kind === 'Secret' && Object.entries(labels).every(([label, value]) => metadata.labels?.[label] === value);
+}
+
+/** A Secret that somebody made is not overwritten. Throws a `UserError` where it can't be used as it is. */
+async function refuseTheirs(context: Context, faulty: readonly (Wanted & { fault: string })[]): Promise<void> {
+  const present = (await context.api().listMetadata('v1', 'Secret')).filter((one) => !isOurs(one) && !wasApplied(one));
+  const theirs = faulty.find(({ namespace, name }) =>
+    present.some(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
+  );
+  if (!theirs) return;
+  const { namespace, name, fault } = theirs;
+  throw new UserError(`${fault}. The platform did not create it and does not overwrite it.`, {
+    hint: `To get the platform's certificate: kubectl delete secret ${name} --namespace ${namespace}, then npm run up.`,
+  });
 }
 
 async function secretFor(context: Context, { namespace, name, hosts }: Wanted): Promise<KubeObject> {

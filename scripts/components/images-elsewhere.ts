@@ -1,11 +1,21 @@
 import type { Context } from '../context.ts';
 import { registry } from '../credentials/check.ts';
 import type { Outcome, Status } from './component.ts';
-import { giveAccess, lacksAccess, pullSecretContent, pullsByItself, retryPulls, takeAccess } from './pulling.ts';
+import {
+  giveAccess,
+  lacksAccess,
+  pullSecretContent,
+  pullsByItself,
+  retryPulls,
+  takeAccess,
+  theirSecret,
+  warning,
+  whyTheirsFails,
+} from './pulling.ts';
 
 /** Where the services' images come from on a cluster whose nodes are not on this machine: through a pull secret, or without. */
 export async function status(context: Context): Promise<Status> {
-  if (await pullsByItself(context)) return { state: 'ready', detail: theirs };
+  if (await pullsByItself(context)) return { state: 'ready', detail: theirSecret };
   const account = await context.credentials.account();
   if (!account) {
     return (await pullSecretContent(context)) === undefined
@@ -20,12 +30,14 @@ export async function status(context: Context): Promise<Status> {
 
 /** Gives the cluster the account's pull secret, or takes it away where there is no account any more. */
 export async function apply(context: Context): Promise<Outcome> {
-  if (await pullsByItself(context)) return { changed: [], detail: theirs };
+  if (await pullsByItself(context)) {
+    const why = await whyTheirsFails(context);
+    return { changed: [], detail: theirSecret, notes: why === undefined ? [] : [warning(why)] };
+  }
   const account = await context.credentials.account();
   if (!account) return { changed: await takeAccess(context), detail: nobodys };
   const changed = [...(await giveAccess(context, account)), ...(await retryPulls(context))];
   return { changed, detail: `from ${registry}, as ${account.username}` };
 }
 
-const theirs = 'pulled with the secret ghcr-cred that the cluster has of its own';
 const nobodys = 'pulled by the nodes without a token';

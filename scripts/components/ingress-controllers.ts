@@ -4,7 +4,7 @@ import type { KubeObject } from '../lib/objects.ts';
 import { behindService } from './behind-service.ts';
 import { listenOn } from './listening-ports.ts';
 import { memoizePerContext, readManifests } from './manifests.ts';
-import { removeObjects } from './removal.ts';
+import { removeOwn } from './removal.ts';
 
 export type Controller = Config['ingressController'];
 
@@ -46,5 +46,5 @@ export function controllerObjects(controller: Controller): (context: Context) =>
 export async function removeOther(context: Context, chosen: Controller): Promise<string[]> {
   const other = chosen === 'nginx' ? 'traefik' : 'nginx';
   const [doomed, kept] = await Promise.all([controllerObjects(other)(context), controllerObjects(chosen)(context)]);
-  return removeObjects(context, doomed, kept);
+  return removeOwn(context, doomed, kept);
 }

@@ -22,7 +22,7 @@ export const ingressNginx: Component = {
     name: 'ingress-nginx',
     needs: ['cluster'],
     objects,
-    made: [
+    grown: [
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ingress-nginx-admission', namespace: 'ingress-nginx' } },
     ],
     prepare: async (context) => [...(await removeOther(context, 'nginx')), ...(await removeOldJobs(context))],

@@ -5,6 +5,7 @@ import { workloadKinds } from '../lib/workloads.ts';
 import type { Component, Outcome, Status } from './component.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
 import { imagesOf, memoizePerContext } from './manifests.ts';
+import { wasApplied } from './ownership.ts';
 import { removeObjects } from './removal.ts';
 import { untilGone } from './terminating.ts';
 import { untilReady } from './until-ready.ts';
@@ -14,8 +15,10 @@ export interface Installation {
   name: string;
   needs: readonly string[];
   objects(context: Context): Promise<KubeObject[]>;
-  /** What there is of it besides: the Secrets that `prepare` makes, and what its own programs make. By name. */
+  /** What `up` applies besides, as the Secrets that `prepare` makes. One of that name that it did not apply is somebody's. */
   made?: readonly KubeObject[];
+  /** What its own programs make, by name. */
+  grown?: readonly KubeObject[];
   /** To be done before the objects are applied: hands back what it changed. */
   prepare?(context: Context): Promise<string[]>;
   /** The same, for what only `apply` can afford to ask. */
@@ -32,7 +35,8 @@ export interface Installation {
 export function install(installation: Installation): Component {
   const { name, needs, prepare, missing, unproved, mend, detail } = installation;
   const objects = memoizePerContext((context) => installation.objects(context));
-  const belongings = async (context: Context) => [...(await known(objects(context))), ...(installation.made ?? [])];
+  const { made = [], grown = [] } = installation;
+  const belongings = async (context: Context) => [...(await known(objects(context))), ...made, ...grown];
 
   const lookFor = async (context: Context) => {
     const lacking = await context.view().missing(await objects(context));
@@ -83,7 +87,8 @@ export function install(installation: Installation): Component {
 
     async owns(context) {
       const names = new Set((await belongings(context)).map(identityOf));
-      return (object) => names.has(identityOf(object));
+      const applied = new Set(made.map(identityOf));
+      return (object) => names.has(identityOf(object)) && (!applied.has(identityOf(object)) || wasApplied(object));
     },
 
     remove: async (context, kept) => removeObjects(context, await belongings(context), kept),

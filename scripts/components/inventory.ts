@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { everyObject, type Found } from '../lib/discovery.ts';
 import { UserError } from '../lib/errors.ts';
+import type { KubeObject } from '../lib/objects.ts';
 import { territoryOf } from '../target/territory.ts';
 import { finishedAt } from './cluster-creation.ts';
 import type { Component } from './component.ts';
@@ -59,15 +60,19 @@ interface Judge {
 
 /** How to know whose an object is. Throws a `UserError` for a cluster that was never finished. */
 async function judgeOf(context: Context, claims: readonly Claim[]): Promise<Judge> {
+  const territory = await territoryOf(context);
   if (context.target !== undefined) {
-    const territory = await territoryOf(context);
     return {
       ownerOf: (object) => ownerWithin(object, territory, claims),
       concerns: (object) => territory.owns(object) || territory.ranFor(object),
     };
   }
   const finished = await finishedAt(context);
-  if (finished) return { ownerOf: (object) => ownerOf(object, finished, claims), concerns: () => true };
+  const claimed = claims.map(({ name, owns }) => ({
+    name,
+    owns: (one: KubeObject) => territory.owns(one) && owns(one),
+  }));
+  if (finished) return { ownerOf: (object) => ownerOf(object, finished, claimed), concerns: () => true };
   throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
     hint: 'npm run up makes it anew; npm run down deletes it.',
   });

@@ -36,8 +36,8 @@ async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
 }
 
 /**
- * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate. A
- * cluster that others run often has one already, which is used and left alone.
+ * What the HorizontalPodAutoscalers measure with. The API server passes requests on to it, and checks its certificate. One
+ * that somebody else installed is used and left alone.
  */
 export const metricsServer: Component = {
   ...ours,
@@ -61,10 +61,9 @@ export const metricsServer: Component = {
   objects: async (context) => ((await isTheirs(context)) ? [] : ((await ours.objects?.(context)) ?? [])),
 };
 
-const theirs = 'the one that the cluster has of its own';
+const theirs = 'the one that the cluster already has';
 
 async function isTheirs(context: Context): Promise<boolean> {
-  if (context.target === undefined) return false;
   const service = await registered(context);
   return service !== undefined && !wasApplied(service);
 }

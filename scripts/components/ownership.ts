@@ -47,6 +47,14 @@ export function wasApplied({ metadata }: KubeObject): boolean {
   );
 }
 
+/** The topmost fields that `up` applied and that nobody else has changed since, as in `f:spec`. */
+export function appliedFields({ metadata }: KubeObject): ReadonlySet<string> {
+  const entries = metadata.managedFields?.filter(
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
+  );
+  return new Set(entries?.flatMap(({ fieldsV1 = {} }) => Object.keys(fieldsV1)));
+}
+
 function isKubernetes({ kind, metadata }: KubeObject, finished: Date): boolean {
   const { creationTimestamp = '', labels = {}, annotations = {}, managedFields = [] } = metadata;
   if (Date.parse(creationTimestamp) <= finished.getTime()) return true;

@@ -4,7 +4,7 @@ import { type Part, parts } from '../settings.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
 import { memoizePerContext, readKustomized, restartOnConfigChange } from './manifests.ts';
-import { removeObjects } from './removal.ts';
+import { removeOwn } from './removal.ts';
 
 /** Each part's folder below observability/ bears its name, and its rules lie in a ConfigMap of their own. */
 const isRules = ({ kind, metadata }: KubeObject) =>
@@ -38,5 +38,5 @@ export async function rulesOfParts(context: Context): Promise<KubeObject[]> {
 /** Removes the parts that an earlier run was asked for and this one isn't. Hands back what it removed. */
 export async function removeUnwantedParts(context: Context): Promise<string[]> {
   const unwanted = parts.filter((name) => !context.config.parts.includes(name));
-  return removeObjects(context, await read(context, unwanted));
+  return removeOwn(context, await read(context, unwanted));
 }

@@ -1,25 +1,54 @@
 import type { Context } from '../context.ts';
 import type { Account } from '../credentials/account.ts';
-import { defaultAccount, dockerConfig, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
+import { defaultAccount, dockerConfig, passwordIn, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
 import { fullName } from '../images/names.ts';
-import { type KubeObject, nameOf } from '../lib/objects.ts';
+import { jsonIfThere } from '../lib/api.ts';
+import { type KubeObject, nameOf, objectPath } from '../lib/objects.ts';
 import { isPullFailure } from '../lib/trouble.ts';
 import type { Pod } from '../lib/workloads.ts';
 import { servicesNamespace } from '../services.ts';
-import { wasApplied } from './ownership.ts';
-import { inCluster } from './removal.ts';
+import { deployedPods } from './deployed-pods.ts';
+import { appliedFields } from './ownership.ts';
+import { isTheirs } from './removal.ts';
 import { readSecret } from './secret.ts';
 
 const name = nameOf(pullSecret(servicesNamespace));
 
+/** What is said of a pull secret that the platform did not create. */
+export const theirSecret = `with ${name}, which the platform did not create`;
+
 /**
- * Whether the cluster has a pull secret that somebody else put there: production's people bring one of that name. It is
- * used, and left alone. On a cluster of kind there is nobody else.
+ * Whether the cluster has a pull secret that the platform did not create: the platform's manual has people make one of
+ * that name. It is used, and left alone.
  */
 export async function pullsByItself(context: Context): Promise<boolean> {
-  if (context.target === undefined) return false;
-  const [secret] = await inCluster(context, [pullSecret(servicesNamespace)]);
-  return secret !== undefined && !wasApplied(secret);
+  return isTheirs(context, pullSecret(servicesNamespace));
+}
+
+/**
+ * Asks GHCR whether a pull secret that the platform did not create reads the services' images.
+ * @returns Why it can't, as a sentence, or undefined where it can or GHCR does not answer.
+ */
+export async function whyTheirsFails(context: Context): Promise<string | undefined> {
+  const password = passwordIn((await pullSecretContent(context)) ?? '');
+  if (password === undefined) return `${name} has no login for GHCR.`;
+  const verdict = await context.credentials.check(password);
+  return verdict.state === 'refused' ? verdict.message : undefined;
+}
+
+/**
+ * Whether the cluster has a pull secret that reads the images, as far as is known. Without one, the node needs stand-ins.
+ * GHCR is asked about a secret that the platform did not create.
+ */
+export async function canPull(context: Context): Promise<boolean> {
+  if ((await pullSecretContent(context)) === undefined) return false;
+  return !(await pullsByItself(context)) || (await whyTheirsFails(context)) === undefined;
+}
+
+/** What to tell about a pull secret that the platform did not create and that can't pull. */
+export function warning(why: string): string {
+  const command = `kubectl delete secret ${pullSecretName} --namespace ${servicesNamespace}`;
+  return `${name} can't pull the services' images: ${why} The platform did not create it and keeps it. To use a token of the platform instead: ${command}, then npm run up.`;
 }
 
 /** What is between this account and the cluster's pods, as a sentence, or undefined. */
@@ -41,19 +70,26 @@ export async function pullSecretContent(context: Context): Promise<string | unde
  */
 export async function giveAccess(context: Context, account: Account): Promise<string[]> {
   const kubectl = await context.kubectl();
-  return kubectl.apply([pullSecret(servicesNamespace, account), ...accountWith(context, [pullSecretName])]);
+  return kubectl.apply([pullSecret(servicesNamespace, account), ...(await accountWith(context, [pullSecretName]))]);
 }
 
-/** The pods name the secret by themselves. Where others have pods in that namespace, their ServiceAccount is left as it is. */
-function accountWith({ target }: Context, secrets: readonly string[]): KubeObject[] {
-  return target === undefined ? [defaultAccount(servicesNamespace, secrets)] : [];
+/**
+ * The pods name the secret by themselves. Where others have pods in that namespace, or gave its ServiceAccount pull
+ * secrets of their own, that is left as it is: the list is atomic, so applying ours would replace theirs.
+ */
+async function accountWith(context: Context, secrets: readonly string[]): Promise<KubeObject[]> {
+  if (context.target !== undefined) return [];
+  const wanted = defaultAccount(servicesNamespace, secrets);
+  const present = await jsonIfThere<KubeObject & { imagePullSecrets?: object[] }>(context.api(), objectPath(wanted));
+  const isOthers = present?.imagePullSecrets?.length && !appliedFields(present).has('f:imagePullSecrets');
+  return isOthers ? [] : [wanted];
 }
 
 /** Takes the secret out of the cluster. Hands back what it did. */
 export async function takeAccess(context: Context): Promise<string[]> {
   if ((await pullSecretContent(context)) === undefined || (await pullsByItself(context))) return [];
   const kubectl = await context.kubectl();
-  await kubectl.apply(accountWith(context, []));
+  await kubectl.apply(await accountWith(context, []));
   await kubectl.run(['delete', 'secret', pullSecretName, '--namespace', servicesNamespace, '--ignore-not-found']);
   return [`${name} (removed)`];
 }
@@ -102,15 +138,12 @@ export async function restartPodsOf(context: Context, images: ReadonlySet<string
   return deletePods(context, ({ spec }) => spec.containers.some(({ image }) => images.has(image)));
 }
 
-/** Others may have pods in that namespace, too, where the cluster is not ours alone: the charts label theirs. */
-function mayBeOurs({ target }: Context, { metadata }: Pod): boolean {
-  return target === undefined || metadata.labels?.['app.kubernetes.io/part-of'] === 'platform';
-}
-
+/** Deletes pods of what the platform deployed. A pod that somebody started in that namespace is not touched. */
 async function deletePods(context: Context, wanted: (pod: Pod) => boolean): Promise<string[]> {
-  const pods = (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(
-    (pod) => pod.metadata.deletionTimestamp === undefined && mayBeOurs(context, pod) && wanted(pod),
+  const candidates = (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(
+    (pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod),
   );
+  const pods = await deployedPods(context, candidates);
   if (pods.length === 0) return [];
   const kubectl = await context.kubectl();
   const names = pods.map(({ metadata }) => metadata.name);

@@ -5,6 +5,7 @@ import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { territoryOf } from '../target/territory.ts';
 import { startDeleting, whatNext } from './deletion.ts';
 import { obstacles } from './obstacles.ts';
+import { wasApplied } from './ownership.ts';
 import { hasten, quickly, runningFor } from './pod-removal.ts';
 import { tolerant } from './tolerant.ts';
 
@@ -23,7 +24,7 @@ export async function removeObjects(
     context,
     objects.filter((object) => !keptNames.has(identityOf(object))),
   );
-  const doomed = context.target === undefined || present.length === 0 ? present : await ownAmong(context, present);
+  const doomed = context.target === undefined ? present : await ownAmong(context, present);
   if (doomed.length === 0) return [];
   const inOrder = doomed.toReversed().toSorted((one, other) => rank(one) - rank(other));
   const running = await runningFor(context, inOrder);
@@ -35,7 +36,17 @@ export async function removeObjects(
   return inOrder.map((object) => `${nameOf(object)} (removed)`);
 }
 
+/** The same for objects that are known by their names alone: what somebody else made under such a name stays. */
+export async function removeOwn(
+  context: Context,
+  objects: readonly KubeObject[],
+  kept: readonly KubeObject[] = [],
+): Promise<string[]> {
+  return removeObjects(context, await ownAmong(context, await inCluster(context, objects)), kept);
+}
+
 async function ownAmong(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+  if (objects.length === 0) return [];
   const { owns } = await territoryOf(context);
   return objects.filter(owns);
 }
@@ -73,6 +84,12 @@ export async function inCluster(context: Context, objects: readonly KubeObject[]
   const known = new Map((await listKindsOf(context, objects)).map((object) => [identityOf(object), object]));
   const names = new Set(objects.map(identityOf));
   return [...names].flatMap((name) => known.get(name) ?? []);
+}
+
+/** Whether the cluster has something under this object's name that `up` did not apply. */
+export async function isTheirs(context: Context, object: KubeObject): Promise<boolean> {
+  const [present] = await inCluster(context, [object]);
+  return present !== undefined && !wasApplied(present);
 }
 
 /** Those that are there, and are not others of the same name that somebody made since. */

@@ -6,6 +6,8 @@ import { canRead } from '../lib/git-remote.ts';
 import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { argocdNamespace } from './application-api.ts';
 import type { Component, Status } from './component.ts';
+import { wasApplied } from './ownership.ts';
+import { isTheirs } from './removal.ts';
 import { readSecret } from './secret.ts';
 
 const secretName = 'gitops-repository';
@@ -22,6 +24,7 @@ export const repositoryAccess: Component = {
   needs: ['argo-cd'],
 
   async status(context): Promise<Status> {
+    if (await isTheirs(context, secret())) return { state: 'ready', detail: theirs };
     const [need, content] = await Promise.all([needOf(context), secretContent(context)]);
     if (need === 'unknown') return { state: 'ready', detail: 'the repository does not answer now' };
     if (need === 'nothing') {
@@ -36,6 +39,7 @@ export const repositoryAccess: Component = {
   },
 
   async apply(context) {
+    if (await isTheirs(context, secret())) return { changed: [], detail: theirs };
     const need = await needOf(context);
     // Argo CD keeps asking, and says so while it gets no answer.
     if (need === 'unknown') return { changed: [], detail: 'the repository does not answer now' };
@@ -49,12 +53,14 @@ export const repositoryAccess: Component = {
 
   async owns() {
     const name = identityOf(secret());
-    return (object) => identityOf(object) === name;
+    return (object) => identityOf(object) === name && wasApplied(object);
   },
 };
 
+const theirs = `with Secret ${argocdNamespace}/${secretName}, which the platform did not create`;
+
 async function removeSecret(context: Context): Promise<string[]> {
-  if ((await secretContent(context)) === undefined) return [];
+  if ((await secretContent(context)) === undefined || (await isTheirs(context, secret()))) return [];
   const kubectl = await context.kubectl();
   await kubectl.run(['delete', 'secret', secretName, '--namespace', argocdNamespace, '--ignore-not-found']);
   return [`${nameOf(secret())} (removed)`];

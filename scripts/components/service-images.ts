@@ -6,16 +6,22 @@ import { identityOf } from '../lib/objects.ts';
 import { servicesNamespace } from '../services.ts';
 import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
 import { imagesAtHead } from '../values.ts';
-import type { Component, Status } from './component.ts';
+import type { Component, Outcome, Status } from './component.ts';
 import * as elsewhere from './images-elsewhere.ts';
+import { wasApplied } from './ownership.ts';
 import {
+  canPull,
   giveAccess,
   lacksAccess,
   pullSecretContent,
+  pullsByItself,
   restartPodsOf,
   retryPulls,
   retryPullsOfPresent,
   takeAccess,
+  theirSecret,
+  warning,
+  whyTheirsFails,
 } from './pulling.ts';
 
 /**
@@ -33,6 +39,10 @@ export const serviceImages: Component = {
 
   async status(context): Promise<Status> {
     if (context.target !== undefined) return elsewhere.status(context);
+    if (await pullsByItself(context)) {
+      const standIns = await standInsAmong(context, (await imagesAtHead(context)).values());
+      return { state: 'ready', detail: theirDetail(standIns) };
+    }
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
     if (account) {
       const missing = await lacksAccess(context, account);
@@ -54,6 +64,7 @@ export const serviceImages: Component = {
   async apply(context) {
     if (context.target !== undefined) return elsewhere.apply(context);
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
+    if (await pullsByItself(context)) return useTheirs(context, images);
     if (!account) {
       const changed = await standIn(context, images);
       return { changed, detail: await standInDetail(context, images) };
@@ -71,7 +82,7 @@ export const serviceImages: Component = {
 
   async owns() {
     const name = identityOf(pullSecret(servicesNamespace));
-    return (object) => identityOf(object) === name;
+    return (object) => identityOf(object) === name && wasApplied(object);
   },
 };
 
@@ -81,16 +92,30 @@ export const serviceImages: Component = {
  */
 export async function coverImages(context: Context): Promise<string[]> {
   if (context.target !== undefined) return [];
-  const images = await imagesAtHead(context);
-  if ((await pullSecretContent(context)) !== undefined) return [];
-  const present = await context.images.inNode();
-  if ([...images.values()].every((image) => present.has(fullName(image)))) return [];
+  const [images, present] = await Promise.all([imagesAtHead(context), context.images.inNode()]);
+  if ([...images.values()].every((image) => present.has(fullName(image))) || (await canPull(context))) return [];
   return (await serviceImages.apply(context)).changed;
 }
 
 /** The same for pods that wait already, of a commit that Argo CD was quicker to see, whether the image came just now or before. */
 export async function bringImages(context: Context): Promise<string[]> {
   return [...(await coverImages(context)), ...(await retryPullsOfPresent(context))];
+}
+
+/** With a secret that is not ours, real images come if it reads them. If not, stand-ins do where the node has nothing. */
+async function useTheirs(context: Context, images: ReadonlyMap<string, string>): Promise<Outcome> {
+  const why = await whyTheirsFails(context);
+  const built = why === undefined ? [] : await ensureStandIns(context, images);
+  const changed = [
+    ...(why === undefined ? await replaceStandIns(context, images) : built.map((image) => `stand-in for ${image}`)),
+    ...(why === undefined || built.length > 0 ? await retryPulls(context) : []),
+  ];
+  const detail = theirDetail(await standInsAmong(context, images.values()));
+  return { changed, detail, notes: why === undefined ? [] : [warning(why)] };
+}
+
+function theirDetail({ size }: ReadonlySet<string>): string {
+  return size === 0 ? theirSecret : `${theirSecret}; ${size} stand-ins`;
 }
 
 async function standInDetail(context: Context, images: ReadonlyMap<string, string>): Promise<string> {

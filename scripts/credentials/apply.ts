@@ -1,28 +1,40 @@
 import { applications } from '../components/applications.ts';
 import { cluster } from '../components/cluster.ts';
 import type { Component } from '../components/component.ts';
+import { pullsByItself } from '../components/pulling.ts';
 import { repositoryAccess } from '../components/repository-access.ts';
 import { serviceImages } from '../components/service-images.ts';
 import { services } from '../components/services.ts';
 import type { Context } from '../context.ts';
 import { createProgress } from '../lib/progress.ts';
 
+/** What came of it in the cluster. */
+export interface Applied {
+  changed: string[];
+  notes: string[];
+  /** Whether the cluster pulls with a secret that the platform did not create, and so has no token of ours. */
+  theirs: boolean;
+}
+
 /**
  * Lets a running cluster have the account that the context has, or none, and waits until the services run with that.
- * Hands back what changed, or undefined where no cluster runs. Throws a `UserError` where a service doesn't get there.
+ * @returns undefined where no cluster runs.
+ * @throws UserError where a service doesn't get there.
  */
-export async function applyToCluster(context: Context, stream: NodeJS.WriteStream): Promise<string[] | undefined> {
+export async function applyToCluster(context: Context, stream: NodeJS.WriteStream): Promise<Applied | undefined> {
   const { state } = await cluster.status(context);
   if (state !== 'ready') return undefined;
   const progress = await createProgress(stream);
   const account = await context.credentials.account();
+  const notes: string[] = [];
   const step = async ({ name, apply }: Component) => {
     const started = performance.now();
     const seconds = () => Math.round(performance.now() - started) / 1000;
     progress.start(name);
     try {
-      const { changed, detail } = await apply(context);
+      const { changed, detail, notes: said = [] } = await apply(context);
       progress.done(name, seconds(), detail);
+      notes.push(...said);
       return changed;
     } catch (error) {
       progress.failed(name, seconds());
@@ -35,7 +47,8 @@ export async function applyToCluster(context: Context, stream: NodeJS.WriteStrea
     if (!account) changed.push(...((await repositoryAccess.remove?.(context)) ?? []));
     // A cluster that was never finished has no services to wait for.
     const deployed = (await applications.status(context)).state !== 'absent';
-    return changed.length > 0 && deployed ? [...changed, ...(await step(services))] : changed;
+    if (changed.length > 0 && deployed) changed.push(...(await step(services)));
+    return { changed, notes, theirs: await pullsByItself(context) };
   } finally {
     progress.stop();
   }

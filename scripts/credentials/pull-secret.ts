@@ -1,5 +1,6 @@
 import { base64 } from '../lib/base64.ts';
 import type { KubeObject } from '../lib/objects.ts';
+import { Secret } from '../lib/secret.ts';
 import type { Account } from './account.ts';
 import { registry } from './check.ts';
 
@@ -31,4 +32,32 @@ export function defaultAccount(namespace: string, secrets: readonly string[]): K
     metadata: { name: 'default', namespace },
     imagePullSecrets: secrets.map((name) => ({ name })),
   };
+}
+
+/**
+ * The password for GHCR in a pull secret, as `kubectl create secret docker-registry` or `docker login` writes it.
+ * @param content Docker's config.json as base64, as the API server hands it back.
+ * @returns undefined where it has none for GHCR.
+ */
+export function passwordIn(content: string): Secret | undefined {
+  const { auths = {} } = parsed(content);
+  const entry = Object.entries(auths).find(
+    ([address]) => address.replace(/^https?:\/\//, '').split('/')[0] === registry,
+  );
+  const { password, auth = '' } = entry?.[1] ?? {};
+  const found =
+    password ??
+    Buffer.from(auth, 'base64')
+      .toString('utf8')
+      .replace(/^[^:]*:?/, '');
+  return found === '' ? undefined : new Secret(found);
+}
+
+function parsed(content: string): { auths?: Record<string, { auth?: string; password?: string }> } {
+  try {
+    return JSON.parse(Buffer.from(content, 'base64').toString('utf8'));
+  } catch {
+    // Its content goes into no message.
+    return {};
+  }
 }

@@ -1,11 +1,12 @@
 import type { Context } from '../context.ts';
+import { UserError } from '../lib/errors.ts';
 import { isReady } from '../lib/workloads.ts';
 import { type BadRelease, forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { servingPods, untilSeen } from './looking.ts';
 import { backToGit, noCommits } from './release.ts';
-import { lostOf, underRequests } from './requests.ts';
+import { allAnswered, lostOf, underRequests } from './requests.ts';
 
 /** Milliseconds for which the bad release is watched once it is known to be bad. */
 const watched = 8000;
@@ -19,6 +20,7 @@ export const badImage: Drill = {
   async run(context) {
     await prepareBadImage(context);
     const old = (await servingPods(context, cast.front)).map(({ metadata }) => metadata.name);
+    if (old.length === 0) throw new UserError(`No pod of ${cast.front} serves.`, { hint: 'npm run status' });
     const { result, answers } = await underRequests(context, async () => {
       const bad = await releaseBadImage(context, badImage.name);
       const complaint = await watch(context, bad, old);
@@ -27,7 +29,7 @@ export const badImage: Drill = {
     const { bad, complaint, seconds } = result;
     const seen = complaint ?? `the new pod is not let in (${bad.reason})`;
     return {
-      held: complaint === undefined && answers.lost.length === 0,
+      held: complaint === undefined && allAnswered(answers),
       seconds,
       evidence: `${seen}; ${lostOf(answers)}`,
     };

@@ -1,4 +1,5 @@
 import { parseDocument } from 'yaml';
+import { deployedPods } from '../components/deployed-pods.ts';
 import { eventsOf } from '../components/explain.ts';
 import { quickly } from '../components/pod-removal.ts';
 import type { Context } from '../context.ts';
@@ -76,15 +77,22 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
 export async function forgetBadRollout(context: Context): Promise<void> {
   const image = await badImage(context);
   const runsIt = ({ containers }: PodSpec) => containers.some((one) => one.image === image);
+  // Somebody may try the image by hand in that namespace.
   const pods = async () =>
-    (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(({ spec }) => runsIt(spec));
+    deployedPods(
+      context,
+      (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(({ spec }) => runsIt(spec)),
+    );
   await deleteAll(context, 'pods', await pods());
   await untilSeen(context, async () => {
     const [pod] = await pods();
     return pod && `the bad pod ${pod.metadata.name} is still ending`;
   });
   const sets = (await context.api().list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace)).filter(
-    ({ spec }) => spec.replicas === 0 && runsIt(spec.template.spec),
+    ({ spec, metadata }) =>
+      spec.replicas === 0 &&
+      runsIt(spec.template.spec) &&
+      metadata.ownerReferences?.some(({ kind, name }) => kind === 'Deployment' && name === service),
   );
   await deleteAll(context, 'replicasets', sets);
 }

@@ -51,12 +51,14 @@ export function autoscalerOf(context: Context, service: string): Promise<Autosca
   return serviceObject<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
 }
 
-/** The pods of a service that are not on their way out. */
+/** The pods of a service's Deployment that are not on their way out; none that somebody started with the same labels. */
 export async function podsOf(context: Context, service: string): Promise<Pod[]> {
   const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
   return pods.filter(
-    ({ metadata }) =>
-      metadata.labels?.['app.kubernetes.io/name'] === service && metadata.deletionTimestamp === undefined,
+    ({ metadata: { labels, ownerReferences, deletionTimestamp } }) =>
+      labels?.['app.kubernetes.io/name'] === service &&
+      ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(`${service}-`)) &&
+      deletionTimestamp === undefined,
   );
 }
 

@@ -1,18 +1,16 @@
-import { parseDocument } from 'yaml';
 import type { Context } from '../context.ts';
 import { CommandError } from '../lib/exec.ts';
-import { localValueFiles, servicesNamespace } from '../services.ts';
+import { servicesNamespace } from '../services.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
-import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
-import { backToGit, chartFile, commitFor, noCommits, registrationOf, release } from './release.ts';
-import { lostOf, underRequests } from './requests.ts';
+import { deploymentOf, servingPods, untilSeen } from './looking.ts';
+import { backToGit } from './release.ts';
+import { allAnswered, lostOf, underRequests } from './requests.ts';
+import { haveTwo, noSecondPod } from './two-pods.ts';
 
 const service = cast.middle;
 /** Why it is left out on a cluster that somebody else runs. */
 export const nobodysNodes = 'its nodes are not ours to drain';
-/** The fewest pods of which one has to wait for the other. */
-const pair = 2;
 
 /**
  * Evicts two pods of a service as the drain of a node does, one right behind the other. The node is not cordoned: it is the
@@ -24,16 +22,14 @@ export const nodeDrain: Drill = {
 
   async hindrance(context) {
     if (context.target !== undefined) return nobodysNodes;
-    if ((await fewest(context)) >= pair) return undefined;
-    const none = await noCommits(context);
-    return none && `${service} may have one pod, which holds nothing back, and for a second one ${none}`;
+    return noSecondPod(context, service);
   },
 
   async run(context) {
-    await haveTwo(context);
+    await haveTwo(context, nodeDrain.name, service);
     const { result, answers } = await underRequests(context, () => evictPair(context));
     const { refusals, waited, others, seconds } = result;
-    const held = refusals > 0 && others > 0 && answers.lost.length === 0;
+    const held = refusals > 0 && others > 0 && allAnswered(answers);
     const refused = !refusals
       ? 'the second eviction was not refused'
       : others
@@ -82,28 +78,6 @@ async function evictPair(context: Context): Promise<Evicted> {
     return left && `the pod ${left.metadata.name} is still ending`;
   });
   return { refusals, waited, others: served, seconds };
-}
-
-/** The number of pods that the service has at least, also when there is nothing to do. */
-async function fewest(context: Context): Promise<number> {
-  const [autoscaler, deployment] = await Promise.all([autoscalerOf(context, service), deploymentOf(context, service)]);
-  return (autoscaler ? autoscaler.spec.minReplicas : deployment?.spec.replicas) ?? 1;
-}
-
-/** Where a single pod is enough, a commit asks for a second one. */
-async function haveTwo(context: Context): Promise<void> {
-  const two = async () => {
-    const serving = (await servingPods(context, service)).length;
-    return serving >= pair ? undefined : `${serving} of ${pair} pods of ${service} serve`;
-  };
-  if ((await fewest(context)) >= pair) return;
-  const file = localValueFiles(await registrationOf(context, service), context.config.environment).at(-1) ?? '';
-  const values = parseDocument(await chartFile(context, service, file));
-  values.setIn(['replicaCount'], pair);
-  values.setIn(['autoscaling', 'minReplicas'], pair);
-  const commit = await commitFor(context, service, `Run ${service} with ${pair} pods`, { [file]: values.toString() });
-  await release(context, nodeDrain.name, service, commit);
-  await untilSeen(context, two);
 }
 
 /** Asks for an eviction, as `kubectl drain` does. Hands back why it is refused for now, or undefined where it was done. */

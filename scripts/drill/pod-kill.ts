@@ -5,17 +5,23 @@ import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { servingPods, untilSeen } from './looking.ts';
 import { backToGit } from './release.ts';
-import { lostOf, underRequests } from './requests.ts';
+import { allAnswered, lostOf, underRequests } from './requests.ts';
+import { haveTwo, noSecondPod } from './two-pods.ts';
 
 /** Answers in a row after which the service counts as back: the ingress learns of a new pod some seconds later. */
 const enough = 10;
 
-/** A pod dies without the time to say goodbye. What comes of the requests meanwhile is told, and is no promise. */
+/**
+ * One of two pods dies without the time to say goodbye. The ingress asks the other one instead, so no request is lost. A
+ * single pod could promise nothing about requests: until its successor is ready, nobody answers.
+ */
 export const podKill: Drill = {
   name: 'pod-kill',
-  promise: 'A pod that is killed is replaced',
+  promise: 'A pod that is killed is replaced, and no request is lost',
+  hindrance: (context) => noSecondPod(context, cast.front),
 
   async run(context) {
+    await haveTwo(context, podKill.name, cast.front);
     const before = (await servingPods(context, cast.front)).map(({ metadata }) => metadata.name);
     const [victim] = before;
     if (victim === undefined) throw new UserError(`No pod of ${cast.front} serves.`, { hint: 'npm run status' });
@@ -41,10 +47,8 @@ export const podKill: Drill = {
       });
       return replaced;
     });
-    const others = before.length - 1;
-    const why =
-      answers.lost.length === 0 ? '' : `, while ${others === 0 ? 'no other pod' : `${others} of the pods`} served`;
-    return { held: true, seconds: result, evidence: `successor of ${victim} ready; ${lostOf(answers)}${why}` };
+    const evidence = `successor of ${victim} ready; ${lostOf(answers)}, while ${before.length - 1} of the pods served`;
+    return { held: allAnswered(answers), seconds: result, evidence };
   },
 
   undo: backToGit,

@@ -1,3 +1,5 @@
+import { inCluster } from '../components/removal.ts';
+import { isTracked } from '../components/tracking.ts';
 import type { Context } from '../context.ts';
 import { shortSha } from '../lib/git.ts';
 import { servicesNamespace } from '../services.ts';
@@ -9,11 +11,19 @@ import { backToGit, commitFor, noCommits, release, revertOf } from './release.ts
 const service = cast.back;
 const name = `${service}-drill`;
 
+const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: servicesNamespace } };
+
 /** A commit adds a ConfigMap to a chart, the next one takes it out again. */
 export const prune: Drill = {
   name: 'prune',
   promise: 'What leaves Git leaves the cluster',
-  hindrance: noCommits,
+  async hindrance(context) {
+    const none = await noCommits(context);
+    if (none !== undefined) return none;
+    const [present] = await inCluster(context, [configMap]);
+    const isOurs = present === undefined || isTracked(present, new Set([service]));
+    return isOurs ? undefined : `the cluster has a ConfigMap ${name} that no drill created`;
+  },
 
   async run(context) {
     const text = ['apiVersion: v1', 'kind: ConfigMap', 'metadata:', `  name: ${name}`, ''].join('\n');
@@ -36,6 +46,5 @@ export const prune: Drill = {
 };
 
 async function isThere(context: Context): Promise<boolean> {
-  const all = await context.api().listMetadata('v1', 'ConfigMap');
-  return all.some(({ metadata }) => metadata.name === name && metadata.namespace === servicesNamespace);
+  return (await inCluster(context, [configMap])).length > 0;
 }

@@ -61,8 +61,14 @@ export async function underRequests<T>(
   }
 }
 
+/** Whether requests were sent and every one of them was answered: where none was sent, nothing is known. */
+export function allAnswered({ asked, lost }: Answers): boolean {
+  return asked > 0 && lost.length === 0;
+}
+
 /** Whether requests were lost, in words. */
 export function lostOf({ asked, lost, slowest }: Answers): string {
+  if (asked === 0) return 'no request was sent, so nothing is known about them';
   if (lost.length === 0)
     return `all ${asked} requests through the ingress were answered, each within ${(Math.ceil(slowest * 10) / 10).toFixed(1)} s`;
   const reasons = [...new Set(lost)];

@@ -5,7 +5,7 @@ import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { untilSeen } from './looking.ts';
 import { applicationOf, backToGit, noCommits, release, revertOf } from './release.ts';
-import { lostOf, underRequests } from './requests.ts';
+import { allAnswered, lostOf, underRequests } from './requests.ts';
 
 /** A bad release is under way; the commit that reverts it deploys like any other. */
 export const rollback: Drill = {
@@ -31,7 +31,7 @@ export const rollback: Drill = {
     const { revert, bad, seconds } = result;
     const [from, to] = [bad.commit, revert].map(shortSha);
     const evidence = `healthy at ${to}, the revert of ${from}, and its pod is gone; ${lostOf(answers)}`;
-    return { held: answers.lost.length === 0, seconds, evidence };
+    return { held: allAnswered(answers), seconds, evidence };
   },
 
   async undo(context) {

@@ -1,5 +1,5 @@
 import { cluster } from '../components/cluster.ts';
-import { pullSecretContent } from '../components/pulling.ts';
+import { canPull } from '../components/pulling.ts';
 import type { Context } from '../context.ts';
 import { fullName } from '../images.ts';
 import { UserError } from '../lib/errors.ts';
@@ -36,7 +36,7 @@ interface Status {
  */
 export async function prepareNode(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   if (context.target !== undefined) return [];
-  if ((await pullSecretContent(context)) === undefined) {
+  if (!(await canPull(context))) {
     const built = await ensureStandIns(context, images);
     return built.map((image) => `${image} is a stand-in, built here for want of a token.`);
   }

@@ -1,6 +1,8 @@
 import { wantedCertificates } from '../components/certificates.ts';
+import { finishedAt } from '../components/cluster-creation.ts';
+import type { Component } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
-import { wasApplied } from '../components/ownership.ts';
+import { ownerOf, wasApplied } from '../components/ownership.ts';
 import { inCluster } from '../components/removal.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../lib/errors.ts';
@@ -24,16 +26,22 @@ const kindsOfService = [
 ] as const;
 
 /**
- * Throws a `UsageError` where the cluster has something under a name that the platform would write to, and that is somebody
- * else's: an Argo CD, an ingress class, a namespace. Nothing is ever taken over.
+ * Makes sure that `up` overwrites nothing that somebody else made: an Argo CD, an ingress class, a namespace, a Secret.
+ * @throws UsageError where the cluster has something under a name that the platform would write to, and that is not its own.
  */
-export async function refuseStrangers(context: Context): Promise<void> {
-  const strangers = await strangersIn(context);
+export async function refuseStrangers(
+  context: Context,
+  components: readonly Component[] = componentsFor(context.config),
+): Promise<void> {
+  const strangers = await strangersIn(context, components);
   const [first] = strangers;
   if (first === undefined) return;
   const more = strangers.length > atMost ? ` and ${strangers.length - atMost} more` : '';
   const named = strangers.slice(0, atMost).map(nameOf).join(', ') + more;
-  const where = `the cluster of the context ${context.kubeContext}`;
+  const where =
+    context.target === undefined
+      ? `the cluster ${context.config.clusterName}`
+      : `the cluster of the context ${context.kubeContext}`;
   if (strangers.some(({ metadata }) => metadata.name === 'applications.argoproj.io'))
     throw new UsageError(
       `There is an Argo CD in ${where} that platform-ops did not install: ${named}.`,
@@ -41,21 +49,31 @@ export async function refuseStrangers(context: Context): Promise<void> {
     );
   throw new UsageError(
     `There are objects in ${where} that the platform would overwrite, and that are not its own: ${named}.`,
-    'They are left alone. Take them away if nobody needs them, or name another cluster.',
+    'They are left alone. Delete or rename them if nobody needs them, or use another cluster.',
   );
 }
 
-async function strangersIn(context: Context): Promise<KubeObject[]> {
-  const [territory, wanted] = await Promise.all([territoryOf(context), wouldWrite(context)]);
+async function strangersIn(context: Context, components: readonly Component[]): Promise<KubeObject[]> {
+  const [territory, wanted, finished] = await Promise.all([
+    territoryOf(context),
+    wouldWrite(context, components),
+    context.target === undefined ? finishedAt(context) : undefined,
+  ]);
   const unique = new Map(wanted.map((object) => [identityOf(object), object]));
   const present = await inCluster(context, [...unique.values()]);
-  return present.filter((object) => !wasApplied(object) && !territory.owns(object) && !territory.within(object));
+  return present.filter(
+    (object) =>
+      !wasApplied(object) &&
+      !territory.owns(object) &&
+      !territory.within(object) &&
+      !(finished && ownerOf(object, finished, []).of === 'kubernetes'),
+  );
 }
 
 /** All that `up` applies, or has Argo CD deploy, as far as it is known before. */
-async function wouldWrite(context: Context): Promise<KubeObject[]> {
+async function wouldWrite(context: Context, components: readonly Component[]): Promise<KubeObject[]> {
   const [lists, certificates, { applications }] = await Promise.all([
-    Promise.all(componentsFor(context.config).map(({ objects }) => objects?.(context) ?? [])),
+    Promise.all(components.map(({ objects }) => objects?.(context) ?? [])),
     wantedCertificates(context),
     readRegistrations(context.config.root),
   ]);
@@ -71,5 +89,5 @@ async function wouldWrite(context: Context): Promise<KubeObject[]> {
       metadata: { namespace: servicesNamespace, name },
     })),
   );
-  return [markFor(context), ...lists.flat(), ...secrets, ...services];
+  return [...(context.target === undefined ? [] : [markFor(context)]), ...lists.flat(), ...secrets, ...services];
 }

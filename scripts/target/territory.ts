@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { groupOf, type KubeObject } from '../lib/objects.ts';
 import { isMark, readMark } from './mark.ts';
 
-/** What of a cluster that others use as well is the platform's. */
+/** What of a cluster is the platform's. */
 export interface Territory {
   /** The namespaces that it brought. */
   namespaces: ReadonlySet<string>;
@@ -17,8 +17,8 @@ export interface Territory {
 }
 
 /**
- * Asks the cluster what is the platform's there. On a cluster of kind the question does not arise; here nothing may be
- * removed by its name alone, which others may have given to something of theirs.
+ * Asks the cluster what is the platform's there. Nothing may be removed or overwritten by its name alone, which somebody
+ * may have given to something of theirs, on a cluster of kind as well.
  */
 export async function territoryOf(context: Context): Promise<Territory> {
   const [mark, namespaces, definitions, applications] = await Promise.all([
@@ -28,8 +28,9 @@ export async function territoryOf(context: Context): Promise<Territory> {
     applicationNames(context),
   ]);
   const since = mark?.since.getTime() ?? Number.POSITIVE_INFINITY;
-  // Whole seconds: what was made in the second of the mark was made behind it.
-  const younger = ({ metadata }: KubeObject) => Date.parse(metadata.creationTimestamp ?? '') >= since;
+  // Whole seconds: what was made in the second of the mark was made behind it. A cluster of kind has no mark, and is ours.
+  const younger = ({ metadata }: KubeObject) =>
+    context.target === undefined || Date.parse(metadata.creationTimestamp ?? '') >= since;
   const namesOf = (objects: readonly KubeObject[]) =>
     new Set(
       objects.filter((one) => wasApplied(one) && younger(one) && !isMark(one)).map(({ metadata }) => metadata.name),

@@ -1,9 +1,11 @@
+import { cluster } from '../components/cluster.ts';
 import type { Component, Outcome } from '../components/component.ts';
 import { componentsFor } from '../components/index.ts';
 import type { Context } from '../context.ts';
 import { refuseFailures } from '../failures.ts';
 import { runGraph } from '../lib/graph.ts';
 import { type Progress, timed } from '../lib/progress.ts';
+import { refuseStrangers } from '../target/strangers.ts';
 import type { TimedStep } from '../trace/critical-path.ts';
 
 /** A component that was brought to ready. */
@@ -32,7 +34,13 @@ export async function installAll(
       const { name, needs } = component;
       const start = performance.now();
       const over = context.trace?.begin('component', name);
-      const applied = timed(progress, name, () => component.apply(context), described);
+      const apply = async () => {
+        const outcome = await component.apply(context);
+        // It answers now. One that others run was looked at before.
+        if (name === cluster.name && !isNew && context.target === undefined) await refuseStrangers(context);
+        return outcome;
+      };
+      const applied = timed(progress, name, apply, described);
       const outcome = await applied.finally(() => over?.());
       steps.push({ name, needs, start, end: performance.now(), changed: outcome.changed });
       notes.push(...(outcome.notes ?? []));

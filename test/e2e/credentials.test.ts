@@ -228,6 +228,55 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.deepEqual(await images(), all(true));
   });
 
+  it('a pod that somebody started is left alone by up, though it can not pull its image', async () => {
+    await demand(kubectl('run', 'mine', '--image=ghcr.io/nobody/nonsense:none'));
+    const uid = async () => (await demand(kubectl('get', 'pod', 'mine', '--output=jsonpath={.metadata.uid}'))).stdout;
+    const before = await uid();
+    await untilIt(async () => /ErrImagePull|ImagePullBackOff/.test((await kubectl('get', 'pod', 'mine')).stdout));
+    await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: token } }));
+    await heard(demand(person.run(['npm', 'run', '--silent', 'credentials', '--', '--remove'])));
+    assert.equal(await uid(), before);
+    await demand(kubectl('delete', 'pod', 'mine', '--now'));
+  });
+
+  it('a pull secret that somebody made pulls the images, and up, credentials --remove and reset keep it', async () => {
+    const make = (password: string) =>
+      demand(
+        kubectl(
+          ...['create', 'secret', 'docker-registry', 'ghcr-cred', '--docker-server=ghcr.io'],
+          ...['--docker-username=somebody', `--docker-password=${password}`],
+        ),
+      );
+    const secret = async () =>
+      (await demand(kubectl('get', 'secret', 'ghcr-cred', '-o', 'jsonpath={.metadata.uid}{.data}'))).stdout;
+    const none = { env: { GHCR_CREDENTIALS: 'none' } };
+    await make('ghp_nobody');
+    const bad = await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
+    assert.match(
+      bad.stderr,
+      /Secret default\/ghcr-cred can't pull the services' images: GitHub does not know this token/,
+    );
+    assert.deepEqual(await images(), all(true));
+    await demand(kubectl('delete', 'secret', 'ghcr-cred'));
+    await make(other);
+    const made = await secret();
+    const up = await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
+    assert.doesNotMatch(up.stderr, /can't pull/);
+    assert.deepEqual(await images(), all(false));
+    assert.match((await npm('status')).stdout, /with Secret default\/ghcr-cred, which the platform did not create/);
+    await heard(demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: token } })));
+    assert.match((await heard(demand(person.npm('credentials', '--remove')))).stdout, /kept as it is/);
+    assert.equal(await secret(), made);
+    const { kept } = JSON.parse((await npm('reset', '--dry-run', '--json')).stdout) as { kept: { name: string }[] };
+    assert.deepEqual(
+      kept.map(({ name }) => name),
+      ['ghcr-cred'],
+    );
+    await demand(kubectl('delete', 'secret', 'ghcr-cred'));
+    await heard(demand(person.npm('up')));
+    assert.deepEqual(await images(), all(true));
+  });
+
   it('never shows the token, nor leaves it anywhere', async () => {
     await npm('up', '--verbose');
     await npm('nonsense');

@@ -12,7 +12,7 @@ import { ensureAuthority } from '../../scripts/lib/authority.ts';
 import { createLocalAuthority, selfSigned, signedBy } from '../../scripts/lib/certificate.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { isLocal } from '../../scripts/tls.ts';
-import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root, services } from '../support/helm.ts';
 import { grepped } from '../support/repository.ts';
 
@@ -215,6 +215,17 @@ test('a certificate that is of no use any more is replaced, and the others stay'
     ['argocd'],
   );
   assert.equal(secrets.get('default/localhost-tls'), before.get('default/localhost-tls'));
+});
+
+test('a certificate that somebody put under that name is not overwritten, and it is said how to get the platform’s', async () => {
+  secrets.set('argocd/localhost-tls', await signedBy(issuer, ['argocd.localhost'], 10));
+  listed = [{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'argocd', name: 'localhost-tls' } }];
+  const { text } = await refusal(() => certificates.apply(contextFor('dev')));
+  assert.match(
+    text,
+    /argocd\/localhost-tls holds .* did not create it.*\n.*kubectl delete secret localhost-tls --namespace argocd/,
+  );
+  assert.deepEqual(applied, []);
 });
 
 test('its Secrets are removed, also those that are not wanted any more, and nobody else’s', async () => {

@@ -10,7 +10,7 @@ import type { Drill, Outcome } from '../../scripts/drill/drill.ts';
 import { drills } from '../../scripts/drill/index.ts';
 import { drillAnnotation } from '../../scripts/drill/mark.ts';
 import { backToGit, registerAnew, release } from '../../scripts/drill/release.ts';
-import { lostOf } from '../../scripts/drill/requests.ts';
+import { allAnswered, lostOf } from '../../scripts/drill/requests.ts';
 import { show } from '../../scripts/drill/show.ts';
 import type { Snapshot } from '../../scripts/drill/snapshot.ts';
 import { shownLine, verdictLines } from '../../scripts/drill/words.ts';
@@ -104,6 +104,13 @@ test('a line has the promise, its seconds and what was seen', () => {
   assert.equal(lostOf({ asked: 7, lost: [], slowest: 0.22 }), all);
   const lost = ['answers 503', 'answers 503', 'no answer'];
   assert.match(lostOf({ asked: 7, lost, slowest: 1 }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
+});
+
+test('a promise about requests holds where some were sent and all were answered', () => {
+  const answers = (asked: number, lost: number) => ({ asked, lost: Array(lost).fill('answers 503'), slowest: 0.1 });
+  assert.deepEqual([allAnswered(answers(514, 0)), allAnswered(answers(514, 490))], [true, false]);
+  assert.deepEqual([allAnswered(answers(514, 1)), allAnswered(answers(0, 0))], [false, false]);
+  assert.match(lostOf(answers(0, 0)), /no request was sent/);
 });
 
 test('names pick drills, in the order in which they are shown', async () => {
@@ -313,14 +320,19 @@ test('without a terminal and without --yes nothing is done', async () => {
 });
 
 test('what takes commits is not shown where another repository is followed, and what takes none is', async () => {
-  const cluster = (least: number, gitops?: object) =>
+  const cluster = (least: number, gitops?: object, configMaps: KubeObject[] = []) =>
     fakeContext({
       config: { gitops },
       api: () => ({
         list: async (_: string, kind: string) =>
           kind === 'HorizontalPodAutoscaler'
-            ? [{ ...autoscaler, spec: { minReplicas: least, maxReplicas: 5 } }]
-            : [deployment({ replicas: 3 })],
+            ? ['core-go', 'api-node'].map((name) => ({
+                ...autoscaler,
+                metadata: { name, namespace: 'default' },
+                spec: { minReplicas: least, maxReplicas: 5 },
+              }))
+            : [deployment({ replicas: 3 }), deployment({ replicas: 3 }, { name: 'api-node' })],
+        listMetadata: async () => configMaps,
       }),
     });
   const hindered = async (context: Context) => {
@@ -329,7 +341,10 @@ test('what takes commits is not shown where another repository is followed, and 
   };
   const elsewhere = { repoUrl: 'https://github.com/a/b', revision: 'main' };
   assert.deepEqual(await hindered(cluster(1)), []);
-  assert.deepEqual(await hindered(cluster(1, elsewhere)), ['prune', 'bad-image', 'rollback', 'node-drain']);
+  const ofOne = ['pod-kill', 'prune', 'bad-image', 'rollback', 'node-drain'];
+  assert.deepEqual((await hindered(cluster(1, elsewhere))).toSorted(), ofOne.toSorted());
   assert.deepEqual(await hindered(cluster(2, elsewhere)), ['prune', 'bad-image', 'rollback']);
+  const mine = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'worker-python-drill', namespace: 'default' } };
+  assert.deepEqual(await hindered(cluster(1, undefined, [mine])), ['prune']);
   assert.match((await drills[1]?.hindrance?.(cluster(1, elsewhere))) ?? '', /nothing is pushed to GITOPS_REPO_URL/);
 });

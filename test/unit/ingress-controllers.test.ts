@@ -38,6 +38,11 @@ function clusterWith(present: readonly KubeObject[], fault?: string) {
 
 const named = (objects: readonly KubeObject[], kind: string) =>
   objects.find((object) => object.kind === kind) ?? assert.fail(kind);
+const applied = (objects: readonly KubeObject[]) =>
+  objects.map((object) => ({
+    ...object,
+    metadata: { ...object.metadata, managedFields: [{ manager: 'platform-ops', operation: 'Apply' }] },
+  }));
 const objectsOf = (controller: Controller) => controllerObjects(controller)(fakeContext({ config }));
 const nginx = await objectsOf('nginx');
 const second = await objectsOf('traefik');
@@ -63,7 +68,7 @@ test('another controller is a mistake, and said so', async () => {
 });
 
 test('the chosen controller takes all of the other one away but the class that both have, webhooks first', async () => {
-  const { context, deleted } = clusterWith(nginx);
+  const { context, deleted } = clusterWith(applied(nginx));
   const removed = await removeOther(context, 'traefik');
   assert.equal(deleted[0], 'ValidatingWebhookConfiguration ingress-nginx-admission');
   assert.deepEqual(
@@ -71,6 +76,12 @@ test('the chosen controller takes all of the other one away but the class that b
     ['IngressClass nginx'],
   );
   assert.deepEqual(removed.toSorted(), deleted.map((name) => `${name} (removed)`).toSorted());
+});
+
+test('a controller that somebody else installed under the same names stays, with its namespace', async () => {
+  const { context, deleted } = clusterWith(second);
+  assert.deepEqual(await removeOther(context, 'nginx'), []);
+  assert.deepEqual(deleted, []);
 });
 
 test('where the other controller was never there, nothing is deleted', async () => {
@@ -102,7 +113,11 @@ test('the Job that another version made the certificate with is cleared away, an
     ...named(nginx, 'ValidatingWebhookConfiguration'),
     webhooks: [{ clientConfig: { caBundle: 'x' } }],
   };
-  const { context, deleted } = clusterWith([named(nginx, 'Job'), job('of-before'), job('other', 'default'), patched]);
+  const { context, deleted } = clusterWith([
+    ...applied([named(nginx, 'Job'), job('of-before')]),
+    job('other', 'default'),
+    patched,
+  ]);
   await ingressNginx.apply(context);
   assert.deepEqual(deleted, ['Job ingress-nginx/of-before']);
 });

@@ -76,7 +76,14 @@ const ann: Account = {
 };
 
 /** A cluster that follows a repository, which is as said; `held` is the password that its secret has. */
-function fakeCluster(parts: { repoUrl?: string; open?: boolean; account?: Account; down?: boolean; held?: string }) {
+function fakeCluster(parts: {
+  repoUrl?: string;
+  open?: boolean;
+  account?: Account;
+  down?: boolean;
+  held?: string;
+  theirs?: boolean;
+}) {
   const applied: KubeObject[] = [];
   const run: string[] = [];
   const answer: Exec = async (_, options = {}) => {
@@ -92,6 +99,11 @@ function fakeCluster(parts: { repoUrl?: string; open?: boolean; account?: Accoun
       json: async (path: string) => {
         if (parts.held === undefined) throw new ApiError(path, 404, '');
         return { data: { password: Buffer.from(parts.held).toString('base64') } };
+      },
+      listMetadata: async () => {
+        const managedFields = parts.theirs ? [] : [{ manager: 'platform-ops', operation: 'Apply' }];
+        const metadata = { name: 'gitops-repository', namespace: 'argocd', managedFields };
+        return parts.held === undefined ? [] : [{ apiVersion: 'v1', kind: 'Secret', metadata }];
       },
     }),
     kubectl: async () => ({
@@ -130,6 +142,16 @@ test('a public repository needs no secret, and one from before goes', async () =
   assert.equal((await repositoryAccess.status(context)).state, 'unready');
   await repositoryAccess.apply(context);
   assert.deepEqual([applied, run], [[], ['delete secret gitops-repository']]);
+});
+
+test('a secret of that name that somebody made is used, and neither replaced nor removed', async () => {
+  for (const open of [true, false]) {
+    const { context, applied, run } = fakeCluster({ open, account: ann, held: 'ghp_mine', theirs: true });
+    assert.match(JSON.stringify(await repositoryAccess.status(context)), /ready.*which the platform did not create/);
+    await repositoryAccess.apply(context);
+    assert.deepEqual(await repositoryAccess.remove?.(context), []);
+    assert.deepEqual([applied, run], [[], []]);
+  }
 });
 
 test('while GitHub does not answer, everything stays as it is', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { reset } from '../../scripts/commands/usage/reset.ts';
 import type { Component } from '../../scripts/components/component.ts';
 import { allComponents } from '../../scripts/components/index.ts';
@@ -13,6 +14,7 @@ import { preview, question } from '../../scripts/reset/words.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const finished = '1700000000';
 const [old, young] = ['2023-11-14T22:13:20Z', '2023-11-14T22:13:21Z'];
 const object = (kind: string, name: string, namespace?: string, metadata: Partial<Metadata> = {}) =>
@@ -35,17 +37,23 @@ function component(name: string, needs: string[], objects: readonly KubeObject[]
   };
 }
 
-function scene(byHand: readonly KubeObject[]) {
+function scene(byHand: readonly KubeObject[], named: readonly string[] = []) {
   const log: string[] = [];
-  const tools = [object('Namespace', 'tools'), object('ConfigMap', 'settings', 'tools')];
-  const apps = [object('Service', 'web', 'default')];
-  const components = [component('tools', [], tools, log), component('apps', ['tools'], apps, log)];
   const applied = [{ manager: 'platform-ops', operation: 'Apply' }];
-  const earlier = object('ClusterRole', 'of-an-earlier-version', undefined, { managedFields: applied });
+  const ours = { managedFields: applied };
+  // What is in a namespace that was applied is known by that: of an object without fields nobody keeps who applied it.
+  const tools = [object('Namespace', 'tools', undefined, ours), object('ConfigMap', 'settings', 'tools')];
+  const apps = [object('Service', 'web', 'default', ours)];
+  const theirNamesake = named.map((name) => object('Service', name, 'default'));
+  const components = [
+    component('tools', [], tools, log),
+    component('apps', ['tools'], [...apps, ...theirNamesake], log),
+  ];
+  const earlier = object('ClusterRole', 'of-an-earlier-version', undefined, ours);
   const kubernetes = object('Namespace', 'kube-system', undefined, { creationTimestamp: old });
-  const cluster = fakeCluster([kubernetes, ...tools, ...apps, earlier, ...byHand]);
+  const cluster = fakeCluster([kubernetes, ...tools, ...apps, ...theirNamesake, earlier, ...byHand]);
   const context = fakeContext({
-    config: { clusterName: 'c' },
+    config: { clusterName: 'c', root },
     node: 'c-control-plane',
     timeout: 3000,
     signal: new AbortController().signal,
@@ -109,6 +117,14 @@ test('what was put there by hand stays, with the namespace of the platform that 
   assert.deepEqual(after.platform, []);
   const kept = ['ConfigMap default/mine', 'Namespace kube-system', 'Namespace tools', 'Secret tools/mine'];
   assert.deepEqual(names(cluster.objects), kept);
+});
+
+test('what somebody made under a name that a component knows stays as well', async () => {
+  const { cluster, components, context } = scene([], ['metrics']);
+  const before = await takeInventory(context, { components });
+  assert.deepEqual(names(before.byHand), ['Service default/metrics']);
+  await removePlatform(context, before, { all: false, progress, components });
+  assert.deepEqual(names(cluster.objects), ['Namespace kube-system', 'Service default/metrics']);
 });
 
 test('with --all it goes as well, and before the platform that it may stand on', async () => {

@@ -6,7 +6,8 @@ import { retryPullsOfPresent } from '../../scripts/components/pulling.ts';
 import { serviceImages } from '../../scripts/components/service-images.ts';
 import { untilReady } from '../../scripts/components/until-ready.ts';
 import type { Account } from '../../scripts/credentials/account.ts';
-import { dockerConfig } from '../../scripts/credentials/pull-secret.ts';
+import type { Verdict } from '../../scripts/credentials/check.ts';
+import { dockerConfig, passwordIn } from '../../scripts/credentials/pull-secret.ts';
 import { ApiError } from '../../scripts/lib/api.ts';
 import { readCheckout } from '../../scripts/lib/git.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
@@ -41,10 +42,19 @@ const account = (token: string): Account => ({
   checked: true,
 });
 
+const pullSecretName = { name: 'ghcr-cred', namespace: 'default' };
+const applied = [{ manager: 'platform-ops', operation: 'Apply' }];
+
 interface Parts {
   token?: string;
   /** The token in the cluster's pull secret. */
   held?: string;
+  /** The token in the pull secret that somebody made by kubectl. */
+  theirs?: string;
+  /** What GHCR says about that token. */
+  verdict?: Verdict;
+  /** The pull secrets that somebody gave the default ServiceAccount. */
+  theirAccount?: string[];
   /** What the node has under the image's name. */
   node?: 'real' | 'stand-in';
   /** Why the pod waits. */
@@ -54,21 +64,60 @@ interface Parts {
 }
 
 /** A cluster of one service, and everything that is done to it. */
-function fakeCluster({ token, held, node, waiting, made = '2026-01-02T03:04:05Z' }: Parts) {
+function fakeCluster({
+  token,
+  held,
+  theirs,
+  verdict,
+  theirAccount = [],
+  node,
+  waiting,
+  made = '2026-01-02T03:04:05Z',
+}: Parts) {
   const done: string[] = [];
-  const applied: KubeObject[] = [];
-  let secret = held === undefined ? undefined : dockerConfig(account(held));
+  const given: KubeObject[] = [];
+  const first = held ?? theirs;
+  let secret = first === undefined ? undefined : dockerConfig(account(first));
   const present = new Map<string, string>();
   if (node) present.set(image, node);
   if (node === 'stand-in') present.set('docker.io/platform-ops/stand-in-core-go:old', node);
-  const pod = {
+  const owned = (uid: string, owner: string) => ({ uid, ownerReferences: [{ kind: 'x', name: owner, uid: owner }] });
+  const podOf = (metadata: object) => ({
     apiVersion: 'v1',
-    metadata: { name: 'core-go-1', namespace: 'default', creationTimestamp: made },
+    kind: 'Pod',
+    metadata: { namespace: 'default', creationTimestamp: made, ...metadata },
     spec: { containers: [{ name: 'core-go', image }] },
     status: {
       containerStatuses: [
         { name: 'core-go', state: { waiting: waiting === undefined ? undefined : { reason: waiting } } },
       ],
+    },
+  });
+  // One of the service, one of a Deployment that somebody made, and one that somebody started by itself.
+  const pods = [
+    podOf({ name: 'core-go-1', ...owned('p1', 'core-go-rs') }),
+    podOf({ name: 'mine-1', ...owned('p2', 'mine-rs'), labels: { 'app.kubernetes.io/part-of': 'platform' } }),
+    podOf({ name: 'mine', uid: 'p3' }),
+  ];
+  const workload = (kind: string, name: string, metadata: object) => ({
+    apiVersion: 'apps/v1',
+    kind,
+    metadata: { name, namespace: 'default', ...metadata },
+  });
+  const annotations = { 'argocd.argoproj.io/tracking-id': 'core-go:apps/Deployment:default/core-go' };
+  const objects: Record<string, () => object[]> = {
+    Pod: () => pods,
+    Deployment: () => [
+      workload('Deployment', 'core-go', { uid: 'core-go', annotations }),
+      workload('Deployment', 'mine', { uid: 'mine' }),
+    ],
+    ReplicaSet: () => [
+      workload('ReplicaSet', 'core-go-rs', owned('core-go-rs', 'core-go')),
+      workload('ReplicaSet', 'mine-rs', owned('mine-rs', 'mine')),
+    ],
+    Secret: () => {
+      const metadata = { ...pullSecretName, managedFields: theirs === undefined ? applied : [] };
+      return secret === undefined ? [] : [{ apiVersion: 'v1', kind: 'Secret', metadata }];
     },
   };
   const docker = fakeExec((line) => {
@@ -85,7 +134,13 @@ function fakeCluster({ token, held, node, waiting, made = '2026-01-02T03:04:05Z'
     exec: (command: [string, ...string[]], options: object) =>
       command[0] === 'git' ? gitExec(command, options) : docker(command, options),
     checkout: () => readCheckout(gitExec, root),
-    credentials: { account: async () => (token === undefined ? undefined : account(token)) },
+    credentials: {
+      account: async () => (token === undefined ? undefined : account(token)),
+      check: async (asked: Secret) => {
+        assert.equal(asked.reveal(), theirs);
+        return verdict;
+      },
+    },
     images: {
       inNode: async () => present,
       forget: () => {},
@@ -100,26 +155,29 @@ function fakeCluster({ token, held, node, waiting, made = '2026-01-02T03:04:05Z'
     },
     api: () => ({
       json: async (path: string) => {
+        if (path.endsWith('/serviceaccounts/default'))
+          return { metadata: { name: 'default' }, imagePullSecrets: theirAccount.map((name) => ({ name })) };
         if (secret === undefined) throw new ApiError(path, 404, '');
         return { data: { '.dockerconfigjson': secret } };
       },
-      list: async (_: string, kind: string) => (kind === 'Application' ? [application] : [pod]),
+      list: async (_: string, kind: string) => (kind === 'Application' ? [application] : pods),
+      listMetadata: async (_: string, kind: string) => objects[kind]?.() ?? [],
     }),
     kubectl: async () => ({
       apply: async (objects: KubeObject[]) => {
-        applied.push(...objects);
+        given.push(...objects);
         const content = objects.find(({ kind }) => kind === 'Secret')?.data as Record<string, string> | undefined;
         const changed = content !== undefined && content['.dockerconfigjson'] !== secret;
         if (content) secret = content['.dockerconfigjson'];
         return changed ? ['Secret default/ghcr-cred'] : [];
       },
       run: async (args: string[]) => {
-        done.push(args.slice(0, 2).join(' '));
+        done.push([...args.slice(0, 2), ...(args[1] === 'pods' ? args.slice(6) : [])].join(' '));
         if (args[1] === 'secret') secret = undefined;
       },
     }),
   });
-  return { context, done, applied, present, pod, secretNow: () => secret };
+  return { context, done, applied: given, present, pods, secretNow: () => secret };
 }
 
 test('without a token and with nothing in the node, a stand-in is put there, and no secret is made', async () => {
@@ -134,7 +192,7 @@ test('with a token, the secret is made, and the stand-in gives way with its pods
   const { context, done, applied } = fakeCluster({ token: 'ghp_one', node: 'stand-in' });
   assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*ghcr-cred is missing/);
   const { changed } = await serviceImages.apply(context);
-  assert.deepEqual(done, ['remove images', 'delete pods']);
+  assert.deepEqual(done, ['remove images', 'delete pods core-go-1']);
   assert.deepEqual(changed, [
     'Secret default/ghcr-cred',
     `stand-in for ${image} (removed)`,
@@ -170,7 +228,7 @@ for (const reason of ['ImagePullBackOff', 'ErrImagePull']) {
   test(`a pod that waits with ${reason} is made anew at once`, async () => {
     const { context, done } = fakeCluster({ token: 'ghp_two', held: 'ghp_one', waiting: reason });
     await serviceImages.apply(context);
-    assert.deepEqual(done, ['delete pods']);
+    assert.deepEqual(done, ['delete pods core-go-1']);
   });
 }
 
@@ -186,28 +244,28 @@ test('a pod that waits for anything else is left alone', async () => {
 });
 
 test('a pod that waits for an image which came meanwhile is recreated; one made after that, or without it, is not', async () => {
-  const { context, done, present, pod } = fakeCluster({ waiting: 'ImagePullBackOff' });
+  const { context, done, present, pods } = fakeCluster({ waiting: 'ImagePullBackOff' });
   await retryPullsOfPresent(context);
   assert.deepEqual(done, [], 'nothing is on its way: the failure is one');
   present.set(image, 'stand-in');
   await retryPullsOfPresent(context);
-  assert.deepEqual(done, ['delete pods']);
-  pod.metadata.creationTimestamp = new Date(Date.now() + 5000).toISOString();
+  assert.deepEqual(done, ['delete pods core-go-1']);
+  for (const { metadata } of pods) metadata.creationTimestamp = new Date(Date.now() + 5000).toISOString();
   await retryPullsOfPresent(context);
-  assert.deepEqual(done, ['delete pods'], 'it would be recreated for ever');
+  assert.deepEqual(done, ['delete pods core-go-1'], 'it would be recreated for ever');
   const elsewhere = fakeCluster({ waiting: 'ErrImagePull', node: 'real' });
   await retryPullsOfPresent({ ...elsewhere.context, target: 'prod' as never });
   assert.deepEqual(elsewhere.done, []);
 });
 
 test('while pods are waited for, those of a commit that nobody covered get their image, and are recreated', async () => {
-  const { context, done, pod } = fakeCluster({ waiting: 'ErrImagePull' });
+  const { context, done, pods } = fakeCluster({ waiting: 'ErrImagePull' });
   let looks = 0;
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'core-go', namespace: 'default' } };
-  const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => [pod] }) as never };
+  const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => pods.slice(0, 1) }) as never };
   const look = async () => (looks++ < 2 ? '0 of 1 pods ready' : undefined);
   await untilReady(waiting, { objects: [workload], look });
-  assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods']);
+  assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods core-go-1']);
 });
 
 test('a commit gets its images before Argo CD is asked to look at it', async () => {
@@ -220,7 +278,7 @@ test('when the token is gone, stand-ins take the place of what it pulled, and th
   const { context, done, applied, secretNow } = fakeCluster({ held: 'ghp_one', node: 'real' });
   assert.match(JSON.stringify(await serviceImages.status(context)), /unready.*no token any more/);
   const { changed } = await serviceImages.apply(context);
-  assert.deepEqual(done, ['import stand-ins', 'delete pods', 'delete secret']);
+  assert.deepEqual(done, ['import stand-ins', 'delete pods core-go-1', 'delete secret']);
   assert.deepEqual(
     applied.map(({ kind, imagePullSecrets }) => [kind, imagePullSecrets]),
     [['ServiceAccount', []]],
@@ -233,6 +291,71 @@ test('what the node has without a token and without a secret stays: somebody put
   const { context, done } = fakeCluster({ node: 'real' });
   await serviceImages.apply(context);
   assert.deepEqual([done, (await serviceImages.status(context)).state], [[], 'ready']);
+});
+
+const refused: Verdict = { state: 'refused', trouble: 'unknown', owner: undefined, message: 'Not known.', remedy: '' };
+
+for (const [whose, token] of [
+  ['without a token of ours', undefined],
+  ['with one', 'ghp_ours'],
+] as const) {
+  test(`a pull secret that somebody made is used and kept, ${whose}`, async () => {
+    const parts = {
+      theirs: 'ghp_theirs',
+      verdict: { state: 'works', owner: undefined } as const,
+      node: 'stand-in' as const,
+    };
+    const { context, done, applied, secretNow } = fakeCluster({ ...parts, ...(token && { token }) });
+    const before = secretNow();
+    const { detail, notes } = await serviceImages.apply(context);
+    assert.deepEqual([done, applied, notes], [['remove images', 'delete pods core-go-1'], [], []]);
+    assert.match(`${detail}`, /Secret default\/ghcr-cred, which the platform did not create/);
+    assert.equal((await serviceImages.status(context)).state, 'ready');
+    assert.deepEqual(await serviceImages.remove?.(context), []);
+    assert.equal(secretNow(), before);
+  });
+}
+
+test('where it can not pull, that is told, it is kept, and stand-ins do', async () => {
+  const { context, done, applied, secretNow } = fakeCluster({
+    theirs: 'ghp_theirs',
+    verdict: refused,
+    token: 'ghp_ours',
+  });
+  const { notes } = await serviceImages.apply(context);
+  assert.match(`${notes}`, /ghcr-cred can't pull the services' images: Not known\. .*kubectl delete secret ghcr-cred/);
+  assert.doesNotMatch(`${notes}`, /ghp_/);
+  assert.deepEqual([done, applied], [['import stand-ins'], []]);
+  assert(secretNow() !== undefined);
+});
+
+test('reset knows the pull secret that up applied, and none that somebody made', async () => {
+  const { context } = fakeCluster({});
+  const owns = await serviceImages.owns?.(context);
+  const secret = (managedFields: object[]) =>
+    ({ apiVersion: 'v1', kind: 'Secret', metadata: { ...pullSecretName, managedFields } }) as KubeObject;
+  assert.deepEqual([owns?.(secret(applied)), owns?.(secret([]))], [true, false]);
+});
+
+test('pull secrets that somebody gave the ServiceAccount stay', async () => {
+  const { context, applied } = fakeCluster({ token: 'ghp_one', node: 'real', theirAccount: ['mine'] });
+  await serviceImages.apply(context);
+  assert.deepEqual(
+    applied.map(({ kind }) => kind),
+    ['Secret'],
+  );
+});
+
+test('the password of a pull secret is read as kubectl, docker login and the platform write it', () => {
+  const content = (auths: object) => Buffer.from(JSON.stringify({ auths })).toString('base64');
+  const auth = Buffer.from('ann:a:b').toString('base64');
+  for (const auths of [
+    { 'ghcr.io': { username: 'ann', password: 'a:b', auth } },
+    { 'docker.io': { auth: 'eA==' }, 'https://ghcr.io': { auth } },
+  ])
+    assert.equal(passwordIn(content(auths))?.reveal(), 'a:b');
+  for (const none of [content({ 'docker.io': { auth } }), content({ 'ghcr.io': {} }), 'bm90IEpTT04='])
+    assert.equal(passwordIn(none), undefined);
 });
 
 test('with a token, nothing is built ahead', async () => {

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { grafana } from '../../scripts/components/grafana.ts';
 import { controllerObjects, controllerService, removeOther } from '../../scripts/components/ingress-controllers.ts';
 import { ownerWithin } from '../../scripts/components/ownership.ts';
 import { loadConfig } from '../../scripts/config.ts';
@@ -13,8 +14,11 @@ import { loginOf } from '../../scripts/lib/login.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import { takeLogin } from '../../scripts/target/kubeconfig.ts';
 import { refuseElsewhere } from '../../scripts/target/refuse.ts';
+import { refuseStrangers } from '../../scripts/target/strangers.ts';
 import { territoryOf } from '../../scripts/target/territory.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { services } from '../support/helm.ts';
+import { grepped } from '../support/repository.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const arn = 'arn:aws:eks:eu-west-1:1:cluster/ours';
@@ -147,6 +151,35 @@ test('a pod whose Deployment is gone is the platform’s by the labels of its ch
     });
   const pods = [pod(3, 'core-go'), pod(1, 'core-go'), pod(3, 'theirs'), pod(3, 'core-go', 'theirs')];
   assert.deepEqual([...pods, present.theirs].map(ranFor), [true, false, false, false, false]);
+});
+
+test('on a cluster of kind, too, up overwrites nothing that somebody made under a name of the platform', async () => {
+  const finished = Date.parse(at(1)) / 1000;
+  const image = 'image: { repository: r, tag: abc }\n';
+  const texts = services.map((service) => grepped('0123456', `helm/${service}/values.yaml`, image)).join('');
+  const strangers = async (...objects: ReturnType<typeof object>[]) => {
+    const context = fakeContext({
+      config: { root, clusterName: 'c', parts: [], ingressController: 'nginx', ports: {}, environment: 'dev' },
+      node: 'c-control-plane',
+      exec: fakeExec((line) => ({ stdout: line.startsWith('docker') ? `${finished}\n` : texts })),
+      checkout: async () => ({ top: root, prefix: '', head: '0123456' }),
+      api: () => ({
+        listMetadata: async (apiVersion: string, kind: string) =>
+          objects.filter((one) => one.kind === kind).map((one) => ({ ...one, apiVersion })),
+      }),
+    });
+    return refuseStrangers(context, [grafana]);
+  };
+  await strangers(
+    object('Namespace', 'observability', 2, ours),
+    object('Service', 'mine', 2, { namespace: 'default' }),
+  );
+  await strangers(object('Namespace', 'observability', 1));
+  const { error, text } = await refusal(() => strangers(object('Namespace', 'observability', 2)));
+  assert.equal(error.exitCode, 2);
+  assert.match(text, /cluster c .*not its own: Namespace observability\..*\n.*Delete or rename/);
+  const service = object('Service', 'core-go', 2, { namespace: 'default' });
+  assert.match((await refusal(() => strangers(service))).text, /Service default\/core-go/);
 });
 
 test('a name that a component knows makes nothing the platform’s there', async () => {
