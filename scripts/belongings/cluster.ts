@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { probePort } from '../checks/probe-port.ts';
 import { ownContainer } from '../components/cluster-ownership.ts';
 import type { Context } from '../context.ts';
-import { containersWith, type Holdings, present, removeContainers } from '../lib/docker-objects.ts';
+import { containersWith, type Holdings, isMissing, present, removeContainers, silent } from '../lib/docker-objects.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Item } from './item.ts';
 
@@ -65,7 +65,10 @@ async function networkItems({ exec }: Context, containers: readonly Holdings[]):
     nothrow: true,
     timeout: 30_000,
   });
-  if (shown.exitCode !== 0) return [];
+  if (shown.exitCode !== 0) {
+    if (isMissing(shown.stderr)) return [];
+    throw silent(shown.stderr);
+  }
   const age = first - Date.parse(JSON.parse(shown.stdout) as string);
   if (!(age >= 0 && age < networkLead)) return [];
   const filters = ['--filter', `network=${networkName}`, '--format', '{{.Names}}'];

@@ -25,7 +25,7 @@ export async function imageItems(context: Context): Promise<{ items: Item[]; not
 /** Containers of other clusters. */
 async function usersOf({ exec, node }: Context, image: string): Promise<string[]> {
   const format = ['--filter', `ancestor=${image}`, '--format', '{{.Names}}'];
-  const { stdout } = await exec(['docker', 'ps', '--all', ...format], { nothrow: true, timeout: 30_000 });
+  const { stdout } = await exec(['docker', 'ps', '--all', ...format], { timeout: 30_000 });
   return stdout.split('\n').filter((name) => name !== '' && name !== node);
 }
 

@@ -92,8 +92,10 @@ export const serviceImages: Component = {
  */
 export async function coverImages(context: Context): Promise<string[]> {
   if (context.target !== undefined) return [];
-  const [images, present] = await Promise.all([imagesAtHead(context), context.images.inNode()]);
-  if ([...images.values()].every((image) => present.has(fullName(image))) || (await canPull(context))) return [];
+  const images = await imagesAtHead(context);
+  if (await canPull(context)) return [];
+  const present = await context.images.inNode();
+  if ([...images.values()].every((image) => present.has(fullName(image)))) return [];
   return (await serviceImages.apply(context)).changed;
 }
 

@@ -34,12 +34,17 @@ export async function saveSettings(exec: Exec, root: string, changes: Changes): 
 
 /** Makes sure that Git leaves `.env` alone. Where there is no repository, there is none to commit it into. */
 async function refuseIfTracked(exec: Exec, root: string): Promise<void> {
-  const git = (...args: string[]) => exec(['git', '-C', root, ...args], { nothrow: true, timeout: 20_000 });
+  const git = (...args: string[]) =>
+    exec(['git', '-C', root, ...args], { nothrow: true, timeout: 20_000, env: { LC_ALL: 'C' } });
   const tracked = await git('ls-files', '--error-unmatch', '--', '.env');
   if (tracked.exitCode === 0) {
     throw new UserError('.env is in Git, so that a token in it would be published: nothing was saved.', {
       hint: 'git rm --cached .env && git commit -m "Keep .env out of Git"',
     });
+  }
+  if (tracked.exitCode > 1 && !/not a git repository/i.test(tracked.stderr) && tracked.exitCode !== 127) {
+    const why = tracked.stderr.trim().split('\n')[0];
+    throw new UserError(`Git can't tell whether it ignores .env: ${why}. Nothing was saved.`, { hint: 'git status' });
   }
   // The second name is that of the file while it is written.
   for (const name of ['.env', temporaryName()]) {

@@ -33,8 +33,9 @@ export async function containersWith(exec: Exec, label: string): Promise<Holding
   const listed = await exec(['docker', 'ps', '--all', '--quiet', '--filter', `label=${label}`], { timeout: 30_000 });
   const ids = listed.stdout.split('\n').filter(Boolean);
   if (ids.length === 0) return [];
-  // One that goes meanwhile is an error for the command, and none for us.
   const shown = await exec(['docker', 'container', 'inspect', ...ids], quick);
+  // One that goes meanwhile is an error for the command, and none for us.
+  if (shown.exitCode !== 0 && !isMissing(shown.stderr)) throw silent(shown.stderr);
   return (JSON.parse(shown.stdout || '[]') as Inspected[]).map(holdings);
 }
 
@@ -95,9 +96,19 @@ export async function present(
     names.map(async (name) => {
       const { exitCode, stderr } = await exec(['docker', kind, 'inspect', '--format', 'there', name], quick);
       if (exitCode === 0) return true;
-      if (/no such/i.test(stderr) || /not found/i.test(stderr)) return false;
-      throw new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, { hint: 'npm run doctor' });
+      if (isMissing(stderr)) return false;
+      throw silent(stderr);
     }),
   );
   return names.filter((_, index) => found[index]);
+}
+
+/** Whether Docker says that what it was asked about is not there. */
+export function isMissing(stderr: string): boolean {
+  return /no such|not found/i.test(stderr);
+}
+
+/** For a failure that is no answer. */
+export function silent(stderr: string): UserError {
+  return new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, { hint: 'npm run doctor' });
 }

@@ -42,6 +42,10 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   ]);
   if (found.exitCode !== 0) throw notACheckout(folder, found);
   const [top = '', commonDir = '', gitDir = '', shallow, prefix = ''] = found.stdout.split('\n');
+  if (commit.exitCode !== 0 && !/bad revision|does not have any commits/.test(commit.stderr))
+    throw new UserError(`Git can't read the commit that is checked out: ${commit.stderr.trim().split('\n')[0]}`, {
+      hint: 'git fsck',
+    });
   if (commit.exitCode !== 0) {
     throw new UsageError(
       'This Git repository has no commit yet, and Argo CD deploys commits.',

@@ -71,7 +71,7 @@ function kindOf(subject: string, message: string, before: Image | undefined): Ch
 async function commitsOf(git: Git, file: string) {
   const format = '--format=%H%x00%P%x00%aI%x00%an%x00%s%x00%B%x00';
   const how = ['--topo-order', '--reverse', '--no-show-signature', '--no-color', '--encoding=UTF-8', format];
-  const { stdout } = await git.attempt(['log', ...how, 'HEAD', '--', literal(file)]);
+  const stdout = await git.read(['log', ...how, 'HEAD', '--', literal(file)]);
   const fields = stdout.split('\0');
   return Array.from({ length: Math.floor(fields.length / 6) }, (_, index) => {
     const [commit = '', parents = '', date = '', author = '', subject = '', message = ''] = fields.slice(index * 6);
@@ -89,7 +89,7 @@ async function commitsOf(git: Git, file: string) {
 /** The file's text at each commit that has it. One process for all: a mark that no file can know stands between them. */
 async function textsAt(git: Git, commits: readonly string[], path: string): Promise<Map<string, string>> {
   const mark = randomUUID();
-  const { stdout } = await git.attempt(['cat-file', `--batch=${mark} %(objecttype)`], {
+  const stdout = await git.read(['cat-file', `--batch=${mark} %(objecttype)`], {
     input: commits.map((commit) => `${commit}:${path}\n`).join(''),
   });
   // What a commit lacks is told in another form, with its name in front.

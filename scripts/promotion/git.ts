@@ -29,9 +29,32 @@ export function gitIn(exec: Exec, folder: string): Git {
     async read(args, options) {
       const output = await attempt(args, options);
       if (output.exitCode === 0) return output.stdout.replace(/\n$/, '');
-      throw new UserError(`git ${args[0]} failed: ${reasonOf(output)}`, { hint: 'git status' });
+      throw failed(args[0], output);
     },
   };
+}
+
+/**
+ * The text of a file at a commit.
+ * @returns undefined where the commit has no such file.
+ * @throws UserError with Git's own words where it can't be read.
+ */
+export async function fileAt(git: Git, commit: string, path: string): Promise<string | undefined> {
+  const output = await git.attempt(['cat-file', 'blob', `${commit}:${path}`]);
+  if (output.exitCode === 0) return output.stdout;
+  if (/does not exist in|exists on disk, but not in/.test(output.stderr)) return undefined;
+  throw failed('cat-file', output);
+}
+
+/** Whether a commit has another one in its history, or is that one. Throws a `UserError` where Git can't tell. */
+export async function isAncestor(git: Git, older: string, newer: string): Promise<boolean> {
+  const output = await git.attempt(['merge-base', '--is-ancestor', older, newer]);
+  if (output.exitCode > 1) throw failed('merge-base', output);
+  return output.exitCode === 0;
+}
+
+function failed(command: string | undefined, output: Output): UserError {
+  return new UserError(`git ${command} failed: ${reasonOf(output)}`, { hint: 'git status' });
 }
 
 /** Why git, or a hook that it ran, did not do it: what it said, the hints that it gives along with it left out. */

@@ -4,6 +4,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { UsageError, UserError } from '../lib/errors.ts';
 import type { Edit } from './commit.ts';
 import type { Desk } from './desk.ts';
+import { fileAt, reasonOf } from './git.ts';
 import { holdsIn, sentenceOf, withoutHolds } from './hold.ts';
 import { readValues, type Service } from './services.ts';
 import { imageIn, withImage } from './values-text.ts';
@@ -33,13 +34,14 @@ export async function planPromotion(
 export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: readonly Edit[], tag: string) {
   if (!remote?.upstream) return;
   const at = async (commit: string, { file }: Service) => {
-    const { stdout } = await top.attempt(['cat-file', 'blob', `${commit}:${prefix}${file}`]);
-    return holdsIn(stdout);
+    return holdsIn((await fileAt(top, commit, `${prefix}${file}`)) ?? '');
   };
   // What both had once, was lifted here since.
-  const base = (await top.attempt(['merge-base', remote.upstream, 'HEAD'])).stdout.trim();
+  const shared = await top.attempt(['merge-base', remote.upstream, 'HEAD']);
+  if (shared.exitCode > 1) throw new UserError(`git merge-base failed: ${reasonOf(shared)}`, { hint: 'git status' });
+  const base = shared.stdout.trim();
   for (const { service, before } of edits) {
-    const known = [...holdsIn(before), ...(await at(base, service))].map(({ note }) => note);
+    const known = [...holdsIn(before), ...(base === '' ? [] : await at(base, service))].map(({ note }) => note);
     const [hold] = (await at(remote.upstream, service)).filter(({ note }) => !known.includes(note));
     if (hold)
       throw new UserError(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../lib/errors.ts';
 import { shortSha } from '../lib/git.ts';
-import { type Git, reasonOf } from './git.ts';
+import { type Git, isAncestor, reasonOf } from './git.ts';
 import { filesOf, replay } from './replay.ts';
 
 /** Where a branch is pushed to. */
@@ -105,8 +105,7 @@ export async function push(
 
 async function onTop(git: Git, theirs: string | undefined, head: string): Promise<string> {
   if (theirs === undefined) return head;
-  const { exitCode } = await git.attempt(['merge-base', '--is-ancestor', theirs, head]);
-  if (exitCode === 0) return head;
+  if (await isAncestor(git, theirs, head)) return head;
   const commits = await git.read(['rev-list', '--reverse', '--topo-order', `${theirs}..${head}`]);
   return replay(
     git,

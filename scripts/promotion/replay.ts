@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
 import { shortSha } from '../lib/git.ts';
-import type { Git } from './git.ts';
+import { fileAt, type Git } from './git.ts';
 import { reapplied } from './reapply.ts';
 
 /** What one commit is made of. */
@@ -78,8 +78,7 @@ export async function filesOf(git: Git, commit: string): Promise<string[]> {
 }
 
 async function textAt(git: Git, commit: string, file: string): Promise<string | undefined> {
-  const { stdout, exitCode } = await git.attempt(['cat-file', 'blob', `${commit}:${file}`]);
-  return exitCode === 0 ? stdout : undefined;
+  return fileAt(git, commit, file);
 }
 
 function overtaken(commit: string, why: string): Overtaken {

@@ -85,6 +85,5 @@ function messageFor(
 
 /** The name that commits are made under. */
 async function committer({ git }: Desk): Promise<string> {
-  const { stdout } = await git.attempt(['var', 'GIT_COMMITTER_IDENT']);
-  return stdout.split(' <')[0] ?? '';
+  return (await git.read(['var', 'GIT_COMMITTER_IDENT'])).split(' <')[0] ?? '';
 }

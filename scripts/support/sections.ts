@@ -32,7 +32,10 @@ async function versionsOf({ exec, config, checkout, node, target }: Context): Pr
   return json({
     commit: head,
     branch: branch ?? 'none',
-    changedFiles: changed.stdout.split('\n').filter(Boolean).length,
+    changedFiles:
+      changed.exitCode === 0
+        ? changed.stdout.split('\n').filter(Boolean).length
+        : `not known: ${firstLine(changed.stderr)}`,
     node: process.version,
     system: `${process.platform} ${process.arch} ${release()}`,
     wanted: { argocd: versions.argocd.version, nodeImage: versions.nodeImage, kind: versions.tools.kind.version },

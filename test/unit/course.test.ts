@@ -40,6 +40,17 @@ async function repository(): Promise<Fake> {
 }
 
 /** A cluster with the Application, the secret that pulls real images (so nothing has to be built), and that checkout. */
+/** With one that up applied, no stand-in is needed. */
+const pullSecret = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name: 'ghcr-cred',
+    namespace: 'default',
+    managedFields: [{ manager: 'platform-ops', operation: 'Apply' }],
+  },
+};
+
 function fake(root: string, gitops?: { repoUrl: string; revision: string }): Fake {
   const [calls, notes]: string[][] = [[], []];
   const present = [application({ sync: { status: 'Synced', revision: 'f'.repeat(40) } })];
@@ -53,7 +64,11 @@ function fake(root: string, gitops?: { repoUrl: string; revision: string }): Fak
       if (fresh || !checkout) checkout = readCheckout(gitExec, root);
       return checkout;
     },
-    api: () => ({ list: async () => present, json: async () => ({ data: {} }) }),
+    api: () => ({
+      list: async () => present,
+      json: async () => ({ data: {} }),
+      listMetadata: async () => [pullSecret],
+    }),
     kubectl: async () => ({
       run: async (args: readonly string[]) => void calls?.push(args.join(' ')),
       apply: async (objects: readonly { kind: string }[], _?: ExecOptions) => {

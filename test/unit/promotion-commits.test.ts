@@ -1,6 +1,6 @@
 // That promotions commit what they mean and nothing else, on real repositories.
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { imageIn } from '../../scripts/promotion/values-text.ts';
@@ -26,6 +26,18 @@ test('promote changes one line, commits it alone, and says so', async () => {
   assert.equal(git(folder, 'show', '--numstat', '--format=%an'), `Test\n\n1\t1\t${core}`);
   assert.match(values(folder, 'core-go'), /\n {2}tag: "1234567"\n/);
   assert.equal(dirt(folder), '');
+});
+
+test('a history that Git can not read is a failure, and no empty table', async () => {
+  const folder = platform();
+  for (const tag of ['a1b2c3d', 'b2c3d4e']) await run(folder, ['promote', 'core-go', tag]);
+  const first = git(folder, 'rev-parse', 'HEAD~2');
+  rmSync(join(folder, '.git', 'objects', first.slice(0, 2), first.slice(2)));
+  for (const flags of [{}, { json: true }]) {
+    const said = await run(folder, ['history', 'core-go'], { flags });
+    assert.deepEqual([said.code, said.stdout], [1, ''], said.text);
+    assert.match(said.text, /git log failed: .*\n.*git status/);
+  }
 });
 
 test('promote all is one commit, of those that change', async () => {

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from '../../scripts/lib/errors.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git.ts';
 import { changedFiles, contains, readCommit } from '../../scripts/lib/git-history.ts';
 import { remoteCommit } from '../../scripts/lib/git-remote.ts';
 import { untilNews } from '../../scripts/receipt/news.ts';
 import { pushedCommit } from '../../scripts/receipt/pushed.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository, git, gitExec } from '../support/repository.ts';
+import { commit, createRepository, git, gitEnvironment, gitExec } from '../support/repository.ts';
 
 const folder = await temporaryFolder();
 let made = 0;
@@ -118,6 +119,19 @@ test('history is read off this clone, and what it lacks is unknown', async () =>
   );
   assert.deepEqual(await changedFiles(gitExec, root, [first, second], ['helm/b']), ['helm/b/x y.yaml']);
   assert.deepEqual(await changedFiles(gitExec, root, [none, second], ['helm']), []);
+});
+
+test('where Git fails, that is told, and is no answer about a commit', async () => {
+  const { root, first } = clone();
+  // As in a checkout that belongs to another user.
+  const env = { ...gitEnvironment, GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' };
+  const foreign = createExec({ env, signal: new AbortController().signal });
+  for (const ask of [
+    () => readCommit(foreign, root, 'HEAD'),
+    () => contains(foreign, root, first, first),
+    () => changedFiles(foreign, root, [first, first], ['helm']),
+  ])
+    assert.match((await refusal(ask)).text, /git (log|merge-base|diff) failed: .*/);
 });
 
 test('another commit that is checked out is news, from when it was made', async () => {
