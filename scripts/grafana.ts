@@ -2,7 +2,7 @@ import { ask, routeTable } from './components/routes.ts';
 import type { Context } from './context.ts';
 import type { JsonMap } from './dashboards/normal-form.ts';
 import { base64 } from './lib/base64.ts';
-import { UserError } from './lib/errors.ts';
+import { shortened, UserError } from './lib/errors.ts';
 import { readPassword } from './passwords.ts';
 
 /** The password that the cluster keeps is not the one that Grafana takes. */
@@ -42,7 +42,7 @@ export function connectGrafana(context: Context, door: typeof ask = ask): Grafan
   };
   const json = async <T>(path: string): Promise<T> => {
     const { body, missing } = await reply(path);
-    if (missing !== undefined) throw new UserError(`Grafana refuses: ${missing}: ${body.slice(0, 300).trim()}`);
+    if (missing !== undefined) throw new UserError(`Grafana refuses: ${missing}: ${shortened(body.trim(), 300)}`);
     return parsed<T>(body, path);
   };
 

@@ -3,7 +3,7 @@ import type { ImageCache, Kept } from './images/cache.ts';
 import { fullName } from './images/names.ts';
 import { nodeImages } from './images/node.ts';
 import { demandDocker, ensureImage, hasImage, pullHint, pulling, registryOf } from './lib/docker.ts';
-import { UserError } from './lib/errors.ts';
+import { shortened, UserError } from './lib/errors.ts';
 import type { Exec } from './lib/exec.ts';
 import { atMost } from './lib/limit.ts';
 import type { Trace } from './lib/trace.ts';
@@ -182,7 +182,7 @@ function notPulled(image: string, stderr: string): UserError {
     .replace(/^ctr: /, '')
     .replace(/failed to resolve reference "[^"]*": /, '');
   return new UserError(
-    `The image ${image} could not be pulled from ${registry}: ${reason.replace(/\.$/, '').slice(0, 300) || 'no reason given'}.`,
+    `The image ${image} could not be pulled from ${registry}: ${shortened(reason.replace(/\.$/, ''), 300) || 'no reason given'}.`,
     { hint: pullHint(image, reason) },
   );
 }

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { presence } from '../components/cluster.ts';
 import { nodeContainer } from '../components/cluster-ownership.ts';
@@ -33,7 +34,9 @@ export async function redactedText(context: Context, withCluster: boolean): Prom
   const text = redact(await textOf(context, sections));
   context.reconnect();
   if (shows(text)) throw new Error('something of a secret was still in the text, so nothing was written');
-  return text;
+  // The name of an account is nobody's business, and stands in every path. Later than the secrets, which may have it in them.
+  const home = context.config.childEnv.HOME || homedir();
+  return home.length > 1 ? text.replaceAll(home, '~') : text;
 }
 
 async function runs(context: Context): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { ApiError, jsonIfThere } from '../lib/api.ts';
+import { shortened } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import type { Component } from './component.ts';
 import { install } from './installation.ts';
@@ -93,7 +94,7 @@ async function noMetrics(context: Context): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const why = (await registered(context))?.status?.conditions?.find(({ type }) => type === 'Available')?.message;
-    return `the metrics API is not served yet${why ? ` (${why.slice(0, 300)})` : ''}`;
+    return `the metrics API is not served yet${why ? ` (${shortened(why, 300)})` : ''}`;
   }
 }
 

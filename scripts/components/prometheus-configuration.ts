@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
-import { UserError } from '../lib/errors.ts';
+import { shortened, UserError } from '../lib/errors.ts';
 import type { KubeObject } from '../lib/objects.ts';
 import { isStaying, type Pod, type Workload } from '../lib/workloads.ts';
 import { prometheusPath } from '../targets.ts';
@@ -127,9 +127,6 @@ async function changed(context: Context, objects: readonly KubeObject[]): Promis
 function reasonIn(output: string): string {
   const lines = output.split('\n').map((line) => line.replace(/^\s*(FAILED:)?\s*/, '').trim());
   const told = lines.filter((line) => line !== '' && !/^(Checking |SUCCESS|command terminated)/.test(line));
-  return told
-    .join(' ')
-    .replaceAll(/(parsing YAML file )?(\/dev\/stdin|standard input):? ?/g, '')
-    .replace(/[.:]+$/, '')
-    .slice(0, 500);
+  const reason = told.join(' ').replaceAll(/(parsing YAML file )?(\/dev\/stdin|standard input):? ?/g, '');
+  return shortened(reason.replace(/[.:]+$/, ''), 500);
 }

@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { messageOf, UserError } from './errors.ts';
+import { messageOf, shortened, UserError } from './errors.ts';
 import type { Exec } from './exec.ts';
 import { type Answer, exchange } from './http.ts';
 import { type Cluster, createLine } from './line.ts';
@@ -41,7 +41,9 @@ export class ApiError extends UserError {
   /** Why, in the API server's words. */
   readonly reason: string;
   constructor(path: string, status: number, body: string) {
-    super(`the API server answered ${status} to ${path}: ${reasonIn(body).slice(0, 300)}`, { hint: 'npm run doctor' });
+    super(`the API server answered ${status} to ${path}: ${shortened(reasonIn(body), 300)}`, {
+      hint: 'npm run doctor',
+    });
     this.status = status;
     this.reason = reasonIn(body);
   }

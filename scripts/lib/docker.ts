@@ -1,4 +1,4 @@
-import { UsageError, UserError } from './errors.ts';
+import { shortened, UsageError, UserError } from './errors.ts';
 import { CommandError, type Exec, type Output } from './exec.ts';
 
 /** A container as far as we look at it. */
@@ -124,8 +124,5 @@ function pullProblem(stderr: string): string {
     .split('\n')
     .filter((line) => line.trim() !== '');
   const last = lines.at(-1) ?? 'no reason given';
-  return last
-    .replace(/^Error response from daemon: /, '')
-    .replace(/\.$/, '')
-    .slice(0, 300);
+  return shortened(last.replace(/^Error response from daemon: /, '').replace(/\.$/, ''), 300);
 }

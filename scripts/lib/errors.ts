@@ -43,3 +43,15 @@ export class Interrupted extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/**
+ * What a tool said, for a message. It is cut between words: a token that is cut in two is not known for one any more where
+ * tokens are taken out.
+ * @returns at most so many characters, and `…` where there were more
+ */
+export function shortened(text: string, atMost: number): string {
+  if (text.length <= atMost) return text;
+  const cut = text.slice(0, atMost);
+  const words = /[\s"',;]/.test(text.charAt(atMost)) ? cut : cut.replace(/[^\s"',;]*$/, '');
+  return `${words.trimEnd()}…`;
+}

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { UserError } from './errors.ts';
+import { shortened, UserError } from './errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from './exec.ts';
 import { type KubeObject, nameOf, toYaml } from './objects.ts';
 import { early, remedyFor, restarting } from './refusals.ts';
@@ -93,10 +93,8 @@ export function createKubectl(
 
 function whyItPasses(error: unknown, passing: readonly RegExp[]): string | undefined {
   if (!(error instanceof CommandError) || error.timedOut !== undefined) return undefined;
-  return error.output.stderr
-    .split('\n')
-    .find((line) => passing.some((pattern) => pattern.test(line)))
-    ?.slice(0, 300);
+  const why = error.output.stderr.split('\n').find((line) => passing.some((pattern) => pattern.test(line)));
+  return why === undefined ? undefined : shortened(why, 300);
 }
 
 const whereItIs = 'npm run status tells whether the API server is back; npm run up goes on where it stopped.';
@@ -108,7 +106,7 @@ function notApplied(error: CommandError, objects: readonly KubeObject[]): UserEr
   const line =
     lines.find((one) => early.test(one)) ?? lines.find((one) => /error|refused/i.test(one)) ?? lines[0] ?? '';
   const why =
-    error.timedOut === undefined ? line.slice(0, 600) : `kubectl was not done after ${error.timedOut / 1000} s`;
+    error.timedOut === undefined ? shortened(line, 600) : `kubectl was not done after ${error.timedOut / 1000} s`;
   const named = objects.slice(0, 3).map(nameOf).join(', ');
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
   return new UserError(`Could not be applied: ${named}${more}. ${why}`, {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { homedir, release } from 'node:os';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { firstLine } from '../checks/check.ts';
 import type { Context } from '../context.ts';
@@ -79,9 +79,7 @@ export async function textOf(context: Context, sections: readonly Section[]): Pr
       return `== ${title}\n\n${text}\n`;
     }),
   );
-  // The name of an account is nobody's business, and stands in every path.
-  const home = context.config.childEnv.HOME || homedir();
-  return home.length > 1 ? texts.join('\n').replaceAll(home, '~') : texts.join('\n');
+  return texts.join('\n');
 }
 
 export function json(value: unknown): string {

@@ -1,4 +1,5 @@
 import type { Event } from '../components/explain.ts';
+import { shortened } from '../lib/errors.ts';
 import type { Category, Span } from '../lib/trace.ts';
 
 /** An event of the Trace Event Format, which Perfetto and Chrome's about:tracing open. Times are microseconds. */
@@ -48,7 +49,7 @@ export function timeline(spans: readonly Span[], origin: number): { traceEvents:
 
 function drawn(span: Span, at: { pid: number; tid: number; ts: number }): TraceEvent {
   const { category: cat, name, start, end, details } = span;
-  const common = { ...at, name: name.slice(0, longestName), cat, args: { ...details, name } };
+  const common = { ...at, name: shortened(name, longestName), cat, args: { ...details, name } };
   return end > start ? { ...common, ph: 'X', dur: Math.round((end - start) * 1000) } : { ...common, ph: 'i', s: 't' };
 }
 

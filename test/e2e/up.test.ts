@@ -11,6 +11,7 @@ import { eventually } from './cluster-view.ts';
 import { habitsPromises } from './habits-promises.ts';
 import { monitoringPromises } from './monitoring-promises.ts';
 import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
+import { supportPromises } from './support-promises.ts';
 
 const cluster = 'e2e-up';
 const ports = { http: 28080, https: 28443 };
@@ -130,6 +131,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   });
 
   monitoringPromises(() => ({ person, cluster, ports }));
+  supportPromises(() => ({ person, cluster }));
   habitsPromises(() => ({
     person,
     cluster,

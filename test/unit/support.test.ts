@@ -21,7 +21,7 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 const password = 'p-Ss/w+rd&"9\\x';
 
 test('a token is taken out in every form in which it could be found, whatever stands around it', () => {
-  const { redact, shows } = createRedactor([token]);
+  const { redact, shows } = createRedactor([{ text: token }]);
   for (const user of ['', 'a', 'ann', 'octocat']) {
     for (const form of formsOf(token, user)) {
       const redacted = redact(`before ${form} after\n${form}`);
@@ -34,7 +34,7 @@ test('a token is taken out in every form in which it could be found, whatever st
 });
 
 test('a password with letters that addresses and JSON write in another way is taken out in those, too', () => {
-  const { redact, shows } = createRedactor([`${password}\n`]);
+  const { redact, shows } = createRedactor([{ text: `${password}\n` }]);
   for (const form of [password, encodeURIComponent(password), JSON.stringify(password), base64(password)]) {
     assert(!redact(`say ${form}.`).includes(form), form);
     assert(shows(form));
@@ -42,7 +42,7 @@ test('a password with letters that addresses and JSON write in another way is ta
 });
 
 test('what only looks like a secret is taken out, and all else stays as it is', () => {
-  const { redact } = createRedactor(['short', token]);
+  const { redact } = createRedactor([{ text: 'ghp_ZqK8vW3nRy5tLm1xPb7cHd0sJf4gUa6eTo2i' }]);
   const text = 'a short text of ghcr.io/zainasr/api-node:1df3b1f, sha256:0123456789abcdef, YWJjZGVmZ2hpamtsbW5vcA==\n';
   assert.equal(redact(text), text);
   const key = '-----BEGIN RSA PRIVATE KEY-----\nMIIB\nAAAA\n-----END RSA PRIVATE KEY-----';
@@ -68,6 +68,7 @@ const pod = {
   },
 };
 const inCluster = 'only-the-cluster-knows-this-one';
+const ofKubeconfig = 'only-the-kubeconfig-knows-this-one';
 const secrets = [
   secret('ghcr-cred', {
     '.dockerconfigjson': JSON.stringify({ auths: { 'ghcr.io': { auth: base64(`ann:${inCluster}`) } } }),
@@ -79,7 +80,7 @@ const home = await temporaryFolder();
 
 /** A machine and a cluster that say the secrets wherever they can say anything. */
 function leakingContext(parts: object = {}) {
-  const leak = [...formsOf(token, 'ann'), password, inCluster].join(' | ');
+  const leak = [...formsOf(token, 'ann'), password, inCluster, ofKubeconfig].join(' | ');
   const leaky = fakeExec((line) => {
     if (line.startsWith('gh auth token')) return { stdout: `${token}\n` };
     if (line.startsWith('docker logs')) return { stdout: `node says ${leak}\n`, stderr: leak };
@@ -88,12 +89,14 @@ function leakingContext(parts: object = {}) {
   const environment = { HOME: home, PATH: '/nonexistent', GITHUB_TOKEN: token };
   const config = { ...loadConfig(root, environment), stateDir: join(home, 'state') };
   mkdirSync(config.stateDir, { recursive: true });
+  writeFileSync(join(config.stateDir, 'kubeconfig'), `users: [{ name: x, user: { token: ${ofKubeconfig} } }]`);
   writeFileSync(join(config.stateDir, 'timeline.json'), JSON.stringify({ step: `kept, ${leak}` }));
   return fakeContext({
     config,
     exec: (command: readonly [string, ...string[]], options?: ExecOptions) =>
       (command[0] === 'git' ? gitExec : leaky)(command, options),
     node: 'x-control-plane',
+    kubeconfig: join(config.stateDir, 'kubeconfig'),
     signal: new AbortController().signal,
     toolbox: { find: async () => Promise.reject(new Interrupted()) },
     credentials: { search: async () => ({ account: undefined, notes: [leak] }) },
@@ -123,7 +126,7 @@ const toolbox = { find: async (name: string) => ({ name, path: `/x/${name}`, ver
 
 test('the file tells what others need, with no secret in it though everything says them', async () => {
   const text = await redactedText(leakingContext({ toolbox }), true);
-  for (const form of [...formsOf(token, 'ann'), password, inCluster, base64(password)])
+  for (const form of [...formsOf(token, 'ann'), password, inCluster, ofKubeconfig, base64(password)])
     assert(!text.includes(form), form);
   for (const section of ['versions', 'settings', 'doctor', 'status', 'timelines', 'pods', 'warnings of the last hour'])
     assert.match(text, new RegExp(`^== ${section}$`, 'm'));
@@ -155,8 +158,8 @@ test('where the Secrets of the cluster can not be known, nothing of it is writte
 });
 
 test('of Secrets the values are known, and the passwords in logins, but no public part', async () => {
-  const known = await secretsOf(leakingContext(), true);
-  for (const value of [token, password, inCluster]) assert(known.includes(value), value);
+  const known = (await secretsOf(leakingContext(), true)).map(({ text }) => text);
+  for (const value of [token, password, inCluster, ofKubeconfig]) assert(known.includes(value), value);
   assert(!known.includes('kube-system'));
 });
 

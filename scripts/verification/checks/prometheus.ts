@@ -1,4 +1,5 @@
 import { ApiError } from '../../lib/api.ts';
+import { shortened } from '../../lib/errors.ts';
 import { isReady, type Pod } from '../../lib/workloads.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
@@ -48,9 +49,7 @@ async function reasonInLog(live: Live): Promise<string | undefined> {
   // The last words of a reload only say that one failed; the reason stands before them, and names a file.
   const reasons = errors.filter((text) => !/one or more errors occurred|previous rule set restored/.test(text));
   const told = reasons.filter((text) => text.includes('/etc/prometheus/')).at(-1) ?? reasons.at(-1);
-  return told
-    ?.replaceAll('\\"', '"')
-    .replaceAll(/\\n|\s+/g, ' ')
-    .replace(/\.$/, '')
-    .slice(0, 300);
+  if (told === undefined) return undefined;
+  const reason = told.replaceAll('\\"', '"').replaceAll(/\\n|\s+/g, ' ');
+  return shortened(reason.replace(/\.$/, ''), 300);
 }
