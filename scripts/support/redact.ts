@@ -25,9 +25,12 @@ const deepest = 3;
 const begin = '-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----';
 const end = '-----END (?:[A-Z]+ )*PRIVATE KEY-----';
 const body = String.raw`(?:[A-Za-z0-9+/=]|\s|\\+[nr])*`;
-/** Of a key that was cut off, what is there; at most 20,000 characters of one, so that a stray line takes no more. */
+/**
+ * Of a key that was cut off, what is there. The limits (120 lines are a key of 8192 bits) keep a stray marker from taking
+ * more, and the search from starting over at each character of a long text.
+ */
 const privateKeys = new RegExp(
-  `${begin}(?:[\\s\\S]{0,20000}?${end}|${body})|(?:[A-Za-z0-9+/=]+(?:\\s|\\\\+[nr])+)*${end}`,
+  `${begin}(?:[\\s\\S]{0,20000}?${end}|${body})|(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{1,76}(?:\\s|\\\\+[nr])+){0,120}${end}`,
   'g',
 );
 
@@ -114,7 +117,7 @@ function pieceSpans(text: string, length: number, secrets: readonly string[]): S
 function patternsOf(short: readonly { text: string; key: string | undefined }[]): RegExp[] {
   const words = short.filter(({ text }) => !ordinary.test(text)).map(({ text }) => escaped(text));
   const named = short.filter(({ text }) => ordinary.test(text));
-  const anyName = String.raw`[\w-]*(?:passw(?:or)?d|passphrase|pwd|pin|secret|token|credential|api[_-]?key)[\w-]*`;
+  const anyName = String.raw`[\w-]{0,40}(?:passw(?:or)?d|passphrase|pwd|pin|secret|token|credential|api[_-]?key)[\w-]{0,40}`;
   return [
     ...(words.length === 0 ? [] : [new RegExp(`(?<![\\w-])(?:${[...new Set(words)].join('|')})(?![\\w-])`, 'g')]),
     ...named.map(({ text, key }) => {
