@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createContext } from '../context.ts';
-import { certificateFile, ensureAuthority } from '../lib/authority.ts';
+import { certificateFile, ensureAuthority, readAuthority } from '../lib/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { columns } from '../lib/help.ts';
 import { authorityFolder } from '../tls.ts';
@@ -17,32 +17,38 @@ export async function runTrust({ config, flags, signal, print }: Invocation): Pr
     throw new UsageError('trust takes --install or --remove, not both.', 'npm run trust -- --install');
   }
   const folder = authorityFolder(config);
-  const { x509, made } = await ensureAuthority(folder);
-  const authority = { name: x509.subject.replace(/^CN=/, ''), file: certificateFile(folder) };
+  const file = certificateFile(folder);
+  // Only what is to be trusted is made: showing and removing create nothing.
+  const made = flags.install ? await ensureAuthority(folder) : undefined;
+  const x509 = (made ?? (await readAuthority(folder)))?.x509;
+  const authority = x509 && { name: x509.subject.replace(/^CN=/, ''), file };
   const { exec } = createContext(config, { signal });
   const home = config.childEnv.HOME || homedir();
   const stores = storesOf({ exec, home, configHome: config.childEnv.XDG_CONFIG_HOME || join(home, '.config') });
-  const done = flags.install ? await install(stores, authority) : flags.remove ? await remove(stores) : [];
+  const done = flags.remove ? await remove(stores) : made && authority ? await install(stores, authority) : [];
   const facts = {
-    name: authority.name,
-    certificate: authority.file,
-    made,
-    sha256: x509.fingerprint256,
-    expires: new Date(x509.validTo).toISOString(),
+    name: authority?.name ?? null,
+    certificate: file,
+    made: made?.made ?? false,
+    sha256: x509?.fingerprint256 ?? null,
+    expires: x509 ? new Date(x509.validTo).toISOString() : null,
     limitedTo: limits,
   };
-  const guide = ways(authority.name, authority.file, `https://api.localhost:${config.ports.https}/info`);
+  const guide = authority ? ways(authority.name, file, `https://api.localhost:${config.ports.https}/info`) : [];
   if (flags.json) print(JSON.stringify({ ...facts, ways: guide, done }, undefined, 2));
-  else {
+  else if (x509) {
     const about = columns([
-      ['name', facts.name],
-      ['certificate', facts.certificate],
-      ['SHA-256', facts.sha256],
-      ['valid until', facts.expires.slice(0, 10)],
+      ['name', facts.name ?? ''],
+      ['certificate', file],
+      ['SHA-256', x509.fingerprint256],
+      ['valid until', facts.expires?.slice(0, 10) ?? ''],
       ['limited to', `${limits.join(', ')}: it can't vouch for any other site`],
     ]);
-    print([`Your local certificate authority${made ? ', made just now' : ''}:`, '', ...about].join('\n'));
+    print([`Your local certificate authority${facts.made ? ', made just now' : ''}:`, '', ...about].join('\n'));
     print(done.length > 0 ? report(done) : guidance(guide));
+  } else {
+    print('There is no local certificate authority yet. npm run up or npm run trust -- --install creates it.');
+    if (done.length > 0) print(report(done));
   }
   return done.some(({ result }) => result === 'failed') ? ExitCode.failed : ExitCode.done;
 }

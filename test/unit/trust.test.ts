@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { trust } from '../../scripts/commands/usage/trust.ts';
 import { loadConfig } from '../../scripts/config.ts';
+import { ensureAuthority } from '../../scripts/lib/authority.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
 import { install, remove, storesOf } from '../../scripts/trust/apply.ts';
 import { ways } from '../../scripts/trust/guide.ts';
@@ -36,11 +37,27 @@ async function run(home: string, flags: Record<string, boolean>, path = process.
   return { code, text, folder: join(config.dataDir, 'ca') };
 }
 
-test('it makes an authority where there is none, and shows file, fingerprint, end and limit, but no key', async () => {
+for (const flags of [{}, { json: true }, { remove: true }] as Record<string, boolean>[]) {
+  test(`trust with ${JSON.stringify(flags)} creates no authority, and no other file`, async () => {
+    const home = newHome();
+    const { code, text } = await run(home, flags, '/usr/bin:/bin');
+    assert.equal(code, ExitCode.done, text);
+    assert.deepEqual(readdirSync(home), []);
+    if (flags.json) assert.deepEqual(facts(text), [null, null, null, false, []]);
+    else assert.match(text, /no local certificate authority yet.*npm run up or npm run trust -- --install/);
+  });
+}
+
+function facts(text: string): unknown[] {
+  const { name, sha256, expires, made, ways } = JSON.parse(text) as Record<string, unknown>;
+  return [name, sha256, expires, made, ways];
+}
+
+test('it shows file, fingerprint, end and limit, but no key', async () => {
   const home = newHome();
+  await ensureAuthority(join(loadConfig(home, { HOME: home }).dataDir, 'ca'));
   const first = await run(home, {});
   const second = await run(home, {});
-  assert.match(first.text, /^Your local certificate authority, made just now:/);
   assert.match(second.text, /^Your local certificate authority:/);
   assert.equal(first.code, ExitCode.done);
   for (const part of [
@@ -57,10 +74,11 @@ test('it makes an authority where there is none, and shows file, fingerprint, en
 
 test('to a program it tells the same as JSON', async () => {
   const home = newHome();
+  await ensureAuthority(join(loadConfig(home, { HOME: home }).dataDir, 'ca'));
   const { text, folder } = await run(home, { json: true });
   const said = JSON.parse(text) as Record<string, unknown> & { ways: { system: string; command: string }[] };
   assert.equal(said.certificate, join(folder, 'ca.crt'));
-  assert.deepEqual([said.made, said.done], [true, []]);
+  assert.deepEqual([said.made, said.done], [false, []]);
   assert.deepEqual(said.limitedTo, ['localhost', '*.localhost', '127.0.0.0/8', '::1']);
   for (const system of [
     'macOS',
