@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { reportIn } from '../support/status-schema.ts';
-import { viewOf } from './cluster-view.ts';
+import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
 import { ask } from './traffic.ts';
 
@@ -44,6 +44,25 @@ describe('a cluster that TARGET_CONTEXT names', {
     );
     return got.stdout.trim().split('\n').sort();
   };
+  /** The objects, once the controllers of a new cluster have created all of theirs: a while after its node is Ready. */
+  const settled = async () => {
+    await demand(kubectl('rollout', 'status', 'deployment/coredns', '--namespace=kube-system', '--timeout=120s'));
+    const pods = ['wait', '--for=condition=Ready', 'pods', '--all', '--all-namespaces', '--timeout=120s'];
+    await demand(kubectl(...pods));
+    let before: string[] = [];
+    return eventually('the controllers have created their objects', 120, async () => {
+      const now = await everything();
+      const namespaces = now.flatMap((line) => /^Namespace +<none> +(\S+)/.exec(line)?.[1] ?? []);
+      const has = (kind: string, name: string, namespace: string) =>
+        now.some((line) => new RegExp(`^${kind} +${namespace} +${name} `).test(line));
+      const furnished = namespaces.every(
+        (one) => has('ServiceAccount', 'default', one) && has('ConfigMap', 'kube-root-ca\\.crt', one),
+      );
+      const calm = now.join() === before.join();
+      before = now;
+      return furnished && calm && now;
+    });
+  };
   const isUntouched = () => assert.equal(readFileSync(kubeconfig, 'utf8'), untouched);
 
   before(async () => {
@@ -61,12 +80,11 @@ describe('a cluster that TARGET_CONTEXT names', {
       demand(start(['git', 'clone', '--quiet', '--bare', '--no-hardlinks', original, bare], quietly)),
     ]);
     await demand(start(['git', '-C', bare, 'branch', '--force', 'main', 'HEAD'], quietly));
-    await demand(kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--all-namespaces', '--timeout=120s'));
     await demand(kubectl('create', 'configmap', 'somebodys', '--from-literal=a=b'));
     writeFileSync(kubeconfig, `# Mine.\n${readFileSync(kubeconfig, 'utf8')}`, { mode: 0o600 });
     for (const path of [own, kubeconfig]) chownSync(path, uid, gid);
     untouched = readFileSync(kubeconfig, 'utf8');
-    objects = await everything();
+    objects = await settled();
   });
   after(async () => {
     await person?.remove();
