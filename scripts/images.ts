@@ -22,8 +22,11 @@ export interface ImageStore {
   forget(): void;
   /** Copies images that Docker has into the node under other names: target name to source name. */
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
-  /** Keeps what was asked of `ensure` for the next cluster. Throws where a file can't be written. */
-  keep(): Promise<Kept>;
+  /**
+   * Keeps what was asked of `ensure` for the next cluster. Hands back what was written, and what of it all is not kept now.
+   * Throws where a file can't be written.
+   */
+  keep(): Promise<Kept & { missing: string[] }>;
   /**
    * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
    * or that the cluster pulled with a token. Right only in the process that created the cluster.
@@ -150,10 +153,12 @@ export function createImageStore(
     },
     async keep() {
       const names = new Set([...nodePulls.keys()].map(fullName));
-      if (!cache || names.size === 0) return { images: [], bytes: 0 };
+      if (!cache || names.size === 0) return { images: [], bytes: 0, missing: [...names] };
       // However old it is: each image that came since then made it anew.
       const present = await (listing?.names ?? inNode());
-      return cache.keep(node, new Map([...present].filter(([name]) => names.has(name))));
+      const kept = await cache.keep(node, new Map([...present].filter(([name]) => names.has(name))));
+      const inCache = await Promise.all([...names].map(cache.has));
+      return { ...kept, missing: [...names].filter((_, index) => !inCache[index]) };
     },
     async ofPlatform() {
       const present = await inNode();

@@ -6,6 +6,7 @@ import { ExitCode } from '../lib/errors.ts';
 import { runGraph } from '../lib/graph.ts';
 import { createProgress, type Progress, timed } from '../lib/progress.ts';
 import { withContainerd } from '../prefetch/containerd.ts';
+import { demandKept } from '../prefetch/demand-kept.ts';
 import { demandMachine } from '../preflight.ts';
 import { refuseElsewhere } from '../target/refuse.ts';
 import { megabytes } from '../up/keep-images.ts';
@@ -25,6 +26,7 @@ export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
     await timed(progress, 'node image', () => context.images.pull(config.nodeImage));
     const kept = await withContainerd(context, (container) => fetchAll(context, container, progress));
     progress.stop();
+    demandKept(kept.missing);
     if (flags.json) print(JSON.stringify({ images: kept.images, bytes: kept.bytes }, undefined, 2));
     else print(`Everything is here, ${kept.sentence}. npm run up works without a network now.`);
     return ExitCode.done;

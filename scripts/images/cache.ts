@@ -17,11 +17,14 @@ export interface ImageCache {
   has(image: string): Promise<boolean>;
   /**
    * Writes those of a node's images, digest by full name, that are not in the cache yet; then takes away what was not used
-   * for the longest time, until the rest is within the limit. Throws `CommandError` where a file can't be written.
+   * for the longest time, until the rest is within the limit. Throws `CommandError` where a file can't be written. An image
+   * whose packed layers the node has discarded after unpacking them (`discard_unpacked_layers` of containerd's CRI plugin) is
+   * passed over.
    */
   keep(node: NodeImages, images: ReadonlyMap<string, string>): Promise<Kept>;
 }
 
+/** What was written to the cache, and is still in it. */
 export interface Kept {
   images: string[];
   bytes: number;
@@ -58,12 +61,13 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
     },
 
     async keep(node, images) {
-      if (limit === 0) return { images: [], bytes: 0 };
-      const kept: Kept = { images: [], bytes: 0 };
+      const nothing = { images: [], bytes: 0 };
+      if (limit === 0) return nothing;
       const known = await archivesIn(folder);
       const has = new Map(known.map(({ image, digest }) => [image, digest]));
       const wanted = [...images].filter(([image, digest]) => has.get(image) !== digest);
-      if (wanted.length === 0) return kept;
+      if (wanted.length === 0) return nothing;
+      const written = new Set<string>();
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await removeAbandoned(folder, (name) => name.endsWith('.part'));
       for (const [image, digest] of wanted) {
@@ -73,7 +77,7 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
           await node.exportArchive(image, part);
           await rename(part, join(folder, file));
         } catch (error) {
-          // A node that began with unpacked images never had it packed.
+          // containerd discards layers that it has unpacked, and fetches none that an image shares with those.
           if (error instanceof CommandError && /content digest \S+: not found/.test(error.output.stderr)) continue;
           throw error;
         } finally {
@@ -81,14 +85,13 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
         }
         // The same name stood for another image until now.
         for (const old of known.filter((archive) => archive.image === image)) await discard(old);
-        kept.images.push(image);
+        written.add(image);
       }
       const all = await archivesIn(folder);
       const gone = overLimit(all, limit);
       for (const archive of gone) await discard(archive);
-      for (const archive of all)
-        if (kept.images.includes(archive.image) && !gone.includes(archive)) kept.bytes += archive.bytes;
-      return kept;
+      const stays = all.filter((archive) => written.has(archive.image) && !gone.includes(archive));
+      return { images: stays.map((archive) => archive.image), bytes: stays.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };
 }

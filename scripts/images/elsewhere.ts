@@ -9,7 +9,7 @@ export const imagesElsewhere: ImageStore = {
   ensure: async () => [],
   inNode: async () => new Map(),
   importAs: nowhere,
-  keep: async () => ({ images: [], bytes: 0 }),
+  keep: async () => ({ images: [], bytes: 0, missing: [] }),
   ofPlatform: async () => new Map(),
   forget: () => {},
 };

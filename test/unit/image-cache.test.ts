@@ -7,7 +7,8 @@ import { type Archive, archivesIn, fileNameOf, overLimit } from '../../scripts/i
 import { createImageCache } from '../../scripts/images/cache.ts';
 import { type NodeImages, nodeImages } from '../../scripts/images/node.ts';
 import { createImageStore } from '../../scripts/images.ts';
-import type { Output } from '../../scripts/lib/exec.ts';
+import { CommandError, type Output } from '../../scripts/lib/exec.ts';
+import { demandKept } from '../../scripts/prefetch/demand-kept.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const image = 'quay.io/x/a:1';
@@ -124,6 +125,28 @@ test('over the limit, what was unused for the longest time goes; with a limit of
   assert.deepEqual(await off.keep(fakeNode({ x: digest }).node, new Map([['x', digest]])), { images: [], bytes: 0 });
 });
 
+test('what is told as kept is in the cache: not what went over the limit, nor what the node has discarded', async () => {
+  const folder = await temporaryFolder();
+  const [big, small] = [`sha256:${'c'.repeat(90)}`, `sha256:${'d'.repeat(64)}`];
+  const { node } = fakeNode({ big, small, shared: other });
+  const discarding: NodeImages = {
+    ...node,
+    async exportArchive(name, file) {
+      await node.exportArchive(name, file);
+      if (name !== 'shared') return;
+      const stderr = `ctr: failed to get reader: content digest ${other}: not found\n`;
+      throw new CommandError(['ctr'], { stdout: '', stderr, exitCode: 1 });
+    },
+  };
+  const wanted = new Map(Object.entries({ big, small, shared: other }));
+  const kept = await createImageCache({ folder, limit: 80 }).keep(discarding, wanted);
+  assert.deepEqual(kept, { images: ['small'], bytes: small.length });
+  assert.deepEqual(
+    (await archivesIn(folder)).map((archive) => archive.image),
+    ['small'],
+  );
+});
+
 test('using an image makes it the last to go; strange files are left alone', async () => {
   const folder = await temporaryFolder();
   writeFileSync(join(folder, 'notes.txt'), '');
@@ -148,7 +171,7 @@ test('the store asks the cache before a registry, keeps what was asked of it, an
   const kept: string[][] = [];
   const store = createImageStore(exec, 'node', new AbortController().signal, {
     cache: {
-      has: async () => false,
+      has: async (name) => name === image,
       restore: async (_, name) => {
         if (name !== image) return false;
         has.add(name);
@@ -165,8 +188,11 @@ test('the store asks the cache before a registry, keeps what was asked of it, an
     exec.lines().flatMap((line) => line.match(/images pull .*?(\S+)$/)?.[1] ?? []),
     ['docker.io/library/b:1'],
   );
-  await store.keep();
+  const { missing } = await store.keep();
   assert.deepEqual(kept, [[image, 'docker.io/library/b:1']]);
+  assert.deepEqual(missing, ['docker.io/library/b:1']);
+  const { text } = await refusal(() => demandKept(missing));
+  assert.match(text, /not kept: docker\.io\/library\/b:1\.\n.*IMAGE_CACHE_GB/);
 });
 
 test('where images are only held, one that is kept already is not touched, and the others come packed', async () => {
