@@ -170,6 +170,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       return createKubectl(exec, path, kubeconfig, kubeContext, {
         retry: retryFor(context.timeout),
         time: () => context.api().time(),
+        starting: () => context.api().starting(),
         predict: (object) => context.api().dryRunMetadata(objectPath(object), toYaml([object]), fieldManager),
       });
     },

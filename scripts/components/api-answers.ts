@@ -25,12 +25,16 @@ export async function missingApi(context: Context): Promise<string | undefined> 
   } catch (error) {
     if (context.signal.aborted || error instanceof WrongClock) throw error;
     const silent = error instanceof Unreachable;
-    if (context.target !== undefined && error instanceof UserError && !silent && !(error instanceof ApiError))
-      throw error;
+    if (context.target !== undefined && error instanceof UserError && !silent && !mayPass(error)) throw error;
     const why =
       error instanceof ApiError ? `answers ${error.status}` : `does not answer${silent ? causeOf(error) : ''}`;
     return `the API server of ${context.config.clusterName} ${why}`;
   }
+}
+
+/** A login that is refused on a cluster elsewhere is not let in by waiting. */
+function mayPass(error: UserError): boolean {
+  return error instanceof ApiError && error.status !== 401 && error.status !== 403;
 }
 
 /** What the connection failed with; no kubeconfig is no cause of its own. */

@@ -65,7 +65,7 @@ async function definitionsUnserved(context: Context): Promise<string | undefined
     const served = new Set(resources.map(({ name }) => name));
     if (served.has('applications') && served.has('appprojects')) return undefined;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    if (!(error instanceof ApiError) || error.status === 403) throw error;
   }
   return "Argo CD's resource definitions are not served yet";
 }

@@ -61,7 +61,7 @@ async function webhookSilent(context: Context): Promise<string | undefined> {
     await context.api().dryRunMetadata(objectPath(probe), JSON.stringify(probe), fieldManager);
     return undefined;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    if (!(error instanceof ApiError) || error.status === 403) throw error;
     return `the admission webhook does not answer yet: ${error.reason}`;
   }
 }

@@ -92,6 +92,7 @@ async function noMetrics(context: Context): Promise<string | undefined> {
     await context.api().text(metricsPath);
     return undefined;
   } catch (error) {
+    // A 403 as well: metrics-server asks the API server whether we may, with an account whose own rights are new.
     if (!(error instanceof ApiError)) throw error;
     const why = (await registered(context))?.status?.conditions?.find(({ type }) => type === 'Available')?.message;
     return `the metrics API is not served yet${why ? ` (${shortened(why, 300)})` : ''}`;

@@ -157,7 +157,7 @@ export async function unscraped(context: Context, pods: readonly Pod[]): Promise
     const unseen = pods.find(({ metadata }) => !up.has(metadata.name))?.metadata;
     return unseen && `Prometheus does not see the pod ${unseen.namespace}/${unseen.name} up`;
   } catch (error) {
-    if (error instanceof ApiError) return `Prometheus does not answer: ${error.message}`;
+    if (error instanceof ApiError && error.status !== 403) return `Prometheus does not answer: ${error.message}`;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { groundOf } from '../components/ground.ts';
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
+import { ApiError, isPassing, Unreachable } from '../lib/api.ts';
 import { Interrupted, UserError } from '../lib/errors.ts';
 import { type EndpointSlice, slicesPath } from './endpoints.ts';
 
@@ -41,6 +41,7 @@ export async function followSlices(context: Context, follower: Follower): Promis
       });
     } catch (error) {
       if (!(error instanceof Unreachable) && !(error instanceof ApiError)) throw error;
+      if (error instanceof ApiError && error.status === 403 && !isPassing(error)) throw error;
       if (lostAt === undefined) follower.onLost(error.message);
       lostAt ??= performance.now();
       if (performance.now() - looked > every.look) {

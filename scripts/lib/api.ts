@@ -29,10 +29,15 @@ export interface ApiServer {
   dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
   /** The same, of which only the metadata come back, and without a word on unknown fields: for many objects at once. */
   dryRunMetadata(path: string, yaml: string, manager: string): Promise<KubeObject>;
+  /** Whether the API server is still starting: it then refuses (403) what it will allow once it has read its roles. */
+  starting(): Promise<boolean>;
   /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
   time(): Promise<number>;
   close(): void;
 }
+
+const lacksRight =
+  'This login lacks that right in the cluster: kubectl auth can-i --list shows what it may do. Use a login with the ClusterRole cluster-admin.';
 
 /** The API server refused, or does not know what it was asked for. */
 export class ApiError extends UserError {
@@ -40,12 +45,15 @@ export class ApiError extends UserError {
   readonly status: number;
   /** Why, in the API server's words. */
   readonly reason: string;
-  constructor(path: string, status: number, body: string) {
+  /** Whether the API server is not ready yet, and refuses what it will allow. */
+  readonly starting: boolean;
+  constructor(path: string, status: number, body: string, starting = false) {
     super(`the API server answered ${status} to ${path}: ${shortened(reasonIn(body), 300)}`, {
-      hint: 'npm run doctor',
+      hint: status === 403 ? lacksRight : 'npm run doctor',
     });
     this.status = status;
     this.reason = reasonIn(body);
+    this.starting = starting;
   }
 }
 
@@ -114,7 +122,24 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
       return exchange(method, cluster.server + path, request).catch(unreachable);
     };
     const answer = await once();
-    return accepted(path, answer.status === 401 && line.renew() ? await once() : answer);
+    const renewed = answer.status === 401 && line.renew() ? await once() : answer;
+    if (renewed.status !== 403) return accepted(path, renewed);
+    if (await starting()) throw new ApiError(path, 403, renewed.body, true);
+    // It may have become ready between the two answers.
+    return accepted(path, await once());
+  };
+  // /readyz takes no right (kube-apiserver's --authorization-always-allow-paths), and fails until the roles are read.
+  const starting = async () => {
+    const { agent, identity } = await line.open();
+    const request = { agent, signal, headers: identity.headers };
+    const status = await exchange('GET', `${cluster.server}/readyz`, request).then(
+      (answer) => answer.status,
+      (error: unknown) => {
+        if (signal.aborted) throw error;
+        return 503;
+      },
+    );
+    return status >= 500;
   };
   const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
@@ -136,6 +161,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
   };
   return {
     json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
+    starting,
     text: async (path) => (await ask(path)).body,
     time: async () => (await patiently('/version')).sentAt ?? Date.now(),
     lines: async (path, silence, onLine) => {
@@ -145,7 +171,9 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
         { agent: streams, headers: identity.headers, signal, silence },
         onLine,
       );
-      return accepted(path, await asked.catch(unreachable)).body;
+      const answer = await asked.catch(unreachable);
+      if (answer.status === 403) throw new ApiError(path, 403, answer.body, await starting());
+      return accepted(path, answer).body;
     },
     list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
     listMetadata: (apiVersion, kind, resource) =>
@@ -170,11 +198,13 @@ export async function jsonIfThere<T>(api: Pick<ApiServer, 'json'>, path: string)
 }
 
 /**
- * Whether an answer passes by itself: of a server that is busy, or that starts. It then forbids everything for a moment to
- * everybody, until it has read who may do what; the administrator that we are may do everything.
+ * Whether an answer passes by itself: of a server that is busy or that starts, or about a namespace that is being
+ * terminated. Any other 403 is final: the login lacks the right.
  */
 export function isPassing(error: unknown): error is ApiError {
-  return error instanceof ApiError && (error.status >= 500 || error.status === 429 || error.status === 403);
+  if (!(error instanceof ApiError)) return false;
+  const { status, starting, reason } = error;
+  return status >= 500 || status === 429 || (status === 403 && (starting || /being terminated/.test(reason)));
 }
 
 function whyItPasses(error: unknown): string | undefined {

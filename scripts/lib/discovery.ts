@@ -85,8 +85,16 @@ async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlyS
       .map(({ name, kind, namespaced, verbs }) => ({ apiVersion, kind, resource: name, namespaced, verbs }));
   } catch (error) {
     // A group that was there a moment ago went with its definitions.
+    // Whose server refuses us has objects that we can't see: that is not none, unless it is being removed just now.
+    const isRefused = error instanceof ApiError && [401, 403].includes(error.status);
+    if (isRefused && elsewhere && (await isRegistered(api, `${version}.${group}`))) throw error;
     if (error instanceof ApiError && (elsewhere || error.status === 404)) return [];
     if (error instanceof Unreachable && elsewhere) return [];
     throw error;
   }
+}
+
+async function isRegistered(api: ApiServer, name: string): Promise<boolean> {
+  const services = await api.list<ApiService>('apiregistration.k8s.io/v1', 'APIService');
+  return services.some(({ metadata }) => metadata.name === name && metadata.deletionTimestamp === undefined);
 }

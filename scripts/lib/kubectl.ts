@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { shortened, UserError } from './errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from './exec.ts';
 import { type KubeObject, nameOf, toYaml } from './objects.ts';
-import { early, remedyFor, restarting } from './refusals.ts';
+import { early, forbidden, remedyFor, restarting } from './refusals.ts';
 import { again, type Retry } from './retry.ts';
 import { type Predict, wouldStay } from './settled.ts';
 
@@ -36,6 +36,8 @@ interface KubectlOptions {
   retry?: Retry | undefined;
   /** What the clock says that stamps the objects: milliseconds since 1970. Default: this machine's. */
   time?: () => Promise<number>;
+  /** Whether the API server is still starting, and so forbids what it will allow. Default: no. */
+  starting?: () => Promise<boolean>;
   /** Asked before a process is started; without it, all is applied to see. */
   predict?: Predict;
 }
@@ -45,7 +47,7 @@ export function createKubectl(
   path: string,
   kubeconfig: string,
   context: string,
-  { retry, time = async () => Date.now(), predict }: KubectlOptions = {},
+  { retry, time = async () => Date.now(), starting = async () => false, predict }: KubectlOptions = {},
 ): Kubectl {
   const cache = join(dirname(kubeconfig), 'kubectl-cache');
   const command: Kubectl['command'] = (args) => [
@@ -59,8 +61,19 @@ export function createKubectl(
     ...args,
   ];
   const once: Kubectl['run'] = (args, options) => exec(command(args), options);
-  const patiently = (passing: readonly RegExp[], work: () => Promise<Output>) =>
-    retry ? again(work, (error) => whyItPasses(error, passing), retry) : work();
+  const patiently = (passing: readonly RegExp[], work: () => Promise<Output>) => {
+    let refused = false;
+    const why = async (error: unknown) => {
+      const passes = whyItPasses(error, passing);
+      const refusal = passes === undefined ? whyItPasses(error, [forbidden]) : undefined;
+      if (refusal === undefined) return passes;
+      // Of a server that is ready the first refusal may be older than that, the second is final.
+      const isFinal = refused && !(await starting());
+      refused = true;
+      return isFinal ? undefined : refusal;
+    };
+    return retry ? again(work, why, retry) : work();
+  };
   return {
     command,
     run: (args, options) => patiently([restarting], () => once(args, options)),

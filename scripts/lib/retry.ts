@@ -18,7 +18,7 @@ export interface Retry {
  */
 export async function again<T>(
   work: () => Promise<T>,
-  passing: (error: unknown) => string | undefined,
+  passing: (error: unknown) => string | undefined | Promise<string | undefined>,
   { patience, signal, onRetry, every = 1000 }: Retry,
 ): Promise<T> {
   let passed: (() => number) | undefined;
@@ -27,7 +27,7 @@ export async function again<T>(
     try {
       return await work();
     } catch (error) {
-      const why = signal.aborted ? undefined : passing(error);
+      const why = signal.aborted ? undefined : await passing(error);
       passed ??= startStopwatch();
       if (why === undefined || passed() >= patience) throw error;
       if (why !== told) onRetry(why);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
+import { ApiError, isPassing, Unreachable } from '../lib/api.ts';
 import { Interrupted } from '../lib/errors.ts';
 import { type Line, type Part, readLog } from './read.ts';
 import type { Source } from './sources.ts';
@@ -75,6 +75,8 @@ export async function followAll(context: Context, { look, told, onLine, onLost }
   }
 }
 
+/** A pod may go, or have no log yet. A login that lacks the right to read it won't get it by waiting. */
 function passes(error: unknown): boolean {
-  return error instanceof Unreachable || error instanceof ApiError;
+  if (error instanceof ApiError && [400, 404].includes(error.status)) return true;
+  return error instanceof Unreachable || isPassing(error);
 }

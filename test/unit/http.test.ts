@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
-import { ApiError, connect, Unreachable, WrongClock } from '../../scripts/lib/api.ts';
+import { ApiError, connect, isPassing, Unreachable, WrongClock } from '../../scripts/lib/api.ts';
 import { base64 } from '../../scripts/lib/base64.ts';
 import { selfSigned } from '../../scripts/lib/certificate.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
@@ -120,7 +120,7 @@ test('any other refusal is an ApiError with path, status and the start of the bo
   respond(403, 'forbidden '.repeat(1000));
   await assert.rejects(api().list('v1', 'Secret'), (error) => {
     assert(error instanceof ApiError && error.status === 403 && error instanceof UserError);
-    assert.match(error.hint ?? '', /npm run doctor/);
+    assert.match(error.hint ?? '', /lacks that right .*can-i --list/);
     assert.match(error.message, /answered 403 to \/api\/v1\/secrets: forbidden/);
     return error.message.length < 500;
   });
@@ -171,7 +171,8 @@ test('the sentence of a refusal is told, not the object that it comes in', async
 
 test('an API server that restarts is asked again, also while it forbids everything, and each reason is told once', async () => {
   const statuses = [403, 503, 429, 429, 200];
-  answer = (_, response) => response.writeHead(statuses.shift() ?? 200).end('{"items":[]}');
+  answer = (request, response) =>
+    response.writeHead(request.url === '/readyz' ? 500 : (statuses.shift() ?? 200)).end('{"items":[]}');
   const told: string[] = [];
   const retry = {
     patience: 5000,
@@ -187,6 +188,31 @@ test('an API server that restarts is asked again, also while it forbids everythi
   told.length = 0;
   await assert.rejects(api(undefined, 'http://127.0.0.1:1', { ...retry, patience: 20 }).time(), Unreachable);
   assert.deepEqual(told, ['the API server at http://127.0.0.1:1 does not answer']);
+});
+
+test('a 403 of an API server that is ready is told at once, in its words; one that is older than that is not', async () => {
+  const told: string[] = [];
+  const retry = {
+    patience: 60_000,
+    signal: new AbortController().signal,
+    onRetry: (why: string) => void told.push(why),
+  };
+  const message = 'pods is forbidden: User "ann" cannot list resource "pods" in API group "" at the cluster scope';
+  const asked: string[] = [];
+  const refusals = (count: number) => {
+    let left = count;
+    answer = (request, response) => {
+      asked.push(`${request.url}`);
+      const refuses = request.url !== '/readyz' && left-- > 0;
+      response.writeHead(refuses ? 403 : 200).end(refuses ? JSON.stringify({ message }) : '{"items":[]}');
+    };
+  };
+  refusals(2);
+  const refused = (error: unknown) => error instanceof ApiError && error.message.includes(message) && !isPassing(error);
+  await assert.rejects(api(undefined, url, retry).list('v1', 'Pod'), refused);
+  assert.deepEqual([asked, told], [['/api/v1/pods', '/readyz', '/api/v1/pods'], []]);
+  refusals(1);
+  assert.deepEqual(await api(undefined, url, retry).list('v1', 'Pod'), []);
 });
 
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {

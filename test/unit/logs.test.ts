@@ -189,6 +189,26 @@ test('a stream that breaks off, or that the API server ends while the container 
   assert.deepEqual(lost, ['the API server does not answer'], 'told once');
 });
 
+for (const [what, api, look] of [
+  [
+    'a log',
+    server({ a: () => Promise.reject(new ApiError('/x', 403, 'no pods/log for ann')) }).api,
+    async () => [source('a')],
+  ],
+  ['pods', server({}).api, () => Promise.reject(new ApiError('/x', 403, 'no pods for ann'))],
+] as const) {
+  test(`following ends with the reason where the login may not read ${what}`, async () => {
+    const signal = new AbortController().signal;
+    const following = followAll(fakeContext({ api, signal }), {
+      look,
+      told: new Map(),
+      onLine: () => {},
+      onLost: () => assert.fail('it is not told as lost'),
+    });
+    await assert.rejects(following, /answered 403 to \/x: no pods.* for ann/);
+  });
+}
+
 test('a bug in following is thrown, and not waited on', async () => {
   const { api } = server({ a: () => Promise.reject(new TypeError('a bug')) });
   const following = followAll(fakeContext({ api, signal: new AbortController().signal }), {

@@ -9,14 +9,18 @@ const signal = new AbortController().signal;
 const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'b' } };
 
 /** A kubectl whose first calls fail with these texts. */
-function failing(stderrs: string[], patience = 5000) {
+function failing(stderrs: string[], patience = 5000, isStarting = true) {
   const told: string[] = [];
   const exec = fakeExec(() => {
     const stderr = stderrs.shift();
     return stderr === undefined ? {} : { exitCode: 1, stderr };
   });
   const retry = { patience, signal, onRetry: (why: string) => void told.push(why), every: 1 };
-  return { told, exec, ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', { retry }) };
+  return {
+    told,
+    exec,
+    ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', { retry, starting: async () => isStarting }),
+  };
 }
 
 const passing = [
@@ -38,6 +42,17 @@ for (const stderr of passing) {
     assert.deepEqual(told, [stderr]);
   });
 }
+
+test('a right that the login lacks is told at once, with the login and what to do, unless the API server starts', async () => {
+  const [line = ''] = passing.filter((one) => one.includes('User "kubernetes-admin"'));
+  const failed = failing(Array(1000).fill(line), 60_000, false);
+  const { text } = await refusal(() => failed.apply([object]));
+  assert.match(text, /User "kubernetes-admin" cannot patch.*\n.*kubernetes-admin lacks that right .*can-i --list/);
+  assert.equal(failed.exec.calls.length, 2, 'the first refusal may be older than the look at the API server');
+  const once = failing([line], 60_000, false);
+  await once.run(['delete', '-f', '-']);
+  assert.equal(once.exec.calls.length, 2);
+});
 
 test('any other command is tried again while the API server restarts, but not for a webhook', async () => {
   const restarting = failing(passing.slice(0, 2));

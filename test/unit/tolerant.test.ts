@@ -34,11 +34,14 @@ test('a refusal that passes is what is missing at this look, and one that stays 
     silent,
     new ApiError('/x', 503, 'starting'),
     new ApiError('/x', 429, 'too many'),
-    new ApiError('/x', 403, 'not yet'),
+    new ApiError('/x', 403, 'not yet', true),
+    new ApiError('/x', 403, 'unable to create new content in namespace a because it is being terminated'),
   ])
     assert.equal(await looking(context, () => Promise.reject(error)).after(0), error.message);
-  const { after } = looking(context, () => Promise.reject(new ApiError('/x', 400, 'no')));
-  await assert.rejects(after(0), /answered 400/);
+  for (const status of [400, 403]) {
+    const { after } = looking(context, () => Promise.reject(new ApiError('/x', status, 'no')));
+    await assert.rejects(after(0), new RegExp(`answered ${status}`));
+  }
 });
 
 for (const [state, says] of [
