@@ -38,7 +38,10 @@ export const knownFailures: readonly KnownFailure[] = [
     /is not a Git checkout|is no git repository with a commit|This Git repository has no commit yet/,
   ),
   failure('git-untrusted', /Git does not trust|git refuses to read this checkout/),
-  failure('clone-unfit', /has a colon in it|borrows objects from another one|This is a shallow clone/),
+  failure(
+    'clone-unfit',
+    /has a colon in it|borrows objects from another one|This is a shallow clone|Git can't read the commit that is checked out/,
+  ),
   failure(
     'setting-wrong',
     /[A-Z]+_[A-Z_]+ must (be|differ)|is not of the form NAME=value|: there is no setting |is already set on line|starts with is not closed/,
@@ -118,7 +121,7 @@ export const knownFailures: readonly KnownFailure[] = [
   failure('token-sign-on', /demands single sign-on/),
   failure('token-no-access', /may not read these packages/),
   failure('token-garbled', /a blank or a line break inside the token|characters in it that no token of GitHub has/),
-  failure('env-in-git', /\.env is in Git|Git does not ignore /),
+  failure('env-in-git', /\.env is in Git|Git does not ignore |Git can't tell whether it ignores /),
 ];
 
 /** The known failures that a text tells of, in the order of the page. */
