@@ -11,6 +11,7 @@ import {
 } from '../../scripts/components/prometheus-configuration.ts';
 import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.ts';
 import { loadConfig } from '../../scripts/config.ts';
+import { fieldManager } from '../../scripts/lib/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
 import { parts } from '../../scripts/settings.ts';
 import { podDown } from '../../scripts/targets.ts';
@@ -169,6 +170,9 @@ test('a part is installed only if its setting asks for it, and known in any case
   assert(parts.every((part) => known.includes(part)));
 });
 
+/** What `up` applied, which alone is removed. */
+const managedFields = [{ manager: fieldManager, operation: 'Apply' }];
+
 const configured = (chosen: readonly string[], prometheusStorage = 'ephemeral') => ({
   root,
   parts: chosen,
@@ -188,10 +192,10 @@ test('a part that is no longer wanted goes, with its rules, and one that is stay
   );
   const [isAlertmanager, isStateMetrics] = objects;
   const present = [
-    made('Deployment', 'alertmanager', { namespace }, 'apps/v1'),
-    made('Deployment', 'kube-state-metrics', { namespace }, 'apps/v1'),
-    made('ConfigMap', 'prometheus-rules-kube-state-metrics', { namespace }),
-    made('ClusterRole', 'kube-state-metrics', {}, 'rbac.authorization.k8s.io/v1'),
+    made('Deployment', 'alertmanager', { namespace, managedFields }, 'apps/v1'),
+    made('Deployment', 'kube-state-metrics', { namespace, managedFields }, 'apps/v1'),
+    made('ConfigMap', 'prometheus-rules-kube-state-metrics', { namespace, managedFields }),
+    made('ClusterRole', 'kube-state-metrics', { managedFields }, 'rbac.authorization.k8s.io/v1'),
   ];
   assert(present.slice(0, 1).every((object) => isAlertmanager?.(object)));
   assert(present.slice(1).every((object) => isStateMetrics?.(object)));
@@ -226,7 +230,7 @@ test('the claim takes the place of the volume that goes with the pod', () => {
 
 test('the claim belongs to Prometheus, whether this run asks for it or not', async () => {
   const owns = await prometheus.owns?.(fakeContext({ config: configured([]) }));
-  const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace }) };
+  const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace, managedFields }) };
   assert(owns?.(claim), identityOf(claim));
 });
 
