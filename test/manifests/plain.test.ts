@@ -55,6 +55,14 @@ test('there is something to check', () => {
   assert(files.size >= 15 && pods.length >= 6, `${files.size} files, ${pods.length} pods`);
 });
 
+test('every object has a field beside its name: only of such a one the API server records that up applied it', () => {
+  for (const { file, id, object } of objects) {
+    const { apiVersion: _, kind: __, metadata = {}, ...rest } = object;
+    const { name: ___, namespace: ____, ...more } = metadata;
+    assert(Object.keys({ ...rest, ...more }).length > 0, `${file}: ${id}`);
+  }
+});
+
 test('every object says what it is, and where it belongs', () => {
   for (const { file, id, object } of objects) {
     assert(object.apiVersion && object.kind, `${file}: ${id}`);

@@ -175,7 +175,10 @@ test('on a cluster of kind, too, up overwrites nothing that somebody made under 
     object('Service', 'mine', 2, { namespace: 'default' }),
   );
   await strangers(object('Namespace', 'observability', 1));
-  const { error, text } = await refusal(() => strangers(object('Namespace', 'observability', 2)));
+  // An earlier `up` applied a namespace without a field, of which the API server keeps no manager.
+  await strangers(object('Namespace', 'observability', 2));
+  const theirs = { managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] };
+  const { error, text } = await refusal(() => strangers(object('Namespace', 'observability', 2, theirs)));
   assert.equal(error.exitCode, 2);
   assert.match(text, /cluster c .*not its own: Namespace observability\..*\n.*Delete or rename/);
   const service = object('Service', 'core-go', 2, { namespace: 'default' });
