@@ -47,6 +47,14 @@ export function wasApplied({ metadata }: KubeObject): boolean {
   );
 }
 
+/**
+ * Whether nobody wrote a field of the object. Of one that is nothing but its name, as a Namespace without labels, the API
+ * server does not keep that `up` applied it. One that kubectl created has kubectl's entry.
+ */
+export function isUnwritten({ metadata }: KubeObject): boolean {
+  return (metadata.managedFields ?? []).length === 0;
+}
+
 /** The topmost fields that `up` applied and that nobody else has changed since, as in `f:spec`. */
 export function appliedFields({ metadata }: KubeObject): ReadonlySet<string> {
   const entries = metadata.managedFields?.filter(

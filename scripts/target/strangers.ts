@@ -64,16 +64,10 @@ async function strangersIn(context: Context, components: readonly Component[]): 
   return present.filter(
     (object) =>
       !wasApplied(object) &&
-      !isBare(object) &&
       !territory.owns(object) &&
       !territory.within(object) &&
       !(finished && ownerOf(object, finished, []).of === 'kubernetes'),
   );
-}
-
-/** A namespace in which nobody set a field, as an earlier `up` applied that of git-server: there is nothing to overwrite. */
-function isBare({ kind, metadata }: KubeObject): boolean {
-  return kind === 'Namespace' && (metadata.managedFields ?? []).length === 0;
 }
 
 /** All that `up` applies, or has Argo CD deploy, as far as it is known before. */

@@ -1,4 +1,4 @@
-import { wasApplied } from '../components/ownership.ts';
+import { isUnwritten, wasApplied } from '../components/ownership.ts';
 import { applicationNames, isTracked } from '../components/tracking.ts';
 import type { Context } from '../context.ts';
 import { groupOf, type KubeObject } from '../lib/objects.ts';
@@ -36,6 +36,8 @@ export async function territoryOf(context: Context): Promise<Territory> {
       objects.filter((one) => wasApplied(one) && younger(one) && !isMark(one)).map(({ metadata }) => metadata.name),
     );
   const [spaces, kinds] = [namesOf(namespaces), namesOf(definitions)];
+  // Clusters of kind of before: a Namespace of the platform had no label.
+  const isBare = (object: KubeObject) => context.target === undefined && isUnwritten(object);
   const within = ({ apiVersion, metadata, resource }: KubeObject) =>
     spaces.has(metadata.namespace ?? '') || kinds.has(`${resource}.${groupOf(apiVersion)}`);
   const isLabelled = ({ labels = {} }: KubeObject['metadata']) =>
@@ -44,7 +46,9 @@ export async function territoryOf(context: Context): Promise<Territory> {
     namespaces: spaces,
     within,
     owns: (object) =>
-      younger(object) && !isMark(object) && (wasApplied(object) || within(object) || isTracked(object, applications)),
+      younger(object) &&
+      !isMark(object) &&
+      (wasApplied(object) || within(object) || isTracked(object, applications) || isBare(object)),
     ranFor: (object) => younger(object) && isLabelled(object.metadata),
   };
 }

@@ -38,11 +38,9 @@ function clusterWith(present: readonly KubeObject[], fault?: string) {
 
 const named = (objects: readonly KubeObject[], kind: string) =>
   objects.find((object) => object.kind === kind) ?? assert.fail(kind);
-const applied = (objects: readonly KubeObject[]) =>
-  objects.map((object) => ({
-    ...object,
-    metadata: { ...object.metadata, managedFields: [{ manager: 'platform-ops', operation: 'Apply' }] },
-  }));
+const writtenBy = (manager: string, operation: string, objects: readonly KubeObject[]) =>
+  objects.map((object) => ({ ...object, metadata: { ...object.metadata, managedFields: [{ manager, operation }] } }));
+const applied = (objects: readonly KubeObject[]) => writtenBy('platform-ops', 'Apply', objects);
 const objectsOf = (controller: Controller) => controllerObjects(controller)(fakeContext({ config }));
 const nginx = await objectsOf('nginx');
 const second = await objectsOf('traefik');
@@ -79,7 +77,7 @@ test('the chosen controller takes all of the other one away but the class that b
 });
 
 test('a controller that somebody else installed under the same names stays, with its namespace', async () => {
-  const { context, deleted } = clusterWith(second);
+  const { context, deleted } = clusterWith(writtenBy('helm', 'Update', second));
   assert.deepEqual(await removeOther(context, 'nginx'), []);
   assert.deepEqual(deleted, []);
 });

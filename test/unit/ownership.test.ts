@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
 import { byDescent, isInside, type Owner, ownerOf } from '../../scripts/components/ownership.ts';
 import { isTracked } from '../../scripts/components/tracking.ts';
 import type { Found } from '../../scripts/lib/discovery.ts';
-import type { KubeObject, Metadata } from '../../scripts/lib/objects.ts';
+import { type KubeObject, type Metadata, nameOf } from '../../scripts/lib/objects.ts';
 import { made } from '../support/fake-cluster.ts';
 
 const finished = new Date('2026-03-01T10:00:00Z');
@@ -122,3 +126,20 @@ for (const [what, is, expected] of [
 ] as const) {
   test(`an object ${what} is ${expected ? '' : 'not '}what Argo CD deployed for us`, () => assert.equal(is, expected));
 }
+
+test('whatever the platform applies outside its own namespaces has a field by which the API server keeps who applied it', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const files = ['cluster', 'ingress', 'observability'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(root, folder, file)),
+  );
+  const objects = files
+    .filter((file) => file.endsWith('.yaml'))
+    .flatMap((file) => parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as KubeObject))
+    .filter((object) => object?.kind !== undefined && object.metadata !== undefined);
+  assert(objects.some(({ kind }) => kind === 'Namespace'));
+  const bare = objects.filter(({ apiVersion, kind, metadata: { name, namespace, ...metadata }, ...fields }) => {
+    const isOutside = namespace === undefined || namespace === 'default' || namespace === 'kube-system';
+    return isOutside && Object.keys({ ...metadata, ...fields }).length === 0;
+  });
+  assert.deepEqual(bare.map(nameOf), []);
+});

@@ -44,7 +44,9 @@ function scene(byHand: readonly KubeObject[], named: readonly string[] = []) {
   // What is in a namespace that was applied is known by that: of an object without fields nobody keeps who applied it.
   const tools = [object('Namespace', 'tools', undefined, ours), object('ConfigMap', 'settings', 'tools')];
   const apps = [object('Service', 'web', 'default', ours)];
-  const theirNamesake = named.map((name) => object('Service', name, 'default'));
+  const theirNamesake = named.map((name) =>
+    object('Service', name, 'default', { managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] }),
+  );
   const components = [
     component('tools', [], tools, log),
     component('apps', ['tools'], [...apps, ...theirNamesake], log),

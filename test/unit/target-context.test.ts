@@ -154,6 +154,7 @@ test('a pod whose Deployment is gone is the platform’s by the labels of its ch
 });
 
 test('on a cluster of kind, too, up overwrites nothing that somebody made under a name of the platform', async () => {
+  const theirs = { managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] };
   const finished = Date.parse(at(1)) / 1000;
   const image = 'image: { repository: r, tag: abc }\n';
   const texts = services.map((service) => grepped('0123456', `helm/${service}/values.yaml`, image)).join('');
@@ -174,14 +175,13 @@ test('on a cluster of kind, too, up overwrites nothing that somebody made under 
     object('Namespace', 'observability', 2, ours),
     object('Service', 'mine', 2, { namespace: 'default' }),
   );
-  await strangers(object('Namespace', 'observability', 1));
+  await strangers(object('Namespace', 'observability', 1, theirs));
   // An earlier `up` applied a namespace without a field, of which the API server keeps no manager.
   await strangers(object('Namespace', 'observability', 2));
-  const theirs = { managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] };
   const { error, text } = await refusal(() => strangers(object('Namespace', 'observability', 2, theirs)));
   assert.equal(error.exitCode, 2);
   assert.match(text, /cluster c .*not its own: Namespace observability\..*\n.*Delete or rename/);
-  const service = object('Service', 'core-go', 2, { namespace: 'default' });
+  const service = object('Service', 'core-go', 2, { namespace: 'default', ...theirs });
   assert.match((await refusal(() => strangers(service))).text, /Service default\/core-go/);
 });
 
