@@ -8,6 +8,7 @@ import type { Component } from './component.ts';
 import { askToLook } from './refresh.ts';
 import { difference, registrations } from './registrations.ts';
 import { renderFaults } from './render-error.ts';
+import { bringImages } from './service-images.ts';
 import { untilGone } from './terminating.ts';
 import { applicationNames, isTracked } from './tracking.ts';
 import { unhealthyDeployments } from './unhealthy.ts';
@@ -34,6 +35,7 @@ export const applications: Component = {
     if (changed.length + late.length > 0) context.view().forget();
     await untilReady(context, {
       also: () => unhealthyDeployments(context),
+      bringImages: () => bringImages(context),
       look: () => lacking(context),
       faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',

@@ -9,6 +9,7 @@ import type { Site } from '../tls.ts';
 import { imagesAtHead, ingressesAtHead } from '../values.ts';
 import type { Component } from './component.ts';
 import { ask, urlOf } from './routes.ts';
+import { bringImages } from './service-images.ts';
 import { untilReady } from './until-ready.ts';
 
 /** The service that the ingress exposes. */
@@ -69,7 +70,7 @@ export const services: Component = {
     const objects = [...(await deployments(context)).values()];
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
     const look = async () => (await lacking(context)) ?? (await podDown(context));
-    await untilReady(context, { objects, look });
+    await untilReady(context, { objects, look, bringImages: () => bringImages(context) });
     return { changed: [], detail: await answers(context) };
   },
 };

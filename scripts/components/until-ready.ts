@@ -6,11 +6,9 @@ import { waitingBook } from '../lib/trace.ts';
 import { isPullFailure, troubleOf } from '../lib/trouble.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { isReady, type Pod } from '../lib/workloads.ts';
-import { servicesNamespace } from '../services.ts';
 import { explain } from './explain.ts';
 import { waitedInVain } from './in-vain.ts';
 import { podsBehind } from './pods.ts';
-import { bringImages } from './service-images.ts';
 import { tolerant } from './tolerant.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
@@ -33,6 +31,8 @@ interface Wanted {
   objects?: readonly KubeObject[];
   /** Workloads that are watched as well, as the cluster has them at each look. */
   also?: () => Promise<readonly KubeObject[]>;
+  /** Brings the images that their pods can't pull, at each look while there is such a pod. */
+  bringImages?: () => Promise<unknown>;
   /** What else keeps it from getting ready, as it was seen by the last look. */
   faults?: () => Promise<Fault[]>;
   /** What is still missing, or undefined. */
@@ -46,7 +46,7 @@ interface Wanted {
  * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
 export async function untilReady(context: Context, wanted: Wanted): Promise<void> {
-  const { objects = [], also, look, faults, hint } = wanted;
+  const { objects = [], also, look, faults, bringImages, hint } = wanted;
   const seen = new Map<string, { lasted: () => number; fault: Fault }>();
   const patiently = tolerant(context, look);
   const keepBook = waitingBook(context.trace);
@@ -55,7 +55,7 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
     keepBook(missing);
     if (missing === undefined) return undefined;
     const more = (await also?.().catch(() => [])) ?? [];
-    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, [...objects, ...more]))];
+    const now = [...((await faults?.()) ?? []), ...(await podFaults(context, [...objects, ...more], bringImages))];
     for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
     for (const fault of now) {
       const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(longestLook);
@@ -79,7 +79,11 @@ export async function untilReady(context: Context, wanted: Wanted): Promise<void
 }
 
 /** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
-async function podFaults(context: Context, objects: readonly KubeObject[]): Promise<Fault[]> {
+async function podFaults(
+  context: Context,
+  objects: readonly KubeObject[],
+  bringImages: Wanted['bringImages'],
+): Promise<Fault[]> {
   const pods = await podsBehind(context, objects).catch((): Pod[][] => []);
   return pods.flatMap((ofOne) => {
     // A pod that was put out is only a record once another one is in its place.
@@ -89,8 +93,7 @@ async function podFaults(context: Context, objects: readonly KubeObject[]): Prom
       if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) return [];
       const { patience } = trouble;
       const key = `${pod.metadata.uid} ${patience}`;
-      const isService = trouble.namespace === servicesNamespace;
-      const mend = isService && isPullFailure(trouble.reason) ? () => bringImages(context) : undefined;
+      const mend = isPullFailure(trouble.reason) ? bringImages : undefined;
       return [{ key, patience, mend, explain: (missing: string) => explain(context, missing, trouble) }];
     });
   });

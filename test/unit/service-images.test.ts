@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { retryPullsOfPresent } from '../../scripts/components/pulling.ts';
-import { serviceImages } from '../../scripts/components/service-images.ts';
+import { bringImages, serviceImages } from '../../scripts/components/service-images.ts';
 import { untilReady } from '../../scripts/components/until-ready.ts';
 import type { Account } from '../../scripts/credentials/account.ts';
 import type { Verdict } from '../../scripts/credentials/check.ts';
@@ -264,7 +264,7 @@ test('while pods are waited for, those of a commit that nobody covered get their
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'core-go', namespace: 'default' } };
   const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => pods.slice(0, 1) }) as never };
   const look = async () => (looks++ < 2 ? '0 of 1 pods ready' : undefined);
-  await untilReady(waiting, { objects: [workload], look });
+  await untilReady(waiting, { objects: [workload], look, bringImages: () => bringImages(waiting) });
   assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods core-go-1']);
 });
 
