@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pullSecretName } from '../../scripts/credentials/pull-secret.ts';
 import { type Checkout, readCheckout } from '../../scripts/lib/git.ts';
+import { fieldManager } from '../../scripts/lib/kubectl.ts';
 import type { KubeObject } from '../../scripts/lib/objects.ts';
 import type { Progress } from '../../scripts/lib/progress.ts';
 import { followCommit, type Receipt } from '../../scripts/receipt/index.ts';
 import type { Sight } from '../../scripts/receipt/sight.ts';
+import { made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec } from '../support/repository.ts';
 import { application, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
@@ -64,6 +67,9 @@ async function follow(moments: readonly Moment[], given: Receipt[] = []): Promis
   let checkout: Promise<Checkout> | undefined;
   const up = { data: { activeTargets: [{ labels: { pod: 'new' }, health: 'up' }] } };
   const secret = { data: {} };
+  // The pull secret of `up`: its pods need no stand-ins.
+  const managedFields = [{ manager: fieldManager, operation: 'Apply' }];
+  const pullSecret = made('Secret', pullSecretName, { namespace: 'default', managedFields });
   const context = fakeContext({
     config: { root, environment: 'dev', clusterName: 'test' },
     exec: gitExec,
@@ -76,6 +82,7 @@ async function follow(moments: readonly Moment[], given: Receipt[] = []): Promis
     },
     api: () => ({
       list,
+      listMetadata: async () => [pullSecret],
       json: async (path: string) =>
         path.includes('/targets') ? up : path.includes('/secrets/') ? secret : { items: [] },
       text: async () => '',
