@@ -21,6 +21,15 @@ function contextOf(objects: readonly KubeObject[], timeout = 3000) {
   });
   return { context, cluster };
 }
+/** Changes what the cluster has once something of it is being deleted. */
+function onceDeleting({ calls }: ReturnType<typeof fakeCluster>, change: () => void): void {
+  const timer = setInterval(() => {
+    if (calls.length === 0) return;
+    clearInterval(timer);
+    change();
+  }, 10);
+}
+
 const names = (objects: readonly KubeObject[]) => objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
 
 const namespace = made('Namespace', 'tools');
@@ -67,9 +76,11 @@ test('the pods of a workload get a second to end, those of others all their time
   const pod = made('Pod', 'ours-1-1', { ...owner(replicaSet), ...ending, finalizers: ['slow'] });
   const other = made('Pod', 'theirs', { namespace: 'default', ...ending });
   const { context, cluster } = contextOf([deployment, replicaSet, pod, other]);
-  setTimeout(() => {
-    cluster.objects = cluster.objects.filter(({ metadata }) => metadata.name === 'theirs');
-  }, 100);
+  onceDeleting(cluster, () => {
+    setTimeout(() => {
+      cluster.objects = cluster.objects.filter(({ metadata }) => metadata.name === 'theirs');
+    }, 100);
+  });
   await removeObjects(context, [deployment]);
   assert.ok(cluster.calls.every(({ args }) => args.includes('--grace-period=1')));
   const [first, ...later] = cluster.calls.map((call) => call.names);
@@ -98,14 +109,15 @@ function terminatingWorkload(metadata: Partial<Metadata> = {}) {
 test('a pod that its ReplicaSet made at the last moment is waited for as well, and gets a second to end', async () => {
   const { deployment, replicaSet, pod } = terminatingWorkload();
   const { context, cluster } = contextOf([deployment, replicaSet, pod('web-1-1')]);
-  setTimeout(() => {
+  onceDeleting(cluster, () => {
     cluster.objects = [pod('web-1-2')];
-  }, 100);
+  });
   const removing = removeObjects(context, [deployment]).then(() => names(cluster.objects));
-  setTimeout(() => {
-    assert(cluster.calls.some((call) => call.names.includes('Pod default/web-1-2')));
+  const timer = setInterval(() => {
+    if (!cluster.calls.some((call) => call.names.includes('Pod default/web-1-2'))) return;
+    clearInterval(timer);
     cluster.objects = [made('ConfigMap', 'last')];
-  }, 900);
+  }, 10);
   assert.deepEqual(await removing, ['ConfigMap last']);
 });
 
@@ -207,19 +219,19 @@ test('Applications are gone when their pods are, which terminate when Argo CD is
   own.metadata.managedFields = [{ manager: 'platform-ops', operation: 'Apply' }];
   const scene = [own, deployment, replicaSet, pod('web-1-1'), controller('True')];
   const { context, cluster } = contextOf(scene);
-  setTimeout(() => {
+  onceDeleting(cluster, () => {
     cluster.objects = [pod('web-1-1'), controller('True')];
-  }, 200);
-  setTimeout(() => {
-    cluster.objects = [controller('True')];
-  }, 1000);
+    setTimeout(() => {
+      cluster.objects = [controller('True')];
+    }, 800);
+  });
   await removeApplications(context);
   assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
 
   const stuck = contextOf([own, deployment, replicaSet, pod('web-1-1'), controller('True')], 600);
-  setTimeout(() => {
+  onceDeleting(stuck.cluster, () => {
     stuck.cluster.objects = stuck.cluster.objects.filter(({ kind }) => kind === 'Pod');
-  }, 100);
+  });
   const { text } = await refusal(() => removeApplications(stuck.context));
   assert.match(text, /Pod default\/web-1-1 still terminates after 0\.6 s\./);
 });
