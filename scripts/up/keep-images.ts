@@ -4,8 +4,8 @@ import { CommandError } from '../lib/exec.ts';
 import type { Progress } from '../lib/progress.ts';
 
 /**
- * Keeps the images that the node got for the next cluster, as they came, and tells of it where there was something to keep.
- * Of a cluster that is new they are kept as containerd unpacked them, too. Hands back a note where that failed, which harms
+ * Keeps the images that the node got for the next cluster, those that it still has packed, and tells of it where there was
+ * something to keep. Of a cluster that is new they are kept as containerd unpacked them, too, all of them. Hands back a note where that failed, which harms
  * nobody now.
  */
 export async function keepImages(
@@ -19,7 +19,7 @@ export async function keepImages(
     return kept.images.length > 0 ? `${kept.images.length} kept, ${megabytes(kept.bytes)}` : undefined;
   });
   if (!isNew || packed.length > 0) return packed;
-  return keep(context, progress, 'unpacked, too', async () => {
+  return keep(context, progress, 'unpacked images', async () => {
     const bytes = await unpacked.keep(node, config.nodeImage, await images.ofPlatform());
     return bytes > 0 ? megabytes(bytes) : undefined;
   });
