@@ -2,12 +2,12 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allCommands, commandNames, findCommand } from './commands/index.ts';
-import { readArguments } from './lib/args.ts';
-import { closest } from './lib/closest.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
-import { commandList, helpPage } from './lib/help.ts';
+import { npmFlagsOf } from './lib/npm-flags.ts';
 import { outputWritten, watchOutput } from './lib/output.ts';
-import { npmFlagsOf } from './npm-flags.ts';
+import { readArguments } from './lib/text/args.ts';
+import { closest } from './lib/text/closest.ts';
+import { commandList, helpPage } from './lib/text/help.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
@@ -40,7 +40,7 @@ async function run(): Promise<ExitCode> {
     return ExitCode.done;
   }
   const [{ loadConfig, withIgnoredChecks }, { keepParsed }] = await Promise.all([
-    import('./config.ts'),
+    import('./config/config.ts'),
     import('./lib/parsed.ts'),
   ]);
   keepParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
@@ -99,7 +99,7 @@ async function report(error: unknown): Promise<ExitCode> {
   if (error instanceof UserError) {
     console.error(`\n✖ ${error.message}`);
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
-    const { failuresIn, troubleshootingPage } = await import('./known-failures.ts');
+    const { failuresIn, troubleshootingPage } = await import('./commands/known-failures.ts');
     // A hint may hold further failures, where several things are wrong at once.
     for (const id of failuresIn(`${error.message}\n${error.hint ?? ''}`))
       console.error(`  ${troubleshootingPage}#${id}`);

@@ -1,24 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from './config.ts';
-import { type Credentials, createCredentials } from './credentials/credentials.ts';
+import type { Config } from './config/config.ts';
+import { kubernetesVersion } from './config/versions.ts';
 import { createImageCache } from './images/cache.ts';
+import { type Credentials, createCredentials } from './images/credentials/credentials.ts';
 import { imagesElsewhere } from './images/elsewhere.ts';
+import { notePulled } from './images/pulled-images.ts';
+import { createImageStore, type ImageStore } from './images/store.ts';
 import { createUnpackedImages, type UnpackedImages } from './images/unpacked.ts';
-import { createImageStore, type ImageStore } from './images.ts';
-import { type ApiServer, connect } from './lib/api.ts';
-import type { RequestLimits } from './lib/download.ts';
+import { type ApiServer, connect } from './kubernetes/api/api.ts';
+import { createView, type View } from './kubernetes/api/view.ts';
+import { createKubectl, fieldManager, type Kubectl } from './kubernetes/kubectl.ts';
+import { objectPath, toYaml } from './kubernetes/objects.ts';
+import { createToolbox, type Toolbox } from './kubernetes/tools/tools.ts';
+import type { RequestLimits } from './lib/download/download.ts';
 import { UserError } from './lib/errors.ts';
-import { createExec, type Exec } from './lib/exec.ts';
-import { type Checkout, readCheckout } from './lib/git.ts';
-import { createKubectl, fieldManager, type Kubectl } from './lib/kubectl.ts';
-import { objectPath, toYaml } from './lib/objects.ts';
-import { createToolbox, type Toolbox } from './lib/tools.ts';
-import type { Trace } from './lib/trace.ts';
-import { createView, type View } from './lib/view.ts';
-import { notePulled } from './pulled-images.ts';
-import { imagesAtHead } from './values.ts';
-import { kubernetesVersion } from './versions.ts';
+import { type Checkout, readCheckout } from './lib/git/git.ts';
+import { createExec, type Exec } from './lib/processes/exec.ts';
+import type { Trace } from './lib/trace/trace.ts';
+import { imagesAtHead } from './repository/values.ts';
 
 /** What commands and components work with. Nothing is looked up before it is asked for. */
 export interface Context {

@@ -1,6 +1,6 @@
-import type { Invocation } from '../invocation.ts';
-import type { Usage } from '../lib/args.ts';
+import type { Invocation } from '../config/invocation.ts';
 import type { ExitCode } from '../lib/errors.ts';
+import type { Usage } from '../lib/text/args.ts';
 
 export type { Invocation };
 

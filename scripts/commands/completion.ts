@@ -1,6 +1,6 @@
-import { bashCompletion } from '../completion/bash.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { readRegistrations } from '../services.ts';
+import { readRegistrations } from '../repository/services.ts';
+import { bashCompletion } from './bash-completion.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run completion`. */

@@ -1,15 +1,15 @@
+import { lockCluster } from '../cluster/lock.ts';
+import { type Applied, applyToCluster } from '../components/apply-credentials.ts';
 import { theirSecret } from '../components/pulling.ts';
+import { saveSettings } from '../config/env-file.ts';
 import { type Context, createContext } from '../context.ts';
-import { type Account, describeAccount, type Search, start } from '../credentials/account.ts';
-import { type Applied, applyToCluster } from '../credentials/apply.ts';
-import { settle } from '../credentials/choose.ts';
-import { saveSettings } from '../credentials/env-file.ts';
-import { type Answer, askForAccount, askWhether, type Terminal, terminalOf } from '../credentials/prompt.ts';
-import { shown } from '../credentials/report.ts';
-import { newTokenLink } from '../credentials/sentences.ts';
+import { type Account, describeAccount, type Search, start } from '../images/credentials/account.ts';
+import { settle } from '../images/credentials/choose.ts';
+import { type Answer, askForAccount, askWhether, type Terminal, terminalOf } from '../images/credentials/prompt.ts';
+import { shown } from '../images/credentials/report.ts';
+import { newTokenLink } from '../images/credentials/sentences.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
+import { createProgress } from '../lib/text/progress.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run credentials`. */

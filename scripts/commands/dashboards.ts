@@ -1,11 +1,11 @@
-import { demandCluster } from '../components/cluster.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
-import { type Comparison, compareDashboards } from '../dashboards/compare.ts';
-import { differenceOf } from '../dashboards/diff.ts';
-import { carryOut, type Pulled, planPull } from '../dashboards/pull.ts';
+import { type Comparison, compareDashboards } from '../delivery/dashboards/compare.ts';
+import { differenceOf } from '../delivery/dashboards/diff.ts';
+import { carryOut, type Pulled, planPull } from '../delivery/dashboards/pull.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { uncommitted } from '../lib/git.ts';
-import { columns } from '../lib/help.ts';
+import { uncommitted } from '../lib/git/git.ts';
+import { columns } from '../lib/text/help.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run dashboards`. */

@@ -1,7 +1,7 @@
-import { presence } from '../components/cluster.ts';
+import { presence } from '../cluster/cluster.ts';
 import { type Context, createContext } from '../context.ts';
-import { page } from '../diff/print.ts';
-import { exitCodeOf, gatherDiff } from '../diff/report.ts';
+import { page } from '../delivery/diff/print.ts';
+import { exitCodeOf, gatherDiff } from '../delivery/diff/report.ts';
 import { type ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 

@@ -1,11 +1,11 @@
-import type { Finding } from '../checks/index.ts';
-import { noCluster } from '../components/cluster.ts';
+import type { Finding } from '../checks/doctor/index.ts';
+import { examine } from '../checks/doctor/preflight.ts';
+import { gather } from '../checks/status.ts';
+import { noCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
-import { reportCredentials } from '../credentials/report.ts';
+import { reportCredentials } from '../images/credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { shortSha } from '../lib/git.ts';
-import { examine } from '../preflight.ts';
-import { gather } from '../report.ts';
+import { shortSha } from '../lib/git/git.ts';
 import type { Invocation } from './command.ts';
 
 const marks = { ok: '✔', warning: '!', problem: '✖' } as const;

@@ -1,14 +1,14 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { findBelongings } from '../belongings/index.ts';
-import type { Item } from '../belongings/item.ts';
-import { type Leftover, removeAll } from '../belongings/remove.ts';
+import { demandMachine } from '../checks/doctor/preflight.ts';
+import { lockCluster } from '../cluster/lock.ts';
 import { type Context, createContext } from '../context.ts';
-import { askWhether, terminalOf } from '../credentials/prompt.ts';
+import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
-import { demandMachine } from '../preflight.ts';
+import { createProgress } from '../lib/text/progress.ts';
+import { findBelongings } from './cleanup/index.ts';
+import type { Item } from './cleanup/item.ts';
+import { type Leftover, removeAll } from './cleanup/remove.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that removing the container may take; usually it is two. */
@@ -17,7 +17,7 @@ const usualTimeout = 120;
 /** Carries out `npm run down`. */
 export async function runDown(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal } = invocation;
-  if (config.target !== undefined) return (await import('../target/down.ts')).downElsewhere(invocation);
+  if (config.target !== undefined) return (await import('./uninstall.ts')).downElsewhere(invocation);
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {

@@ -1,14 +1,19 @@
-import { demandCluster } from '../components/cluster.ts';
+import {
+  type Destination,
+  destinations,
+  ingressDestination,
+  ingressName,
+} from '../access/port-forward/destinations.ts';
+import { followSlices } from '../access/port-forward/follow.ts';
+import { createLine, type Line } from '../access/port-forward/line.ts';
+import { openDoors, portsFor } from '../access/port-forward/ports.ts';
+import { addressJson, addressLines, changeLine } from '../access/port-forward/words.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress-controllers.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { type Context, createContext } from '../context.ts';
-import { type Destination, destinations, ingressDestination, ingressName } from '../forwarding/destinations.ts';
-import { endpointOf } from '../forwarding/endpoints.ts';
-import { followSlices } from '../forwarding/follow.ts';
-import { createLine, type Line } from '../forwarding/line.ts';
-import { openDoors, portsFor } from '../forwarding/ports.ts';
-import { openTunnel } from '../forwarding/tunnel.ts';
-import { addressJson, addressLines, changeLine } from '../forwarding/words.ts';
+import { endpointOf } from '../kubernetes/port-forward/endpoints.ts';
+import { openTunnel } from '../kubernetes/port-forward/tunnel.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 

@@ -1,9 +1,9 @@
 import { createContext } from '../context.ts';
+import { type Entry, type History, readHistory } from '../delivery/promote/history.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { shortSha } from '../lib/git.ts';
-import { table } from '../lib/table.ts';
-import { type Entry, type History, readHistory } from '../promotion/history.ts';
-import { findService } from '../promotion/services.ts';
+import { shortSha } from '../lib/git/git.ts';
+import { table } from '../lib/text/table.ts';
+import { findService } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
 
 const kinds: Record<Entry['kind'], string> = {

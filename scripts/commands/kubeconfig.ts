@@ -1,9 +1,9 @@
-import { demandCluster } from '../components/cluster.ts';
+import { backupOf } from '../access/kubeconfig/file.ts';
+import { merge, mergedInto, unmerge } from '../access/kubeconfig/index.ts';
+import { demandCluster } from '../cluster/cluster.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
 import { type Context, createContext } from '../context.ts';
-import { backupOf } from '../kubeconfig/file.ts';
-import { merge, mergedInto, unmerge } from '../kubeconfig/index.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { refuseElsewhere } from '../target/refuse.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run kubeconfig`. */

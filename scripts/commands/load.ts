@@ -1,14 +1,14 @@
-import { demandCluster } from '../components/cluster.ts';
+import { goodPath, readPlan } from '../checks/traffic/plan.ts';
+import { shownBy } from '../checks/traffic/shown-by.ts';
+import { sendStream } from '../checks/traffic/stream.ts';
+import { page, reportOf } from '../checks/traffic/words.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { goodPath, readPlan } from '../load/plan.ts';
-import { shownBy } from '../load/shown-by.ts';
-import { sendStream } from '../load/stream.ts';
-import { page, reportOf } from '../load/words.ts';
-import { openRepository } from '../validation/repository.ts';
+import { createProgress } from '../lib/text/progress.ts';
+import { openRepository } from '../repository/rendering/repository.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run load`. */

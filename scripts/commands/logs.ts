@@ -1,11 +1,11 @@
-import { demandCluster } from '../components/cluster.ts';
+import { followAll, readAll } from '../access/logs/follow.ts';
+import type { Line, Part } from '../access/logs/read.ts';
+import { type Sources, sourcesOf } from '../access/logs/sources.ts';
+import { workloadsNamed } from '../access/logs/workloads.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { outputRefused } from '../lib/output.ts';
-import { followAll, readAll } from '../logs/follow.ts';
-import type { Line, Part } from '../logs/read.ts';
-import { type Sources, sourcesOf } from '../logs/sources.ts';
-import { workloadsNamed } from '../logs/workloads.ts';
 import type { Invocation } from './command.ts';
 
 const usualTail = 100;

@@ -1,10 +1,10 @@
 import { ExitCode } from '../lib/errors.ts';
-import { columns } from '../lib/help.ts';
-import type { Change } from '../new-service/change.ts';
-import { refuseName } from '../new-service/name.ts';
-import { planService } from '../new-service/plan.ts';
-import { readWish, type Wish } from '../new-service/wish.ts';
-import { writeAll } from '../new-service/write.ts';
+import { columns } from '../lib/text/help.ts';
+import type { Change } from '../repository/new-service/change.ts';
+import { refuseName } from '../repository/new-service/name.ts';
+import { planService } from '../repository/new-service/plan.ts';
+import { readWish, type Wish } from '../repository/new-service/wish.ts';
+import { writeAll } from '../repository/new-service/write.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run new-service`. */

@@ -1,9 +1,9 @@
-import { demandCluster } from '../components/cluster.ts';
+import { openBrowser, surroundings } from '../access/open/browser.ts';
+import { obstacle, type Place, places } from '../access/open/places.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { columns } from '../lib/help.ts';
-import { openBrowser, surroundings } from '../opening/browser.ts';
-import { obstacle, type Place, places } from '../opening/places.ts';
+import { columns } from '../lib/text/help.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run open`. */

@@ -1,9 +1,9 @@
-import { demandCluster } from '../components/cluster.ts';
+import { demandCluster } from '../cluster/cluster.ts';
+import { readPassword } from '../components/passwords.ts';
+import { type PasswordPlace, passwordPlaces } from '../components/place-names.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { columns } from '../lib/help.ts';
-import { type PasswordPlace, passwordPlaces } from '../opening/names.ts';
-import { readPassword } from '../passwords.ts';
+import { columns } from '../lib/text/help.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run passwords`. */

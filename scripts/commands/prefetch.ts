@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events';
+import { demandMachine } from '../checks/doctor/preflight.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
 import { componentsFor } from '../components/index.ts';
 import { type Context, createContext } from '../context.ts';
-import { refuseFailures } from '../failures.ts';
+import { withContainerd } from '../images/containerd.ts';
+import { demandKept } from '../images/demand-kept.ts';
 import { ExitCode } from '../lib/errors.ts';
+import { refuseFailures } from '../lib/failures.ts';
 import { runGraph } from '../lib/graph.ts';
-import { createProgress, type Progress, timed } from '../lib/progress.ts';
-import { withContainerd } from '../prefetch/containerd.ts';
-import { demandKept } from '../prefetch/demand-kept.ts';
-import { demandMachine } from '../preflight.ts';
-import { refuseElsewhere } from '../target/refuse.ts';
-import { megabytes } from '../up/keep-images.ts';
+import { createProgress, type Progress, timed } from '../lib/text/progress.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
+import { megabytes } from './keep-images.ts';
 
 /** Carries out `npm run prefetch`. */
 export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {

@@ -1,14 +1,14 @@
 import type { Context } from '../context.ts';
+import { promotionSubject } from '../delivery/promote/changes.ts';
+import { architectures, prepareNode, whyNoCluster } from '../delivery/promote/cluster.ts';
+import { openDesk } from '../delivery/promote/desk.ts';
+import { lookAtImages } from '../delivery/promote/images.ts';
+import { imageOf, planPromotion, refuseHeldElsewhere } from '../delivery/promote/promote.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import type { Progress } from '../lib/progress.ts';
-import { promotionSubject } from '../promotion/changes.ts';
-import { architectures, prepareNode, whyNoCluster } from '../promotion/cluster.ts';
-import { deliver, type Prepared, wishOf } from '../promotion/deliver.ts';
-import { openDesk } from '../promotion/desk.ts';
-import { lookAtImages } from '../promotion/images.ts';
-import { imageOf, planPromotion, refuseHeldElsewhere } from '../promotion/promote.ts';
-import { findServices } from '../promotion/services.ts';
+import type { Progress } from '../lib/text/progress.ts';
+import { findServices } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
+import { deliver, type Prepared, wishOf } from './deliver.ts';
 
 /** Carries out `npm run promote`. */
 export async function runPromote(invocation: Invocation): Promise<ExitCode> {

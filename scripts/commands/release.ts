@@ -1,9 +1,9 @@
+import { openDesk } from '../delivery/promote/desk.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import { deliver, type Prepared, wishOf } from '../promotion/deliver.ts';
-import { openDesk } from '../promotion/desk.ts';
-import { holdsIn, sentenceOf, withoutHolds } from '../promotion/hold.ts';
-import { findService, readValues } from '../promotion/services.ts';
+import { holdsIn, sentenceOf, withoutHolds } from '../repository/hold.ts';
+import { findService, readValues } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
+import { deliver, type Prepared, wishOf } from './deliver.ts';
 
 /** Carries out `npm run release`. */
 export async function runRelease(invocation: Invocation): Promise<ExitCode> {

@@ -1,15 +1,15 @@
-import { noCluster } from '../components/cluster.ts';
+import { demandMachine } from '../checks/doctor/preflight.ts';
+import { noCluster } from '../cluster/cluster.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { lockCluster } from '../cluster/lock.ts';
+import { resetApps } from '../components/reset/apps.ts';
+import { awake } from '../components/reset/awake.ts';
+import { type Confirm, declined, json } from '../components/reset/means.ts';
+import { resetPlatform } from '../components/reset/platform.ts';
 import { createContext } from '../context.ts';
-import { askWhether, terminalOf } from '../credentials/prompt.ts';
+import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
-import { demandMachine } from '../preflight.ts';
-import { resetApps } from '../reset/apps.ts';
-import { awake } from '../reset/awake.ts';
-import { type Confirm, declined, json } from '../reset/means.ts';
-import { resetPlatform } from '../reset/platform.ts';
-import { refuseElsewhere } from '../target/refuse.ts';
+import { createProgress } from '../lib/text/progress.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 

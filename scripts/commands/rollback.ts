@@ -1,10 +1,10 @@
+import { prepareNode, whyNoCluster } from '../delivery/promote/cluster.ts';
+import { openDesk } from '../delivery/promote/desk.ts';
+import { planRollback } from '../delivery/promote/rollback.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import { prepareNode, whyNoCluster } from '../promotion/cluster.ts';
-import { deliver, type Prepared, wishOf } from '../promotion/deliver.ts';
-import { openDesk } from '../promotion/desk.ts';
-import { planRollback } from '../promotion/rollback.ts';
-import { findService } from '../promotion/services.ts';
+import { findService } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
+import { deliver, type Prepared, wishOf } from './deliver.ts';
 
 /** Carries out `npm run rollback`. */
 export async function runRollback(invocation: Invocation): Promise<ExitCode> {

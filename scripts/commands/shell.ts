@@ -1,9 +1,9 @@
-import { demandCluster } from '../components/cluster.ts';
+import { workloadsNamed } from '../access/logs/workloads.ts';
+import { commandOf, findWayIn, type WayIn } from '../access/shell.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
-import { takeOver } from '../lib/interactive.ts';
-import { workloadsNamed } from '../logs/workloads.ts';
-import { commandOf, findWayIn, type WayIn } from '../shell/way-in.ts';
+import { takeOver } from '../lib/processes/interactive.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run shell`. */

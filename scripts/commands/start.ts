@@ -1,18 +1,18 @@
-import { ownContainer } from '../components/cluster-ownership.ts';
+import { preflight } from '../checks/doctor/preflight.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { lockCluster } from '../cluster/lock.ts';
+import { ownContainer } from '../cluster/own-container.ts';
 import { componentsFor } from '../components/index.ts';
 import { untilServing } from '../components/serving.ts';
 import { demandAwake } from '../components/waking.ts';
 import { createContext } from '../context.ts';
-import { refuseFailures } from '../failures.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import { refuseFailures } from '../lib/failures.ts';
 import { runGraph } from '../lib/graph.ts';
-import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
-import { preflight } from '../preflight.ts';
-import { summary } from '../summary.ts';
-import { refuseElsewhere } from '../target/refuse.ts';
+import { createProgress } from '../lib/text/progress.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
+import { summary } from './summary.ts';
 
 /** Carries out `npm run start`. */
 export async function runStart(invocation: Invocation): Promise<ExitCode> {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addressLines } from '../addresses.ts';
+import { addressLines } from '../access/addresses.ts';
+import { gather, type Report } from '../checks/status.ts';
 import { type Context, createContext } from '../context.ts';
-import { driftLines } from '../drift/words.ts';
+import { driftLines } from '../delivery/drift/words.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
-import { shortSha } from '../lib/git.ts';
-import { columns } from '../lib/help.ts';
+import { shortSha } from '../lib/git/git.ts';
 import { outputRefused } from '../lib/output.ts';
-import { table } from '../lib/table.ts';
-import { gather, type Report } from '../report.ts';
+import { columns } from '../lib/text/help.ts';
+import { table } from '../lib/text/table.ts';
 import type { Invocation } from './command.ts';
 
 const clearScreen = '\u001b[2J\u001b[H';

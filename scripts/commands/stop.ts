@@ -1,11 +1,11 @@
-import { forwarders } from '../belongings/forwarders.ts';
-import { ownContainer } from '../components/cluster-ownership.ts';
-import { stopNode } from '../components/node-stop.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { lockCluster } from '../cluster/lock.ts';
+import { stopNode } from '../cluster/node-stop.ts';
+import { ownContainer } from '../cluster/own-container.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { lockCluster } from '../lock-cluster.ts';
-import { refuseElsewhere } from '../target/refuse.ts';
+import { createProgress } from '../lib/text/progress.ts';
+import { forwarders } from './cleanup/forwarders.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that stopping may take; usually it is some three. */

@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { presence } from '../components/cluster.ts';
-import { nodeContainer } from '../components/cluster-ownership.ts';
+import { clusterSections } from '../checks/support-bundle/cluster-sections.ts';
+import { createRedactor } from '../checks/support-bundle/redact.ts';
+import { secretsOf } from '../checks/support-bundle/secrets.ts';
+import { machineSections, textOf } from '../checks/support-bundle/sections.ts';
+import { presence } from '../cluster/cluster.ts';
+import { nodeContainer } from '../cluster/own-container.ts';
 import { type Context, createContext } from '../context.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
-import { clusterSections } from '../support/cluster-sections.ts';
-import { createRedactor } from '../support/redact.ts';
-import { secretsOf } from '../support/secrets.ts';
-import { machineSections, textOf } from '../support/sections.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run support`. */

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
-import { cluster, presence, reach } from '../components/cluster.ts';
+import { cluster, presence, reach } from '../cluster/cluster.ts';
 import { registrations } from '../components/registrations.ts';
 import { type Context, createContext } from '../context.ts';
-import { ApiError, Unreachable } from '../lib/api.ts';
-import { closest } from '../lib/closest.ts';
+import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
+import { untilNews } from '../delivery/sync/news.ts';
+import { pushedCommit } from '../delivery/sync/pushed.ts';
+import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/progress.ts';
-import { followCommit, type Receipt, receiptLines } from '../receipt/index.ts';
-import { untilNews } from '../receipt/news.ts';
-import { pushedCommit } from '../receipt/pushed.ts';
-import { uncommittedNote } from '../uncommitted.ts';
+import { closest } from '../lib/text/closest.ts';
+import { createProgress, type Progress } from '../lib/text/progress.ts';
+import { uncommittedNote } from '../repository/uncommitted.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 

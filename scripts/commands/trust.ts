@@ -1,12 +1,12 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { type Done, install, remove, storesOf } from '../access/trust/apply.ts';
+import { ways } from '../access/trust/guide.ts';
+import { authorityFolder } from '../components/tls.ts';
 import { createContext } from '../context.ts';
-import { certificateFile, ensureAuthority, readAuthority } from '../lib/authority.ts';
+import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { columns } from '../lib/help.ts';
-import { authorityFolder } from '../tls.ts';
-import { type Done, install, remove, storesOf } from '../trust/apply.ts';
-import { ways } from '../trust/guide.ts';
+import { columns } from '../lib/text/help.ts';
 import type { Invocation } from './command.ts';
 
 const limits = ['localhost', '*.localhost', '127.0.0.0/8', '::1'];

@@ -1,21 +1,21 @@
 import { setMaxListeners } from 'node:events';
+import { preflight } from '../checks/doctor/preflight.ts';
+import { lockCluster } from '../cluster/lock.ts';
+import { agree, declined } from '../components/consent/consent.ts';
 import { type Context, createContext } from '../context.ts';
-import { chooseAccount } from '../credentials/choose.ts';
-import { terminalOf } from '../credentials/prompt.ts';
+import { chooseAccount } from '../images/credentials/choose.ts';
+import { terminalOf } from '../images/credentials/prompt.ts';
+import { criticalPath, pathLine } from '../kubernetes/timeline/critical-path.ts';
+import { timelineNote } from '../kubernetes/timeline/write.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/progress.ts';
-import { createTrace } from '../lib/trace.ts';
-import { lockCluster } from '../lock-cluster.ts';
-import { preflight } from '../preflight.ts';
-import { summary } from '../summary.ts';
-import { agree, declined } from '../target/agree.ts';
-import { criticalPath, pathLine } from '../trace/critical-path.ts';
-import { timelineNote } from '../trace/write.ts';
-import { uncommittedNote } from '../uncommitted.ts';
-import { installAll, type Step } from '../up/install-all.ts';
-import { keepImages } from '../up/keep-images.ts';
+import { createProgress, type Progress } from '../lib/text/progress.ts';
+import { createTrace } from '../lib/trace/trace.ts';
+import { uncommittedNote } from '../repository/uncommitted.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
+import { installAll, type Step } from './install-all.ts';
+import { keepImages } from './keep-images.ts';
+import { summary } from './summary.ts';
 
 /** Carries out `npm run up`. */
 export async function runUp(invocation: Invocation): Promise<ExitCode> {

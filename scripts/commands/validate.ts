@@ -1,11 +1,11 @@
+import { checks } from '../checks/validate/index.ts';
+import { findingLines, report, reportJson, ruleList } from '../checks/validate/print.ts';
+import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../checks/validate/run.ts';
+import { toolsOf } from '../checks/validate/tools.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import type { Check, Tools } from '../validation/check.ts';
-import { checks } from '../validation/index.ts';
-import { findingLines, report, reportJson, ruleList } from '../validation/print.ts';
-import { openRepository } from '../validation/repository.ts';
-import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../validation/run.ts';
-import { toolsOf } from '../validation/tools.ts';
+import type { Check, Tools } from '../repository/rendering/check.ts';
+import { openRepository } from '../repository/rendering/repository.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run validate`. */

@@ -1,11 +1,11 @@
-import { demandCluster } from '../components/cluster.ts';
+import { checks } from '../checks/verify/index.ts';
+import { lookAt } from '../checks/verify/live.ts';
+import { report, reportJson, waitingFor } from '../checks/verify/print.ts';
+import { firstCause, runChecks } from '../checks/verify/run.ts';
+import { demandCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress } from '../lib/progress.ts';
-import { checks } from '../verification/index.ts';
-import { lookAt } from '../verification/live.ts';
-import { report, reportJson, waitingFor } from '../verification/print.ts';
-import { firstCause, runChecks } from '../verification/run.ts';
+import { createProgress } from '../lib/text/progress.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds: a new pod is scraped within five, and what is worked out of a minute of scrapes has data after that minute. */

@@ -1,15 +1,15 @@
+import { applicationNames, isTracked } from '../cluster/tracking.ts';
 import type { Context } from '../context.ts';
-import { everyObject } from '../lib/discovery.ts';
-import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
-import { startStopwatch } from '../lib/stopwatch.ts';
-import { workloadKinds } from '../lib/workloads.ts';
-import { applicationApi } from './application-api.ts';
-import { startDeleting } from './deletion.ts';
-import { hasten, quickly, runningFor } from './pod-removal.ts';
+import { everyObject } from '../kubernetes/api/discovery.ts';
+import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { startDeleting } from '../kubernetes/waiting/deletion.ts';
+import { hasten, quickly, runningFor } from '../kubernetes/waiting/pod-removal.ts';
+import { workloadKinds } from '../kubernetes/workloads.ts';
+import { startStopwatch } from '../lib/trace/stopwatch.ts';
+import { applicationApi } from '../repository/applications.ts';
 import { nudgingOf } from './refresh.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
 import { argocdController, liftFinalizers } from './terminating.ts';
-import { applicationNames, isTracked } from './tracking.ts';
 
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
 const patience = { starting: 20_000, standing: 30_000 };

@@ -1,18 +1,18 @@
+import type { Component } from '../cluster/component.ts';
+import { applicationNames, isTracked } from '../cluster/tracking.ts';
 import type { Context } from '../context.ts';
-import { type Checkout, shortSha } from '../lib/git.ts';
-import { identityOf } from '../lib/objects.ts';
-import type { Application } from '../services.ts';
-import { applicationsOf } from './application-api.ts';
+import { identityOf } from '../kubernetes/objects.ts';
+import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { type Checkout, shortSha } from '../lib/git/git.ts';
+import { applicationsOf } from '../repository/applications.ts';
+import type { Application } from '../repository/services.ts';
 import { removeApplications } from './applications-removal.ts';
-import type { Component } from './component.ts';
 import { askToLook } from './refresh.ts';
 import { difference, registrations } from './registrations.ts';
 import { renderFaults } from './render-error.ts';
 import { bringImages } from './service-images.ts';
 import { untilGone } from './terminating.ts';
-import { applicationNames, isTracked } from './tracking.ts';
 import { unhealthyDeployments } from './unhealthy.ts';
-import { untilReady } from './until-ready.ts';
 
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {

@@ -1,7 +1,7 @@
-import { type KubeObject, parseObjects, verbatim, withField } from '../lib/objects.ts';
-import { argocd } from '../versions.ts';
-import { argocdNamespace } from './application-api.ts';
-import { withTemplate } from './pod-templates.ts';
+import { argocd } from '../config/versions.ts';
+import { type KubeObject, parseObjects, verbatim, withField } from '../kubernetes/objects.ts';
+import { withTemplate } from '../kubernetes/pod-templates.ts';
+import { argocdNamespace } from '../repository/applications.ts';
 
 const clusterWide = /^(CustomResourceDefinition|Cluster)/;
 

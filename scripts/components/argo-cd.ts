@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { argocd } from '../config/versions.ts';
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
-import { download } from '../lib/download.ts';
-import { type KubeObject, withField } from '../lib/objects.ts';
-import { argocd } from '../versions.ts';
-import { applicationApi, argocdNamespace } from './application-api.ts';
+import { ApiError } from '../kubernetes/api/api.ts';
+import { type KubeObject, withField } from '../kubernetes/objects.ts';
+import { ensureSecret } from '../kubernetes/secret.ts';
+import { download } from '../lib/download/download.ts';
+import { applicationApi, argocdNamespace } from '../repository/applications.ts';
+import { readManifests } from '../repository/manifests.ts';
 import { adapt, readRelease } from './argo-cd-release.ts';
 import { install } from './installation.ts';
-import { readManifests } from './manifests.ts';
 import { routeTable, urlOf } from './routes.ts';
-import { ensureSecret } from './secret.ts';
 
 /** Where the first password of the user admin lies; Argo CD makes it itself. */
 export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-initial-admin-secret', key: 'password' };

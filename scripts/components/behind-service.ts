@@ -1,5 +1,5 @@
-import type { KubeObject } from '../lib/objects.ts';
-import { withTemplates } from './pod-templates.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
 
 interface Container {
   args?: string[];

@@ -1,21 +1,21 @@
 import type { X509Certificate } from 'node:crypto';
+import type { Component } from '../cluster/component.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import { ensureAuthority, readAuthority } from '../lib/authority.ts';
-import { base64 } from '../lib/base64.ts';
-import type { Certificate } from '../lib/certificate.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
+import { base64 } from '../lib/certificates/base64.ts';
+import type { Certificate } from '../lib/certificates/certificate.ts';
+import { daysLeft, isKeyOf, parseCertificate } from '../lib/certificates/x509.ts';
 import { UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { daysLeft, isKeyOf, parseCertificate } from '../lib/x509.ts';
-import { servicesNamespace } from '../services.ts';
-import { authorityFolder, isLocal, readTlsSecret } from '../tls.ts';
-import { ingressesAtHead } from '../values.ts';
+import { memoizePerContext, readManifests } from '../repository/manifests.ts';
+import { servicesNamespace } from '../repository/services.ts';
+import { ingressesAtHead } from '../repository/values.ts';
 import { namespace as argocdNamespace } from './argo-cd.ts';
-import type { Component } from './component.ts';
-import { memoizePerContext, readManifests } from './manifests.ts';
-import { wasApplied } from './ownership.ts';
 import { removeObjects } from './removal.ts';
 import { readRoutes } from './routes.ts';
 import { untilGone } from './terminating.ts';
+import { authorityFolder, isLocal, readTlsSecret } from './tls.ts';
 
 /** Longer ones are refused by some programs, even from an authority that a person trusts. */
 const validDays = 397;
@@ -154,7 +154,7 @@ async function certificateFor(context: Context, hosts: Wanted['hosts']): Promise
 
 async function make({ config }: Context, hosts: Wanted['hosts']): Promise<Certificate> {
   // Loaded when it is needed: not by an `up` that finds all certificates in order.
-  const { selfSigned, signedBy } = await import('../lib/certificate.ts');
+  const { selfSigned, signedBy } = await import('../lib/certificates/certificate.ts');
   if (!hosts.every(isLocal)) return selfSigned(hosts, validDays);
   const { certificate, key } = await ensureAuthority(authorityFolder(config));
   // No *.localhost: most programs take no wildcard right below a top-level name, and Traefik, which sees the certificates

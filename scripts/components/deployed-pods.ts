@@ -1,7 +1,7 @@
+import { applicationNames, isTracked } from '../cluster/tracking.ts';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { runningFor } from './pod-removal.ts';
-import { applicationNames, isTracked } from './tracking.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { runningFor } from '../kubernetes/waiting/pod-removal.ts';
 
 const kinds = [
   ['apps/v1', 'Deployment'],

@@ -1,10 +1,10 @@
+import { nodeContainer } from '../cluster/own-container.ts';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { ContainerStatus, Pod } from '../lib/workloads.ts';
-import { nodeContainer } from './cluster-ownership.ts';
-import { startDeleting } from './deletion.ts';
-import { memoizePerContext } from './manifests.ts';
-import { podsBehind } from './pods.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { podsBehind } from '../kubernetes/pods.ts';
+import { startDeleting } from '../kubernetes/waiting/deletion.ts';
+import type { ContainerStatus, Pod } from '../kubernetes/workloads.ts';
+import { memoizePerContext } from '../repository/manifests.ts';
 
 /** Milliseconds after the node's start in which a program may die of what is not there yet: the way to the API server. */
 const early = 30_000;

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { readManifests, restartOnConfigChange } from './manifests.ts';
-import { withTemplates } from './pod-templates.ts';
 
 /** Where Argo CD reads this checkout's commits. */
 export const localRepoUrl = 'git://git-server.git-server.svc.cluster.local/platform-ops.git';

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { Component } from '../cluster/component.ts';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { Component } from './component.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { ensureSecret } from '../kubernetes/secret.ts';
+import { readKustomized, readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { readKustomized, readManifests, restartOnConfigChange } from './manifests.ts';
-import { withTemplates } from './pod-templates.ts';
-import { ensureSecret } from './secret.ts';
 
 const namespace = 'observability';
 const namespaceFile = 'observability/prometheus/namespace.yaml';

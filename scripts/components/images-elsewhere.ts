@@ -1,6 +1,6 @@
+import type { Outcome, Status } from '../cluster/component.ts';
 import type { Context } from '../context.ts';
-import { registry } from '../credentials/check.ts';
-import type { Outcome, Status } from './component.ts';
+import { registry } from '../images/credentials/check.ts';
 import {
   giveAccess,
   lacksAccess,

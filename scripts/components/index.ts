@@ -1,11 +1,11 @@
-import type { Config } from '../config.ts';
-import { parts } from '../settings.ts';
+import { cluster } from '../cluster/cluster.ts';
+import type { Component } from '../cluster/component.ts';
+import type { Config } from '../config/config.ts';
+import { parts } from '../config/settings.ts';
 import { alertmanager } from './alertmanager.ts';
 import { applications } from './applications.ts';
 import { argoCd } from './argo-cd.ts';
 import { certificates } from './certificates.ts';
-import { cluster } from './cluster.ts';
-import type { Component } from './component.ts';
 import { gitSource } from './git-source.ts';
 import { grafana } from './grafana.ts';
 import { ingressNginx } from './ingress-nginx.ts';

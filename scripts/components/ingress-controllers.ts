@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { behindService } from './behind-service.ts';
 import { listenOn } from './listening-ports.ts';
-import { memoizePerContext, readManifests } from './manifests.ts';
 import { removeOwn } from './removal.ts';
 
 export type Controller = Config['ingressController'];

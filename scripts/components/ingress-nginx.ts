@@ -1,9 +1,9 @@
+import type { Component } from '../cluster/component.ts';
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
-import { fieldManager } from '../lib/kubectl.ts';
-import { type KubeObject, objectPath } from '../lib/objects.ts';
-import type { Job } from '../lib/workloads.ts';
-import type { Component } from './component.ts';
+import { ApiError } from '../kubernetes/api/api.ts';
+import { fieldManager } from '../kubernetes/kubectl.ts';
+import { type KubeObject, objectPath } from '../kubernetes/objects.ts';
+import type { Job } from '../kubernetes/workloads.ts';
 import { controllerObjects, ingressRole, removeOther } from './ingress-controllers.ts';
 import { install } from './installation.ts';
 import { removeObjects } from './removal.ts';

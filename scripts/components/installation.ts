@@ -1,14 +1,14 @@
+import type { Component, Outcome, Status } from '../cluster/component.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
+import { contentAnnotation, identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { contentAnnotation, identityOf, type KubeObject } from '../lib/objects.ts';
-import { workloadKinds } from '../lib/workloads.ts';
-import type { Component, Outcome, Status } from './component.ts';
+import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
-import { imagesOf, memoizePerContext } from './manifests.ts';
-import { wasApplied } from './ownership.ts';
 import { removeObjects } from './removal.ts';
 import { untilGone } from './terminating.ts';
-import { untilReady } from './until-ready.ts';
 
 /** A component that consists of Kubernetes objects: data, not code of its own. */
 export interface Installation {

@@ -1,12 +1,12 @@
+import type { Component } from '../cluster/component.ts';
+import { finishedAt } from '../cluster/creation.ts';
+import { territoryOf } from '../cluster/existing/territory.ts';
+import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import { everyObject, type Found } from '../lib/discovery.ts';
+import { everyObject, type Found } from '../kubernetes/api/discovery.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { territoryOf } from '../target/territory.ts';
-import { finishedAt } from './cluster-creation.ts';
-import type { Component } from './component.ts';
 import { allComponents } from './index.ts';
-import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from './ownership.ts';
 
 /** What is in the cluster besides Kubernetes. Of objects that own others, only the topmost is named. */
 export interface Inventory {

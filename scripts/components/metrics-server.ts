@@ -1,13 +1,13 @@
+import type { Component } from '../cluster/component.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import { ApiError, jsonIfThere } from '../lib/api.ts';
+import { ApiError, jsonIfThere } from '../kubernetes/api/api.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { ensureSecret } from '../kubernetes/secret.ts';
 import { shortened } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { Component } from './component.ts';
+import { readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { readManifests } from './manifests.ts';
-import { wasApplied } from './ownership.ts';
-import { withTemplates } from './pod-templates.ts';
-import { ensureSecret } from './secret.ts';
 
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
 const apiService = 'v1beta1.metrics.k8s.io';
@@ -102,7 +102,7 @@ async function noMetrics(context: Context): Promise<string | undefined> {
 function ensureCertificate(context: Context): Promise<string[]> {
   return ensureSecret(context, secret, async () => {
     // Loaded when it is needed: once in a cluster's life.
-    const { selfSigned } = await import('../lib/certificate.ts');
+    const { selfSigned } = await import('../lib/certificates/certificate.ts');
     const { certificate, key } = await selfSigned([host], validDays);
     return { type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificate, 'tls.key': key } };
   });

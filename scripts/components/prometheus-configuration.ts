@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { isStaying, type Pod, type Workload } from '../kubernetes/workloads.ts';
 import { shortened, UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { isStaying, type Pod, type Workload } from '../lib/workloads.ts';
-import { prometheusPath } from '../targets.ts';
+import { prometheusPath } from './prometheus-targets.ts';
 
 const namespace = 'observability';
 const name = 'prometheus';

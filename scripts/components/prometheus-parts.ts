@@ -1,9 +1,9 @@
+import type { Component } from '../cluster/component.ts';
+import { type Part, parts } from '../config/settings.ts';
 import type { Context } from '../context.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { type Part, parts } from '../settings.ts';
-import type { Component } from './component.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { memoizePerContext, readKustomized, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { memoizePerContext, readKustomized, restartOnConfigChange } from './manifests.ts';
 import { removeOwn } from './removal.ts';
 
 /** Each part's folder below observability/ bears its name, and its rules lie in a ConfigMap of their own. */

@@ -1,8 +1,8 @@
-import type { Config } from '../config.ts';
-import { type KubeObject, withField } from '../lib/objects.ts';
+import type { Config } from '../config/config.ts';
+import { type KubeObject, withField } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { memoizePerContext, readKustomized, readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { memoizePerContext, readKustomized, readManifests } from './manifests.ts';
-import { withTemplates } from './pod-templates.ts';
 import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
 import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
 

@@ -1,16 +1,22 @@
+import { appliedFields } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import type { Account } from '../credentials/account.ts';
-import { defaultAccount, dockerConfig, passwordIn, pullSecret, pullSecretName } from '../credentials/pull-secret.ts';
+import type { Account } from '../images/credentials/account.ts';
+import {
+  defaultAccount,
+  dockerConfig,
+  passwordIn,
+  pullSecret,
+  pullSecretName,
+} from '../images/credentials/pull-secret.ts';
 import { fullName } from '../images/names.ts';
-import { jsonIfThere } from '../lib/api.ts';
-import { type KubeObject, nameOf, objectPath } from '../lib/objects.ts';
-import { isPullFailure } from '../lib/trouble.ts';
-import type { Pod } from '../lib/workloads.ts';
-import { servicesNamespace } from '../services.ts';
+import { jsonIfThere } from '../kubernetes/api/api.ts';
+import { isPullFailure } from '../kubernetes/explain/trouble.ts';
+import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
+import { readSecret } from '../kubernetes/secret.ts';
+import type { Pod } from '../kubernetes/workloads.ts';
+import { servicesNamespace } from '../repository/services.ts';
 import { deployedPods } from './deployed-pods.ts';
-import { appliedFields } from './ownership.ts';
 import { isTheirs } from './removal.ts';
-import { readSecret } from './secret.ts';
 
 const name = nameOf(pullSecret(servicesNamespace));
 

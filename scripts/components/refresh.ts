@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
-import type { ExecOptions } from '../lib/exec.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import type { Application } from '../services.ts';
-import { argocdNamespace } from './application-api.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import type { ExecOptions } from '../lib/processes/exec.ts';
+import { argocdNamespace } from '../repository/applications.ts';
+import type { Application } from '../repository/services.ts';
 
 /** Set by whoever wants Argo CD to look now; Argo CD takes it away with the result of that look. */
 const annotation = 'argocd.argoproj.io/refresh';

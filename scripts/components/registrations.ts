@@ -1,10 +1,10 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../context.ts';
-import type { Checkout } from '../lib/git.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { type Application, localValueFiles, readRegistrations } from '../services.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import type { Checkout } from '../lib/git/git.ts';
+import { readManifests } from '../repository/manifests.ts';
+import { type Application, localValueFiles, readRegistrations } from '../repository/services.ts';
 import { localRepoUrl } from './git-source.ts';
-import { readManifests } from './manifests.ts';
 
 const known = new WeakMap<Checkout, Promise<KubeObject[]>>();
 

@@ -1,13 +1,13 @@
+import { territoryOf } from '../cluster/existing/territory.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
+import { tolerant } from '../kubernetes/api/tolerant.ts';
+import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { startDeleting, whatNext } from '../kubernetes/waiting/deletion.ts';
+import { obstacles } from '../kubernetes/waiting/obstacles.ts';
+import { hasten, quickly, runningFor } from '../kubernetes/waiting/pod-removal.ts';
 import { UserError } from '../lib/errors.ts';
-import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { territoryOf } from '../target/territory.ts';
-import { startDeleting, whatNext } from './deletion.ts';
-import { obstacles } from './obstacles.ts';
-import { wasApplied } from './ownership.ts';
-import { hasten, quickly, runningFor } from './pod-removal.ts';
-import { tolerant } from './tolerant.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods

@@ -1,11 +1,11 @@
 import type { Context } from '../context.ts';
+import type { Fault } from '../kubernetes/waiting/until-ready.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt, shortSha } from '../lib/git.ts';
-import type { Application } from '../services.ts';
-import { explainRefusal } from '../validation/charts/refusal.ts';
-import type { Finding } from '../validation/finding.ts';
+import { filesAt, shortSha } from '../lib/git/git.ts';
+import type { Finding } from '../repository/rendering/finding.ts';
+import { explainRefusal } from '../repository/rendering/refusal.ts';
+import type { Application } from '../repository/services.ts';
 import { isAskedToLook } from './refresh.ts';
-import type { Fault } from './until-ready.ts';
 
 /** Milliseconds for which what may pass by itself is waited out: one of Argo CD's programs may be starting. */
 const patience = 30_000;

@@ -1,14 +1,14 @@
+import type { Component, Status } from '../cluster/component.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import type { Account } from '../credentials/account.ts';
-import { base64 } from '../lib/base64.ts';
+import type { Account } from '../images/credentials/account.ts';
+import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { readSecret } from '../kubernetes/secret.ts';
+import { base64 } from '../lib/certificates/base64.ts';
 import { UserError } from '../lib/errors.ts';
-import { canRead } from '../lib/git-remote.ts';
-import { identityOf, type KubeObject, nameOf } from '../lib/objects.ts';
-import { argocdNamespace } from './application-api.ts';
-import type { Component, Status } from './component.ts';
-import { wasApplied } from './ownership.ts';
+import { canRead } from '../lib/git/remote.ts';
+import { argocdNamespace } from '../repository/applications.ts';
 import { isTheirs } from './removal.ts';
-import { readSecret } from './secret.ts';
 
 const secretName = 'gitops-repository';
 const scopes = 'repo and read:packages';

@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { get } from '../lib/download/http.ts';
 import { messageOf } from '../lib/errors.ts';
-import { get } from '../lib/http.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { type Site, trustedFor } from '../tls.ts';
+import { readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { readManifests } from './manifests.ts';
+import { type Site, trustedFor } from './tls.ts';
 import { renewWayIn, wayIn } from './way-in.ts';
 
 interface Route extends Site {

@@ -1,14 +1,14 @@
+import type { Component, Outcome, Status } from '../cluster/component.ts';
+import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../context.ts';
-import { registry } from '../credentials/check.ts';
-import { pullSecret } from '../credentials/pull-secret.ts';
-import { fullName } from '../images.ts';
-import { identityOf } from '../lib/objects.ts';
-import { servicesNamespace } from '../services.ts';
-import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../standins.ts';
-import { imagesAtHead } from '../values.ts';
-import type { Component, Outcome, Status } from './component.ts';
+import { registry } from '../images/credentials/check.ts';
+import { pullSecret } from '../images/credentials/pull-secret.ts';
+import { fullName } from '../images/store.ts';
+import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../images/stubs.ts';
+import { identityOf } from '../kubernetes/objects.ts';
+import { servicesNamespace } from '../repository/services.ts';
+import { imagesAtHead } from '../repository/values.ts';
 import * as elsewhere from './images-elsewhere.ts';
-import { wasApplied } from './ownership.ts';
 import {
   canPull,
   giveAccess,

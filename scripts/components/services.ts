@@ -1,16 +1,16 @@
+import type { Component } from '../cluster/component.ts';
 import type { Context } from '../context.ts';
-import { ApiError } from '../lib/api.ts';
+import { ApiError } from '../kubernetes/api/api.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { isStaying, missingOf, type Pod, type Workload } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { isStaying, missingOf, type Pod, type Workload } from '../lib/workloads.ts';
-import { servicesNamespace } from '../services.ts';
-import { podDown, targetsUp } from '../targets.ts';
-import type { Site } from '../tls.ts';
-import { imagesAtHead, ingressesAtHead } from '../values.ts';
-import type { Component } from './component.ts';
+import { servicesNamespace } from '../repository/services.ts';
+import { imagesAtHead, ingressesAtHead } from '../repository/values.ts';
+import { podDown, targetsUp } from './prometheus-targets.ts';
 import { ask, urlOf } from './routes.ts';
 import { bringImages } from './service-images.ts';
-import { untilReady } from './until-ready.ts';
+import type { Site } from './tls.ts';
 
 /** The service that the ingress exposes. */
 const api = 'api-node';

@@ -1,11 +1,11 @@
+import type { Component } from '../cluster/component.ts';
 import type { Context } from '../context.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { podsBehind } from '../kubernetes/pods.ts';
+import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { isReady, type Pod } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import type { KubeObject } from '../lib/objects.ts';
-import { isReady, type Pod } from '../lib/workloads.ts';
-import type { Component } from './component.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
-import { podsBehind } from './pods.ts';
-import { untilReady } from './until-ready.ts';
 
 /**
  * Waits until a component that was installed before is ready again, and changes nothing but pods that died because they woke

@@ -1,13 +1,13 @@
 import type { Context } from '../context.ts';
+import { tolerant } from '../kubernetes/api/tolerant.ts';
+import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { obstacles } from '../kubernetes/waiting/obstacles.ts';
+import { waitedInVain } from '../kubernetes/waiting/timeout.ts';
+import { isReady, type Pod } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { type KubeObject, nameOf } from '../lib/objects.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { isReady, type Pod } from '../lib/workloads.ts';
-import { applicationApi, argocdNamespace } from './application-api.ts';
-import { waitedInVain } from './in-vain.ts';
-import { holders } from './manifests.ts';
-import { obstacles } from './obstacles.ts';
-import { tolerant } from './tolerant.ts';
+import { applicationApi, argocdNamespace } from '../repository/applications.ts';
+import { holders } from '../repository/manifests.ts';
 
 /** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
 const heldBack = [

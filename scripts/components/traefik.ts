@@ -1,4 +1,4 @@
-import type { Component } from './component.ts';
+import type { Component } from '../cluster/component.ts';
 import { controllerObjects, ingressRole, removeOther } from './ingress-controllers.ts';
 import { install } from './installation.ts';
 

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
-import type { Workload } from '../lib/workloads.ts';
-import { servicesNamespace } from '../services.ts';
-import { applicationsOf } from './application-api.ts';
+import type { Workload } from '../kubernetes/workloads.ts';
+import { applicationsOf } from '../repository/applications.ts';
+import { servicesNamespace } from '../repository/services.ts';
 
 /**
  * The Deployments of Applications that Argo CD has synced and that are not healthy: it says no more than that, and their

@@ -1,7 +1,7 @@
+import { wakeFinished } from '../cluster/kind.ts';
 import type { Context } from '../context.ts';
-import type { Container } from '../lib/docker.ts';
+import type { Container } from '../lib/docker/docker.ts';
 import { UserError } from '../lib/errors.ts';
-import { wakeFinished } from './kind-cluster.ts';
 
 /** Wakes a cluster as `wakeFinished` does, and hands back what it did. Throws a `UserError` for one that is half created. */
 export async function demandAwake(context: Context, container: Container): Promise<string[]> {

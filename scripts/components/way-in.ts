@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../context.ts';
-import { type EndpointSlice, endpointOf, slicesPath } from '../forwarding/endpoints.ts';
-import { openTunnel, type Tunnel } from '../forwarding/tunnel.ts';
-import type { Site } from '../tls.ts';
+import { type EndpointSlice, endpointOf, slicesPath } from '../kubernetes/port-forward/endpoints.ts';
+import { openTunnel, type Tunnel } from '../kubernetes/port-forward/tunnel.ts';
 import { controllerService } from './ingress-controllers.ts';
+import type { Site } from './tls.ts';
 
 type PortName = 'http' | 'https';
 

@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { demandDocker } from '../lib/docker.ts';
+import { demandDocker } from '../lib/docker/docker.ts';
 import { removeAbandoned } from '../lib/download/abandoned.ts';
-import { CommandError } from '../lib/exec.ts';
+import { CommandError } from '../lib/processes/exec.ts';
 import { type Archive, archivesIn, fileNameOf, markUsed, overLimit, partOf } from './archives.ts';
 import type { NodeImages } from './node.ts';
 

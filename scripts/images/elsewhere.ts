@@ -1,4 +1,4 @@
-import type { ImageStore } from '../images.ts';
+import type { ImageStore } from './store.ts';
 
 /**
  * The images of nodes that are not on this machine: they pull what they need by themselves, and nobody here can look at what

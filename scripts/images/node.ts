@@ -1,6 +1,6 @@
-import { demandDocker, isFull, makeRoom } from '../lib/docker.ts';
+import { demandDocker, isFull, makeRoom } from '../lib/docker/docker.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../lib/exec.ts';
+import { CommandError, type Exec, type Output } from '../lib/processes/exec.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
 import { fullName } from './names.ts';
 import { unpackingMark } from './unpacked.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeAbandoned } from '../lib/download/abandoned.ts';
-import { CommandError, type Exec } from '../lib/exec.ts';
+import { CommandError, type Exec } from '../lib/processes/exec.ts';
 import { archivesIn, entriesOf, markUsed, overLimit, partOf } from './archives.ts';
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */

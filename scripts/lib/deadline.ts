@@ -1,4 +1,4 @@
-import { startStopwatch } from './stopwatch.ts';
+import { startStopwatch } from './trace/stopwatch.ts';
 
 export interface Deadline {
   /** Fires when the time is up. */

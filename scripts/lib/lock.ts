@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
-import { isRunning, startOfProcess } from './process-start.ts';
+import { isRunning, startOfProcess } from './processes/process-start.ts';
 import { WaitTimeout, waitUntil } from './wait.ts';
 
 /** Who holds a lock, as it stands in the lock's file. */

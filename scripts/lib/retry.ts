@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from './errors.ts';
-import { startStopwatch } from './stopwatch.ts';
+import { startStopwatch } from './trace/stopwatch.ts';
 
 export interface Retry {
   /** Milliseconds, counted from the first failure, in which it is tried again. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from './errors.ts';
-import { startStopwatch } from './stopwatch.ts';
+import { startStopwatch } from './trace/stopwatch.ts';
 
 export interface WaitOptions {
   /** Milliseconds until giving up. */

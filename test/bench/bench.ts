@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Receipt } from '../../scripts/receipt/receipt.ts';
+import type { Receipt } from '../../scripts/delivery/sync/receipt.ts';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
 import { argoCdAlone, kindAlone } from './apart.ts';
 import { asText, machine, parts, type Results, warm, withSection, yardstick } from './report.ts';

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DiffReport } from '../../scripts/diff/report.ts';
+import type { DiffReport } from '../../scripts/delivery/diff/report.ts';
 import { demand, newPerson, type Person } from './support.ts';
 
 const cluster = 'e2e-diff';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Shown } from '../../scripts/drill/show.ts';
+import type { Shown } from '../../scripts/checks/drill/show.ts';
 import { kill } from '../interruptions/killing.ts';
 import { objectsOf } from '../interruptions/looking.ts';
 import { differences } from '../interruptions/normalised.ts';

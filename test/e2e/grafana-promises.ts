@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { fileOf } from '../../scripts/dashboards/files.ts';
-import { hasData } from '../../scripts/dashboards/questions.ts';
-import { base64 } from '../../scripts/lib/base64.ts';
+import { base64 } from '../../scripts/lib/certificates/base64.ts';
+import { fileOf } from '../../scripts/repository/dashboards/files.ts';
+import { hasData } from '../../scripts/repository/dashboards/questions.ts';
 import { demand, type Person } from './support.ts';
 import { ask, type Door } from './traffic.ts';
 

@@ -108,9 +108,9 @@ function start(person: Person, [name, ...args]: readonly [string, ...string[]]) 
   const command = [
     'node',
     '--import',
-    './scripts/hide-tokens.mjs',
+    './scripts/lib/startup/hide-tokens.mjs',
     '--import',
-    './scripts/compiled.mjs',
+    './scripts/lib/startup/compiled.mjs',
     '--import',
     'tsx',
     'scripts/cli.ts',

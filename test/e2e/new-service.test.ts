@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import type { Outcome } from '../../scripts/promotion/outcome.ts';
-import { checkNames } from '../../scripts/validation/names.ts';
+import { checkNames } from '../../scripts/checks/validate/names.ts';
+import type { Outcome } from '../../scripts/delivery/promote/outcome.ts';
 import { verifyAs } from '../verify/verifying.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, start } from './support.ts';

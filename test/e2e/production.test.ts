@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compareMetrics, metricsFile, namesPath, readMetricList } from '../../scripts/validation/metric-names.ts';
+import { compareMetrics, metricsFile, namesPath, readMetricList } from '../../scripts/repository/metric-names.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { grafanaPromises } from './grafana-promises.ts';
 import { ingressPromises } from './ingress-promises.ts';

@@ -4,7 +4,7 @@ import { chownSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { imageIn } from '../../scripts/promotion/values-text.ts';
+import { imageIn } from '../../scripts/repository/values-text.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
 
 /** Where the bare repositories of a server lie that answers as https://github.com, and a token that may push to them. */

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isPullFailure } from '../../scripts/lib/trouble.ts';
-import type { Pod } from '../../scripts/lib/workloads.ts';
-import type { Receipt } from '../../scripts/receipt/index.ts';
+import type { Receipt } from '../../scripts/delivery/sync/index.ts';
+import { isPullFailure } from '../../scripts/kubernetes/explain/trouble.ts';
+import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
@@ -209,7 +209,7 @@ describe('a person who commits and syncs', () => {
   it('goes on with each commit that comes, good and bad, until Ctrl-C', async (t) => {
     const [lines, pid] = ['lines', 'pid'].map((name) => join(person.home, name)) as [string, string];
     const cli =
-      'node --import ./scripts/hide-tokens.mjs --import ./scripts/compiled.mjs --import tsx scripts/cli.ts sync --watch --json';
+      'node --import ./scripts/lib/startup/hide-tokens.mjs --import ./scripts/lib/startup/compiled.mjs --import tsx scripts/cli.ts sync --watch --json';
     const watching = person.run(['bash', '-c', `${cli} >"${lines}" & echo $! >"${pid}"; wait $!`]);
     const told = (count: number) =>
       eventually(`${count} lines of sync --watch`, 90, async () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { destinations } from '../../scripts/forwarding/destinations.ts';
-import { type EndpointSlice, endpointOf, slicesPath } from '../../scripts/forwarding/endpoints.ts';
-import { type ApiServer, connect } from '../../scripts/lib/api.ts';
-import { get } from '../../scripts/lib/http.ts';
+import { destinations } from '../../scripts/access/port-forward/destinations.ts';
+import { type ApiServer, connect } from '../../scripts/kubernetes/api/api.ts';
+import { type EndpointSlice, endpointOf, slicesPath } from '../../scripts/kubernetes/port-forward/endpoints.ts';
+import { get } from '../../scripts/lib/download/http.ts';
 import { demand, type Person } from '../e2e/support.ts';
 
 const { signal } = new AbortController();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { controllerObjects } from '../../scripts/components/ingress-controllers.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { at, root } from '../support/helm.ts';
 

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { readKustomized } from '../../scripts/components/manifests.ts';
-import { kustomizationFile } from '../../scripts/lib/kustomization.ts';
-import { identityOf, parseObjects } from '../../scripts/lib/objects.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
+import { kustomizationFile } from '../../scripts/kubernetes/kustomization.ts';
+import { identityOf, parseObjects } from '../../scripts/kubernetes/objects.ts';
+import { readKustomized } from '../../scripts/repository/manifests.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
-import { questionsOf } from '../../scripts/dashboards/questions.ts';
+import { questionsOf } from '../../scripts/repository/dashboards/questions.ts';
 import { root } from '../support/helm.ts';
 
 const needsPromtool = {

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { questionsOf } from '../../scripts/dashboards/questions.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
+import { questionsOf } from '../../scripts/repository/dashboards/questions.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools } from '../support/fakes.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read as they come; the assertions are their types.

@@ -5,11 +5,11 @@ import { STATUS_CODES } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { regexOf } from '../../scripts/validation/prometheus/candidates.ts';
-import { withoutVariables } from '../../scripts/validation/queries/grafana-variables.ts';
-import { dashboardQueries, ruleQueries } from '../../scripts/validation/queries/located.ts';
-import { type Matcher, readQuery } from '../../scripts/validation/queries/promql.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
+import { regexOf } from '../../scripts/checks/validate/prometheus/candidates.ts';
+import { dashboardQueries, ruleQueries } from '../../scripts/checks/validate/queries/located.ts';
+import { type Matcher, readQuery } from '../../scripts/checks/validate/queries/promql.ts';
+import { withoutVariables } from '../../scripts/repository/dashboards/grafana-variables.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { at, find, needsHelm, render, root } from '../support/helm.ts';
 
 interface Replacement {

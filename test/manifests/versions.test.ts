@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { argocd, kubernetesVersion, nodeImage, standInBase } from '../../scripts/versions.ts';
+import { argocd, kubernetesVersion, nodeImage, standInBase } from '../../scripts/config/versions.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');

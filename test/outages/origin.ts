@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { argocd } from '../../scripts/versions.ts';
+import { argocd } from '../../scripts/config/versions.ts';
 import type { Person } from '../e2e/support.ts';
 
 /** What a server does with the file that it is asked for, the first time, the second time, and so on. */

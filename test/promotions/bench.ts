@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Receipt } from '../../scripts/receipt/index.ts';
+import type { Receipt } from '../../scripts/delivery/sync/index.ts';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
 import { steadyStream } from '../e2e/traffic.ts';
 import { median } from '../support/measured.ts';

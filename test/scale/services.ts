@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
-import { planService } from '../../scripts/new-service/plan.ts';
-import { readWish } from '../../scripts/new-service/wish.ts';
-import { writeAll } from '../../scripts/new-service/write.ts';
-import { readRegistrations } from '../../scripts/services.ts';
-import { argocd } from '../../scripts/versions.ts';
+import { argocd } from '../../scripts/config/versions.ts';
+import { planService } from '../../scripts/repository/new-service/plan.ts';
+import { readWish } from '../../scripts/repository/new-service/wish.ts';
+import { writeAll } from '../../scripts/repository/new-service/write.ts';
+import { readRegistrations } from '../../scripts/repository/services.ts';
 
 /**
  * All of them name one image that is in the node anyhow and that no pod of theirs runs: it is neither pulled nor played by a

@@ -1,14 +1,14 @@
 // How long commands take to start, held against what tsx takes to start at all. RUNS sets how often each is measured.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { table } from '../../scripts/lib/table.ts';
+import { table } from '../../scripts/lib/text/table.ts';
 import { secondsOfChildren } from '../support/measured.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const runs = Number(process.env.RUNS ?? 9);
-const hidden = ['--import', './scripts/hide-tokens.mjs'];
+const hidden = ['--import', './scripts/lib/startup/hide-tokens.mjs'];
 const byTsx = [...hidden, '--import', 'tsx'];
-const asNpm = [...hidden, '--import', './scripts/compiled.mjs', '--import', 'tsx'];
+const asNpm = [...hidden, '--import', './scripts/lib/startup/compiled.mjs', '--import', 'tsx'];
 const loading = (name: string) => ['--input-type=module', '--eval', `await import('./scripts/commands/${name}.ts')`];
 
 /** The second is the floor. A command that would ask a cluster is measured up to where it would begin to. */

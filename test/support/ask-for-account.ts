@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { checkToken } from '../../scripts/credentials/check.ts';
-import { askForAccount } from '../../scripts/credentials/prompt.ts';
+import { checkToken } from '../../scripts/images/credentials/check.ts';
+import { askForAccount } from '../../scripts/images/credentials/prompt.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { images } from './github.ts';
 

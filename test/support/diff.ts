@@ -1,8 +1,8 @@
-import type { Facts } from '../../scripts/diff/facts.ts';
-import { ApiError, type ApiServer } from '../../scripts/lib/api.ts';
-import type { Served } from '../../scripts/lib/discovery.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
-import type { Application } from '../../scripts/services.ts';
+import type { Facts } from '../../scripts/delivery/diff/facts.ts';
+import { ApiError, type ApiServer } from '../../scripts/kubernetes/api/api.ts';
+import type { Served } from '../../scripts/kubernetes/api/discovery.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import type { Application } from '../../scripts/repository/services.ts';
 
 const verbs = ['list', 'watch', 'delete'];
 const served = (apiVersion: string, kind: string, resource: string, namespaced = true): Served => ({

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readDashboards } from '../../scripts/dashboards/files.ts';
-import { PasswordRefused } from '../../scripts/grafana.ts';
+import type { Live } from '../../scripts/checks/verify/live.ts';
+import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/checks/verify/prometheus.ts';
+import { PasswordRefused } from '../../scripts/components/grafana-api.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
-import type { Live } from '../../scripts/verification/live.ts';
-import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/verification/prometheus.ts';
+import { readDashboards } from '../../scripts/repository/dashboards/files.ts';
 
 /** What a healthy cluster answered, recorded by test/verify/record.ts; and what a test makes of it. */
 export interface Recorded {

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { findCommand } from '../../scripts/commands/index.ts';
-import { loadConfig } from '../../scripts/config.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { root } from './helm.ts';
 import { commit, copies, git, gitEnvironment, write } from './repository.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
-import type { Report } from '../../scripts/report.ts';
+import type { Report } from '../../scripts/checks/status.ts';
 
 /** The schema of what `npm run -s status -- --json` prints. */
 export const statusSchema = JSON.parse(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readArguments, type Usage } from '../../scripts/lib/args.ts';
-import { closest } from '../../scripts/lib/closest.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
-import { columns, commandList, helpPage } from '../../scripts/lib/help.ts';
-import { npmFlagsOf } from '../../scripts/npm-flags.ts';
+import { npmFlagsOf } from '../../scripts/lib/npm-flags.ts';
+import { readArguments, type Usage } from '../../scripts/lib/text/args.ts';
+import { closest } from '../../scripts/lib/text/closest.ts';
+import { columns, commandList, helpPage } from '../../scripts/lib/text/help.ts';
 import { refusal } from '../support/fakes.ts';
 
 const usage: Usage = {

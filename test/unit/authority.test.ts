@@ -4,8 +4,8 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, st
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { certificateFile, ensureAuthority, readAuthority } from '../../scripts/lib/authority.ts';
-import { createLocalAuthority, selfSigned } from '../../scripts/lib/certificate.ts';
+import { certificateFile, ensureAuthority, readAuthority } from '../../scripts/lib/certificates/authority.ts';
+import { createLocalAuthority, selfSigned } from '../../scripts/lib/certificates/certificate.ts';
 import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 
@@ -107,7 +107,7 @@ test('a folder that can’t be made is said, with a way out', async () => {
 
 test('commands that begin at the same time all use the same authority', async () => {
   const program = compiled(`
-    import { ensureAuthority } from './scripts/lib/authority.ts';
+    import { ensureAuthority } from './scripts/lib/certificates/authority.ts';
     console.log((await ensureAuthority(process.argv[2])).x509.fingerprint256);`);
   const run = (folder: string) =>
     new Promise<string>((resolve, reject) => {

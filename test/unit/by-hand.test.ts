@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { argocd, nodeImage } from '../../scripts/versions.ts';
+import { argocd, nodeImage } from '../../scripts/config/versions.ts';
 import { asText, parts, pathLines, rowsOf, withSection } from '../bench/report.ts';
 import { byHandScript } from '../bench/ways.ts';
 import { median } from '../support/measured.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { holdsADay } from '../../scripts/verification/capacity.ts';
-import { bytesOf, readRoom } from '../../scripts/verification/room.ts';
+import { holdsADay } from '../../scripts/checks/verify/capacity.ts';
+import { bytesOf, readRoom } from '../../scripts/checks/verify/room.ts';
 import { root } from '../support/helm.ts';
 
 const mebibyte = 1024 * 1024;

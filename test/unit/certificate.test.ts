@@ -6,9 +6,14 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Certificate, createLocalAuthority, selfSigned, signedBy } from '../../scripts/lib/certificate.ts';
-import { get } from '../../scripts/lib/http.ts';
-import { isLimitedToLocalNames } from '../../scripts/lib/name-constraints.ts';
+import {
+  type Certificate,
+  createLocalAuthority,
+  selfSigned,
+  signedBy,
+} from '../../scripts/lib/certificates/certificate.ts';
+import { isLimitedToLocalNames } from '../../scripts/lib/certificates/name-constraints.ts';
+import { get } from '../../scripts/lib/download/http.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { cluster } from '../../scripts/components/cluster.ts';
-import { checkPorts, ownContainer } from '../../scripts/components/cluster-ownership.ts';
-import { Unreachable, WrongClock } from '../../scripts/lib/api.ts';
+import { cluster } from '../../scripts/cluster/cluster.ts';
+import { checkPorts, ownContainer } from '../../scripts/cluster/own-container.ts';
+import { Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/processes/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const ours = '/home/ann/ops/.git';

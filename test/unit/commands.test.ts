@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { Report } from '../../scripts/checks/status.ts';
 import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
 import { page } from '../../scripts/commands/status.ts';
-import { readArguments } from '../../scripts/lib/args.ts';
-import { helpPage } from '../../scripts/lib/help.ts';
-import type { Report } from '../../scripts/report.ts';
+import { readArguments } from '../../scripts/lib/text/args.ts';
+import { helpPage } from '../../scripts/lib/text/help.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   scripts: Record<string, string>;
@@ -34,7 +34,7 @@ for (const command of commands) {
   test(`npm run ${name} calls it`, () => {
     assert.equal(
       scripts[name],
-      `node --import ./scripts/hide-tokens.mjs --import ./scripts/compiled.mjs --import tsx scripts/cli.ts ${name}`,
+      `node --import ./scripts/lib/startup/hide-tokens.mjs --import ./scripts/lib/startup/compiled.mjs --import tsx scripts/cli.ts ${name}`,
     );
   });
 

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commitAside } from '../../scripts/lib/commit-aside.ts';
-import { createExec } from '../../scripts/lib/exec.ts';
+import { commitAside } from '../../scripts/lib/git/commit-aside.ts';
+import { createExec } from '../../scripts/lib/processes/exec.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, write } from '../support/repository.ts';
 

@@ -23,7 +23,12 @@ import { root } from '../support/helm.ts';
 async function checkout() {
   const top = join(await temporaryFolder(), 'a checkout');
   mkdirSync(join(top, 'scripts'), { recursive: true });
-  for (const file of ['scripts/compiled.mjs', 'scripts/compiled', 'scripts/hide-tokens.mjs', 'tsconfig.json'])
+  for (const file of [
+    'scripts/lib/startup/compiled.mjs',
+    'scripts/lib/startup',
+    'scripts/lib/startup/hide-tokens.mjs',
+    'tsconfig.json',
+  ])
     cpSync(join(root, file), join(top, file), { recursive: true });
   writeFileSync(join(top, 'package.json'), '{ "type": "module" }');
   mkdirSync(join(top, 'node_modules'));
@@ -47,7 +52,9 @@ process.exit(0);
 `,
   );
   const run = (...args: string[]) => {
-    const preloads = ['./scripts/hide-tokens.mjs', './scripts/compiled.mjs', 'tsx'].flatMap((one) => ['--import', one]);
+    const preloads = ['./scripts/lib/startup/hide-tokens.mjs', './scripts/lib/startup/compiled.mjs', 'tsx'].flatMap(
+      (one) => ['--import', one],
+    );
     const env = { ...process.env, GITHUB_TOKEN: 'ghp_canary' };
     const child = spawn(process.execPath, [...preloads, 'scripts/cli.ts', ...args], { cwd: top, env });
     let said = '';
@@ -120,7 +127,7 @@ describe('a compiled start', { concurrency: 2 }, () => {
   });
 
   it('holds no package that asks for its own place, which it would not have any more', async () => {
-    const { compile } = (await import(join(root, 'scripts/compiled/compile.mjs'))) as {
+    const { compile } = (await import(join(root, 'scripts/lib/startup/compile.mjs'))) as {
       compile(options: object): Promise<string>;
     };
     const folder = `${await temporaryFolder()}/`;

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { bashCompletion } from '../../scripts/commands/bash-completion.ts';
 import { allCommands, commandNames } from '../../scripts/commands/index.ts';
-import { bashCompletion } from '../../scripts/completion/bash.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { needsTerminal, onTerminal } from '../support/terminal.ts';
 

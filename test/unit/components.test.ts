@@ -4,12 +4,12 @@ import { parse } from 'yaml';
 import { unfitness } from '../../scripts/components/applications.ts';
 import { readRelease, trim } from '../../scripts/components/argo-cd-release.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
-import { imagesOf, restartOnConfigChange } from '../../scripts/components/manifests.ts';
 import { difference } from '../../scripts/components/registrations.ts';
-import { type Config, loadConfig } from '../../scripts/config.ts';
+import { type Config, loadConfig } from '../../scripts/config/config.ts';
+import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/graph.ts';
-import { type KubeObject, toYaml } from '../../scripts/lib/objects.ts';
-import type { Application } from '../../scripts/services.ts';
+import { imagesOf, restartOnConfigChange } from '../../scripts/repository/manifests.ts';
+import type { Application } from '../../scripts/repository/services.ts';
 
 const environment = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
 const settings: [string, Config, boolean][] = [

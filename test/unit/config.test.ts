@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { format, inspect } from 'node:util';
-import { loadConfig, withIgnoredChecks } from '../../scripts/config.ts';
+import { loadConfig, withIgnoredChecks } from '../../scripts/config/config.ts';
+import { nodeImage } from '../../scripts/config/versions.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { nodeImage } from '../../scripts/versions.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
@@ -110,10 +110,18 @@ test('tokens are kept apart by where they stand, and GH_TOKEN is one too', () =>
 
 test('a token of the environment is there for the settings, but not for what is started beside them', () => {
   const program = `
-    const { loadConfig } = await import('./scripts/config.ts');
+    const { loadConfig } = await import('./scripts/config/config.ts');
     console.log(JSON.stringify([process.env.GITHUB_TOKEN ?? null, loadConfig('/nowhere').tokens.inEnvironment.reveal()]));`;
   const root = fileURLToPath(new URL('../..', import.meta.url));
-  const flags = ['--import', './scripts/hide-tokens.mjs', '--import', 'tsx', '--input-type=module', '--eval', program];
+  const flags = [
+    '--import',
+    './scripts/lib/startup/hide-tokens.mjs',
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '--eval',
+    program,
+  ];
   const env = { ...process.env, GITHUB_TOKEN: canary };
   const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: root, env, encoding: 'utf8' });
   assert.deepEqual(JSON.parse(stdout || stderr), [null, canary]);

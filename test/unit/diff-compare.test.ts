@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compare } from '../../scripts/diff/compare.ts';
-import { normalised } from '../../scripts/diff/normalise.ts';
-import { ApiError } from '../../scripts/lib/api.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { compare } from '../../scripts/delivery/diff/compare.ts';
+import { normalised } from '../../scripts/delivery/diff/normalise.ts';
+import { ApiError } from '../../scripts/kubernetes/api/api.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { facts, fakeApi, object } from '../support/diff.ts';
 
 const path = '/api/v1/namespaces/default/configmaps';

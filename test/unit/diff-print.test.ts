@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { page } from '../../scripts/diff/print.ts';
-import { type DiffReport, exitCodeOf } from '../../scripts/diff/report.ts';
+import { page } from '../../scripts/delivery/diff/print.ts';
+import { type DiffReport, exitCodeOf } from '../../scripts/delivery/diff/report.ts';
 
 const quiet = { changes: [], refused: [], kept: [], hooks: [], notes: [] };
 const nothing: DiffReport = {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trackingId } from '../../scripts/components/tracking.ts';
-import { isAllowed } from '../../scripts/diff/project.ts';
-import { deployable, leftovers } from '../../scripts/diff/prune.ts';
-import type { KubeObject, Metadata } from '../../scripts/lib/objects.ts';
+import { trackingId } from '../../scripts/cluster/tracking.ts';
+import { isAllowed } from '../../scripts/delivery/diff/project.ts';
+import { deployable, leftovers } from '../../scripts/delivery/diff/prune.ts';
+import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
 import { application, facts, fakeApi, object } from '../support/diff.ts';
 
 /** An object that an Application deployed. */

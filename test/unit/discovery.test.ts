@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, type ApiServer, Unreachable } from '../../scripts/lib/api.ts';
-import { discover, everyKind, everyObject } from '../../scripts/lib/discovery.ts';
+import { ApiError, type ApiServer, Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import { discover, everyKind, everyObject } from '../../scripts/kubernetes/api/discovery.ts';
 
 const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get'], namespaced = true) => ({
   name,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fullName } from '../../scripts/images.ts';
-import { ensureImage, findContainer, registryOf } from '../../scripts/lib/docker.ts';
+import { fullName } from '../../scripts/images/store.ts';
+import { ensureImage, findContainer, registryOf } from '../../scripts/lib/docker/docker.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 

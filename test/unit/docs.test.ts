@@ -5,8 +5,8 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from '../../scripts/commands/command.ts';
 import { allCommands } from '../../scripts/commands/index.ts';
-import { readArguments } from '../../scripts/lib/args.ts';
-import { read, type SettingName, settingNames } from '../../scripts/settings.ts';
+import { read, type SettingName, settingNames } from '../../scripts/config/settings.ts';
+import { readArguments } from '../../scripts/lib/text/args.ts';
 import { type Code, readPage } from '../support/markdown.ts';
 import { root, textOf, trackedFiles } from '../support/tracked-files.ts';
 

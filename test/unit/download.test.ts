@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
+import { type DownloadOptions, download, fetchText } from '../../scripts/lib/download/download.ts';
 import { explainFailure } from '../../scripts/lib/download/failure.ts';
-import { type DownloadOptions, download, fetchText } from '../../scripts/lib/download.ts';
 
 const content = Buffer.from('a tool, say\n'.repeat(5_000));
 const sha256 = createHash('sha256').update(content).digest('hex');

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { editsOf } from '../../scripts/drift/by-hand.ts';
-import { changesOf, keyOf } from '../../scripts/drift/changes.ts';
-import type { Deployed, Resource, Watched } from '../../scripts/drift/drift.ts';
-import { type ApplicationEvent, episodesIn } from '../../scripts/drift/events.ts';
-import { fieldPaths } from '../../scripts/drift/fields.ts';
-import { healsAmong } from '../../scripts/drift/heals.ts';
-import { findDrift } from '../../scripts/drift/index.ts';
-import { driftLines } from '../../scripts/drift/words.ts';
-import { Unreachable } from '../../scripts/lib/api.ts';
-import type { KubeObject, ManagedFields } from '../../scripts/lib/objects.ts';
+import { editsOf } from '../../scripts/delivery/drift/by-hand.ts';
+import { changesOf, keyOf } from '../../scripts/delivery/drift/changes.ts';
+import type { Deployed, Resource, Watched } from '../../scripts/delivery/drift/drift.ts';
+import { type ApplicationEvent, episodesIn } from '../../scripts/delivery/drift/events.ts';
+import { fieldPaths } from '../../scripts/delivery/drift/fields.ts';
+import { healsAmong } from '../../scripts/delivery/drift/heals.ts';
+import { findDrift } from '../../scripts/delivery/drift/index.ts';
+import { driftLines } from '../../scripts/delivery/drift/words.ts';
+import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import type { KubeObject, ManagedFields } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 
 const paths: [string, object, string[]][] = [

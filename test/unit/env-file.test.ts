@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { saveSettings } from '../../scripts/credentials/env-file.ts';
+import { saveSettings } from '../../scripts/config/env-file.ts';
 import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, copies, git, gitExec, write } from '../support/repository.ts';
@@ -141,7 +141,7 @@ test('a crash in the middle leaves the old file, and what it left behind goes wi
 });
 
 const saving = compiled(`
-  import { saveSettings } from './scripts/credentials/env-file.ts';
+  import { saveSettings } from './scripts/config/env-file.ts';
   const [root, token] = process.argv.slice(2);
   const exec = async (command) => ({ stdout: '', stderr: '', exitCode: command.includes('ls-files') ? 1 : 0 });
   await saveSettings(exec, root, { GITHUB_TOKEN: token });

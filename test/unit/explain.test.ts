@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explain } from '../../scripts/components/explain.ts';
-import type { Trouble } from '../../scripts/lib/trouble.ts';
+import { explain } from '../../scripts/kubernetes/explain/explain.ts';
+import type { Trouble } from '../../scripts/kubernetes/explain/trouble.ts';
 import { fakeContext } from '../support/fakes.ts';
 
 const trouble: Trouble = {

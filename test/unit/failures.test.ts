@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { refuseFailures } from '../../scripts/failures.ts';
 import { UsageError, UserError } from '../../scripts/lib/errors.ts';
+import { refuseFailures } from '../../scripts/lib/failures.ts';
 import type { Result } from '../../scripts/lib/graph.ts';
 import { refusal } from '../support/fakes.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { type Door, openDoor } from '../../scripts/forwarding/door.ts';
+import { type Door, openDoor } from '../../scripts/access/port-forward/door.ts';
 
 const servers: Server[] = [];
 const sockets = new Set<Socket>();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { destinations } from '../../scripts/forwarding/destinations.ts';
-import type { Door } from '../../scripts/forwarding/door.ts';
-import type { Endpoint } from '../../scripts/forwarding/endpoints.ts';
-import { type Change, createLine } from '../../scripts/forwarding/line.ts';
-import { type Tunnel, TunnelFailed } from '../../scripts/forwarding/tunnel.ts';
+import { destinations } from '../../scripts/access/port-forward/destinations.ts';
+import type { Door } from '../../scripts/access/port-forward/door.ts';
+import { type Change, createLine } from '../../scripts/access/port-forward/line.ts';
+import type { Endpoint } from '../../scripts/kubernetes/port-forward/endpoints.ts';
+import { type Tunnel, TunnelFailed } from '../../scripts/kubernetes/port-forward/tunnel.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 
 const [destination = assert.fail()] = destinations;

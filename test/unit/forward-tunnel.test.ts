@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openTunnel, TunnelFailed } from '../../scripts/forwarding/tunnel.ts';
+import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
+import { openTunnel, TunnelFailed } from '../../scripts/kubernetes/port-forward/tunnel.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { createExec } from '../../scripts/lib/exec.ts';
-import { createKubectl } from '../../scripts/lib/kubectl.ts';
-import { isRunning } from '../../scripts/lib/process-start.ts';
+import { createExec } from '../../scripts/lib/processes/exec.ts';
+import { isRunning } from '../../scripts/lib/processes/process-start.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();

@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { destinations } from '../../scripts/forwarding/destinations.ts';
-import { type EndpointSlice, endpointOf } from '../../scripts/forwarding/endpoints.ts';
-import { followSlices } from '../../scripts/forwarding/follow.ts';
-import { openDoors, portsFor } from '../../scripts/forwarding/ports.ts';
-import { addressJson, addressLines, changeLine } from '../../scripts/forwarding/words.ts';
-import { Unreachable } from '../../scripts/lib/api.ts';
+import { destinations } from '../../scripts/access/port-forward/destinations.ts';
+import { followSlices } from '../../scripts/access/port-forward/follow.ts';
+import { openDoors, portsFor } from '../../scripts/access/port-forward/ports.ts';
+import { addressJson, addressLines, changeLine } from '../../scripts/access/port-forward/words.ts';
+import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward/endpoints.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Exec } from '../../scripts/lib/exec.ts';
-import { filesAt, uncommitted } from '../../scripts/lib/git.ts';
+import { filesAt, uncommitted } from '../../scripts/lib/git/git.ts';
+import type { Exec } from '../../scripts/lib/processes/exec.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectGrafana } from '../../scripts/grafana.ts';
-import { ApiError } from '../../scripts/lib/api.ts';
-import { base64 } from '../../scripts/lib/base64.ts';
+import { connectGrafana } from '../../scripts/components/grafana-api.ts';
+import { ApiError } from '../../scripts/kubernetes/api/api.ts';
+import { base64 } from '../../scripts/lib/certificates/base64.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const password = 'canary-password';

@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
-import { ApiError, connect, isPassing, Unreachable, WrongClock } from '../../scripts/lib/api.ts';
-import { base64 } from '../../scripts/lib/base64.ts';
-import { selfSigned } from '../../scripts/lib/certificate.ts';
+import { ApiError, connect, isPassing, Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
+import { base64 } from '../../scripts/lib/certificates/base64.ts';
+import { selfSigned } from '../../scripts/lib/certificates/certificate.ts';
+import { get } from '../../scripts/lib/download/http.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import { get } from '../../scripts/lib/http.ts';
 import type { Retry } from '../../scripts/lib/retry.ts';
 
 /** What the server does with the next requests, and what they asked for. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Archive, archivesIn, fileNameOf, overLimit } from '../../scripts/images/archives.ts';
 import { createImageCache } from '../../scripts/images/cache.ts';
+import { demandKept } from '../../scripts/images/demand-kept.ts';
 import { type NodeImages, nodeImages } from '../../scripts/images/node.ts';
-import { createImageStore } from '../../scripts/images.ts';
-import { CommandError, type Output } from '../../scripts/lib/exec.ts';
-import { demandKept } from '../../scripts/prefetch/demand-kept.ts';
+import { createImageStore } from '../../scripts/images/store.ts';
+import { CommandError, type Output } from '../../scripts/lib/processes/exec.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const image = 'quay.io/x/a:1';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
-import { createImageStore } from '../../scripts/images.ts';
+import { createImageStore } from '../../scripts/images/store.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/processes/exec.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const { signal } = new AbortController();

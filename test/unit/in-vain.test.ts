@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitedInVain } from '../../scripts/components/in-vain.ts';
-import type { Output } from '../../scripts/lib/exec.ts';
+import { waitedInVain } from '../../scripts/kubernetes/waiting/timeout.ts';
+import type { Output } from '../../scripts/lib/processes/exec.ts';
 import { fakeContext, fakeExec } from '../support/fakes.ts';
 
 const silent = 'the API server at https://127.0.0.1:1 does not answer: no answer within 10 s';

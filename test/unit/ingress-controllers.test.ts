@@ -7,8 +7,8 @@ import { ingressNginx } from '../../scripts/components/ingress-nginx.ts';
 import { watchController } from '../../scripts/components/prometheus.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
 import { traefik } from '../../scripts/components/traefik.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import { type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Installation, install } from '../../scripts/components/installation.ts';
-import { type KubeObject, verbatim } from '../../scripts/lib/objects.ts';
+import { type KubeObject, verbatim } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 
 const named = (name: string, kind = 'ConfigMap', apiVersion = 'v1'): KubeObject => ({

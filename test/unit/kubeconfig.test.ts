@@ -3,13 +3,13 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symli
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { mergedContextItems } from '../../scripts/belongings/merged-context.ts';
-import { removeAll } from '../../scripts/belongings/remove.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import type { Kubeconfig } from '../../scripts/kubeconfig/edit.ts';
-import { backupOf, changeKubeconfig, writableOf } from '../../scripts/kubeconfig/file.ts';
-import { merge, mergedInto, unmerge } from '../../scripts/kubeconfig/index.ts';
-import { merged, unmerged } from '../../scripts/kubeconfig/merge.ts';
+import type { Kubeconfig } from '../../scripts/access/kubeconfig/edit.ts';
+import { backupOf, changeKubeconfig, writableOf } from '../../scripts/access/kubeconfig/file.ts';
+import { merge, mergedInto, unmerge } from '../../scripts/access/kubeconfig/index.ts';
+import { merged, unmerged } from '../../scripts/access/kubeconfig/merge.ts';
+import { mergedContextItems } from '../../scripts/commands/cleanup/merged-context.ts';
+import { removeAll } from '../../scripts/commands/cleanup/remove.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
-import { createKubectl } from '../../scripts/lib/kubectl.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const secret: KubeObject = {

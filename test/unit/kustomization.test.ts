@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
-import { readKustomized } from '../../scripts/components/manifests.ts';
-import { configMapLimit, generate, readKustomization } from '../../scripts/lib/kustomization.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
+import { configMapLimit, generate, readKustomization } from '../../scripts/kubernetes/kustomization.ts';
+import { readKustomized } from '../../scripts/repository/manifests.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools, temporaryFolder } from '../support/fakes.ts';
 
 const labels = { 'app.kubernetes.io/name': 'x' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import { parseObjects, toYaml, withField } from '../../scripts/lib/objects.ts';
+import { parseObjects, toYaml, withField } from '../../scripts/kubernetes/objects.ts';
 
 const manifest = `# a comment: first
 apiVersion: v1

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listenOn } from '../../scripts/components/listening-ports.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 
 const controller: KubeObject = {
   apiVersion: 'apps/v1',

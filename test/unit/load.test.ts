@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { badPath, goodPath, pathOf, readPlan, usual } from '../../scripts/checks/traffic/plan.ts';
+import { shownBy } from '../../scripts/checks/traffic/shown-by.ts';
+import { percentile, statisticsOf } from '../../scripts/checks/traffic/statistics.ts';
+import { sendStream } from '../../scripts/checks/traffic/stream.ts';
+import { page, reportOf } from '../../scripts/checks/traffic/words.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { badPath, goodPath, pathOf, readPlan, usual } from '../../scripts/load/plan.ts';
-import { shownBy } from '../../scripts/load/shown-by.ts';
-import { percentile, statisticsOf } from '../../scripts/load/statistics.ts';
-import { sendStream } from '../../scripts/load/stream.ts';
-import { page, reportOf } from '../../scripts/load/words.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { refusal } from '../support/fakes.ts';
 
 const { signal } = new AbortController();

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { type LockOptions, lock } from '../../scripts/lib/lock.ts';
-import { isRunning, startOfProcess } from '../../scripts/lib/process-start.ts';
+import { isRunning, startOfProcess } from '../../scripts/lib/processes/process-start.ts';
 import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { followAll, readAll } from '../../scripts/access/logs/follow.ts';
+import type { Line } from '../../scripts/access/logs/read.ts';
+import { type Source, sourcesOf } from '../../scripts/access/logs/sources.ts';
+import { workloadsNamed } from '../../scripts/access/logs/workloads.ts';
 import { partOf } from '../../scripts/commands/logs.ts';
-import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
+import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import type { ContainerStatus, Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import type { ContainerStatus, Pod, Workload } from '../../scripts/lib/workloads.ts';
-import { followAll, readAll } from '../../scripts/logs/follow.ts';
-import type { Line } from '../../scripts/logs/read.ts';
-import { type Source, sourcesOf } from '../../scripts/logs/sources.ts';
-import { workloadsNamed } from '../../scripts/logs/workloads.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const running = { running: { startedAt: '2026-01-02T03:04:05Z' } };

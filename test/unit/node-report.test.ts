@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { untilNodeReports } from '../../scripts/components/node-report.ts';
-import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
+import { untilNodeReports } from '../../scripts/cluster/node-report.ts';
+import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const started = '2026-03-01T12:00:00Z';

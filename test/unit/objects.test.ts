@@ -12,7 +12,7 @@ import {
   toReadableYaml,
   toYaml,
   verbatim,
-} from '../../scripts/lib/objects.ts';
+} from '../../scripts/kubernetes/objects.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openBrowser, type Surroundings } from '../../scripts/opening/browser.ts';
-import { placeNames } from '../../scripts/opening/names.ts';
-import { obstacle } from '../../scripts/opening/places.ts';
+import { openBrowser, type Surroundings } from '../../scripts/access/open/browser.ts';
+import { obstacle } from '../../scripts/access/open/places.ts';
+import { placeNames } from '../../scripts/components/place-names.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const url = 'https://grafana.localhost:8443';

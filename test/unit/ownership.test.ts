@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { byDescent, isInside, type Owner, ownerOf } from '../../scripts/components/ownership.ts';
-import { isTracked } from '../../scripts/components/tracking.ts';
-import type { Found } from '../../scripts/lib/discovery.ts';
-import { type KubeObject, type Metadata, nameOf } from '../../scripts/lib/objects.ts';
+import { byDescent, isInside, type Owner, ownerOf } from '../../scripts/cluster/ownership.ts';
+import { isTracked } from '../../scripts/cluster/tracking.ts';
+import type { Found } from '../../scripts/kubernetes/api/discovery.ts';
+import { type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { made } from '../support/fake-cluster.ts';
 
 const finished = new Date('2026-03-01T10:00:00Z');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withTemplates } from '../../scripts/components/pod-templates.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { withTemplates } from '../../scripts/kubernetes/pod-templates.ts';
 
 interface Template {
   spec: { containers: { name: string; image?: string }[] };

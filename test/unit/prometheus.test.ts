@@ -10,11 +10,11 @@ import {
   refuseBroken,
 } from '../../scripts/components/prometheus-configuration.ts';
 import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import { fieldManager } from '../../scripts/lib/kubectl.ts';
-import { identityOf, type KubeObject, nameOf } from '../../scripts/lib/objects.ts';
-import { parts } from '../../scripts/settings.ts';
-import { podDown } from '../../scripts/targets.ts';
+import { podDown } from '../../scripts/components/prometheus-targets.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { parts } from '../../scripts/config/settings.ts';
+import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
+import { identityOf, type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { imageIn } from '../../scripts/promotion/values-text.ts';
+import { imageIn } from '../../scripts/repository/values-text.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, run, services, subjects, values } from '../support/promotion.ts';
 import { commit, git, write } from '../support/repository.ts';

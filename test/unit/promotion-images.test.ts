@@ -1,8 +1,8 @@
 // What the registry tells of an image before it is promoted.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { type Looked, lookAtImages } from '../../scripts/delivery/promote/images.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { type Looked, lookAtImages } from '../../scripts/promotion/images.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 import { playGithub } from '../support/github.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allComponents, componentsFor } from '../../scripts/components/index.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import { parts, settings } from '../../scripts/settings.ts';
-import { docker, git } from '../../scripts/versions.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { parts, settings } from '../../scripts/config/settings.ts';
+import { docker, git } from '../../scripts/config/versions.ts';
 import { textOf, trackedFiles } from '../support/tracked-files.ts';
 
 const readme = textOf('README.md');
@@ -20,7 +20,7 @@ test('the versions that are needed are those that the code demands', () => {
   assert(row(start, /\[Docker\]/).includes(`| ${short(docker.minimum)} or newer |`));
   assert(row(start, /\[Node\.js\]/).includes(`| ${engines.node.replace('>=', '')} or newer |`));
   assert(row(start, /\| Git/).includes(`| ${short(git.minimum)} or newer |`));
-  const memory = textOf('scripts/checks/memory.ts');
+  const memory = textOf('scripts/checks/doctor/memory.ts');
   for (const [name, pattern] of [
     ['comfortable', /with (\d) GiB/],
     ['needed', /; (\d) GiB/],

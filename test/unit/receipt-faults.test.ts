@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Event } from '../../scripts/components/explain.ts';
-import type { Pod } from '../../scripts/lib/workloads.ts';
-import { probeTrouble, rolloutFaults, syncFaults } from '../../scripts/receipt/faults.ts';
-import { rolloutOf } from '../../scripts/receipt/rollout.ts';
-import { createWarnings } from '../../scripts/receipt/warnings.ts';
+import { probeTrouble, rolloutFaults, syncFaults } from '../../scripts/delivery/sync/faults.ts';
+import { rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
+import { createWarnings } from '../../scripts/delivery/sync/warnings.ts';
+import type { Event } from '../../scripts/kubernetes/explain/explain.ts';
+import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { application, began, commits, deployment, image, pod, rolledOut } from '../support/sights.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge } from '../../scripts/receipt/answer.ts';
-import { receiptLines } from '../../scripts/receipt/lines.ts';
-import { syncedBefore, syncedObjects } from '../../scripts/receipt/make.ts';
-import { createMarks } from '../../scripts/receipt/marks.ts';
-import type { Receipt } from '../../scripts/receipt/receipt.ts';
-import { type Rollout, rolloutOf } from '../../scripts/receipt/rollout.ts';
-import { isCompared, syncedLast, unsynced } from '../../scripts/receipt/synced.ts';
+import { judge } from '../../scripts/delivery/sync/answer.ts';
+import { receiptLines } from '../../scripts/delivery/sync/lines.ts';
+import { syncedBefore, syncedObjects } from '../../scripts/delivery/sync/make.ts';
+import { createMarks } from '../../scripts/delivery/sync/marks.ts';
+import type { Receipt } from '../../scripts/delivery/sync/receipt.ts';
+import { type Rollout, rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
+import { isCompared, syncedLast, unsynced } from '../../scripts/delivery/sync/synced.ts';
 import { application, began, commits, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
 
 const names = (pods: readonly { metadata: { name: string } }[] = []) => pods.map(({ metadata }) => metadata.name);

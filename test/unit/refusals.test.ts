@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { remedyFor, restarting } from '../../scripts/lib/refusals.ts';
+import { remedyFor, restarting } from '../../scripts/kubernetes/api/refusals.ts';
 
 const known: [string, RegExp][] = [
   [

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { removeApplications } from '../../scripts/components/applications-removal.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
-import type { KubeObject, Metadata } from '../../scripts/lib/objects.ts';
+import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { Component } from '../../scripts/cluster/component.ts';
 import { reset } from '../../scripts/commands/usage/reset.ts';
-import type { Component } from '../../scripts/components/component.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { takeInventory } from '../../scripts/components/inventory.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
-import { loadConfig } from '../../scripts/config.ts';
+import { inReverse, removePlatform } from '../../scripts/components/reset/remove-platform.ts';
+import { preview, question } from '../../scripts/components/reset/words.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/graph.ts';
-import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/lib/objects.ts';
-import { inReverse, removePlatform } from '../../scripts/reset/remove-platform.ts';
-import { preview, question } from '../../scripts/reset/words.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { createKubectl } from '../../scripts/lib/kubectl.ts';
 import { again } from '../../scripts/lib/retry.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 

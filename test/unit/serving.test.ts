@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Component, Status } from '../../scripts/components/component.ts';
+import type { Component, Status } from '../../scripts/cluster/component.ts';
 import { metricsServer } from '../../scripts/components/metrics-server.ts';
 import { untilServing } from '../../scripts/components/serving.ts';
-import { ApiError } from '../../scripts/lib/api.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
-import type { Pod } from '../../scripts/lib/workloads.ts';
+import { ApiError } from '../../scripts/kubernetes/api/api.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { parseDotenv } from '../../scripts/dotenv.ts';
+import { parseDotenv } from '../../scripts/config/dotenv.ts';
+import { read, type SettingName, settingNames, settings } from '../../scripts/config/settings.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
-import { read, type SettingName, settingNames, settings } from '../../scripts/settings.ts';
 import { refusal } from '../support/fakes.ts';
 
 const canary = 'ghp_canaryCanaryCanary';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { takeOver } from '../../scripts/lib/interactive.ts';
-import { createKubectl } from '../../scripts/lib/kubectl.ts';
-import type { Pod, Workload } from '../../scripts/lib/workloads.ts';
-import { commandOf, findWayIn } from '../../scripts/shell/way-in.ts';
+import { commandOf, findWayIn } from '../../scripts/access/shell.ts';
+import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import { takeOver } from '../../scripts/lib/processes/interactive.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const signal = new AbortController().signal;

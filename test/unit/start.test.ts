@@ -14,7 +14,7 @@ let processes = 0;
 /** Runs a program as `npm run` does, and hands back its exit code, what it said, and what was loaded for it. */
 async function loadedBy(...program: string[]) {
   const file = join(folder, `${processes++}`);
-  const preloads = ['./scripts/hide-tokens.mjs', 'tsx', './test/support/loaded-modules.mjs'];
+  const preloads = ['./scripts/lib/startup/hide-tokens.mjs', 'tsx', './test/support/loaded-modules.mjs'];
   const args = [...preloads.flatMap((preload) => ['--import', preload]), ...program];
   const { code, said } = await new Promise<{ code: unknown; said: string }>((resolve) => {
     execFile(process.execPath, args, { cwd: root, env: { ...process.env, LOADED_MODULES: file } }, (error, ...texts) =>

@@ -1,9 +1,9 @@
 // What of a Secret is known, and that nothing of it is left in a text, however much of it and in whatever form it is there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createRedactor } from '../../scripts/checks/support-bundle/redact.ts';
+import { secretValues } from '../../scripts/checks/support-bundle/secret-values.ts';
 import { shortened } from '../../scripts/lib/errors.ts';
-import { createRedactor } from '../../scripts/support/redact.ts';
-import { secretValues } from '../../scripts/support/secret-values.ts';
 import { plantedSecrets } from '../e2e/canary.ts';
 
 const redactorOf = (data: Record<string, string | Buffer>) =>

@@ -3,14 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createRedactor } from '../../scripts/checks/support-bundle/redact.ts';
+import { secretsOf } from '../../scripts/checks/support-bundle/secrets.ts';
+import { textOf as sectionsText } from '../../scripts/checks/support-bundle/sections.ts';
 import { redactedText } from '../../scripts/commands/support.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import { ApiError } from '../../scripts/lib/api.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import type { ExecOptions } from '../../scripts/lib/exec.ts';
-import { createRedactor } from '../../scripts/support/redact.ts';
-import { secretsOf } from '../../scripts/support/secrets.ts';
-import { textOf as sectionsText } from '../../scripts/support/sections.ts';
+import type { ExecOptions } from '../../scripts/lib/processes/exec.ts';
 import { formsOf } from '../e2e/canary.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { git, gitExec } from '../support/repository.ts';
@@ -178,7 +178,7 @@ test('the command writes a file that only its owner reads, once, and prints wher
   const output = join(home, 'support.log');
   const command = [
     '--import',
-    './scripts/hide-tokens.mjs',
+    './scripts/lib/startup/hide-tokens.mjs',
     '--import',
     'tsx',
     'scripts/cli.ts',

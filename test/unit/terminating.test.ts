@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { untilGone } from '../../scripts/components/terminating.ts';
-import { Unreachable } from '../../scripts/lib/api.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const of = (kind: string, name: string, namespace?: string): KubeObject => ({

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { format, inspect } from 'node:util';
-import { checkToken, type Verdict } from '../../scripts/credentials/check.ts';
+import { checkToken, type Verdict } from '../../scripts/images/credentials/check.ts';
+import { parseImage } from '../../scripts/images/registry/registry.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { parseImage } from '../../scripts/lib/registry.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { images, type PlayedGithub, playGithub, type Rights } from '../support/github.ts';
 

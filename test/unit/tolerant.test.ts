@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { tolerant } from '../../scripts/components/tolerant.ts';
-import { ApiError, Unreachable } from '../../scripts/lib/api.ts';
+import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
+import { tolerant } from '../../scripts/kubernetes/api/tolerant.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const silent = new Unreachable('nobody answers');

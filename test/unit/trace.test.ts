@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createTrace, type Span, waitingBook } from '../../scripts/lib/trace.ts';
-import { criticalPath, pathLine } from '../../scripts/trace/critical-path.ts';
-import { eventSpans, timeline } from '../../scripts/trace/timeline.ts';
-import { timelineNote } from '../../scripts/trace/write.ts';
+import { criticalPath, pathLine } from '../../scripts/kubernetes/timeline/critical-path.ts';
+import { eventSpans, timeline } from '../../scripts/kubernetes/timeline/timeline.ts';
+import { timelineNote } from '../../scripts/kubernetes/timeline/write.ts';
+import { createTrace, type Span, waitingBook } from '../../scripts/lib/trace/trace.ts';
 import { made } from '../support/fake-cluster.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 

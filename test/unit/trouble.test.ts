@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { troubleOf } from '../../scripts/lib/trouble.ts';
-import type { Pod } from '../../scripts/lib/workloads.ts';
+import { troubleOf } from '../../scripts/kubernetes/explain/trouble.ts';
+import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 
 function pod(status: object, metadata: object = {}): Pod {
   const spec = { containers: [] };

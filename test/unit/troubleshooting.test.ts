@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { failuresIn, knownFailures, troubleshootingPage } from '../../scripts/known-failures.ts';
+import { failuresIn, knownFailures, troubleshootingPage } from '../../scripts/commands/known-failures.ts';
 import { root, textOf, trackedFiles } from '../support/tracked-files.ts';
 
 const sections = textOf(troubleshootingPage)
@@ -19,7 +19,7 @@ const ids = knownFailures.map(({ id }) => id);
 const seen = (quoted: string) => quoted.replaceAll('…', 'x');
 
 const sources = trackedFiles()
-  .filter((file) => /^scripts\/.*\.ts$/.test(file) && file !== 'scripts/known-failures.ts')
+  .filter((file) => /^scripts\/.*\.ts$/.test(file) && file !== 'scripts/commands/known-failures.ts')
   .map((file) => withHoles(textOf(file)));
 
 /** The text of a program in which each `${…}` is an ellipsis, also where one is in another. */
@@ -111,7 +111,7 @@ function isPartOf(message: string): boolean {
 }
 
 test('a command that fails names the section behind its message and its hint', () => {
-  const command = ['--import', './scripts/hide-tokens.mjs', '--import', 'tsx', 'scripts/cli.ts', 'status'];
+  const command = ['--import', './scripts/lib/startup/hide-tokens.mjs', '--import', 'tsx', 'scripts/cli.ts', 'status'];
   const env = { PATH: process.env.PATH, HOME: '/nonexistent', CLUSTER_NAME: 'No Such Name' };
   const ran = spawnSync('node', command, { cwd: root, env, encoding: 'utf8' });
   assert.match(ran.stderr, /✖ CLUSTER_NAME must be .*\n {2}→ .*\n {2}docs\/troubleshooting\.md#setting-wrong\n$/);

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { install, remove, storesOf } from '../../scripts/access/trust/apply.ts';
+import { ways } from '../../scripts/access/trust/guide.ts';
 import { trust } from '../../scripts/commands/usage/trust.ts';
-import { loadConfig } from '../../scripts/config.ts';
-import { ensureAuthority } from '../../scripts/lib/authority.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
+import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
-import { install, remove, storesOf } from '../../scripts/trust/apply.ts';
-import { ways } from '../../scripts/trust/guide.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const base = await temporaryFolder();

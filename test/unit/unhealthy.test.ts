@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unhealthyDeployments } from '../../scripts/components/unhealthy.ts';
-import { untilReady } from '../../scripts/components/until-ready.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { untilReady } from '../../scripts/kubernetes/waiting/until-ready.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const application = (name: string, sync: string, health: string) => ({

@@ -1,9 +1,9 @@
 // That a finding inside of a ConfigMap's text leads to the line of the manifest.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readJson } from '../../scripts/validation/dashboards/json.ts';
-import { embeddedLine } from '../../scripts/validation/embedded.ts';
-import { complaints } from '../../scripts/validation/prometheus/complaints.ts';
+import { complaints } from '../../scripts/checks/validate/prometheus/complaints.ts';
+import { readJson } from '../../scripts/repository/dashboards/json.ts';
+import { embeddedLine } from '../../scripts/repository/rendering/embedded.ts';
 
 const manifest = ['data:', '  a.yml: | # rules', '    first', '', '    third', '  b.json: "{}"', '  c: |-2', '      x'];
 

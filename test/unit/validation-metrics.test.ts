@@ -1,9 +1,9 @@
 // The list of metrics, held against a Prometheus, and what Prometheus' scrape jobs can find.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareMetrics, namesPath, readMetricList } from '../../scripts/validation/metric-names.ts';
-import { candidates } from '../../scripts/validation/prometheus/candidates.ts';
-import { loads } from '../../scripts/validation/prometheus/layout.ts';
+import { candidates } from '../../scripts/checks/validate/prometheus/candidates.ts';
+import { loads } from '../../scripts/checks/validate/prometheus/layout.ts';
+import { compareMetrics, namesPath, readMetricList } from '../../scripts/repository/metric-names.ts';
 
 const text = `api:
   recorded:

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promoted } from '../../scripts/validation/promotion.ts';
+import { promoted } from '../../scripts/checks/validate/promotion.ts';
 import { root, services } from '../support/helm.ts';
 import { sed } from '../support/sed.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { test } from 'node:test';
+import { findPromtool, inTemporaryFolder } from '../../scripts/checks/validate/prometheus/promtool.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
-import { findPromtool, inTemporaryFolder } from '../../scripts/validation/prometheus/promtool.ts';
-import type { Repository } from '../../scripts/validation/repository.ts';
+import type { Repository } from '../../scripts/repository/rendering/repository.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const image = 'docker.io/prom/prometheus:v3.0.0';

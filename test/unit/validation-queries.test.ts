@@ -1,8 +1,8 @@
 // What `npm run validate` reads out of PromQL queries, and what it puts in place of Grafana's variables.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { undefinedVariables, withoutVariables } from '../../scripts/validation/queries/grafana-variables.ts';
-import { readQuery } from '../../scripts/validation/queries/promql.ts';
+import { readQuery } from '../../scripts/checks/validate/queries/promql.ts';
+import { undefinedVariables, withoutVariables } from '../../scripts/repository/dashboards/grafana-variables.ts';
 
 const names = (query: string) => readQuery(query).selectors.map(({ name }) => name);
 

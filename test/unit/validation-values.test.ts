@@ -1,8 +1,8 @@
 // How `npm run validate` reads values files: what is a value, what explains it, and what can be taken out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCommented, leaves, namedInComment, withoutLine } from '../../scripts/validation/values/file.ts';
-import { findInSchema, type JsonSchema } from '../../scripts/validation/values/schema.ts';
+import { isCommented, leaves, namedInComment, withoutLine } from '../../scripts/checks/validate/values/file.ts';
+import { findInSchema, type JsonSchema } from '../../scripts/checks/validate/values/schema.ts';
 
 const overlay = `# On top.
 

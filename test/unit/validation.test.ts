@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addEnumerations } from '../../scripts/maintenance/enumerations.ts';
-import { condense } from '../../scripts/maintenance/json-schema.ts';
-import { modules } from '../../scripts/maintenance/modules.ts';
-import { quote } from '../../scripts/validation/charts/values.ts';
-import type { Check } from '../../scripts/validation/check.ts';
-import { type Finding, merge } from '../../scripts/validation/finding.ts';
-import { fieldName } from '../../scripts/validation/located.ts';
-import { readManifest } from '../../scripts/validation/manifest.ts';
-import { lenience } from '../../scripts/validation/policy/probes.ts';
-import { report, reportJson, ruleList } from '../../scripts/validation/print.ts';
-import { matches } from '../../scripts/validation/references/cluster.ts';
-import { openRepository } from '../../scripts/validation/repository.ts';
-import { applyFixes, exitCodeOf, runChecks } from '../../scripts/validation/run.ts';
-import { explain } from '../../scripts/validation/schemas/explain.ts';
-import { loadSchemas } from '../../scripts/validation/schemas/load.ts';
-import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/versions.ts';
+import { lenience } from '../../scripts/checks/validate/policy/probes.ts';
+import { report, reportJson, ruleList } from '../../scripts/checks/validate/print.ts';
+import { matches } from '../../scripts/checks/validate/references/cluster.ts';
+import { applyFixes, exitCodeOf, runChecks } from '../../scripts/checks/validate/run.ts';
+import { explain } from '../../scripts/checks/validate/schemas/explain.ts';
+import { loadSchemas } from '../../scripts/checks/validate/schemas/load.ts';
+import { addEnumerations } from '../../scripts/checks/validate/schemas/update/enumerations.ts';
+import { condense } from '../../scripts/checks/validate/schemas/update/json-schema.ts';
+import { modules } from '../../scripts/checks/validate/schemas/update/modules.ts';
+import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/config/versions.ts';
+import type { Check } from '../../scripts/repository/rendering/check.ts';
+import { type Finding, merge } from '../../scripts/repository/rendering/finding.ts';
+import { fieldName } from '../../scripts/repository/rendering/located.ts';
+import { readManifest } from '../../scripts/repository/rendering/manifest.ts';
+import { openRepository } from '../../scripts/repository/rendering/repository.ts';
+import { quote } from '../../scripts/repository/rendering/values-files.ts';
 import { noTools, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
@@ -202,7 +202,7 @@ test('a repository without a folder has no files there', async () => {
 
 test('the schemas that are committed are those of the versions that are pinned', () => {
   const sources = ['kubernetes', 'custom-resources'].flatMap((name): string[] => {
-    const file = join(root, `scripts/validation/schemas/${name}.json`);
+    const file = join(root, `scripts/checks/validate/schemas/${name}.json`);
     return JSON.parse(readFileSync(file, 'utf8')).sources;
   });
   assert.deepEqual(sources.toSorted(), Object.values(modules).toSorted());

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type End, inTheWay, type NetworkPolicy } from '../../scripts/verification/network-policies.ts';
+import { type End, inTheWay, type NetworkPolicy } from '../../scripts/checks/verify/network-policies.ts';
 
 const named = (namespace: string) => ({ 'kubernetes.io/metadata.name': namespace });
 const prometheus: End = {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Check, Finding } from '../../scripts/checks/verify/check.ts';
+import { checks } from '../../scripts/checks/verify/index.ts';
+import type { Live } from '../../scripts/checks/verify/live.ts';
+import { report, reportJson } from '../../scripts/checks/verify/print.ts';
+import { mayDo } from '../../scripts/checks/verify/rights.ts';
+import { firstCause, runChecks } from '../../scripts/checks/verify/run.ts';
+import type { Kubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import type { Kubectl } from '../../scripts/lib/kubectl.ts';
-import type { Check, Finding } from '../../scripts/verification/check.ts';
-import { checks } from '../../scripts/verification/index.ts';
-import type { Live } from '../../scripts/verification/live.ts';
-import { report, reportJson } from '../../scripts/verification/print.ts';
-import { mayDo } from '../../scripts/verification/rights.ts';
-import { firstCause, runChecks } from '../../scripts/verification/run.ts';
 
 const live = {} as Live;
 const { signal } = new AbortController();

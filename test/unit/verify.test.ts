@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../scripts/lib/api.ts';
-import type { Pod, Workload } from '../../scripts/lib/workloads.ts';
-import { checks } from '../../scripts/verification/index.ts';
-import type { NetworkPolicy } from '../../scripts/verification/network-policies.ts';
-import type { Series } from '../../scripts/verification/prometheus.ts';
-import { runChecks } from '../../scripts/verification/run.ts';
+import { checks } from '../../scripts/checks/verify/index.ts';
+import type { NetworkPolicy } from '../../scripts/checks/verify/network-policies.ts';
+import type { Series } from '../../scripts/checks/verify/prometheus.ts';
+import { runChecks } from '../../scripts/checks/verify/run.ts';
+import { ApiError } from '../../scripts/kubernetes/api/api.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
 
 const settled = () => false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kubernetesVersion } from '../../scripts/versions.ts';
+import { kubernetesVersion } from '../../scripts/config/versions.ts';
 
 const images: [string, string][] = [
   ['kindest/node:v1.36.4', 'v1.36.4'],

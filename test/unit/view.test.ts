@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiServer } from '../../scripts/lib/api.ts';
-import { createView } from '../../scripts/lib/view.ts';
+import type { ApiServer } from '../../scripts/kubernetes/api/api.ts';
+import { createView } from '../../scripts/kubernetes/api/view.ts';
 
 /** An API server that counts what it is asked for. */
 function counting() {

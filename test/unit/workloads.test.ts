@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { isReady, isStaying, missingOf, type Pod, running, selects } from '../../scripts/lib/workloads.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { isReady, isStaying, missingOf, type Pod, running, selects } from '../../scripts/kubernetes/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { loadConfig } from '../../scripts/config.ts';
+import { lookAt } from '../../scripts/checks/verify/live.ts';
+import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
-import type { KubeObject } from '../../scripts/lib/objects.ts';
-import { servicesNamespace } from '../../scripts/services.ts';
-import { lookAt } from '../../scripts/verification/live.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { servicesNamespace } from '../../scripts/repository/services.ts';
 
 /**
  * Records what the cluster of this checkout answers to `npm run verify`, for its unit tests: only what the checks read.

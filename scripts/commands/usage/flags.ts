@@ -1,4 +1,4 @@
-import { checkNames } from '../../checks/names.ts';
+import { checkNames } from '../../config/check-names.ts';
 
 /** A flag for every command that changes the cluster. */
 export const lockFlags = {

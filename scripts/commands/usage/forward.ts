@@ -1,4 +1,4 @@
-import { destinations, ingressName } from '../../forwarding/destinations.ts';
+import { destinations, ingressName } from '../../access/port-forward/destinations.ts';
 import type { Command } from '../command.ts';
 
 export const forward: Command = {

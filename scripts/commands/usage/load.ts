@@ -1,4 +1,4 @@
-import { goodPath, most, usual } from '../../load/plan.ts';
+import { goodPath, most, usual } from '../../checks/traffic/plan.ts';
 import type { Command } from '../command.ts';
 
 export const load: Command = {

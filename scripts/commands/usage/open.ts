@@ -1,4 +1,4 @@
-import { placeNames } from '../../opening/names.ts';
+import { placeNames } from '../../components/place-names.ts';
 import type { Command } from '../command.ts';
 
 export const open: Command = {

@@ -1,4 +1,4 @@
-import { passwordPlaces } from '../../opening/names.ts';
+import { passwordPlaces } from '../../components/place-names.ts';
 import type { Command } from '../command.ts';
 
 export const passwords: Command = {

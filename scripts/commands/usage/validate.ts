@@ -1,4 +1,4 @@
-import { checkNames } from '../../validation/names.ts';
+import { checkNames } from '../../checks/validate/names.ts';
 import type { Command } from '../command.ts';
 
 export const validate: Command = {

@@ -1,4 +1,4 @@
-import { checkNames } from '../../verification/names.ts';
+import { checkNames } from '../../checks/verify/names.ts';
 import type { Command } from '../command.ts';
 
 export const verify: Command = {

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, UserError } from '../../lib/errors.ts';
+
+/** Of a list of kubeconfigs, the one that kubectl would write something new to: the first that exists, or else the last. */
+export function writableOf(files: readonly string[]): string {
+  return files.find((file) => existsSync(file)) ?? files.at(-1) ?? '';
+}
+
+/** Where the text is kept that a kubeconfig had before we changed it last. */
+export function backupOf(file: string): string {
+  return `${file}.platform-ops-backup`;
+}
+
+/**
+ * Changes a person's kubeconfig: `change` makes the new text of the old one, or hands back undefined to leave it alone. A
+ * link stays a link, the mode stays, the old text goes into a backup, and no other program that honours kubectl's lock
+ * writes meanwhile. Hands back whether anything was changed. Throws a `UserError` with the file's name.
+ */
+export async function changeKubeconfig(file: string, change: (text: string) => string | undefined): Promise<boolean> {
+  const real = await realpath(file).catch(() => file);
+  try {
+    await mkdir(dirname(real), { recursive: true, mode: 0o700 });
+    const unlock = await lock(real);
+    try {
+      return await write(real, change);
+    } finally {
+      await unlock();
+    }
+  } catch (error) {
+    const hint = error instanceof UserError ? error.hint : undefined;
+    throw new UserError(`${file} was left as it is: ${messageOf(error)}`, {
+      hint: hint ?? 'npm run kubeconfig shows how to use the cluster without changing that file.',
+      cause: error,
+    });
+  }
+}
+
+async function write(file: string, change: (text: string) => string | undefined): Promise<boolean> {
+  const known = existsSync(file);
+  const before = known ? await readFile(file, 'utf8') : '';
+  const after = change(before);
+  if (after === undefined || after === before) return false;
+  if (known) {
+    await copyFile(file, backupOf(file));
+    await chmod(backupOf(file), 0o600);
+  }
+  // Whole or not at all: a kubeconfig that breaks off in the middle locks a person out of every cluster.
+  const whole = `${file}.platform-ops-new`;
+  await writeFile(whole, after, { mode: 0o600 });
+  if (known) await chmod(whole, (await stat(file)).mode & 0o777);
+  await rename(whole, file);
+  return true;
+}
+
+/** kubectl's own lock: a file beside the kubeconfig that only one program can create. */
+async function lock(file: string): Promise<() => Promise<void>> {
+  const path = `${file}.lock`;
+  try {
+    await (await open(path, 'wx')).close();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    throw new UserError('another program is writing it.', {
+      hint: `Try again. If no kubectl runs, an earlier one was killed: rm "${path}"`,
+      cause,
+    });
+  }
+  return () => rm(path, { force: true });
+}

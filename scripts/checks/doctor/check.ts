@@ -1,0 +1,52 @@
+import type { CheckName } from '../../config/check-names.ts';
+import type { Toolbox } from '../../kubernetes/tools/tools.ts';
+import type { Exec } from '../../lib/processes/exec.ts';
+
+export interface Finding {
+  /** What was looked at: `kubectl`, `port 8080`. */
+  check: string;
+  /** The name of the preflight check that looked, for `IGNORE_CHECKS`. */
+  id?: CheckName;
+  level: 'ok' | 'warning' | 'problem';
+  /** One sentence. */
+  message: string;
+  /** What to do about it. */
+  remedy?: string;
+  /** It was a problem, and `IGNORE_CHECKS` names the check. */
+  ignored?: true;
+}
+
+export interface CheckContext {
+  exec: Exec;
+  toolbox: Toolbox;
+  clusterName: string;
+  ports: { http: number; https: number };
+  /** The cluster holds its ports itself. */
+  clusterExists: boolean | Promise<boolean>;
+  /** Top folder of the repository's files. */
+  checkout: string;
+  platform?: NodeJS.Platform;
+  /** Of the cluster that is to be, for example `v1.36.4`. Without it, what depends on it is not checked. */
+  kubernetesVersion?: string;
+  /** The checks whose problems are only warnings. */
+  ignored?: readonly CheckName[];
+}
+
+/** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */
+export type Check = (context: CheckContext) => Promise<Finding | Finding[]>;
+
+/** The first line that says something, for a sentence. */
+export function firstLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split('\n')[0]
+      ?.trim()
+      .replace(/[.?!]+$/, '') ?? ''
+  );
+}
+
+/** `2.5 GiB`. */
+export function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

@@ -1,0 +1,36 @@
+import { portHolder } from '../../lib/ports/holder.ts';
+import { probePort } from '../../lib/ports/probe.ts';
+import type { Check, CheckContext, Finding } from './check.ts';
+import { dockerInfo } from './docker-state.ts';
+
+/** The two ports that a browser reaches the platform at are free, unless the cluster holds them already. */
+export const checkPorts: Check = async (context) => {
+  if (await context.clusterExists) return [];
+  const { http, https } = context.ports;
+  return Promise.all([checkPort(context, 'HTTP_PORT', http), checkPort(context, 'HTTPS_PORT', https)]);
+};
+
+async function checkPort(context: CheckContext, setting: string, port: number): Promise<Finding> {
+  const check = `port ${port}`;
+  const another = `set ${setting} in .env to a free port, for example ${port + 1000 <= 65535 ? port + 1000 : 8080}`;
+  const state = await probePort(port);
+  if (state === 'taken') {
+    const holder = await portHolder(context.exec, port);
+    return {
+      check,
+      level: 'problem',
+      message: `Port ${port} of 127.0.0.1 is taken by ${holder?.who ?? 'another process'}.`,
+      remedy: `${holder?.stop ?? 'Stop that process'}, or ${another}.`,
+    };
+  }
+  // Docker opens the port, and usually runs as root: only a rootless one is as limited as this user is.
+  if (state === 'forbidden' && (await dockerInfo(context))?.SecurityOptions?.some((one) => one.includes('rootless'))) {
+    return {
+      check,
+      level: 'problem',
+      message: `Docker runs without root and may not open port ${port}, as it is below 1024.`,
+      remedy: `Allow it (sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}), or ${another}.`,
+    };
+  }
+  return { check, level: 'ok', message: `Port ${port} of 127.0.0.1 is free.` };
+}

@@ -1,0 +1,68 @@
+import type { Context } from '../../context.ts';
+import { tolerant } from '../../kubernetes/api/tolerant.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { isReady, type Pod, type Workload } from '../../kubernetes/workloads.ts';
+import { UserError } from '../../lib/errors.ts';
+import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
+import { servicesNamespace } from '../../repository/services.ts';
+
+/** Milliseconds between two looks: the times that are measured are as exact as that. */
+const every = 100;
+
+/**
+ * Looks until nothing is missing, and hands back the seconds that took, from `started` on (`performance.now()`). Throws a
+ * `UserError` that says what was missing at the context's deadline.
+ */
+export async function untilSeen(
+  context: Context,
+  look: () => Promise<string | undefined>,
+  started = performance.now(),
+): Promise<number> {
+  const { timeout, signal } = context;
+  try {
+    await waitUntil(tolerant(context, look), { timeout, signal, every });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });
+  }
+  return (performance.now() - started) / 1000;
+}
+
+interface Autoscaler extends KubeObject {
+  spec: { minReplicas?: number; maxReplicas: number };
+}
+
+/** What Argo CD deploys for a service, under the service's name; undefined where there is none. */
+export async function serviceObject<T extends KubeObject>(
+  context: Context,
+  apiVersion: string,
+  kind: string,
+  service: string,
+): Promise<T | undefined> {
+  const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
+  return all.find(({ metadata }) => metadata.name === service);
+}
+
+export function deploymentOf(context: Context, service: string): Promise<Workload | undefined> {
+  return serviceObject<Workload>(context, 'apps/v1', 'Deployment', service);
+}
+
+export function autoscalerOf(context: Context, service: string): Promise<Autoscaler | undefined> {
+  return serviceObject<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
+}
+
+/** The pods of a service's Deployment that are not on their way out; none that somebody started with the same labels. */
+export async function podsOf(context: Context, service: string): Promise<Pod[]> {
+  const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
+  return pods.filter(
+    ({ metadata: { labels, ownerReferences, deletionTimestamp } }) =>
+      labels?.['app.kubernetes.io/name'] === service &&
+      ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(`${service}-`)) &&
+      deletionTimestamp === undefined,
+  );
+}
+
+/** Those of them that serve. */
+export async function servingPods(context: Context, service: string): Promise<Pod[]> {
+  return (await podsOf(context, service)).filter(isReady);
+}

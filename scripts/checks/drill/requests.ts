@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from '../../components/routes.ts';
+import { apiSite } from '../../components/services.ts';
+import type { Context } from '../../context.ts';
+
+/** What became of requests that came steadily. */
+export interface Answers {
+  asked: number;
+  /** Why each of the others got no 200. */
+  lost: string[];
+  /** Seconds that the slowest answer took. */
+  slowest: number;
+}
+
+/** Requests a second: far below the rate that the ingress allows a caller, and little work for the services. */
+const perSecond = 8;
+/** Milliseconds after which a request counts as lost: on a machine that is busy otherwise an answer is slow, not lost. */
+const patience = 15_000;
+
+/**
+ * Does some work while somebody asks the API through the ingress all the time, each request on a connection of its own and
+ * whether or not the one before was answered. Every answer of api-node has core-go's in it.
+ */
+export async function underRequests<T>(
+  context: Context,
+  work: (answers: Readonly<Answers>) => Promise<T>,
+): Promise<{ result: T; answers: Answers }> {
+  const site = await apiSite(context);
+  const answers: Answers = { asked: 0, lost: [], slowest: 0 };
+  const ended = new AbortController();
+  const one = async () => {
+    const started = performance.now();
+    const { missing } = await ask(context, site, '/info', { timeout: patience });
+    answers.asked += 1;
+    if (missing !== undefined) answers.lost.push(missing);
+    else answers.slowest = Math.max(answers.slowest, (performance.now() - started) / 1000);
+  };
+  const stream = (async () => {
+    const open = new Set<Promise<void>>();
+    while (!ended.signal.aborted && !context.signal.aborted) {
+      // Only an interruption throws, and the work throws that as well.
+      const request: Promise<void> = one()
+        .catch(() => {})
+        .finally(() => open.delete(request));
+      open.add(request);
+      await sleep(1000 / perSecond);
+    }
+    await Promise.all(open);
+  })();
+  try {
+    const result = await work(answers);
+    return { result, answers: await stopped() };
+  } finally {
+    await stopped();
+  }
+
+  async function stopped(): Promise<Answers> {
+    ended.abort();
+    await stream;
+    return answers;
+  }
+}
+
+/** Whether requests were sent and every one of them was answered: where none was sent, nothing is known. */
+export function allAnswered({ asked, lost }: Answers): boolean {
+  return asked > 0 && lost.length === 0;
+}
+
+/** Whether requests were lost, in words. */
+export function lostOf({ asked, lost, slowest }: Answers): string {
+  if (asked === 0) return 'no request was sent, so nothing is known about them';
+  if (lost.length === 0)
+    return `all ${asked} requests through the ingress were answered, each within ${(Math.ceil(slowest * 10) / 10).toFixed(1)} s`;
+  const reasons = [...new Set(lost)];
+  return `${lost.length} of ${asked} requests through the ingress were lost (${reasons.slice(0, 2).join('; ')})`;
+}

@@ -1,0 +1,146 @@
+import { type Address, addresses } from '../access/addresses.ts';
+import { cluster } from '../cluster/cluster.ts';
+import type { Component, Status } from '../cluster/component.ts';
+import { unfitness } from '../components/applications.ts';
+import { componentsFor } from '../components/index.ts';
+import { readTargets, type Target } from '../components/prometheus-targets.ts';
+import { pullsByItself, theirSecret } from '../components/pulling.ts';
+import type { Context } from '../context.ts';
+import { type Drift, findDrift, noDrift } from '../delivery/drift/index.ts';
+import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
+import { standInsAmong } from '../images/stubs.ts';
+import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
+import { running, type Workload } from '../kubernetes/workloads.ts';
+import { UserError } from '../lib/errors.ts';
+import { applicationsOf } from '../repository/applications.ts';
+import { servicesNamespace } from '../repository/services.ts';
+
+export interface ApplicationReport {
+  name: string;
+  revision: string | undefined;
+  sync: string;
+  health: string;
+  /** The image that its newest pods run, or older ones while none of these is ready, and whether that is a stand-in. */
+  image: string | undefined;
+  standIn: boolean;
+  /** How many pods were told to stop and still do, as after a rollout. */
+  terminating: number;
+  problem: string | undefined;
+}
+
+/** All that `status` shows, and what `--json` prints. */
+export interface Report {
+  ok: boolean;
+  cluster: string;
+  credentials: CredentialsReport;
+  components: ({ name: string } & Status)[];
+  applications: ApplicationReport[];
+  targets: { up: number; total: number; down: { name: string; error: string }[] };
+  drift: Drift;
+  urls: Address[];
+}
+
+/** Looks at everything side by side, and changes nothing. */
+export async function gather(context: Context): Promise<Report> {
+  const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
+  // Asked beside the cluster, the slowest answer of all first. What goes wrong is told where it is needed.
+  context.images.inNode().catch(() => {});
+  context.checkout().catch(() => {});
+  const credentials = reportCredentials(context);
+  credentials.catch(() => {});
+  const clusterStatus = await cluster.status(context);
+  const reachable = clusterStatus.state === 'ready';
+  const [found, theirs, components, applications, targets, drift] = await Promise.all([
+    credentials,
+    reachable && pullsByItself(context),
+    Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
+    reachable ? applicationReports(context) : [],
+    reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
+    reachable ? findDrift(context) : noDrift,
+  ]);
+  const account = theirs && found.state === 'none' ? { ...found, message: `Images are pulled ${theirSecret}.` } : found;
+  // What Git says nothing about, and what was undone, is told, but is no fault.
+  const drifted = drift.now.some(({ argocd }) => argocd !== 'leaves it');
+  const all = [
+    { name: cluster.name, ...clusterStatus },
+    ...components.map((status, index) => ({ name: others[index]?.name ?? '', ...status })),
+  ];
+  return {
+    ok:
+      all.every(({ state }) => state === 'ready') &&
+      targets.down.length === 0 &&
+      account.state !== 'refused' &&
+      !drifted,
+    cluster: context.config.clusterName,
+    credentials: account,
+    components: all,
+    applications,
+    targets,
+    drift,
+    urls: await addresses(context),
+  };
+}
+
+async function look(context: Context, component: Component): Promise<Status> {
+  try {
+    return await component.status(context);
+  } catch (error) {
+    if (error instanceof Unreachable || error instanceof ApiError) return { state: 'unready', missing: error.message };
+    if (error instanceof UserError)
+      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+    throw error;
+  }
+}
+
+async function unknown(): Promise<Status> {
+  return { state: 'absent', missing: 'the cluster is not there to ask' };
+}
+
+async function applicationReports(context: Context): Promise<ApplicationReport[]> {
+  const [applications, deployments] = await Promise.all([
+    applicationsOf(context),
+    context.view().list<Workload>('apps/v1', 'Deployment'),
+  ]);
+  const head = context.config.gitops ? undefined : (await context.checkout()).head;
+  const reports = await Promise.all(
+    applications.map(async (application) => {
+      const { name } = application.metadata;
+      const deployment = deployments.find(
+        ({ metadata }) => metadata.name === name && metadata.namespace === servicesNamespace,
+      );
+      return {
+        name,
+        revision: application.status?.sync?.revision,
+        sync: application.status?.sync?.status ?? 'Unknown',
+        health: application.status?.health?.status ?? 'Unknown',
+        image: undefined,
+        terminating: 0,
+        ...(deployment && running(deployment, await context.view().podsOf(deployment))),
+        standIn: false,
+        problem: unfitness(application, head),
+      };
+    }),
+  );
+  const standIns = await standInsAmong(
+    context,
+    reports.flatMap(({ image }) => image ?? []),
+  );
+  return reports.map((report) => ({ ...report, standIn: report.image !== undefined && standIns.has(report.image) }));
+}
+
+async function targetReport(context: Context): Promise<Report['targets']> {
+  const targets = await readTargets(context).catch((error: unknown): Target[] => {
+    // That Prometheus is not there is said by its own line.
+    if (error instanceof ApiError || error instanceof Unreachable) return [];
+    throw error;
+  });
+  const down = targets
+    .filter(({ health }) => health === 'down')
+    .map(({ labels, lastError }) => ({ name: nameOf(labels), error: lastError }));
+  return { up: targets.filter(({ health }) => health === 'up').length, total: targets.length, down };
+}
+
+/** The job as well: the kubelet and the cAdvisor in it are two targets at one address. */
+function nameOf({ job = '', pod, instance = '' }: Target['labels']): string {
+  return pod ?? `${job} at ${instance}`;
+}

@@ -1,0 +1,77 @@
+import { readAll } from '../../access/logs/follow.ts';
+import { sourcesOf } from '../../access/logs/sources.ts';
+import type { Context } from '../../context.ts';
+import type { Event } from '../../kubernetes/explain/explain.ts';
+import { isReady, type Pod } from '../../kubernetes/workloads.ts';
+import { table } from '../../lib/text/table.ts';
+import { scopeOf } from './scope.ts';
+import type { Section } from './sections.ts';
+
+const most = { events: 100, lines: 60 };
+
+/** What can be told of a cluster that answers. */
+export const clusterSections: readonly Section[] = [
+  { title: 'pods', make: pods },
+  { title: 'warnings of the last hour', make: warnings },
+  { title: 'logs of pods that are not well', make: logs },
+  { title: 'log of the node container', make: nodeLog },
+];
+
+async function pods(context: Context): Promise<string> {
+  const rows = (await podsToTell(context)).map((pod) => [
+    `${pod.metadata.namespace}/${pod.metadata.name}`,
+    pod.status.phase,
+    isReady(pod) ? 'ready' : 'not ready',
+    `${restartsOf(pod)} restarts`,
+    (pod.status.containerStatuses ?? []).flatMap(({ state }) => state.waiting?.reason ?? []).join(', '),
+  ]);
+  return table(rows).join('\n');
+}
+
+async function warnings(context: Context): Promise<string> {
+  const { items } = await context.api().json<{ items: Event[] }>('/api/v1/events?fieldSelector=type=Warning');
+  const { concerns } = await scopeOf(context);
+  const told = items.filter((event) => concerns(event, event.involvedObject?.name));
+  const sorted = told.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));
+  const lines = sorted
+    .slice(-most.events)
+    .map(({ lastTimestamp, reason, message, count, involvedObject, metadata }) => {
+      const about = `${involvedObject?.kind} ${metadata.namespace}/${involvedObject?.name}`;
+      return `${lastTimestamp ?? '-'} ${about} ${reason} (${count ?? 1}): ${message}`;
+    });
+  return lines.length === 0 ? 'none' : lines.join('\n');
+}
+
+async function logs(context: Context): Promise<string> {
+  const all = await podsToTell(context);
+  const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
+  const [now, before] = [sourcesOf(unwell), sourcesOf(unwell, true)];
+  const [lines, earlier] = await Promise.all([
+    readAll(context, now.sources, { tail: most.lines }),
+    readAll(context, before.sources, { tail: most.lines, previous: true }),
+  ]);
+  const texts = [
+    ...now.without,
+    ...earlier.map(({ source, time, text }) => `[${source.label}, the run before] ${time} ${text}`),
+    ...lines.map(({ source, time, text }) => `[${source.label}] ${time} ${text}`),
+  ];
+  return texts.length === 0 ? 'none' : texts.join('\n');
+}
+
+async function podsToTell(context: Context): Promise<Pod[]> {
+  const { concerns } = await scopeOf(context);
+  return (await context.api().list<Pod>('v1', 'Pod')).filter((pod) => concerns(pod));
+}
+
+async function nodeLog({ exec, node, target }: Context): Promise<string> {
+  if (target !== undefined) return 'the nodes are not on this machine';
+  const { stdout, stderr } = await exec(['docker', 'logs', '--tail', String(most.lines), node], {
+    nothrow: true,
+    timeout: 30_000,
+  });
+  return `${stdout}${stderr}`.trim();
+}
+
+function restartsOf({ status }: Pod): number {
+  return (status.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
+}

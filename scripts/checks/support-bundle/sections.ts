@@ -1,0 +1,87 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import * as versions from '../../config/versions.ts';
+import type { Context } from '../../context.ts';
+import { Interrupted, messageOf } from '../../lib/errors.ts';
+import { firstLine } from '../doctor/check.ts';
+import { examine } from '../doctor/preflight.ts';
+import { gather } from '../status.ts';
+
+/** A part of the file: what it is, and how its text is had. */
+export interface Section {
+  title: string;
+  make(context: Context): Promise<string>;
+}
+
+/** What can be told of this machine and this checkout. */
+export const machineSections: readonly Section[] = [
+  { title: 'versions', make: versionsOf },
+  { title: 'settings', make: async ({ config }) => json(settingsOf(config)) },
+  { title: 'doctor', make: async (context) => (await examine(context)).map(line).join('\n') },
+  { title: 'status', make: async (context) => json(await gather(context)) },
+  { title: 'timelines', make: timelines },
+];
+
+async function versionsOf({ exec, config, checkout, node, target }: Context): Promise<string> {
+  const { head, branch } = await checkout();
+  const changed = await exec(['git', '-C', config.root, 'status', '--porcelain'], { nothrow: true, timeout: 20_000 });
+  const inspect = ['docker', 'container', 'inspect', '--format', '{{.Config.Image}} {{.State.Status}}', node] as const;
+  const container = target === undefined ? await exec(inspect, { nothrow: true, timeout: 30_000 }) : undefined;
+  return json({
+    commit: head,
+    branch: branch ?? 'none',
+    changedFiles:
+      changed.exitCode === 0
+        ? changed.stdout.split('\n').filter(Boolean).length
+        : `not known: ${firstLine(changed.stderr)}`,
+    node: process.version,
+    system: `${process.platform} ${process.arch} ${release()}`,
+    wanted: { argocd: versions.argocd.version, nodeImage: versions.nodeImage, kind: versions.tools.kind.version },
+    ...(container && {
+      container: container.exitCode === 0 ? container.stdout.trim() : `none: ${firstLine(container.stderr)}`,
+    }),
+  });
+}
+
+/** Named one by one: what is added to the settings later is not in it by itself. */
+function settingsOf(config: Context['config']): object {
+  const { clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull } = config;
+  const { environment, parts, prometheusStorage, ignoredChecks, cacheDir, dataDir, stateDir, tokens } = config;
+  return {
+    ...{ clusterName, target, nodeImage, ports, gitops, ingressController, grafanaAnonymous, argocdFull },
+    ...{ environment, parts, prometheusStorage, ignoredChecks, cacheDir, dataDir, stateDir },
+    tokens: { use: tokens.use, inEnvironment: tokens.inEnvironment !== undefined, inFile: tokens.inFile !== undefined },
+  };
+}
+
+function line({ check, level, message, remedy }: Awaited<ReturnType<typeof examine>>[number]): string {
+  return `${level} ${check}: ${message}${remedy === undefined ? '' : ` → ${remedy}`}`;
+}
+
+/** What commands have written down of how long their steps took, where they have. */
+async function timelines({ config: { stateDir } }: Context): Promise<string> {
+  const names = existsSync(stateDir) ? readdirSync(stateDir).filter((name) => /timeline.*\.jsonl?$/.test(name)) : [];
+  if (names.length === 0) return 'none';
+  const texts = names.sort().map(async (name) => `${name}:\n${await readFile(join(stateDir, name), 'utf8')}`);
+  return (await Promise.all(texts)).join('\n');
+}
+
+/** The text of all sections. One that can't be made says why, and keeps none of the others from being there. */
+export async function textOf(context: Context, sections: readonly Section[]): Promise<string> {
+  const texts = await Promise.all(
+    sections.map(async ({ title, make }) => {
+      const text = await make(context).catch((error: unknown) => {
+        if (error instanceof Interrupted) throw error;
+        return `could not be had: ${messageOf(error)}`;
+      });
+      return `== ${title}\n\n${text}\n`;
+    }),
+  );
+  return texts.join('\n');
+}
+
+export function json(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}

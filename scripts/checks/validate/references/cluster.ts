@@ -1,0 +1,88 @@
+import type { Located } from '../../../repository/rendering/located.ts';
+import { type Fields, type Pod, podsOf } from '../policy/pod.ts';
+
+/** What is in the cluster without being in a manifest of this repository, each with who makes it. */
+const madeElsewhere: readonly { kind: string; namespace?: string; name: string; by: string }[] = [
+  { kind: 'Namespace', name: 'default', by: 'Kubernetes' },
+  { kind: 'Namespace', name: 'kube-system', by: 'Kubernetes' },
+  { kind: 'Namespace', name: 'argocd', by: 'npm run up' },
+  { kind: 'Service', namespace: 'argocd', name: 'argocd-server', by: "Argo CD's install.yaml" },
+  { kind: 'ClusterRole', name: 'system:auth-delegator', by: 'Kubernetes' },
+  { kind: 'Role', namespace: 'kube-system', name: 'extension-apiserver-authentication-reader', by: 'Kubernetes' },
+  { kind: 'Secret', namespace: 'default', name: 'ghcr-cred', by: 'npm run up, where there is a token' },
+  { kind: 'Secret', namespace: 'observability', name: 'grafana-admin', by: 'npm run up' },
+  { kind: 'Secret', namespace: 'kube-system', name: 'metrics-server-tls', by: 'npm run up' },
+  { kind: 'Secret', namespace: 'ingress-nginx', name: 'ingress-nginx-admission', by: 'its Job' },
+];
+
+const clusterWide = new Set(
+  `Namespace ClusterRole ClusterRoleBinding IngressClass ValidatingWebhookConfiguration MutatingWebhookConfiguration
+  APIService PriorityClass StorageClass CustomResourceDefinition ValidatingAdmissionPolicy
+  ValidatingAdmissionPolicyBinding Cluster`.split(/\s+/),
+);
+
+/** The namespace that Argo CD puts what the charts render into. */
+const servicesNamespace = 'default';
+
+/** Where an object lives; nothing for one that belongs to the cluster as a whole, or that doesn't say. */
+export function namespaceOf({ object, rendering }: Located): string | undefined {
+  if (clusterWide.has(object.kind)) return undefined;
+  return rendering === undefined ? object.metadata?.namespace : (object.metadata.namespace ?? servicesNamespace);
+}
+
+/** Whether an object of that kind has to live in a namespace. */
+export function isNamespaced(kind: string): boolean {
+  return !clusterWide.has(kind);
+}
+
+/** The object of that name, or `true` where somebody else makes it, or nothing. */
+export function lookUp(
+  all: readonly Located[],
+  kind: string,
+  namespace: string | undefined,
+  name: string,
+): Located | true | undefined {
+  const same = (located: Located) => located.object.metadata?.name === name && namespaceOf(located) === namespace;
+  const found = all.find((located) => located.object.kind === kind && same(located));
+  if (found !== undefined) return found;
+  // What kubeseal sealed becomes a Secret of the same name.
+  if (kind === 'Secret' && all.some((located) => located.object.kind === 'SealedSecret' && same(located))) return true;
+  const elsewhere = (one: (typeof madeElsewhere)[number]) =>
+    one.kind === kind && one.name === name && one.namespace === namespace;
+  return madeElsewhere.some(elsewhere) ? true : undefined;
+}
+
+/** The names of all objects of a kind in a namespace, for a suggestion. */
+export function namesOf(all: readonly Located[], kind: string, namespace: string | undefined): string[] {
+  return all
+    .filter((located) => located.object.kind === kind && namespaceOf(located) === namespace)
+    .map(({ object }) => object.metadata.name);
+}
+
+/** The pods of a namespace that a label selector chooses. An empty selector chooses all, none at all chooses nothing. */
+export function selected(all: readonly Located[], namespace: string | undefined, selector: Fields): Pod[] {
+  if (selector === undefined || selector === null) return [];
+  return podsOf(all).filter(
+    ({ located, metadata }) => namespaceOf(located) === namespace && matches(selector, labelsOf(located, metadata)),
+  );
+}
+
+/** matchLabels and matchExpressions, as https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ says. */
+export function matches(selector: Fields, labels: Record<string, string>): boolean {
+  const equal = Object.entries(selector.matchLabels ?? {}).every(([name, value]) => labels[name] === value);
+  const expressions: Fields[] = selector.matchExpressions ?? [];
+  return (
+    equal &&
+    expressions.every(({ key, operator, values = [] }) => {
+      const value = labels[key];
+      if (operator === 'In') return value !== undefined && values.includes(value);
+      if (operator === 'NotIn') return value === undefined || !values.includes(value);
+      return operator === 'Exists' ? value !== undefined : value === undefined;
+    })
+  );
+}
+
+/** Of a pod itself, or of the template that makes it. */
+function labelsOf({ object }: Located, metadata: Fields): Record<string, string> {
+  return (object.kind === 'Pod' ? object.metadata.labels : metadata.labels) ?? {};
+}

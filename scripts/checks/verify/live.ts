@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Status } from '../../cluster/component.ts';
+import { grafana as grafanaComponent } from '../../components/grafana.ts';
+import { connectGrafana, type Grafana } from '../../components/grafana-api.ts';
+import { prometheus as prometheusComponent } from '../../components/prometheus.ts';
+import { ask } from '../../components/routes.ts';
+import { apiSite } from '../../components/services.ts';
+import type { Config } from '../../config/config.ts';
+import type { Context } from '../../context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { type AllowedEmpty, allowedEmptyFile, readAllowedEmpty } from '../../repository/dashboards/allowed-empty.ts';
+import { readDashboards } from '../../repository/dashboards/files.ts';
+import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
+import { readRegistrations } from '../../repository/services.ts';
+import type { Room } from './capacity.ts';
+import { connectPrometheus, type Prometheus } from './prometheus.ts';
+import { mayDo, type Question } from './rights.ts';
+import { readRoom } from './room.ts';
+
+/** What the checks ask: the running cluster, and what this checkout promises of it. */
+export interface Live {
+  prometheus: Prometheus;
+  grafana: Grafana;
+  ingressController: Config['ingressController'];
+  /** The parts of the monitoring that the settings ask for. */
+  parts: Config['parts'];
+  /** What the component says of itself. */
+  status(component: 'prometheus' | 'grafana'): Promise<Status>;
+  /** All objects of a kind, in all namespaces or in one. */
+  list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
+  /** The last lines that a container of a pod has written. */
+  log(namespace: string, pod: string): Promise<string>;
+  /** Whether a ServiceAccount may do each of these things. */
+  may(account: { namespace: string; name: string }, questions: readonly Question[]): Promise<boolean[]>;
+  /** GETs a path of the API through the ingress; the status, or why there was no answer. */
+  send(path: string): Promise<number | string>;
+  /** The services that Argo CD is to deploy, by name. */
+  services(): Promise<string[]>;
+  /** The dashboards of this checkout, by uid. */
+  dashboards(): Promise<Map<string, unknown>>;
+  allowedEmpty(): Promise<AllowedEmpty>;
+  /** The metrics that some program exposes, also before there is a series of them. */
+  metricNames(): Promise<ReadonlySet<string>>;
+  /** What the manifests give Prometheus. */
+  room(): Promise<Room>;
+}
+
+/** Looks through a context. Nothing is asked before a check asks. */
+export function lookAt(context: Context): Live {
+  const { root, ingressController, parts } = context.config;
+  const components = { prometheus: prometheusComponent, grafana: grafanaComponent };
+  return {
+    prometheus: connectPrometheus(() => context.api()),
+    grafana: connectGrafana(context),
+    ingressController,
+    parts,
+    status: (name) => components[name].status(context),
+    list: (apiVersion, kind, namespace) => context.api().list(apiVersion, kind, namespace),
+    log: (namespace, pod) => context.api().text(`/api/v1/namespaces/${namespace}/pods/${pod}/log?tailLines=200`),
+    may: async (account, questions) => mayDo(await context.kubectl(), account, questions),
+    async send(path) {
+      const { status, missing } = await ask(context, await apiSite(context), path);
+      return status ?? missing ?? '';
+    },
+    services: async () => (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name),
+    async dashboards() {
+      const files = await readDashboards(root);
+      return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
+    },
+    allowedEmpty: async () => readAllowedEmpty(await readFile(join(root, allowedEmptyFile), 'utf8')),
+    async metricNames() {
+      const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
+      return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
+    },
+    room: () => readRoom(root),
+  };
+}

@@ -1,0 +1,48 @@
+import type { Context } from '../context.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+
+/** What a look at the cluster says about a component. */
+export type Status =
+  | { state: 'ready'; detail?: string }
+  | { state: 'absent'; missing: string }
+  | { state: 'unready'; missing: string; hint?: string };
+
+export interface Outcome {
+  /** The objects, containers or images that were not as they should be, by name; empty where nothing had to be done. */
+  changed: string[];
+  /** A few words behind the component's name. */
+  detail?: string;
+  /** What a person should know besides, a sentence each. */
+  notes?: string[];
+}
+
+/** A part of the platform. The cluster is the only state there is: each call looks anew. */
+export interface Component {
+  name: string;
+  /** What it is for, where the settings choose one of several: `needs` may name this in place of the component. */
+  role?: string;
+  /** The names or roles of the components that must be ready before this one is applied. */
+  needs: readonly string[];
+  /**
+   * Fetches what takes long, while the cluster boots, or ahead of a journey. What goes wrong here goes wrong again in
+   * `apply`, and is told there.
+   */
+  prefetch?(context: Context): Promise<unknown>;
+  /** Makes what takes long and needs neither the network nor the cluster, while that boots. */
+  prepare?(context: Context): Promise<unknown>;
+  /** Reads of files what `apply` needs, while something else is waited for. What goes wrong here goes wrong again in `apply`. */
+  read?(context: Context): Promise<unknown>;
+  /** Looks, and changes nothing. Throws only what makes looking impossible. */
+  status(context: Context): Promise<Status>;
+  /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
+  apply(context: Context): Promise<Outcome>;
+  /** What `apply` would apply now under our field manager. What else it makes, as Secrets and images, is not among it. */
+  objects?(context: Context): Promise<KubeObject[]>;
+  /** Tells whether an object of the cluster is one that `apply` brings, or one that its programs make there. */
+  owns?(context: Context): Promise<(object: KubeObject) => boolean>;
+  /**
+   * Takes away all that `apply` brings, but none of `kept`, and hands back its names; none where nothing is there. Throws a
+   * `UserError` for what stays.
+   */
+  remove?(context: Context, kept?: readonly KubeObject[]): Promise<string[]>;
+}

@@ -1,0 +1,152 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import type { Context } from '../context.ts';
+import { awaitUnpacked } from '../images/unpacked.ts';
+import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { missingOf, type Workload } from '../kubernetes/workloads.ts';
+import { demandDocker, isFull, makeRoom } from '../lib/docker/docker.ts';
+import { removeContainers } from '../lib/docker/objects.ts';
+import { UserError } from '../lib/errors.ts';
+import { CommandError } from '../lib/processes/exec.ts';
+import type { Outcome } from './component.ts';
+import { kindConfig } from './kind-config.ts';
+import { ownContainer } from './own-container.ts';
+
+/** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
+const finishedMark = '/kind/platform-ops-finished';
+
+/** Deletes the cluster, whatever state it is in, as kind would. Throws a `UserError` with Docker's reason. */
+export async function deleteCluster(context: Context): Promise<void> {
+  const { exec, node, timeout, signal } = context;
+  context.reconnect();
+  await removeContainers(exec, [node], { timeout, signal });
+  await rm(context.config.stateDir, { recursive: true, force: true });
+}
+
+/**
+ * Creates the cluster through kind, with the images of an earlier one where there are some, and waits until the node's
+ * network is up. Throws a `UserError` with kind's reason.
+ */
+export async function createCluster(context: Context): Promise<Outcome> {
+  const { config, exec, images } = context;
+  // Of a cluster that somebody deleted, or of a kind that was killed, whose lock would stand in the way of the next.
+  await rm(config.stateDir, { recursive: true, force: true });
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await chmod(config.stateDir, 0o700);
+  // kind would pull it, too, but without saying what went wrong.
+  await images.pull(config.nodeImage);
+  const notes = await makeNode(context).catch((error: unknown) => {
+    throw error instanceof CommandError ? notCreated(context, error) : error;
+  });
+  context.reconnect();
+  await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
+  return {
+    changed: [`cluster ${config.clusterName}`],
+    detail: `${config.clusterName}, ${shortImage(config.nodeImage)}`,
+    notes,
+  };
+}
+
+/**
+ * Has kind make the node, with the unpacked images where some are kept. Those that are of no use to it are thrown away. Hands
+ * back what a person should know of that. Throws what kind says as a `CommandError`.
+ */
+async function makeNode(context: Context): Promise<string[]> {
+  const { config, node } = context;
+  const unpacked = await context.unpacked.offer(config.nodeImage);
+  const without = async (why: string) => {
+    await context.unpacked.discard(config.nodeImage);
+    await removeContainers(context.exec, [node], context);
+    await kindCreate(context, undefined);
+    return [`${why}: it was made without them.`];
+  };
+  try {
+    await kindCreate(context, unpacked);
+  } catch (error) {
+    if (unpacked === undefined || !(error instanceof CommandError) || !neverBooted(error)) throw error;
+    return without('The node did not start with the images that were kept for it in time');
+  }
+  if (unpacked === undefined) return [];
+  const stand = (await context.exec(['docker', 'exec', node, ...awaitUnpacked], { nothrow: true })).stdout.trim();
+  if (stand === 'whole') return [];
+  // Its containerd counts on layers that are not there.
+  if (stand === 'unpacking') return without('Of the images that were kept for the node some could not be unpacked');
+  await context.unpacked.discard(config.nodeImage);
+  return ['The images that were kept for the node could not be read: they were fetched anew.'];
+}
+
+/** Whether kind gave up on a node that it started, and not before: it waits half a minute for it to boot. */
+function neverBooted({ output, timedOut }: CommandError): boolean {
+  return timedOut === undefined && /could not find a log line|failed to init node/i.test(output.stderr);
+}
+
+/** Has kind make the node. Throws what kind says as a `CommandError`. */
+async function kindCreate(context: Context, unpacked: string | undefined): Promise<void> {
+  const { config, exec, kubeconfig, toolbox } = context;
+  const { path } = await toolbox.find('kind');
+  const input = await kindConfig(context, unpacked);
+  const options = ['--name', config.clusterName, '--image', config.nodeImage, '--kubeconfig', kubeconfig];
+  const create = () => exec([path, 'create', 'cluster', ...options, '--config', '-', '--quiet'], { input });
+  await create().catch(async (error: unknown) => {
+    // Docker finished what a killed command had asked for.
+    if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;
+    if (!(await ownContainer(context))) throw error;
+    await removeContainers(exec, [context.node], context);
+    await create();
+  });
+}
+
+/** Why kind did not get done: Docker, the time, the disk, or what it says itself. */
+function notCreated({ config }: Context, error: CommandError): UserError {
+  const { stderr } = error.output;
+  demandDocker(stderr);
+  const why = error.timedOut === undefined ? telling(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
+  const again = 'npm run doctor looks for the usual causes; npm run up tries again';
+  return new UserError(`kind could not create the cluster ${config.clusterName}: ${why}`, {
+    hint: isFull(stderr) ? makeRoom : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
+    cause: error,
+  });
+}
+
+/**
+ * kind is done before the node's network is. A pod that starts in between can't reach the API server's address, dies,
+ * and is started again only after a pause; so nothing is installed before.
+ */
+async function missingNetwork(context: Context): Promise<string | undefined> {
+  const daemons = (await context.view().list<Workload>('apps/v1', 'DaemonSet')).filter(
+    ({ metadata }) => metadata.namespace === 'kube-system',
+  );
+  if (daemons.length === 0) return 'kube-proxy is not there yet';
+  return daemons.map((daemon) => missingOf(daemon)).find((missing) => missing !== undefined);
+}
+
+/**
+ * When the cluster was finished, or undefined where it never was: asked in the node, so it needs no API. What is in the
+ * cluster since before then came with Kubernetes and kind. Throws a `UserError` where the node doesn't answer: a finished
+ * cluster must not be taken for a half one.
+ */
+export async function finishedAt({ exec, node }: Context): Promise<Date | undefined> {
+  const { exitCode, stdout, stderr } = await exec(['docker', 'exec', node, 'stat', '--format=%Y', finishedMark], {
+    nothrow: true,
+    timeout: 60_000,
+  });
+  if (exitCode === 0) return new Date(Number(stdout.trim()) * 1000);
+  if (/No such file/.test(stderr)) return undefined;
+  demandDocker(stderr);
+  throw new UserError(`The node container ${node} can't be asked whether it is finished: ${telling(stderr)}`, {
+    hint: `docker logs ${node} may tell why; npm run up tries again, npm run down deletes the cluster.`,
+  });
+}
+
+/** The name of an image, without its digest. */
+export function shortImage(image: string): string {
+  return image.replace(/@sha256:.*$/, '');
+}
+
+/** The line that carries the reason: tools end with a summary, or with advice about their own flags. */
+export function telling(output: string): string {
+  const lines = output.trim().split('\n');
+  const error =
+    lines.find((line) => /error response from daemon/i.test(line)) ?? lines.find((line) => /\berror\b/i.test(line));
+  return error ?? lines.at(-1) ?? '';
+}

@@ -1,0 +1,42 @@
+import { delimiter } from 'node:path';
+import { parse } from 'yaml';
+import type { Context } from '../../context.ts';
+import { UsageError } from '../../lib/errors.ts';
+import { keepKubeconfig } from '../private-kubeconfig.ts';
+
+/**
+ * Takes the login of TARGET_CONTEXT over from the person's own kubeconfigs into the private one, with nothing else that is
+ * in them. Those are only read. Throws a `UsageError` where they have no such context.
+ */
+export async function takeLogin(context: Context): Promise<void> {
+  const { config, exec, kubeContext } = context;
+  const { path } = await context.toolbox.find('kubectl');
+  const env = { KUBECONFIG: config.userKubeconfigs.join(delimiter) };
+  const view = ['config', 'view', '--minify', '--flatten', '--context', kubeContext] as const;
+  const { exitCode, stdout, stderr } = await exec([path, ...view], { env, nothrow: true, timeout: 30_000 });
+  if (exitCode !== 0 || serverIn(stdout) === undefined) {
+    const names = await exec([path, 'config', 'get-contexts', '--output=name'], {
+      env,
+      nothrow: true,
+      timeout: 30_000,
+    });
+    const there = names.stdout.trim().split('\n').filter(Boolean);
+    const why =
+      /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === ''
+        ? ''
+        : `: ${stderr.trim().split('\n').at(-1)}`;
+    throw new UsageError(
+      `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
+      there.length > 0
+        ? `There are: ${there.join(', ')}.`
+        : 'Log in to the cluster as its provider tells, so that it has a context.',
+    );
+  }
+  await keepKubeconfig(context, stdout);
+}
+
+/** The address of the API server that a kubeconfig with one cluster names, or undefined. */
+export function serverIn(kubeconfig: string): string | undefined {
+  const { clusters } = (parse(kubeconfig) ?? {}) as { clusters?: { cluster?: { server?: string } }[] | null };
+  return clusters?.[0]?.cluster?.server;
+}

@@ -1,0 +1,124 @@
+import { mkdir } from 'node:fs/promises';
+import type { Context } from '../context.ts';
+import { unpackedMount } from '../images/unpacked.ts';
+import { WrongClock } from '../kubernetes/api/api.ts';
+import { missingApi, untilApiAnswers } from '../kubernetes/api/api-answers.ts';
+import { type Container, demandDocker } from '../lib/docker/docker.ts';
+import { UserError } from '../lib/errors.ts';
+import type { Cluster } from './cluster.ts';
+import type { Outcome, Status } from './component.ts';
+import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './creation.ts';
+import { untilNodeReports } from './node-report.ts';
+import { ownContainer } from './own-container.ts';
+import { keepKubeconfig } from './private-kubeconfig.ts';
+
+/** A cluster of kind: one node, with the Git folder mounted and the ingress ports published. */
+export const kindCluster: Cluster = {
+  presence: async (context) => (await ownContainer(context))?.state,
+  reach,
+
+  async status(context): Promise<Status> {
+    const container = await ownContainer(context);
+    if (!container) return { state: 'absent', missing: `there is no cluster ${context.config.clusterName}` };
+    if (container.state !== 'running')
+      return { state: 'unready', missing: `the node container ${context.node} is ${container.state}` };
+    try {
+      const missing = await missingApi(context);
+      return missing === undefined
+        ? { state: 'ready', detail: detail(context, container) }
+        : { state: 'unready', missing };
+    } catch (error) {
+      if (!(error instanceof WrongClock)) throw error;
+      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+    }
+  },
+
+  async apply(context): Promise<Outcome> {
+    const container = await ownContainer(context);
+    if (!container) return createCluster(context);
+    const woken = await wakeFinished(context, container);
+    if (!woken) {
+      await deleteCluster(context);
+      return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
+    }
+    const notes = imageDiffers(context, container)
+      ? [
+          `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
+        ]
+      : [];
+    return { changed: woken, detail: detail(context, container), notes };
+  },
+};
+
+/** Makes sure that the API server of a cluster that runs can be asked. Throws a `UserError` where it does not answer. */
+async function reach(context: Context): Promise<void> {
+  await fetchKubeconfig(context);
+  await untilApiAnswers(context);
+}
+
+/**
+ * Starts the node of a cluster where it is stopped, and waits until the API server answers and what it tells is true again.
+ * Hands back what it did, or undefined for a cluster that is half created: nothing was ever in it.
+ */
+export async function wakeFinished(context: Context, container: Container): Promise<string[] | undefined> {
+  if (isLost(container)) return undefined;
+  const woken = await wake(context, container);
+  // Side by side: most of the time both are as they should be.
+  const [finished, answers] = await Promise.all([finishedAt(context), isReached(context)]);
+  if (!finished) return undefined;
+  if (!answers) await reach(context);
+  if (woken.length > 0) await untilNodeReports(context);
+  return woken;
+}
+
+/** Whether the kubeconfig of before leads to an API server that answers: it trusts that of no other cluster. */
+async function isReached(context: Context): Promise<boolean> {
+  try {
+    return (await missingApi(context)) === undefined;
+  } catch (error) {
+    // Said of the cluster's own kubeconfig, which is fetched then.
+    if (error instanceof WrongClock) return false;
+    throw error;
+  }
+}
+
+/** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */
+function isLost({ state }: Container): boolean {
+  return ['created', 'removing', 'dead'].includes(state);
+}
+
+/** Starts what is stopped, as after a reboot. Hands back what it did. */
+async function wake(context: Context, { state, binds }: Container): Promise<string[]> {
+  const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
+  if (verb === undefined) return [];
+  // Docker would make it as root's where somebody emptied the cache.
+  const unpacked = binds.get(unpackedMount);
+  if (unpacked !== undefined) await mkdir(unpacked, { recursive: true, mode: 0o700 }).catch(() => {});
+  const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
+  if (exitCode !== 0) {
+    demandDocker(stderr);
+    throw new UserError(`The stopped node container ${context.node} could not be started: ${telling(stderr)}`, {
+      hint: 'npm run down && npm run up',
+    });
+  }
+  return [`node container ${context.node} (${verb === 'start' ? 'started' : 'unpaused'})`];
+}
+
+/** The private kubeconfig can be had again from the node at any time, so losing it is no harm. */
+async function fetchKubeconfig(context: Context): Promise<void> {
+  const { path } = await context.toolbox.find('kind');
+  const got = await context.exec([path, 'get', 'kubeconfig', '--name', context.config.clusterName], { nothrow: true });
+  if (got.exitCode !== 0)
+    throw new UserError(`kind can't tell the kubeconfig: ${telling(got.stderr)}`, {
+      hint: 'npm run down && npm run up',
+    });
+  await keepKubeconfig(context, got.stdout);
+}
+
+function imageDiffers({ config }: Context, { image }: Container): boolean {
+  return shortImage(image) !== shortImage(config.nodeImage);
+}
+
+function detail({ config }: Context, { image }: Container): string {
+  return `${config.clusterName}, ${shortImage(image)}`;
+}

@@ -1,0 +1,102 @@
+import type { Found } from '../kubernetes/api/discovery.ts';
+import { fieldManager } from '../kubernetes/kubectl.ts';
+import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
+import type { Territory } from './existing/territory.ts';
+
+/** Whose an object is: a component's, by its name; of the platform, but of no component; Kubernetes' own; or somebody's. */
+export type Owner = { of: 'component'; name: string } | { of: 'platform' } | { of: 'kubernetes' } | { of: 'person' };
+
+/** A question to a component. */
+export interface Claim {
+  name: string;
+  owns(object: KubeObject): boolean;
+}
+
+/** The control plane by the names under which it writes: what nobody else had a hand in is its own. */
+const controlPlane = /^kube-(apiserver|controller-manager|scheduler)$|^kubelet$|^kubeadm$/;
+
+/** What Kubernetes puts into every namespace: https://kubernetes.io/docs/concepts/security/service-accounts/ and the root certificate. */
+const inEveryNamespace: ReadonlySet<string> = new Set(['ServiceAccount default', 'ConfigMap kube-root-ca.crt']);
+
+/**
+ * Whose an object is that no other one owns. What is as old as the cluster came with Kubernetes and kind, whatever
+ * network and storage those chose; what is younger is the platform's if a component knows it or `up` applied it.
+ */
+export function ownerOf(object: KubeObject, finished: Date, claims: readonly Claim[]): Owner {
+  const claim = claims.find(({ owns }) => owns(object));
+  if (claim) return { of: 'component', name: claim.name };
+  if (isKubernetes(object, finished)) return { of: 'kubernetes' };
+  return wasApplied(object) ? { of: 'platform' } : { of: 'person' };
+}
+
+/**
+ * The same in a cluster that others use as well: a name alone makes nothing the platform's. What somebody put into a
+ * namespace of the platform, or made of a kind that it brought, is that person's; all else is none of ours, as what
+ * Kubernetes has.
+ */
+export function ownerWithin(object: KubeObject, territory: Territory, claims: readonly Claim[]): Owner {
+  if (!territory.owns(object)) return { of: 'kubernetes' };
+  const owner = ownerOf(object, new Date(0), claims);
+  return owner.of === 'person' && !territory.within(object) ? { of: 'kubernetes' } : owner;
+}
+
+/** Whether `up` applied it, this version or an earlier one. */
+export function wasApplied({ metadata }: KubeObject): boolean {
+  return (
+    metadata.managedFields?.some(({ manager, operation }) => manager === fieldManager && operation === 'Apply') === true
+  );
+}
+
+/**
+ * Whether nobody wrote a field of the object. Of one that is nothing but its name, as a Namespace without labels, the API
+ * server does not keep that `up` applied it. One that kubectl created has kubectl's entry.
+ */
+export function isUnwritten({ metadata }: KubeObject): boolean {
+  return (metadata.managedFields ?? []).length === 0;
+}
+
+/** The topmost fields that `up` applied and that nobody else has changed since, as in `f:spec`. */
+export function appliedFields({ metadata }: KubeObject): ReadonlySet<string> {
+  const entries = metadata.managedFields?.filter(
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
+  );
+  return new Set(entries?.flatMap(({ fieldsV1 = {} }) => Object.keys(fieldsV1)));
+}
+
+function isKubernetes({ kind, metadata }: KubeObject, finished: Date): boolean {
+  const { creationTimestamp = '', labels = {}, annotations = {}, managedFields = [] } = metadata;
+  if (Date.parse(creationTimestamp) <= finished.getTime()) return true;
+  if (inEveryNamespace.has(`${kind} ${metadata.name}`)) return true;
+  // Made again by the API server where somebody deleted them.
+  if ('kubernetes.io/bootstrapping' in labels) return true;
+  // A volume that a provisioner made goes with the claim that it was made for.
+  if (kind === 'PersistentVolume' && 'pv.kubernetes.io/provisioned-by' in annotations) return true;
+  return managedFields.length > 0 && managedFields.every(({ manager = '' }) => controlPlane.test(manager));
+}
+
+/**
+ * Tells apart what stands by itself from what another object owns and takes with it when it goes. An object whose
+ * owners are all gone is only waiting to be collected.
+ */
+export function byDescent(objects: readonly Found[]): { roots: Found[]; orphans: Found[] } {
+  const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+  const kinds = new Set(objects.map(({ kind }) => kind));
+  const roots: Found[] = [];
+  const orphans: Found[] = [];
+  for (const object of objects) {
+    const { ownerReferences = [] } = object.metadata;
+    if (ownerReferences.length === 0) roots.push(object);
+    // An owner of a kind that was not looked at may well be there.
+    else if (ownerReferences.every(({ kind, uid }) => kinds.has(kind) && !uids.has(uid))) orphans.push(object);
+  }
+  return { roots, orphans };
+}
+
+/** Whether the object lives in the namespace, or is of the kind that the definition defines: it would go with either. */
+export function isInside(object: Found, holder: KubeObject): boolean {
+  if (holder.kind === 'Namespace') return object.metadata.namespace === holder.metadata.name;
+  return (
+    holder.kind === 'CustomResourceDefinition' &&
+    holder.metadata.name === `${object.resource}.${groupOf(object.apiVersion)}`
+  );
+}

@@ -1,0 +1,44 @@
+import { gitMount } from '../../cluster/own-container.ts';
+import type { Context } from '../../context.ts';
+import { containersWith } from '../../lib/docker/objects.ts';
+import { clusterItems, clusterLabel } from './cluster.ts';
+import { authorityItems, cacheItems, stateItems } from './files.ts';
+import { forwarders } from './forwarders.ts';
+import { imageItems } from './images.ts';
+import type { Belongings, Item } from './item.ts';
+import { mergedContextItems } from './merged-context.ts';
+import { orphans } from './processes.ts';
+import { trustItems } from './trust.ts';
+
+/** What a cluster that is not on this machine has here: processes, and the private kubeconfig. */
+export async function findRemains(context: Context): Promise<Item[]> {
+  const [processes, forwarding] = await Promise.all([orphans(context), forwarders(context)]);
+  return [...processes, ...forwarding, ...stateItems(context.config)];
+}
+
+/**
+ * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing. Throws a
+ * `UsageError` where a cluster of that name belongs to somebody else, or Docker does not answer.
+ */
+export async function findBelongings(context: Context, { purge }: { purge: boolean }): Promise<Belongings> {
+  const { config } = context;
+  const [cluster, processes, forwarding] = await Promise.all([
+    clusterItems(context),
+    orphans(context),
+    forwarders(context),
+  ]);
+  const items = [...processes, ...cluster, ...forwarding, ...mergedContextItems(context), ...stateItems(config)];
+  if (!purge) return { items, notes: [] };
+  const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
+  const others = (await containersWith(context.exec, clusterLabel))
+    .filter(({ name, binds }) => binds.has(gitMount) && name !== context.node)
+    .map(({ name }) => name.replace(/-control-plane$/, ''));
+  const shared = others.map(
+    (name) => `The cluster ${name} needs npm run up afterwards, if it shares this certificate authority.`,
+  );
+  return {
+    // The trust goes before the authority, by whose name it is found; the cache last, which knows what was pulled.
+    items: [...items, ...images.items, ...trust.items, ...authorityItems(config), ...cache],
+    notes: [...images.notes, ...trust.notes, ...shared],
+  };
+}

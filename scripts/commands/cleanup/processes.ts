@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context } from '../../context.ts';
+import type { Item } from './item.ts';
+
+/** What takes over processes whose parent is gone. */
+const adopter = /(^|\/)(systemd --user|tini|dumb-init|docker-init|launchd)\b/;
+
+/** A line of `ps`. */
+export interface Process {
+  pid: number;
+  parent: number;
+  terminal: string;
+  command: string;
+}
+
+/**
+ * Children of commands of ours that were killed, and that nobody was left to end: they name our kubeconfig, our node or
+ * our cluster, and have lost their parent. What a person runs on the cluster has a terminal or a parent.
+ */
+export async function orphans(context: Context): Promise<Item[]> {
+  const all = await processes(context);
+  const commandOf = new Map(all.map(({ pid, command }) => [pid, command]));
+  const { kubeconfig, node, config } = context;
+  const word = (text: string) => new RegExp(`(^|\\s)${escaped(text)}(\\s|$)`);
+  const patterns = [word(node), word(`--name ${config.clusterName}`), word(kubeconfig)];
+  return all
+    .filter(({ parent }) => parent === 1 || adopter.test(commandOf.get(parent) ?? ''))
+    .filter(({ pid, terminal }) => pid !== process.pid && /^\?+$|^-$/.test(terminal))
+    .filter(({ command }) => patterns.some((pattern) => pattern.test(command)))
+    .map((one) => item(context, one));
+}
+
+/** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */
+export function item(context: Context, { pid, command }: Process, name = command.slice(0, 60), patience = 0): Item {
+  const isThere = async () => (await processes(context)).some((one) => one.pid === pid && one.command === command);
+  return {
+    kind: 'process',
+    name: `${pid} (${name})`,
+    isThere,
+    async remove() {
+      const deadline = performance.now() + patience;
+      while (performance.now() < deadline && (await isThere())) await sleep(50);
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        if (!(await isThere())) return;
+        process.kill(pid, signal);
+        for (let looks = 0; looks < 20 && (await isThere()); looks += 1) await sleep(50);
+      }
+    },
+  };
+}
+
+/** What runs on this machine. Empty where `ps` can't tell. */
+export async function processes({ exec }: Context): Promise<Process[]> {
+  const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'tty=', '-o', 'args='];
+  const { stdout } = await exec(['ps', '-A', '-ww', ...columns], { nothrow: true, timeout: 10_000 });
+  return stdout.split('\n').flatMap((line) => {
+    const [, pid, parent, terminal, command] = line.match(/^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/) ?? [];
+    return command === undefined
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), terminal: terminal ?? '', command }];
+  });
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

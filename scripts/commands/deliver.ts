@@ -1,0 +1,138 @@
+import { lockCluster } from '../cluster/lock.ts';
+import type { Invocation } from '../config/invocation.ts';
+import { type Context, createContext } from '../context.ts';
+import { tellActions, tellActionsOfFailure } from '../delivery/promote/actions.ts';
+import type { Edit } from '../delivery/promote/commit.ts';
+import { type Desk, type Landed, land, sendOffEarlier, type Wish } from '../delivery/promote/desk.ts';
+import { landedLines, type Outcome } from '../delivery/promote/outcome.ts';
+import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import { createProgress, type Progress } from '../lib/text/progress.ts';
+import { imageIn } from '../repository/values-text.ts';
+
+/** Edits that may be made, and what is to be done about them. */
+export interface Prepared {
+  desk: Desk;
+  edits: Edit[];
+  message: string;
+  /** What a person should know, a sentence each. */
+  notes: string[];
+  /** What to say where nothing has to be edited. */
+  unchanged: string;
+  /** Why no cluster follows the commit, as a sentence; without one, it is waited for. */
+  unfollowed?: string | undefined;
+}
+
+/** What the flags wish to become of the edits. Throws a `UsageError` for a contradiction. */
+export function wishOf({ flags }: Invocation): Wish {
+  if (flags['no-commit'] && flags.push)
+    throw new UsageError('--push pushes a commit, and --no-commit makes none.', 'Leave out one of the two.');
+  return { commit: !flags['no-commit'], push: flags.push === true };
+}
+
+/**
+ * Runs a command that edits values files: prepares it while no other command is at work, lands the edits, and waits until
+ * they run. That wait keeps nobody out: what rolls out badly has to be rolled back meanwhile.
+ */
+export async function deliver(
+  invocation: Invocation,
+  name: string,
+  prepare: (context: Context, progress: Progress) => Promise<Prepared>,
+): Promise<ExitCode> {
+  const { config, flags, signal, print, progressStream } = invocation;
+  const forActions = flags['from-ci'] === true;
+  const progress = await createProgress(progressStream);
+  const context = createContext(config, {
+    signal,
+    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
+    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
+    onDownload: (what) => progress.note(`Fetching ${what}.`),
+  });
+  try {
+    const unlock = forActions ? () => {} : await lockCluster(invocation, name);
+    let prepared: Prepared;
+    let landed: Landed;
+    let since: number;
+    try {
+      prepared = await prepare(context, progress);
+      const { desk, edits, message } = prepared;
+      since = performance.now();
+      landed = edits.length > 0 ? await land(desk, edits, message) : await sendOffEarlier(desk);
+    } finally {
+      unlock();
+    }
+    const outcome = outcomeOf(context, prepared, landed);
+    if (!flags.json)
+      print([...(prepared.edits.length > 0 ? [] : [prepared.unchanged]), ...landedLines(outcome)].join('\n'));
+    for (const note of outcome.notes) progress.note(note);
+    const waits =
+      outcome.commit !== null && prepared.edits.length > 0 && unfollowed(context, prepared, outcome) === undefined;
+    if (waits) await follow(context, outcome, { since, progress, print, json: flags.json === true });
+    if (forActions) await tellActions(config, outcome);
+    progress.stop();
+    if (flags.json) print(JSON.stringify(outcome, undefined, 2));
+    return ExitCode.done;
+  } catch (error) {
+    if (forActions && error instanceof UserError) await tellActionsOfFailure(config, error.message, error.hint);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+function outcomeOf(context: Context, prepared: Prepared, { commit, pushed }: Landed): Outcome {
+  const { edits, message, desk } = prepared;
+  const changes = edits.map(({ service, before, after }) => ({
+    service: service.name,
+    file: service.file,
+    from: imageIn(before)?.tag ?? '',
+    to: imageIn(after)?.tag ?? '',
+  }));
+  const subject = message.split('\n')[0] ?? '';
+  const landed = { commit: commit ?? null, pushed: pushed ?? null };
+  const notes = [...prepared.notes];
+  const why = edits.length > 0 && desk.wish.commit ? unfollowed(context, prepared, landed) : undefined;
+  if (why !== undefined) notes.push(why);
+  if (edits.length > 0 && !desk.wish.commit)
+    notes.push(`Not committed: git commit -m ${quoted(subject)} -- ${changes.map(({ file }) => file).join(' ')}`);
+  return { changes, subject, ...landed, receipts: [], notes };
+}
+
+/** Why nobody waits for the commit, as a sentence. */
+function unfollowed({ config }: Context, prepared: Prepared, { pushed }: Pick<Outcome, 'pushed'>): string | undefined {
+  const { gitops } = config;
+  return gitops && pushed === null
+    ? `Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`
+    : prepared.unfollowed;
+}
+
+/** A text as one word of a shell's command line. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+interface Following {
+  /** When the edits were made, in milliseconds of `performance.now()`. */
+  since: number;
+  progress: Progress;
+  print: Invocation['print'];
+  json: boolean;
+}
+
+/** Waits until the commit runs, and adds a receipt for each service, which a person reads as soon as it is there. */
+async function follow(context: Context, outcome: Outcome, { since, progress, print, json }: Following): Promise<void> {
+  const { changes, receipts } = outcome;
+  const commit = outcome.commit ?? '';
+  const onReceipt = (receipt: Receipt) => {
+    receipts.push(receipt);
+    if (!json) print(receiptLines(receipt).join('\n'));
+  };
+  try {
+    const applications = changes.map(({ service }) => service);
+    await followCommit(context, { commit, applications, progress, since, onReceipt });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    if (json) print(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
+    throw error;
+  }
+}

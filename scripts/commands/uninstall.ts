@@ -1,0 +1,97 @@
+import { noCluster, presence } from '../cluster/cluster.ts';
+import { removeMark } from '../cluster/existing/mark.ts';
+import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { lockCluster } from '../cluster/lock.ts';
+import { type Inventory, takeInventory } from '../components/inventory.ts';
+import { declined, json } from '../components/reset/means.ts';
+import { doomedOf, removePlatform } from '../components/reset/remove-platform.ts';
+import { count, keptLines, names, plain, preview, question } from '../components/reset/words.ts';
+import type { Invocation } from '../config/invocation.ts';
+import { type Context, createContext } from '../context.ts';
+import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
+import { ExitCode, UsageError } from '../lib/errors.ts';
+import { createProgress, type Progress } from '../lib/text/progress.ts';
+import { findRemains } from './cleanup/index.ts';
+import { removeAll } from './cleanup/remove.ts';
+
+/**
+ * Carries out `npm run down` on a cluster that somebody else runs: takes the platform off it, with its mark and the private
+ * kubeconfig, and leaves the cluster and all that is somebody else's.
+ */
+export async function downElsewhere(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal, progressStream, print } = invocation;
+  if (flags.purge) refuseElsewhere(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
+  const terminal = terminalOf(process.stdin, progressStream, signal);
+  if (!flags.yes && !flags['dry-run'] && !terminal)
+    throw new UsageError(
+      'There is no terminal to ask whether this is meant.',
+      'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
+    );
+  const note = (text: string) => void progressStream.write(`${text}\n`);
+  const timeout = typeof flags.timeout === 'number' ? { timeout: flags.timeout } : {};
+  const context = createContext(config, { signal, ...timeout, onRetry: (why) => note(`! Tried again: ${why}`) });
+  const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
+  const progress = await createProgress(progressStream);
+  try {
+    if ((await presence(context)) === undefined) {
+      if (!flags['dry-run']) await removeRemains(context);
+      print(
+        flags.json ? json({ removed: [], kept: [], left: [] }) : `Nothing to remove: ${noCluster(context).message}`,
+      );
+      return ExitCode.done;
+    }
+    const before = await takeInventory(context);
+    const doomed = doomedOf(before, false);
+    if (flags['dry-run']) {
+      const plan = { wouldRemove: plain(doomed), kept: plain(before.byHand) };
+      print(flags.json ? json(plan) : preview(config.clusterName, before, false, config.target).join('\n'));
+      return ExitCode.done;
+    }
+    if (!flags.yes && terminal && !(await askWhether(terminal, question(config.clusterName, doomed, before, false))))
+      return declined(invocation);
+    return await remove(invocation, context, before, progress);
+  } finally {
+    progress.stop();
+    unlock();
+  }
+}
+
+async function remove(
+  { config, flags, print }: Invocation,
+  context: Context,
+  before: Inventory,
+  progress: Progress,
+): Promise<ExitCode> {
+  const started = performance.now();
+  const doomed = doomedOf(before, false);
+  const after = await removePlatform(context, before, { all: false, progress });
+  const left = [...doomedOf(after, false), ...after.orphans];
+  // While something of the platform is there, the mark tells that it is.
+  const whole = left.length === 0 && after.holders.length === 0;
+  if (whole) {
+    await removeMark(context);
+    await removeRemains(context);
+  }
+  progress.stop();
+  const there = new Set(left.map(({ metadata }) => metadata.uid));
+  const removed = doomed.filter(({ metadata }) => !there.has(metadata.uid));
+  const seconds = Math.round(performance.now() - started) / 1000;
+  const kept = [...after.byHand, ...after.holders];
+  const lines = [
+    `Removed from the cluster of the context ${config.target}: ${count(removed)}, with what they owned (${seconds.toFixed(1)} s).`,
+    ...keptLines(after, false, config.target),
+    left.length === 0 ? '0 left. The cluster itself is as it was.' : `${left.length} left:`,
+    ...names(left),
+    ...(whole ? [] : ['  → npm run down goes on, once that is gone.']),
+  ];
+  print(
+    flags.json ? json({ removed: plain(removed), kept: plain(kept), left: plain(left), seconds }) : lines.join('\n'),
+  );
+  return left.length === 0 ? ExitCode.done : ExitCode.failed;
+}
+
+/** What is on this machine. */
+async function removeRemains(context: Context): Promise<void> {
+  const items = await findRemains(context);
+  await removeAll(items, async () => [], context.signal);
+}

@@ -1,0 +1,32 @@
+import type { Context } from '../context.ts';
+import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
+import { UserError } from '../lib/errors.ts';
+import { Secret } from '../lib/secret.ts';
+import { argocdPassword } from './argo-cd.ts';
+import { grafanaPassword } from './grafana.ts';
+import type { PasswordPlace } from './place-names.ts';
+
+const places: Record<PasswordPlace, typeof argocdPassword | typeof grafanaPassword> = {
+  argocd: argocdPassword,
+  grafana: grafanaPassword,
+};
+
+/** The password of the user admin there, which the cluster keeps in a Secret. Throws a `UserError` where it has none. */
+export async function readPassword(context: Context, place: PasswordPlace): Promise<Secret> {
+  const { namespace, secret, key } = places[place];
+  try {
+    const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
+    const { data } = await context.api().json<{ data?: Record<string, string> }>(path);
+    return new Secret(Buffer.from(data?.[key] ?? '', 'base64').toString('utf8'));
+  } catch (error) {
+    if (error instanceof Unreachable) {
+      const message = `The cluster ${context.config.clusterName} does not answer.`;
+      throw new UserError(message, { hint: 'npm run up', cause: error });
+    }
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    throw new UserError(
+      `The secret ${namespace}/${secret} is not there: the password was changed, or ${place} is not up yet.`,
+      { hint: 'npm run status', cause: error },
+    );
+  }
+}

@@ -1,0 +1,179 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { UsageError } from '../lib/errors.ts';
+import { Secret } from '../lib/secret.ts';
+import type { CheckName } from './check-names.ts';
+import { parseDotenv } from './dotenv.ts';
+import { type Environment, type Part, partSettings, parts, read, type SettingName } from './settings.ts';
+
+/** Everything that a person can choose, checked, and where things are kept. */
+export interface Config {
+  /** Top folder of the repository's files. */
+  root: string;
+  /** What the cluster is called here: CLUSTER_NAME, or the context of `target`. */
+  clusterName: string;
+  /** The context of the person's own kubeconfigs whose cluster is used in place of one of kind, if any. */
+  target: string | undefined;
+  nodeImage: string;
+  ports: { http: number; https: number };
+  /** Where Argo CD reads from instead of this checkout, if anywhere. */
+  gitops: { repoUrl: string; revision: string } | undefined;
+  /** Tokens for the images, as settings and environment have them, unchecked, and where Docker keeps its own. */
+  tokens: {
+    use: 'auto' | 'none';
+    inEnvironment: Secret | undefined;
+    inFile: Secret | undefined;
+    dockerFolder: string;
+  };
+  /** Which ingress controller routes the requests. */
+  ingressController: 'nginx' | 'traefik';
+  /** Whether whoever reaches Grafana may look at it without a password. */
+  grafanaAnonymous: boolean;
+  argocdFull: boolean;
+  /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
+  environment: Environment;
+  /** The optional parts of the monitoring that are wanted. */
+  parts: readonly Part[];
+  /** Whether the data of Prometheus go with its pod, or lie on a volume that a claim asks for. */
+  prometheusStorage: 'ephemeral' | 'claim';
+  /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
+  imageCacheLimit: number;
+  /** The preflight checks whose problems are only warnings. */
+  ignoredChecks: readonly CheckName[];
+  /** Downloads and tools, shared by all checkouts of this user. */
+  cacheDir: string;
+  /** What has to stay, shared as well: the certificate authority. */
+  dataDir: string;
+  /** What belongs to this cluster alone: its private kubeconfig. */
+  stateDir: string;
+  /**
+   * The person's own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on
+   * request, and what needs the login of `target`.
+   */
+  userKubeconfigs: readonly string[];
+  /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
+  actions: { output: string | undefined; summary: string | undefined };
+  /** The PATH to look for tools on. */
+  path: string;
+  /** What children get to see: no token, and no kubeconfig or repository but those they are told. */
+  childEnv: Record<string, string>;
+}
+
+const hiddenFromChildren =
+  /^(KUBECONFIG|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
+
+/** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
+export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
+  const file = join(root, '.env');
+  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
+  // An empty variable counts as not set, so that it does not hide the file's.
+  const text = (name: SettingName) => environment[name] || fromFile[name];
+  const target = read('TARGET_CONTEXT', text('TARGET_CONTEXT'));
+  const clusterName = target ?? read('CLUSTER_NAME', text('CLUSTER_NAME'));
+  const repoUrl = read('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
+  const ports = { http: read('HTTP_PORT', text('HTTP_PORT')), https: read('HTTPS_PORT', text('HTTPS_PORT')) };
+  if (ports.http === ports.https)
+    throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', 'Correct them in .env or in the environment.');
+  if (target !== undefined && repoUrl === undefined)
+    throw new UsageError(
+      `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: a cluster elsewhere can't read the Git folder of this machine.`,
+      'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
+    );
+  return {
+    root,
+    clusterName,
+    target,
+    nodeImage: read('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
+    ports,
+    gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
+    tokens: tokens(environment, fromFile),
+    ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
+    grafanaAnonymous: read('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
+    argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
+    environment: read('ENVIRONMENT', text('ENVIRONMENT')),
+    parts: parts.filter((part) => read(partSettings[part], text(partSettings[part]))),
+    prometheusStorage: read('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
+    imageCacheLimit: read('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
+    ignoredChecks: read('IGNORE_CHECKS', text('IGNORE_CHECKS')),
+    cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
+    dataDir: join(
+      userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
+      'platform-ops',
+    ),
+    // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
+    stateDir: join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`),
+    userKubeconfigs: userKubeconfigs(environment),
+    actions: {
+      output: environment.GITHUB_OUTPUT || undefined,
+      summary: environment.GITHUB_STEP_SUMMARY || undefined,
+    },
+    path: environment.PATH ?? '',
+    childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
+  };
+}
+
+/**
+ * Adds the checks of `--ignore-checks` to those of the setting.
+ *
+ * @param names what was typed, checked already; nothing where the flag is missing.
+ * @returns the configuration that a command works with.
+ */
+export function withIgnoredChecks(config: Config, names: unknown): Config {
+  if (typeof names !== 'string') return config;
+  return { ...config, ignoredChecks: [...new Set([...config.ignoredChecks, ...read('IGNORE_CHECKS', names)])] };
+}
+
+/** The variables with the tokens, which hide-tokens.mjs keeps from what is started before us. */
+function wholeEnvironment(): NodeJS.ProcessEnv {
+  const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
+  return { ...process.env, ...taken };
+}
+
+/** GH_TOKEN is what gh calls it, and what GitHub's own machines set. Whether a token is one is judged where it is used. */
+function tokens(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['tokens'] {
+  const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
+  return {
+    use: read('GHCR_CREDENTIALS', environment.GHCR_CREDENTIALS || fromFile.GHCR_CREDENTIALS),
+    inEnvironment: secret(environment.GITHUB_TOKEN || environment.GH_TOKEN),
+    inFile: secret(fromFile.GITHUB_TOKEN),
+    dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
+  };
+}
+
+/** One of the user's folders (XDG Base Directory Specification; on macOS those below Library), given as path below home. */
+function userFolder(
+  environment: NodeJS.ProcessEnv,
+  variable: 'XDG_CACHE_HOME' | 'XDG_DATA_HOME',
+  usual: readonly string[],
+  onMac: readonly string[],
+): string {
+  const named = environment[variable];
+  if (named) return resolve(named);
+  const home = resolve(environment.HOME || homeOfAccount());
+  return process.platform === 'darwin' ? join(home, 'Library', ...onMac) : join(home, ...usual);
+}
+
+function userKubeconfigs(environment: NodeJS.ProcessEnv): string[] {
+  const named = (environment.KUBECONFIG ?? '').split(delimiter).filter(Boolean);
+  return named.length > 0 ? named.map((file) => resolve(file)) : [join(environment.HOME || '/', '.kube', 'config')];
+}
+
+function homeOfAccount(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    throw new UsageError(
+      'This account has no home folder to keep downloads and certificates in.',
+      'Set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME, to a folder that can be written to.',
+    );
+  }
+}
+
+function pick(environment: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0]),
+    ),
+  );
+}

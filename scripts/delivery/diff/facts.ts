@@ -1,0 +1,36 @@
+import type { ApiServer } from '../../kubernetes/api/api.ts';
+import { everyKind, type Served } from '../../kubernetes/api/discovery.ts';
+import { collectionPath, type KubeObject } from '../../kubernetes/objects.ts';
+
+/** What a chart is rendered for, and how its objects are found: the cluster's version and the kinds that it serves. */
+export interface Facts {
+  /** As in 1.36.4. */
+  kubeVersion: string;
+  kinds: readonly Served[];
+}
+
+/** Asks the API server. Throws `Unreachable`. */
+export async function readFacts(api: ApiServer): Promise<Facts> {
+  const [{ gitVersion }, kinds] = await Promise.all([api.json<{ gitVersion: string }>('/version'), everyKind(api)]);
+  // Without what a vendor adds to it, as Argo CD hands it on (reposerver/repository, parseKubeVersion).
+  return { kubeVersion: /\d+\.\d+\.\d+/.exec(gitVersion)?.[0] ?? gitVersion, kinds };
+}
+
+/**
+ * What a chart sees as `.Capabilities.APIVersions`: each version and each kind in it that can be listed and watched
+ * (util/argo, APIResourcesToStrings; gitops-engine, GetAPIResources).
+ */
+export function apiVersions({ kinds }: Facts): string[] {
+  const watched = kinds.filter(({ verbs }) => verbs.includes('list') && verbs.includes('watch'));
+  return [...new Set(watched.flatMap(({ apiVersion, kind }) => [apiVersion, `${apiVersion}/${kind}`]))].sort();
+}
+
+/** How the cluster serves the kind of an object, or undefined where it doesn't. */
+export function servedAs({ kinds }: Facts, { apiVersion, kind }: KubeObject): Served | undefined {
+  return kinds.find((served) => served.apiVersion === apiVersion && served.kind === kind);
+}
+
+/** The path of an object at the API server. */
+export function pathOf({ apiVersion, kind, resource }: Served, { name, namespace }: KubeObject['metadata']): string {
+  return `${collectionPath(apiVersion, kind, namespace, resource)}/${name}`;
+}

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { type Image, imageIn } from '../../repository/values-text.ts';
+import type { Git } from './git.ts';
+import { literal } from './git.ts';
+
+/** A commit that gave a service another image. */
+export interface Change {
+  commit: string;
+  /** ISO 8601, in the author's time zone. */
+  date: string;
+  author: string;
+  subject: string;
+  /** A promotion bears the message of promote and of the platform's CI; an edit is any other way of setting the image. */
+  kind: 'start' | 'promotion' | 'rollback' | 'edit';
+  /** Whether this was `npm run rollback`, and not a `git revert` by hand. */
+  ours: boolean;
+  image: Image;
+  /** The image before it; undefined for the first. */
+  before: Image | undefined;
+  parents: number;
+}
+
+/** What commits of a promotion begin with, ours and those of the platform's CI. */
+export const promotionSubject = 'chore: promote images';
+/** The line by which our rollbacks are known again. */
+export const rollbackTrailer = 'Rolled-back';
+
+const isOurs = new RegExp(`^${rollbackTrailer}: `, 'm');
+const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
+
+/**
+ * Every commit of the checked-out branch that changed the image in a values file, oldest first, whoever made it and how.
+ * `prefix` is where the folder lies below the top folder. Throws a `UserError`.
+ */
+export async function readChanges(git: Git, prefix: string, file: string): Promise<Change[]> {
+  const commits = await commitsOf(git, file);
+  const wanted = commits.flatMap(({ commit, parents }) => [commit, ...parents]);
+  const texts = await textsAt(git, [...new Set(wanted)], `${prefix}${file}`);
+  const images = new Map([...texts].map(([commit, text]) => [commit, imageIn(text)]));
+  const changes: Change[] = [];
+  for (const { parents, message, ...about } of commits) {
+    const image = images.get(about.commit);
+    const earlier = changes.at(-1)?.image;
+    // A file that was no YAML for a while named no image: what counts is the one before that.
+    const inherited = parents.map((parent) => images.get(parent) ?? earlier);
+    if (!image || inherited.some((one) => one && sameImage(one, image))) continue;
+    const before = inherited[0] ?? earlier;
+    const ours = isOurs.test(message);
+    changes.push({
+      ...about,
+      image,
+      before,
+      parents: parents.length,
+      ours,
+      kind: kindOf(about.subject, message, before),
+    });
+  }
+  return changes;
+}
+
+export function sameImage(one: Image, other: Image): boolean {
+  return one.repository === other.repository && one.tag === other.tag;
+}
+
+function kindOf(subject: string, message: string, before: Image | undefined): Change['kind'] {
+  if (before === undefined) return 'start';
+  if (isOurs.test(message) || isRevert.test(message)) return 'rollback';
+  return subject.startsWith(promotionSubject) ? 'promotion' : 'edit';
+}
+
+async function commitsOf(git: Git, file: string) {
+  const format = '--format=%H%x00%P%x00%aI%x00%an%x00%s%x00%B%x00';
+  const how = ['--topo-order', '--reverse', '--no-show-signature', '--no-color', '--encoding=UTF-8', format];
+  const stdout = await git.read(['log', ...how, 'HEAD', '--', literal(file)]);
+  const fields = stdout.split('\0');
+  return Array.from({ length: Math.floor(fields.length / 6) }, (_, index) => {
+    const [commit = '', parents = '', date = '', author = '', subject = '', message = ''] = fields.slice(index * 6);
+    return {
+      commit: commit.trim(),
+      parents: parents.split(' ').filter((parent) => parent !== ''),
+      date,
+      author,
+      subject,
+      message,
+    };
+  });
+}
+
+/** The file's text at each commit that has it. One process for all: a mark that no file can know stands between them. */
+async function textsAt(git: Git, commits: readonly string[], path: string): Promise<Map<string, string>> {
+  const mark = randomUUID();
+  const stdout = await git.read(['cat-file', `--batch=${mark} %(objecttype)`], {
+    input: commits.map((commit) => `${commit}:${path}\n`).join(''),
+  });
+  // What a commit lacks is told in another form, with its name in front.
+  const answers = stdout.split(new RegExp(`(?:^|\\n)(?=${mark} |[0-9a-f]{40,64}:.* missing(?:\\n|$))`));
+  const found = new Map<string, string>();
+  for (const [index, answer] of answers.filter((text) => text !== '').entries()) {
+    const [head = ''] = answer.split('\n', 1);
+    if (head === `${mark} blob`) found.set(commits[index] ?? '', answer.slice(head.length + 1));
+  }
+  return found;
+}

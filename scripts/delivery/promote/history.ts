@@ -1,0 +1,105 @@
+import type { Context } from '../../context.ts';
+import { registry } from '../../images/credentials/check.ts';
+import { readImage } from '../../images/registry/image.ts';
+import { parseImage } from '../../images/registry/registry.ts';
+import { fullName } from '../../images/store.ts';
+import { Unanswered } from '../../lib/download/web.ts';
+import { UserError } from '../../lib/errors.ts';
+import { holdsIn, sentenceOf } from '../../repository/hold.ts';
+import { readValues, type Service } from '../../repository/service-files.ts';
+import type { Image } from '../../repository/values-text.ts';
+import { type Change, readChanges } from './changes.ts';
+import { runningImages, whyNoCluster } from './cluster.ts';
+import { gitIn } from './git.ts';
+import { accountFor, registryAs } from './images.ts';
+
+/** A line of the history, as `--json` prints it. */
+export interface Entry {
+  commit: string;
+  /** ISO 8601. */
+  date: string;
+  author: string;
+  kind: Change['kind'];
+  subject: string;
+  image: string;
+  tag: string;
+  /** When the image was built, as ISO 8601; null where the registry can't be asked or doesn't know. */
+  built: string | null;
+  /** Whether ready pods run this image now; null where no cluster can be asked. Of one that came twice, the newest. */
+  runs: boolean | null;
+}
+
+export interface History {
+  service: string;
+  file: string;
+  /** Newest first. */
+  entries: Entry[];
+  /** A sentence each. */
+  holds: string[];
+  notes: string[];
+}
+
+/** How many images the registry is asked for, newest first: three requests each. */
+const asked = 30;
+
+/** Everything that changed the image of a service, from Git, with what registry and cluster can add. Throws a `UserError`. */
+export async function readHistory(context: Context, service: Service): Promise<History> {
+  const { config, exec } = context;
+  const { prefix } = await context.checkout();
+  const changes = (await readChanges(gitIn(exec, config.root), prefix, service.file)).reverse();
+  const notes: string[] = [];
+  const [built, running] = await Promise.all([
+    builtAt(context, [...new Set(changes.map(({ image }) => nameOf(image)))].slice(0, asked), notes),
+    runningNow(context, service, notes),
+  ]);
+  const seen = new Set<string>();
+  const entries = changes.map(({ commit, date, author, kind, subject, image }): Entry => {
+    const name = nameOf(image);
+    const isNewest = !seen.has(name);
+    seen.add(name);
+    return {
+      commit,
+      date,
+      author,
+      kind,
+      subject,
+      image: name,
+      tag: image.tag,
+      built: built.get(name)?.toISOString() ?? null,
+      runs: running && isNewest && running.includes(fullName(name)),
+    };
+  });
+  const holds = holdsIn(await readValues(config.root, service)).map(sentenceOf);
+  return { service: service.name, file: service.file, entries, holds, notes };
+}
+
+function nameOf({ repository, tag }: Image): string {
+  return `${repository}:${tag}`;
+}
+
+async function runningNow(context: Context, service: Service, notes: string[]): Promise<string[] | null> {
+  const missing = await whyNoCluster(context);
+  if (missing === undefined) return runningImages(context, service.name);
+  notes.push(`What runs is not known: ${missing}.`);
+  return null;
+}
+
+/** When images were built, as far as the registry tells. A registry that is silent once is not asked again. */
+async function builtAt(context: Context, images: readonly string[], notes: string[]): Promise<Map<string, Date>> {
+  const built = new Map<string, Date>();
+  try {
+    const { account } = await accountFor(context, images.slice(0, 1));
+    if (!account) return built;
+    const client = registryAs(account, context);
+    for (const image of images) {
+      const name = parseImage(image);
+      if (name.registry !== registry) continue;
+      const found = await readImage(client, name.repository, name.reference);
+      if (found.state === 'found' && found.facts.created) built.set(image, found.facts.created);
+    }
+  } catch (error) {
+    if (!(error instanceof Unanswered) && !(error instanceof UserError)) throw error;
+    notes.push(`The images' age is not known: ${error.message.replace(/\.$/, '')}.`);
+  }
+  return built;
+}

@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { UsageError, UserError } from '../../lib/errors.ts';
+import { holdsIn, sentenceOf, withoutHolds } from '../../repository/hold.ts';
+import { readValues, type Service } from '../../repository/service-files.ts';
+import { imageIn, withImage } from '../../repository/values-text.ts';
+import type { Edit } from './commit.ts';
+import type { Desk } from './desk.ts';
+import { fileAt, reasonOf } from './git.ts';
+
+/** What a tag may look like where a chart doesn't say so itself (OCI Distribution Specification 1.1, "Pulling manifests"). */
+const anyTag = { type: 'string', pattern: '^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$' };
+
+/** The edits that give services another tag; none for those that have it. Throws a `UserError` where one is on hold. */
+export async function planPromotion(
+  root: string,
+  services: readonly Service[],
+  { tag, force }: { tag: string; force: boolean },
+): Promise<Edit[]> {
+  for (const service of services) await refuseTag(root, service, tag);
+  const texts = await Promise.all(services.map((service) => readValues(root, service)));
+  const edits = services.map((service, index) => {
+    const before = texts[index] ?? '';
+    const lifted = force ? withoutHolds(before) : before;
+    return { service, before, after: withImage(lifted, { tag }, service.file) };
+  });
+  const changed = edits.filter(({ before, after }) => before !== after);
+  if (!force) refuseHeld(changed, tag, services.length > 1);
+  return changed;
+}
+
+/** Throws a `UserError` where somebody put a hold on one of the files elsewhere, that this clone doesn't have yet. */
+export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: readonly Edit[], tag: string) {
+  if (!remote?.upstream) return;
+  const at = async (commit: string, { file }: Service) => {
+    return holdsIn((await fileAt(top, commit, `${prefix}${file}`)) ?? '');
+  };
+  // What both had once, was lifted here since.
+  const shared = await top.attempt(['merge-base', remote.upstream, 'HEAD']);
+  if (shared.exitCode > 1) throw new UserError(`git merge-base failed: ${reasonOf(shared)}`, { hint: 'git status' });
+  const base = shared.stdout.trim();
+  for (const { service, before } of edits) {
+    const known = [...holdsIn(before), ...(base === '' ? [] : await at(base, service))].map(({ note }) => note);
+    const [hold] = (await at(remote.upstream, service)).filter(({ note }) => !known.includes(note));
+    if (hold)
+      throw new UserError(
+        `${service.name} was put on hold elsewhere: ${sentenceOf(hold)} It is not promoted to ${tag}.`,
+        {
+          hint: `git pull, and npm run release -- ${service.name} once it is sound again.`,
+        },
+      );
+  }
+}
+
+/** The image that an edit leads to, as `ghcr.io/zainasr/api-node:1df3b1f`. */
+export function imageOf({ after }: Edit): string {
+  const image = imageIn(after);
+  return `${image?.repository}:${image?.tag}`;
+}
+
+function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void {
+  for (const { service, before } of edits) {
+    const holds = holdsIn(before);
+    const hold = holds.find((one) => one.tag === tag) ?? holds[0];
+    if (!hold) continue;
+    const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
+    throw new UserError(`${very}: ${sentenceOf(hold)}${several ? ' Nothing is promoted.' : ''}`, {
+      hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
+    });
+  }
+}
+
+/** Throws a `UsageError` for what the chart's schema takes for no tag: it would be committed, and then not rendered. */
+export async function refuseTag(root: string, { schema }: Pick<Service, 'schema'>, tag: string): Promise<void> {
+  const allows = (await tagRule(join(root, schema))) ?? compiled(anyTag);
+  if (allows(tag)) return;
+  throw new UsageError(
+    `${JSON.stringify(tag)} can't be the tag of an image.`,
+    'A SHA is letters and digits, as in a1b2c3d: the one that CI pushed the image under.',
+  );
+}
+
+async function tagRule(file: string): Promise<ValidateFunction | undefined> {
+  try {
+    const { properties } = JSON.parse(await readFile(file, 'utf8')) as Schema;
+    const rule = properties?.image?.properties?.tag;
+    return rule && compiled(rule);
+  } catch {
+    // No schema, or a broken one, which helm and npm run validate tell of.
+    return undefined;
+  }
+}
+
+function compiled(rule: object): ValidateFunction {
+  return new Ajv({ strict: false, logger: false }).compile(rule);
+}
+
+interface Schema {
+  properties?: { image?: { properties?: { tag?: object } } };
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Interrupted, UserError } from '../../lib/errors.ts';
+import { shortSha } from '../../lib/git/git.ts';
+import { type Git, isAncestor, reasonOf } from './git.ts';
+import { filesOf, replay } from './replay.ts';
+
+/** Where a branch is pushed to. */
+export interface Destination {
+  remote: string;
+  /** As in `refs/heads/main`. */
+  ref: string;
+  /** What this clone knows of it, as in `refs/remotes/origin/main`. */
+  tracking: string;
+}
+
+/** How often somebody else may be quicker. */
+const tries = 10;
+/** Milliseconds to wait at most before the second try: several that were refused together must not come back together. */
+const apart = 300;
+const overtakenBy =
+  /\[rejected\].*\((fetch first|non-fast-forward|stale info)\)|\[remote rejected\].*(lock|failed to update ref|incorrect old value|already exists)/;
+
+/** As in `origin/main`. */
+export function nameOf({ remote, ref }: Destination): string {
+  return `${remote}/${ref.replace('refs/heads/', '')}`;
+}
+
+/** The upstream of a branch, or the one remote under the branch's own name. Throws a `UserError` where there is none. */
+export async function destinationOf(git: Git, branch: string): Promise<Destination> {
+  const format = '--format=%(upstream:remotename)%09%(upstream:remoteref)%09%(upstream)';
+  const [remote = '', ref = '', tracking = ''] = (
+    await git.read(['for-each-ref', format, `refs/heads/${branch}`])
+  ).split('\t');
+  if (remote !== '' && remote !== '.') return { remote, ref, tracking };
+  const remotes = (await git.read(['remote'])).split('\n').filter((name) => name !== '');
+  const [only] = remotes.includes('origin') ? ['origin'] : remotes.length === 1 ? remotes : [];
+  if (only === undefined)
+    throw new UserError(`The branch ${branch} has nowhere to be pushed to.`, {
+      hint: `git push --set-upstream <remote> ${branch}`,
+    });
+  return { remote: only, ref: `refs/heads/${branch}`, tracking: `refs/remotes/${only}/${branch}` };
+}
+
+/** Asks for the newest commit there; undefined for a branch that is not there yet. Throws a `UserError`. */
+export async function newest(git: Git, { remote, ref, tracking }: Destination): Promise<string | undefined> {
+  const fetched = await git.attempt(['fetch', '--quiet', '--no-tags', remote, `+${ref}:${tracking}`]);
+  if (fetched.exitCode === 0) return git.read(['rev-parse', tracking]);
+  if (/couldn't find remote ref/i.test(fetched.stderr)) return undefined;
+  throw new UserError(`${remote} could not be asked what is there: ${reasonOf(fetched)}`, {
+    hint: `git fetch ${remote} has to work without a question.`,
+  });
+}
+
+/**
+ * The commits of this branch that are not there yet, oldest first. Throws a `UserError` where one of them is no promotion:
+ * to push it is not ours to decide. `files` are all that promotions touch.
+ */
+export async function pending(
+  git: Git,
+  upstream: string | undefined,
+  files: ReadonlySet<string>,
+  destination: Destination,
+): Promise<string[]> {
+  if (upstream === undefined) return [];
+  const commits = (await git.read(['rev-list', '--reverse', '--topo-order', `${upstream}..HEAD`])).split('\n');
+  const found = commits.filter((commit) => commit !== '');
+  for (const commit of found) {
+    const isMerge = (await git.read(['rev-list', '--no-walk', '--merges', commit])) !== '';
+    if (!isMerge && (await filesOf(git, commit)).every((file) => files.has(file))) continue;
+    const what = await git.read(['log', '-1', '--no-show-signature', '--format=%h (%s)', commit, '--']);
+    throw new UserError(`${what} is not on ${nameOf(destination)} yet, and --push would take it along.`, {
+      hint: `git push it first, or promote without --push.`,
+    });
+  }
+  return found;
+}
+
+/**
+ * Pushes the branch. Where somebody was quicker, our commits are made anew on top of theirs, and pushed again; then the
+ * branch follows. Hands back what is there now. `git` works in the top folder. Throws a `UserError`, `Overtaken` where
+ * what came in forbids it.
+ */
+export async function push(
+  git: Git,
+  { destination, upstream, signal }: { destination: Destination; upstream: string | undefined; signal: AbortSignal },
+): Promise<string> {
+  const head = await git.read(['rev-parse', 'HEAD']);
+  let theirs = upstream;
+  for (let attempt = 1; attempt <= tries; attempt += 1) {
+    const ours = await onTop(git, theirs, head);
+    const pushed = await git.attempt(['push', '--porcelain', destination.remote, `${ours}:${destination.ref}`], {
+      timeout: 300_000,
+    });
+    if (pushed.exitCode === 0) {
+      if (ours !== head) await moveTo(git, head, ours, destination);
+      return ours;
+    }
+    if (!overtakenBy.test(pushed.stdout + pushed.stderr)) throw notPushed(destination, reasonOf(pushed));
+    await sleep(Math.random() * apart * attempt, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
+    theirs = await newest(git, destination);
+  }
+  throw notPushed(destination, `somebody else was quicker ${tries} times`);
+}
+
+async function onTop(git: Git, theirs: string | undefined, head: string): Promise<string> {
+  if (theirs === undefined) return head;
+  if (await isAncestor(git, theirs, head)) return head;
+  const commits = await git.read(['rev-list', '--reverse', '--topo-order', `${theirs}..${head}`]);
+  return replay(
+    git,
+    theirs,
+    commits.split('\n').filter((commit) => commit !== ''),
+  );
+}
+
+/** Files with edits in them stay as they are; where the new commit has others in their place, the branch can't follow. */
+async function moveTo(git: Git, head: string, to: string, destination: Destination): Promise<void> {
+  const moved = (await git.read(['rev-parse', 'HEAD'])) === head;
+  const kept = moved ? await git.attempt(['reset', '--quiet', '--keep', to]) : undefined;
+  if (kept?.exitCode === 0) return;
+  throw new UserError(
+    `It was pushed to ${nameOf(destination)} as ${shortSha(to)}, but this branch could not follow: ${
+      kept ? reasonOf(kept) : 'somebody committed meanwhile'
+    }`,
+    { hint: `git stash, then git pull --rebase, then git stash pop.` },
+  );
+}
+
+function notPushed(destination: Destination, reason: string): UserError {
+  return new UserError(`It is committed here, but not pushed to ${nameOf(destination)}: ${reason}`, {
+    hint: 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.',
+  });
+}

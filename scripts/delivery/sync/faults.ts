@@ -1,0 +1,134 @@
+import { unfitness } from '../../components/applications.ts';
+import { retryPullsOfPresent } from '../../components/pulling.ts';
+import type { Context } from '../../context.ts';
+import { type Event, explain } from '../../kubernetes/explain/explain.ts';
+import { isPullFailure, type Trouble, troubleOf } from '../../kubernetes/explain/trouble.ts';
+import type { Fault } from '../../kubernetes/waiting/until-ready.ts';
+import type { Pod } from '../../kubernetes/workloads.ts';
+import { UserError } from '../../lib/errors.ts';
+import { shortSha } from '../../lib/git/git.ts';
+import type { Application } from '../../repository/services.ts';
+import { backFrom, serving } from './remedy.ts';
+import type { Rollout } from './rollout.ts';
+
+/** Milliseconds. A roll-out is judged sooner than a platform that starts: what a new pod needs is running already. */
+const patience = {
+  /** An object that was refused for a reason that may pass, as by a webhook that nobody answers. */
+  passing: 45_000,
+  /** What the sync brings itself, as a ConfigMap, is there before the pod; the kubelet may see it a moment later. */
+  config: 5_000,
+  /** A registry that said no, of an image that the node does not have either. */
+  refusedImage: 5_000,
+  /** A quota may have to take note first that an old pod is gone. */
+  noPod: 10_000,
+  /** Argo CD's own judgement of objects that are no pods. */
+  sick: 30_000,
+};
+/** Milliseconds for which a pod counts as one that starts for the first time: later, the node may have been restarted. */
+const newborn = 600_000;
+const passing = /failed calling webhook|timed? ?out|deadline exceeded|connection refused|etcdserver|too many requests/i;
+const refusedImage = /not ?found|denied|unauthorized|forbidden|40[134]|manifest unknown/i;
+/** What a program does by itself: nothing on this machine can mend it. */
+const ownFault = new Set(['CrashLoopBackOff', 'Unhealthy', 'StartError', 'RunContainerError']);
+const probeKill = /failed (startup|liveness) probe/;
+
+/** A sync of one of these commits that Argo CD could not carry out: an object was refused, or is not allowed. */
+export function syncFaults(
+  context: Context,
+  { metadata, status }: Application,
+  followed: ReadonlySet<string>,
+): Fault[] {
+  const { phase, message = '', finishedAt, operation, syncResult } = status?.operationState ?? {};
+  const revision = syncResult?.revision ?? operation?.sync?.revision ?? '';
+  // It may be tried again, up to five times; then it stays in the phase Running, with the time of its failure.
+  const failed = phase === 'Failed' || phase === 'Error' || (phase === 'Running' && finishedAt !== undefined);
+  if (!failed || !followed.has(revision)) return [];
+  const refused = (syncResult?.resources ?? []).filter((one) => one.status === 'SyncFailed');
+  const reasons = refused.map((one) => `${one.kind} ${one.name}: ${one.message ?? 'no reason given'}`);
+  const told = reasons.length > 0 ? reasons : [message];
+  const explained = () =>
+    new UserError(
+      [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
+      { hint: backFrom(context, revision) },
+    );
+  const mayPass = told.every((one) => passing.test(one));
+  return [{ key: `${metadata.name} not synced`, patience: mayPass ? patience.passing : 0, explain: explained }];
+}
+
+/** What keeps new pods from getting ready, as far as it doesn't mend itself. `events` are those of the pods. */
+export function rolloutFaults(
+  context: Context,
+  { metadata, status }: Application,
+  rollout: Rollout,
+  { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly Event[]; commit: string },
+): Fault[] {
+  const back = backFrom(context, commit, { service: metadata.name, ...rollout });
+  const stuck = `${metadata.name} does not roll out at ${shortSha(commit)}`;
+  const faults = rollout.fresh.flatMap((pod): Fault[] => {
+    const trouble = probeTrouble(pod, events) ?? troubleOf(pod);
+    if (!trouble) return [];
+    const told = { ...trouble, hint: ownFault.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
+    const key = `${pod.metadata.uid} ${trouble.reason}`;
+    // The image itself is seen to before the commit is followed.
+    const mend = isPullFailure(trouble.reason) ? () => retryPullsOfPresent(context) : undefined;
+    const explained = () => withServing(context, stuck, told, rollout);
+    return [{ key, patience: patienceFor(pod, trouble), mend, explain: explained }];
+  });
+  const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
+  if (noPod) {
+    const explained = () =>
+      new UserError(`${stuck}.\n  ${noPod.reason}: ${noPod.message}\n  ${serving(rollout)}`, { hint: back });
+    faults.push({ key: `${metadata.name} makes no pod`, patience: patience.noPod, explain: explained });
+  }
+  if (status?.health?.status === 'Degraded') {
+    const explained = () =>
+      new UserError(`${metadata.name} is ${unfitness({ metadata, status } as Application)}.\n  ${serving(rollout)}`, {
+        hint: back,
+      });
+    faults.push({ key: `${metadata.name} is degraded`, patience: patience.sick, explain: explained });
+  }
+  return faults;
+}
+
+type Conditions = { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
+
+/**
+ * A container that the kubelet gave up: it had all the time that its startup probe allows, and is killed. It is started
+ * again and may fail in the same way for ever without ever being in a back-off.
+ */
+export function probeTrouble({ metadata, spec }: Pod, events: readonly Event[]): Trouble | undefined {
+  const own = events.filter(({ involvedObject }) => involvedObject?.uid === metadata.uid);
+  const killed = own.find(({ reason, message }) => reason === 'Killing' && probeKill.test(message ?? ''));
+  if (!killed) return undefined;
+  return {
+    pod: metadata.name,
+    namespace: metadata.namespace ?? 'default',
+    container: /Container (\S+) failed/.exec(killed.message ?? '')?.[1] ?? spec.containers[0]?.name,
+    reason: 'Unhealthy',
+    message: lastProbe(own)?.message ?? killed.message ?? '',
+    patience: 0,
+    hint: '',
+  };
+}
+
+/** What a probe of a pod said last, and how often it failed. */
+export function lastProbe(events: readonly Event[]): Event | undefined {
+  return events
+    .filter(({ reason }) => reason === 'Unhealthy')
+    .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
+    .at(-1);
+}
+
+function patienceFor({ metadata }: Pod, trouble: Trouble): number {
+  if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newborn) return trouble.patience;
+  // A back-off comes with the second crash, and the platform that it needs is running.
+  if (['CrashLoopBackOff', 'OOMKilled'].includes(trouble.reason)) return 0;
+  if (trouble.reason === 'CreateContainerConfigError') return patience.config;
+  if (/Image/.test(trouble.reason) && refusedImage.test(trouble.message)) return patience.refusedImage;
+  return trouble.patience;
+}
+
+async function withServing(context: Context, missing: string, trouble: Trouble, rollout: Rollout): Promise<UserError> {
+  const { message, hint } = await explain(context, missing, trouble);
+  return new UserError(`${message}\n  ${serving(rollout)}`, hint === undefined ? {} : { hint });
+}

@@ -1,0 +1,193 @@
+import { availableParallelism } from 'node:os';
+import { demandDocker, ensureImage, hasImage, pullHint, pulling, registryOf } from '../lib/docker/docker.ts';
+import { shortened, UserError } from '../lib/errors.ts';
+import { atMost } from '../lib/limit.ts';
+import type { Exec } from '../lib/processes/exec.ts';
+import type { Trace } from '../lib/trace/trace.ts';
+import type { ImageCache, Kept } from './cache.ts';
+import { fullName } from './names.ts';
+import { nodeImages } from './node.ts';
+
+export { fullName } from './names.ts';
+
+/** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
+export interface ImageStore {
+  /** Makes sure that Docker on this machine has the image. Throws a `UserError` naming image, registry and reason. */
+  pull(image: string): Promise<void>;
+  /** Makes sure that the node has the images. Hands back those that it did not have. Throws a `UserError` naming the image. */
+  ensure(images: readonly string[]): Promise<string[]>;
+  /** Every name under which the node has an image, with the image's digest. */
+  inNode(): Promise<Map<string, string>>;
+  /** Forget which these are: somebody else put images into the node, or took them out. */
+  forget(): void;
+  /** Copies images that Docker has into the node under other names: target name to source name. */
+  importAs(names: ReadonlyMap<string, string>): Promise<void>;
+  /**
+   * Keeps what was asked of `ensure` for the next cluster. Hands back what was written, and what of it all is not kept now.
+   * Throws where a file can't be written.
+   */
+  keep(): Promise<Kept & { missing: string[] }>;
+  /**
+   * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
+   * or that the cluster pulled with a token. Right only in the process that created the cluster.
+   */
+  ofPlatform(): Promise<Map<string, string>>;
+}
+
+/** Milliseconds that the list of the node's images may be old. What comes or goes by way of us is known at once. */
+const freshness = 10_000;
+/** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
+const pullsAtOnce = Math.max(1, Math.min(4, availableParallelism() - 1));
+
+export interface ImageStoreOptions {
+  /** Told of each image that Docker did not have before. */
+  onPulled?: (image: string) => Promise<void>;
+  /** Told why a pull is tried again. */
+  onRetry?: ((why: string) => void) | undefined;
+  /** Keeps book of what is pulled and copied. */
+  trace?: Trace | undefined;
+  /** What earlier clusters had. */
+  cache?: ImageCache | undefined;
+  /** Milliseconds to wait for the node's containerd. Default: five minutes. */
+  timeout?: number;
+  /** Whether the images are only to be held, and not to be run there. */
+  onlyHold?: boolean;
+}
+
+/** A pull that broke off in the middle; one that was refused would be refused again. */
+const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
+
+export function createImageStore(
+  exec: Exec,
+  container: string,
+  signal: AbortSignal,
+  { onPulled, onRetry, trace, cache, timeout = 300_000, onlyHold = false }: ImageStoreOptions = {},
+): ImageStore {
+  const node = nodeImages(exec, container, signal, { timeout, onlyHold });
+  const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
+  const hostPulls = new Map<string, Promise<void>>();
+  const nodePulls = new Map<string, Promise<boolean>>();
+  const inTurn = atMost(pullsAtOnce);
+  const imported = new Set<string>();
+  /** What the node had when it was looked at first. */
+  let atFirst: ReadonlyMap<string, string> | undefined;
+  /** Asked by several components at the same time, answered once. */
+  let listing: { at: number; names: Promise<Map<string, string>> } | undefined;
+
+  const look = async () => {
+    const names = await node.list();
+    atFirst ??= names;
+    return names;
+  };
+  const inNode = () => {
+    if (listing === undefined || Date.now() - listing.at > freshness) {
+      listing = { at: Date.now(), names: look() };
+      listing.names.catch(() => {
+        listing = undefined;
+      });
+    }
+    return listing.names;
+  };
+  let running: Promise<void> | undefined;
+  const containerdRuns = () => {
+    // A list of its images says so as well, and is needed next.
+    running ??= inNode().then(
+      () => {},
+      () => node.untilRuns(),
+    );
+    running.catch(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
+  const pullIntoNode = async (image: string): Promise<void> => {
+    const attempt = () => pulling(image, () => node.pull(image));
+    let pulled = await attempt();
+    if (pulled.exitCode !== 0 && cut.test(pulled.stderr)) {
+      onRetry?.(notPulled(image, pulled.stderr).message);
+      // What came already is kept.
+      pulled = await attempt();
+    }
+    if (pulled.exitCode === 0) return;
+    demandDocker(pulled.stderr);
+    if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
+    await node.importFromDocker([image]);
+  };
+  const getIntoNode = async (image: string): Promise<boolean> => {
+    const name = fullName(image);
+    if ((await inNode()).has(name)) return false;
+    // What is only to be kept, and is kept already, need not come here.
+    if (onlyHold && (await cache?.has(name))) return false;
+    const restored = cache && (await kept(`${image} (from the cache)`, () => cache.restore(node, name)));
+    if (!restored) await kept(image, () => pullIntoNode(image));
+    listing = undefined;
+    return true;
+  };
+
+  return {
+    pull: (image) =>
+      shared(hostPulls, image, async () => {
+        const pulled = await kept(`${image} (Docker)`, () => ensureImage(exec, image));
+        if (pulled) await onPulled?.(image);
+      }),
+    inNode,
+    forget() {
+      listing = undefined;
+    },
+    async ensure(images) {
+      if (images.length === 0) return [];
+      await containerdRuns();
+      const fetched = await Promise.all(
+        images.map((image) => shared(nodePulls, image, () => inTurn(() => getIntoNode(image)))),
+      );
+      return images.filter((_, index) => fetched[index]);
+    },
+    async importAs(names) {
+      await containerdRuns();
+      const sources = [...new Set(names.values())];
+      await kept(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
+      for (const [target, source] of names) await node.tag(source, target);
+      for (const name of [...names.keys(), ...sources]) imported.add(fullName(name));
+      listing = undefined;
+    },
+    async keep() {
+      const names = new Set([...nodePulls.keys()].map(fullName));
+      if (!cache || names.size === 0) return { images: [], bytes: 0, missing: [...names] };
+      // However old it is: each image that came since then made it anew.
+      const present = await (listing?.names ?? inNode());
+      const kept = await cache.keep(node, new Map([...present].filter(([name]) => names.has(name))));
+      const inCache = await Promise.all([...names].map(cache.has));
+      return { ...kept, missing: [...names].filter((_, index) => !inCache[index]) };
+    },
+    async ofPlatform() {
+      const present = await inNode();
+      const asked = new Set([...nodePulls.keys()].map(fullName));
+      const ours = ([name, digest]: [string, string]) =>
+        asked.has(name) || imported.has(name) || atFirst?.get(name) === digest;
+      return new Map([...present].filter(ours));
+    },
+  };
+}
+
+/** One attempt for all who ask at the same time; a failed one is forgotten, so that the next one tries anew. */
+function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () => Promise<T>): Promise<T> {
+  const known = attempts.get(key);
+  if (known) return known;
+  const made = attempt();
+  made.catch(() => attempts.delete(key));
+  attempts.set(key, made);
+  return made;
+}
+
+function notPulled(image: string, stderr: string): UserError {
+  const registry = registryOf(image);
+  // containerd's last line carries the reason, behind the reference that is named already.
+  const reason = (stderr.trim().split('\n').at(-1) ?? '')
+    .replace(/^ctr: /, '')
+    .replace(/failed to resolve reference "[^"]*": /, '');
+  return new UserError(
+    `The image ${image} could not be pulled from ${registry}: ${shortened(reason.replace(/\.$/, ''), 300) || 'no reason given'}.`,
+    { hint: pullHint(image, reason) },
+  );
+}

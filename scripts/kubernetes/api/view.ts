@@ -1,0 +1,72 @@
+import { collectionPath, type KubeObject, nameOf } from '../objects.ts';
+import { missingOf, type Pod, selects, type Workload, workloadKinds } from '../workloads.ts';
+import type { ApiServer } from './api.ts';
+
+/**
+ * What the cluster looks like at about this moment. Components ask it at the same time while they wait, and each list
+ * is asked for once for all of them.
+ */
+export interface View {
+  /** Objects of a kind, as they are now or were a moment ago. */
+  list<T extends KubeObject>(apiVersion: string, kind: string): Promise<T[]>;
+  /** The same, without what is in them but for workloads, which are asked for as a whole all the time. */
+  listHeads(apiVersion: string, kind: string): Promise<KubeObject[]>;
+  /** The first of the given objects that is not there, is going away, or is not rolled out: as a sentence. */
+  missing(objects: readonly KubeObject[]): Promise<string | undefined>;
+  /** The pods that a workload's selector selects. */
+  podsOf(workload: Workload): Promise<Pod[]>;
+  /** Forget what was seen: the next look is a new one. */
+  forget(): void;
+}
+
+/** Milliseconds that a list may be old. Below the interval of all waiting, so that no look sees what it saw before. */
+const fresh = 300;
+
+/** Looks at the cluster through an API server. `freshness`: milliseconds that a list may be old. */
+export function createView(api: ApiServer, freshness = fresh): View {
+  const seen = new Map<string, { at: number; items: Promise<KubeObject[]> }>();
+  const cached = (key: string, ask: () => Promise<KubeObject[]>) => {
+    const known = seen.get(key);
+    if (known && Date.now() - known.at < freshness) return known.items;
+    const items = ask();
+    seen.set(key, { at: Date.now(), items });
+    return items;
+  };
+  const view: View = {
+    list: async <T extends KubeObject>(apiVersion: string, kind: string) =>
+      (await cached(collectionPath(apiVersion, kind), () => api.list(apiVersion, kind))) as T[],
+
+    listHeads: (apiVersion, kind) =>
+      workloadKinds.has(kind)
+        ? view.list(apiVersion, kind)
+        : cached(`${collectionPath(apiVersion, kind)} metadata`, () => api.listMetadata(apiVersion, kind)),
+
+    async missing(objects) {
+      const findings = await Promise.all(objects.map((object) => missingObject(object)));
+      return findings.find((finding) => finding !== undefined);
+    },
+
+    async podsOf(workload) {
+      const pods = await view.list<Pod>('v1', 'Pod');
+      return pods.filter(
+        (pod) =>
+          pod.metadata.namespace === workload.metadata.namespace &&
+          selects(workload.spec.selector.matchLabels, pod.metadata),
+      );
+    },
+    forget: () => seen.clear(),
+  };
+
+  async function missingObject(object: KubeObject): Promise<string | undefined> {
+    const { apiVersion, kind, metadata } = object;
+    const all = await view.listHeads(apiVersion, kind);
+    const found = all.find(
+      (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
+    );
+    if (!found) return `${nameOf(object)} is missing`;
+    if (found.metadata.deletionTimestamp) return `${nameOf(object)} is being deleted`;
+    const missing = workloadKinds.has(kind) ? missingOf(found) : undefined;
+    return missing === undefined ? undefined : `${nameOf(object)}: ${missing}`;
+  }
+  return view;
+}

@@ -1,0 +1,73 @@
+import { nodeContainer } from '../../cluster/own-container.ts';
+import type { Context } from '../../context.ts';
+import { UsageError, UserError } from '../../lib/errors.ts';
+import { nearlyFull, outOfMemory } from './trouble.ts';
+
+/** What a cluster runs on, as far as it tells why nobody answers: a container of this machine's Docker, or machines elsewhere. */
+export interface Ground {
+  /** Throws a `UserError` where the API server is silent because it doesn't run any more, so that nobody will answer. */
+  demandRunning(context: Context): Promise<void>;
+  /** Whether it was deleted, as far as that can be told. */
+  isGone(context: Context): Promise<boolean>;
+  /** How many processes the kernel killed in the last minutes for want of memory, as far as that can be told. */
+  killedForMemory(context: Context): Promise<number>;
+  /** Where to look why it is as it is, as half a sentence. */
+  tellsWhy(context: Context): string;
+  /** What to do where nothing else helps, as half a sentence. */
+  lastResort: string;
+  /** What to do where a node's disk or memory is nearly used up, if that can be told from here. */
+  diskFull?: string;
+  memoryFull?: string;
+}
+
+/** What the cluster of this context runs on. */
+export function groundOf({ target }: Pick<Context, 'target'>): Ground {
+  return target === undefined ? container : elsewhere;
+}
+
+const container: Ground = {
+  async demandRunning(context) {
+    const state = (await nodeContainer(context))?.state ?? 'gone';
+    if (state === 'running' || state === 'restarting') return;
+    throw new UserError(`The node container ${context.node} is ${state}: somebody stopped the cluster meanwhile.`, {
+      hint:
+        state === 'gone'
+          ? 'npm run up makes the cluster anew.'
+          : 'Run the command again: it starts the node, and goes on where it stopped.',
+    });
+  },
+
+  async isGone(context) {
+    try {
+      return (await nodeContainer(context)) === undefined;
+    } catch (error) {
+      // Docker may be restarting just now, and the cluster with it.
+      if (error instanceof UsageError) return false;
+      throw error;
+    }
+  },
+
+  async killedForMemory({ exec, node }) {
+    const filters = [`--filter=container=${node}`, '--filter=event=oom'];
+    const { exitCode, stdout } = await exec(
+      ['docker', 'events', '--since=15m', '--until=0s', ...filters, '--format={{.Action}}'],
+      { nothrow: true, timeout: 30_000 },
+    );
+    return exitCode === 0 ? stdout.split('\n').filter((line) => line === 'oom').length : 0;
+  },
+
+  tellsWhy: ({ node }) => `docker logs ${node} may tell why`,
+  lastResort: 'npm run down && npm run up starts afresh.',
+  diskFull: nearlyFull,
+  memoryFull: outOfMemory,
+};
+
+const elsewhere: Ground = {
+  // Only those who run it can tell.
+  demandRunning: async () => {},
+  isGone: async () => false,
+  killedForMemory: async () => 0,
+  tellsWhy: ({ kubeContext }) =>
+    `kubectl --context ${kubeContext} get nodes, or whoever runs that cluster, may tell why`,
+  lastResort: 'npm run up goes on where it stopped.',
+};

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import { stringify } from 'yaml';
+import { messageOf } from '../lib/errors.ts';
+import { parseManifest } from '../lib/parsed.ts';
+
+/** What every Kubernetes object has. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: Metadata;
+  [field: string]: unknown;
+}
+
+export interface Metadata {
+  name: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  finalizers?: string[];
+  ownerReferences?: { kind: string; name: string; uid: string }[];
+  /** Who changed the object, and how, as the API server keeps book of it for server-side apply. */
+  managedFields?: ManagedFields[];
+}
+
+/** An object by its names. */
+export interface Named {
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
+export interface ManagedFields {
+  manager?: string;
+  operation?: string;
+  /** When one of these fields changed last, whole seconds. */
+  time?: string;
+  /** 'status' or 'scale', where it was written by way of that. */
+  subresource?: string;
+  /** The fields, as a tree: https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#FieldsV1 */
+  fieldsV1?: object;
+}
+
+/** What `verbatim` keeps of an object behind its head. */
+const texts = new WeakMap<KubeObject, string>();
+
+/**
+ * The objects of a manifest, in its order. Most of the time only their names are looked at, and parsing is what costs:
+ * so the rest of an object is parsed when it is first asked for. Throws with the file's name where the YAML is broken.
+ */
+export function parseObjects(yaml: string, file: string): KubeObject[] {
+  return yaml.split(/^---$/m).flatMap((text) => {
+    const head = parsePart(text.slice(0, endOfHead(text)), file);
+    if (head?.apiVersion && head.kind && head.metadata?.name) return [completeLater(head, text, file)];
+    const whole = parsePart(text, file);
+    return whole === null ? [] : [whole];
+  });
+}
+
+/** Where the first field begins that is neither kind nor name. */
+function endOfHead(text: string): number {
+  const field = /^(?!apiVersion:|kind:|metadata:)[A-Za-z]\w*:/m.exec(text);
+  return field?.index ?? text.length;
+}
+
+function completeLater(head: KubeObject, text: string, file: string): KubeObject {
+  let whole: KubeObject | undefined;
+  const names = [...text.matchAll(/^([A-Za-z]\w*):/gm)].map((match) => match[1] ?? '');
+  const fields = new Set(names.filter((field) => !(field in head)));
+  for (const field of fields) {
+    const get = () => {
+      whole ??= parsePart(text, file) ?? head;
+      return whole[field];
+    };
+    Object.defineProperty(head, field, { get, enumerable: true });
+  }
+  return head;
+}
+
+function parsePart(text: string, file: string): KubeObject | null {
+  try {
+    return parseManifest(text) as KubeObject | null;
+  } catch (error) {
+    throw new Error(`${file}: ${messageOf(error)}`);
+  }
+}
+
+/** The same object with another value for one of its fields, which is made when it is first asked for. */
+export function withField(object: KubeObject, field: string, make: (value: unknown) => unknown): KubeObject {
+  let made: { value: unknown } | undefined;
+  const get = () => {
+    made ??= { value: make(object[field]) };
+    return made.value;
+  };
+  const fields = {
+    ...Object.getOwnPropertyDescriptors(object),
+    [field]: { get, enumerable: true, configurable: true },
+  };
+  return Object.defineProperties({}, fields) as KubeObject;
+}
+
+/** One YAML text of several objects, for `kubectl apply`. */
+export function toYaml(objects: readonly KubeObject[]): string {
+  // JSON is YAML, and far quicker to write and to read than indented blocks.
+  return objects
+    .map((object) => (texts.has(object) ? toReadableYaml(object) + texts.get(object) : JSON.stringify(object)))
+    .join('\n---\n');
+}
+
+/** YAML as a person reads it. */
+export function toReadableYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0 });
+}
+
+/** 'Deployment argocd/argocd-server', or without the namespace where it has none. */
+export function nameOf({ kind, metadata }: KubeObject): string {
+  return titleOf({ kind, ...metadata });
+}
+
+/** The same of an object of which only the names are at hand. */
+export function titleOf({ kind, namespace, name }: Named): string {
+  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+}
+
+/** What tells an object from every other one, whichever version of its kind it was read in. */
+export function identityOf({ apiVersion, kind, metadata }: KubeObject): string {
+  return `${groupOf(apiVersion)} ${kind} ${metadata.namespace ?? ''} ${metadata.name}`;
+}
+
+/** The API group of a version: that of 'apps/v1' is 'apps', that of 'v1' is ''. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+}
+
+/** The REST path below which the API server lists objects of this kind, in all namespaces or in one. */
+export function collectionPath(
+  apiVersion: string,
+  kind: string,
+  namespace?: string,
+  /** The plural, for kinds of other people's. */
+  resource = pluralOf(kind),
+): string {
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return `${group}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}`;
+}
+
+/** The REST path of an object. */
+export function objectPath({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): string {
+  return `${collectionPath(apiVersion, kind, namespace)}/${name}`;
+}
+
+/** Kubernetes' own kinds form their plurals by these three rules; so do Argo CD's. */
+function pluralOf(kind: string): string {
+  const lower = kind.toLowerCase();
+  if (/(s|x|z|ch|sh)$/.test(lower)) return `${lower}es`;
+  return /[^aeiou]y$/.test(lower) ? `${lower.slice(0, -1)}ies` : `${lower}s`;
+}
+
+/** Says which text a `verbatim` object was made from. */
+export const contentAnnotation = 'platform-ops/content';
+
+/**
+ * An object of which only the head is read, and whose text is handed on as it stands: custom resource definitions are
+ * a megabyte of schema that nothing here looks at. An annotation tells whether the cluster has this very text.
+ */
+export function verbatim(yaml: string): KubeObject {
+  const end = endOfHead(yaml);
+  const object = parsePart(yaml.slice(0, end), 'manifest');
+  if (object === null) throw new Error('a manifest without an object');
+  const content = createHash('sha256').update(yaml).digest('hex').slice(0, 16);
+  object.metadata.annotations = { ...object.metadata.annotations, [contentAnnotation]: content };
+  texts.set(object, yaml.slice(end).trim());
+  return object;
+}

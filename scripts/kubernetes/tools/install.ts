@@ -1,0 +1,120 @@
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { removeAbandoned } from '../../lib/download/abandoned.ts';
+import {
+  DownloadError,
+  download,
+  fetchText,
+  type Progress,
+  type RequestLimits,
+  sha256Of,
+} from '../../lib/download/download.ts';
+import { explainFailure } from '../../lib/download/failure.ts';
+import type { Exec } from '../../lib/processes/exec.ts';
+import { fill, type Machine, type ToolSpec } from './specs.ts';
+
+const workPrefix = '.installing-';
+
+/** What an installation needs to know. */
+export interface Installation {
+  spec: ToolSpec;
+  machine: Machine;
+  /** The folder of this tool in this version. */
+  folder: string;
+  exec: Exec;
+  signal: AbortSignal;
+  /** The pinned sha256 of the download, where there is one. */
+  sha256: string | undefined;
+  limits: RequestLimits;
+  onProgress: (progress: Progress) => void;
+}
+
+/** The installed tool, or nothing where it is missing or is not what was installed. */
+export async function installed(folder: string, name: string): Promise<string | undefined> {
+  const path = join(folder, name);
+  const recorded = await readFile(`${path}.sha256`, 'utf8').catch(() => undefined);
+  return recorded !== undefined && recorded.trim() === (await sha256Of(path)) ? path : undefined;
+}
+
+/** Fetches the release's file and checks it. Throws `DownloadError`, or `CommandError` when it can't be unpacked. */
+export async function installRelease(installation: Installation): Promise<string> {
+  const { spec, machine, exec, signal, limits, onProgress } = installation;
+  const url = fill(spec.url, spec, machine);
+  const sha256 = installation.sha256 ?? (await publishedSha256(installation));
+  return withWorkFolder(installation, async (work) => {
+    const path = await download({
+      url,
+      sha256,
+      signal,
+      ...limits,
+      cacheDir: work,
+      fileName: basename(url),
+      onProgress,
+    });
+    if (spec.member === undefined) return path;
+    const member = fill(spec.member, spec, machine);
+    await exec(['tar', '-xzf', path, '-C', work, member]);
+    return join(work, member);
+  });
+}
+
+/**
+ * Builds the tool from its Go module: its checksum database vouches for the sources, as the published sum does for
+ * the file. Throws `CommandError`.
+ */
+export async function installWithGo(installation: Installation, go: string, args: readonly string[]): Promise<string> {
+  const { spec, exec } = installation;
+  return withWorkFolder(installation, async (work) => {
+    await exec([go, 'install', '-trimpath', ...args], { env: { GOBIN: work, GOFLAGS: '', CGO_ENABLED: '0' } });
+    return join(work, spec.name);
+  });
+}
+
+async function publishedSha256({ spec, machine, signal, limits }: Installation): Promise<string> {
+  const url = fill(spec.checksumUrl, spec, machine);
+  const text = await fetchText({ url, signal, ...limits });
+  const sum = sumIn(text, basename(fill(spec.url, spec, machine)));
+  if (sum !== undefined) return sum;
+  throw new DownloadError(url, {
+    problem: 'checksum',
+    why: 'it holds no sha256',
+    hint: 'Something on the way answered in place of the server: try from another network.',
+  });
+}
+
+/** The sum of that file, of a list of sums with names, or the only one of a text. */
+function sumIn(text: string, name: string): string | undefined {
+  const lines = text.split('\n').filter((line) => /^[0-9a-f]{64}\b/i.test(line));
+  const line =
+    lines.find((each) => each.split(/[\s*]+/).at(-1) === name) ?? (lines.length === 1 ? lines[0] : undefined);
+  return line?.slice(0, 64);
+}
+
+/** Moves what `make` made into its place, together with its sha256, which every later use is checked against. */
+async function withWorkFolder(installation: Installation, make: (work: string) => Promise<string>) {
+  const { spec, folder } = installation;
+  const work = await makeWorkFolder(installation);
+  try {
+    const made = await make(work);
+    await chmod(made, 0o755);
+    const sum = join(work, 'sum');
+    await writeFile(sum, `${await sha256Of(made)}\n`);
+    const path = join(folder, spec.name);
+    await rename(made, path);
+    // Last: without it, another process takes the tool for not installed yet.
+    await rename(sum, `${path}.sha256`);
+    return path;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function makeWorkFolder({ spec, machine, folder }: Installation): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await removeAbandoned(folder, (name) => name.startsWith(workPrefix));
+    return await mkdtemp(join(folder, workPrefix));
+  } catch (error) {
+    throw explainFailure(fill(spec.url, spec, machine), error);
+  }
+}

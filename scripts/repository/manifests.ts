@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from '../context.ts';
+import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
+import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
+import { withTemplates } from '../kubernetes/pod-templates.ts';
+import type { Job, PodSpec, Workload } from '../kubernetes/workloads.ts';
+import { workloadKinds } from '../kubernetes/workloads.ts';
+import { parseManifest } from '../lib/parsed.ts';
+
+/** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
+export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
+  const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')));
+  return texts.flatMap((text, index) => parseObjects(text, files[index] ?? ''));
+}
+
+/**
+ * The objects that `kubectl apply -k` would make of a folder, given from the repository's top: the ConfigMaps that its
+ * kustomization.yaml makes of files, and then its manifests. Throws where one can't be read.
+ */
+export async function readKustomized(root: string, folder: string): Promise<KubeObject[]> {
+  const read = (path: string) => readFile(join(root, folder, path), 'utf8');
+  const { resources, configMaps } = readKustomization(parseManifest(await read(kustomizationFile)));
+  const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
+  const contents = new Map(await Promise.all(paths.map(async (path) => [path, await read(path)] as const)));
+  const manifests = await readManifests(
+    root,
+    resources.map((resource) => `${folder}/${resource}`),
+  );
+  // Namespaces first, as kustomize has it: the others live in them.
+  const namespaces = new Set(holders(manifests));
+  const others = manifests.filter((object) => !namespaces.has(object));
+  return [...namespaces, ...configMaps.map((map) => generate(map, contents)), ...others];
+}
+
+/** The images that the workloads among the objects run, each once. */
+export function imagesOf(objects: readonly KubeObject[]): string[] {
+  const specs = objects.filter(({ kind }) => workloadKinds.has(kind)).map((object) => podSpecOf(object));
+  return [
+    ...new Set(
+      specs.flatMap(({ initContainers = [], containers }) =>
+        [...initContainers, ...containers].map(({ image }) => image),
+      ),
+    ),
+  ];
+}
+
+function podSpecOf(object: KubeObject): PodSpec {
+  return (object as Workload | (Job & { spec: { template: { spec: PodSpec } } })).spec.template.spec;
+}
+
+/**
+ * Writes a checksum of the ConfigMaps into the pod templates beside them: pods read their configuration when they
+ * start, so a change of it has to start them anew.
+ */
+export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObject[] {
+  const checksum = () => {
+    const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
+    return createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
+  };
+  return withTemplates(objects, ({ metadata }: { metadata: { annotations?: object } }) => {
+    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum() };
+  });
+}
+
+/** Namespaces and custom resource definitions: what other objects live in, and what takes them with it when it goes. */
+export function holders(objects: readonly KubeObject[]): KubeObject[] {
+  return objects.filter(({ kind }) => kind === 'Namespace' || kind === 'CustomResourceDefinition');
+}
+
+/** Reads manifests once for a context, however often a component is asked. */
+export function memoizePerContext<T>(make: (context: Context) => Promise<T>): (context: Context) => Promise<T> {
+  const made = new WeakMap<Context, Promise<T>>();
+  return (context) => {
+    const known = made.get(context);
+    if (known) return known;
+    const making = make(context);
+    made.set(context, making);
+    return making;
+  };
+}

@@ -1,0 +1,163 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
+import { parse } from 'yaml';
+import { kustomizationFile } from '../../kubernetes/kustomization.ts';
+import type { Tools } from './check.ts';
+import type { Finding } from './finding.ts';
+import { readKustomized } from './kustomizations.ts';
+import type { Located } from './located.ts';
+import { type Manifest, readManifest } from './manifest.ts';
+import { type Chart, type Rendering, render, renderAllOn } from './rendering.ts';
+
+export type { Located } from './located.ts';
+export type { Chart, Rendering } from './rendering.ts';
+
+/** The manifests of a checkout, or of a copy of it. Each is read and rendered once, when it is first asked for. */
+export interface Repository {
+  /** Absolute. */
+  root: string;
+  /** Of the services, in the order of their names; the library chart is none of them. */
+  charts(): Promise<Chart[]>;
+  /**
+   * The objects of argocd/, observability/, ingress/ and cluster/, with the ConfigMaps that are made of files there. What
+   * can't be read is in `faults`.
+   */
+  manifests(): Promise<Located[]>;
+  /** What is wrong with those files. */
+  faults(): Promise<Finding[]>;
+  /** Each chart with values.yaml alone and with each overlay: what helm renders, or why it refuses. */
+  renderings(): Promise<Rendering[]>;
+  /** Each chart with all that is off in values.yaml switched on. */
+  allOn(): Promise<Rendering[]>;
+  /** All objects of `renderings`, but of those that helm refuses. */
+  rendered(): Promise<Located[]>;
+  /** One of those files. Each text is parsed once. */
+  manifest(file: string): Promise<Manifest>;
+  /** A file's text; `file` is relative to the root. */
+  text(file: string): Promise<string>;
+  /** The files below a folder of the repository, relative to the root, sorted. Empty where it doesn't exist. */
+  files(folder: string): Promise<string[]>;
+}
+
+export interface RepositoryOptions {
+  /**
+   * What differs from another repository, from which all the rest is taken: these charts, rendered with these of their
+   * values files only.
+   */
+  fresh?: { charts: readonly string[]; values: readonly string[]; others: Repository };
+}
+
+const folders = ['argocd', 'observability', 'ingress', 'cluster'];
+
+/**
+ * YAML in those folders that is no manifest: the list of metrics, what may be empty, and the unit tests of Prometheus' rules.
+ * Besides, there is what a kustomization.yaml has put into a ConfigMap, and that file itself.
+ */
+const noManifest = /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)/;
+
+/** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
+export function openRepository(root: string, tools: Tools, options: RepositoryOptions = {}): Repository {
+  const texts = new Map<string, Promise<string>>();
+  const manifests = new Map<string, Manifest>();
+  const repository: Repository = {
+    root,
+    charts: once(() => findCharts(repository)),
+    manifests: async () => (await read()).flatMap(({ objects }) => objects),
+    faults: async () => (await read()).flatMap(({ faults }) => faults),
+    renderings: once(async () => {
+      const { fresh } = options;
+      const isFresh = ({ name }: Chart) => fresh?.charts.includes(name) ?? true;
+      const wanted = (await repository.charts()).filter(isFresh).flatMap((chart) => {
+        const values = ['values.yaml', ...chart.overlays].filter((file) => fresh?.values.includes(file) ?? true);
+        return values.map((file) => ({ chart, overlay: file === 'values.yaml' ? undefined : file }));
+      });
+      const [made, known = []] = await Promise.all([
+        Promise.all(wanted.map(({ chart, overlay }) => render(root, chart, overlay, tools))),
+        fresh?.others.renderings(),
+      ]);
+      return [...made, ...known.filter(({ chart }) => !isFresh(chart)).map((one) => ({ ...one, known: true }))];
+    }),
+    allOn: once(async () => {
+      const charts = (await repository.charts()).filter(({ name }) => options.fresh?.charts.includes(name) ?? true);
+      return Promise.all(
+        charts.map(async (chart) =>
+          renderAllOn(root, chart, await repository.text(`${chart.folder}/values.yaml`).catch(() => ''), tools),
+        ),
+      );
+    }),
+    rendered: async () => (await repository.renderings()).flatMap(({ objects }) => objects),
+    async manifest(file) {
+      const others = options.fresh?.others;
+      const text = await repository.text(file);
+      if (others !== undefined && text === (await others.text(file).catch(() => undefined)))
+        return others.manifest(file);
+      const parsed = manifests.get(file) ?? readManifest(text, file);
+      manifests.set(file, parsed);
+      return parsed;
+    },
+    text(file) {
+      const known = texts.get(file) ?? readFile(join(root, file), 'utf8');
+      texts.set(file, known);
+      return known;
+    },
+    files: (folder) => listFiles(root, folder),
+  };
+  const read = once(async () => {
+    const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
+    const yaml = files.filter((file) => /\.ya?ml$/.test(file) && !noManifest.test(file));
+    const [kustomizations, others] = [yaml.filter(isKustomization), yaml.filter((file) => !isKustomization(file))];
+    const kustomized = await Promise.all(kustomizations.map((file) => readKustomized(repository, file, noManifest)));
+    const carried = new Set(kustomized.flatMap((one) => one.carried));
+    const manifests = others.filter((file) => !carried.has(file)).map((file) => repository.manifest(file));
+    return [...(await Promise.all(manifests)), ...kustomized];
+  });
+  return repository;
+}
+
+function isKustomization(file: string): boolean {
+  return basename(file) === kustomizationFile;
+}
+
+async function findCharts(repository: Repository): Promise<Chart[]> {
+  const files = await repository.files('helm');
+  const charts = files.filter((file) => /^helm\/[^/]+\/Chart\.yaml$/.test(file));
+  const found = await Promise.all(
+    charts.map(async (file) => {
+      const folder = file.slice(0, -'/Chart.yaml'.length);
+      const overlays = files.filter((each) => each.startsWith(`${folder}/values-`) && /\.ya?ml$/.test(each));
+      const chart = { name: basename(folder), folder, overlays: overlays.map((each) => basename(each)) };
+      return isLibrary(await repository.text(file)) ? [] : [chart];
+    }),
+  );
+  return found.flat();
+}
+
+/** A Chart.yaml that is no YAML is left to helm, which says what is wrong with it. */
+function isLibrary(text: string): boolean {
+  try {
+    return parse(text, { logLevel: 'error' })?.type === 'library';
+  } catch {
+    return false;
+  }
+}
+
+async function listFiles(root: string, folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

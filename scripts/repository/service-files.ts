@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError, UserError } from '../lib/errors.ts';
+import { closest } from '../lib/text/closest.ts';
+import { readRegistrations } from './services.ts';
+
+/** A service and the file that says which image it runs. */
+export interface Service {
+  name: string;
+  /** Its values file, from the top of this repository's files. */
+  file: string;
+  /** Its chart's schema, likewise. */
+  schema: string;
+}
+
+/** All services, or the one that is named. Throws a `UsageError` that lists them. */
+export async function findServices(root: string, word: string): Promise<Service[]> {
+  const { applications } = await readRegistrations(root);
+  const services = applications.map(({ metadata, spec }) => ({
+    name: metadata.name,
+    file: `${spec.source.path}/values.yaml`,
+    schema: `${spec.source.path}/values.schema.json`,
+  }));
+  if (word === 'all') return services;
+  const found = services.filter(({ name }) => name === word);
+  if (found.length > 0) return found;
+  const names = services.map(({ name }) => name);
+  const meant = closest(word, names);
+  throw new UsageError(
+    `There is no service "${word}".`,
+    meant ? `Did you mean ${meant}?` : `There are ${names.join(', ')}.`,
+  );
+}
+
+/** The one service that is named, where all of them at once would make no sense. Throws a `UsageError`. */
+export async function findService(root: string, word: string): Promise<Service> {
+  const [service] = word === 'all' ? [] : await findServices(root, word);
+  if (!service) throw new UsageError('That goes for one service at a time.', 'Name one of them.');
+  return service;
+}
+
+/** The text of a service's values file, so exact that writing it again changes no byte. Throws a `UserError`. */
+export async function readValues(root: string, { file }: Service): Promise<string> {
+  try {
+    const bytes = await readFile(join(root, file));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(missing ? `${file} is not there.` : `${file} can't be read as UTF-8, as YAML has to be.`, {
+      hint: missing ? `git checkout HEAD -- ${file} brings it back.` : 'Save it as UTF-8 and commit.',
+      cause,
+    });
+  }
+}
