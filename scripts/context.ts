@@ -3,57 +3,22 @@ import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import { kubernetesVersion } from './config/versions.ts';
 import { createImageCache } from './images/cache.ts';
+import type { Context } from './images/context.ts';
 import { type Credentials, createCredentials } from './images/credentials/credentials.ts';
 import { imagesElsewhere } from './images/elsewhere.ts';
 import { notePulled } from './images/pulled-images.ts';
-import { createImageStore, type ImageStore } from './images/store.ts';
-import { createUnpackedImages, type UnpackedImages } from './images/unpacked.ts';
+import { createImageStore } from './images/store.ts';
+import { createUnpackedImages } from './images/unpacked.ts';
 import { type ApiServer, connect } from './kubernetes/api/api.ts';
 import { createView, type View } from './kubernetes/api/view.ts';
-import { createKubectl, fieldManager, type Kubectl } from './kubernetes/kubectl.ts';
+import { createKubectl, fieldManager } from './kubernetes/kubectl.ts';
 import { objectPath, toYaml } from './kubernetes/objects.ts';
-import { createToolbox, type Toolbox } from './kubernetes/tools/tools.ts';
-import type { RequestLimits } from './lib/download/download.ts';
+import { createToolbox } from './kubernetes/tools/tools.ts';
 import { UserError } from './lib/errors.ts';
 import { type Checkout, readCheckout } from './lib/git/git.ts';
 import { createExec, type Exec } from './lib/processes/exec.ts';
 import type { Trace } from './lib/trace/trace.ts';
 import { imagesAtHead } from './repository/values.ts';
-
-/** What commands and components work with. Nothing is looked up before it is asked for. */
-export interface Context {
-  config: Config;
-  exec: Exec;
-  signal: AbortSignal;
-  toolbox: Toolbox;
-  /** Milliseconds that a single component may take. */
-  timeout: number;
-  /** How long a download may take, and who is told that it is tried again. */
-  downloads: RequestLimits;
-  /** The context of the person's own kubeconfig that names the cluster; without it, the cluster is one of kind, and ours. */
-  target?: string;
-  /** The container that is the only node of a cluster of kind. */
-  node: string;
-  /** The cluster's private kubeconfig. */
-  kubeconfig: string;
-  kubeContext: string;
-  images: ImageStore;
-  /** The same for another container that runs containerd, and only holds them to be kept. */
-  imagesToKeep(container: string): ImageStore;
-  /** The images of whole nodes, unpacked. */
-  unpacked: UnpackedImages;
-  /** What the services' images are pulled with. */
-  credentials: Credentials;
-  /** The checkout as it was when it was asked for first, or as it is now. */
-  checkout(fresh?: 'fresh'): Promise<Checkout>;
-  api(): ApiServer;
-  view(): View;
-  kubectl(): Promise<Kubectl>;
-  /** Where book is kept of what takes time, if a timeline is wanted. */
-  trace?: Trace;
-  /** To be called when the kubeconfig has changed. */
-  reconnect(): void;
-}
 
 export interface ContextOptions {
   signal: AbortSignal;

@@ -1,7 +1,7 @@
 import { portOf, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { isLocal, type Site } from '../components/tls.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
 import { columns } from '../lib/text/help.ts';
 

@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { isReady, isStaying, type Pod, type Workload } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 

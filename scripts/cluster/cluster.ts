@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Component } from './component.ts';
 import { existingCluster } from './existing/existing-cluster.ts';

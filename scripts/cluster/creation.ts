@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { awaitUnpacked } from '../images/unpacked.ts';
 import { untilReady } from '../kubernetes/waiting/until-ready.ts';
 import { missingOf, type Workload } from '../kubernetes/workloads.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { unpackedMount } from '../images/unpacked.ts';
 import { toReadableYaml } from '../kubernetes/objects.ts';
 import { gitMount } from './own-container.ts';

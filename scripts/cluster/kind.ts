@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { unpackedMount } from '../images/unpacked.ts';
 import { WrongClock } from '../kubernetes/api/api.ts';
 import { missingApi, untilApiAnswers } from '../kubernetes/api/api-answers.ts';

@@ -1,11 +1,11 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { jsonIfThere } from '../kubernetes/api/api.ts';
 import { tolerant } from '../kubernetes/api/tolerant.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { waitedInVain } from '../kubernetes/waiting/timeout.ts';
 import type { Pod } from '../kubernetes/workloads.ts';
 import { WaitTimeout, waitUntil } from '../lib/wait.ts';
-import { nodeContainer } from './own-container.ts';
 
 /** Milliseconds; usually the kubelet reports some seconds after it was started. */
 const patience = 120_000;

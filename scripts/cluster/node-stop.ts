@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { type Container, demandDocker } from '../lib/docker/docker.ts';
 import { UserError } from '../lib/errors.ts';
 import { telling } from './creation.ts';

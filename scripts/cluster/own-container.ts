@@ -1,18 +1,11 @@
 import { dirname } from 'node:path';
-import type { Context } from '../context.ts';
-import { type Container, findContainer } from '../lib/docker/docker.ts';
+import type { Context } from '../images/context.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
+import type { Container } from '../lib/docker/docker.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
 
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
 export const gitMount = '/platform-ops/git';
-
-/**
- * The container of the cluster's node, whoever made it, or undefined, as for a cluster that is not on this machine. Throws a
- * `UserError` where Docker can't tell.
- */
-export async function nodeContainer({ exec, node, target }: Context): Promise<Container | undefined> {
-  return target === undefined ? findContainer(exec, node) : undefined;
-}
 
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
 export async function ownContainer(context: Context): Promise<Container | undefined> {

@@ -1,5 +1,5 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 
 /** Writes the private kubeconfig of this cluster, where it is not as it should be. Nobody else can read it. */
 export async function keepKubeconfig(context: Context, text: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
 import { applicationApi } from '../repository/applications.ts';
 import { readRegistrations } from '../repository/services.ts';

@@ -1,11 +1,12 @@
 import { lockCluster } from '../cluster/lock.ts';
 import type { Invocation } from '../config/invocation.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
 import { tellActions, tellActionsOfFailure } from '../delivery/promote/actions.ts';
 import type { Edit } from '../delivery/promote/commit.ts';
 import { type Desk, type Landed, land, sendOffEarlier, type Wish } from '../delivery/promote/desk.ts';
 import { landedLines, type Outcome } from '../delivery/promote/outcome.ts';
 import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
+import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/text/progress.ts';
 import { imageIn } from '../repository/values-text.ts';

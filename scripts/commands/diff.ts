@@ -1,7 +1,8 @@
 import { presence } from '../cluster/cluster.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
 import { page } from '../delivery/diff/print.ts';
 import { exitCodeOf, gatherDiff } from '../delivery/diff/report.ts';
+import type { Context } from '../images/context.ts';
 import { type ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 

@@ -11,7 +11,8 @@ import { addressJson, addressLines, changeLine } from '../access/port-forward/wo
 import { demandCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress-controllers.ts';
 import type { Config } from '../config/config.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { endpointOf } from '../kubernetes/port-forward/endpoints.ts';
 import { openTunnel } from '../kubernetes/port-forward/tunnel.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';

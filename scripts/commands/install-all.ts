@@ -2,7 +2,7 @@ import { cluster } from '../cluster/cluster.ts';
 import type { Component, Outcome } from '../cluster/component.ts';
 import { refuseStrangers } from '../components/consent/strangers.ts';
 import { componentsFor } from '../components/index.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { TimedStep } from '../kubernetes/timeline/critical-path.ts';
 import { refuseFailures } from '../lib/failures.ts';
 import { runGraph } from '../lib/graph.ts';

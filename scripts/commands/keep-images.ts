@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/processes/exec.ts';
 import type { Progress } from '../lib/text/progress.ts';

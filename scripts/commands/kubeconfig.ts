@@ -2,7 +2,8 @@ import { backupOf } from '../access/kubeconfig/file.ts';
 import { merge, mergedInto, unmerge } from '../access/kubeconfig/index.ts';
 import { demandCluster } from '../cluster/cluster.ts';
 import { refuseElsewhere } from '../cluster/existing/refuse.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 

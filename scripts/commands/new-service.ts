@@ -1,3 +1,5 @@
+import { allComponents } from '../components/index.ts';
+import { pullSecretName } from '../images/credentials/pull-secret.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { columns } from '../lib/text/help.ts';
 import type { Change } from '../repository/new-service/change.ts';
@@ -17,7 +19,10 @@ export async function runNewService({
   progressStream,
 }: Invocation): Promise<ExitCode> {
   const [name = ''] = operands;
-  await refuseName(config.root, name);
+  await refuseName(config.root, name, {
+    ...Object.fromEntries(allComponents().map((component) => [component.name, 'a part of the platform'])),
+    [pullSecretName]: 'the Secret that images are pulled with',
+  });
   const { port, image, tag } = flags as Partial<Record<string, string>>;
   const wish = await readWish(config.root, name, {
     ...(port !== undefined && { port }),

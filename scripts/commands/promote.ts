@@ -1,9 +1,9 @@
-import type { Context } from '../context.ts';
 import { promotionSubject } from '../delivery/promote/changes.ts';
 import { architectures, prepareNode, whyNoCluster } from '../delivery/promote/cluster.ts';
 import { openDesk } from '../delivery/promote/desk.ts';
 import { lookAtImages } from '../delivery/promote/images.ts';
 import { imageOf, planPromotion, refuseHeldElsewhere } from '../delivery/promote/promote.ts';
+import type { Context } from '../images/context.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import type { Progress } from '../lib/text/progress.ts';
 import { findServices } from '../repository/service-files.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressLines } from '../access/addresses.ts';
 import { gather, type Report } from '../checks/status.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
 import { driftLines } from '../delivery/drift/words.ts';
+import type { Context } from '../images/context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/git.ts';
 import { outputRefused } from '../lib/output.ts';

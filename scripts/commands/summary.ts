@@ -1,5 +1,5 @@
 import { addresses, addressLines } from '../access/addresses.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { standInsAmong } from '../images/stubs.ts';
 import { imagesAtHead } from '../repository/values.ts';
 

@@ -6,8 +6,9 @@ import { createRedactor } from '../checks/support-bundle/redact.ts';
 import { secretsOf } from '../checks/support-bundle/secrets.ts';
 import { machineSections, textOf } from '../checks/support-bundle/sections.ts';
 import { presence } from '../cluster/cluster.ts';
-import { nodeContainer } from '../cluster/own-container.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 

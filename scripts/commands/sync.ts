@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { cluster, presence, reach } from '../cluster/cluster.ts';
 import { registrations } from '../components/registrations.ts';
-import { type Context, createContext } from '../context.ts';
+import { createContext } from '../context.ts';
 import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
 import { untilNews } from '../delivery/sync/news.ts';
 import { pushedCommit } from '../delivery/sync/pushed.ts';
+import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { closest } from '../lib/text/closest.ts';

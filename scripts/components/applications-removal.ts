@@ -1,5 +1,5 @@
 import { applicationNames, isTracked } from '../cluster/tracking.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { everyObject } from '../kubernetes/api/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { startDeleting } from '../kubernetes/waiting/deletion.ts';

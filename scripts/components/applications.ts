@@ -1,6 +1,6 @@
 import type { Component } from '../cluster/component.ts';
 import { applicationNames, isTracked } from '../cluster/tracking.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { identityOf } from '../kubernetes/objects.ts';
 import { untilReady } from '../kubernetes/waiting/until-ready.ts';
 import { type Checkout, shortSha } from '../lib/git/git.ts';

@@ -1,6 +1,6 @@
 import { cluster } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { createProgress } from '../lib/text/progress.ts';
 import { applications } from './applications.ts';
 import { pullsByItself } from './pulling.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { argocd } from '../config/versions.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { type KubeObject, withField } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Component } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { base64 } from '../lib/certificates/base64.ts';

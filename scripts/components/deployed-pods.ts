@@ -1,5 +1,5 @@
 import { applicationNames, isTracked } from '../cluster/tracking.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { runningFor } from '../kubernetes/waiting/pod-removal.ts';
 

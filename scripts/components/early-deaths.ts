@@ -1,5 +1,5 @@
-import { nodeContainer } from '../cluster/own-container.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { podsBehind } from '../kubernetes/pods.ts';
 import { startDeleting } from '../kubernetes/waiting/deletion.ts';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/pod-templates.ts';
 import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';

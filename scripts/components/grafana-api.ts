@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { base64 } from '../lib/certificates/base64.ts';
 import { shortened, UserError } from '../lib/errors.ts';
 import type { JsonMap } from '../repository/dashboards/normal-form.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Component } from '../cluster/component.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/pod-templates.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';

@@ -1,5 +1,5 @@
 import type { Outcome, Status } from '../cluster/component.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { registry } from '../images/credentials/check.ts';
 import {
   giveAccess,

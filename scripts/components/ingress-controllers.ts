@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { behindService } from './behind-service.ts';

@@ -1,5 +1,5 @@
 import type { Component } from '../cluster/component.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
 import { type KubeObject, objectPath } from '../kubernetes/objects.ts';

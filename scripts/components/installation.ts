@@ -1,6 +1,6 @@
 import type { Component, Outcome, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import { untilReady } from '../kubernetes/waiting/until-ready.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
@@ -34,7 +34,7 @@ export interface Installation {
 /** Makes a component of an installation. */
 export function install(installation: Installation): Component {
   const { name, needs, prepare, missing, unproved, mend, detail } = installation;
-  const objects = memoizePerContext((context) => installation.objects(context));
+  const objects = memoizePerContext((context: Context) => installation.objects(context));
   const { made = [], grown = [] } = installation;
   const belongings = async (context: Context) => [...(await known(objects(context))), ...made, ...grown];
 

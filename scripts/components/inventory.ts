@@ -2,7 +2,7 @@ import type { Component } from '../cluster/component.ts';
 import { finishedAt } from '../cluster/creation.ts';
 import { territoryOf } from '../cluster/existing/territory.ts';
 import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { everyObject, type Found } from '../kubernetes/api/discovery.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';

@@ -1,6 +1,6 @@
 import type { Component } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ApiError, jsonIfThere } from '../kubernetes/api/api.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/pod-templates.ts';

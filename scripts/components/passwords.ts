@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';

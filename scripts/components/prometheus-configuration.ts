@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { isStaying, type Pod, type Workload } from '../kubernetes/workloads.ts';
 import { shortened, UserError } from '../lib/errors.ts';

@@ -1,6 +1,6 @@
 import type { Component } from '../cluster/component.ts';
 import { type Part, parts } from '../config/settings.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { memoizePerContext, readKustomized, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';

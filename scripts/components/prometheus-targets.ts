@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 
 /** A scrape target, as Prometheus' API tells it. */
 export interface Target {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { Context } from '../images/context.ts';
 import { type KubeObject, withField } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/pod-templates.ts';
 import { memoizePerContext, readKustomized, readManifests } from '../repository/manifests.ts';
@@ -9,7 +10,7 @@ import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
 const folder = 'observability/prometheus';
 const claimFile = `${folder}/storage/claim.yaml`;
 
-const objects = memoizePerContext(async (context) => {
+const objects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
   const [own, claim, parts] = await Promise.all([
     readKustomized(root, folder),

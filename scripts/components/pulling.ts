@@ -1,5 +1,5 @@
 import { appliedFields } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { Account } from '../images/credentials/account.ts';
 import {
   defaultAccount,

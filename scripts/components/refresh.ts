@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import type { ExecOptions } from '../lib/processes/exec.ts';
 import { argocdNamespace } from '../repository/applications.ts';

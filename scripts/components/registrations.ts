@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import type { Checkout } from '../lib/git/git.ts';
 import { readManifests } from '../repository/manifests.ts';

@@ -1,6 +1,6 @@
 import { territoryOf } from '../cluster/existing/territory.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { tolerant } from '../kubernetes/api/tolerant.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { startDeleting, whatNext } from '../kubernetes/waiting/deletion.ts';

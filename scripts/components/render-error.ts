@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { Fault } from '../kubernetes/waiting/until-ready.ts';
 import { UserError } from '../lib/errors.ts';
 import { filesAt, shortSha } from '../lib/git/git.ts';

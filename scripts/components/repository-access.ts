@@ -1,6 +1,6 @@
 import type { Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { Account } from '../images/credentials/account.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';

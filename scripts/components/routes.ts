@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { get } from '../lib/download/http.ts';
 import { messageOf } from '../lib/errors.ts';

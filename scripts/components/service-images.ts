@@ -1,6 +1,6 @@
 import type { Component, Outcome, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { registry } from '../images/credentials/check.ts';
 import { pullSecret } from '../images/credentials/pull-secret.ts';
 import { fullName } from '../images/store.ts';

@@ -1,5 +1,5 @@
 import type { Component } from '../cluster/component.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { podsBehind } from '../kubernetes/pods.ts';
 import { untilReady } from '../kubernetes/waiting/until-ready.ts';

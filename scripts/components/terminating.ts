@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { tolerant } from '../kubernetes/api/tolerant.ts';
 import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { obstacles } from '../kubernetes/waiting/obstacles.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import { readAuthority } from '../lib/certificates/authority.ts';
 import { UserError } from '../lib/errors.ts';

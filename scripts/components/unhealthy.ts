@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { Workload } from '../kubernetes/workloads.ts';
 import { applicationsOf } from '../repository/applications.ts';
 import { servicesNamespace } from '../repository/services.ts';

@@ -1,5 +1,5 @@
 import { wakeFinished } from '../cluster/kind.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import type { Container } from '../lib/docker/docker.ts';
 import { UserError } from '../lib/errors.ts';
 

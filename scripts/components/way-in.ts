@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { type EndpointSlice, endpointOf, slicesPath } from '../kubernetes/port-forward/endpoints.ts';
 import { openTunnel, type Tunnel } from '../kubernetes/port-forward/tunnel.ts';
 import { controllerService } from './ingress-controllers.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Context } from '../context.ts';
 import { takeCharge, waiting } from '../lib/processes/children.ts';
+import type { Context } from './context.ts';
 
 /**
  * What runs in the container: containerd, until standard input ends. That happens when we do, however we end, so the

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { standInBase } from '../config/versions.ts';
-import type { Context } from '../context.ts';
 import { demandDocker, hasImage, isFull, makeRoom } from '../lib/docker/docker.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { atMost } from '../lib/limit.ts';
+import type { Context } from './context.ts';
 import { fullName } from './store.ts';
 
 const folder = 'standins';

@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from './context.ts';
 import type { KubeObject } from './objects.ts';
 import { type Pod, type Workload, workloadKinds } from './workloads.ts';
 

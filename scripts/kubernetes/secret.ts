@@ -1,5 +1,5 @@
-import type { Context } from '../context.ts';
 import { jsonIfThere } from './api/api.ts';
+import type { Context } from './context.ts';
 import type { KubeObject } from './objects.ts';
 
 interface SecretContent {

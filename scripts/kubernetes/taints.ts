@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from './context.ts';
 import { groundOf } from './explain/runtime.ts';
 import type { KubeObject } from './objects.ts';
 

@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../kubernetes/context.ts';
 import type { Application } from './services.ts';
 
 /** The namespace that Argo CD runs in, and that Applications and their projects lie in. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Context } from '../context.ts';
+import type { Context } from '../kubernetes/context.ts';
 import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
 import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/pod-templates.ts';
@@ -70,8 +70,10 @@ export function holders(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** Reads manifests once for a context, however often a component is asked. */
-export function memoizePerContext<T>(make: (context: Context) => Promise<T>): (context: Context) => Promise<T> {
-  const made = new WeakMap<Context, Promise<T>>();
+export function memoizePerContext<Given extends Context, Read>(
+  make: (context: Given) => Promise<Read>,
+): (context: Given) => Promise<Read> {
+  const made = new WeakMap<Given, Promise<Read>>();
   return (context) => {
     const known = made.get(context);
     if (known) return known;

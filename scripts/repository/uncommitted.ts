@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import type { Context } from '../context.ts';
+import type { Context } from '../kubernetes/context.ts';
 import { uncommitted } from '../lib/git/git.ts';
 
 /** A warning for edits that Argo CD can't see, since it deploys commits. */

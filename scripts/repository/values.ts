@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts';
+import type { Context } from '../kubernetes/context.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { type Checkout, filesAt, shortSha } from '../lib/git/git.ts';
 import { parseManifest } from '../lib/parsed.ts';

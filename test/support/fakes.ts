@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import type { Context } from '../../scripts/context.ts';
+import type { Context } from '../../scripts/images/context.ts';
 import { UsageError, UserError } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/processes/exec.ts';
 import type { Tools } from '../../scripts/repository/rendering/check.ts';

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import type { Context } from '../../scripts/context.ts';
+import type { Context } from '../../scripts/images/context.ts';
 import { type Account, describeAccount } from '../../scripts/images/credentials/account.ts';
 import { chooseAccount, settle } from '../../scripts/images/credentials/choose.ts';
 import { reportCredentials } from '../../scripts/images/credentials/report.ts';

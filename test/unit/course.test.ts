@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Context } from '../../scripts/context.ts';
 import { type Course, setOut } from '../../scripts/delivery/sync/course.ts';
+import type { Context } from '../../scripts/images/context.ts';
 import { type Checkout, readCheckout } from '../../scripts/lib/git/git.ts';
 import type { ExecOptions } from '../../scripts/lib/processes/exec.ts';
 import type { Application } from '../../scripts/repository/services.ts';

@@ -48,10 +48,10 @@ const place = ({ file, at }: { file: string; at: number }) => `${file}:${textOf(
 
 /** Where versions are pinned, said anew: by file, a pattern whose group is each version in it. */
 const pins: [file: RegExp, pin: RegExp][] = [
-  [/^scripts\/versions\.ts$/, /(?<=^(?! *(?:\/\/|\*)).*?)(?<!minimum: '.*)\b(v\d+\.\d+\.\d+)\b/gm],
-  [/^scripts\/versions\.ts$/, /(?<=standInBase = '\S+:)([^']+)/g],
-  [/^scripts\/versions\.ts$/, /(?<=kind(?:'s release)? )(v\d+\.\d+\.\d+)\b/g],
-  [/^scripts\/maintenance\/modules\.ts$/, /(?<=@)(v[\d.]+)/g],
+  [/^scripts\/config\/versions\.ts$/, /(?<=^(?! *(?:\/\/|\*)).*?)(?<!minimum: '.*)\b(v\d+\.\d+\.\d+)\b/gm],
+  [/^scripts\/config\/versions\.ts$/, /(?<=standInBase = '\S+:)([^']+)/g],
+  [/^scripts\/config\/versions\.ts$/, /(?<=kind(?:'s release)? )(v\d+\.\d+\.\d+)\b/g],
+  [/^scripts\/checks\/validate\/schemas\/update\/modules\.ts$/, /(?<=@)(v[\d.]+)/g],
   [/^(cluster|ingress|observability)\/.*\.yaml$/, /(?<=^ +(?:- )?image: \S+?:)(\S+)/gm],
   [/^helm\/[^/]+\/values\.yaml$/, /(?<=^ +image: \S+?:)(\S+)/gm],
   [/^standins\/Dockerfile$/, /(?<=^FROM \S+?:)(\S+)/gm],

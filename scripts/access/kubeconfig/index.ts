@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { changeKubeconfig, writableOf } from './file.ts';
 import { merged, unmerged } from './merge.ts';
 

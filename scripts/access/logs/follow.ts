@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../../kubernetes/api/api.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import { type Line, type Part, readLog } from './read.ts';

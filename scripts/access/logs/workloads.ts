@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { nameOf } from '../../kubernetes/objects.ts';
 import type { Workload } from '../../kubernetes/workloads.ts';
 import { UsageError } from '../../lib/errors.ts';

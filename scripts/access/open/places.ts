@@ -2,7 +2,7 @@ import { placeNames } from '../../components/place-names.ts';
 import { ask, portOf, routeTable, urlOf } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import { isLocal, type Site } from '../../components/tls.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { probePort } from '../../lib/ports/probe.ts';
 import { throughForward } from '../addresses.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../../kubernetes/api/api.ts';
 import { groundOf } from '../../kubernetes/explain/runtime.ts';
 import { type EndpointSlice, slicesPath } from '../../kubernetes/port-forward/endpoints.ts';

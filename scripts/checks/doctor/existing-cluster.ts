@@ -1,6 +1,6 @@
 import { takeLogin } from '../../cluster/existing/kubeconfig.ts';
 import { describeTarget } from '../../cluster/existing/where.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Finding } from './check.ts';
 

@@ -1,6 +1,7 @@
-import { checkPorts, demandOwn, nodeContainer } from '../../cluster/own-container.ts';
+import { checkPorts, demandOwn } from '../../cluster/own-container.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
+import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import type { Container } from '../../lib/docker/docker.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { targetFinding } from './existing-cluster.ts';

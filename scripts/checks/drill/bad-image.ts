@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { type BadRelease, forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';

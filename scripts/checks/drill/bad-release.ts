@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import { deployedPods } from '../../components/deployed-pods.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ensureStandIns, removeStandIns, standInsAmong } from '../../images/stubs.ts';
 import { eventsOf } from '../../kubernetes/explain/explain.ts';
 import { troubleOf } from '../../kubernetes/explain/trouble.ts';

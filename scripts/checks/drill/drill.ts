@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 
 /** What came of showing a promise. */
 export interface Outcome {

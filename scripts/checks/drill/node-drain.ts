@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { CommandError } from '../../lib/processes/exec.ts';
 import { servicesNamespace } from '../../repository/services.ts';
 import { cast } from './cast.ts';

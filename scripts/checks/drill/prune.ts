@@ -1,6 +1,6 @@
 import { isTracked } from '../../cluster/tracking.ts';
 import { inCluster } from '../../components/removal.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { shortSha } from '../../lib/git/git.ts';
 import { servicesNamespace } from '../../repository/services.ts';
 import { cast } from './cast.ts';

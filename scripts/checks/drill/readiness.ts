@@ -1,5 +1,5 @@
 import { cluster } from '../../cluster/cluster.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { gather, type Report } from '../status.ts';
 import { forgetBadRollout, removeBadImage } from './bad-release.ts';

@@ -1,8 +1,8 @@
 import { applications } from '../../components/applications.ts';
 import { askToLook, isAskedToLook } from '../../components/refresh.ts';
 import { registrations } from '../../components/registrations.ts';
-import type { Context } from '../../context.ts';
 import { drillAnnotation } from '../../delivery/drift/drill-annotation.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { commitAside } from '../../lib/git/commit-aside.ts';
 import { filesAt, shortSha } from '../../lib/git/git.ts';

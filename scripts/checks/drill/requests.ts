@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 
 /** What became of requests that came steadily. */
 export interface Answers {

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import type { Drill, Outcome } from './drill.ts';
 

@@ -1,5 +1,5 @@
 import { applicationNames, isTracked } from '../../cluster/tracking.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { applicationApi } from '../../repository/applications.ts';
 import { servicesNamespace } from '../../repository/services.ts';

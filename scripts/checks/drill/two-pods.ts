@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { localValueFiles } from '../../repository/services.ts';
 import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
 import { chartFile, commitFor, noCommits, registrationOf, release } from './release.ts';

@@ -1,6 +1,6 @@
 import { readAll } from '../../access/logs/follow.ts';
 import { sourcesOf } from '../../access/logs/sources.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Event } from '../../kubernetes/explain/explain.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { table } from '../../lib/text/table.ts';

@@ -1,5 +1,5 @@
 import { territoryOf } from '../../cluster/existing/territory.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { readRegistrations, servicesNamespace } from '../../repository/services.ts';
 

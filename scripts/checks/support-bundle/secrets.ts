@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { tokenSources } from '../../images/credentials/token-sources.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import * as versions from '../../config/versions.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { Interrupted, messageOf } from '../../lib/errors.ts';
 import { firstLine } from '../doctor/check.ts';
 import { examine } from '../doctor/preflight.ts';

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { atMost } from '../../lib/limit.ts';
 import type { Tools } from '../../repository/rendering/check.ts';
 

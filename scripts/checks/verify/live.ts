@@ -7,7 +7,7 @@ import { prometheus as prometheusComponent } from '../../components/prometheus.t
 import { ask } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import type { Config } from '../../config/config.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { type AllowedEmpty, allowedEmptyFile, readAllowedEmpty } from '../../repository/dashboards/allowed-empty.ts';
 import { readDashboards } from '../../repository/dashboards/files.ts';

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { missingApi, untilApiAnswers } from '../../kubernetes/api/api-answers.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { Cluster } from '../cluster.ts';

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path';
 import { parse } from 'yaml';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { keepKubeconfig } from '../private-kubeconfig.ts';
 

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
 
 /**

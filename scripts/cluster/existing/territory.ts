@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { groupOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { isUnwritten, wasApplied } from '../ownership.ts';
 import { applicationNames, isTracked } from '../tracking.ts';

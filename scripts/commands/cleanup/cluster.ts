@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownContainer } from '../../cluster/own-container.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import {
   containersWith,
   type Holdings,

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Item } from './item.ts';
 import { item, processes } from './processes.ts';
 

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { pulledImages } from '../../images/pulled-images.ts';
 import { present } from '../../lib/docker/objects.ts';
 import { UserError } from '../../lib/errors.ts';

@@ -1,5 +1,5 @@
 import { gitMount } from '../../cluster/own-container.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { containersWith } from '../../lib/docker/objects.ts';
 import { clusterItems, clusterLabel } from './cluster.ts';
 import { authorityItems, cacheItems, stateItems } from './files.ts';

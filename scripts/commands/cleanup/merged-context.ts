@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mergedInto, unmerge } from '../../access/kubeconfig/index.ts';
 import { unmerged } from '../../access/kubeconfig/merge.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Item } from './item.ts';
 
 /** The cluster's context in the person's own kubeconfig, where `npm run kubeconfig -- --merge` put it. */

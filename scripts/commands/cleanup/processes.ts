@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Item } from './item.ts';
 
 /** What takes over processes whose parent is gone. */

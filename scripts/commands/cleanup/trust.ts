@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { storesOf } from '../../access/trust/apply.ts';
 import type { TrustStore } from '../../access/trust/store.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Item } from './item.ts';
 

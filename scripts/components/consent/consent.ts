@@ -1,7 +1,7 @@
 import { leaveMark, readMark } from '../../cluster/existing/mark.ts';
 import { demandRights } from '../../cluster/existing/rights.ts';
 import { describeTarget } from '../../cluster/existing/where.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { askWhether, type Terminal } from '../../images/credentials/prompt.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
 import { demandImages } from './images.ts';

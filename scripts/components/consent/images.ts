@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { publicEndpoints, registry } from '../../images/credentials/check.ts';
 import { createRegistry, parseImage } from '../../images/registry/registry.ts';
 import { Unanswered } from '../../lib/download/web.ts';

@@ -3,7 +3,7 @@ import { finishedAt } from '../../cluster/creation.ts';
 import { markFor } from '../../cluster/existing/mark.ts';
 import { territoryOf } from '../../cluster/existing/territory.ts';
 import { ownerOf, wasApplied } from '../../cluster/ownership.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { identityOf, type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { readRegistrations, servicesNamespace } from '../../repository/services.ts';

@@ -1,6 +1,6 @@
 import { presence } from '../../cluster/cluster.ts';
 import { ownContainer } from '../../cluster/own-container.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/text/progress.ts';
 import { demandAwake } from '../waking.ts';

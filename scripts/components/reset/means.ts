@@ -1,5 +1,5 @@
 import type { Invocation } from '../../config/invocation.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ExitCode } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/text/progress.ts';
 

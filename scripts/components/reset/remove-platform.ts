@@ -1,5 +1,5 @@
 import type { Component } from '../../cluster/component.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Found } from '../../kubernetes/api/discovery.ts';
 import { refuseFailures } from '../../lib/failures.ts';
 import { runGraph, type Task } from '../../lib/graph.ts';

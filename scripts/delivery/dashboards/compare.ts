@@ -1,5 +1,5 @@
 import { connectGrafana, type Grafana } from '../../components/grafana-api.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ApiError } from '../../kubernetes/api/api.ts';
 import { UserError } from '../../lib/errors.ts';
 import { dashboardConfigMaps } from '../../repository/dashboards/config-maps.ts';

@@ -1,5 +1,5 @@
 import { unfitness } from '../../components/applications.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { KubeObject, Named } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { applicationsOf } from '../../repository/applications.ts';

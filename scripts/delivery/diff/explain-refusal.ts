@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Application } from '../../repository/services.ts';
 

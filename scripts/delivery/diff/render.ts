@@ -1,5 +1,5 @@
 import { packTar } from 'modern-tar';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { atMost } from '../../lib/limit.ts';

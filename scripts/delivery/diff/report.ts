@@ -1,5 +1,5 @@
 import { applications as applicationsComponent } from '../../components/applications.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ExitCode, UsageError } from '../../lib/errors.ts';
 import { uncommitted } from '../../lib/git/git.ts';
 import type { Application } from '../../repository/services.ts';

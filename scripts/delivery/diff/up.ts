@@ -1,6 +1,6 @@
 import type { Component } from '../../cluster/component.ts';
 import { componentsFor } from '../../components/index.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { fieldManager } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { holders } from '../../repository/manifests.ts';

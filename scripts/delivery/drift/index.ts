@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { groupOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { applicationApi, argocdNamespace } from '../../repository/applications.ts';

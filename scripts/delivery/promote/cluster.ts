@@ -1,6 +1,6 @@
 import { cluster } from '../../cluster/cluster.ts';
 import { canPull } from '../../components/pulling.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { fullName } from '../../images/store.ts';
 import { ensureStandIns, removeStandIns, standInsAmong } from '../../images/stubs.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';

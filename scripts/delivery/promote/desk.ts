@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { createExec } from '../../lib/processes/exec.ts';
 import { findServices, type Service } from '../../repository/service-files.ts';
 import { commitEdits, type Edit, writeEdits } from './commit.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { registry } from '../../images/credentials/check.ts';
 import { readImage } from '../../images/registry/image.ts';
 import { parseImage } from '../../images/registry/registry.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { type Account, findAccount, type Search } from '../../images/credentials/account.ts';
 import { checkToken, type Endpoints, publicEndpoints, registry } from '../../images/credentials/check.ts';
 import { tokenSources } from '../../images/credentials/token-sources.ts';

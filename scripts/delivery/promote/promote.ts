@@ -1,16 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Ajv, type ValidateFunction } from 'ajv';
-import { UsageError, UserError } from '../../lib/errors.ts';
+import { UserError } from '../../lib/errors.ts';
 import { holdsIn, sentenceOf, withoutHolds } from '../../repository/hold.ts';
+import { refuseTag } from '../../repository/image-tag.ts';
 import { readValues, type Service } from '../../repository/service-files.ts';
 import { imageIn, withImage } from '../../repository/values-text.ts';
 import type { Edit } from './commit.ts';
 import type { Desk } from './desk.ts';
 import { fileAt, reasonOf } from './git.ts';
-
-/** What a tag may look like where a chart doesn't say so itself (OCI Distribution Specification 1.1, "Pulling manifests"). */
-const anyTag = { type: 'string', pattern: '^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$' };
 
 /** The edits that give services another tag; none for those that have it. Throws a `UserError` where one is on hold. */
 export async function planPromotion(
@@ -69,33 +64,4 @@ function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void
       hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }
-}
-
-/** Throws a `UsageError` for what the chart's schema takes for no tag: it would be committed, and then not rendered. */
-export async function refuseTag(root: string, { schema }: Pick<Service, 'schema'>, tag: string): Promise<void> {
-  const allows = (await tagRule(join(root, schema))) ?? compiled(anyTag);
-  if (allows(tag)) return;
-  throw new UsageError(
-    `${JSON.stringify(tag)} can't be the tag of an image.`,
-    'A SHA is letters and digits, as in a1b2c3d: the one that CI pushed the image under.',
-  );
-}
-
-async function tagRule(file: string): Promise<ValidateFunction | undefined> {
-  try {
-    const { properties } = JSON.parse(await readFile(file, 'utf8')) as Schema;
-    const rule = properties?.image?.properties?.tag;
-    return rule && compiled(rule);
-  } catch {
-    // No schema, or a broken one, which helm and npm run validate tell of.
-    return undefined;
-  }
-}
-
-function compiled(rule: object): ValidateFunction {
-  return new Ajv({ strict: false, logger: false }).compile(rule);
-}
-
-interface Schema {
-  properties?: { image?: { properties?: { tag?: object } } };
 }

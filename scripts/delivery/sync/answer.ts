@@ -1,6 +1,6 @@
 import { ask, urlOf } from '../../components/routes.ts';
 import { apiSite, type Info, isAsked, partOf } from '../../components/services.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { servicesNamespace } from '../../repository/services.ts';

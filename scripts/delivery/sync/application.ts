@@ -2,7 +2,7 @@ import { unfitness } from '../../components/applications.ts';
 import { registrations } from '../../components/registrations.ts';
 import { renderFaults } from '../../components/render-error.ts';
 import { unscraped } from '../../components/services.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import type { Event } from '../../kubernetes/explain/explain.ts';
 import { type Fault, untilReady } from '../../kubernetes/waiting/until-ready.ts';
 import { isReady } from '../../kubernetes/workloads.ts';

@@ -1,6 +1,6 @@
 import { isAskedToLook } from '../../components/refresh.ts';
 import { renderError } from '../../components/render-error.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { type Checkout, shortSha } from '../../lib/git/git.ts';
 import { contains, readCommit } from '../../lib/git/history.ts';
 import { fetchCommit } from '../../lib/git/remote.ts';

@@ -1,6 +1,6 @@
 import { unfitness } from '../../components/applications.ts';
 import { retryPullsOfPresent } from '../../components/pulling.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { type Event, explain } from '../../kubernetes/explain/explain.ts';
 import { isPullFailure, type Trouble, troubleOf } from '../../kubernetes/explain/trouble.ts';
 import type { Fault } from '../../kubernetes/waiting/until-ready.ts';

@@ -1,5 +1,5 @@
 import { registrations } from '../../components/registrations.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import { joined } from '../../lib/failures.ts';
 import { shortSha } from '../../lib/git/git.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { standInsAmong } from '../../images/stubs.ts';
 import { imageIn, isReady } from '../../kubernetes/workloads.ts';
 import { changedFiles } from '../../lib/git/history.ts';

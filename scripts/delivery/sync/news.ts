@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import { readCommit } from '../../lib/git/history.ts';

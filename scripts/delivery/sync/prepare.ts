@@ -2,7 +2,7 @@ import { lockFor } from '../../cluster/lock.ts';
 import { askToLook } from '../../components/refresh.ts';
 import { difference, registrations } from '../../components/registrations.ts';
 import { coverImages } from '../../components/service-images.ts';
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { applicationsNow, argocdNamespace } from '../../repository/applications.ts';
 import type { Application } from '../../repository/services.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/git.ts';
 import { contains } from '../../lib/git/history.ts';

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
 import { shortSha } from '../../lib/git/git.ts';
 import type { Rollout } from './rollout.ts';
 

@@ -1,6 +1,6 @@
 import { type Changes, saveSettings } from '../../config/env-file.ts';
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
+import type { Context } from '../context.ts';
 import { describeAccount } from './account.ts';
 import { type Answer, askForAccount, type Terminal } from './prompt.ts';
 

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
+import type { Context } from '../context.ts';
 import { type Account, day, describeAccount, ending } from './account.ts';
 
 /** What `status` and `doctor` show of the credentials. */

@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
+import type { Context } from '../context.ts';
 import { groundOf } from '../explain/runtime.ts';
 import { waitedInVain } from '../waiting/timeout.ts';
 import { ApiError, Unreachable, WrongClock } from './api.ts';

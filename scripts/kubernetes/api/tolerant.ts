@@ -1,5 +1,5 @@
-import type { Context } from '../../context.ts';
 import { startStopwatch } from '../../lib/trace/stopwatch.ts';
+import type { Context } from '../context.ts';
 import { groundOf } from '../explain/runtime.ts';
 import { isPassing, Unreachable } from './api.ts';
 

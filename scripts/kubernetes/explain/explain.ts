@@ -1,5 +1,5 @@
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
+import type { Context } from '../context.ts';
 import type { KubeObject } from '../objects.ts';
 import { taintsOf } from '../taints.ts';
 import type { Trouble } from './trouble.ts';

@@ -1,6 +1,6 @@
-import { nodeContainer } from '../../cluster/own-container.ts';
-import type { Context } from '../../context.ts';
+import { type Container, findContainer } from '../../lib/docker/docker.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
+import type { Context } from '../context.ts';
 import { nearlyFull, outOfMemory } from './trouble.ts';
 
 /** What a cluster runs on, as far as it tells why nobody answers: a container of this machine's Docker, or machines elsewhere. */
@@ -71,3 +71,11 @@ const elsewhere: Ground = {
     `kubectl --context ${kubeContext} get nodes, or whoever runs that cluster, may tell why`,
   lastResort: 'npm run up goes on where it stopped.',
 };
+
+/**
+ * The container of the cluster's node, whoever made it, or undefined, as for a cluster that is not on this machine. Throws a
+ * `UserError` where Docker can't tell.
+ */
+export async function nodeContainer({ exec, node, target }: Context): Promise<Container | undefined> {
+  return target === undefined ? findContainer(exec, node) : undefined;
+}

@@ -1,5 +1,11 @@
-import type { Destination } from '../../access/port-forward/destinations.ts';
 import type { KubeObject } from '../objects.ts';
+
+/** A port of a Service, by its name. */
+export interface ServicePort {
+  namespace: string;
+  service: string;
+  port: string;
+}
 
 /** A part of what is behind a Service: which pods, at which ports, in which state. */
 export interface EndpointSlice extends KubeObject {
@@ -28,7 +34,7 @@ export const slicesPath = '/apis/discovery.k8s.io/v1/endpointslices';
  */
 export function endpointOf(
   slices: readonly EndpointSlice[],
-  { namespace, service, port }: Pick<Destination, 'namespace' | 'service' | 'port'>,
+  { namespace, service, port }: ServicePort,
   now: Endpoint | undefined,
 ): Endpoint | undefined {
   const own = slices.filter(

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Context } from '../../context.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import { takeCharge, waiting } from '../../lib/processes/children.ts';
+import type { Context } from '../context.ts';
 import type { Endpoint } from './endpoints.ts';
 
 /** A `kubectl port-forward` to one pod. */

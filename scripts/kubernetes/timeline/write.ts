@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Context } from '../../context.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Trace } from '../../lib/trace/trace.ts';
+import type { Context } from '../context.ts';
 import type { Event } from '../explain/explain.ts';
 import { eventSpans, timeline } from './timeline.ts';
 

@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { CommandError } from '../../lib/processes/exec.ts';
+import type { Context } from '../context.ts';
 import { type KubeObject, toYaml } from '../objects.ts';
 
 /** What to do where something does not go away. */

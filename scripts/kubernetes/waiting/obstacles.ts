@@ -1,5 +1,5 @@
-import type { Context } from '../../context.ts';
 import { ApiError, Unreachable } from '../api/api.ts';
+import type { Context } from '../context.ts';
 import { type KubeObject, nameOf } from '../objects.ts';
 
 interface Namespace extends KubeObject {

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts';
+import type { Context } from '../context.ts';
 import { type KubeObject, nameOf } from '../objects.ts';
 import { workloadKinds } from '../workloads.ts';
 import { startDeleting } from './deletion.ts';

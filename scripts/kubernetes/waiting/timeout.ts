@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { remedyFor } from '../api/refusals.ts';
+import type { Context } from '../context.ts';
 import { groundOf } from '../explain/runtime.ts';
 import { outOfMemory } from '../explain/trouble.ts';
 

@@ -1,9 +1,9 @@
-import type { Context } from '../../context.ts';
 import type { UserError } from '../../lib/errors.ts';
 import { startStopwatch } from '../../lib/trace/stopwatch.ts';
 import { waitingBook } from '../../lib/trace/trace.ts';
 import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
 import { tolerant } from '../api/tolerant.ts';
+import type { Context } from '../context.ts';
 import { explain } from '../explain/explain.ts';
 import { isPullFailure, troubleOf } from '../explain/trouble.ts';
 import type { KubeObject } from '../objects.ts';

@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { allComponents } from '../../components/index.ts';
-import { pullSecretName } from '../../images/credentials/pull-secret.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { metricsFile, readMetricList } from '../metric-names.ts';
 import { readRegistrations } from '../services.ts';
@@ -15,7 +13,6 @@ const nameRule = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 const taken: Record<string, string> = {
   kubernetes: 'the Service of the API server in the namespace default',
   default: 'the ServiceAccount of the namespace default',
-  [pullSecretName]: 'the Secret that images are pulled with',
   'localhost-tls': 'the Secret with the certificate of api.localhost',
   common: 'the library chart in helm/',
   project: 'the file of the project in argocd/',
@@ -26,9 +23,13 @@ const taken: Record<string, string> = {
 
 /**
  * Throws a `UsageError` for a name that a new service can't have: it is no name, there is such a service, or it belongs to
- * something else in the cluster or in these commands.
+ * something else in the cluster or in these commands. `reserved` has what the platform itself uses, with what each name means.
  */
-export async function refuseName(root: string, name: string): Promise<void> {
+export async function refuseName(
+  root: string,
+  name: string,
+  reserved: Readonly<Record<string, string>>,
+): Promise<void> {
   if (!nameRule.test(name))
     throw new UsageError(
       `${JSON.stringify(name)} can't be the name of a service.`,
@@ -37,7 +38,7 @@ export async function refuseName(root: string, name: string): Promise<void> {
   const services = (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name);
   if (services.includes(name))
     throw new UsageError(`There is a service ${name} already.`, 'Choose another name; nothing was changed.');
-  const meaning = taken[name] ?? (await meaningOf(root, name, services));
+  const meaning = reserved[name] ?? taken[name] ?? (await meaningOf(root, name, services));
   if (meaning !== undefined)
     throw new UsageError(`A service can't be called ${name}: that is ${meaning}.`, 'Choose another name.');
 }
@@ -45,7 +46,6 @@ export async function refuseName(root: string, name: string): Promise<void> {
 async function meaningOf(root: string, name: string, services: readonly string[]): Promise<string | undefined> {
   // Helm reads YAML 1.1, in which these are no texts.
   if (typeof parse(name, { version: '1.1' }) !== 'string') return 'no text to YAML, but a value of its own';
-  if (allComponents().some((component) => component.name === name)) return 'a part of the platform';
   const asked = services.find((service) => name === `${service}-test` || `${name}-test` === service);
   // A network policy lets the pod of `helm test` in by its name.
   if (asked !== undefined)

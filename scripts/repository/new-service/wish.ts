@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { refuseTag } from '../../delivery/promote/promote.ts';
 import { UsageError } from '../../lib/errors.ts';
+import { refuseTag } from '../image-tag.ts';
 import { readValues, type Service } from '../service-files.ts';
 import { type Image, imageIn } from '../values-text.ts';
 

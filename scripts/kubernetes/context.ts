@@ -1,0 +1,37 @@
+import type { Config } from '../config/config.ts';
+import type { RequestLimits } from '../lib/download/download.ts';
+import type { Checkout } from '../lib/git/git.ts';
+import type { Exec } from '../lib/processes/exec.ts';
+import type { Trace } from '../lib/trace/trace.ts';
+import type { ApiServer } from './api/api.ts';
+import type { View } from './api/view.ts';
+import type { Kubectl } from './kubectl.ts';
+import type { Toolbox } from './tools/tools.ts';
+
+/** What is needed to work with a cluster and with the checkout. Nothing is looked up before it is asked for. */
+export interface Context {
+  config: Config;
+  exec: Exec;
+  signal: AbortSignal;
+  toolbox: Toolbox;
+  /** Milliseconds that a single component may take. */
+  timeout: number;
+  /** How long a download may take, and who is told that it is tried again. */
+  downloads: RequestLimits;
+  /** The context of the person's own kubeconfig that names the cluster; without it, the cluster is one of kind, and ours. */
+  target?: string;
+  /** The container that is the only node of a cluster of kind. */
+  node: string;
+  /** The cluster's private kubeconfig. */
+  kubeconfig: string;
+  kubeContext: string;
+  /** The checkout as it was when it was asked for first, or as it is now. */
+  checkout(fresh?: 'fresh'): Promise<Checkout>;
+  api(): ApiServer;
+  view(): View;
+  kubectl(): Promise<Kubectl>;
+  /** Where book is kept of what takes time, if a timeline is wanted. */
+  trace?: Trace;
+  /** To be called when the kubeconfig has changed. */
+  reconnect(): void;
+}
