@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allCommands, commandNames, findCommand } from './commands/index.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
-import { npmFlagsOf } from './lib/npm-flags.ts';
 import { outputWritten, watchOutput } from './lib/output.ts';
-import { readArguments } from './lib/text/args.ts';
-import { closest } from './lib/text/closest.ts';
-import { commandList, helpPage } from './lib/text/help.ts';
+import { npmFlagsOf, readArguments } from './lib/terminal/args.ts';
+import { commandList, helpPage } from './lib/terminal/help.ts';
+import { closest } from './lib/text.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
@@ -39,11 +38,11 @@ async function run(): Promise<ExitCode> {
     process.stdout.write(helpPage(command));
     return ExitCode.done;
   }
-  const [{ loadConfig, withIgnoredChecks }, { keepParsed }] = await Promise.all([
+  const [{ loadConfig, withIgnoredChecks }, { cacheParsed }] = await Promise.all([
     import('./config/config.ts'),
-    import('./lib/parsed.ts'),
+    import('./lib/yaml-cache.ts'),
   ]);
-  keepParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
+  cacheParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
   return command.run({
     config: withIgnoredChecks(loadConfig(root), flags['ignore-checks']),
     flags,

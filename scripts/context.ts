@@ -5,27 +5,25 @@ import { kubernetesVersion } from './config/versions.ts';
 import { createImageCache } from './images/cache.ts';
 import type { Context } from './images/context.ts';
 import { type Credentials, createCredentials } from './images/credentials/credentials.ts';
-import { imagesElsewhere } from './images/elsewhere.ts';
-import { notePulled } from './images/pulled-images.ts';
-import { createImageStore } from './images/store.ts';
+import { createImageStore, notePulled, unmanagedImages } from './images/store.ts';
 import { createUnpackedImages } from './images/unpacked.ts';
 import { type ApiServer, connect } from './kubernetes/api/api.ts';
 import { createView, type View } from './kubernetes/api/view.ts';
 import { createKubectl, fieldManager } from './kubernetes/kubectl.ts';
 import { objectPath, toYaml } from './kubernetes/objects.ts';
-import { createToolbox } from './kubernetes/tools/tools.ts';
+import { createToolbox } from './kubernetes/tools/toolbox.ts';
 import { UserError } from './lib/errors.ts';
-import { type Checkout, readCheckout } from './lib/git/git.ts';
-import { createExec, type Exec } from './lib/processes/exec.ts';
-import type { Trace } from './lib/trace/trace.ts';
-import { imagesAtHead } from './repository/values.ts';
+import { createExec, type Exec } from './lib/exec.ts';
+import { type Checkout, readCheckout } from './lib/git/checkout.ts';
+import type { Trace } from './lib/trace.ts';
+import { imagesAtHead } from './repository/committed-values.ts';
 
 export interface ContextOptions {
   signal: AbortSignal;
   /** Seconds that a single component may take. */
   timeout?: number;
   onCommand?: (command: readonly string[]) => void;
-  /** Keeps book of commands, downloads, images and waits. */
+  /** Records commands, downloads, images and waits. */
   trace?: Trace;
   /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
@@ -101,7 +99,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     kubeContext,
     ...(target !== undefined && { target }),
     ...(trace && { trace }),
-    images: target === undefined ? imagesIn(node) : imagesElsewhere,
+    images: target === undefined ? imagesIn(node) : unmanagedImages,
     imagesToKeep: (container) => imagesIn(container, true),
     unpacked: createUnpackedImages({
       exec,
@@ -149,13 +147,13 @@ export function createContext(config: Config, options: ContextOptions): Context 
 }
 
 /** Milliseconds in which a reason is told once, though every component that works at this time meets it. */
-const awhile = 10_000;
+const repeatAfterMs = 10_000;
 
 function onceInAWhile(tell: (why: string) => void): (why: string) => void {
   const told = new Map<string, number>();
   return (why) => {
     const now = performance.now();
-    if (now - (told.get(why) ?? Number.NEGATIVE_INFINITY) > awhile) tell(why);
+    if (now - (told.get(why) ?? Number.NEGATIVE_INFINITY) > repeatAfterMs) tell(why);
     told.set(why, now);
   };
 }

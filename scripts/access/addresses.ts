@@ -3,7 +3,7 @@ import { apiSite } from '../components/services.ts';
 import { isLocal, type Site } from '../components/tls.ts';
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
-import { columns } from '../lib/text/help.ts';
+import { columns } from '../lib/text.ts';
 
 /** An address at which a person finds something. */
 export interface Address {

@@ -8,12 +8,11 @@ import { pullsByItself, theirSecret } from '../components/pulling.ts';
 import { type Drift, findDrift, noDrift } from '../delivery/drift/index.ts';
 import type { Context } from '../images/context.ts';
 import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
-import { standInsAmong } from '../images/stubs.ts';
+import { stubsAmong } from '../images/stubs.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
-import { running, type Workload } from '../kubernetes/workloads.ts';
+import { rolloutState, type Workload } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { applicationsOf } from '../repository/applications.ts';
-import { servicesNamespace } from '../repository/services.ts';
+import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
 
 export interface ApplicationReport {
   name: string;
@@ -115,13 +114,13 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
         health: application.status?.health?.status ?? 'Unknown',
         image: undefined,
         terminating: 0,
-        ...(deployment && running(deployment, await context.view().podsOf(deployment))),
+        ...(deployment && rolloutState(deployment, await context.view().podsOf(deployment))),
         standIn: false,
         problem: unfitness(application, head),
       };
     }),
   );
-  const standIns = await standInsAmong(
+  const standIns = await stubsAmong(
     context,
     reports.flatMap(({ image }) => image ?? []),
   );

@@ -1,7 +1,7 @@
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Component } from './component.ts';
-import { existingCluster } from './existing/existing-cluster.ts';
+import { existingCluster } from './existing-cluster.ts';
 import { kindCluster } from './kind.ts';
 
 /** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */
@@ -16,7 +16,7 @@ export interface Cluster extends Pick<Component, 'status' | 'apply'> {
 }
 
 /** The one that the settings name. */
-function chosen({ target }: Pick<Context, 'target'>): Cluster {
+function chosenCluster({ target }: Pick<Context, 'target'>): Cluster {
   return target === undefined ? kindCluster : existingCluster;
 }
 
@@ -24,22 +24,22 @@ function chosen({ target }: Pick<Context, 'target'>): Cluster {
 export const cluster: Component = {
   name: 'cluster',
   needs: [],
-  status: (context) => chosen(context).status(context),
-  apply: (context) => chosen(context).apply(context),
+  status: (context) => chosenCluster(context).status(context),
+  apply: (context) => chosenCluster(context).apply(context),
 };
 
 /** The state that the cluster is in, as `Cluster` has it. */
 export function presence(context: Context): Promise<string | undefined> {
-  return chosen(context).presence(context);
+  return chosenCluster(context).presence(context);
 }
 
 /** Makes sure that the API server can be asked, as `Cluster` has it. */
 export function reach(context: Context): Promise<void> {
-  return chosen(context).reach(context);
+  return chosenCluster(context).reach(context);
 }
 
 /** Throws a `UserError` where there is no cluster with the platform, and a `UsageError` where it belongs to somebody else. */
-export async function demandCluster(context: Context): Promise<void> {
+export async function assertCluster(context: Context): Promise<void> {
   if ((await presence(context)) === undefined) throw noCluster(context);
 }
 

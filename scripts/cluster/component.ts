@@ -7,7 +7,7 @@ export type Status =
   | { state: 'absent'; missing: string }
   | { state: 'unready'; missing: string; hint?: string };
 
-export interface Outcome {
+export interface ApplyResult {
   /** The objects, containers or images that were not as they should be, by name; empty where nothing had to be done. */
   changed: string[];
   /** A few words behind the component's name. */
@@ -16,7 +16,7 @@ export interface Outcome {
   notes?: string[];
 }
 
-/** A part of the platform. The cluster is the only state there is: each call looks anew. */
+/** A part of the platform. The cluster is the only state there is: each call looks again. */
 export interface Component {
   name: string;
   /** What it is for, where the settings choose one of several: `needs` may name this in place of the component. */
@@ -35,13 +35,13 @@ export interface Component {
   /** Looks, and changes nothing. Throws only what makes looking impossible. */
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
-  apply(context: Context): Promise<Outcome>;
+  apply(context: Context): Promise<ApplyResult>;
   /** What `apply` would apply now under our field manager. What else it makes, as Secrets and images, is not among it. */
   objects?(context: Context): Promise<KubeObject[]>;
   /** Tells whether an object of the cluster is one that `apply` brings, or one that its programs make there. */
   owns?(context: Context): Promise<(object: KubeObject) => boolean>;
   /**
-   * Takes away all that `apply` brings, but none of `kept`, and hands back its names; none where nothing is there. Throws a
+   * Takes away all that `apply` brings, but none of `kept`, and returns its names; none where nothing is there. Throws a
    * `UserError` for what stays.
    */
   remove?(context: Context, kept?: readonly KubeObject[]): Promise<string[]>;

@@ -1,17 +1,19 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { Context } from '../images/context.ts';
-import { awaitUnpacked } from '../images/unpacked.ts';
-import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { awaitUnpacked, unpackedMount } from '../images/unpacked.ts';
+import { toReadableYaml } from '../kubernetes/objects.ts';
+import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { missingOf, type Workload } from '../kubernetes/workloads.ts';
-import { demandDocker, isFull, makeRoom } from '../lib/docker/docker.ts';
-import { removeContainers } from '../lib/docker/objects.ts';
+import { removeContainers } from '../lib/docker/containers.ts';
+import { assertDockerResponds, diskFullHint, isDiskFull } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
-import { CommandError } from '../lib/processes/exec.ts';
-import type { Outcome } from './component.ts';
-import { kindConfig } from './kind-config.ts';
-import { ownContainer } from './own-container.ts';
+import { CommandError } from '../lib/exec.ts';
+import type { ApplyResult } from './component.ts';
+import { errorLine, gitMount, ownContainer } from './node.ts';
 
-/** Made in the node once the cluster is finished: one without it was interrupted half-way, and is made anew. */
+/** Made in the node once the cluster is finished: one without it was interrupted half-way, and is recreated. */
 const finishedMark = '/kind/platform-ops-finished';
 
 /** Deletes the cluster, whatever state it is in, as kind would. Throws a `UserError` with Docker's reason. */
@@ -26,7 +28,7 @@ export async function deleteCluster(context: Context): Promise<void> {
  * Creates the cluster through kind, with the images of an earlier one where there are some, and waits until the node's
  * network is up. Throws a `UserError` with kind's reason.
  */
-export async function createCluster(context: Context): Promise<Outcome> {
+export async function createCluster(context: Context): Promise<ApplyResult> {
   const { config, exec, images } = context;
   // Of a cluster that somebody deleted, or of a kind that was killed, whose lock would stand in the way of the next.
   await rm(config.stateDir, { recursive: true, force: true });
@@ -38,7 +40,7 @@ export async function createCluster(context: Context): Promise<Outcome> {
     throw error instanceof CommandError ? notCreated(context, error) : error;
   });
   context.reconnect();
-  await untilReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await waitForReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
   await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
   return {
     changed: [`cluster ${config.clusterName}`],
@@ -99,11 +101,13 @@ async function kindCreate(context: Context, unpacked: string | undefined): Promi
 /** Why kind did not get done: Docker, the time, the disk, or what it says itself. */
 function notCreated({ config }: Context, error: CommandError): UserError {
   const { stderr } = error.output;
-  demandDocker(stderr);
-  const why = error.timedOut === undefined ? telling(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
+  assertDockerResponds(stderr);
+  const why = error.timedOut === undefined ? errorLine(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
   const again = 'npm run doctor looks for the usual causes; npm run up tries again';
   return new UserError(`kind could not create the cluster ${config.clusterName}: ${why}`, {
-    hint: isFull(stderr) ? makeRoom : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
+    hint: isDiskFull(stderr)
+      ? diskFullHint
+      : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
     cause: error,
   });
 }
@@ -132,8 +136,8 @@ export async function finishedAt({ exec, node }: Context): Promise<Date | undefi
   });
   if (exitCode === 0) return new Date(Number(stdout.trim()) * 1000);
   if (/No such file/.test(stderr)) return undefined;
-  demandDocker(stderr);
-  throw new UserError(`The node container ${node} can't be asked whether it is finished: ${telling(stderr)}`, {
+  assertDockerResponds(stderr);
+  throw new UserError(`The node container ${node} can't be asked whether it is finished: ${errorLine(stderr)}`, {
     hint: `docker logs ${node} may tell why; npm run up tries again, npm run down deletes the cluster.`,
   });
 }
@@ -143,10 +147,24 @@ export function shortImage(image: string): string {
   return image.replace(/@sha256:.*$/, '');
 }
 
-/** The line that carries the reason: tools end with a summary, or with advice about their own flags. */
-export function telling(output: string): string {
-  const lines = output.trim().split('\n');
-  const error =
-    lines.find((line) => /error response from daemon/i.test(line)) ?? lines.find((line) => /\berror\b/i.test(line));
-  return error ?? lines.at(-1) ?? '';
+interface KindConfig {
+  name?: string;
+  nodes: {
+    extraPortMappings: { containerPort: number; hostPort: number }[];
+    extraMounts: { hostPath: string; containerPath: string; readOnly?: boolean }[];
+  }[];
+}
+
+/** cluster/kind.yaml with this cluster's name, ports and Git folder, and the folder of unpacked images where there is one. */
+async function kindConfig(context: Context, unpacked: string | undefined): Promise<string> {
+  const { root, ports, clusterName } = context.config;
+  const { commonDir } = await context.checkout();
+  const config = parse(await readFile(join(root, 'cluster', 'kind.yaml'), 'utf8')) as KindConfig;
+  config.name = clusterName;
+  for (const { extraPortMappings, extraMounts } of config.nodes) {
+    for (const mapping of extraPortMappings) mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
+    for (const mount of extraMounts) if (mount.containerPath === gitMount) mount.hostPath = commonDir;
+    if (unpacked !== undefined) extraMounts.push({ hostPath: unpacked, containerPath: unpackedMount, readOnly: true });
+  }
+  return toReadableYaml(config);
 }

@@ -2,15 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import type { Context } from '../images/context.ts';
 import { unpackedMount } from '../images/unpacked.ts';
 import { WrongClock } from '../kubernetes/api/api.ts';
-import { missingApi, untilApiAnswers } from '../kubernetes/api/api-answers.ts';
-import { type Container, demandDocker } from '../lib/docker/docker.ts';
+import { missingApi, waitForApi } from '../kubernetes/waiting/api-server.ts';
+import type { DockerContainer } from '../lib/docker/containers.ts';
+import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Cluster } from './cluster.ts';
-import type { Outcome, Status } from './component.ts';
-import { createCluster, deleteCluster, finishedAt, shortImage, telling } from './creation.ts';
-import { untilNodeReports } from './node-report.ts';
-import { ownContainer } from './own-container.ts';
-import { keepKubeconfig } from './private-kubeconfig.ts';
+import type { ApplyResult, Status } from './component.ts';
+import { createCluster, deleteCluster, finishedAt, shortImage } from './creation.ts';
+import { writePrivateKubeconfig } from './kubeconfig.ts';
+import { errorLine, ownContainer, waitForNodeReport } from './node.ts';
 
 /** A cluster of kind: one node, with the Git folder mounted and the ingress ports published. */
 export const kindCluster: Cluster = {
@@ -25,7 +25,7 @@ export const kindCluster: Cluster = {
     try {
       const missing = await missingApi(context);
       return missing === undefined
-        ? { state: 'ready', detail: detail(context, container) }
+        ? { state: 'ready', detail: kindDetail(context, container) }
         : { state: 'unready', missing };
     } catch (error) {
       if (!(error instanceof WrongClock)) throw error;
@@ -33,10 +33,10 @@ export const kindCluster: Cluster = {
     }
   },
 
-  async apply(context): Promise<Outcome> {
+  async apply(context): Promise<ApplyResult> {
     const container = await ownContainer(context);
     if (!container) return createCluster(context);
-    const woken = await wakeFinished(context, container);
+    const woken = await startFinished(context, container);
     if (!woken) {
       await deleteCluster(context);
       return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
@@ -46,28 +46,28 @@ export const kindCluster: Cluster = {
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
         ]
       : [];
-    return { changed: woken, detail: detail(context, container), notes };
+    return { changed: woken, detail: kindDetail(context, container), notes };
   },
 };
 
 /** Makes sure that the API server of a cluster that runs can be asked. Throws a `UserError` where it does not answer. */
 async function reach(context: Context): Promise<void> {
   await fetchKubeconfig(context);
-  await untilApiAnswers(context);
+  await waitForApi(context);
 }
 
 /**
  * Starts the node of a cluster where it is stopped, and waits until the API server answers and what it tells is true again.
- * Hands back what it did, or undefined for a cluster that is half created: nothing was ever in it.
+ * Returns what it did, or undefined for a cluster that is half created: nothing was ever in it.
  */
-export async function wakeFinished(context: Context, container: Container): Promise<string[] | undefined> {
+export async function startFinished(context: Context, container: DockerContainer): Promise<string[] | undefined> {
   if (isLost(container)) return undefined;
-  const woken = await wake(context, container);
+  const woken = await startNode(context, container);
   // Side by side: most of the time both are as they should be.
   const [finished, answers] = await Promise.all([finishedAt(context), isReached(context)]);
   if (!finished) return undefined;
   if (!answers) await reach(context);
-  if (woken.length > 0) await untilNodeReports(context);
+  if (woken.length > 0) await waitForNodeReport(context);
   return woken;
 }
 
@@ -83,12 +83,12 @@ async function isReached(context: Context): Promise<boolean> {
 }
 
 /** Whether it never ran or is on its way out: then it can't be woken, and nothing can be in it. */
-function isLost({ state }: Container): boolean {
+function isLost({ state }: DockerContainer): boolean {
   return ['created', 'removing', 'dead'].includes(state);
 }
 
-/** Starts what is stopped, as after a reboot. Hands back what it did. */
-async function wake(context: Context, { state, binds }: Container): Promise<string[]> {
+/** Starts what is stopped, as after a reboot. Returns what it did. */
+async function startNode(context: Context, { state, binds }: DockerContainer): Promise<string[]> {
   const verb = state === 'paused' ? 'unpause' : state === 'running' || state === 'restarting' ? undefined : 'start';
   if (verb === undefined) return [];
   // Docker would make it as root's where somebody emptied the cache.
@@ -96,8 +96,8 @@ async function wake(context: Context, { state, binds }: Container): Promise<stri
   if (unpacked !== undefined) await mkdir(unpacked, { recursive: true, mode: 0o700 }).catch(() => {});
   const { exitCode, stderr } = await context.exec(['docker', verb, context.node], { nothrow: true });
   if (exitCode !== 0) {
-    demandDocker(stderr);
-    throw new UserError(`The stopped node container ${context.node} could not be started: ${telling(stderr)}`, {
+    assertDockerResponds(stderr);
+    throw new UserError(`The stopped node container ${context.node} could not be started: ${errorLine(stderr)}`, {
       hint: 'npm run down && npm run up',
     });
   }
@@ -109,16 +109,16 @@ async function fetchKubeconfig(context: Context): Promise<void> {
   const { path } = await context.toolbox.find('kind');
   const got = await context.exec([path, 'get', 'kubeconfig', '--name', context.config.clusterName], { nothrow: true });
   if (got.exitCode !== 0)
-    throw new UserError(`kind can't tell the kubeconfig: ${telling(got.stderr)}`, {
+    throw new UserError(`kind can't tell the kubeconfig: ${errorLine(got.stderr)}`, {
       hint: 'npm run down && npm run up',
     });
-  await keepKubeconfig(context, got.stdout);
+  await writePrivateKubeconfig(context, got.stdout);
 }
 
-function imageDiffers({ config }: Context, { image }: Container): boolean {
+function imageDiffers({ config }: Context, { image }: DockerContainer): boolean {
   return shortImage(image) !== shortImage(config.nodeImage);
 }
 
-function detail({ config }: Context, { image }: Container): string {
+function kindDetail({ config }: Context, { image }: DockerContainer): string {
   return `${config.clusterName}, ${shortImage(image)}`;
 }

@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Invocation } from '../config/invocation.ts';
+import type { Invocation } from '../config/config.ts';
 import { UsageError } from '../lib/errors.ts';
 import { lock } from '../lib/lock.ts';
 
 /** Seconds: an `up` on a slow line takes that long. */
-const defaultPatience = 1800;
+const defaultTimeoutSeconds = 1800;
 
 /**
  * Milliseconds until what a killed command began has come to rest: Docker goes on making a container whose client is gone,
  * and nobody can be asked whether it does.
  */
-const settling = 1000;
+const settleMs = 1000;
 
 /** Where the lock lies: beside the cluster's folder, not in it, for that is deleted together with the cluster. */
 export function lockFile({ stateDir }: Invocation['config']): string {
   return `${stateDir}.lock`;
 }
 
-interface LockOptions {
+interface ClusterLockOptions {
   /** The name of the command, for whoever has to wait. */
   name: string;
   /** Seconds to wait for another command; 0 fails at once. */
@@ -28,16 +28,16 @@ interface LockOptions {
 }
 
 /**
- * Lets one command at a time change this cluster, the next one waits and says for whom. Hands back how to unlock it.
+ * Lets one command at a time change this cluster, the next one waits and says for whom. Returns how to unlock it.
  * Throws a `UsageError` naming the other where that takes longer than --timeout, or at once with --no-wait.
  */
 export function lockCluster({ config, flags, signal, progressStream }: Invocation, name: string) {
-  const seconds = flags['no-wait'] ? 0 : typeof flags.timeout === 'number' ? flags.timeout : defaultPatience;
-  return lockFor(config, { name, seconds, signal, say: (text) => void progressStream.write(`${text}\n`) });
+  const seconds = flags['no-wait'] ? 0 : typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
+  return lockForCommand(config, { name, seconds, signal, say: (text) => void progressStream.write(`${text}\n`) });
 }
 
 /** The same for whoever works on a command's behalf. */
-export async function lockFor(config: Invocation['config'], { name, seconds, signal, say }: LockOptions) {
+export async function lockForCommand(config: Invocation['config'], { name, seconds, signal, say }: ClusterLockOptions) {
   let killed: string | undefined;
   try {
     const unlock = await lock(lockFile(config), {
@@ -52,7 +52,7 @@ export async function lockFor(config: Invocation['config'], { name, seconds, sig
     });
     if (killed !== undefined) {
       say(`${killed} was killed: its work is taken up.`);
-      await sleep(settling, undefined, { signal }).catch(() => {});
+      await sleep(settleMs, undefined, { signal }).catch(() => {});
     }
     return unlock;
   } catch (error) {

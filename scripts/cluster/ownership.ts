@@ -1,7 +1,9 @@
-import type { Found } from '../kubernetes/api/discovery.ts';
+import type { Context } from '../images/context.ts';
+import type { DiscoveredObject } from '../kubernetes/api/discovery.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
-import type { Territory } from './existing/territory.ts';
+import { applicationApi, readRegistrations } from '../repository/applications.ts';
+import type { Territory } from './territory.ts';
 
 /** Whose an object is: a component's, by its name; of the platform, but of no component; Kubernetes' own; or somebody's. */
 export type Owner = { of: 'component'; name: string } | { of: 'platform' } | { of: 'kubernetes' } | { of: 'person' };
@@ -78,11 +80,14 @@ function isKubernetes({ kind, metadata }: KubeObject, finished: Date): boolean {
  * Tells apart what stands by itself from what another object owns and takes with it when it goes. An object whose
  * owners are all gone is only waiting to be collected.
  */
-export function byDescent(objects: readonly Found[]): { roots: Found[]; orphans: Found[] } {
+export function byDescent(objects: readonly DiscoveredObject[]): {
+  roots: DiscoveredObject[];
+  orphans: DiscoveredObject[];
+} {
   const uids = new Set(objects.map(({ metadata }) => metadata.uid));
   const kinds = new Set(objects.map(({ kind }) => kind));
-  const roots: Found[] = [];
-  const orphans: Found[] = [];
+  const roots: DiscoveredObject[] = [];
+  const orphans: DiscoveredObject[] = [];
   for (const object of objects) {
     const { ownerReferences = [] } = object.metadata;
     if (ownerReferences.length === 0) roots.push(object);
@@ -93,10 +98,37 @@ export function byDescent(objects: readonly Found[]): { roots: Found[]; orphans:
 }
 
 /** Whether the object lives in the namespace, or is of the kind that the definition defines: it would go with either. */
-export function isInside(object: Found, holder: KubeObject): boolean {
+export function isInside(object: DiscoveredObject, holder: KubeObject): boolean {
   if (holder.kind === 'Namespace') return object.metadata.namespace === holder.metadata.name;
   return (
     holder.kind === 'CustomResourceDefinition' &&
     holder.metadata.name === `${object.resource}.${groupOf(object.apiVersion)}`
   );
+}
+
+const trackingAnnotation = 'argocd.argoproj.io/tracking-id';
+
+/**
+ * Whether one of these Applications deployed the object. Argo CD writes its name and the object's into an annotation
+ * ("Resource Tracking": APPLICATION:GROUP/KIND:NAMESPACE/NAME); one that was copied from another object counts for nothing.
+ */
+export function isTracked(object: KubeObject, applications: ReadonlySet<string>): boolean {
+  const id = object.metadata.annotations?.[trackingAnnotation] ?? '';
+  const application = id.slice(0, id.indexOf(':'));
+  return applications.has(application) && id === trackingId(object, application)[trackingAnnotation];
+}
+
+/** The annotation by which an object is known as deployed by an Application. */
+export function trackingId({ apiVersion, kind, metadata }: KubeObject, application: string): Record<string, string> {
+  const itself = `${groupOf(apiVersion)}/${kind}:${metadata.namespace ?? ''}/${metadata.name}`;
+  return { [trackingAnnotation]: `${application}:${itself}` };
+}
+
+/** The names of the platform's Applications: those that Git registers, and those that an earlier `up` did. */
+export async function applicationNames(context: Context): Promise<Set<string>> {
+  const [{ applications }, present] = await Promise.all([
+    readRegistrations(context.config.root),
+    context.api().listMetadata(applicationApi, 'Application'),
+  ]);
+  return new Set([...applications, ...present.filter(wasApplied)].map(({ metadata }) => metadata.name));
 }

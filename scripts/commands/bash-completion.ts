@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Usage } from '../lib/text/args.ts';
+import type { Usage } from '../lib/terminal/args.ts';
 
 /** What is completed behind each command. */
 export interface Completed {

@@ -1,6 +1,6 @@
-import type { Invocation } from '../config/invocation.ts';
+import type { Invocation } from '../config/config.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import type { Usage } from '../lib/text/args.ts';
+import type { Usage } from '../lib/terminal/args.ts';
 
 export type { Invocation };
 

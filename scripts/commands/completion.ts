@@ -1,5 +1,5 @@
 import { ExitCode } from '../lib/errors.ts';
-import { readRegistrations } from '../repository/services.ts';
+import { readRegistrations } from '../repository/applications.ts';
 import { bashCompletion } from './bash-completion.ts';
 import type { Invocation } from './command.ts';
 

@@ -4,13 +4,13 @@ import { theirSecret } from '../components/pulling.ts';
 import { saveSettings } from '../config/env-file.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { type Account, describeAccount, type Search, start } from '../images/credentials/account.ts';
-import { settle } from '../images/credentials/choose.ts';
-import { type Answer, askForAccount, askWhether, type Terminal, terminalOf } from '../images/credentials/prompt.ts';
-import { shown } from '../images/credentials/report.ts';
-import { newTokenLink } from '../images/credentials/sentences.ts';
+import { type AccountAnswer, applyAnswer, askForAccount } from '../images/credentials/choose-account.ts';
+import { type Account, type AccountSearch, capitalized, describeAccount } from '../images/credentials/credentials.ts';
+import { accountJson } from '../images/credentials/report.ts';
+import { newTokenLink } from '../images/credentials/token-check.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
+import { askWhether, type Terminal, terminalOf } from '../lib/terminal/prompt.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run credentials`. */
@@ -52,7 +52,7 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
   if (!found.account && (!terminal || flags.check)) throw noToken(found, say);
   for (const note of found.notes) say(`! ${note}`);
   const answer = await answerTo(found, flags, context, terminal);
-  const notes = await settle(contextOf(context, config), answer);
+  const notes = await applyAnswer(contextOf(context, config), answer);
   if (answer.kind === 'none') {
     print(['Services run as stand-ins.', ...notes].join('\n'));
     return ExitCode.done;
@@ -68,18 +68,18 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
 }
 
 async function answerTo(
-  { account }: Search,
+  { account }: AccountSearch,
   flags: Invocation['flags'],
   context: Context,
   terminal: Terminal | undefined,
-): Promise<Answer> {
+): Promise<AccountAnswer> {
   if (account) return { kind: 'account', account, keep: flags.keep ? 'save' : 'run' };
   if (!terminal) return { kind: 'none', never: false };
   return askForAccount(terminal, (token) => context.credentials.check(token), context.config.gitops?.repoUrl);
 }
 
 /** The first token that doesn't work is what to mend; of the others it is enough to hear. */
-function noToken({ refused, notes }: Search, say: (text: string) => void): UsageError {
+function noToken({ refused, notes }: AccountSearch, say: (text: string) => void): UsageError {
   for (const note of notes.slice(1)) say(`! ${note}`);
   if (refused) return new UsageError(refused.message, refused.remedy);
   return new UsageError(
@@ -94,7 +94,7 @@ function contextOf(context: Context, config: Context['config']): Context {
 }
 
 /** Where somebody can answer, a token in .env that doesn't work is what the question is for. */
-async function search(context: Context, say: ((text: string) => void) | undefined): Promise<Search> {
+async function search(context: Context, say: ((text: string) => void) | undefined): Promise<AccountSearch> {
   try {
     return await context.credentials.search();
   } catch (error) {
@@ -112,14 +112,14 @@ function report(
   { notes, applied, passing }: { notes: string[]; applied: Applied | undefined; passing: boolean },
 ): void {
   if (flags.json) {
-    print(JSON.stringify({ ...shown(account), changed: applied?.changed ?? [], notes }, undefined, 2));
+    print(JSON.stringify({ ...accountJson(account), changed: applied?.changed ?? [], notes }, undefined, 2));
     return;
   }
   const where = passing
     ? ['There is no cluster that runs, so nothing has it now.', 'The cluster has it until the next npm run up.']
     : ['There is no cluster that runs: npm run up uses it.', 'The cluster has it.'];
   const cluster = applied === undefined ? where[0] : applied.theirs ? keptTheirs : where[1];
-  const about = `${account.checked ? '✔' : '!'} ${start(account.title)}: ${describeAccount(account)}`;
+  const about = `${account.checked ? '✔' : '!'} ${capitalized(account.title)}: ${describeAccount(account)}`;
   print([about, ...notes, ...(flags.check ? [] : [cluster])].join('\n'));
 }
 

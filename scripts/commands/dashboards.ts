@@ -1,22 +1,22 @@
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type Comparison, compareDashboards } from '../delivery/dashboards/compare.ts';
 import { differenceOf } from '../delivery/dashboards/diff.ts';
 import { carryOut, type Pulled, planPull } from '../delivery/dashboards/pull.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { uncommitted } from '../lib/git/git.ts';
-import { columns } from '../lib/text/help.ts';
+import { uncommittedFiles } from '../lib/git/checkout.ts';
+import { columns } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run dashboards`. */
 export async function runDashboards(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, word, operands = [], signal, print } = invocation;
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   const compared = await compareDashboards(context, operands);
   if (word === 'pull') {
     const { prefix } = await context.checkout();
-    const unsaved = new Set(await uncommitted(context.exec, config.root, ['observability/grafana']));
+    const unsaved = new Set(await uncommittedFiles(context.exec, config.root, ['observability/grafana']));
     const plan = compared.map((one) => planPull(one, (file) => flags.force === true || !unsaved.has(prefix + file)));
     if (!flags['dry-run']) await carryOut(config.root, compared, plan);
     print(flags.json ? JSON.stringify(plan, undefined, 2) : pulledPage(plan, flags['dry-run'] === true));

@@ -1,5 +1,5 @@
 import { lockCluster } from '../cluster/lock.ts';
-import type { Invocation } from '../config/invocation.ts';
+import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import { tellActions, tellActionsOfFailure } from '../delivery/promote/actions.ts';
 import type { Edit } from '../delivery/promote/commit.ts';
@@ -8,8 +8,8 @@ import { landedLines, type Outcome } from '../delivery/promote/outcome.ts';
 import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/text/progress.ts';
-import { imageIn } from '../repository/values-text.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { imageInValues } from '../repository/image-values.ts';
 
 /** Edits that may be made, and what is to be done about them. */
 export interface Prepared {
@@ -86,8 +86,8 @@ function outcomeOf(context: Context, prepared: Prepared, { commit, pushed }: Lan
   const changes = edits.map(({ service, before, after }) => ({
     service: service.name,
     file: service.file,
-    from: imageIn(before)?.tag ?? '',
-    to: imageIn(after)?.tag ?? '',
+    from: imageInValues(before)?.tag ?? '',
+    to: imageInValues(after)?.tag ?? '',
   }));
   const subject = message.split('\n')[0] ?? '';
   const landed = { commit: commit ?? null, pushed: pushed ?? null };

@@ -5,7 +5,7 @@ import { noCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { reportCredentials } from '../images/credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { shortSha } from '../lib/git/git.ts';
+import { shortSha } from '../lib/git/checkout.ts';
 import type { Invocation } from './command.ts';
 
 const marks = { ok: '✔', warning: '!', problem: '✖' } as const;

@@ -8,13 +8,13 @@ import { allWell, putRight } from '../checks/drill/readiness.ts';
 import { type Shown, show } from '../checks/drill/show.ts';
 import { takeSnapshot } from '../checks/drill/snapshot.ts';
 import { planLines, shownLine, verdictLines } from '../checks/drill/words.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
+import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
@@ -23,7 +23,7 @@ export async function runDrill(invocation: Invocation): Promise<ExitCode> {
   const { flags, print } = invocation;
   const chosen = choose(drills, flags.only);
   if (typeof flags.only === 'string' && chosen.includes(nodeDrain) && !flags.list)
-    refuseElsewhere(invocation.config, 'drill -- --only node-drain', nobodysNodes);
+    assertNoTargetContext(invocation.config, 'drill -- --only node-drain', nobodysNodes);
   if (flags.list) {
     print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
     return ExitCode.done;

@@ -8,13 +8,12 @@ import { followSlices } from '../access/port-forward/follow.ts';
 import { createLine, type Line } from '../access/port-forward/line.ts';
 import { openDoors, portsFor } from '../access/port-forward/ports.ts';
 import { addressJson, addressLines, changeLine } from '../access/port-forward/words.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress-controllers.ts';
 import type { Config } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { endpointOf } from '../kubernetes/port-forward/endpoints.ts';
-import { openTunnel } from '../kubernetes/port-forward/tunnel.ts';
+import { endpointOf, startPortForward } from '../kubernetes/port-forward.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
 
@@ -26,7 +25,7 @@ export async function runForward({ config, flags, operands = [], signal, print, 
   const ports = portsFor(chosen, typeof flags.port === 'string' ? flags.port : undefined);
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const context = createContext(config, { signal, onDownload: (what) => say(`Fetching ${what}`) });
-  await demandCluster(context);
+  await assertCluster(context);
   // Before a port is opened: where there is none to be had, this says so.
   await context.kubectl();
   const lines = await openLines(context, ports, say);
@@ -58,7 +57,7 @@ async function openLines(
   const doors = await openDoors(context.exec, ports);
   return [...doors].map(([destination, door]) =>
     createLine(destination, door, {
-      open: (endpoint, signal) => openTunnel(context, endpoint, signal),
+      open: (endpoint, signal) => startPortForward(context, endpoint, signal),
       tell: (change) => say(changeLine(destination.name, change)),
     }),
   );

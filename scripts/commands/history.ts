@@ -1,8 +1,8 @@
 import { createContext } from '../context.ts';
 import { type Entry, type History, readHistory } from '../delivery/promote/history.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { shortSha } from '../lib/git/git.ts';
-import { table } from '../lib/text/table.ts';
+import { shortSha } from '../lib/git/checkout.ts';
+import { table } from '../lib/text.ts';
 import { findService } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
 

@@ -1,12 +1,11 @@
 import { cluster } from '../cluster/cluster.ts';
-import type { Component, Outcome } from '../cluster/component.ts';
+import type { ApplyResult, Component } from '../cluster/component.ts';
 import { refuseStrangers } from '../components/consent/strangers.ts';
 import { componentsFor } from '../components/index.ts';
 import type { Context } from '../images/context.ts';
-import type { TimedStep } from '../kubernetes/timeline/critical-path.ts';
-import { refuseFailures } from '../lib/failures.ts';
-import { runGraph } from '../lib/graph.ts';
-import { type Progress, timed } from '../lib/text/progress.ts';
+import type { TimedStep } from '../kubernetes/timeline.ts';
+import { assertNoFailures, runGraph } from '../lib/tasks.ts';
+import { type Progress, timed } from '../lib/terminal/progress.ts';
 
 /** A component that was brought to ready. */
 export interface Step extends TimedStep {
@@ -46,7 +45,7 @@ export async function installAll(
       notes.push(...(outcome.notes ?? []));
     },
   }));
-  refuseFailures(await runGraph(tasks));
+  assertNoFailures(await runGraph(tasks));
   return { steps, notes };
 }
 
@@ -58,7 +57,7 @@ function beginEarly(context: Context, components: readonly Component[]): void {
   }
 }
 
-function described({ changed, detail }: Outcome): string {
+function described({ changed, detail }: ApplyResult): string {
   const what = changed.length === 0 ? 'nothing to do' : '';
   return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
 }

@@ -1,7 +1,7 @@
 import { backupOf } from '../access/kubeconfig/file.ts';
 import { merge, mergedInto, unmerge } from '../access/kubeconfig/index.ts';
-import { demandCluster } from '../cluster/cluster.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertCluster } from '../cluster/cluster.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
@@ -11,7 +11,7 @@ import type { Invocation } from './command.ts';
 export async function runKubeconfig({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   if (flags.remove && (flags.merge || flags.use))
     throw new UsageError('kubeconfig takes --merge or --remove, not both.', 'npm run kubeconfig -- --merge');
-  if (flags.merge || flags.use) refuseElsewhere(config, 'kubeconfig -- --merge', 'your own kubeconfig has it');
+  if (flags.merge || flags.use) assertNoTargetContext(config, 'kubeconfig -- --merge', 'your own kubeconfig has it');
   const context = createContext(config, { signal });
   const told = flags.remove ? await remove(context) : await show(context, flags);
   print(flags.json ? JSON.stringify(told.data, undefined, 2) : told.text);
@@ -24,7 +24,7 @@ interface Told {
 }
 
 async function show(context: Context, { merge: asked, use }: Invocation['flags']): Promise<Told> {
-  await demandCluster(context);
+  await assertCluster(context);
   const { kubeconfig: path, kubeContext, config } = context;
   // Where the file is gone, this says so.
   context.api();

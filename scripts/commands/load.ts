@@ -2,13 +2,13 @@ import { goodPath, readPlan } from '../checks/traffic/plan.ts';
 import { shownBy } from '../checks/traffic/shown-by.ts';
 import { sendStream } from '../checks/traffic/stream.ts';
 import { page, reportOf } from '../checks/traffic/words.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { ask, routeTable, urlOf } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
 import type { Invocation } from './command.ts';
 
@@ -16,7 +16,7 @@ import type { Invocation } from './command.ts';
 export async function runLoad({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const plan = readPlan(flags);
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   const site = await apiSite(context);
   const { missing } = await ask(context, site, goodPath);
   if (missing !== undefined)

@@ -2,7 +2,7 @@ import { followAll, readAll } from '../access/logs/follow.ts';
 import type { Line, Part } from '../access/logs/read.ts';
 import { type Sources, sourcesOf } from '../access/logs/sources.ts';
 import { workloadsNamed } from '../access/logs/workloads.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
@@ -30,7 +30,7 @@ export async function runLogs({
   const say = (text: string) => void progressStream.write(`${text}\n`);
   // A reader that has seen enough, as in `| head`, ends the following as well.
   const context = createContext(config, { signal: AbortSignal.any([signal, outputRefused]) });
-  await demandCluster(context);
+  await assertCluster(context);
   const show = (line: Line) => print(flags.json ? json(line) : `[${line.source.label}] ${line.text}`);
   const found = await look(context, word, part.previous);
   for (const note of found.without) say(`! ${note}`);

@@ -1,12 +1,10 @@
 import { allComponents } from '../components/index.ts';
-import { pullSecretName } from '../images/credentials/pull-secret.ts';
+import { pullSecretName } from '../images/credentials/credentials.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { columns } from '../lib/text/help.ts';
-import type { Change } from '../repository/new-service/change.ts';
-import { refuseName } from '../repository/new-service/name.ts';
+import { columns } from '../lib/text.ts';
+import { type FileChange, writeAll } from '../repository/new-service/changes.ts';
+import { assertServiceName, type NewService, readNewService } from '../repository/new-service/options.ts';
 import { planService } from '../repository/new-service/plan.ts';
-import { readWish, type Wish } from '../repository/new-service/wish.ts';
-import { writeAll } from '../repository/new-service/write.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run new-service`. */
@@ -19,12 +17,12 @@ export async function runNewService({
   progressStream,
 }: Invocation): Promise<ExitCode> {
   const [name = ''] = operands;
-  await refuseName(config.root, name, {
+  await assertServiceName(config.root, name, {
     ...Object.fromEntries(allComponents().map((component) => [component.name, 'a part of the platform'])),
     [pullSecretName]: 'the Secret that images are pulled with',
   });
   const { port, image, tag } = flags as Partial<Record<string, string>>;
-  const wish = await readWish(config.root, name, {
+  const wish = await readNewService(config.root, name, {
     ...(port !== undefined && { port }),
     ...(image !== undefined && { image }),
     ...(tag !== undefined && { tag }),
@@ -37,11 +35,11 @@ export async function runNewService({
   return ExitCode.done;
 }
 
-function kindOf({ before }: Change): 'new' | 'changed' {
+function kindOf({ before }: FileChange): 'new' | 'changed' {
   return before === undefined ? 'new' : 'changed';
 }
 
-function json({ name, port, image }: Wish, changes: readonly Change[], dryRun: boolean): string {
+function json({ name, port, image }: NewService, changes: readonly FileChange[], dryRun: boolean): string {
   const files = changes.map((change) => ({ file: change.file, change: kindOf(change) }));
   return JSON.stringify(
     { service: name, port, image: `${image.repository}:${image.tag}`, dryRun, files },
@@ -50,7 +48,7 @@ function json({ name, port, image }: Wish, changes: readonly Change[], dryRun: b
   );
 }
 
-function page({ name, port, image }: Wish, changes: readonly Change[], dry: boolean): string {
+function page({ name, port, image }: NewService, changes: readonly FileChange[], dry: boolean): string {
   const count = (kind: string) => changes.filter((change) => kindOf(change) === kind).length;
   const would = dry ? ' would be' : '';
   return [
@@ -61,7 +59,7 @@ function page({ name, port, image }: Wish, changes: readonly Change[], dry: bool
 }
 
 /** What a person goes on with, and what is theirs to say. */
-function nextSteps({ name, image, port }: Wish): string {
+function nextSteps({ name, image, port }: NewService): string {
   const values = `helm/${name}/values.yaml`;
   return [
     '',

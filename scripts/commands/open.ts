@@ -1,15 +1,15 @@
 import { openBrowser, surroundings } from '../access/open/browser.ts';
 import { obstacle, type Place, places } from '../access/open/places.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { columns } from '../lib/text/help.ts';
+import { columns } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run open`. */
 export async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   const all = await places(context);
   const place = all.find(({ name }) => name === word);
   if (flags.json) {

@@ -1,15 +1,15 @@
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { readPassword } from '../components/passwords.ts';
 import { type PasswordPlace, passwordPlaces } from '../components/place-names.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { columns } from '../lib/text/help.ts';
+import { columns } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run passwords`. */
 export async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   const read = async (place: PasswordPlace) => (await readPassword(context, place)).reveal();
   if (word !== undefined) {
     const password = await read(word as PasswordPlace);

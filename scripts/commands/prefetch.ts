@@ -1,15 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { demandMachine } from '../checks/doctor/preflight.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { componentsFor } from '../components/index.ts';
 import { createContext } from '../context.ts';
 import { withContainerd } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
 import { demandKept } from '../images/demand-kept.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { refuseFailures } from '../lib/failures.ts';
-import { runGraph } from '../lib/graph.ts';
-import { createProgress, type Progress, timed } from '../lib/text/progress.ts';
+import { assertNoFailures, runGraph } from '../lib/tasks.ts';
+import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 import { megabytes } from './keep-images.ts';
@@ -17,7 +16,7 @@ import { megabytes } from './keep-images.ts';
 /** Carries out `npm run prefetch`. */
 export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, print, progressStream } = invocation;
-  refuseElsewhere(config, 'prefetch', 'its nodes pull their images by themselves');
+  assertNoTargetContext(config, 'prefetch', 'its nodes pull their images by themselves');
   const progress = await createProgress(progressStream);
   setMaxListeners(0, invocation.signal);
   const context = createContext(config, contextOptions(invocation, progress.note));
@@ -43,7 +42,7 @@ async function fetchAll(context: Context, container: string, progress: Progress)
   const tasks = componentsFor(context.config).flatMap(({ name, prefetch }) =>
     prefetch ? [{ name, needs: [], run: async () => void (await timed(progress, name, () => prefetch(away))) }] : [],
   );
-  refuseFailures(await runGraph(tasks));
+  assertNoFailures(await runGraph(tasks));
   const kept = await timed(progress, 'images', () => images.keep());
   const count = kept.images.length;
   const sentence =

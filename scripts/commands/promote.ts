@@ -5,7 +5,7 @@ import { lookAtImages } from '../delivery/promote/images.ts';
 import { imageOf, planPromotion, refuseHeldElsewhere } from '../delivery/promote/promote.ts';
 import type { Context } from '../images/context.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import type { Progress } from '../lib/text/progress.ts';
+import type { Progress } from '../lib/terminal/progress.ts';
 import { findServices } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
 import { deliver, type Prepared, wishOf } from './deliver.ts';

@@ -1,15 +1,15 @@
 import { demandMachine } from '../checks/doctor/preflight.ts';
 import { noCluster } from '../cluster/cluster.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { resetApps } from '../components/reset/apps.ts';
 import { awake } from '../components/reset/awake.ts';
 import { type Confirm, declined, json } from '../components/reset/means.ts';
 import { resetPlatform } from '../components/reset/platform.ts';
 import { createContext } from '../context.ts';
-import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
+import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 
@@ -20,8 +20,8 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   if (ways.length > 1) {
     throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, 'npm run reset -- --help');
   }
-  if (flags.cluster) refuseElsewhere(config, 'reset -- --cluster', 'it was not made here');
-  if (flags.all) refuseElsewhere(config, 'reset -- --all', 'others have things in it');
+  if (flags.cluster) assertNoTargetContext(config, 'reset -- --cluster', 'it was not made here');
+  if (flags.all) assertNoTargetContext(config, 'reset -- --all', 'others have things in it');
   const confirm = confirmation(invocation);
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);

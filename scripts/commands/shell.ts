@@ -1,9 +1,9 @@
 import { workloadsNamed } from '../access/logs/workloads.ts';
 import { commandOf, findWayIn, type WayIn } from '../access/shell.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
-import { takeOver } from '../lib/processes/interactive.ts';
+import { runInteractively } from '../lib/exec.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run shell`. */
@@ -19,7 +19,7 @@ export async function runShell({
   if (command === undefined && !(process.stdin.isTTY && process.stdout.isTTY))
     throw new UsageError('A shell needs a terminal.', `npm run shell -- ${word} --command 'ls /'`);
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   const [workload, ...others] = await workloadsNamed(context, word);
   if (!workload || others.length > 0)
     throw new UsageError(
@@ -32,7 +32,7 @@ export async function runShell({
   context.reconnect();
   const line = kubectl.command(commandOf(way, command));
   // What it ends with is the answer: that of the shell, or of the command.
-  return (await takeOver(line, { env: config.childEnv, signal })) as ExitCode;
+  return (await runInteractively(line, { env: config.childEnv, signal })) as ExitCode;
 }
 
 function sentence({ pod, container, image }: WayIn): string {

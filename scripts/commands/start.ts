@@ -1,15 +1,14 @@
 import { preflight } from '../checks/doctor/preflight.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { ownContainer } from '../cluster/own-container.ts';
+import { ownContainer } from '../cluster/node.ts';
 import { componentsFor } from '../components/index.ts';
 import { untilServing } from '../components/serving.ts';
 import { demandAwake } from '../components/waking.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
-import { refuseFailures } from '../lib/failures.ts';
-import { runGraph } from '../lib/graph.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { assertNoFailures, runGraph } from '../lib/tasks.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 import { summary } from './summary.ts';
@@ -17,7 +16,7 @@ import { summary } from './summary.ts';
 /** Carries out `npm run start`. */
 export async function runStart(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, print, progressStream } = invocation;
-  refuseElsewhere(config, 'start', 'who runs it, starts it');
+  assertNoTargetContext(config, 'start', 'who runs it, starts it');
   const started = performance.now();
   const since = (from: number) => Math.round(performance.now() - from) / 1000;
   const progress = await createProgress(progressStream);
@@ -46,7 +45,7 @@ export async function runStart(invocation: Invocation): Promise<ExitCode> {
         progress.done(component.name, since(started));
       },
     }));
-    refuseFailures(await runGraph(tasks));
+    assertNoFailures(await runGraph(tasks));
     progress.stop();
     const seconds = since(started);
     print(

@@ -5,10 +5,9 @@ import { createContext } from '../context.ts';
 import { driftLines } from '../delivery/drift/words.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
-import { shortSha } from '../lib/git/git.ts';
+import { shortSha } from '../lib/git/checkout.ts';
 import { outputRefused } from '../lib/output.ts';
-import { columns } from '../lib/text/help.ts';
-import { table } from '../lib/text/table.ts';
+import { columns, table } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 
 const clearScreen = '\u001b[2J\u001b[H';

@@ -1,10 +1,9 @@
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { stopNode } from '../cluster/node-stop.ts';
-import { ownContainer } from '../cluster/own-container.ts';
+import { ownContainer, stopNode } from '../cluster/node.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
 import { forwarders } from './cleanup/forwarders.ts';
 import type { Invocation } from './command.ts';
 
@@ -14,7 +13,7 @@ const usualTimeout = 120;
 /** Carries out `npm run stop`. */
 export async function runStop(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
-  refuseElsewhere(config, 'stop', 'who runs it, stops it');
+  assertNoTargetContext(config, 'stop', 'who runs it, stops it');
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
   const context = createContext(config, { signal, timeout, offline: true });
   const progress = await createProgress(progressStream);

@@ -1,7 +1,7 @@
 import { addresses, addressLines } from '../access/addresses.ts';
 import type { Context } from '../images/context.ts';
-import { standInsAmong } from '../images/stubs.ts';
-import { imagesAtHead } from '../repository/values.ts';
+import { stubsAmong } from '../images/stubs.ts';
+import { imagesAtHead } from '../repository/committed-values.ts';
 
 /** What came of it: how much was changed, and which steps decided how long it took, where they are known. */
 interface Done {
@@ -12,7 +12,7 @@ interface Done {
 /** What `up` ends with: that it is done, where things are, and what to try next. */
 export async function summary(context: Context, seconds: number, { changes, path = '' }: Done): Promise<string> {
   const images = await imagesAtHead(context);
-  const standIns = await standInsAmong(context, images.values());
+  const standIns = await stubsAmong(context, images.values());
   const verdict = changes === 0 ? 'Everything was already as it should be; nothing was changed' : 'The platform is up';
   return [
     '',

@@ -8,9 +8,9 @@ import { pushedCommit } from '../delivery/sync/pushed.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { closest } from '../lib/text/closest.ts';
-import { createProgress, type Progress } from '../lib/text/progress.ts';
-import { uncommittedNote } from '../repository/uncommitted.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { closest } from '../lib/text.ts';
+import { uncommittedNote } from '../repository/committed-values.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 

@@ -6,7 +6,7 @@ import { authorityFolder } from '../components/tls.ts';
 import { createContext } from '../context.ts';
 import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { columns } from '../lib/text/help.ts';
+import { columns } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 
 const limits = ['localhost', '*.localhost', '127.0.0.0/8', '::1'];

@@ -1,17 +1,17 @@
 import { noCluster, presence } from '../cluster/cluster.ts';
-import { removeMark } from '../cluster/existing/mark.ts';
-import { refuseElsewhere } from '../cluster/existing/refuse.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
+import { removeMarker } from '../cluster/territory.ts';
 import { type Inventory, takeInventory } from '../components/inventory.ts';
 import { declined, json } from '../components/reset/means.ts';
 import { doomedOf, removePlatform } from '../components/reset/remove-platform.ts';
 import { count, keptLines, names, plain, preview, question } from '../components/reset/words.ts';
-import type { Invocation } from '../config/invocation.ts';
+import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { askWhether, terminalOf } from '../images/credentials/prompt.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/text/progress.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import { findRemains } from './cleanup/index.ts';
 import { removeAll } from './cleanup/remove.ts';
 
@@ -21,7 +21,8 @@ import { removeAll } from './cleanup/remove.ts';
  */
 export async function downElsewhere(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream, print } = invocation;
-  if (flags.purge) refuseElsewhere(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
+  if (flags.purge)
+    assertNoTargetContext(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (!flags.yes && !flags['dry-run'] && !terminal)
     throw new UsageError(
@@ -70,7 +71,7 @@ async function remove(
   // While something of the platform is there, the mark tells that it is.
   const whole = left.length === 0 && after.holders.length === 0;
   if (whole) {
-    await removeMark(context);
+    await removeMarker(context);
     await removeRemains(context);
   }
   progress.stop();

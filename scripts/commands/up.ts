@@ -4,14 +4,13 @@ import { lockCluster } from '../cluster/lock.ts';
 import { agree, declined } from '../components/consent/consent.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { chooseAccount } from '../images/credentials/choose.ts';
-import { terminalOf } from '../images/credentials/prompt.ts';
-import { criticalPath, pathLine } from '../kubernetes/timeline/critical-path.ts';
-import { timelineNote } from '../kubernetes/timeline/write.ts';
+import { chooseAccount } from '../images/credentials/choose-account.ts';
+import { criticalPath, criticalPathLine, writeTimeline } from '../kubernetes/timeline.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/text/progress.ts';
-import { createTrace } from '../lib/trace/trace.ts';
-import { uncommittedNote } from '../repository/uncommitted.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { terminalOf } from '../lib/terminal/prompt.ts';
+import { createTrace } from '../lib/trace.ts';
+import { uncommittedNote } from '../repository/committed-values.ts';
 import type { Invocation } from './command.ts';
 import { contextOptions } from './context-options.ts';
 import { installAll, type Step } from './install-all.ts';
@@ -36,7 +35,7 @@ export async function runUp(invocation: Invocation): Promise<ExitCode> {
   try {
     return await bringUp(invocation, context, progress, started);
   } finally {
-    if (trace) progress.note(await timelineNote(context, trace, `${flags.trace}`, started));
+    if (trace) progress.note(await writeTimeline(context, trace, `${flags.trace}`, started));
     progress.stop();
     ended.abort();
     unlock();
@@ -69,7 +68,7 @@ async function bringUp(
   const changed = steps.flatMap((step) => step.changed);
   if (flags.json)
     print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
-  else print(await summary(context, seconds, { changes: changed.length, path: pathLine(steps) }));
+  else print(await summary(context, seconds, { changes: changed.length, path: criticalPathLine(steps) }));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
   if (context.target === undefined) {
     for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);

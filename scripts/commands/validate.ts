@@ -4,7 +4,7 @@ import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../checks/valid
 import { toolsOf } from '../checks/validate/tools.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import type { Check, Tools } from '../repository/rendering/check.ts';
+import type { Tools, ValidationCheck } from '../repository/rendering/finding.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
 import type { Invocation } from './command.ts';
 
@@ -31,6 +31,6 @@ export async function runValidate(invocation: Invocation): Promise<ExitCode> {
   return exitCodeOf(outcomes);
 }
 
-function examine(chosen: readonly Check[], root: string, tools: Tools): Promise<Outcome[]> {
+function examine(chosen: readonly ValidationCheck[], root: string, tools: Tools): Promise<Outcome[]> {
   return runChecks(chosen, openRepository(root, tools), tools);
 }

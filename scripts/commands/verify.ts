@@ -2,10 +2,10 @@ import { checks } from '../checks/verify/index.ts';
 import { lookAt } from '../checks/verify/live.ts';
 import { report, reportJson, waitingFor } from '../checks/verify/print.ts';
 import { firstCause, runChecks } from '../checks/verify/run.ts';
-import { demandCluster } from '../cluster/cluster.ts';
+import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds: a new pod is scraped within five, and what is worked out of a minute of scrapes has data after that minute. */
@@ -14,7 +14,7 @@ const usualPatience = 90;
 /** Carries out `npm run verify`. */
 export async function runVerify({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
   const context = createContext(config, { signal });
-  await demandCluster(context);
+  await assertCluster(context);
   await context.api().text('/readyz');
   const chosen = checks.filter(({ name }) => operands.length === 0 || operands.includes(name));
   const patience = (typeof flags.timeout === 'number' ? flags.timeout : usualPatience) * 1000;

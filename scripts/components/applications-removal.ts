@@ -1,11 +1,15 @@
-import { applicationNames, isTracked } from '../cluster/tracking.ts';
+import { applicationNames, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { everyObject } from '../kubernetes/api/discovery.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
-import { startDeleting } from '../kubernetes/waiting/deletion.ts';
-import { hasten, quickly, runningFor } from '../kubernetes/waiting/pod-removal.ts';
+import {
+  runningObjectsOf,
+  shortenGracePeriods,
+  shortGracePeriod,
+  startDeleting,
+} from '../kubernetes/waiting/deletion.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
-import { startStopwatch } from '../lib/trace/stopwatch.ts';
+import { startStopwatch } from '../lib/deadline.ts';
 import { applicationApi } from '../repository/applications.ts';
 import { nudgingOf } from './refresh.ts';
 import { removeObjects, untilRemoved } from './removal.ts';
@@ -35,7 +39,7 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
   );
   const workloads = (await workloadsOf(context, applications)).filter(isDoomed);
   const registered = [...(applications ?? []), ...(projects ?? [])];
-  const running = await runningFor(context, workloads);
+  const running = await runningObjectsOf(context, workloads);
   await startDeleting(
     context,
     registered.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
@@ -43,11 +47,11 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
   // Application that is being deleted is not synced any more, so nothing brings them back.
   const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
-  await startDeleting(context, [...runs, ...running.replicaSets, ...running.pods], quickly);
+  await startDeleting(context, [...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);
   const stuck = watchProgress(context);
   const nudge = nudgingOf(context);
   await untilRemoved(context, registered, async (left) => {
-    const ending = await hasten(context, left, running);
+    const ending = await shortenGracePeriods(context, left, running);
     // Argo CD is done once the Deployments are gone: their pods may go on for all their grace period.
     if (left.length === 0) return ending;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));

@@ -1,11 +1,10 @@
 import type { Component } from '../cluster/component.ts';
-import { applicationNames, isTracked } from '../cluster/tracking.ts';
+import { applicationNames, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { identityOf } from '../kubernetes/objects.ts';
-import { untilReady } from '../kubernetes/waiting/until-ready.ts';
-import { type Checkout, shortSha } from '../lib/git/git.ts';
-import { applicationsOf } from '../repository/applications.ts';
-import type { Application } from '../repository/services.ts';
+import { waitForReady } from '../kubernetes/waiting/ready.ts';
+import { type Checkout, shortSha } from '../lib/git/checkout.ts';
+import { type Application, applicationsOf } from '../repository/applications.ts';
 import { removeApplications } from './applications-removal.ts';
 import { askToLook } from './refresh.ts';
 import { difference, registrations } from './registrations.ts';
@@ -33,7 +32,7 @@ export const applications: Component = {
     const late = await behind(context);
     await askToLook(context, late);
     if (changed.length + late.length > 0) context.view().forget();
-    await untilReady(context, {
+    await waitForReady(context, {
       also: () => unhealthyDeployments(context),
       bringImages: () => bringImages(context),
       look: () => lacking(context),

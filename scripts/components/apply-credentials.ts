@@ -1,7 +1,7 @@
 import { cluster } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
-import { createProgress } from '../lib/text/progress.ts';
+import { createProgress } from '../lib/terminal/progress.ts';
 import { applications } from './applications.ts';
 import { pullsByItself } from './pulling.ts';
 import { repositoryAccess } from './repository-access.ts';

@@ -1,6 +1,6 @@
 import { argocd } from '../config/versions.ts';
 import { type KubeObject, parseObjects, verbatim, withField } from '../kubernetes/objects.ts';
-import { withTemplate } from '../kubernetes/pod-templates.ts';
+import { withTemplate } from '../kubernetes/workloads.ts';
 import { argocdNamespace } from '../repository/applications.ts';
 
 const clusterWide = /^(CustomResourceDefinition|Cluster)/;

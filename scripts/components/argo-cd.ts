@@ -6,7 +6,7 @@ import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { type KubeObject, withField } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
-import { download } from '../lib/download/download.ts';
+import { download } from '../lib/http/download.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { adapt, readRelease } from './argo-cd-release.ts';

@@ -1,7 +1,7 @@
-import { applicationNames, isTracked } from '../cluster/tracking.ts';
+import { applicationNames, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { runningFor } from '../kubernetes/waiting/pod-removal.ts';
+import { runningObjectsOf } from '../kubernetes/waiting/deletion.ts';
 
 const kinds = [
   ['apps/v1', 'Deployment'],
@@ -20,7 +20,7 @@ export async function deployedPods<T extends KubeObject>(context: Context, pods:
     applicationNames(context),
     ...kinds.map(([apiVersion, kind]) => context.api().listMetadata(apiVersion, kind)),
   ]);
-  const running = await runningFor(
+  const running = await runningObjectsOf(
     context,
     lists.flat().filter((workload) => isTracked(workload, names)),
   );

@@ -1,9 +1,8 @@
 import type { Context } from '../images/context.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { podsBehind } from '../kubernetes/pods.ts';
 import { startDeleting } from '../kubernetes/waiting/deletion.ts';
-import type { ContainerStatus, Pod } from '../kubernetes/workloads.ts';
+import { type ContainerStatus, type Pod, podsOfWorkloads } from '../kubernetes/workloads.ts';
 import { memoizePerContext } from '../repository/manifests.ts';
 
 /** Milliseconds after the node's start in which a program may die of what is not there yet: the way to the API server. */
@@ -20,7 +19,7 @@ export async function replaceEarlyDead(context: Context, objects: readonly KubeO
   // Of another's node it is not known when it started.
   if (context.target !== undefined) return;
   const replaced = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
-  const pods = (await podsBehind(context, replaced)).flat();
+  const pods = (await podsOfWorkloads(context, replaced)).flat();
   const waiting = pods.filter((pod) => deathsOf(pod).length > 0);
   if (waiting.length === 0) return;
   const started = await nodeStart(context);

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { withTemplates } from '../kubernetes/workloads.ts';
 import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 

@@ -1,6 +1,6 @@
 import type { Context } from '../images/context.ts';
-import { base64 } from '../lib/certificates/base64.ts';
 import { shortened, UserError } from '../lib/errors.ts';
+import { base64 } from '../lib/secret.ts';
 import type { JsonMap } from '../repository/dashboards/normal-form.ts';
 import { readPassword } from './passwords.ts';
 import { ask, routeTable } from './routes.ts';

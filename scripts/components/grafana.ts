@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { withTemplates } from '../kubernetes/pod-templates.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
-import { readKustomized, readManifests, restartOnConfigChange } from '../repository/manifests.ts';
+import { withTemplates } from '../kubernetes/workloads.ts';
+import { readKustomizedObjects, readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 
 const namespace = 'observability';
@@ -20,7 +20,7 @@ const installed = install({
   objects: async ({ config }) =>
     restartOnConfigChange([
       ...(await readManifests(config.root, [namespaceFile])),
-      ...letLook(await readKustomized(config.root, folder), config.grafanaAnonymous),
+      ...letLook(await readKustomizedObjects(config.root, folder), config.grafanaAnonymous),
     ]),
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,

@@ -1,6 +1,6 @@
-import type { Outcome, Status } from '../cluster/component.ts';
+import type { ApplyResult, Status } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
-import { registry } from '../images/credentials/check.ts';
+import { ghcrHost } from '../images/credentials/token-check.ts';
 import {
   giveAccess,
   lacksAccess,
@@ -24,12 +24,12 @@ export async function status(context: Context): Promise<Status> {
   }
   const missing = await lacksAccess(context, account);
   return missing === undefined
-    ? { state: 'ready', detail: `from ${registry}, as ${account.username}` }
+    ? { state: 'ready', detail: `from ${ghcrHost}, as ${account.username}` }
     : { state: 'absent', missing };
 }
 
 /** Gives the cluster the account's pull secret, or takes it away where there is no account any more. */
-export async function apply(context: Context): Promise<Outcome> {
+export async function apply(context: Context): Promise<ApplyResult> {
   if (await pullsByItself(context)) {
     const why = await whyTheirsFails(context);
     return { changed: [], detail: theirSecret, notes: why === undefined ? [] : [warning(why)] };
@@ -37,7 +37,7 @@ export async function apply(context: Context): Promise<Outcome> {
   const account = await context.credentials.account();
   if (!account) return { changed: await takeAccess(context), detail: nobodys };
   const changed = [...(await giveAccess(context, account)), ...(await retryPulls(context))];
-  return { changed, detail: `from ${registry}, as ${account.username}` };
+  return { changed, detail: `from ${ghcrHost}, as ${account.username}` };
 }
 
 const nobodys = 'pulled by the nodes without a token';

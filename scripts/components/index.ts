@@ -1,7 +1,7 @@
 import { cluster } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
 import type { Config } from '../config/config.ts';
-import { parts } from '../config/settings.ts';
+import { monitoringParts } from '../config/settings.ts';
 import { alertmanager } from './alertmanager.ts';
 import { applications } from './applications.ts';
 import { argoCd } from './argo-cd.ts';
@@ -47,7 +47,7 @@ const all: readonly Component[] = [
 export function componentsFor(config: Config): Component[] {
   const left = new Set<Component>([config.ingressController === 'traefik' ? ingressNginx : traefik]);
   left.add(config.gitops === undefined ? repositoryAccess : gitSource);
-  const unwanted = new Set<string>(parts.filter((part) => !config.parts.includes(part)));
+  const unwanted = new Set<string>(monitoringParts.filter((part) => !config.parts.includes(part)));
   const chosen = all.filter((component) => !left.has(component) && !unwanted.has(component.name));
   const named = (need: string) => chosen.find(({ name, role }) => name === need || role === need)?.name;
   return chosen.map((component) => ({

@@ -1,8 +1,8 @@
-import type { Component, Outcome, Status } from '../cluster/component.ts';
+import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../kubernetes/objects.ts';
-import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
@@ -57,7 +57,7 @@ export function install(installation: Installation): Component {
       return { state: lacking.endsWith('is missing') && all.length > 0 ? 'absent' : 'unready', missing: lacking };
     },
 
-    async apply(context): Promise<Outcome> {
+    async apply(context): Promise<ApplyResult> {
       const all = await objects(context);
       const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), untilGone(context, all)]);
       const prepared = (await prepare?.(context)) ?? [];
@@ -75,7 +75,7 @@ export function install(installation: Installation): Component {
         await mend?.(context);
         return lacking;
       };
-      await untilReady(context, { objects: all, look });
+      await waitForReady(context, { objects: all, look });
       const note = detail?.(context);
       return {
         changed: [...imported.map((image) => `image ${image}`), ...prepared, ...changed],

@@ -1,9 +1,9 @@
 import type { Component } from '../cluster/component.ts';
 import { finishedAt } from '../cluster/creation.ts';
-import { territoryOf } from '../cluster/existing/territory.ts';
 import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from '../cluster/ownership.ts';
+import { territoryOf } from '../cluster/territory.ts';
 import type { Context } from '../images/context.ts';
-import { everyObject, type Found } from '../kubernetes/api/discovery.ts';
+import { type DiscoveredObject, everyObject } from '../kubernetes/api/discovery.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';
 import { allComponents } from './index.ts';
@@ -11,13 +11,13 @@ import { allComponents } from './index.ts';
 /** What is in the cluster besides Kubernetes. Of objects that own others, only the topmost is named. */
 export interface Inventory {
   /** What belongs to the platform and is to go, by component; the last, without a name, is of earlier versions. */
-  platform: { component: string | undefined; objects: Found[] }[];
+  platform: { component: string | undefined; objects: DiscoveredObject[] }[];
   /** What somebody put there by hand. */
-  byHand: Found[];
+  byHand: DiscoveredObject[];
   /** Namespaces and definitions of the platform that stay, because of what somebody put into them. */
-  holders: Found[];
+  holders: DiscoveredObject[];
   /** What lost its owner, and which Kubernetes will collect in a moment. */
-  orphans: Found[];
+  orphans: DiscoveredObject[];
 }
 
 /**
@@ -53,9 +53,9 @@ export async function takeInventory(
 }
 
 interface Judge {
-  ownerOf(object: Found): Owner;
+  ownerOf(object: DiscoveredObject): Owner;
   /** Whether it matters here that an object has lost its owner. */
-  concerns(object: Found): boolean;
+  concerns(object: DiscoveredObject): boolean;
 }
 
 /** How to know whose an object is. Throws a `UserError` for a cluster that was never finished. */
@@ -79,7 +79,7 @@ async function judgeOf(context: Context, claims: readonly Claim[]): Promise<Judg
 }
 
 /** All that belongs to the platform and is to go. */
-export function platformObjects({ platform }: Inventory): Found[] {
+export function platformObjects({ platform }: Inventory): DiscoveredObject[] {
   return platform.flatMap(({ objects }) => objects);
 }
 

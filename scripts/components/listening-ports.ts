@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { withTemplates } from '../kubernetes/pod-templates.ts';
+import { withTemplates } from '../kubernetes/workloads.ts';
 
 interface Container {
   args?: string[];

@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { type KubeObject, withField } from '../kubernetes/objects.ts';
-import { withTemplates } from '../kubernetes/pod-templates.ts';
-import { memoizePerContext, readKustomized, readManifests } from '../repository/manifests.ts';
+import { withTemplates } from '../kubernetes/workloads.ts';
+import { memoizePerContext, readKustomizedObjects, readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
 import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
@@ -13,7 +13,7 @@ const claimFile = `${folder}/storage/claim.yaml`;
 const objects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
   const [own, claim, parts] = await Promise.all([
-    readKustomized(root, folder),
+    readKustomizedObjects(root, folder),
     prometheusStorage === 'claim' ? readManifests(root, [claimFile]) : [],
     rulesOfParts(context),
   ]);

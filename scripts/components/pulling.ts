@@ -1,20 +1,20 @@
 import { appliedFields } from '../cluster/ownership.ts';
+import { fullImageName } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
-import type { Account } from '../images/credentials/account.ts';
 import {
+  type Account,
   defaultAccount,
   dockerConfig,
   passwordIn,
   pullSecret,
   pullSecretName,
-} from '../images/credentials/pull-secret.ts';
-import { fullName } from '../images/names.ts';
+} from '../images/credentials/credentials.ts';
 import { jsonIfThere } from '../kubernetes/api/api.ts';
-import { isPullFailure } from '../kubernetes/explain/trouble.ts';
+import { isPullFailure } from '../kubernetes/explain/pod-problem.ts';
 import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import type { Pod } from '../kubernetes/workloads.ts';
-import { servicesNamespace } from '../repository/services.ts';
+import { servicesNamespace } from '../repository/applications.ts';
 import { deployedPods } from './deployed-pods.ts';
 import { isTheirs } from './removal.ts';
 
@@ -122,7 +122,7 @@ export async function retryPullsOfPresent(context: Context): Promise<string[]> {
   const seen = cameAt.get(context) ?? new Map<string, number>();
   cameAt.set(context, seen);
   return deletePods(context, (pod) => {
-    const names = imagesWaitedFor(pod).map(fullName);
+    const names = imagesWaitedFor(pod).map(fullImageName);
     if (names.length === 0 || !names.every((name) => present.has(name))) return false;
     for (const name of names) if (!seen.has(name)) seen.set(name, Date.now());
     const made = Date.parse(pod.metadata.creationTimestamp ?? '');

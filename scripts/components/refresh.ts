@@ -1,8 +1,7 @@
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import type { ExecOptions } from '../lib/processes/exec.ts';
-import { argocdNamespace } from '../repository/applications.ts';
-import type { Application } from '../repository/services.ts';
+import type { ExecOptions } from '../lib/exec.ts';
+import { type Application, argocdNamespace } from '../repository/applications.ts';
 
 /** Set by whoever wants Argo CD to look now; Argo CD takes it away with the result of that look. */
 const annotation = 'argocd.argoproj.io/refresh';

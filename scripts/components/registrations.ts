@@ -1,9 +1,9 @@
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import type { Checkout } from '../lib/git/git.ts';
+import type { Checkout } from '../lib/git/checkout.ts';
+import { type Application, localValueFiles, readRegistrations } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
-import { type Application, localValueFiles, readRegistrations } from '../repository/services.ts';
 import { localRepoUrl } from './git-source.ts';
 
 const known = new WeakMap<Checkout, Promise<KubeObject[]>>();

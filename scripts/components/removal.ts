@@ -1,13 +1,18 @@
-import { territoryOf } from '../cluster/existing/territory.ts';
 import { wasApplied } from '../cluster/ownership.ts';
+import { territoryOf } from '../cluster/territory.ts';
 import type { Context } from '../images/context.ts';
-import { tolerant } from '../kubernetes/api/tolerant.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
-import { startDeleting, whatNext } from '../kubernetes/waiting/deletion.ts';
-import { obstacles } from '../kubernetes/waiting/obstacles.ts';
-import { hasten, quickly, runningFor } from '../kubernetes/waiting/pod-removal.ts';
+import { toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import {
+  deletionHint,
+  deletionObstacles,
+  runningObjectsOf,
+  shortenGracePeriods,
+  shortGracePeriod,
+  startDeleting,
+} from '../kubernetes/waiting/deletion.ts';
 import { UserError } from '../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
@@ -27,11 +32,11 @@ export async function removeObjects(
   const doomed = context.target === undefined ? present : await ownAmong(context, present);
   if (doomed.length === 0) return [];
   const inOrder = doomed.toReversed().toSorted((one, other) => rank(one) - rank(other));
-  const running = await runningFor(context, inOrder);
+  const running = await runningObjectsOf(context, inOrder);
   // Each after its owner, which would make it anew; Kubernetes would come to them by itself, but later.
   const all = [...withoutContents(inOrder), ...running.replicaSets, ...running.pods];
-  await startDeleting(context, all, quickly);
-  await untilRemoved(context, inOrder, (left) => hasten(context, left, running));
+  await startDeleting(context, all, shortGracePeriod);
+  await untilRemoved(context, inOrder, (left) => shortenGracePeriods(context, left, running));
   context.view().forget();
   return inOrder.map((object) => `${nameOf(object)} (removed)`);
 }
@@ -69,12 +74,12 @@ export async function untilRemoved(
     return first === undefined ? besides : `${nameOf(first)} is still there`;
   };
   try {
-    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal, every: 300 });
+    await waitUntil(toleratingOutages(context, look), { timeout: context.timeout, signal: context.signal, every: 300 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    const reasons = await obstacles(context, left);
+    const reasons = await deletionObstacles(context, left);
     throw new UserError([`${error.missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
-      hint: whatNext,
+      hint: deletionHint,
     });
   }
 }

@@ -1,10 +1,10 @@
 import type { Context } from '../images/context.ts';
-import type { Fault } from '../kubernetes/waiting/until-ready.ts';
+import type { Blocker } from '../kubernetes/waiting/ready.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt, shortSha } from '../lib/git/git.ts';
+import { filesAt, shortSha } from '../lib/git/checkout.ts';
+import type { Application } from '../repository/applications.ts';
 import type { Finding } from '../repository/rendering/finding.ts';
-import { explainRefusal } from '../repository/rendering/refusal.ts';
-import type { Application } from '../repository/services.ts';
+import { locateHelmError } from '../repository/rendering/helm-error.ts';
 import { isAskedToLook } from './refresh.ts';
 
 /** Milliseconds for which what may pass by itself is waited out: one of Argo CD's programs may be starting. */
@@ -32,7 +32,7 @@ export function isDefinite(error: string): boolean {
 }
 
 /** The Applications that can't be rendered. Where the mistake is, is looked up in `commit`, if that is known. */
-export function renderFaults(context: Context, applications: readonly Application[], commit?: string): Fault[] {
+export function renderFaults(context: Context, applications: readonly Application[], commit?: string): Blocker[] {
   return applications.flatMap((application) => {
     const error = renderError(application);
     if (error === undefined || isAskedToLook(application)) return [];
@@ -92,7 +92,7 @@ async function findingsOf(context: Context, application: Application, { error, c
   };
   const chart = { name: folder.split('/').at(-1) ?? folder, folder, overlays: [] };
   const values = source.helm.valueFiles.at(-1) ?? 'values.yaml';
-  return explainRefusal({ root: cachedSource, text }, { chart, values }, reason);
+  return locateHelmError({ root: cachedSource, text }, { chart, values }, reason);
 }
 
 /** What the API server says of an object in the dry run that Argo CD compares by. */

@@ -1,12 +1,12 @@
 import type { Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
-import type { Account } from '../images/credentials/account.ts';
+import type { Account } from '../images/credentials/credentials.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
-import { base64 } from '../lib/certificates/base64.ts';
 import { UserError } from '../lib/errors.ts';
 import { canRead } from '../lib/git/remote.ts';
+import { base64 } from '../lib/secret.ts';
 import { argocdNamespace } from '../repository/applications.ts';
 import { isTheirs } from './removal.ts';
 

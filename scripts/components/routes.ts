@@ -1,7 +1,7 @@
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { get } from '../lib/download/http.ts';
 import { messageOf } from '../lib/errors.ts';
+import { httpGet } from '../lib/http/client.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { type Site, trustedFor } from './tls.ts';
@@ -55,7 +55,7 @@ export async function ask(
   const url = urlOf(context, site) + path;
   const port = portOf(context, site);
   const request = async (way: number) =>
-    get(`${schemeOf(site)}://127.0.0.1:${way}${path}`, {
+    httpGet(`${schemeOf(site)}://127.0.0.1:${way}${path}`, {
       headers: { ...headers, host: `${site.host}:${port}` },
       ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
       signal,

@@ -1,13 +1,13 @@
-import type { Component, Outcome, Status } from '../cluster/component.ts';
+import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
+import { fullImageName } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
-import { registry } from '../images/credentials/check.ts';
-import { pullSecret } from '../images/credentials/pull-secret.ts';
-import { fullName } from '../images/store.ts';
-import { buildStandIns, ensureStandIns, removeStandIns, standInsAmong } from '../images/stubs.ts';
+import { pullSecret } from '../images/credentials/credentials.ts';
+import { ghcrHost } from '../images/credentials/token-check.ts';
+import { buildStubs, ensureStubs, removeStubs, stubsAmong } from '../images/stubs.ts';
 import { identityOf } from '../kubernetes/objects.ts';
-import { servicesNamespace } from '../repository/services.ts';
-import { imagesAtHead } from '../repository/values.ts';
+import { servicesNamespace } from '../repository/applications.ts';
+import { imagesAtHead } from '../repository/committed-values.ts';
 import * as elsewhere from './images-elsewhere.ts';
 import {
   canPull,
@@ -34,28 +34,28 @@ export const serviceImages: Component = {
   async prefetch(context) {
     if (context.target !== undefined || (await context.credentials.account())) return;
     // Built, but not put into the node yet: that would take the disk from the control plane, which boots at the same time.
-    await buildStandIns(context, await imagesAtHead(context));
+    await buildStubs(context, await imagesAtHead(context));
   },
 
   async status(context): Promise<Status> {
     if (context.target !== undefined) return elsewhere.status(context);
     if (await pullsByItself(context)) {
-      const standIns = await standInsAmong(context, (await imagesAtHead(context)).values());
+      const standIns = await stubsAmong(context, (await imagesAtHead(context)).values());
       return { state: 'ready', detail: theirDetail(standIns) };
     }
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
     if (account) {
       const missing = await lacksAccess(context, account);
       if (missing !== undefined) return { state: 'absent', missing };
-      const [standIn] = await standInsAmong(context, images.values());
+      const [standIn] = await stubsAmong(context, images.values());
       return standIn === undefined
-        ? { state: 'ready', detail: `from ${registry}, as ${account.username}` }
+        ? { state: 'ready', detail: `from ${ghcrHost}, as ${account.username}` }
         : { state: 'unready', missing: `the node has a stand-in for ${standIn}, in spite of the token` };
     }
     if ((await pullSecretContent(context)) !== undefined)
       return { state: 'unready', missing: 'the cluster has a pull secret, but there is no token any more' };
     const present = await context.images.inNode();
-    const [missing] = [...images.values()].filter((image) => !present.has(fullName(image)));
+    const [missing] = [...images.values()].filter((image) => !present.has(fullImageName(image)));
     return missing === undefined
       ? { state: 'ready', detail: await standInDetail(context, images) }
       : { state: 'absent', missing: `the node has no image ${missing}, nor a stand-in for it` };
@@ -74,7 +74,7 @@ export const serviceImages: Component = {
       ...(await replaceStandIns(context, images)),
       ...(await retryPulls(context)),
     ];
-    return { changed, detail: `from ${registry}, as ${account.username}` };
+    return { changed, detail: `from ${ghcrHost}, as ${account.username}` };
   },
 
   /** The pull secret. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
@@ -95,7 +95,7 @@ export async function coverImages(context: Context): Promise<string[]> {
   const images = await imagesAtHead(context);
   if (await canPull(context)) return [];
   const present = await context.images.inNode();
-  if ([...images.values()].every((image) => present.has(fullName(image)))) return [];
+  if ([...images.values()].every((image) => present.has(fullImageName(image)))) return [];
   return (await serviceImages.apply(context)).changed;
 }
 
@@ -105,14 +105,14 @@ export async function bringImages(context: Context): Promise<string[]> {
 }
 
 /** With a secret that is not ours, real images come if it reads them. If not, stand-ins do where the node has nothing. */
-async function useTheirs(context: Context, images: ReadonlyMap<string, string>): Promise<Outcome> {
+async function useTheirs(context: Context, images: ReadonlyMap<string, string>): Promise<ApplyResult> {
   const why = await whyTheirsFails(context);
-  const built = why === undefined ? [] : await ensureStandIns(context, images);
+  const built = why === undefined ? [] : await ensureStubs(context, images);
   const changed = [
     ...(why === undefined ? await replaceStandIns(context, images) : built.map((image) => `stand-in for ${image}`)),
     ...(why === undefined || built.length > 0 ? await retryPulls(context) : []),
   ];
-  const detail = theirDetail(await standInsAmong(context, images.values()));
+  const detail = theirDetail(await stubsAmong(context, images.values()));
   return { changed, detail, notes: why === undefined ? [] : [warning(why)] };
 }
 
@@ -121,7 +121,7 @@ function theirDetail({ size }: ReadonlySet<string>): string {
 }
 
 async function standInDetail(context: Context, images: ReadonlyMap<string, string>): Promise<string> {
-  const standIns = await standInsAmong(context, images.values());
+  const standIns = await stubsAmong(context, images.values());
   return standIns.size === 0
     ? 'all in the node'
     : `${standIns.size === images.size ? 'all' : standIns.size} stand-ins, not the real services (no token)`;
@@ -133,7 +133,7 @@ async function standInDetail(context: Context, images: ReadonlyMap<string, strin
  */
 async function standIn(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   const replaceReal = (await pullSecretContent(context)) !== undefined;
-  const built = await ensureStandIns(context, images, { replaceReal });
+  const built = await ensureStubs(context, images, { replaceReal });
   const told = built.map((image) => `stand-in for ${image}`);
   if (!replaceReal) return built.length > 0 ? [...told, ...(await retryPulls(context))] : told;
   return [...told, ...(await restartPodsOf(context, new Set(images.values()))), ...(await takeAccess(context))];
@@ -141,9 +141,9 @@ async function standIn(context: Context, images: ReadonlyMap<string, string>): P
 
 /** The node keeps an image that it has, so stand-ins have to go first, and then the pods that run them. */
 async function replaceStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
-  const standIns = await standInsAmong(context, images.values());
+  const standIns = await stubsAmong(context, images.values());
   if (standIns.size === 0) return [];
-  await removeStandIns(context, standIns);
+  await removeStubs(context, standIns);
   const restarted = await restartPodsOf(context, standIns);
   return [...[...standIns].map((image) => `stand-in for ${image} (removed)`), ...restarted];
 }

@@ -2,11 +2,11 @@ import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { untilReady } from '../kubernetes/waiting/until-ready.ts';
+import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { isStaying, missingOf, type Pod, type Workload } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { servicesNamespace } from '../repository/services.ts';
-import { imagesAtHead, ingressesAtHead } from '../repository/values.ts';
+import { servicesNamespace } from '../repository/applications.ts';
+import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
 import { podDown, targetsUp } from './prometheus-targets.ts';
 import { ask, urlOf } from './routes.ts';
 import { bringImages } from './service-images.ts';
@@ -70,7 +70,7 @@ export const services: Component = {
     const objects = [...(await deployments(context)).values()];
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
     const look = async () => (await lacking(context)) ?? (await podDown(context));
-    await untilReady(context, { objects, look, bringImages: () => bringImages(context) });
+    await waitForReady(context, { objects, look, bringImages: () => bringImages(context) });
     return { changed: [], detail: await answers(context) };
   },
 };

@@ -1,9 +1,8 @@
 import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { podsBehind } from '../kubernetes/pods.ts';
-import { untilReady } from '../kubernetes/waiting/until-ready.ts';
-import { isReady, type Pod } from '../kubernetes/workloads.ts';
+import { waitForReady } from '../kubernetes/waiting/ready.ts';
+import { isReady, type Pod, podsOfWorkloads } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { replaceEarlyDead } from './early-deaths.ts';
 
@@ -23,7 +22,7 @@ export async function untilServing(context: Context, component: Component): Prom
     if (missing !== undefined) await replaceEarlyDead(context, objects);
     return missing;
   };
-  await untilReady(context, { objects, look, hint: 'npm run up puts right what is missing.' });
+  await waitForReady(context, { objects, look, hint: 'npm run up puts right what is missing.' });
 }
 
 /**
@@ -31,7 +30,7 @@ export async function untilServing(context: Context, component: Component): Prom
  * their workloads is what was true before, until they have looked.
  */
 async function podUnready(context: Context, objects: readonly KubeObject[]): Promise<string | undefined> {
-  const pods = (await podsBehind(context, objects)).flat();
+  const pods = (await podsOfWorkloads(context, objects)).flat();
   const stays = ({ metadata, status }: Pod) =>
     metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status.phase);
   const unready = pods.find((pod) => stays(pod) && !isReady(pod));

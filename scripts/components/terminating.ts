@@ -1,11 +1,10 @@
 import type { Context } from '../images/context.ts';
-import { tolerant } from '../kubernetes/api/tolerant.ts';
 import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
-import { obstacles } from '../kubernetes/waiting/obstacles.ts';
-import { waitedInVain } from '../kubernetes/waiting/timeout.ts';
+import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import { deletionObstacles } from '../kubernetes/waiting/deletion.ts';
 import { isReady, type Pod } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../lib/wait.ts';
+import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { holders } from '../repository/manifests.ts';
 
@@ -55,12 +54,16 @@ export async function untilGone(context: Context, objects: readonly KubeObject[]
     return `${nameOf(object)} is still being deleted`;
   };
   try {
-    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal, every: 1000 });
+    await waitUntil(toleratingOutages(context, look), {
+      timeout: context.timeout,
+      signal: context.signal,
+      every: 1000,
+    });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     // Nobody answered, so nobody knows what is on its way out.
-    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await waitedInVain(context, error.missing);
-    const reasons = await obstacles(context, [last]);
+    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await timeoutError(context, error.missing);
+    const reasons = await deletionObstacles(context, [last]);
     throw new UserError(
       [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(
         '\n  ',

@@ -1,7 +1,6 @@
 import type { Context } from '../images/context.ts';
 import type { Workload } from '../kubernetes/workloads.ts';
-import { applicationsOf } from '../repository/applications.ts';
-import { servicesNamespace } from '../repository/services.ts';
+import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
 
 /**
  * The Deployments of Applications that Argo CD has synced and that are not healthy: it says no more than that, and their

@@ -1,11 +1,11 @@
-import { wakeFinished } from '../cluster/kind.ts';
+import { startFinished } from '../cluster/kind.ts';
 import type { Context } from '../images/context.ts';
-import type { Container } from '../lib/docker/docker.ts';
+import type { DockerContainer } from '../lib/docker/containers.ts';
 import { UserError } from '../lib/errors.ts';
 
 /** Wakes a cluster as `wakeFinished` does, and hands back what it did. Throws a `UserError` for one that is half created. */
-export async function demandAwake(context: Context, container: Container): Promise<string[]> {
-  const woken = await wakeFinished(context, container);
+export async function demandAwake(context: Context, container: DockerContainer): Promise<string[]> {
+  const woken = await startFinished(context, container);
   if (woken) return woken;
   throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing in it yet.`, {
     hint: 'npm run up makes it anew; npm run down deletes it.',

@@ -1,14 +1,19 @@
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
-import { type EndpointSlice, endpointOf, slicesPath } from '../kubernetes/port-forward/endpoints.ts';
-import { openTunnel, type Tunnel } from '../kubernetes/port-forward/tunnel.ts';
+import {
+  type EndpointSlice,
+  endpointOf,
+  type PortForward,
+  slicesPath,
+  startPortForward,
+} from '../kubernetes/port-forward.ts';
 import { controllerService } from './ingress-controllers.ts';
 import type { Site } from './tls.ts';
 
 type PortName = 'http' | 'https';
 
 /** The tunnels of a command, which all its contexts share, by the port that they lead to, for as long as they last. */
-const tunnels = new WeakMap<Config, Map<PortName, Promise<Tunnel>>>();
+const tunnels = new WeakMap<Config, Map<PortName, Promise<PortForward>>>();
 
 /**
  * The port of 127.0.0.1 by which a command asks the ingress for a site: of a cluster of kind the one that it publishes; of
@@ -17,7 +22,7 @@ const tunnels = new WeakMap<Config, Map<PortName, Promise<Tunnel>>>();
 export async function wayIn(context: Context, { secret }: Site): Promise<number> {
   const name = secret ? 'https' : 'http';
   if (context.target === undefined) return context.config.ports[name];
-  const known = tunnels.get(context.config) ?? new Map<PortName, Promise<Tunnel>>();
+  const known = tunnels.get(context.config) ?? new Map<PortName, Promise<PortForward>>();
   tunnels.set(context.config, known);
   const opening = known.get(name) ?? open(context, name);
   known.set(name, opening);
@@ -47,10 +52,10 @@ export async function renewWayIn({ config }: Context, { secret }: Site, port: nu
   return known !== undefined;
 }
 
-async function open(context: Context, name: PortName): Promise<Tunnel> {
+async function open(context: Context, name: PortName): Promise<PortForward> {
   const service = controllerService(context.config.ingressController);
   const { items } = await context.api().json<{ items: EndpointSlice[] | null }>(slicesPath);
   const endpoint = endpointOf(items ?? [], { ...service, port: name }, undefined);
   if (!endpoint) throw new Error('no pod of the ingress controller is ready');
-  return openTunnel(context, endpoint, context.signal);
+  return startPortForward(context, endpoint, context.signal);
 }

@@ -3,5 +3,5 @@
  * the one in which a person mends things: without Docker nothing runs, and its settings often take one restart together;
  * then what belongs to this machine; the tools last, as they are the one thing that mends itself.
  */
-export const checkNames = ['docker', 'memory', 'disk', 'cgroup', 'inotify', 'ports', 'git', 'tools'] as const;
-export type CheckName = (typeof checkNames)[number];
+export const preflightCheckNames = ['docker', 'memory', 'disk', 'cgroup', 'inotify', 'ports', 'git', 'tools'] as const;
+export type PreflightCheckName = (typeof preflightCheckNames)[number];

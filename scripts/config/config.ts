@@ -3,9 +3,17 @@ import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
-import type { CheckName } from './check-names.ts';
+import type { Parsed } from '../lib/terminal/args.ts';
+import type { PreflightCheckName } from './check-names.ts';
 import { parseDotenv } from './dotenv.ts';
-import { type Environment, type Part, partSettings, parts, read, type SettingName } from './settings.ts';
+import {
+  type Environment,
+  type MonitoringPart,
+  monitoringParts,
+  partSettings,
+  readSetting,
+  type SettingName,
+} from './settings.ts';
 
 /** Everything that a person can choose, checked, and where things are kept. */
 export interface Config {
@@ -34,13 +42,13 @@ export interface Config {
   /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
   environment: Environment;
   /** The optional parts of the monitoring that are wanted. */
-  parts: readonly Part[];
+  parts: readonly MonitoringPart[];
   /** Whether the data of Prometheus go with its pod, or lie on a volume that a claim asks for. */
   prometheusStorage: 'ephemeral' | 'claim';
   /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
   imageCacheLimit: number;
   /** The preflight checks whose problems are only warnings. */
-  ignoredChecks: readonly CheckName[];
+  ignoredChecks: readonly PreflightCheckName[];
   /** Downloads and tools, shared by all checkouts of this user. */
   cacheDir: string;
   /** What has to stay, shared as well: the certificate authority. */
@@ -69,10 +77,13 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
   const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
   // An empty variable counts as not set, so that it does not hide the file's.
   const text = (name: SettingName) => environment[name] || fromFile[name];
-  const target = read('TARGET_CONTEXT', text('TARGET_CONTEXT'));
-  const clusterName = target ?? read('CLUSTER_NAME', text('CLUSTER_NAME'));
-  const repoUrl = read('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
-  const ports = { http: read('HTTP_PORT', text('HTTP_PORT')), https: read('HTTPS_PORT', text('HTTPS_PORT')) };
+  const target = readSetting('TARGET_CONTEXT', text('TARGET_CONTEXT'));
+  const clusterName = target ?? readSetting('CLUSTER_NAME', text('CLUSTER_NAME'));
+  const repoUrl = readSetting('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
+  const ports = {
+    http: readSetting('HTTP_PORT', text('HTTP_PORT')),
+    https: readSetting('HTTPS_PORT', text('HTTPS_PORT')),
+  };
   if (ports.http === ports.https)
     throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', 'Correct them in .env or in the environment.');
   if (target !== undefined && repoUrl === undefined)
@@ -84,18 +95,21 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     root,
     clusterName,
     target,
-    nodeImage: read('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
+    nodeImage: readSetting('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
     ports,
-    gitops: repoUrl === undefined ? undefined : { repoUrl, revision: read('GITOPS_REVISION', text('GITOPS_REVISION')) },
+    gitops:
+      repoUrl === undefined
+        ? undefined
+        : { repoUrl, revision: readSetting('GITOPS_REVISION', text('GITOPS_REVISION')) },
     tokens: tokens(environment, fromFile),
-    ingressController: read('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
-    grafanaAnonymous: read('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
-    argocdFull: read('ARGOCD_FULL', text('ARGOCD_FULL')),
-    environment: read('ENVIRONMENT', text('ENVIRONMENT')),
-    parts: parts.filter((part) => read(partSettings[part], text(partSettings[part]))),
-    prometheusStorage: read('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
-    imageCacheLimit: read('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
-    ignoredChecks: read('IGNORE_CHECKS', text('IGNORE_CHECKS')),
+    ingressController: readSetting('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
+    grafanaAnonymous: readSetting('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
+    argocdFull: readSetting('ARGOCD_FULL', text('ARGOCD_FULL')),
+    environment: readSetting('ENVIRONMENT', text('ENVIRONMENT')),
+    parts: monitoringParts.filter((part) => readSetting(partSettings[part], text(partSettings[part]))),
+    prometheusStorage: readSetting('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
+    imageCacheLimit: readSetting('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
+    ignoredChecks: readSetting('IGNORE_CHECKS', text('IGNORE_CHECKS')),
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
     dataDir: join(
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
@@ -121,7 +135,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
  */
 export function withIgnoredChecks(config: Config, names: unknown): Config {
   if (typeof names !== 'string') return config;
-  return { ...config, ignoredChecks: [...new Set([...config.ignoredChecks, ...read('IGNORE_CHECKS', names)])] };
+  return { ...config, ignoredChecks: [...new Set([...config.ignoredChecks, ...readSetting('IGNORE_CHECKS', names)])] };
 }
 
 /** The variables with the tokens, which hide-tokens.mjs keeps from what is started before us. */
@@ -134,7 +148,7 @@ function wholeEnvironment(): NodeJS.ProcessEnv {
 function tokens(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['tokens'] {
   const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
   return {
-    use: read('GHCR_CREDENTIALS', environment.GHCR_CREDENTIALS || fromFile.GHCR_CREDENTIALS),
+    use: readSetting('GHCR_CREDENTIALS', environment.GHCR_CREDENTIALS || fromFile.GHCR_CREDENTIALS),
     inEnvironment: secret(environment.GITHUB_TOKEN || environment.GH_TOKEN),
     inFile: secret(fromFile.GITHUB_TOKEN),
     dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
@@ -176,4 +190,19 @@ function pick(environment: NodeJS.ProcessEnv, wanted: (name: string) => boolean)
       (entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0]),
     ),
   );
+}
+
+/** What a command is given. It returns the exit code, and throws what went wrong. */
+export interface Invocation {
+  config: Config;
+  flags: Parsed['flags'];
+  word: string | undefined;
+  /** As many as the command's usage names. */
+  operands?: Parsed['operands'];
+  /** Fires on Ctrl-C and its like. */
+  signal: AbortSignal;
+  /** Data, to standard output. */
+  print(text: string): void;
+  /** Progress, to standard error. */
+  progressStream: NodeJS.WriteStream;
 }

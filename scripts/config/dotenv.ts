@@ -1,6 +1,6 @@
 import { parse } from 'dotenv';
 import { UsageError } from '../lib/errors.ts';
-import { closest } from '../lib/text/closest.ts';
+import { closest } from '../lib/text.ts';
 import { settingNames } from './settings.ts';
 
 const assignment = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/;

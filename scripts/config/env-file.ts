@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
-import type { Exec } from '../lib/processes/exec.ts';
-import { isRunning } from '../lib/processes/process-start.ts';
+import type { Exec } from '../lib/exec.ts';
+import { isRunning } from '../lib/processes.ts';
 
 /** What to write; undefined puts the setting back to its default. */
-export type Changes = Partial<Record<'GITHUB_TOKEN' | 'GHCR_CREDENTIALS', string | undefined>>;
+export type EnvChanges = Partial<Record<'GITHUB_TOKEN' | 'GHCR_CREDENTIALS', string | undefined>>;
 
 const ownerOnly = 0o600;
 
@@ -15,13 +15,13 @@ const ownerOnly = 0o600;
  * up readable by its owner alone, and is whole at any moment: a crash leaves the old one. Throws a `UserError` where Git
  * would take the file into a commit, or where it can't be written.
  */
-export async function saveSettings(exec: Exec, root: string, changes: Changes): Promise<void> {
-  if (changes.GITHUB_TOKEN !== undefined) await refuseIfTracked(exec, root);
+export async function saveSettings(exec: Exec, root: string, changes: EnvChanges): Promise<void> {
+  if (changes.GITHUB_TOKEN !== undefined) await assertNotTracked(exec, root);
   // A person may keep the file elsewhere and have a link here, which shall stay one.
   const file = await realpath(join(root, '.env')).catch(() => join(root, '.env'));
   try {
-    const before = (await textOf(file)) ?? (await textOf(join(root, '.env.example'))) ?? '';
-    await replaceFile(file, changed(before, changes));
+    const before = (await readIfPresent(file)) ?? (await readIfPresent(join(root, '.env.example'))) ?? '';
+    await replaceFile(file, withChanges(before, changes));
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EISDIR'].includes(code)) throw error;
@@ -33,7 +33,7 @@ export async function saveSettings(exec: Exec, root: string, changes: Changes): 
 }
 
 /** Makes sure that Git leaves `.env` alone. Where there is no repository, there is none to commit it into. */
-async function refuseIfTracked(exec: Exec, root: string): Promise<void> {
+async function assertNotTracked(exec: Exec, root: string): Promise<void> {
   const git = (...args: string[]) =>
     exec(['git', '-C', root, ...args], { nothrow: true, timeout: 20_000, env: { LC_ALL: 'C' } });
   const tracked = await git('ls-files', '--error-unmatch', '--', '.env');
@@ -58,7 +58,7 @@ async function refuseIfTracked(exec: Exec, root: string): Promise<void> {
 }
 
 /** The text with each setting on the line where it stood, commented out or not; one that had none comes last. */
-function changed(text: string, changes: Changes): string {
+function withChanges(text: string, changes: EnvChanges): string {
   const newline = text.includes('\r\n') ? '\r\n' : '\n';
   const lines = text.split(newline);
   if (lines.at(-1) === '') lines.pop();
@@ -74,7 +74,7 @@ function changed(text: string, changes: Changes): string {
 /** Written beside it, made sure of on the disk, and put in its place in one step. */
 async function replaceFile(file: string, text: string): Promise<void> {
   const folder = dirname(file);
-  await removeAbandoned(folder);
+  await removeLeftovers(folder);
   const temporary = join(folder, temporaryName());
   try {
     const handle = await open(temporary, 'wx', ownerOnly);
@@ -98,7 +98,7 @@ function temporaryName(): string {
 }
 
 /** What a process left behind that ended in the middle: it holds a token. */
-async function removeAbandoned(folder: string): Promise<void> {
+async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = Number(name.match(/^\.env\.(\d+)\.tmp$/)?.[1] ?? Number.NaN);
     if (!Number.isNaN(pid) && (pid === process.pid || !isRunning(pid, undefined)))
@@ -113,7 +113,7 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
-async function textOf(file: string): Promise<string | undefined> {
+async function readIfPresent(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {

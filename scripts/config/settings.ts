@@ -1,5 +1,5 @@
 import { UsageError } from '../lib/errors.ts';
-import { type CheckName, checkNames } from './check-names.ts';
+import { type PreflightCheckName, preflightCheckNames } from './check-names.ts';
 import { nodeImage } from './versions.ts';
 
 /** Turns the text of a setting into its value, or throws a sentence that says what it must look like. */
@@ -42,20 +42,20 @@ export const settings = {
 export type Environment = 'dev' | 'prod';
 
 /** The parts of the monitoring that are installed only if their setting asks for them. */
-export const parts = ['kube-state-metrics', 'node-exporter', 'alertmanager'] as const;
-export type Part = (typeof parts)[number];
+export const monitoringParts = ['kube-state-metrics', 'node-exporter', 'alertmanager'] as const;
+export type MonitoringPart = (typeof monitoringParts)[number];
 /** The setting that asks for each. */
 export const partSettings = {
   'kube-state-metrics': 'KUBE_STATE_METRICS',
   'node-exporter': 'NODE_EXPORTER',
   alertmanager: 'ALERTMANAGER',
-} as const satisfies Record<Part, SettingName>;
+} as const satisfies Record<MonitoringPart, SettingName>;
 
 export type SettingName = keyof typeof settings;
 export const settingNames = Object.keys(settings) as SettingName[];
 
 /** The checked value of a setting; an empty text counts as not set. Throws a `UsageError` that names the setting. */
-export function read<N extends SettingName>(
+export function readSetting<N extends SettingName>(
   name: N,
   text: string | undefined,
 ): ReturnType<(typeof settings)[N]['parse']> {
@@ -102,11 +102,12 @@ function port(text: string): number {
 }
 
 /** Names of preflight checks, with commas between them. */
-function checkList(text: string): CheckName[] {
-  const isName = (name: string): name is CheckName => (checkNames as readonly string[]).includes(name);
+function checkList(text: string): PreflightCheckName[] {
+  const isName = (name: string): name is PreflightCheckName =>
+    (preflightCheckNames as readonly string[]).includes(name);
   const names = text.split(',').flatMap((name) => name.trim() || []);
   const known = names.filter(isName);
-  if (known.length < names.length) throw new Error(`a comma-separated list of ${checkNames.join(', ')}`);
+  if (known.length < names.length) throw new Error(`a comma-separated list of ${preflightCheckNames.join(', ')}`);
   return known;
 }
 

@@ -12,8 +12,8 @@ export const argocd = {
   installSha256: '09bfbb9041b4a8503c6e4fa22cf41c403fa62be17526de353648a4551f5beb77',
 } as const;
 
-/** What the stand-in services are built on. */
-export const standInBase = 'docker.io/library/node:22-alpine';
+/** What the stub services are built on. */
+export const stubBaseImage = 'docker.io/library/node:22-alpine';
 
 /** The Docker engine that kind v0.33.0 works with; older ones are not tested by it. */
 export const docker = { minimum: '20.10.0' } as const;
@@ -74,3 +74,32 @@ export const toolSha256: Readonly<Record<string, string>> = {};
 
 /** git's first release with `git init --initial-branch`; every system in support has a newer one. */
 export const git = { minimum: '2.31.0' } as const;
+
+export interface Version {
+  major: number;
+  minor: number;
+  patch: number;
+}
+
+/**
+ * Reads the first version in a text: `v1.36.4`, `kind v0.33.0 go1.26 linux/amd64`, `20.10.24+dfsg1`, `git version 2.39`.
+ * What follows the numbers is left out: on a tool's version it names who built it (`-dispatcher`, `-gke.100`, `+dfsg1`)
+ * far more often than a pre-release.
+ */
+export function parseVersion(text: string): Version | undefined {
+  const [, major, minor, patch = '0'] = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text) ?? [];
+  if (major === undefined || minor === undefined) return undefined;
+  return { major: Number(major), minor: Number(minor), patch: Number(patch) };
+}
+
+/** Below 0 when `a` is older than `b`, 0 when they are the same, above 0 when `a` is newer. */
+export function compareVersions(a: Version, b: Version): number {
+  return a.major - b.major || a.minor - b.minor || a.patch - b.patch;
+}
+
+/** True when the version that a text holds is `minimum` or newer; false when it holds none. */
+export function isAtLeast(text: string, minimum: string): boolean {
+  const found = parseVersion(text);
+  const floor = parseVersion(minimum);
+  return found !== undefined && floor !== undefined && compareVersions(found, floor) >= 0;
+}

@@ -1,10 +1,10 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { demandDocker } from '../lib/docker/docker.ts';
-import { removeAbandoned } from '../lib/download/abandoned.ts';
-import { CommandError } from '../lib/processes/exec.ts';
-import { type Archive, archivesIn, fileNameOf, markUsed, overLimit, partOf } from './archives.ts';
-import type { NodeImages } from './node.ts';
+import { assertDockerResponds } from '../lib/docker/images.ts';
+import { CommandError } from '../lib/exec.ts';
+import { removeAbandoned } from '../lib/http/download.ts';
+import type { NodeImages } from './containerd.ts';
 
 /** Images on this machine as a registry hands them out, so that a new cluster does not download them again. */
 export interface ImageCache {
@@ -21,16 +21,16 @@ export interface ImageCache {
    * whose packed layers the node has discarded after unpacking them (`discard_unpacked_layers` of containerd's CRI plugin) is
    * passed over.
    */
-  keep(node: NodeImages, images: ReadonlyMap<string, string>): Promise<Kept>;
+  keep(node: NodeImages, images: ReadonlyMap<string, string>): Promise<KeptImages>;
 }
 
 /** What was written to the cache, and is still in it. */
-export interface Kept {
+export interface KeptImages {
   images: string[];
   bytes: number;
 }
 
-export interface ImageCacheOptions {
+interface ImageCacheOptions {
   folder: string;
   /** Bytes that all archives together may take; with 0 nothing is kept. */
   limit: number;
@@ -49,7 +49,7 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
       const archive = limit > 0 ? await find(image) : undefined;
       if (archive === undefined) return false;
       const { exitCode, stderr } = await node.importArchive(join(folder, archive.file));
-      if (exitCode !== 0) demandDocker(stderr);
+      if (exitCode !== 0) assertDockerResponds(stderr);
       // containerd checks what the manifest names; the manifest itself is known by its digest in the file's name.
       const whole = exitCode === 0 && (await node.list()).get(image) === archive.digest;
       if (!whole) {
@@ -72,7 +72,7 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
       await removeAbandoned(folder, (name) => name.endsWith('.part'));
       for (const [image, digest] of wanted) {
         const file = fileNameOf(image, digest);
-        const part = join(folder, partOf(file));
+        const part = join(folder, partialName(file));
         try {
           await node.exportArchive(image, part);
           await rename(part, join(folder, file));
@@ -94,4 +94,69 @@ export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCac
       return { images: stays.map((archive) => archive.image), bytes: stays.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };
+}
+
+/** A file of the cache with one image in it (the OCI image layout, in a tar). */
+export interface Archive {
+  file: string;
+  /** The full name, as `quay.io/argoproj/argocd:v3.5.7`. */
+  image: string;
+  /** Of what the name stands for: the manifest, or the index of manifests. */
+  digest: string;
+  bytes: number;
+  /** Milliseconds since 1970. */
+  usedAt: number;
+}
+
+const extension = '.tar';
+
+/** The file's name tells image and digest, so no list has to be kept beside the files. */
+export function fileNameOf(image: string, digest: string): string {
+  return `${encodeURIComponent(image)}@${digest.replace(':', '-')}${extension}`;
+}
+
+/** A name for a file that is not whole yet. */
+export function partialName(file: string): string {
+  return `.${randomUUID()}.${file.slice(0, 40)}.part`;
+}
+
+/** What is in a folder; nothing where it does not exist. */
+export async function listFolder(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+}
+
+/** The archives in a folder; none where it does not exist. */
+export async function archivesIn(folder: string): Promise<Archive[]> {
+  const files = await listFolder(folder);
+  const read = files.map(async (file): Promise<Archive[]> => {
+    const [, name, algorithm, hash] = file.match(/^([^.@][^@]*)@([a-z0-9]+)-([0-9a-f]+)\.tar$/) ?? [];
+    if (name === undefined) return [];
+    // Another command may have taken it away.
+    const found = await stat(join(folder, file)).catch(() => undefined);
+    if (found === undefined) return [];
+    const digest = `${algorithm}:${hash}`;
+    return [{ file, image: decodeURIComponent(name), digest, bytes: found.size, usedAt: found.mtimeMs }];
+  });
+  return (await Promise.all(read)).flat();
+}
+
+/** Notes that an archive is of use. */
+export async function markUsed(folder: string, { file }: Pick<Archive, 'file'>): Promise<void> {
+  const now = new Date();
+  await utimes(join(folder, file), now, now).catch(() => {});
+}
+
+/** Those to be removed, the longest unused first, for the rest to take no more than `limit` bytes. */
+export function overLimit<T extends Pick<Archive, 'bytes' | 'usedAt'>>(archives: readonly T[], limit: number): T[] {
+  let total = archives.reduce((sum, { bytes }) => sum + bytes, 0);
+  return archives
+    .toSorted((one, other) => one.usedAt - other.usedAt)
+    .filter(({ bytes }) => {
+      if (total <= limit) return false;
+      total -= bytes;
+      return true;
+    });
 }

@@ -1,7 +1,115 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { takeCharge, waiting } from '../lib/processes/children.ts';
+import { assertDockerResponds, diskFullHint, isDiskFull } from '../lib/docker/images.ts';
+import { messageOf, UserError } from '../lib/errors.ts';
+import { CommandError, type Exec, type Output } from '../lib/exec.ts';
+import { gated, superviseChild } from '../lib/processes.ts';
+import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 import type { Context } from './context.ts';
+import { unpackingMark } from './unpacked.ts';
+
+/** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
+export interface NodeImages {
+  /** Waits until containerd answers, and has what it was given unpacked. Throws a `UserError` where that takes too long. */
+  waitForContainerd(): Promise<void>;
+  /** Every name under which the node has an image, with the image's digest. */
+  list(): Promise<Map<string, string>>;
+  /** Has the node pull an image by itself. Returns how that ended. */
+  pull(image: string): Promise<Output>;
+  /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
+  importFromDocker(images: readonly string[]): Promise<void>;
+  /** Reads an archive of images into the node. Returns how that ended. */
+  importArchive(file: string): Promise<Output>;
+  /** Writes an image, compressed as it came, into a file of this machine. Throws `CommandError`. */
+  exportArchive(image: string, file: string): Promise<void>;
+  /** Gives an image another name. */
+  tag(source: string, target: string): Promise<void>;
+}
+
+const images = ['ctr', '--namespace=k8s.io', 'images'] as const;
+/** Docker streams all images in one archive, in which layers that they share occur once. */
+const fromDocker = (option: string) =>
+  `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
+const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
+// Nobody else may read it: umask, because the shell makes the file.
+const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
+
+/** A layer on top of one that is not there yet would be unpacked wrongly. */
+const answers = `ctr version > /dev/null && ! grep -qs unpacking ${unpackingMark}`;
+
+interface NodeImagesOptions {
+  /** Milliseconds that containerd may take to start. */
+  timeout: number;
+  /** Whether images are only passed on, and never run there: then they are not unpacked, which takes rights and time. */
+  onlyHold?: boolean;
+}
+
+/** The images of a container in which containerd runs. */
+export function nodeImages(
+  exec: Exec,
+  node: string,
+  signal: AbortSignal,
+  { timeout, onlyHold = false }: NodeImagesOptions,
+): NodeImages {
+  const inNode = (...command: string[]) => ['docker', 'exec', node, ...images, ...command] as const;
+  return {
+    async waitForContainerd() {
+      const asked = async () => {
+        const { exitCode, stderr } = await exec(['docker', 'exec', node, 'sh', '-c', answers], { nothrow: true });
+        assertDockerResponds(stderr);
+        return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
+      };
+      try {
+        await waitUntil(asked, { timeout, signal, every: 1000 });
+      } catch (error) {
+        if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
+        throw error;
+      }
+    },
+    async list() {
+      const { stdout } = await exec(inNode('list'), { timeout: 60_000 });
+      const rows = stdout.split('\n').slice(1);
+      return new Map(
+        rows
+          .map((row) => row.split(/\s+/))
+          .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
+      );
+    },
+    pull(image) {
+      const how = onlyHold ? ['content', 'fetch'] : ['images', 'pull'];
+      const from = ['--hosts-dir', '/etc/containerd/certs.d', fullImageName(image)];
+      return exec(['docker', 'exec', node, 'ctr', '--namespace=k8s.io', ...how, ...from], { nothrow: true });
+    },
+    async importFromDocker(names) {
+      try {
+        await exec(['bash', '-c', fromDocker(onlyHold ? '--no-unpack ' : ''), 'import', node, ...names]);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        const { stderr } = error.output;
+        assertDockerResponds(stderr);
+        const reason = stderr.trim().split('\n').at(-1) || messageOf(error);
+        throw new UserError(`The images ${names.join(', ')} could not be copied into the node ${node}: ${reason}`, {
+          hint: isDiskFull(stderr) ? diskFullHint : `docker logs ${node} may tell why; npm run up tries again.`,
+          cause: error,
+        });
+      }
+    },
+    importArchive: (file) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
+    async exportArchive(image, file) {
+      await exec(['bash', '-c', intoFile, 'export', node, fullImageName(image), file]);
+    },
+    async tag(source, target) {
+      await exec(inNode('tag', '--force', fullImageName(source), fullImageName(target)));
+    },
+  };
+}
+
+/** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */
+export function fullImageName(image: string): string {
+  const [first = ''] = image.split('/');
+  if (!image.includes('/')) return `docker.io/library/${image}`;
+  return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
+}
 
 /**
  * What runs in the container: containerd, until standard input ends. That happens when we do, however we end, so the
@@ -19,14 +127,14 @@ export async function withContainerd<T>(context: Context, work: (container: stri
   // Unlike a node it needs no privilege: what is fetched stays packed. It reaches registries as this machine does.
   const options = ['--rm', '--interactive', '--network', 'host', '--volume', '/var', '--name', container];
   const entry = ['--entrypoint', 'bash', config.nodeImage, '-c', untilInputEnds];
-  const [file, ...args] = waiting(['docker', 'run', ...options, ...entry]);
+  const [file, ...args] = gated(['docker', 'run', ...options, ...entry]);
   const running = spawn(file, args, {
     env: config.childEnv,
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
   });
   const ended = once(running as ChildProcess, 'close').catch(() => {});
-  takeCharge(running as ChildProcess, signal);
+  superviseChild(running as ChildProcess, signal);
   running.stdin?.on('error', () => {});
   try {
     return await work(container);

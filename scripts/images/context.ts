@@ -1,4 +1,4 @@
-import type { Context as ClusterContext } from '../kubernetes/context.ts';
+import type { ClusterContext } from '../kubernetes/context.ts';
 import type { Credentials } from './credentials/credentials.ts';
 import type { ImageStore } from './store.ts';
 import type { UnpackedImages } from './unpacked.ts';

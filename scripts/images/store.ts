@@ -1,20 +1,26 @@
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { demandDocker, ensureImage, hasImage, pullHint, pulling, registryOf } from '../lib/docker/docker.ts';
+import { join } from 'node:path';
+import {
+  assertDockerResponds,
+  ensureImage,
+  hasImage,
+  pullHint,
+  registryOf,
+  withPullTimeout,
+} from '../lib/docker/images.ts';
 import { shortened, UserError } from '../lib/errors.ts';
-import { atMost } from '../lib/limit.ts';
-import type { Exec } from '../lib/processes/exec.ts';
-import type { Trace } from '../lib/trace/trace.ts';
-import type { ImageCache, Kept } from './cache.ts';
-import { fullName } from './names.ts';
-import { nodeImages } from './node.ts';
-
-export { fullName } from './names.ts';
+import type { Exec } from '../lib/exec.ts';
+import { limitConcurrency } from '../lib/tasks.ts';
+import type { Trace } from '../lib/trace.ts';
+import type { ImageCache, KeptImages } from './cache.ts';
+import { fullImageName, nodeImages } from './containerd.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
 export interface ImageStore {
   /** Makes sure that Docker on this machine has the image. Throws a `UserError` naming image, registry and reason. */
   pull(image: string): Promise<void>;
-  /** Makes sure that the node has the images. Hands back those that it did not have. Throws a `UserError` naming the image. */
+  /** Makes sure that the node has the images. Returns those that it did not have. Throws a `UserError` naming the image. */
   ensure(images: readonly string[]): Promise<string[]>;
   /** Every name under which the node has an image, with the image's digest. */
   inNode(): Promise<Map<string, string>>;
@@ -23,10 +29,10 @@ export interface ImageStore {
   /** Copies images that Docker has into the node under other names: target name to source name. */
   importAs(names: ReadonlyMap<string, string>): Promise<void>;
   /**
-   * Keeps what was asked of `ensure` for the next cluster. Hands back what was written, and what of it all is not kept now.
+   * Keeps what was asked of `ensure` for the next cluster. Returns what was written, and what of it all is not kept now.
    * Throws where a file can't be written.
    */
-  keep(): Promise<Kept & { missing: string[] }>;
+  keep(): Promise<KeptImages & { missing: string[] }>;
   /**
    * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
    * or that the cluster pulled with a token. Right only in the process that created the cluster.
@@ -35,16 +41,16 @@ export interface ImageStore {
 }
 
 /** Milliseconds that the list of the node's images may be old. What comes or goes by way of us is known at once. */
-const freshness = 10_000;
+const freshnessMs = 10_000;
 /** One processor is left to the control plane, which boots at the same time: on two, pulling three at once cost more than it gained. */
 const pullsAtOnce = Math.max(1, Math.min(4, availableParallelism() - 1));
 
-export interface ImageStoreOptions {
+interface ImageStoreOptions {
   /** Told of each image that Docker did not have before. */
   onPulled?: (image: string) => Promise<void>;
   /** Told why a pull is tried again. */
   onRetry?: ((why: string) => void) | undefined;
-  /** Keeps book of what is pulled and copied. */
+  /** Records what is pulled and copied. */
   trace?: Trace | undefined;
   /** What earlier clusters had. */
   cache?: ImageCache | undefined;
@@ -55,7 +61,8 @@ export interface ImageStoreOptions {
 }
 
 /** A pull that broke off in the middle; one that was refused would be refused again. */
-const cut = /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
+const interruptedPull =
+  /unexpected EOF|connection reset|broken pipe|TLS handshake timeout|i\/o timeout|\bstatus\b.*\b5\d\d\b/i;
 
 export function createImageStore(
   exec: Exec,
@@ -67,7 +74,7 @@ export function createImageStore(
   const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
-  const inTurn = atMost(pullsAtOnce);
+  const inTurn = limitConcurrency(pullsAtOnce);
   const imported = new Set<string>();
   /** What the node had when it was looked at first. */
   let atFirst: ReadonlyMap<string, string> | undefined;
@@ -80,7 +87,7 @@ export function createImageStore(
     return names;
   };
   const inNode = () => {
-    if (listing === undefined || Date.now() - listing.at > freshness) {
+    if (listing === undefined || Date.now() - listing.at > freshnessMs) {
       listing = { at: Date.now(), names: look() };
       listing.names.catch(() => {
         listing = undefined;
@@ -93,7 +100,7 @@ export function createImageStore(
     // A list of its images says so as well, and is needed next.
     running ??= inNode().then(
       () => {},
-      () => node.untilRuns(),
+      () => node.waitForContainerd(),
     );
     running.catch(() => {
       running = undefined;
@@ -102,20 +109,20 @@ export function createImageStore(
   };
   /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
   const pullIntoNode = async (image: string): Promise<void> => {
-    const attempt = () => pulling(image, () => node.pull(image));
+    const attempt = () => withPullTimeout(image, () => node.pull(image));
     let pulled = await attempt();
-    if (pulled.exitCode !== 0 && cut.test(pulled.stderr)) {
+    if (pulled.exitCode !== 0 && interruptedPull.test(pulled.stderr)) {
       onRetry?.(notPulled(image, pulled.stderr).message);
       // What came already is kept.
       pulled = await attempt();
     }
     if (pulled.exitCode === 0) return;
-    demandDocker(pulled.stderr);
+    assertDockerResponds(pulled.stderr);
     if (!(await hasImage(exec, image))) throw notPulled(image, pulled.stderr);
     await node.importFromDocker([image]);
   };
   const getIntoNode = async (image: string): Promise<boolean> => {
-    const name = fullName(image);
+    const name = fullImageName(image);
     if ((await inNode()).has(name)) return false;
     // What is only to be kept, and is kept already, need not come here.
     if (onlyHold && (await cache?.has(name))) return false;
@@ -148,13 +155,13 @@ export function createImageStore(
       const sources = [...new Set(names.values())];
       await kept(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
       for (const [target, source] of names) await node.tag(source, target);
-      for (const name of [...names.keys(), ...sources]) imported.add(fullName(name));
+      for (const name of [...names.keys(), ...sources]) imported.add(fullImageName(name));
       listing = undefined;
     },
     async keep() {
-      const names = new Set([...nodePulls.keys()].map(fullName));
+      const names = new Set([...nodePulls.keys()].map(fullImageName));
       if (!cache || names.size === 0) return { images: [], bytes: 0, missing: [...names] };
-      // However old it is: each image that came since then made it anew.
+      // However old it is: each image that came since then made it again.
       const present = await (listing?.names ?? inNode());
       const kept = await cache.keep(node, new Map([...present].filter(([name]) => names.has(name))));
       const inCache = await Promise.all([...names].map(cache.has));
@@ -162,7 +169,7 @@ export function createImageStore(
     },
     async ofPlatform() {
       const present = await inNode();
-      const asked = new Set([...nodePulls.keys()].map(fullName));
+      const asked = new Set([...nodePulls.keys()].map(fullImageName));
       const ours = ([name, digest]: [string, string]) =>
         asked.has(name) || imported.has(name) || atFirst?.get(name) === digest;
       return new Map([...present].filter(ours));
@@ -170,7 +177,7 @@ export function createImageStore(
   };
 }
 
-/** One attempt for all who ask at the same time; a failed one is forgotten, so that the next one tries anew. */
+/** One attempt for all who ask at the same time; a failed one is forgotten, so that the next one tries again. */
 function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () => Promise<T>): Promise<T> {
   const known = attempts.get(key);
   if (known) return known;
@@ -190,4 +197,37 @@ function notPulled(image: string, stderr: string): UserError {
     `The image ${image} could not be pulled from ${registry}: ${shortened(reason.replace(/\.$/, ''), 300) || 'no reason given'}.`,
     { hint: pullHint(image, reason) },
   );
+}
+
+/**
+ * The images of nodes that are not on this machine: they pull what they need by themselves, and nobody here can look at what
+ * they have, add to it, or keep it.
+ */
+export const unmanagedImages: ImageStore = {
+  pull: notManaged,
+  ensure: async () => [],
+  inNode: async () => new Map(),
+  importAs: notManaged,
+  keep: async () => ({ images: [], bytes: 0, missing: [] }),
+  ofPlatform: async () => new Map(),
+  forget: () => {},
+};
+
+async function notManaged(): Promise<never> {
+  throw new Error('no image can be put into a node that is not on this machine');
+}
+
+/** Which images Docker did not have before we asked for them: those are ours to remove. A line each. */
+function fileIn(cacheDir: string): string {
+  return join(cacheDir, 'pulled-images');
+}
+
+export async function notePulled(cacheDir: string, image: string): Promise<void> {
+  await mkdir(cacheDir, { recursive: true });
+  await appendFile(fileIn(cacheDir), `${image}\n`);
+}
+
+export async function pulledImages(cacheDir: string): Promise<string[]> {
+  const text = await readFile(fileIn(cacheDir), 'utf8').catch(() => '');
+  return [...new Set(text.split('\n').filter(Boolean))];
 }

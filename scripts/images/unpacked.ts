@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeAbandoned } from '../lib/download/abandoned.ts';
-import { CommandError, type Exec } from '../lib/processes/exec.ts';
-import { archivesIn, entriesOf, markUsed, overLimit, partOf } from './archives.ts';
+import { CommandError, type Exec } from '../lib/exec.ts';
+import { removeAbandoned } from '../lib/http/download.ts';
+import { archivesIn, listFolder, markUsed, overLimit, partialName } from './cache.ts';
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
 export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
@@ -21,7 +21,7 @@ export interface UnpackedImages {
   offer(nodeImage: string): Promise<string | undefined>;
   /**
    * Keeps the node's images with these digests, by name, for the next node of that node image, unless just these are kept.
-   * Hands back the bytes that were written, 0 where nothing had to be, or where there is no room. Throws `CommandError`.
+   * Returns the bytes that were written, 0 where nothing had to be, or where there is no room. Throws `CommandError`.
    */
   keep(node: string, nodeImage: string, images: ReadonlyMap<string, string>): Promise<number>;
   /** Throws away what is kept for nodes of that image. */
@@ -41,7 +41,7 @@ export interface UnpackedImagesOptions {
 }
 
 /** How copy.sh ends where there is no room, and where the node's containerd keeps layers in another way. */
-const passedOver: ReadonlySet<number> = new Set([3, 4]);
+const skippedExitCodes: ReadonlySet<number> = new Set([3, 4]);
 const inNode = 'umask 077; file=$1; node=$2; shift 2; exec docker exec -i "$node" bash -s -- "$@" > "$file"';
 
 /** What is kept in a folder, which need not exist. */
@@ -78,7 +78,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
       await mkdir(its, { recursive: true, mode: 0o700 });
       await removeAbandoned(its, (file) => file.endsWith('.part'));
       const room = limit - (await archivesIn(packed)).reduce((sum, { bytes }) => sum + bytes, 0);
-      const part = join(its, partOf(name));
+      const part = join(its, partialName(name));
       try {
         const digests = new Set(images.values());
         await exec(['bash', '-c', inNode, 'copy', part, node, String(Math.max(room, 0)), ...digests], {
@@ -90,7 +90,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
         await keepWithin(room, folder);
         return size;
       } catch (error) {
-        if (error instanceof CommandError && passedOver.has(error.output.exitCode)) return 0;
+        if (error instanceof CommandError && skippedExitCodes.has(error.output.exitCode)) return 0;
         throw error;
       } finally {
         await rm(part, { force: true });
@@ -107,7 +107,7 @@ async function empty(folder: string): Promise<void> {
 }
 
 async function tarsIn(folder: string): Promise<string[]> {
-  return (await entriesOf(folder)).filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
+  return (await listFolder(folder)).filter((file) => /^images-[0-9a-f]+\.tar$/.test(file));
 }
 
 /**
@@ -125,7 +125,7 @@ function fingerprint(images: ReadonlyMap<string, string>, script: string): strin
 
 /** Takes away those of the longest unused node images, until the rest has room. */
 async function keepWithin(room: number, folder: string): Promise<void> {
-  const found = (await entriesOf(folder)).map(async (id) => {
+  const found = (await listFolder(folder)).map(async (id) => {
     const tars = (await tarsIn(join(folder, id))).map((file) => stat(join(folder, id, file)));
     return (await Promise.all(tars)).map(({ size, mtimeMs }) => ({ id, bytes: size, usedAt: mtimeMs }));
   });

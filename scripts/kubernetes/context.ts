@@ -1,15 +1,15 @@
 import type { Config } from '../config/config.ts';
-import type { RequestLimits } from '../lib/download/download.ts';
-import type { Checkout } from '../lib/git/git.ts';
-import type { Exec } from '../lib/processes/exec.ts';
-import type { Trace } from '../lib/trace/trace.ts';
+import type { Exec } from '../lib/exec.ts';
+import type { Checkout } from '../lib/git/checkout.ts';
+import type { RequestLimits } from '../lib/http/download.ts';
+import type { Trace } from '../lib/trace.ts';
 import type { ApiServer } from './api/api.ts';
 import type { View } from './api/view.ts';
 import type { Kubectl } from './kubectl.ts';
-import type { Toolbox } from './tools/tools.ts';
+import type { Toolbox } from './tools/toolbox.ts';
 
 /** What is needed to work with a cluster and with the checkout. Nothing is looked up before it is asked for. */
-export interface Context {
+export interface ClusterContext {
   config: Config;
   exec: Exec;
   signal: AbortSignal;

@@ -1,9 +1,8 @@
 import { dirname, join } from 'node:path';
 import { shortened, UserError } from '../lib/errors.ts';
-import { CommandError, type Exec, type ExecOptions, type Output } from '../lib/processes/exec.ts';
-import { again, type Retry } from '../lib/retry.ts';
-import { early, forbidden, remedyFor, restarting } from './api/refusals.ts';
-import { type Predict, wouldStay } from './api/settled.ts';
+import { CommandError, type Exec, type ExecOptions, type Output } from '../lib/exec.ts';
+import { type RetryOptions, withRetry } from '../lib/retry.ts';
+import { ApiError, Unreachable } from './api/api.ts';
 import { type KubeObject, nameOf, toYaml } from './objects.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
@@ -13,7 +12,7 @@ export interface Kubectl {
   /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
   run(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /**
-   * Applies on the server's side and hands back the names of the objects that this really changed; no process is started
+   * Applies on the server's side and returns the names of the objects that this really changed; no process is started
    * where the API server says that nothing would. What passes by itself, as an API server that restarts or a webhook that nobody answers yet, is tried again. Throws a `UserError`
    * with the reason and what to do about it.
    */
@@ -33,7 +32,7 @@ const applied = [
 
 interface KubectlOptions {
   /** For how long to try again what passes by itself; without it, nothing is. */
-  retry?: Retry | undefined;
+  retry?: RetryOptions | undefined;
   /** What the clock says that stamps the objects: milliseconds since 1970. Default: this machine's. */
   time?: () => Promise<number>;
   /** Whether the API server is still starting, and so forbids what it will allow. Default: no. */
@@ -72,15 +71,15 @@ export function createKubectl(
       refused = true;
       return isFinal ? undefined : refusal;
     };
-    return retry ? again(work, why, retry) : work();
+    return retry ? withRetry(work, why, retry) : work();
   };
   return {
     command,
-    run: (args, options) => patiently([restarting], () => once(args, options)),
+    run: (args, options) => patiently([apiRestarting], () => once(args, options)),
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];
       const started = Math.floor((await time()) / 1000) * 1000;
-      if (predict && (await wouldStay(objects, { manager: fieldManager, predict, started }))) return [];
+      if (predict && (await wouldChangeNothing(objects, { manager: fieldManager, predict, started }))) return [];
       const args = [
         'apply',
         '--server-side',
@@ -95,7 +94,7 @@ export function createKubectl(
       ];
       try {
         const input = toYaml(objects);
-        const output = await patiently([restarting, early], () => once(args, { ...options, input }));
+        const output = await patiently([apiRestarting, transientRefusal], () => once(args, { ...options, input }));
         return changedSince(started, output.stdout);
       } catch (error) {
         throw error instanceof CommandError ? notApplied(error, objects) : error;
@@ -117,13 +116,16 @@ function notApplied(error: CommandError, objects: readonly KubeObject[]): UserEr
   const { stderr } = error.output;
   const lines = stderr.trim().split('\n');
   const line =
-    lines.find((one) => early.test(one)) ?? lines.find((one) => /error|refused/i.test(one)) ?? lines[0] ?? '';
+    lines.find((one) => transientRefusal.test(one)) ??
+    lines.find((one) => /error|refused/i.test(one)) ??
+    lines[0] ??
+    '';
   const why =
     error.timedOut === undefined ? shortened(line, 600) : `kubectl was not done after ${error.timedOut / 1000} s`;
   const named = objects.slice(0, 3).map(nameOf).join(', ');
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
   return new UserError(`Could not be applied: ${named}${more}. ${why}`, {
-    hint: remedyFor(line) ?? (restarting.test(line) ? whereItIs : 'npm run doctor looks for the usual causes.'),
+    hint: remedyFor(line) ?? (apiRestarting.test(line) ? whereItIs : 'npm run doctor looks for the usual causes.'),
     cause: error,
   });
 }
@@ -138,4 +140,62 @@ function changedSince(started: number, output: string): string[] {
     .map((line) => line.match(/^(\S+ \S+) (\S+)$/))
     .filter((match) => match !== null && Date.parse(match[2] ?? '') >= started)
     .map((match) => match?.[1] ?? '');
+}
+
+/**
+ * What kubectl says of an API server that restarts. An eviction that a disruption budget forbids for now is answered 429 as
+ * well, and is an answer.
+ */
+export const apiRestarting =
+  /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests(?!\): Cannot evict pod)/i;
+
+/** What kubectl says where the login lacks a right. An API server that starts says so, too, until it has read its roles. */
+export const forbidden = /forbidden: User "([^"]*)" cannot /i;
+
+/** Refusals that pass as well: of a webhook, and of a namespace on its way in or out. */
+const transientRefusal = /failed calling webhook|being terminated|error looking up service account/i;
+
+/** What to do about a refusal of the API server, in the words of kubectl or of an object's status, where it is known. */
+export function remedyFor(said: string): string | undefined {
+  const [, webhook] = said.match(/failed calling webhook "([^"]+)"/) ?? [];
+  if (webhook !== undefined)
+    return `Nobody answers for the webhook ${webhook}: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations shows whose it is. Have its program run, or delete its configuration, then npm run up.`;
+  const [, account] = said.match(/error looking up service account (\S+?):/) ?? [];
+  if (account !== undefined)
+    return `Kubernetes makes the account ${account} by itself, and has not done so: kubectl get pods --namespace kube-system tells whether kube-controller-manager runs. Then npm run up.`;
+  const [, user] = said.match(forbidden) ?? [];
+  if (user !== undefined)
+    return `${user} lacks that right in the cluster: kubectl auth can-i --list shows what it may do. Use a login with the ClusterRole cluster-admin.`;
+  if (/exceeded quota/i.test(said))
+    return 'A quota of the namespace stands in the way: kubectl get resourcequota --all-namespaces shows it.';
+  return undefined;
+}
+
+/** What the metadata of an object would be once it was applied, by a dry run. */
+type Predict = (object: KubeObject) => Promise<KubeObject>;
+
+/**
+ * Whether applying the objects would change nothing, as far as the API server tells: the time stamp of the manager's fields
+ * would stay that of before `started`. The last one is asked for first: in a new cluster it is missing, and nothing else
+ * need be asked.
+ */
+async function wouldChangeNothing(
+  objects: readonly KubeObject[],
+  { manager, predict, started }: { manager: string; predict: Predict; started: number },
+): Promise<boolean> {
+  const stays = async (object: KubeObject) => {
+    const { managedFields = [], creationTimestamp } = (await predict(object)).metadata;
+    const own = managedFields.find((one) => one.manager === manager && one.operation === 'Apply');
+    // Of an object that is nothing but its name, no field is anybody's: it is there or would be made.
+    const changed = own ? own.time : creationTimestamp;
+    return changed !== undefined && Date.parse(changed) < started;
+  };
+  try {
+    const [last, ...others] = objects.toReversed();
+    return last === undefined || ((await stays(last)) && (await Promise.all(others.map(stays))).every(Boolean));
+  } catch (error) {
+    // kubectl says what is wrong, or waits until it has passed.
+    if (error instanceof ApiError || error instanceof Unreachable) return false;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { messageOf } from '../lib/errors.ts';
-import { parseManifest } from '../lib/parsed.ts';
+import { parseManifest } from '../lib/yaml-cache.ts';
 
 /** What every Kubernetes object has. */
 export interface KubeObject {
@@ -24,7 +24,7 @@ export interface Metadata {
   deletionGracePeriodSeconds?: number;
   finalizers?: string[];
   ownerReferences?: { kind: string; name: string; uid: string }[];
-  /** Who changed the object, and how, as the API server keeps book of it for server-side apply. */
+  /** Who changed the object, and how, as the API server records it for server-side apply. */
   managedFields?: ManagedFields[];
 }
 
@@ -165,7 +165,7 @@ function pluralOf(kind: string): string {
 export const contentAnnotation = 'platform-ops/content';
 
 /**
- * An object of which only the head is read, and whose text is handed on as it stands: custom resource definitions are
+ * An object of which only the head is read, and whose text is handed on as it stands: CRDs are
  * a megabyte of schema that nothing here looks at. An annotation tells whether the cluster has this very text.
  */
 export function verbatim(yaml: string): KubeObject {

@@ -1,5 +1,5 @@
 import { jsonIfThere } from './api/api.ts';
-import type { Context } from './context.ts';
+import type { ClusterContext } from './context.ts';
 import type { KubeObject } from './objects.ts';
 
 interface SecretContent {
@@ -9,7 +9,7 @@ interface SecretContent {
 
 /** What a Secret holds, each value as base64, or undefined where there is no such Secret. */
 export async function readSecret(
-  context: Context,
+  context: ClusterContext,
   { namespace, name }: { namespace: string; name: string },
 ): Promise<Partial<Record<string, string>> | undefined> {
   const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
@@ -19,10 +19,10 @@ export async function readSecret(
 
 /**
  * Makes a Secret once in a cluster's life: one that is there stays as it is. `before` is applied with it, for the
- * namespace that it lives in. The content goes to kubectl on standard input. Hands back the names of what it made.
+ * namespace that it lives in. The content goes to kubectl on standard input. Returns the names of what it made.
  */
 export async function ensureSecret(
-  context: Context,
+  context: ClusterContext,
   metadata: { namespace: string; name: string },
   make: () => Promise<SecretContent> | SecretContent,
   before: readonly KubeObject[] = [],

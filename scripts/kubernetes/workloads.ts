@@ -1,4 +1,5 @@
-import type { KubeObject, Metadata } from './objects.ts';
+import type { ClusterContext } from './context.ts';
+import { type KubeObject, type Metadata, withField } from './objects.ts';
 
 /** The parts of Deployments, StatefulSets and DaemonSets that tell whether they are rolled out. */
 export interface Workload extends KubeObject {
@@ -57,7 +58,7 @@ export interface Pod extends KubeObject {
 export const workloadKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job']);
 
 /**
- * What a workload still misses, or undefined once its roll-out is over. "Available" alone is not enough: a Deployment
+ * What a workload still misses, or undefined once its rollout is over. "Available" alone is not enough: a Deployment
  * of one replica that tolerates one missing pod is Available before any pod of it runs.
  */
 export function missingOf(object: KubeObject): string | undefined {
@@ -73,7 +74,7 @@ export function missingOf(object: KubeObject): string | undefined {
   const available = object.kind === 'StatefulSet' ? status.readyReplicas : status.availableReplicas;
   const missing = rolledOut(wanted, status.updatedReplicas ?? 0, available ?? 0);
   if (missing === undefined) return old > 0 ? `${old} of its old pods are still there` : undefined;
-  // Said of a Deployment whose pods the API server refuses, for want of an account or of quota, say: no pod tells of it.
+  // Said of a Deployment whose pods the API server refuses, for lack of an account or of quota, say: no pod tells of it.
   const refusal = status.conditions?.find(({ type, status: holds }) => type === 'ReplicaFailure' && holds === 'True');
   return refusal?.message ? `${missing}, for one can't be made: ${refusal.message}` : missing;
 }
@@ -105,7 +106,7 @@ export function isStaying(pod: Pod): boolean {
 }
 
 /** The image that the workload's own container runs: the one of its name, or else the first. */
-export function imageIn({ containers }: PodSpec, workload: string): string | undefined {
+export function containerImage({ containers }: PodSpec, workload: string): string | undefined {
   return (containers.find(({ name }) => name === workload) ?? containers[0])?.image;
 }
 
@@ -114,9 +115,9 @@ export function imageIn({ containers }: PodSpec, workload: string): string | und
  * @returns the image of its newest template, unless only pods of an earlier one are ready; and how many pods still terminate.
  * These may be ready to their end, but run the image of before.
  */
-export function running({ metadata, spec }: Workload, pods: readonly Pod[]) {
-  const newest = imageIn(spec.template.spec, metadata.name);
-  const images = pods.filter(isStaying).map((pod) => imageIn(pod.spec, metadata.name));
+export function rolloutState({ metadata, spec }: Workload, pods: readonly Pod[]) {
+  const newest = containerImage(spec.template.spec, metadata.name);
+  const images = pods.filter(isStaying).map((pod) => containerImage(pod.spec, metadata.name));
   return {
     image: images.length === 0 || images.includes(newest) ? newest : images[0],
     terminating: pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined).length,
@@ -127,4 +128,27 @@ export function running({ metadata, spec }: Workload, pods: readonly Pod[]) {
 export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
   const wanted = Object.entries(selector ?? {});
   return wanted.length > 0 && wanted.every(([key, value]) => metadata.labels?.[key] === value);
+}
+
+/** The pods of each workload among the objects that is to stay, so of no Job. Throws what the API server answers. */
+export function podsOfWorkloads(context: ClusterContext, objects: readonly KubeObject[]): Promise<Pod[][]> {
+  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
+  return Promise.all(workloads.map((workload) => context.view().podsOf(workload)));
+}
+
+/**
+ * The same workload with another pod template: `edit` is given a copy of it, once the spec is first asked for. What it throws,
+ * who reads the spec is thrown.
+ */
+export function withTemplate<T>(workload: KubeObject, edit: (template: T) => void): KubeObject {
+  return withField(workload, 'spec', (spec) => {
+    const copy = structuredClone(spec) as { template: T };
+    edit(copy.template);
+    return copy;
+  });
+}
+
+/** The same objects, of which the Deployments have another pod template. */
+export function withTemplates<T>(objects: readonly KubeObject[], edit: (template: T) => void): KubeObject[] {
+  return objects.map((object) => (object.kind === 'Deployment' ? withTemplate(object, edit) : object));
 }

@@ -11,13 +11,13 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
-import { isRunning, startOfProcess } from './processes/process-start.ts';
-import { WaitTimeout, waitUntil } from './wait.ts';
+import { isRunning, processStartTime } from './processes.ts';
+import { WaitTimeout, waitUntil } from './retry.ts';
 
 /** Who holds a lock, as it stands in the lock's file. */
-export interface Holder {
+export interface LockHolder {
   pid: number;
-  /** As `startOfProcess` tells it, so that a number that is in use again is no holder. */
+  /** As `processStartTime` tells it, so that a number that is in use again is no holder. */
   start?: string;
   /** What a person typed to start it. */
   command?: string;
@@ -38,7 +38,7 @@ export interface LockOptions {
 }
 
 /**
- * Keeps other processes away from what this one is working on, until the function that is handed back is called, or the
+ * Keeps other processes away from what this one is working on, until the function that is returned is called, or the
  * process ends. A lock whose process is gone is taken over. Throws a `UsageError` naming the process that still holds
  * it when patience ends, or `Interrupted`.
  */
@@ -53,7 +53,7 @@ export async function lock(file: string, options: LockOptions): Promise<() => vo
       unlock = taken;
       return undefined;
     }
-    const holder = describe(taken);
+    const holder = describeHolder(taken);
     if (patience > 0 && holder !== told) onWait?.(holder);
     told = holder;
     return holder;
@@ -75,9 +75,9 @@ function takeLock(
   file: string,
   command: string | undefined,
   onTakeOver: LockOptions['onTakeOver'],
-): (() => void) | Holder | undefined {
+): (() => void) | LockHolder | undefined {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const start = startOfProcess(process.pid);
+  const start = processStartTime(process.pid);
   const mine = JSON.stringify({ pid: process.pid, ...(start && { start }), ...(command && { command }) });
   for (let tries = 0; tries < 3; tries += 1) {
     try {
@@ -99,15 +99,15 @@ function takeLock(
         continue;
       }
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const found = read(file);
+      const found = readLock(file);
       if (found === undefined) continue;
       // Whoever makes a lock writes into it at once; one that stays empty was left so by a crash.
       // So was one from the future, by a clock that was ahead.
       if (found.text === '' && Math.abs(Date.now() - found.writtenAt) < 5000) return undefined;
-      const holder = parse(found.text);
+      const holder = parseHolder(found.text);
       if (holder && isRunning(holder.pid, holder.start)) return holder;
       discard(file, found.text);
-      if (holder) onTakeOver?.(describe(holder));
+      if (holder) onTakeOver?.(describeHolder(holder));
     }
   }
   return undefined;
@@ -116,7 +116,7 @@ function takeLock(
 function releasing(file: string, mine: string): () => void {
   const unlock = () => {
     process.off('exit', unlock);
-    if (read(file)?.text === mine) rmSync(file, { force: true });
+    if (readLock(file)?.text === mine) rmSync(file, { force: true });
   };
   // A second Ctrl-C ends the process at once.
   process.on('exit', unlock);
@@ -128,7 +128,7 @@ function discard(file: string, text: string): void {
   const aside = `${file}.${process.pid}`;
   try {
     renameSync(file, aside);
-    if (read(aside)?.text !== text) linkSync(aside, file);
+    if (readLock(aside)?.text !== text) linkSync(aside, file);
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
@@ -136,7 +136,7 @@ function discard(file: string, text: string): void {
   }
 }
 
-function read(file: string): { text: string; writtenAt: number } | undefined {
+function readLock(file: string): { text: string; writtenAt: number } | undefined {
   try {
     return { text: readFileSync(file, 'utf8'), writtenAt: statSync(file).mtimeMs };
   } catch (error) {
@@ -145,18 +145,18 @@ function read(file: string): { text: string; writtenAt: number } | undefined {
   }
 }
 
-function parse(text: string): Holder | undefined {
+function parseHolder(text: string): LockHolder | undefined {
   try {
     const read = JSON.parse(text) as unknown;
     // Earlier versions wrote the number alone.
     if (typeof read === 'number') return { pid: read };
-    return typeof read === 'object' && read !== null && 'pid' in read ? (read as Holder) : undefined;
+    return typeof read === 'object' && read !== null && 'pid' in read ? (read as LockHolder) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function describe(holder: Holder | undefined): string {
+function describeHolder(holder: LockHolder | undefined): string {
   if (!holder) return 'Another command (process unknown)';
   return holder.command === undefined
     ? `Another command (process ${holder.pid})`

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Parser } from 'yaml';
-import { readYaml } from './yaml-file.ts';
+import { readYaml } from './yaml.ts';
 
 /** A note in a values file that keeps promotions off it. */
 export interface Hold {
@@ -22,20 +22,20 @@ interface Comment {
   source: string;
 }
 
-const mark = /^#+\s*hold:\s*(\S*)/i;
+const holdPattern = /^#+\s*hold:\s*(\S*)/i;
 
 /** The holds of a values file, from top to bottom. */
 export function holdsIn(text: string): Hold[] {
   return notesIn(text).map(({ source }) => ({
-    tag: mark.exec(source)?.[1] ?? '',
+    tag: holdPattern.exec(source)?.[1] ?? '',
     note: source,
   }));
 }
 
 /** A note as a sentence. */
-export function sentenceOf({ note }: Hold): string {
+export function holdSentence({ note }: Hold): string {
   return note
-    .replace(mark, '$1')
+    .replace(holdPattern, '$1')
     .replace(/^#+\s*/, '')
     .trim()
     .replace(/\.?$/, '.');
@@ -49,19 +49,19 @@ export function withHold(text: string, hold: NewHold): string {
 /** The same for a note that another file of the kind has. */
 export function withNote(text: string, note: string): string {
   const [{ tag = '' } = {}] = holdsIn(note);
-  const bare = without(text, ({ source }) => mark.exec(source)?.[1] === tag);
+  const bare = withoutNotes(text, ({ source }) => holdPattern.exec(source)?.[1] === tag);
   const document = readYaml(bare)[0];
   const key = document?.written(['image', 'tag'])?.key ?? 0;
-  const above = inserted(bare, Math.max(aboveComments(bare, key), afterMark(bare)), note);
+  const above = withInserted(bare, Math.max(aboveComments(bare, key), afterMark(bare)), note);
   // A line may begin inside of a text of several lines, where a note would become a part of it.
   const kept =
     notesIn(above).length > notesIn(bare).length && isDeepStrictEqual(readYaml(above)[0]?.value, document?.value);
-  return kept ? above : inserted(bare, afterMark(bare), note);
+  return kept ? above : withInserted(bare, afterMark(bare), note);
 }
 
 /** The values file without any hold, or without those that have one of these notes. No value is changed. */
 export function withoutHolds(text: string, notes?: readonly string[]): string {
-  return without(text, ({ source }) => notes?.includes(source) ?? true);
+  return withoutNotes(text, ({ source }) => notes?.includes(source) ?? true);
 }
 
 /** One line, which CI's sed leaves alone: whatever its author is called, none of the two keys that sed looks for is in it. */
@@ -71,7 +71,7 @@ function noteLine({ service, tag, by, at }: NewHold): string {
   return `# hold: ${tag} was rolled back by ${who}, ${when} UTC; npm run release -- ${service} lifts this hold.`;
 }
 
-function inserted(text: string, at: number, note: string): string {
+function withInserted(text: string, at: number, note: string): string {
   const indent = /^[ \t]*/.exec(text.slice(at))?.[0] ?? '';
   const end = /\r?\n/.exec(text)?.[0] ?? '\n';
   return `${text.slice(0, at)}${indent}${note}${end}${text.slice(at)}`;
@@ -93,7 +93,7 @@ function afterMark(text: string): number {
   return text.startsWith('\uFEFF') ? 1 : 0;
 }
 
-function without(text: string, which: (note: Comment) => boolean): string {
+function withoutNotes(text: string, which: (note: Comment) => boolean): string {
   return notesIn(text)
     .filter(which)
     .reduceRight((rest, { offset, source }) => {
@@ -108,7 +108,7 @@ function without(text: string, which: (note: Comment) => boolean): string {
 }
 
 function notesIn(text: string): Comment[] {
-  return [...new Parser().parse(text)].flatMap(commentsIn).filter(({ source }) => mark.test(source));
+  return [...new Parser().parse(text)].flatMap(commentsIn).filter(({ source }) => holdPattern.test(source));
 }
 
 /** The comments below a token, wherever the parser put them, in the order of the text. */

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Context } from '../kubernetes/context.ts';
+import type { ClusterContext } from '../kubernetes/context.ts';
 import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
 import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
-import { withTemplates } from '../kubernetes/pod-templates.ts';
-import type { Job, PodSpec, Workload } from '../kubernetes/workloads.ts';
-import { workloadKinds } from '../kubernetes/workloads.ts';
-import { parseManifest } from '../lib/parsed.ts';
+import { type Job, type PodSpec, type Workload, withTemplates, workloadKinds } from '../kubernetes/workloads.ts';
+import { parseManifest } from '../lib/yaml-cache.ts';
 
 /** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
 export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
@@ -19,7 +17,7 @@ export async function readManifests(root: string, files: readonly string[]): Pro
  * The objects that `kubectl apply -k` would make of a folder, given from the repository's top: the ConfigMaps that its
  * kustomization.yaml makes of files, and then its manifests. Throws where one can't be read.
  */
-export async function readKustomized(root: string, folder: string): Promise<KubeObject[]> {
+export async function readKustomizedObjects(root: string, folder: string): Promise<KubeObject[]> {
   const read = (path: string) => readFile(join(root, folder, path), 'utf8');
   const { resources, configMaps } = readKustomization(parseManifest(await read(kustomizationFile)));
   const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
@@ -52,7 +50,7 @@ function podSpecOf(object: KubeObject): PodSpec {
 
 /**
  * Writes a checksum of the ConfigMaps into the pod templates beside them: pods read their configuration when they
- * start, so a change of it has to start them anew.
+ * start, so a change of it has to restart them.
  */
 export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObject[] {
   const checksum = () => {
@@ -64,13 +62,13 @@ export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObjec
   });
 }
 
-/** Namespaces and custom resource definitions: what other objects live in, and what takes them with it when it goes. */
+/** Namespaces and CRDs: what other objects live in, and what takes them with it when it goes. */
 export function holders(objects: readonly KubeObject[]): KubeObject[] {
   return objects.filter(({ kind }) => kind === 'Namespace' || kind === 'CustomResourceDefinition');
 }
 
 /** Reads manifests once for a context, however often a component is asked. */
-export function memoizePerContext<Given extends Context, Read>(
+export function memoizePerContext<Given extends ClusterContext, Read>(
   make: (context: Given) => Promise<Read>,
 ): (context: Given) => Promise<Read> {
   const made = new WeakMap<Given, Promise<Read>>();

@@ -1,6 +1,4 @@
-import type { FieldPath } from './rendering/located.ts';
-import { mapIn } from './shapes.ts';
-import { readYaml } from './yaml-file.ts';
+import { type FieldPath, mapIn, readYaml } from './yaml.ts';
 
 /** Which metrics each scrape job brings. No manifest: the checks of the manifests leave it out. */
 export const metricsFile = 'observability/metrics.yaml';

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ValidateFunction } from 'ajv';
 import { UsageError, UserError } from '../lib/errors.ts';
-import { closest } from '../lib/text/closest.ts';
-import { readRegistrations } from './services.ts';
+import { closest } from '../lib/text.ts';
+import { readRegistrations } from './applications.ts';
 
 /** A service and the file that says which image it runs. */
 export interface Service {
@@ -40,7 +41,7 @@ export async function findService(root: string, word: string): Promise<Service> 
 }
 
 /** The text of a service's values file, so exact that writing it again changes no byte. Throws a `UserError`. */
-export async function readValues(root: string, { file }: Service): Promise<string> {
+export async function readValuesText(root: string, { file }: Service): Promise<string> {
   try {
     const bytes = await readFile(join(root, file));
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -51,4 +52,37 @@ export async function readValues(root: string, { file }: Service): Promise<strin
       cause,
     });
   }
+}
+
+/** What a tag may look like where a chart doesn't say so itself (OCI Distribution Specification 1.1, "Pulling manifests"). */
+const anyTag = { type: 'string', pattern: '^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$' };
+
+/** Throws a `UsageError` for what the chart's schema takes for no tag: it would be committed, and then not rendered. */
+export async function assertTag(root: string, { schema }: Pick<Service, 'schema'>, tag: string): Promise<void> {
+  const allows = (await tagRule(join(root, schema))) ?? (await compiledSchema(anyTag));
+  if (allows(tag)) return;
+  throw new UsageError(
+    `${JSON.stringify(tag)} can't be the tag of an image.`,
+    'A SHA is letters and digits, as in a1b2c3d: the one that CI pushed the image under.',
+  );
+}
+
+async function tagRule(file: string): Promise<ValidateFunction | undefined> {
+  try {
+    const { properties } = JSON.parse(await readFile(file, 'utf8')) as Schema;
+    const rule = properties?.image?.properties?.tag;
+    return rule && (await compiledSchema(rule));
+  } catch {
+    // No schema, or a broken one, which helm and npm run validate tell of.
+    return undefined;
+  }
+}
+
+async function compiledSchema(rule: object): Promise<ValidateFunction> {
+  const { Ajv } = await import('ajv');
+  return new Ajv({ strict: false, logger: false }).compile(rule);
+}
+
+interface Schema {
+  properties?: { image?: { properties?: { tag?: object } } };
 }

@@ -1,5 +1,5 @@
 import { cpus, release, totalmem } from 'node:os';
-import { table } from '../../scripts/lib/text/table.ts';
+import { table } from '../../scripts/lib/text.ts';
 import { median } from '../support/measured.ts';
 import type { Sample } from './ways.ts';
 

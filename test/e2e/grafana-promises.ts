@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { base64 } from '../../scripts/lib/certificates/base64.ts';
-import { fileOf } from '../../scripts/repository/dashboards/files.ts';
-import { hasData } from '../../scripts/repository/dashboards/questions.ts';
+import { base64 } from '../../scripts/lib/secret.ts';
+import { dashboardPath } from '../../scripts/repository/dashboards/files.ts';
+import { hasData } from '../../scripts/repository/dashboards/queries.ts';
 import { demand, type Person } from './support.ts';
 import { ask, type Door } from './traffic.ts';
 
@@ -41,7 +41,7 @@ export function grafanaPromises(scene: () => { person: Person; door: Door }): vo
 
   it('a file that is ahead of Grafana is shown as such, and is not pulled back', async () => {
     const { person } = scene();
-    const [file, before] = [fileOf('core-go'), text(fileOf('core-go'))];
+    const [file, before] = [dashboardPath('core-go'), text(dashboardPath('core-go'))];
     writeFileSync(join(person.clone, file), before.replace('"refresh": "10s"', '"refresh": "1m"'));
     try {
       const { stdout, code } = await person.npm('dashboards', 'diff', 'core-go');

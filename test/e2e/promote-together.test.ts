@@ -4,7 +4,7 @@ import { chownSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { imageIn } from '../../scripts/repository/values-text.ts';
+import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
 
 /** Where the bare repositories of a server lie that answers as https://github.com, and a token that may push to them. */
@@ -89,7 +89,7 @@ describe('two clones that promote at once', { skip: missing.length > 0 && `not s
       for (const revision of ['origin/main', 'origin/main~1']) {
         const [subject = ''] = await log('-1', '--format=%s', revision, '--', file);
         const shown = await demand(person.run(['git', 'show', `${revision}:${file}`], { cwd: clones[0] ?? '' }));
-        assert.equal(subject, `chore: promote images ${imageIn(shown.stdout)?.tag}`);
+        assert.equal(subject, `chore: promote images ${imageInValues(shown.stdout)?.tag}`);
       }
       t.diagnostic(ran.map(({ seconds }) => `${seconds.toFixed(1)} s`).join(' and '));
     });

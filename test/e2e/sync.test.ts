@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Receipt } from '../../scripts/delivery/sync/index.ts';
-import { isPullFailure } from '../../scripts/kubernetes/explain/trouble.ts';
+import { isPullFailure } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually, viewOf } from './cluster-view.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
 import { type ApiServer, connect } from '../../scripts/kubernetes/api/api.ts';
-import { type EndpointSlice, endpointOf, slicesPath } from '../../scripts/kubernetes/port-forward/endpoints.ts';
-import { get } from '../../scripts/lib/download/http.ts';
+import { type EndpointSlice, endpointOf, slicesPath } from '../../scripts/kubernetes/port-forward.ts';
+import { httpGet } from '../../scripts/lib/http/client.ts';
 import { demand, type Person } from '../e2e/support.ts';
 
 const { signal } = new AbortController();
@@ -27,7 +27,7 @@ async function until<T>(what: string, seconds: number, look: () => Promise<T | u
 async function untilAnswered(url: string): Promise<number> {
   const started = performance.now();
   await until(`${url} answers`, 30, async () => {
-    const { status } = await get(url, { timeout: 30_000 });
+    const { status } = await httpGet(url, { timeout: 30_000 });
     return status < 400 ? true : undefined;
   });
   return performance.now() - started;

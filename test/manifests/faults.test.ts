@@ -12,7 +12,7 @@ import { findingLines } from '../../scripts/checks/validate/print.ts';
 import { applyFixes, type Outcome, runChecks } from '../../scripts/checks/validate/run.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
-import type { Tools } from '../../scripts/repository/rendering/check.ts';
+import type { Tools } from '../../scripts/repository/rendering/finding.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { changedBy, type Fault, readFaults, withFault } from '../support/faults.ts';
 import { root } from '../support/helm.ts';

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { kustomizationFile } from '../../scripts/kubernetes/kustomization.ts';
 import { identityOf, parseObjects } from '../../scripts/kubernetes/objects.ts';
-import { readKustomized } from '../../scripts/repository/manifests.ts';
+import { readKustomizedObjects } from '../../scripts/repository/manifests.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
@@ -25,6 +25,6 @@ for (const folder of folders) {
     assert.equal(status, 0, stderr);
     const byName = (objects: ReturnType<typeof parseObjects>) =>
       new Map(objects.map((object) => [identityOf(object), structuredClone({ ...object })]));
-    assert.deepEqual(byName(await readKustomized(root, folder)), byName(parseObjects(stdout, folder)));
+    assert.deepEqual(byName(await readKustomizedObjects(root, folder)), byName(parseObjects(stdout, folder)));
   });
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
-import { questionsOf } from '../../scripts/repository/dashboards/questions.ts';
+import { panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
 import { root } from '../support/helm.ts';
 
 const needsPromtool = {
@@ -17,7 +17,7 @@ const rules = join(root, 'observability/prometheus/rules/red.yml');
 /** The query of a panel, the first of them if it has several. */
 function queryOf(dashboard: string, panel: string): string {
   const json = JSON.parse(readFileSync(join(root, `observability/grafana/dashboards/${dashboard}.json`), 'utf8'));
-  return questionsOf(json).find((question) => question.panel === panel)?.expr ?? assert.fail(panel);
+  return panelQueriesOf(json).find((question) => question.panel === panel)?.expr ?? assert.fail(panel);
 }
 
 /** Holds a panel's answer after ten minutes against what is expected: each series' labels and value. */

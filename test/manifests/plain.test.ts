@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { questionsOf } from '../../scripts/repository/dashboards/questions.ts';
+import { panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools } from '../support/fakes.ts';
 
@@ -222,7 +222,7 @@ test('promtool takes the files of Prometheus as they lie there', { skip }, () =>
 });
 
 test('promtool can parse every query of the dashboards', { skip }, () => {
-  const questions = dashboards.flatMap(([, text]) => questionsOf(JSON.parse(text)));
+  const questions = dashboards.flatMap(([, text]) => panelQueriesOf(JSON.parse(text)));
   // As a rules file, which is what promtool checks; it only reads files.
   const rules = questions.map(({ expr }, i) => ({ record: `query:${i}`, expr }));
   const scratch = mkdtempSync(join(tmpdir(), 'platform-ops-promtool-'));

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { regexOf } from '../../scripts/checks/validate/prometheus/candidates.ts';
 import { dashboardQueries, ruleQueries } from '../../scripts/checks/validate/queries/located.ts';
 import { type Matcher, readQuery } from '../../scripts/checks/validate/queries/promql.ts';
-import { withoutVariables } from '../../scripts/repository/dashboards/grafana-variables.ts';
+import { withoutVariables } from '../../scripts/repository/dashboards/queries.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { at, find, needsHelm, render, root } from '../support/helm.ts';
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { argocd, kubernetesVersion, nodeImage, standInBase } from '../../scripts/config/versions.ts';
+import { argocd, kubernetesVersion, nodeImage, stubBaseImage } from '../../scripts/config/versions.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -11,7 +11,7 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8');
 describe('versions.ts', () => {
   it('agrees with the manifests that name the same images', () => {
     assert.match(read('cluster/git-server.yaml'), new RegExp(`image: quay.io/argoproj/argocd:${argocd.version}\n`));
-    assert.match(read('standins/Dockerfile'), new RegExp(`^FROM ${standInBase}$`, 'm'));
+    assert.match(read('standins/Dockerfile'), new RegExp(`^FROM ${stubBaseImage}$`, 'm'));
     assert.ok(read('.env.example').includes(nodeImage));
   });
 

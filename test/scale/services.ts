@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { argocd } from '../../scripts/config/versions.ts';
+import { readRegistrations } from '../../scripts/repository/applications.ts';
+import { writeAll } from '../../scripts/repository/new-service/changes.ts';
+import { readNewService } from '../../scripts/repository/new-service/options.ts';
 import { planService } from '../../scripts/repository/new-service/plan.ts';
-import { readWish } from '../../scripts/repository/new-service/wish.ts';
-import { writeAll } from '../../scripts/repository/new-service/write.ts';
-import { readRegistrations } from '../../scripts/repository/services.ts';
 
 /**
  * All of them name one image that is in the node anyhow and that no pod of theirs runs: it is neither pulled nor played by a
@@ -17,7 +17,7 @@ const image = { image: 'quay.io/argoproj/argocd', tag: argocd.version };
 export async function addServices(root: string, count: number, signal: AbortSignal): Promise<void> {
   for (let number = (await serviceNames(root)).length + 1; number <= count; number += 1) {
     const name = `service-${String(number).padStart(3, '0')}`;
-    await writeAll(root, await planService(root, await readWish(root, name, image)), signal);
+    await writeAll(root, await planService(root, await readNewService(root, name, image)), signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { table } from '../../scripts/lib/text/table.ts';
+import { table } from '../../scripts/lib/text.ts';
 import type { Taken } from './argo-cd.ts';
 import type { Measured } from './measure.ts';
 

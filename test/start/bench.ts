@@ -1,7 +1,7 @@
 // How long commands take to start, held against what tsx takes to start at all. RUNS sets how often each is measured.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { table } from '../../scripts/lib/text/table.ts';
+import { table } from '../../scripts/lib/text.ts';
 import { secondsOfChildren } from '../support/measured.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { checkToken } from '../../scripts/images/credentials/check.ts';
-import { askForAccount } from '../../scripts/images/credentials/prompt.ts';
+import { askForAccount } from '../../scripts/images/credentials/choose-account.ts';
+import { checkToken } from '../../scripts/images/credentials/token-check.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { images } from './github.ts';
 

@@ -1,11 +1,11 @@
 import type { Facts } from '../../scripts/delivery/diff/facts.ts';
 import { ApiError, type ApiServer } from '../../scripts/kubernetes/api/api.ts';
-import type { Served } from '../../scripts/kubernetes/api/discovery.ts';
+import type { ServedResource } from '../../scripts/kubernetes/api/discovery.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import type { Application } from '../../scripts/repository/services.ts';
+import type { Application } from '../../scripts/repository/applications.ts';
 
 const verbs = ['list', 'watch', 'delete'];
-const served = (apiVersion: string, kind: string, resource: string, namespaced = true): Served => ({
+const served = (apiVersion: string, kind: string, resource: string, namespaced = true): ServedResource => ({
   apiVersion,
   kind,
   resource,

@@ -1,7 +1,7 @@
 import type { ApiServer } from '../../scripts/kubernetes/api/api.ts';
 import { groupOf, identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
-import type { ExecOptions } from '../../scripts/lib/processes/exec.ts';
-import { CommandError } from '../../scripts/lib/processes/exec.ts';
+import type { ExecOptions } from '../../scripts/lib/exec.ts';
+import { CommandError } from '../../scripts/lib/exec.ts';
 
 const namespaced = (object: KubeObject) => object.metadata.namespace !== undefined;
 const plural = (kind: string) => `${kind.toLowerCase()}${/s$/i.test(kind) ? 'es' : 's'}`.replace(/cys$/, 'cies');

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Context } from '../../scripts/images/context.ts';
 import { UsageError, UserError } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/processes/exec.ts';
-import type { Tools } from '../../scripts/repository/rendering/check.ts';
+import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/exec.ts';
+import type { Tools } from '../../scripts/repository/rendering/finding.ts';
 
 type Call = { command: readonly string[]; options: ExecOptions };
 export type FakeExec = Exec & { calls: Call[]; lines(): string[] };

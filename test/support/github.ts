@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Endpoints } from '../../scripts/images/credentials/check.ts';
+import type { Endpoints } from '../../scripts/images/credentials/token-check.ts';
 
 /** What a token may do. */
 export interface Rights {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createExec, type Exec } from '../../scripts/lib/processes/exec.ts';
+import { createExec, type Exec } from '../../scripts/lib/exec.ts';
 import { lastingFolder } from './fakes.ts';
 
 /** No setting of whoever runs the tests, and an identity of its own. */

@@ -1,6 +1,6 @@
 import type { ReplicaSet, Sight } from '../../scripts/delivery/sync/sight.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
-import type { Application } from '../../scripts/repository/services.ts';
+import type { Application } from '../../scripts/repository/applications.ts';
 
 /** Two commits, and the times of the sync that brought the second. */
 export const commits = { old: 'a'.repeat(40), new: 'b'.repeat(40) };

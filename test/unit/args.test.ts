@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
-import { npmFlagsOf } from '../../scripts/lib/npm-flags.ts';
-import { readArguments, type Usage } from '../../scripts/lib/text/args.ts';
-import { closest } from '../../scripts/lib/text/closest.ts';
-import { columns, commandList, helpPage } from '../../scripts/lib/text/help.ts';
+import { npmFlagsOf, readArguments, type Usage } from '../../scripts/lib/terminal/args.ts';
+import { commandList, helpPage } from '../../scripts/lib/terminal/help.ts';
+import { closest, columns } from '../../scripts/lib/text.ts';
 import { refusal } from '../support/fakes.ts';
 
 const usage: Usage = {

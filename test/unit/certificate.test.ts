@@ -12,8 +12,8 @@ import {
   selfSigned,
   signedBy,
 } from '../../scripts/lib/certificates/certificate.ts';
-import { isLimitedToLocalNames } from '../../scripts/lib/certificates/name-constraints.ts';
-import { get } from '../../scripts/lib/download/http.ts';
+import { isLimitedToLocalNames } from '../../scripts/lib/certificates/x509.ts';
+import { httpGet } from '../../scripts/lib/http/client.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
@@ -28,7 +28,7 @@ async function asked({ certificate, key }: Certificate, name: string, ca: string
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   try {
-    return (await get(url, { server: { name, ca } })).body;
+    return (await httpGet(url, { server: { name, ca } })).body;
   } finally {
     server.closeAllConnections();
     server.close();

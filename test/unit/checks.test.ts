@@ -12,9 +12,9 @@ import { checkInotify, judgeInotify } from '../../scripts/checks/doctor/inotify.
 import { checkMemory } from '../../scripts/checks/doctor/memory.ts';
 import { checkPorts } from '../../scripts/checks/doctor/ports.ts';
 import { checkTools } from '../../scripts/checks/doctor/tools.ts';
-import type { Toolbox } from '../../scripts/kubernetes/tools/tools.ts';
+import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../../scripts/lib/processes/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 
 type Answers = Record<string, Partial<Output>>;
 

@@ -9,7 +9,7 @@ let next = 100 + (process.pid % 10_000);
 
 /** Runs shell commands through exec, as a command of ours does: those without input are run by zx, the others by execa. */
 const program = compiled(`
-  import { createExec } from './scripts/lib/processes/exec.ts';
+  import { createExec } from './scripts/lib/exec.ts';
   const [onSignal, ...shells] = process.argv.slice(2);
   const controller = new AbortController();
   if (onSignal === 'abort') process.on('SIGTERM', () => controller.abort());

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import type { Context } from '../../scripts/images/context.ts';
-import { type Account, describeAccount } from '../../scripts/images/credentials/account.ts';
-import { chooseAccount, settle } from '../../scripts/images/credentials/choose.ts';
+import { applyAnswer, chooseAccount } from '../../scripts/images/credentials/choose-account.ts';
+import { type Account, describeAccount } from '../../scripts/images/credentials/credentials.ts';
 import { reportCredentials } from '../../scripts/images/credentials/report.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
@@ -64,28 +64,28 @@ test('where none is found and nobody sits there, it goes on without', async () =
 
 test('a token that is to be kept is used and saved, and takes GHCR_CREDENTIALS=none away', async () => {
   const { context, used, env } = setup({ use: 'none' });
-  await settle(context, { kind: 'account', account, keep: 'save' });
+  await applyAnswer(context, { kind: 'account', account, keep: 'save' });
   assert.deepEqual([used, env()], [[account], 'GITHUB_TOKEN=ghp_canaryCanaryc0de\n']);
 });
 
 test('one for this run only is used and not saved', async () => {
   const { context, used, env } = setup({});
-  await settle(context, { kind: 'account', account, keep: 'run' });
+  await applyAnswer(context, { kind: 'account', account, keep: 'run' });
   assert.deepEqual([used, env()], [[account], undefined]);
 });
 
 test('one that can not be saved is used all the same, and it is said why', async () => {
   const { context, used, env } = setup({ gitignore: 'x\n' });
-  const [note = ''] = await settle(context, { kind: 'account', account, keep: 'save' });
+  const [note = ''] = await applyAnswer(context, { kind: 'account', account, keep: 'save' });
   assert.match(note, /does not ignore \.env.*\.gitignore/);
   assert.deepEqual([used, env()], [[account], undefined]);
 });
 
 test('whoever does not want to be asked again is not', async () => {
   const { context, env } = setup({});
-  await settle(context, { kind: 'none', never: true });
+  await applyAnswer(context, { kind: 'none', never: true });
   assert.equal(env(), 'GHCR_CREDENTIALS=none\n');
-  assert.deepEqual(await settle(context, { kind: 'none', never: false }), []);
+  assert.deepEqual(await applyAnswer(context, { kind: 'none', never: false }), []);
 });
 
 test('of a token, its last four characters are all that a report shows', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cleanToken } from '../../scripts/images/credentials/clean-token.ts';
+import { cleanToken } from '../../scripts/images/credentials/token-sources.ts';
 
 const token = 'ghp_abcABC0123';
 

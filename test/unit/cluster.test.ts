@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/cluster/cluster.ts';
-import { checkPorts, ownContainer } from '../../scripts/cluster/own-container.ts';
+import { assertPorts, ownContainer } from '../../scripts/cluster/node.ts';
 import { Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../../scripts/lib/processes/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const ours = '/home/ann/ops/.git';
@@ -89,8 +89,8 @@ test('other ports than the settings ask for are refused with both', async () => 
     [8080, 9080].map((http) => ownContainer(contextWith({ mounted: ours, http }))),
   );
   assert(same && other);
-  checkPorts(contextWith(undefined), same);
-  const { text } = await refusal(() => checkPorts(contextWith(undefined), other));
+  assertPorts(contextWith(undefined), same);
+  const { text } = await refusal(() => assertPorts(contextWith(undefined), other));
   assert.match(text, /ports 9080 and 8443, the settings say 8080 and 8443.*\n.*npm run down && npm run up/);
 });
 

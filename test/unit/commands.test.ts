@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import type { Report } from '../../scripts/checks/status.ts';
 import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
 import { page } from '../../scripts/commands/status.ts';
-import { readArguments } from '../../scripts/lib/text/args.ts';
-import { helpPage } from '../../scripts/lib/text/help.ts';
+import { readArguments } from '../../scripts/lib/terminal/args.ts';
+import { helpPage } from '../../scripts/lib/terminal/help.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   scripts: Record<string, string>;

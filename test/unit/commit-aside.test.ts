@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commitAside } from '../../scripts/lib/git/commit-aside.ts';
-import { createExec } from '../../scripts/lib/processes/exec.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
+import { commitUnreferenced } from '../../scripts/lib/git/commits.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, write } from '../support/repository.ts';
 
@@ -15,7 +15,7 @@ const head = commit(repository, 'Start', { 'a.txt': 'a\n', 'sub/b.txt': 'b\n' })
 const { GIT_AUTHOR_NAME: _, GIT_COMMITTER_NAME: __, ...anonymous } = gitEnvironment;
 const exec = createExec({ env: { ...anonymous, HOME: '/nonexistent' }, signal: new AbortController().signal });
 const aside = (files: Record<string, string>, parent = head, like?: string) =>
-  commitAside(exec, repository, {
+  commitUnreferenced(exec, repository, {
     parent,
     message: 'drill: Try',
     files: new Map(Object.entries(files)),

@@ -7,9 +7,9 @@ import { componentsFor } from '../../scripts/components/index.ts';
 import { difference } from '../../scripts/components/registrations.ts';
 import { type Config, loadConfig } from '../../scripts/config/config.ts';
 import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
-import { runGraph } from '../../scripts/lib/graph.ts';
+import { runGraph } from '../../scripts/lib/tasks.ts';
+import type { Application } from '../../scripts/repository/applications.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/repository/manifests.ts';
-import type { Application } from '../../scripts/repository/services.ts';
 
 const environment = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
 const settings: [string, Config, boolean][] = [

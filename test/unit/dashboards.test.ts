@@ -10,12 +10,17 @@ import { differenceOf } from '../../scripts/delivery/dashboards/diff.ts';
 import { carryOut, planPull } from '../../scripts/delivery/dashboards/pull.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { createExec } from '../../scripts/lib/processes/exec.ts';
-import { readAllowedEmpty } from '../../scripts/repository/dashboards/allowed-empty.ts';
-import { bringing, dashboardConfigMaps } from '../../scripts/repository/dashboards/config-maps.ts';
-import { checkUid, fileOf, readDashboards } from '../../scripts/repository/dashboards/files.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
+import {
+  assertUid,
+  dashboardConfigMaps,
+  dashboardPath,
+  readAllowedEmpty,
+  readDashboards,
+  withDashboard,
+} from '../../scripts/repository/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/repository/dashboards/normal-form.ts';
-import { hasData, questionsOf } from '../../scripts/repository/dashboards/questions.ts';
+import { hasData, panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
@@ -144,7 +149,7 @@ async function scene(inGrafana: Record<string, JsonMap>, inFile = dashboard('one
   mkdirSync(join(checkout, 'observability/grafana/dashboards'), { recursive: true });
   writeFileSync(join(checkout, 'observability/grafana/kustomization.yaml'), kustomization);
   writeFileSync(join(checkout, 'observability/grafana/deployment.yaml'), deployment);
-  writeFileSync(join(checkout, fileOf('one')), fileText(inFile));
+  writeFileSync(join(checkout, dashboardPath('one')), fileText(inFile));
   const applied = { 'one.json': JSON.stringify(dashboard('one', 'One')) };
   const context = fakeContext({ config: { root: checkout }, api: () => ({ json: async () => ({ data: applied }) }) });
   const grafana: Grafana = {
@@ -166,7 +171,7 @@ test('what was saved in Grafana is written, what is new there becomes a file tha
   const changed = { ...dashboard('one', 'One'), version: 4, refresh: '1m' };
   const { pull, text, checkout } = await scene({ one: changed, two: dashboard('two', 'Two') });
   assert.deepEqual(await pull(), ['one written', 'two written']);
-  assert.equal(text(fileOf('one')), fileText(changed));
+  assert.equal(text(dashboardPath('one')), fileText(changed));
   assert.deepEqual([...(await readDashboards(checkout)).keys()], ['one', 'two']);
   const expected = kustomization.replace(/.*one\.json\n/, (line) => line + line.replace('one', 'two'));
   assert.equal(text('observability/grafana/kustomization.yaml'), expected);
@@ -177,27 +182,27 @@ test('what was saved in Grafana is written, what is new there becomes a file tha
 test('a file that is not in its normal form is left alone where Grafana shows the same', async () => {
   const { pull, text, checkout } = await scene({ one: dashboard('one', 'One') });
   const byHand = JSON.stringify(dashboard('one', 'One'), undefined, 4);
-  writeFileSync(join(checkout, fileOf('one')), byHand);
+  writeFileSync(join(checkout, dashboardPath('one')), byHand);
   assert.deepEqual(await pull(), ['one unchanged']);
-  assert.equal(text(fileOf('one')), byHand);
+  assert.equal(text(dashboardPath('one')), byHand);
 });
 
 test('what was changed in the file alone is not undone, and what was changed on both sides only on demand', async () => {
   const here = await scene({ one: dashboard('one', 'One') }, dashboard('one', 'Mine'));
   assert.deepEqual(await here.pull(), ['one kept']);
-  assert.match(here.text(fileOf('one')), /Mine/);
+  assert.match(here.text(dashboardPath('one')), /Mine/);
   const both = await scene({ one: dashboard('one', 'Theirs') }, dashboard('one', 'Mine'));
   assert.deepEqual(await both.pull(), ['one refused']);
-  assert.match(both.text(fileOf('one')), /Mine/);
+  assert.match(both.text(dashboardPath('one')), /Mine/);
   assert.deepEqual(await both.pull(['one'], true), ['one written']);
-  assert.match(both.text(fileOf('one')), /Theirs/);
+  assert.match(both.text(dashboardPath('one')), /Theirs/);
 });
 
 test('a dashboard that nobody has, a file that is no JSON and a uid that is no name are refused', async () => {
   const { context, grafana, checkout } = await scene({ one: dashboard('one', 'One') });
   assert.match((await refusal(() => compareDashboards(context, ['three'], grafana))).text, /no dashboard three/);
-  assert.match((await refusal(() => checkUid('../../x'))).text, /can't be the name of a file/);
-  writeFileSync(join(checkout, fileOf('one')), '{');
+  assert.match((await refusal(() => assertUid('../../x'))).text, /can't be the name of a file/);
+  writeFileSync(join(checkout, dashboardPath('one')), '{');
   const { text } = await refusal(() => compareDashboards(context, [], grafana));
   assert.match(text, /^observability\/grafana\/dashboards\/one\.json is no JSON: .*\nnpm run validate/);
 });
@@ -223,14 +228,14 @@ test('a difference is shown as Git shows it', async () => {
 
 test('a list without the ConfigMap of the dashboards can take none', () => {
   const files = { kustomization: 'configMapGenerator: []\n', deployment };
-  assert.throws(() => bringing(files, 'a', new Map()), /no list of the files of grafana-dashboards/);
+  assert.throws(() => withDashboard(files, 'a', new Map()), /no list of the files of grafana-dashboards/);
 });
 
 test('a full ConfigMap takes no more: another one is begun, which the pod mounts too, and nothing else is changed', () => {
   const large = 300_000;
   const uids = ['one', 'two', 'three', 'four', 'five', 'six'];
   const sizes = new Map(uids.map((uid) => [uid, large]));
-  const files = uids.reduce((before, uid) => bringing(before, uid, sizes), { kustomization, deployment });
+  const files = uids.reduce((before, uid) => withDashboard(before, uid, sizes), { kustomization, deployment });
   const { configMapGenerator } = parse(files.kustomization);
   const named = configMapGenerator.map(({ name, files }: { name: string; files: string[] }) => [name, files.length]);
   const names = ['grafana-dashboards', 'grafana-dashboards-2', 'grafana-dashboards-3'];
@@ -243,9 +248,9 @@ test('a full ConfigMap takes no more: another one is begun, which the pod mounts
   const source = '        - configMap:\n            name: grafana-dashboards\n';
   const more = ['-2', '-3'].map((end) => source.replace('dashboards\n', `dashboards${end}\n`)).join('');
   assert.equal(files.deployment, deployment.replace(source, source + more));
-  assert.deepEqual(bringing(files, 'three', sizes), files);
+  assert.deepEqual(withDashboard(files, 'three', sizes), files);
   // A small one still has a place in the first.
-  const small = bringing(files, 'small', new Map([...sizes, ['small', 1000]]));
+  const small = withDashboard(files, 'small', new Map([...sizes, ['small', 1000]]));
   assert.equal(parse(small.kustomization).configMapGenerator[0].files.length, 3);
 });
 
@@ -265,11 +270,11 @@ test('a question is asked with everything chosen, and a constant as it is', () =
       },
     ],
   };
-  assert.deepEqual(questionsOf(json), [{ dashboard: 'd', panel: 'P', expr: 'rate(a{s="api-node",n=~".+"}[1m])' }]);
+  assert.deepEqual(panelQueriesOf(json), [{ dashboard: 'd', panel: 'P', expr: 'rate(a{s="api-node",n=~".+"}[1m])' }]);
 });
 
 test('no question of a dashboard has a variable left in it', () => {
-  const questions = files.flatMap(([, text]) => questionsOf(JSON.parse(text)));
+  const questions = files.flatMap(([, text]) => panelQueriesOf(JSON.parse(text)));
   assert(questions.length > 60, `${questions.length} questions`);
   assert.deepEqual(
     questions.filter(({ expr }) => /\$|\[\[|grafana_variable/.test(expr)),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { startDeadline } from '../../scripts/lib/deadline.ts';
-import { startStopwatch } from '../../scripts/lib/trace/stopwatch.ts';
+import { startDeadline, startStopwatch } from '../../scripts/lib/deadline.ts';
 
 /** Clocks that only the test moves on: both that of `performance` and those of the timers. */
 function clocks(context: TestContext) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Component } from '../../scripts/cluster/component.ts';
-import { trackingId } from '../../scripts/cluster/tracking.ts';
+import { trackingId } from '../../scripts/cluster/ownership.ts';
 import { diffApplications } from '../../scripts/delivery/diff/applications.ts';
 import { diffUp } from '../../scripts/delivery/diff/up.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
-import type { Application } from '../../scripts/repository/services.ts';
+import type { Application } from '../../scripts/repository/applications.ts';
 import { application, facts, fakeApi, object } from '../support/diff.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 

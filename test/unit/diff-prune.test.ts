@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trackingId } from '../../scripts/cluster/tracking.ts';
+import { trackingId } from '../../scripts/cluster/ownership.ts';
 import { isAllowed } from '../../scripts/delivery/diff/project.ts';
 import { deployable, leftovers } from '../../scripts/delivery/diff/prune.ts';
 import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';

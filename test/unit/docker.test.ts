@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fullName } from '../../scripts/images/store.ts';
-import { ensureImage, findContainer, registryOf } from '../../scripts/lib/docker/docker.ts';
+import { fullImageName } from '../../scripts/images/containerd.ts';
+import { findContainer } from '../../scripts/lib/docker/containers.ts';
+import { ensureImage, registryOf } from '../../scripts/lib/docker/images.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
@@ -16,7 +17,7 @@ const names: [string, string, string][] = [
 ];
 for (const [image, registry, full] of names) {
   test(`${image} comes from ${registry}, and containerd calls it ${full}`, () =>
-    assert.deepEqual([registryOf(image), fullName(image)], [registry, full]));
+    assert.deepEqual([registryOf(image), fullImageName(image)], [registry, full]));
 }
 
 const image = 'quay.io/argoproj/argocd:v3.5.7';

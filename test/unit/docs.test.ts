@@ -5,8 +5,8 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import type { Command } from '../../scripts/commands/command.ts';
 import { allCommands } from '../../scripts/commands/index.ts';
-import { read, type SettingName, settingNames } from '../../scripts/config/settings.ts';
-import { readArguments } from '../../scripts/lib/text/args.ts';
+import { readSetting, type SettingName, settingNames } from '../../scripts/config/settings.ts';
+import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { type Code, readPage } from '../support/markdown.ts';
 import { root, textOf, trackedFiles } from '../support/tracked-files.ts';
 
@@ -171,7 +171,7 @@ test('every setting is there, with a value that it takes', () => {
     assert(settingNames.includes(name as SettingName), `${place(one)}: ${name}`);
     seen.add(name);
     if (value && !/[<…]/.test(value))
-      assert.doesNotThrow(() => read(name as SettingName, value), `${place(one)}: ${one.text}`);
+      assert.doesNotThrow(() => readSetting(name as SettingName, value), `${place(one)}: ${one.text}`);
   }
   assert(seen.size >= 8, [...seen].join());
 });

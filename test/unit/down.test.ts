@@ -14,9 +14,9 @@ import { removeAll } from '../../scripts/commands/cleanup/remove.ts';
 import { trustItems } from '../../scripts/commands/cleanup/trust.ts';
 import { down } from '../../scripts/commands/usage/down.ts';
 import type { Config } from '../../scripts/config/config.ts';
-import { notePulled } from '../../scripts/images/pulled-images.ts';
+import { notePulled } from '../../scripts/images/store.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import { createExec } from '../../scripts/lib/processes/exec.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { type DownloadOptions, download, fetchText } from '../../scripts/lib/download/download.ts';
-import { explainFailure } from '../../scripts/lib/download/failure.ts';
+import { type DownloadOptions, download, fetchText } from '../../scripts/lib/http/download.ts';
+import { toDownloadError } from '../../scripts/lib/http/download-error.ts';
 
 const content = Buffer.from('a tool, say\n'.repeat(5_000));
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -136,7 +136,7 @@ const codes: [code: string, problem: string, says: RegExp][] = [
 for (const [code, problem, says] of codes) {
   test(`${code} is told apart`, () => {
     const error = new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
-    const failure = explainFailure('https://example.org/tool', error);
+    const failure = toDownloadError('https://example.org/tool', error);
     assert.equal(failure.problem, problem);
     assert.match(failure.message, says);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { CommandError, createExec, type ExecOptions } from '../../scripts/lib/processes/exec.ts';
+import { CommandError, createExec, type ExecOptions } from '../../scripts/lib/exec.ts';
 
 const env = { PATH: process.env.PATH ?? '' };
 const exec = createExec({ env, signal: new AbortController().signal });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explain } from '../../scripts/kubernetes/explain/explain.ts';
-import type { Trouble } from '../../scripts/kubernetes/explain/trouble.ts';
+import { explainPodProblem } from '../../scripts/kubernetes/explain/explain.ts';
+import type { PodProblem } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import { fakeContext } from '../support/fakes.ts';
 
-const trouble: Trouble = {
+const trouble: PodProblem = {
   pod: 'p-1',
   namespace: 'n',
   container: undefined,
@@ -42,7 +42,11 @@ const remedies: [string, RegExp][] = [
 ];
 for (const [taint, remedy] of remedies) {
   test(`a pod that ${taint} keeps away is told with that name, which the scheduler leaves out`, async () => {
-    const { message, hint } = await explain(contextWith([taint]), 'Deployment n/p: 0 of 1 pods ready', trouble);
+    const { message, hint } = await explainPodProblem(
+      contextWith([taint]),
+      'Deployment n/p: 0 of 1 pods ready',
+      trouble,
+    );
     assert.equal(
       message,
       `Deployment n/p: 0 of 1 pods ready.\n  pod n/p-1: Unschedulable: ${trouble.message}\n  taints of the node: ${taint}`,
@@ -54,8 +58,8 @@ for (const [taint, remedy] of remedies) {
 test('taints are asked for only where they are the reason, and an API server that tells nothing does no harm', async () => {
   const message = '0/1 nodes are available: 1 Insufficient memory.';
   const asked = contextWith([], { list: () => assert.fail('asked in vain') });
-  assert.equal((await explain(asked, 'x', { ...trouble, message })).hint, trouble.hint);
-  assert.equal((await explain(contextWith([], { list: unknown }), 'x', trouble)).hint, trouble.hint);
+  assert.equal((await explainPodProblem(asked, 'x', { ...trouble, message })).hint, trouble.hint);
+  assert.equal((await explainPodProblem(contextWith([], { list: unknown }), 'x', trouble)).hint, trouble.hint);
 });
 
 test('the last warning that tells and the last words are told with it', async () => {
@@ -68,7 +72,7 @@ test('the last warning that tells and the last words are told with it', async ()
   const context = contextWith([], { json: async () => ({ items }), text });
   const crash = { ...trouble, container: 'c', reason: 'CrashLoopBackOff', message: 'restarted' };
   assert.equal(
-    (await explain(context, 'x', crash)).message,
+    (await explainPodProblem(context, 'x', crash)).message,
     'x.\n  pod n/p-1, container c: CrashLoopBackOff: restarted\n  event: exec format error\n  log:\n    first\n    last',
   );
 });

@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError, UserError } from '../../scripts/lib/errors.ts';
-import { refuseFailures } from '../../scripts/lib/failures.ts';
-import type { Result } from '../../scripts/lib/graph.ts';
+import { assertNoFailures, type TaskResult } from '../../scripts/lib/tasks.ts';
 import { refusal } from '../support/fakes.ts';
 
-const failed = (error: unknown): Result => ({ state: 'failed', error });
+const failed = (error: unknown): TaskResult => ({ state: 'failed', error });
 const gone = () => failed(new UserError('Docker does not answer any more.', { hint: 'Start it.' }));
 
 test('steps that failed for the same reason are told together, the others each with its own', async () => {
   const results = new Map([
-    ['cluster', { state: 'done' } as Result],
+    ['cluster', { state: 'done' } as TaskResult],
     ['argo-cd', gone()],
     ['ingress', failed(new UserError('No webhook.'))],
     ['grafana', gone()],
-    ['routes', { state: 'skipped', because: 'ingress' } as Result],
+    ['routes', { state: 'skipped', because: 'ingress' } as TaskResult],
   ]);
-  const { text } = await refusal(() => refuseFailures(results));
+  const { text } = await refusal(() => assertNoFailures(results));
   assert.equal(
     text,
     'argo-cd, grafana: Docker does not answer any more.\n  → Start it.\n✖ ingress: No webhook.\nnpm run doctor',
@@ -24,11 +23,11 @@ test('steps that failed for the same reason are told together, the others each w
 });
 
 test('where nothing failed nothing is thrown, a bug is thrown as it is, and the first exit code counts', async () => {
-  refuseFailures(new Map([['a', { state: 'done' } as Result]]));
+  assertNoFailures(new Map([['a', { state: 'done' } as TaskResult]]));
   const bug = new TypeError('x is undefined');
   assert.throws(
     () =>
-      refuseFailures(
+      assertNoFailures(
         new Map([
           ['a', gone()],
           ['b', failed(bug)],
@@ -37,7 +36,7 @@ test('where nothing failed nothing is thrown, a bug is thrown as it is, and the 
     (error) => error === bug,
   );
   assert.equal(
-    (await refusal(() => refuseFailures(new Map([['a', failed(new UsageError('wrong'))]])))).error.exitCode,
+    (await refusal(() => assertNoFailures(new Map([['a', failed(new UsageError('wrong'))]])))).error.exitCode,
     2,
   );
 });

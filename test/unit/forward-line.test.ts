@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
 import type { Door } from '../../scripts/access/port-forward/door.ts';
 import { type Change, createLine } from '../../scripts/access/port-forward/line.ts';
-import type { Endpoint } from '../../scripts/kubernetes/port-forward/endpoints.ts';
-import { type Tunnel, TunnelFailed } from '../../scripts/kubernetes/port-forward/tunnel.ts';
+import { type Endpoint, type PortForward, PortForwardFailed } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 
 const [destination = assert.fail()] = destinations;
@@ -44,7 +43,7 @@ function rig(open?: (endpoint: Endpoint, signal: AbortSignal, attempt: number) =
         log.push(`end ${own}`);
         end('closed');
       };
-      return { port: own, ended, close } satisfies Tunnel;
+      return { port: own, ended, close } satisfies PortForward;
     },
     tell(change) {
       changes.push(change);
@@ -116,7 +115,7 @@ test('after the API server was lost, a tunnel is made anew though the pod is the
 
 test('what kubectl fails with is told, and it is tried again', async () => {
   const { line, told, changes } = rig(async (_endpoint, _signal, attempt) => {
-    if (attempt < 3) throw new TunnelFailed(`failure ${attempt}`);
+    if (attempt < 3) throw new PortForwardFailed(`failure ${attempt}`);
   });
   line.follow(pod('a'), false);
   assert.deepEqual(await told(3), ['failed a', 'failed a', 'leads a']);
@@ -140,7 +139,7 @@ test('closing gives up what is being opened, and what has failed and waits', asy
     (_: Endpoint, signal: AbortSignal) =>
       new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
     async () => {
-      throw new TunnelFailed('again and again');
+      throw new PortForwardFailed('again and again');
     },
   ]) {
     const { line, log } = rig(open);

@@ -3,10 +3,10 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
-import { openTunnel, TunnelFailed } from '../../scripts/kubernetes/port-forward/tunnel.ts';
+import { PortForwardFailed, startPortForward } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { createExec } from '../../scripts/lib/processes/exec.ts';
-import { isRunning } from '../../scripts/lib/processes/process-start.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
+import { isRunning } from '../../scripts/lib/processes.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
@@ -37,7 +37,7 @@ const listening = "echo 'Forwarding from 127.0.0.1:40123 -> 9090'";
 
 test('a tunnel is a kubectl of this cluster that leads to one port of one pod, and tells where it listens', async () => {
   const { context, args, pid } = await withKubectl(`${listening}\nexec sleep 60`);
-  const tunnel = await openTunnel(context, endpoint, signal);
+  const tunnel = await startPortForward(context, endpoint, signal);
   assert.equal(tunnel.port, 40123);
   const given = await args();
   assert.deepEqual(given.slice(0, 4), ['--kubeconfig', '/the/kubeconfig', '--context', 'kind-x']);
@@ -52,14 +52,14 @@ test('a tunnel that ends by itself tells kubectl its last words', async () => {
   const { context } = await withKubectl(
     `${listening}\necho 'E1126 something' >&2; echo 'error: lost connection to pod' >&2; exit 1`,
   );
-  const tunnel = await openTunnel(context, endpoint, signal);
+  const tunnel = await startPortForward(context, endpoint, signal);
   assert.equal(await tunnel.ended, 'lost connection to pod');
 });
 
 test('one that fails before it listens is no tunnel, and says why', async () => {
   const { context } = await withKubectl("echo 'error: unable to forward port because pod is not running' >&2; exit 1");
-  await assert.rejects(openTunnel(context, endpoint, signal), (error) => {
-    assert(error instanceof TunnelFailed);
+  await assert.rejects(startPortForward(context, endpoint, signal), (error) => {
+    assert(error instanceof PortForwardFailed);
     return error.message === 'unable to forward port because pod is not running';
   });
 });
@@ -67,7 +67,7 @@ test('one that fails before it listens is no tunnel, and says why', async () => 
 test('one that is given up before it listens is ended', async () => {
   const { context, pid } = await withKubectl('exec sleep 60');
   const controller = new AbortController();
-  const opening = openTunnel(context, endpoint, controller.signal);
+  const opening = startPortForward(context, endpoint, controller.signal);
   let number = Number.NaN;
   while (Number.isNaN(number)) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -76,13 +76,13 @@ test('one that is given up before it listens is ended', async () => {
   controller.abort();
   await assert.rejects(opening, Interrupted);
   assert.equal(isRunning(number, undefined), false);
-  await assert.rejects(openTunnel(context, endpoint, AbortSignal.abort()), Interrupted);
+  await assert.rejects(startPortForward(context, endpoint, AbortSignal.abort()), Interrupted);
 });
 
 test('giving up the opening, afterwards, does not end the tunnel', async () => {
   const { context, pid } = await withKubectl(`${listening}\nexec sleep 60`);
   const controller = new AbortController();
-  const tunnel = await openTunnel(context, endpoint, controller.signal);
+  const tunnel = await startPortForward(context, endpoint, controller.signal);
   controller.abort();
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(isRunning(await pid(), undefined), true);

@@ -8,7 +8,7 @@ import { followSlices } from '../../scripts/access/port-forward/follow.ts';
 import { openDoors, portsFor } from '../../scripts/access/port-forward/ports.ts';
 import { addressJson, addressLines, changeLine } from '../../scripts/access/port-forward/words.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
-import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward/endpoints.ts';
+import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 

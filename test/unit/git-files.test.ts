@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { filesAt, uncommitted } from '../../scripts/lib/git/git.ts';
-import type { Exec } from '../../scripts/lib/processes/exec.ts';
+import type { Exec } from '../../scripts/lib/exec.ts';
+import { filesAt, uncommittedFiles } from '../../scripts/lib/git/checkout.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
 
@@ -64,7 +64,7 @@ test('a name is no pattern: only the file of exactly that name is read', async (
 });
 
 test('a person’s own settings of git grep change nothing', async () => {
-  const settings = ['color.ui=always', 'grep.lineNumber=true', 'grep.fullName=false', 'grep.patternType=perl'];
+  const settings = ['color.ui=always', 'grep.lineNumber=true', 'grep.fullImageName=false', 'grep.patternType=perl'];
   const exec: Exec = ([program, ...args], options) =>
     gitExec([program, ...settings.flatMap((setting) => ['-c', setting]), ...args], options);
   const name = 'blank lines.yaml';
@@ -77,7 +77,7 @@ test('uncommitted files are changed, staged, removed and new ones of the folders
   for (const name of ['helm/a b.yaml', 'helm/ü.yaml', 'helm/new', 'other']) write(many, `ops/${name}`, '2');
   git(many, 'add', 'ops/helm/ü.yaml');
   git(many, 'rm', '--quiet', 'ops/helm/gone');
-  const found = await uncommitted(gitExec, join(many, 'ops'), ['helm']);
+  const found = await uncommittedFiles(gitExec, join(many, 'ops'), ['helm']);
   assert.deepEqual(
     found.sort(),
     ['a b.yaml', 'gone', 'new', 'ü.yaml'].map((name) => `ops/helm/${name}`),

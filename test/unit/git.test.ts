@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ExitCode } from '../../scripts/lib/errors.ts';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
-import { createExec, type Exec } from '../../scripts/lib/processes/exec.ts';
+import { createExec, type Exec } from '../../scripts/lib/exec.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, gitExec, write } from '../support/repository.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectGrafana } from '../../scripts/components/grafana-api.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
-import { base64 } from '../../scripts/lib/certificates/base64.ts';
+import { base64 } from '../../scripts/lib/secret.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const password = 'canary-password';

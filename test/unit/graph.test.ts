@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { runGraph, type Task } from '../../scripts/lib/graph.ts';
+import { runGraph, type Task } from '../../scripts/lib/tasks.ts';
 
 /** Tasks that note when they start, and end only when the test says so. */
 function tasks(needs: Record<string, string[]>) {

@@ -4,11 +4,11 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { ApiError, connect, isPassing, Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
-import { base64 } from '../../scripts/lib/certificates/base64.ts';
 import { selfSigned } from '../../scripts/lib/certificates/certificate.ts';
-import { get } from '../../scripts/lib/download/http.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import type { Retry } from '../../scripts/lib/retry.ts';
+import { httpGet } from '../../scripts/lib/http/client.ts';
+import type { RetryOptions } from '../../scripts/lib/retry.ts';
+import { base64 } from '../../scripts/lib/secret.ts';
 
 /** What the server does with the next requests, and what they asked for. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
@@ -32,7 +32,7 @@ function respond(status: number, body: unknown) {
 test('an answer is its status and its body, whatever the status, and redirects are not followed', async () => {
   for (const status of [200, 302, 404, 503]) {
     respond(status, 'grün €');
-    const { sentAt, ...rest } = await get(url);
+    const { sentAt, ...rest } = await httpGet(url);
     assert.deepEqual(rest, { status, body: 'grün €' });
     assert(sentAt !== undefined && Math.abs(sentAt - Date.now()) < 60_000);
   }
@@ -44,18 +44,18 @@ test('a letter that arrives in two pieces stays whole', async () => {
     response.write(bytes.subarray(0, 1));
     setImmediate(() => response.end(bytes.subarray(1)));
   };
-  assert.equal((await get(url)).body, '€');
+  assert.equal((await httpGet(url)).body, '€');
 });
 
 test('a Host header of our own is sent', async () => {
   answer = (request, response) => response.end(request.headers.host);
-  assert.equal((await get(url, { headers: { host: 'api.localhost:8080' } })).body, 'api.localhost:8080');
+  assert.equal((await httpGet(url, { headers: { host: 'api.localhost:8080' } })).body, 'api.localhost:8080');
 });
 
 test('no answer in time, or only the start of one, is said', async () => {
   for (const silent of [() => {}, (_: unknown, response: ServerResponse) => response.write('st')]) {
     answer = silent;
-    await assert.rejects(get(url, { timeout: 50 }), /^Error: no answer within 0\.05 s$/);
+    await assert.rejects(httpGet(url, { timeout: 50 }), /^Error: no answer within 0\.05 s$/);
   }
 });
 
@@ -65,8 +65,8 @@ test('a connection that is cut or refused is an error, not half an answer', asyn
     response.write('half');
     setImmediate(() => response.destroy());
   };
-  await assert.rejects(get(url), /aborted|hang up|ECONNRESET/);
-  await assert.rejects(get('http://127.0.0.1:1/'), /ECONNREFUSED/);
+  await assert.rejects(httpGet(url), /aborted|hang up|ECONNRESET/);
+  await assert.rejects(httpGet('http://127.0.0.1:1/'), /ECONNREFUSED/);
 });
 
 test('an interruption ends the request, also in the middle of the answer', async () => {
@@ -76,13 +76,13 @@ test('an interruption ends the request, also in the middle of the answer', async
       if (start) response.write(start);
       setImmediate(() => controller.abort());
     };
-    await assert.rejects(get(url, { signal: controller.signal }), Interrupted);
+    await assert.rejects(httpGet(url, { signal: controller.signal }), Interrupted);
   }
-  await assert.rejects(get(url, { signal: AbortSignal.abort() }), Interrupted);
+  await assert.rejects(httpGet(url, { signal: AbortSignal.abort() }), Interrupted);
 });
 
 /** The API server's client, pointed at the server above: that has no TLS, so the certificates are not used. */
-function api(signal: AbortSignal = new AbortController().signal, address = url, retry?: Retry) {
+function api(signal: AbortSignal = new AbortController().signal, address = url, retry?: RetryOptions) {
   const cluster = { server: address, 'certificate-authority-data': '' };
   const user = { 'client-certificate-data': '', 'client-key-data': '' };
   return connect(JSON.stringify({ clusters: [{ cluster }], users: [{ user }] }), signal, retry);

@@ -3,12 +3,11 @@ import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'no
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Archive, archivesIn, fileNameOf, overLimit } from '../../scripts/images/archives.ts';
-import { createImageCache } from '../../scripts/images/cache.ts';
+import { type Archive, archivesIn, createImageCache, fileNameOf, overLimit } from '../../scripts/images/cache.ts';
+import { type NodeImages, nodeImages } from '../../scripts/images/containerd.ts';
 import { demandKept } from '../../scripts/images/demand-kept.ts';
-import { type NodeImages, nodeImages } from '../../scripts/images/node.ts';
 import { createImageStore } from '../../scripts/images/store.ts';
-import { CommandError, type Output } from '../../scripts/lib/processes/exec.ts';
+import { CommandError, type Output } from '../../scripts/lib/exec.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const image = 'quay.io/x/a:1';

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import { createImageStore } from '../../scripts/images/store.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../../scripts/lib/processes/exec.ts';
+import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const { signal } = new AbortController();

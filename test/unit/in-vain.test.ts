@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitedInVain } from '../../scripts/kubernetes/waiting/timeout.ts';
-import type { Output } from '../../scripts/lib/processes/exec.ts';
+import { timeoutError } from '../../scripts/kubernetes/waiting/api-server.ts';
+import type { Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec } from '../support/fakes.ts';
 
 const silent = 'the API server at https://127.0.0.1:1 does not answer: no answer within 10 s';
@@ -10,7 +10,7 @@ const silent = 'the API server at https://127.0.0.1:1 does not answer: no answer
 async function told(missing: string, events: Partial<Output>, hint?: string) {
   const exec = fakeExec(() => events);
   const context = fakeContext({ exec, node: 'x-control-plane', timeout: 20_000 });
-  const error = await waitedInVain(context, missing, hint);
+  const error = await timeoutError(context, missing, hint);
   return { text: `${error.message}\n${error.hint}`, asked: exec.calls.length };
 }
 

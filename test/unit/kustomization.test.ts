@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { configMapLimit, generate, readKustomization } from '../../scripts/kubernetes/kustomization.ts';
-import { readKustomized } from '../../scripts/repository/manifests.ts';
+import { readKustomizedObjects } from '../../scripts/repository/manifests.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools, temporaryFolder } from '../support/fakes.ts';
 
@@ -37,7 +37,7 @@ const made = {
 };
 
 test('a folder becomes the ConfigMaps that are made of its files, and its manifests', async () => {
-  const [configMap, manifest] = await readKustomized(await folderWith(whole), 'observability/x');
+  const [configMap, manifest] = await readKustomizedObjects(await folderWith(whole), 'observability/x');
   assert.deepEqual(configMap, made);
   assert.deepEqual(manifest?.metadata, { name: 'a', namespace: 'here' });
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { atMost } from '../../scripts/lib/limit.ts';
+import { limitConcurrency } from '../../scripts/lib/tasks.ts';
 
 /** Works that end when they are told to; `started` has them in the order in which they began. */
 function works(count: number) {
   const started: number[] = [];
-  const inTurn = atMost(count);
+  const inTurn = limitConcurrency(count);
   const ends = new Map<number, { done: () => void; fail: (error: Error) => void }>();
   const begin = (id: number) =>
     inTurn(() => {
@@ -53,7 +53,7 @@ test('a failure is handed on, and its place to the next', async () => {
 });
 
 test('who comes at the moment when one ends does not slip in besides the next', async () => {
-  const inTurn = atMost(1);
+  const inTurn = limitConcurrency(1);
   let [running, most] = [0, 0];
   const work = async () => {
     most = Math.max(most, ++running);

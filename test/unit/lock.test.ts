@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { type LockOptions, lock } from '../../scripts/lib/lock.ts';
-import { isRunning, startOfProcess } from '../../scripts/lib/processes/process-start.ts';
+import { isRunning, processStartTime } from '../../scripts/lib/processes.ts';
 import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 
@@ -76,8 +76,8 @@ test('a lock that a dead process left, or that says nothing, is taken over', asy
 test('a process that has the number of a dead one by now is no holder', async () => {
   const child = spawn('sleep', ['30']);
   const { pid = assert.fail() } = child;
-  const start = startOfProcess(pid);
-  assert(start !== undefined && startOfProcess(pid) === start);
+  const start = processStartTime(pid);
+  assert(start !== undefined && processStartTime(pid) === start);
   assert.deepEqual([isRunning(pid, start), isRunning(pid, undefined), isRunning(pid, 'long ago')], [true, true, false]);
   const file = at('again.lock');
   writeFileSync(file, JSON.stringify({ pid, start: 'before the reboot', command: 'npm run up' }));
@@ -88,7 +88,7 @@ test('a process that has the number of a dead one by now is no holder', async ()
   child.kill('SIGKILL');
   await gone;
   (await lock(file, options()))();
-  assert.equal(startOfProcess(pid), undefined);
+  assert.equal(processStartTime(pid), undefined);
 });
 
 test('a lock that is empty was made a moment ago: its process is about to write into it', async () => {

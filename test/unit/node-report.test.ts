@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { untilNodeReports } from '../../scripts/cluster/node-report.ts';
+import { waitForNodeReport } from '../../scripts/cluster/node.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
@@ -46,14 +46,14 @@ test('what a node said before it was stopped is no report; what it says afterwar
     new ApiError('/x', 404, 'not found'),
     '2026-03-01T12:00:04.100000Z',
   ]);
-  await untilNodeReports(context);
+  await waitForNodeReport(context);
   assert.equal(asked.length, 4);
   assert.match(asked[0] ?? '', /\/namespaces\/kube-node-lease\/leases\/x-control-plane$/);
 });
 
 test('a kubelet that stays silent is told, with where it says why', async () => {
   const { context } = nodeWith(['2026-03-01T11:00:00Z'], 20);
-  const { text } = await refusal(() => untilNodeReports(context));
+  const { text } = await refusal(() => waitForNodeReport(context));
   assert.match(
     text,
     /^Waited 0\.02 s in vain: the kubelet of x-control-plane has not reported since the node was started/,
@@ -67,9 +67,9 @@ test('a pod that is told to have run all along was not looked at yet', async () 
     { redis: '2026-03-01T11:59:00Z', server: told },
     { redis: undefined, server: told },
   ]);
-  await untilNodeReports(context);
+  await waitForNodeReport(context);
   assert.equal(asked.length, 2);
   const { context: never } = nodeWith([told], 20, [{ redis: '2026-03-01T11:59:00Z' }]);
-  const { text } = await refusal(() => untilNodeReports(never));
+  const { text } = await refusal(() => waitForNodeReport(never));
   assert.match(text, /has not reported on Pod argocd\/redis since the node was started/);
 });

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import { byDescent, isInside, type Owner, ownerOf } from '../../scripts/cluster/ownership.ts';
-import { isTracked } from '../../scripts/cluster/tracking.ts';
-import type { Found } from '../../scripts/kubernetes/api/discovery.ts';
+import { byDescent, isInside, isTracked, type Owner, ownerOf } from '../../scripts/cluster/ownership.ts';
+import type { DiscoveredObject } from '../../scripts/kubernetes/api/discovery.ts';
 import { type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { made } from '../support/fake-cluster.ts';
 
@@ -75,7 +74,7 @@ for (const [what, object, owner] of cases) {
   test(`${what}: ${owner}`, () => assert.equal(ownerOf(object, finished, claims).of, owner));
 }
 
-const found = (kind: string, name: string, metadata: Partial<Metadata> = {}, apiVersion = 'v1'): Found => ({
+const found = (kind: string, name: string, metadata: Partial<Metadata> = {}, apiVersion = 'v1'): DiscoveredObject => ({
   ...made(kind, name, metadata, apiVersion),
   resource: `${kind.toLowerCase()}s`,
 });

@@ -10,9 +10,9 @@ const folder = await temporaryFolder();
 
 /** A process that keeps what it parses, as each command does: its answers, and whether it had them from an earlier one. */
 const program = compiled(`
-  import { keepParsed, parseManifest } from './scripts/lib/parsed.ts';
+  import { cacheParsed, parseManifest } from './scripts/lib/yaml-cache.ts';
   const [file, ...texts] = process.argv.slice(2);
-  keepParsed(file);
+  cacheParsed(file);
   const answers = texts.map((text) => {
     try {
       const value = parseManifest(text);

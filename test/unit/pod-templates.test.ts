@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { withTemplates } from '../../scripts/kubernetes/pod-templates.ts';
+import { withTemplates } from '../../scripts/kubernetes/workloads.ts';
 
 interface Template {
   spec: { containers: { name: string; image?: string }[] };

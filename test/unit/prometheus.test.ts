@@ -12,7 +12,7 @@ import {
 import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.ts';
 import { podDown } from '../../scripts/components/prometheus-targets.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
-import { parts } from '../../scripts/config/settings.ts';
+import { monitoringParts } from '../../scripts/config/settings.ts';
 import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
@@ -158,16 +158,16 @@ test('a part is installed only if its setting asks for it, and known in any case
   const names = (environment: NodeJS.ProcessEnv) =>
     componentsFor(loadConfig('/nowhere', environment)).map(({ name }) => name);
   assert.deepEqual(
-    parts.filter((part) => names({}).includes(part)),
+    monitoringParts.filter((part) => names({}).includes(part)),
     [],
   );
   const asked = names({ KUBE_STATE_METRICS: 'true', NODE_EXPORTER: 'true', ALERTMANAGER: 'true' });
   assert.deepEqual(
-    parts.filter((part) => !asked.includes(part)),
+    monitoringParts.filter((part) => !asked.includes(part)),
     [],
   );
   const known = allComponents().map(({ name }) => name);
-  assert(parts.every((part) => known.includes(part)));
+  assert(monitoringParts.every((part) => known.includes(part)));
 });
 
 /** What `up` applied, which alone is removed. */
@@ -182,7 +182,7 @@ const configured = (chosen: readonly string[], prometheusStorage = 'ephemeral') 
 
 test('a part that is no longer wanted goes, with its rules, and one that is stays', async () => {
   const config = configured(['alertmanager']);
-  const others = fakeContext({ config: configured([...parts]) });
+  const others = fakeContext({ config: configured([...monitoringParts]) });
   const objects = await Promise.all(
     ['alertmanager', 'kube-state-metrics'].map((name) =>
       allComponents()

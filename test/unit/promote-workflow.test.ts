@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { promote } from '../../scripts/commands/usage/promote.ts';
-import { readArguments } from '../../scripts/lib/text/args.ts';
+import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { root, services } from '../support/helm.ts';
 
 interface Step {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { imageIn } from '../../scripts/repository/values-text.ts';
+import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, run, services, subjects, values } from '../support/promotion.ts';
 import { commit, git, write } from '../support/repository.ts';
@@ -13,7 +13,7 @@ const base = await temporaryFolder();
 let repositories = 0;
 const platform = (inside?: string) => createPlatform(join(base, `clone ${repositories++}`), inside);
 const core = 'helm/core-go/values.yaml';
-const tagOf = (folder: string, service = 'core-go') => imageIn(values(folder, service))?.tag;
+const tagOf = (folder: string, service = 'core-go') => imageInValues(values(folder, service))?.tag;
 const head = (folder: string) => git(folder, 'rev-parse', 'HEAD');
 
 test('promote changes one line, commits it alone, and says so', async () => {

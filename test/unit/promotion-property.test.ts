@@ -12,8 +12,8 @@ import { type Desk, land, openDesk } from '../../scripts/delivery/promote/desk.t
 import { planPromotion } from '../../scripts/delivery/promote/promote.ts';
 import { planRollback, type Rollback } from '../../scripts/delivery/promote/rollback.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
-import type { Exec } from '../../scripts/lib/processes/exec.ts';
+import type { Exec } from '../../scripts/lib/exec.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { holdsIn, withoutHolds } from '../../scripts/repository/hold.ts';
 import { findService, type Service } from '../../scripts/repository/service-files.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';

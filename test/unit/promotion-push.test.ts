@@ -4,7 +4,7 @@ import { appendFileSync, chmodSync, cpSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { holdsIn } from '../../scripts/repository/hold.ts';
-import { imageIn } from '../../scripts/repository/values-text.ts';
+import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, type RunOptions, run, subjects, values } from '../support/promotion.ts';
 import { commit, git, write } from '../support/repository.ts';
@@ -47,11 +47,11 @@ function share(count = 2): Shared {
 
 /** The tag of a service in the bare repository's main. */
 const tagThere = (bare: string, service = 'core-go') =>
-  imageIn(git(bare, 'show', `main:helm/${service}/values.yaml`))?.tag;
+  imageInValues(git(bare, 'show', `main:helm/${service}/values.yaml`))?.tag;
 const tagsOf = (bare: string, service: string) =>
   git(bare, 'log', '--reverse', '--format=%H', 'main', '--', `helm/${service}/values.yaml`)
     .split('\n')
-    .map((sha) => imageIn(git(bare, 'show', `${sha}:helm/${service}/values.yaml`))?.tag);
+    .map((sha) => imageInValues(git(bare, 'show', `${sha}:helm/${service}/values.yaml`))?.tag);
 
 async function demand(folder: string, words: [string, ...string[]], options = pushing): Promise<string> {
   const said = await run(folder, words, options);
@@ -236,7 +236,7 @@ test('rollback and release land behind promotions of other services, and edits o
   git(theirs, 'push', '--quiet');
   await demand(mine, ['release', 'core-go']);
   const text = git(bare, 'show', `main:${core}`);
-  assert.deepEqual([holdsIn(text), /replicaCount: 4/.test(text), imageIn(text)?.tag], [[], true, '1df3b1f']);
+  assert.deepEqual([holdsIn(text), /replicaCount: 4/.test(text), imageInValues(text)?.tag], [[], true, '1df3b1f']);
 });
 
 test('where a local edit is in the way of what came in, it stays, and the sentence says that the push is done', async () => {

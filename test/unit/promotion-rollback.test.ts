@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { page } from '../../scripts/commands/history.ts';
 import type { History } from '../../scripts/delivery/promote/history.ts';
-import { imageIn } from '../../scripts/repository/values-text.ts';
+import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, run, subjects, values } from '../support/promotion.ts';
 import { commit, git } from '../support/repository.ts';
@@ -14,7 +14,7 @@ const base = await temporaryFolder();
 let repositories = 0;
 const platform = () => createPlatform(join(base, `clone ${repositories++}`));
 const core = 'helm/core-go/values.yaml';
-const tagOf = (folder: string, service = 'core-go') => imageIn(values(folder, service))?.tag;
+const tagOf = (folder: string, service = 'core-go') => imageInValues(values(folder, service))?.tag;
 const message = (folder: string) => git(folder, 'log', '-1', '--format=%B');
 const touched = (folder: string) => git(folder, 'show', '--name-only', '--format=').split('\n');
 const sha = (folder: string, revision = 'HEAD') => git(folder, 'rev-parse', revision);
@@ -195,7 +195,7 @@ test('another repository is taken back as well', async () => {
     'notes.txt': 'x\n',
   });
   await demand(folder, 'rollback', 'core-go');
-  assert.deepEqual(imageIn(values(folder, 'core-go')), { repository: 'ghcr.io/zainasr/core-go', tag: '1df3b1f' });
+  assert.deepEqual(imageInValues(values(folder, 'core-go')), { repository: 'ghcr.io/zainasr/core-go', tag: '1df3b1f' });
 });
 
 test('history has every change of the image, by whom and how, newest first', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { holdsIn, withHold, withoutHolds } from '../../scripts/repository/hold.ts';
-import { imageIn, withImage } from '../../scripts/repository/values-text.ts';
+import { imageInValues, withImage } from '../../scripts/repository/image-values.ts';
 import { refusal } from '../support/fakes.ts';
 import { root, services } from '../support/helm.ts';
 import { sed } from '../support/sed.ts';
@@ -144,7 +144,7 @@ for (const { name, text: marked, becomes = `"${tag}"`, sedBreaksIt } of cases) {
           [read(after, version).tag, read(after, version).repository],
           [tag, read(before, version).repository],
         );
-      assert.deepEqual(imageIn(after), { repository: read(before, '1.2').repository, tag });
+      assert.deepEqual(imageInValues(after), { repository: read(before, '1.2').repository, tag });
       assert.deepEqual(linesWith(after), linesWith(before));
     });
 
@@ -170,7 +170,7 @@ for (const { name, text: marked, becomes = `"${tag}"`, sedBreaksIt } of cases) {
     if (!sedBreaksIt)
       test("CI's sed promotes what it means afterwards, and leaves the hold", () => {
         const held = sed(withHold(after, hold), 'ghcr.io/other/y', 'c3d4e5f');
-        assert.deepEqual(imageIn(held), { repository: 'ghcr.io/other/y', tag: 'c3d4e5f' });
+        assert.deepEqual(imageInValues(held), { repository: 'ghcr.io/other/y', tag: 'c3d4e5f' });
         assert.deepEqual(
           holdsIn(held).map((one) => one.tag),
           ['b2c3d4e'],
@@ -255,9 +255,9 @@ for (const [what, text, says] of refused) {
 
 test('a tag is read as it is written, whatever YAML takes it for', () => {
   for (const written of ['1234567', '12e4567', '0x12', '1_000', '"1234567"', "'1e5'"]) {
-    const image = imageIn(`image:\n  repository: a\n  tag: ${written}\n`);
+    const image = imageInValues(`image:\n  repository: a\n  tag: ${written}\n`);
     assert.equal(image?.tag, written.replace(/["']/g, ''));
   }
   for (const text of ['', 'image:\n', 'image: {tag: a}', '{', 'image:\n  repository: a\n  tag:\n'])
-    assert.equal(imageIn(text), undefined, text);
+    assert.equal(imageInValues(text), undefined, text);
 });

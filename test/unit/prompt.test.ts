@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, describe, it, test } from 'node:test';
-import { asTyped, terminalInput } from '../../scripts/images/credentials/terminal-input.ts';
+import { asTyped, terminalInput } from '../../scripts/lib/terminal/prompt.ts';
 import { compiled } from '../support/compiled.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { type PlayedGithub, playGithub } from '../support/github.ts';

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { untilNews } from '../../scripts/delivery/sync/news.ts';
 import { pushedCommit } from '../../scripts/delivery/sync/pushed.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
-import { changedFiles, contains, readCommit } from '../../scripts/lib/git/history.ts';
+import { createExec } from '../../scripts/lib/exec.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
+import { changedFiles, hasAncestor, readCommit } from '../../scripts/lib/git/commits.ts';
 import { remoteCommit } from '../../scripts/lib/git/remote.ts';
-import { createExec } from '../../scripts/lib/processes/exec.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, gitExec } from '../support/repository.ts';
 
@@ -111,9 +111,9 @@ test('history is read off this clone, and what it lacks is unknown', async () =>
   assert.equal(await readCommit(gitExec, root, '--help'), undefined);
   assert.deepEqual(
     await Promise.all([
-      contains(gitExec, root, second, first),
-      contains(gitExec, root, first, second),
-      contains(gitExec, root, second, none),
+      hasAncestor(gitExec, root, second, first),
+      hasAncestor(gitExec, root, first, second),
+      hasAncestor(gitExec, root, second, none),
     ]),
     [true, false, undefined],
   );
@@ -128,7 +128,7 @@ test('where Git fails, that is told, and is no answer about a commit', async () 
   const foreign = createExec({ env, signal: new AbortController().signal });
   for (const ask of [
     () => readCommit(foreign, root, 'HEAD'),
-    () => contains(foreign, root, first, first),
+    () => hasAncestor(foreign, root, first, first),
     () => changedFiles(foreign, root, [first, first], ['helm']),
   ])
     assert.match((await refusal(ask)).text, /git (log|merge-base|diff) failed: .*/);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allComponents, componentsFor } from '../../scripts/components/index.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
-import { parts, settings } from '../../scripts/config/settings.ts';
+import { monitoringParts, settings } from '../../scripts/config/settings.ts';
 import { docker, git } from '../../scripts/config/versions.ts';
 import { textOf, trackedFiles } from '../support/tracked-files.ts';
 
@@ -45,7 +45,7 @@ test('the diagram shows each component and what it needs, as up applies them', (
 test('how it works names every component that there is, also those that settings choose', () => {
   const text = section('How it works');
   for (const { name } of allComponents()) assert(new RegExp(`(\`| )${name}(\`| |\\n)`).test(text), name);
-  for (const part of parts) assert(text.includes(`\`${part}\``), part);
+  for (const part of monitoringParts) assert(text.includes(`\`${part}\``), part);
 });
 
 test('the table of addresses has every host at the ports of the settings', () => {

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { probeTrouble, rolloutFaults, syncFaults } from '../../scripts/delivery/sync/faults.ts';
 import { rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
 import { createWarnings } from '../../scripts/delivery/sync/warnings.ts';
-import type { Event } from '../../scripts/kubernetes/explain/explain.ts';
+import type { KubeEvent } from '../../scripts/kubernetes/explain/explain.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { application, began, commits, deployment, image, pod, rolledOut } from '../support/sights.ts';
 
 const log = 'stand-in: CORE_GO_BASE_URL is not set';
 /** A context whose cluster tells these events of a pod, and that log. */
-const contextWith = (events: readonly Event[] = [], gitops?: object) =>
+const contextWith = (events: readonly KubeEvent[] = [], gitops?: object) =>
   fakeContext({
     config: { gitops },
     api: () => ({ json: async () => ({ items: events }), text: async () => log }),
@@ -68,7 +68,7 @@ const stuck = (fresh: Pod) => {
   if (!rollout) throw new Error('no roll-out');
   return rollout;
 };
-const found = (fresh: Pod, events: readonly Event[] = [], status: object = {}) =>
+const found = (fresh: Pod, events: readonly KubeEvent[] = [], status: object = {}) =>
   rolloutFaults(contextWith(events), application(), stuck(fresh), {
     deployment: { status },
     events,
@@ -86,7 +86,7 @@ const waiting = (reason: string, message = 'because', parts: object = {}) => ({
     },
   ],
 });
-const event = (reason: string, message: string, count = 1, uid = 'uid-new'): Event => ({
+const event = (reason: string, message: string, count = 1, uid = 'uid-new'): KubeEvent => ({
   apiVersion: 'v1',
   kind: 'Event',
   metadata: { name: reason },
@@ -101,7 +101,7 @@ const unhealthy = (count: number, uid?: string) =>
   event('Unhealthy', 'Startup probe failed: HTTP probe failed with statuscode: 500', count, uid);
 const killing = event('Killing', 'Container api-node failed startup probe, will be restarted');
 
-const bad: [string, Pod, Event[], number, RegExp][] = [
+const bad: [string, Pod, KubeEvent[], number, RegExp][] = [
   [
     'a second crash',
     pod('new', 'new', { made: now(), status: waiting('CrashLoopBackOff') }),

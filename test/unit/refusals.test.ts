@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { remedyFor, restarting } from '../../scripts/kubernetes/api/refusals.ts';
+import { apiRestarting, remedyFor } from '../../scripts/kubernetes/kubectl.ts';
 
 const known: [string, RegExp][] = [
   [
@@ -21,6 +21,6 @@ test('of what is not known nothing is made up', () =>
 
 test('an eviction that a disruption budget forbids is an answer; an API server with too much to do is waited for', () => {
   const forbidden = "(TooManyRequests): Cannot evict pod as it would violate the pod's disruption budget.";
-  assert.doesNotMatch(`Error from server ${forbidden}`, restarting);
-  assert.match('Error from server (TooManyRequests): the server has received too many requests', restarting);
+  assert.doesNotMatch(`Error from server ${forbidden}`, apiRestarting);
+  assert.match('Error from server (TooManyRequests): the server has received too many requests', apiRestarting);
 });

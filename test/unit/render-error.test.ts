@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isDefinite, renderFaults } from '../../scripts/components/render-error.ts';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
-import type { Application } from '../../scripts/repository/services.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
+import type { Application } from '../../scripts/repository/applications.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec, write } from '../support/repository.ts';
 

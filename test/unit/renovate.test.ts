@@ -49,7 +49,7 @@ const place = ({ file, at }: { file: string; at: number }) => `${file}:${textOf(
 /** Where versions are pinned, said anew: by file, a pattern whose group is each version in it. */
 const pins: [file: RegExp, pin: RegExp][] = [
   [/^scripts\/config\/versions\.ts$/, /(?<=^(?! *(?:\/\/|\*)).*?)(?<!minimum: '.*)\b(v\d+\.\d+\.\d+)\b/gm],
-  [/^scripts\/config\/versions\.ts$/, /(?<=standInBase = '\S+:)([^']+)/g],
+  [/^scripts\/config\/versions\.ts$/, /(?<=stubBaseImage = '\S+:)([^']+)/g],
   [/^scripts\/config\/versions\.ts$/, /(?<=kind(?:'s release)? )(v\d+\.\d+\.\d+)\b/g],
   [/^scripts\/checks\/validate\/schemas\/update\/modules\.ts$/, /(?<=@)(v[\d.]+)/g],
   [/^(cluster|ingress|observability)\/.*\.yaml$/, /(?<=^ +(?:- )?image: \S+?:)(\S+)/gm],

@@ -10,7 +10,7 @@ import { inReverse, removePlatform } from '../../scripts/components/reset/remove
 import { preview, question } from '../../scripts/components/reset/words.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
-import { runGraph } from '../../scripts/lib/graph.ts';
+import { runGraph } from '../../scripts/lib/tasks.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 

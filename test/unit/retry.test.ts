@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { again } from '../../scripts/lib/retry.ts';
+import { withRetry } from '../../scripts/lib/retry.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
 
 const signal = new AbortController().signal;
@@ -82,7 +82,7 @@ test('an interruption ends the pause between two tries', async () => {
   setTimeout(() => controller.abort(), 50);
   const retry = { patience: 60_000, signal: controller.signal, onRetry: () => {}, every: 60_000 };
   await assert.rejects(
-    again(
+    withRetry(
       () => Promise.reject(new Error('x')),
       () => 'it passes',
       retry,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareVersions, isAtLeast, parseVersion, type Version } from '../../scripts/kubernetes/tools/semver.ts';
+import { compareVersions, isAtLeast, parseVersion, type Version } from '../../scripts/config/versions.ts';
 
 const texts: [string, string | undefined][] = [
   ['v1.36.4', '1.36.4'],

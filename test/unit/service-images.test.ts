@@ -5,13 +5,12 @@ import { parse } from 'yaml';
 import { retryPullsOfPresent } from '../../scripts/components/pulling.ts';
 import { bringImages, serviceImages } from '../../scripts/components/service-images.ts';
 import { prepare } from '../../scripts/delivery/sync/prepare.ts';
-import type { Account } from '../../scripts/images/credentials/account.ts';
-import type { Verdict } from '../../scripts/images/credentials/check.ts';
-import { dockerConfig, passwordIn } from '../../scripts/images/credentials/pull-secret.ts';
+import { type Account, dockerConfig, passwordIn } from '../../scripts/images/credentials/credentials.ts';
+import type { Verdict } from '../../scripts/images/credentials/token-check.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { untilReady } from '../../scripts/kubernetes/waiting/until-ready.ts';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
+import { waitForReady } from '../../scripts/kubernetes/waiting/ready.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec } from '../support/repository.ts';
@@ -264,7 +263,7 @@ test('while pods are waited for, those of a commit that nobody covered get their
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'core-go', namespace: 'default' } };
   const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => pods.slice(0, 1) }) as never };
   const look = async () => (looks++ < 2 ? '0 of 1 pods ready' : undefined);
-  await untilReady(waiting, { objects: [workload], look, bringImages: () => bringImages(waiting) });
+  await waitForReady(waiting, { objects: [workload], look, bringImages: () => bringImages(waiting) });
   assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods core-go-1']);
 });
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readCheckout } from '../../scripts/lib/git/git.ts';
-import { type Application, localValueFiles, readRegistrations } from '../../scripts/repository/services.ts';
-import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/values.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
+import { type Application, localValueFiles, readRegistrations } from '../../scripts/repository/applications.ts';
+import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/committed-values.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec, grepped, write } from '../support/repository.ts';
 

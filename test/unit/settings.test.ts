@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseDotenv } from '../../scripts/config/dotenv.ts';
-import { read, type SettingName, settingNames, settings } from '../../scripts/config/settings.ts';
+import { readSetting, type SettingName, settingNames, settings } from '../../scripts/config/settings.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
 import { refusal } from '../support/fakes.ts';
 
@@ -25,7 +25,7 @@ const good: [SettingName, string, unknown][] = [
   ['IGNORE_CHECKS', 'cgroup, memory,', ['cgroup', 'memory']],
 ];
 for (const [name, text, value] of good) {
-  test(`${name}=${text.slice(0, 60)} is accepted`, () => assert.deepEqual(read(name, text), value));
+  test(`${name}=${text.slice(0, 60)} is accepted`, () => assert.deepEqual(readSetting(name, text), value));
 }
 
 const bad: [SettingName, string, RegExp][] = [
@@ -56,7 +56,7 @@ const bad: [SettingName, string, RegExp][] = [
 ];
 for (const [name, text, rule] of bad) {
   test(`${name}=${text.replace(canary, '<token>').slice(0, 60)} is refused with the rule, not with the value`, async () => {
-    const { error, text: said } = await refusal(() => read(name, text));
+    const { error, text: said } = await refusal(() => readSetting(name, text));
     assert(error instanceof UsageError && error.exitCode === ExitCode.usage);
     assert(error.message.startsWith(`${name} must be `) && error.hint?.includes(name), said);
     assert.match(error.message, rule);
@@ -65,7 +65,7 @@ for (const [name, text, rule] of bad) {
 }
 
 test('an empty text counts as not set', () => {
-  for (const name of settingNames) assert.deepEqual(read(name, ''), read(name, undefined), name);
+  for (const name of settingNames) assert.deepEqual(readSetting(name, ''), readSetting(name, undefined), name);
 });
 
 test('.env.example names every setting with its default, and no other', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { commandOf, findWayIn } from '../../scripts/access/shell.ts';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
-import { takeOver } from '../../scripts/lib/processes/interactive.ts';
+import { runInteractively } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const signal = new AbortController().signal;
@@ -81,13 +81,13 @@ test('that no pod runs, that nothing can be run in it, or that there is no image
 
 test('a program that takes over hands back its exit code, ends with us, and says where it can not be started', async () => {
   const env = { PATH: process.env.PATH ?? '' };
-  assert.equal(await takeOver(['sh', '-c', 'exit 7'], { env, signal }), 7);
+  assert.equal(await runInteractively(['sh', '-c', 'exit 7'], { env, signal }), 7);
   const controller = new AbortController();
-  const running = takeOver(['sleep', '60'], { env, signal: controller.signal });
+  const running = runInteractively(['sleep', '60'], { env, signal: controller.signal });
   controller.abort();
   assert.equal(await running, 130);
   assert.match(
-    (await refusal(() => takeOver(['/nowhere/x'], { env, signal }))).text,
+    (await refusal(() => runInteractively(['/nowhere/x'], { env, signal }))).text,
     /\/nowhere\/x could not be started/,
   );
 });

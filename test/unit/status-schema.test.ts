@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gather, type Report } from '../../scripts/checks/status.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
-import type { ExecOptions } from '../../scripts/lib/processes/exec.ts';
+import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
 import { git, gitExec } from '../support/repository.ts';
 import { faultsOf, reportIn, statusSchema } from '../support/status-schema.ts';

@@ -10,7 +10,7 @@ import { redactedText } from '../../scripts/commands/support.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import type { ExecOptions } from '../../scripts/lib/processes/exec.ts';
+import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { formsOf } from '../e2e/canary.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { git, gitExec } from '../support/repository.ts';

@@ -4,16 +4,15 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { takeLogin } from '../../scripts/cluster/existing/kubeconfig.ts';
-import { refuseElsewhere } from '../../scripts/cluster/existing/refuse.ts';
-import { territoryOf } from '../../scripts/cluster/existing/territory.ts';
+import { assertNoTargetContext } from '../../scripts/cluster/existing-cluster.ts';
+import { copyUserContext } from '../../scripts/cluster/kubeconfig.ts';
 import { ownerWithin } from '../../scripts/cluster/ownership.ts';
+import { territoryOf } from '../../scripts/cluster/territory.ts';
 import { refuseStrangers } from '../../scripts/components/consent/strangers.ts';
 import { grafana } from '../../scripts/components/grafana.ts';
 import { controllerObjects, controllerService, removeOther } from '../../scripts/components/ingress-controllers.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
-import { createLine } from '../../scripts/kubernetes/api/connection.ts';
-import { loginOf } from '../../scripts/kubernetes/api/login.ts';
+import { createConnection, loginOf } from '../../scripts/kubernetes/api/connection.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -38,9 +37,11 @@ test('a context without a repository that its cluster reaches is refused', async
 });
 
 test('what is for those who run the cluster is refused, and only there', async () => {
-  const { error } = await refusal(() => refuseElsewhere({ ...loadConfig('/nowhere', {}), target: 'x' }, 'stop', 'no'));
+  const { error } = await refusal(() =>
+    assertNoTargetContext({ ...loadConfig('/nowhere', {}), target: 'x' }, 'stop', 'no'),
+  );
   assert.match(error.message, /stop is not for the cluster of the context x: no\./);
-  refuseElsewhere(loadConfig('/nowhere', {}), 'stop', 'no');
+  assertNoTargetContext(loadConfig('/nowhere', {}), 'stop', 'no');
 });
 
 test('a token, a certificate and a plugin log in; a plugin is asked once, and again when its login is refused', async () => {
@@ -72,7 +73,7 @@ test('a plugin that gives no login says so in its own words, and other ways to l
 
 test('an API server that is not checked, or behind a proxy, is not spoken to', async () => {
   for (const odd of [{ 'insecure-skip-tls-verify': true }, { 'proxy-url': 'http://p' }])
-    await refusal(() => createLine({ server: 'https://x', ...odd }, loginOf({ token: 't' })));
+    await refusal(() => createConnection({ server: 'https://x', ...odd }, loginOf({ token: 't' })));
 });
 
 const own = ['/home/ann/.kube/config', '/home/ann/other'];
@@ -88,7 +89,7 @@ async function contextWith(answer: Parameters<typeof fakeExec>[0]) {
 
 test('the login of the one context is copied, for its owner alone to read, and the person’s files are only viewed', async () => {
   const { exec, context } = await contextWith(() => ({ stdout: 'clusters: [{cluster: {server: "https://x"}}]\n' }));
-  await takeLogin(context);
+  await copyUserContext(context);
   assert.deepEqual(exec.lines(), ['kubectl config view --minify --flatten --context x']);
   assert.equal(exec.calls[0]?.options.env?.KUBECONFIG, own.join(':'));
   assert.match(readFileSync(context.kubeconfig, 'utf8'), /https:\/\/x/);
@@ -99,7 +100,7 @@ test('a context that is not there is refused with those that are', async () => {
   const { context } = await contextWith((line) =>
     line.includes('get-contexts') ? { stdout: 'a\nb\n' } : { exitCode: 1, stderr: 'error: cannot locate context x' },
   );
-  const { error, text } = await refusal(() => takeLogin(context));
+  const { error, text } = await refusal(() => copyUserContext(context));
   assert.equal(error.exitCode, ExitCode.usage);
   assert.match(text, /can't be taken from \/home\/ann\/\.kube\/config or \/home\/ann\/other\.\nThere are: a, b\./);
 });

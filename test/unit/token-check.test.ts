@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { format, inspect } from 'node:util';
-import { checkToken, type Verdict } from '../../scripts/images/credentials/check.ts';
-import { parseImage } from '../../scripts/images/registry/registry.ts';
+import { checkToken, type Verdict } from '../../scripts/images/credentials/token-check.ts';
+import { parseImage } from '../../scripts/images/registry.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { images, type PlayedGithub, playGithub, type Rights } from '../support/github.ts';
@@ -131,15 +131,15 @@ for (const [name, faults] of [
 
 test('while GHCR is down, what GitHub knows still counts', async () => {
   const faults = { '/v2': 503 };
-  assert.equal(await troubleOf(check('ghp_gist', { faults })), 'scope');
-  assert.equal(await troubleOf(check('ghp_nobody', { faults })), 'unknown');
+  assert.equal(await podProblemOf(check('ghp_gist', { faults })), 'scope');
+  assert.equal(await podProblemOf(check('ghp_nobody', { faults })), 'unknown');
 });
 
 test('while GitHub is down, GHCR decides', async () => {
   const faults = { '/user': 503, '/orgs': 503 };
   assert.deepEqual(await check('ghp_good', { faults }), { state: 'works', owner: undefined });
-  assert.equal(await troubleOf(check('ghp_nobody', { faults })), 'unknown');
-  assert.equal(await troubleOf(check('ghp_stranger', { faults })), 'no-access');
+  assert.equal(await podProblemOf(check('ghp_nobody', { faults })), 'unknown');
+  assert.equal(await podProblemOf(check('ghp_stranger', { faults })), 'no-access');
 });
 
 test('a refused connection and a deadline are the reasons of an unchecked token', async () => {
@@ -206,7 +206,7 @@ test('an image name is taken apart', () => {
   });
 });
 
-async function troubleOf(verdict: Promise<Verdict>): Promise<string> {
+async function podProblemOf(verdict: Promise<Verdict>): Promise<string> {
   const settled = await verdict;
   return settled.state === 'refused' ? settled.trouble : settled.state;
 }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Check, findAccount } from '../../scripts/images/credentials/account.ts';
-import type { Verdict } from '../../scripts/images/credentials/check.ts';
+import { findAccount, type TokenCheck } from '../../scripts/images/credentials/credentials.ts';
+import type { Verdict } from '../../scripts/images/credentials/token-check.ts';
 import { tokenSources } from '../../scripts/images/credentials/token-sources.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
-import { createExec, type Exec } from '../../scripts/lib/processes/exec.ts';
+import { createExec, type Exec } from '../../scripts/lib/exec.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
@@ -34,7 +34,7 @@ function dockerFolder(config?: unknown): string {
 const auth = (text: string) => Buffer.from(text).toString('base64');
 const find = (
   parts: { environment?: string; file?: string; exec?: Exec; docker?: unknown },
-  check: Check = async () => works,
+  check: TokenCheck = async () => works,
 ) =>
   findAccount(
     tokenSources({

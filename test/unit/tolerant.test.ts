@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
-import { tolerant } from '../../scripts/kubernetes/api/tolerant.ts';
+import { toleratingOutages } from '../../scripts/kubernetes/waiting/api-server.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const silent = new Unreachable('nobody answers');
@@ -19,7 +19,7 @@ function looking(context: TestContext, look: () => Promise<string | undefined>, 
   const exec = fakeExec(() =>
     state === undefined ? { exitCode: 1, stderr: 'Error: No such container: x' } : { stdout: inspected(state) },
   );
-  const again = tolerant(fakeContext({ exec, node: 'x' }), look);
+  const again = toleratingOutages(fakeContext({ exec, node: 'x' }), look);
   return {
     exec,
     after: (milliseconds: number) => {

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { createToolbox, type ToolboxSetup, type ToolName, toolSpecs } from '../../scripts/kubernetes/tools/tools.ts';
-import { CommandError, type Exec } from '../../scripts/lib/processes/exec.ts';
+import { type ToolName, toolSpecs } from '../../scripts/kubernetes/tools/specs.ts';
+import { createToolbox, type ToolboxSetup } from '../../scripts/kubernetes/tools/toolbox.ts';
+import { CommandError, type Exec } from '../../scripts/lib/exec.ts';
 
 const binary = 'the program';
 const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { criticalPath, pathLine } from '../../scripts/kubernetes/timeline/critical-path.ts';
-import { eventSpans, timeline } from '../../scripts/kubernetes/timeline/timeline.ts';
-import { timelineNote } from '../../scripts/kubernetes/timeline/write.ts';
-import { createTrace, type Span, waitingBook } from '../../scripts/lib/trace/trace.ts';
+import {
+  criticalPath,
+  criticalPathLine,
+  eventSpans,
+  timeline,
+  writeTimeline,
+} from '../../scripts/kubernetes/timeline.ts';
+import { createTrace, createWaitTracer, type Span } from '../../scripts/lib/trace.ts';
 import { made } from '../support/fake-cluster.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
@@ -30,9 +34,9 @@ test('the critical path leads from the step that was done last over the last don
     criticalPath(steps).map(({ name }) => name),
     ['cluster', 'argo-cd', 'applications'],
   );
-  assert.equal(pathLine(steps), 'cluster 16.0 s → argo-cd 12.0 s → applications 7.5 s');
-  assert.equal(pathLine([]), '');
-  assert.equal(pathLine([step('cluster', [], 0, 30), step('apps', ['cluster'], 30, 530)]), 'apps 0.5 s');
+  assert.equal(criticalPathLine(steps), 'cluster 16.0 s → argo-cd 12.0 s → applications 7.5 s');
+  assert.equal(criticalPathLine([]), '');
+  assert.equal(criticalPathLine([step('cluster', [], 0, 30), step('apps', ['cluster'], 30, 530)]), 'apps 0.5 s');
 });
 
 test('keeps book of work that fails, and of what is not over yet', async () => {
@@ -46,13 +50,13 @@ test('keeps book of work that fails, and of what is not over yet', async () => {
 
 test('what is waited for is a span until something else is', () => {
   const trace = createTrace();
-  const tell = waitingBook(trace);
+  const tell = createWaitTracer(trace);
   for (const missing of ['a', 'a', 'b', undefined, undefined, 'a']) tell(missing);
   assert.deepEqual(
     trace.spans().map(({ category, name }) => `${category} ${name}`),
     ['wait a', 'wait b', 'wait a'],
   );
-  waitingBook(undefined)('nobody keeps book');
+  createWaitTracer(undefined)('nobody keeps book');
 });
 
 test('the timeline lays what overlaps side by side, and what follows behind it', () => {
@@ -97,11 +101,11 @@ test('is written for its owner alone, also where no cluster answers; and a file 
   const context = fakeContext({ config: { root: folder }, api });
   const trace = createTrace();
   await trace.during('command', 'true', async () => {});
-  const said = await timelineNote(context, trace, 'up.json', 0);
+  const said = await writeTimeline(context, trace, 'up.json', 0);
   const file = join(folder, 'up.json');
   assert(said.includes(file), said);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   const { traceEvents } = JSON.parse(readFileSync(file, 'utf8')) as { traceEvents: { name: string }[] };
   assert(traceEvents.some(({ name }) => name === 'true'));
-  assert.match(await timelineNote(context, trace, 'not there/up.json', 0), /^! The timeline could not be written: /);
+  assert.match(await writeTimeline(context, trace, 'not there/up.json', 0), /^! The timeline could not be written: /);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { troubleOf } from '../../scripts/kubernetes/explain/trouble.ts';
+import { podProblemOf } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 
 function pod(status: object, metadata: object = {}): Pod {
@@ -141,7 +141,7 @@ const troubles = (): [string, Pod, string | undefined, RegExp?][] => [
 ];
 for (const [index, [what, , reason, hint]] of troubles().entries()) {
   test(`a pod ${what}: ${reason ?? 'no trouble'}`, () => {
-    const trouble = troubleOf(troubles()[index]?.[1] ?? assert.fail());
+    const trouble = podProblemOf(troubles()[index]?.[1] ?? assert.fail());
     assert.equal(trouble?.reason, reason);
     if (hint) assert.match(trouble?.hint ?? '', hint);
     if (trouble) assert(trouble.patience >= 20_000 && trouble.patience <= 60_000);
@@ -150,6 +150,6 @@ for (const [index, [what, , reason, hint]] of troubles().entries()) {
 
 test('a trouble names pod, namespace, container and Kubernetes’ own message', () => {
   const { patience, hint, ...named } =
-    troubleOf(pod({ containerStatuses: [waiting('StartError')] }, { namespace: 'a' })) ?? {};
+    podProblemOf(pod({ containerStatuses: [waiting('StartError')] }, { namespace: 'a' })) ?? {};
   assert.deepEqual(named, { pod: 'p', namespace: 'a', container: 'c', reason: 'StartError', message: 'because' });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unhealthyDeployments } from '../../scripts/components/unhealthy.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { untilReady } from '../../scripts/kubernetes/waiting/until-ready.ts';
+import { waitForReady } from '../../scripts/kubernetes/waiting/ready.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const application = (name: string, sync: string, health: string) => ({
@@ -58,7 +58,7 @@ test('only what is synced and not healthy is looked into, and of that only Deplo
 
 test('what an Application waits for is told by the pod, and not only as Progressing', async () => {
   const look = async () => 'Application sick is Progressing';
-  const waiting = untilReady(context, { objects: [], also: () => unhealthyDeployments(context), look });
+  const waiting = waitForReady(context, { objects: [], also: () => unhealthyDeployments(context), look });
   const { text } = await refusal(() => waiting);
   assert.match(text, /^Application sick is Progressing\.\n {2}pod default\/sick-1, container c: CrashLoopBackOff/);
   assert.match(text, /\n {4}the last word\n/);
@@ -75,7 +75,7 @@ test('a pod that was put out is no trouble once another one is in its place', as
     [[evicted, ready], /^Waited 0\.03 s in vain: a page\./],
   ] as const) {
     const view = () => ({ podsOf: async () => pods });
-    const waiting = untilReady(fakeContext({ ...context, view }), {
+    const waiting = waitForReady(fakeContext({ ...context, view }), {
       objects: [deployment('sick') as unknown as KubeObject],
       look: async () => 'a page',
     });
@@ -85,6 +85,6 @@ test('a pod that was put out is no trouble once another one is in its place', as
 
 test('that the cluster can’t be asked for them does no harm', async () => {
   const also = () => Promise.reject(new Error('not now'));
-  const { text } = await refusal(() => untilReady(context, { objects: [], also, look: async () => 'a pod' }));
+  const { text } = await refusal(() => waitForReady(context, { objects: [], also, look: async () => 'a pod' }));
   assert.match(text, /^Waited 0\.03 s in vain: a pod\./);
 });

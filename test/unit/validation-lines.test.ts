@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { complaints } from '../../scripts/checks/validate/prometheus/complaints.ts';
-import { readJson } from '../../scripts/repository/dashboards/json.ts';
-import { embeddedLine } from '../../scripts/repository/rendering/embedded.ts';
+import { readJson } from '../../scripts/repository/dashboards/dashboard.ts';
+import { embeddedLine } from '../../scripts/repository/rendering/manifests.ts';
 
 const manifest = ['data:', '  a.yml: | # rules', '    first', '', '    third', '  b.json: "{}"', '  c: |-2', '      x'];
 

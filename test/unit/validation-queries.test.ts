@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readQuery } from '../../scripts/checks/validate/queries/promql.ts';
-import { undefinedVariables, withoutVariables } from '../../scripts/repository/dashboards/grafana-variables.ts';
+import { undefinedVariables, withoutVariables } from '../../scripts/repository/dashboards/queries.ts';
 
 const names = (query: string) => readQuery(query).selectors.map(({ name }) => name);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toolsOf } from '../../scripts/checks/validate/tools.ts';
-import type { Toolbox } from '../../scripts/kubernetes/tools/tools.ts';
+import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 
 test('of a hundred programs that the checks run, no more are running than they may', async () => {
   let [running, most] = [0, 0];

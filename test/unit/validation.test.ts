@@ -12,12 +12,15 @@ import { addEnumerations } from '../../scripts/checks/validate/schemas/update/en
 import { condense } from '../../scripts/checks/validate/schemas/update/json-schema.ts';
 import { modules } from '../../scripts/checks/validate/schemas/update/modules.ts';
 import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/config/versions.ts';
-import type { Check } from '../../scripts/repository/rendering/check.ts';
-import { type Finding, merge } from '../../scripts/repository/rendering/finding.ts';
-import { fieldName } from '../../scripts/repository/rendering/located.ts';
-import { readManifest } from '../../scripts/repository/rendering/manifest.ts';
+import {
+  type Finding,
+  fieldName,
+  mergeFindings,
+  type ValidationCheck,
+} from '../../scripts/repository/rendering/finding.ts';
+import { quote } from '../../scripts/repository/rendering/helm-error.ts';
+import { readManifest } from '../../scripts/repository/rendering/manifests.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
-import { quote } from '../../scripts/repository/rendering/values-files.ts';
 import { noTools, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
@@ -28,7 +31,7 @@ const finding = (changes: Partial<Finding> = {}): Finding => ({
   remedy: 'Put it right.',
   ...changes,
 });
-const check = (name: string, run: Check['run']): Check => ({
+const check = (name: string, run: ValidationCheck['run']): ValidationCheck => ({
   name,
   title: `${name} is well`,
   rules: { [name]: 'x' },
@@ -36,7 +39,7 @@ const check = (name: string, run: Check['run']): Check => ({
 });
 
 test('findings that differ in the rendering only are one, and come by file and line', () => {
-  const merged = merge([
+  const merged = mergeFindings([
     finding({ file: 'b', line: 2 }),
     finding({ renderings: ['values.yaml'] }),
     finding({ file: 'b', line: 1 }),

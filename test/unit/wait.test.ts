@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../scripts/lib/wait.ts';
+import { WaitTimeout, waitUntil } from '../../scripts/lib/retry.ts';
 
 const signal = new AbortController().signal;
 

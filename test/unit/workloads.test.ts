@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { isReady, isStaying, missingOf, type Pod, running, selects } from '../../scripts/kubernetes/workloads.ts';
+import { isReady, isStaying, missingOf, type Pod, rolloutState, selects } from '../../scripts/kubernetes/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -122,7 +122,7 @@ function runs(image: string, ...pods: [string, boolean, boolean][]) {
     ],
   });
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'api' } };
-  return running(
+  return rolloutState(
     { ...workload, spec: { selector: {}, template: { spec: named(image) } } },
     pods.map(([of, isReady, terminates]) => ({
       ...pod(isReady ? ready : {}, terminates ? { deletionTimestamp: '2026-11-27T10:00:00Z' } : {}),

@@ -3,7 +3,7 @@ import { lookAt } from '../../scripts/checks/verify/live.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { servicesNamespace } from '../../scripts/repository/services.ts';
+import { servicesNamespace } from '../../scripts/repository/applications.ts';
 
 /**
  * Records what the cluster of this checkout answers to `npm run verify`, for its unit tests: only what the checks read.

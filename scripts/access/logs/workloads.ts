@@ -3,7 +3,7 @@ import type { Context } from '../../images/context.ts';
 import { nameOf } from '../../kubernetes/objects.ts';
 import type { Workload } from '../../kubernetes/workloads.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { closest } from '../../lib/text/closest.ts';
+import { closest } from '../../lib/text.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 

@@ -3,7 +3,7 @@ import { ask, portOf, routeTable, urlOf } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import { isLocal, type Site } from '../../components/tls.ts';
 import type { Context } from '../../images/context.ts';
-import { probePort } from '../../lib/ports/probe.ts';
+import { probePort } from '../../lib/ports.ts';
 import { throughForward } from '../addresses.ts';
 
 /** Something that a browser finds at the ingress. */

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../../kubernetes/api/api.ts';
-import { groundOf } from '../../kubernetes/explain/runtime.ts';
-import { type EndpointSlice, slicesPath } from '../../kubernetes/port-forward/endpoints.ts';
+import { runtimeOf } from '../../kubernetes/explain/runtime.ts';
+import { type EndpointSlice, slicesPath } from '../../kubernetes/port-forward.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 
 /** Who is told what is seen. */
@@ -78,7 +78,7 @@ function keyOf({ metadata }: EndpointSlice): string {
 
 /** A cluster that was made anew under the same name has another kubeconfig. */
 async function refuseGone(context: Context, kubeconfig: string): Promise<void> {
-  const gone = await groundOf(context).isGone(context);
+  const gone = await runtimeOf(context).isGone(context);
   const now = await readFile(context.kubeconfig, 'utf8').catch(() => undefined);
   if (!gone && (now === undefined || now === kubeconfig)) return;
   throw new UserError(`The cluster ${context.config.clusterName} was deleted, so nothing is forwarded any more.`, {

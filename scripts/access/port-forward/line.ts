@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Endpoint, isSame } from '../../kubernetes/port-forward/endpoints.ts';
-import { type Tunnel, TunnelFailed } from '../../kubernetes/port-forward/tunnel.ts';
+import { type Endpoint, isSameEndpoint, type PortForward, PortForwardFailed } from '../../kubernetes/port-forward.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import type { Destination } from './destinations.ts';
 import type { Door } from './door.ts';
@@ -25,8 +24,8 @@ export interface Line {
 }
 
 export interface Means {
-  /** Throws `TunnelFailed`, or `Interrupted`. */
-  open(endpoint: Endpoint, signal: AbortSignal): Promise<Tunnel>;
+  /** Throws `PortForwardFailed`, or `Interrupted`. */
+  open(endpoint: Endpoint, signal: AbortSignal): Promise<PortForward>;
   tell(change: Change): void;
 }
 
@@ -36,20 +35,20 @@ const farewell = 10_000;
 
 export function createLine(destination: Destination, door: Door, { open, tell }: Means): Line {
   const closing = new AbortController();
-  const tunnels = new Set<Tunnel>();
+  const tunnels = new Set<PortForward>();
   let wanted: Endpoint | undefined;
-  let current: { endpoint: Endpoint; tunnel: Tunnel } | undefined;
+  let current: { endpoint: Endpoint; tunnel: PortForward } | undefined;
   let renewing = false;
   let followed = false;
   let attempt = new AbortController();
   let working: Promise<void> | undefined;
   let downSince = performance.now();
 
-  const release = (tunnel: Tunnel) => {
+  const release = (tunnel: PortForward) => {
     void door.idle(tunnel.port, farewell).then(() => tunnel.close());
   };
-  const isRight = () => !renewing && isSame(current?.endpoint, wanted);
-  const use = (endpoint: Endpoint, tunnel: Tunnel) => {
+  const isRight = () => !renewing && isSameEndpoint(current?.endpoint, wanted);
+  const use = (endpoint: Endpoint, tunnel: PortForward) => {
     const before = current;
     current = { endpoint, tunnel };
     door.lead(tunnel.port);
@@ -92,7 +91,7 @@ export function createLine(destination: Destination, door: Door, { open, tell }:
         wait = 0;
       } catch (error) {
         if (error instanceof Interrupted) continue;
-        if (!(error instanceof TunnelFailed)) throw error;
+        if (!(error instanceof PortForwardFailed)) throw error;
         if (error.message !== told) tell({ kind: 'failed', pod: endpoint.pod, why: error.message });
         told = error.message;
         wait = Math.min(Math.max(pause.shortest, wait * 2), pause.longest);
@@ -112,7 +111,7 @@ export function createLine(destination: Destination, door: Door, { open, tell }:
     door,
     now: () => current?.endpoint,
     follow(endpoint, renew) {
-      const changed = !isSame(endpoint, wanted);
+      const changed = !isSameEndpoint(endpoint, wanted);
       wanted = endpoint;
       renewing ||= renew;
       if (!followed && endpoint === undefined) tell({ kind: 'waits' });

@@ -1,7 +1,6 @@
 import { UsageError } from '../../lib/errors.ts';
-import { portHolder } from '../../lib/ports/holder.ts';
-import { probePort } from '../../lib/ports/probe.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { portHolder, probePort } from '../../lib/ports.ts';
 import type { Destination } from './destinations.ts';
 import { type Door, openDoor } from './door.ts';
 

@@ -1,4 +1,4 @@
-import { columns } from '../../lib/text/help.ts';
+import { columns } from '../../lib/text.ts';
 import type { Change, Line } from './line.ts';
 
 /** Where a line is found on this machine. An address in numbers: `localhost` may mean another program, on ::1. */

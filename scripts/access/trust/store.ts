@@ -1,6 +1,6 @@
 import { authorityName } from '../../lib/certificates/authority.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { Exec, Output } from '../../lib/processes/exec.ts';
+import type { Exec, Output } from '../../lib/exec.ts';
 
 /** A place where a browser or a system looks up whom it trusts, that this user may write to. */
 export interface TrustStore {

@@ -1,4 +1,4 @@
-import { compareVersions, parseVersion } from '../../kubernetes/tools/semver.ts';
+import { compareVersions, parseVersion } from '../../config/versions.ts';
 import type { Check } from './check.ts';
 import { dockerInfo } from './docker-state.ts';
 

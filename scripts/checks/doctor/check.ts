@@ -1,12 +1,12 @@
-import type { CheckName } from '../../config/check-names.ts';
-import type { Toolbox } from '../../kubernetes/tools/tools.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
+import type { PreflightCheckName } from '../../config/check-names.ts';
+import type { Toolbox } from '../../kubernetes/tools/toolbox.ts';
+import type { Exec } from '../../lib/exec.ts';
 
 export interface Finding {
   /** What was looked at: `kubectl`, `port 8080`. */
   check: string;
   /** The name of the preflight check that looked, for `IGNORE_CHECKS`. */
-  id?: CheckName;
+  id?: PreflightCheckName;
   level: 'ok' | 'warning' | 'problem';
   /** One sentence. */
   message: string;
@@ -29,7 +29,7 @@ export interface CheckContext {
   /** Of the cluster that is to be, for example `v1.36.4`. Without it, what depends on it is not checked. */
   kubernetesVersion?: string;
   /** The checks whose problems are only warnings. */
-  ignored?: readonly CheckName[];
+  ignored?: readonly PreflightCheckName[];
 }
 
 /** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */

@@ -1,4 +1,4 @@
-import { CommandError } from '../../lib/processes/exec.ts';
+import { CommandError } from '../../lib/exec.ts';
 import type { CheckContext } from './check.ts';
 import { dockerTrouble, type Trouble } from './docker-trouble.ts';
 

@@ -1,5 +1,4 @@
-import { docker } from '../../config/versions.ts';
-import { isAtLeast } from '../../kubernetes/tools/semver.ts';
+import { docker, isAtLeast } from '../../config/versions.ts';
 import type { Check } from './check.ts';
 import { dockerState } from './docker-state.ts';
 

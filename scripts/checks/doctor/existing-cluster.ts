@@ -1,5 +1,5 @@
-import { takeLogin } from '../../cluster/existing/kubeconfig.ts';
-import { describeTarget } from '../../cluster/existing/where.ts';
+import { describeTarget } from '../../cluster/existing-cluster.ts';
+import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Finding } from './check.ts';
@@ -8,7 +8,7 @@ import type { Finding } from './check.ts';
 export async function targetFinding(context: Context): Promise<Finding> {
   const check = 'target';
   try {
-    await takeLogin(context);
+    await copyUserContext(context);
     const where = await describeTarget(context);
     return { check, level: 'ok', message: `${where.charAt(0).toUpperCase()}${where.slice(1)} answers.` };
   } catch (error) {

@@ -1,5 +1,4 @@
-import { git } from '../../config/versions.ts';
-import { isAtLeast } from '../../kubernetes/tools/semver.ts';
+import { git, isAtLeast } from '../../config/versions.ts';
 import { type Check, firstLine } from './check.ts';
 
 /** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */

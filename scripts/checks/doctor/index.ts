@@ -1,4 +1,4 @@
-import { type CheckName, checkNames } from '../../config/check-names.ts';
+import { type PreflightCheckName, preflightCheckNames } from '../../config/check-names.ts';
 import { checkCgroup } from './cgroup.ts';
 import type { Check, CheckContext, Finding } from './check.ts';
 import { checkDisk } from './disk.ts';
@@ -11,7 +11,7 @@ import { checkClients, checkTools } from './tools.ts';
 
 export type { Check, CheckContext, Finding } from './check.ts';
 
-type Checks = Partial<Record<CheckName, Check>>;
+type Checks = Partial<Record<PreflightCheckName, Check>>;
 
 /** All checks of a machine that runs a kind cluster. */
 export const checks = {
@@ -23,7 +23,7 @@ export const checks = {
   ports: checkPorts,
   git: checkGit,
   tools: checkTools,
-} satisfies Record<CheckName, Check>;
+} satisfies Record<PreflightCheckName, Check>;
 
 /** Those that tell something where the cluster is not on this machine. */
 export const checksElsewhere: Checks = { git: checkGit, tools: checkClients };
@@ -38,7 +38,7 @@ export const checksOfDocker: Checks = { docker: checkDocker };
  */
 export async function runChecks(context: CheckContext, chosen: Checks = checks): Promise<Finding[]> {
   const run = { ...context };
-  const results = checkNames.map(async (name): Promise<Finding[]> => {
+  const results = preflightCheckNames.map(async (name): Promise<Finding[]> => {
     const found = [(await chosen[name]?.(run)) ?? []].flat();
     const ignored = context.ignored?.includes(name) === true;
     return found.map((finding) => ({ id: name, ...(ignored ? ignore(finding, name) : finding) }));
@@ -46,7 +46,7 @@ export async function runChecks(context: CheckContext, chosen: Checks = checks):
   return (await Promise.all(results)).flat();
 }
 
-function ignore(finding: Finding, name: CheckName): Finding {
+function ignore(finding: Finding, name: PreflightCheckName): Finding {
   if (finding.level !== 'problem') return finding;
   return { ...finding, level: 'warning', ignored: true, message: `Ignored check "${name}": ${finding.message}` };
 }

@@ -1,5 +1,4 @@
-import { portHolder } from '../../lib/ports/holder.ts';
-import { probePort } from '../../lib/ports/probe.ts';
+import { portHolder, probePort } from '../../lib/ports.ts';
 import type { Check, CheckContext, Finding } from './check.ts';
 import { dockerInfo } from './docker-state.ts';
 

@@ -1,8 +1,8 @@
-import { checkPorts, demandOwn } from '../../cluster/own-container.ts';
+import { assertOwnContainer, assertPorts } from '../../cluster/node.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
-import type { Container } from '../../lib/docker/docker.ts';
+import type { DockerContainer } from '../../lib/docker/containers.ts';
 import { UsageError } from '../../lib/errors.ts';
 import { targetFinding } from './existing-cluster.ts';
 import { type CheckContext, checksElsewhere, checksOfDocker, type Finding, runChecks } from './index.ts';
@@ -16,7 +16,7 @@ export async function examine(context: Context): Promise<Finding[]> {
 }
 
 /** Docker is asked for the node while the rest is looked at: only the ports depend on it. */
-async function examineBeside(context: Context, looking: Promise<Container | undefined>): Promise<Finding[]> {
+async function examineBeside(context: Context, looking: Promise<DockerContainer | undefined>): Promise<Finding[]> {
   if (context.target !== undefined)
     return [...(await runChecks(checkContext(context, true), checksElsewhere)), await targetFinding(context)];
   // Where Docker can't tell, the check of Docker says so.
@@ -50,8 +50,8 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
   refuseProblems(findings);
   const container = await looking;
   if (container) {
-    await demandOwn(context, container);
-    checkPorts(context, container);
+    await assertOwnContainer(context, container);
+    assertPorts(context, container);
   }
   return { warnings: warningsAmong(findings), isThere: container !== undefined };
 }

@@ -1,4 +1,5 @@
-import type { Tool, ToolName } from '../../kubernetes/tools/tools.ts';
+import type { ToolName } from '../../kubernetes/tools/specs.ts';
+import type { Tool } from '../../kubernetes/tools/toolbox.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Check, CheckContext, Finding } from './check.ts';
 

@@ -1,14 +1,14 @@
 import { parseDocument } from 'yaml';
 import { deployedPods } from '../../components/deployed-pods.ts';
 import type { Context } from '../../images/context.ts';
-import { ensureStandIns, removeStandIns, standInsAmong } from '../../images/stubs.ts';
+import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import { eventsOf } from '../../kubernetes/explain/explain.ts';
-import { troubleOf } from '../../kubernetes/explain/trouble.ts';
+import { podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { quickly } from '../../kubernetes/waiting/pod-removal.ts';
+import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { isReady, type Pod, type PodSpec, type Workload } from '../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../repository/services.ts';
-import { imagesAtHead } from '../../repository/values.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
+import { imagesAtHead } from '../../repository/committed-values.ts';
 import { cast } from './cast.ts';
 import { podsOf, untilSeen } from './looking.ts';
 import { chartFile, commitFor, release } from './release.ts';
@@ -32,7 +32,7 @@ export interface BadRelease {
 /** Without a token the bad image is a stand-in, which takes a while to build. */
 export async function prepareBadImage(context: Context): Promise<void> {
   if (await context.credentials.account()) return;
-  await ensureStandIns(context, new Map([[service, await badImage(context)]]));
+  await ensureStubs(context, new Map([[service, await badImage(context)]]));
 }
 
 /** Releases an image that never gets ready, and waits until Kubernetes has found that out. */
@@ -63,7 +63,7 @@ async function badImage(context: Context): Promise<string> {
 /** In words, or undefined while it may be starting. */
 async function whyUnready(context: Context, pod: Pod): Promise<string | undefined> {
   if (isReady(pod)) return undefined;
-  const trouble = troubleOf(pod);
+  const trouble = podProblemOf(pod);
   if (trouble) return trouble.reason;
   const { name, namespace = servicesNamespace } = pod.metadata;
   return (await eventsOf(context, namespace, name)).findLast(({ reason }) => reason === 'Unhealthy')?.message;
@@ -100,13 +100,13 @@ export async function forgetBadRollout(context: Context): Promise<void> {
 async function deleteAll(context: Context, resource: string, objects: readonly KubeObject[]): Promise<void> {
   if (objects.length === 0) return;
   const kubectl = await context.kubectl();
-  const how = ['--namespace', servicesNamespace, '--ignore-not-found', '--wait=false', quickly];
+  const how = ['--namespace', servicesNamespace, '--ignore-not-found', '--wait=false', shortGracePeriod];
   await kubectl.run(['delete', resource, ...how, ...objects.map(({ metadata }) => metadata.name)]);
 }
 
 /** Takes the bad image out of the node, where it is a stand-in. */
 export async function removeBadImage(context: Context): Promise<void> {
   if (context.target !== undefined) return;
-  const standIns = await standInsAmong(context, [await badImage(context)]);
-  if (standIns.size > 0) await removeStandIns(context, standIns);
+  const standIns = await stubsAmong(context, [await badImage(context)]);
+  if (standIns.size > 0) await removeStubs(context, standIns);
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '../../lib/errors.ts';
-import { closest } from '../../lib/text/closest.ts';
+import { closest } from '../../lib/text.ts';
 import type { Drill } from './drill.ts';
 
 /** Those of the drills that `--only` names, in their own order; all where it names none. Throws a `UsageError`. */

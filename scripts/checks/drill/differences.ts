@@ -1,4 +1,4 @@
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface Comparison {

@@ -1,10 +1,10 @@
 import type { Context } from '../../images/context.ts';
-import { tolerant } from '../../kubernetes/api/tolerant.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
 import { isReady, type Pod, type Workload } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
 const every = 100;
@@ -20,7 +20,7 @@ export async function untilSeen(
 ): Promise<number> {
   const { timeout, signal } = context;
   try {
-    await waitUntil(tolerant(context, look), { timeout, signal, every });
+    await waitUntil(toleratingOutages(context, look), { timeout, signal, every });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
     throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });

@@ -1,6 +1,6 @@
 import type { Context } from '../../images/context.ts';
-import { CommandError } from '../../lib/processes/exec.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { CommandError } from '../../lib/exec.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { deploymentOf, servingPods, untilSeen } from './looking.ts';

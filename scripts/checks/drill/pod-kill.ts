@@ -1,6 +1,6 @@
-import { quickly } from '../../kubernetes/waiting/pod-removal.ts';
+import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { UserError } from '../../lib/errors.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { servingPods, untilSeen } from './looking.ts';
@@ -27,7 +27,7 @@ export const podKill: Drill = {
     if (victim === undefined) throw new UserError(`No pod of ${cast.front} serves.`, { hint: 'npm run status' });
     const { result, answers } = await underRequests(context, async (answers) => {
       const kubectl = await context.kubectl();
-      const now = [quickly, '--wait=false', '--namespace', servicesNamespace];
+      const now = [shortGracePeriod, '--wait=false', '--namespace', servicesNamespace];
       const started = performance.now();
       await kubectl.run(['delete', 'pod', victim, ...now]);
       const replaced = await untilSeen(

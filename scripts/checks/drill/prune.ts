@@ -1,8 +1,8 @@
-import { isTracked } from '../../cluster/tracking.ts';
+import { isTracked } from '../../cluster/ownership.ts';
 import { inCluster } from '../../components/removal.ts';
 import type { Context } from '../../images/context.ts';
-import { shortSha } from '../../lib/git/git.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { untilSeen } from './looking.ts';

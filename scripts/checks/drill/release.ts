@@ -4,10 +4,9 @@ import { registrations } from '../../components/registrations.ts';
 import { drillAnnotation } from '../../delivery/drift/drill-annotation.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import { commitAside } from '../../lib/git/commit-aside.ts';
-import { filesAt, shortSha } from '../../lib/git/git.ts';
-import { applicationApi } from '../../repository/applications.ts';
-import type { Application } from '../../repository/services.ts';
+import { filesAt, shortSha } from '../../lib/git/checkout.ts';
+import { commitUnreferenced } from '../../lib/git/commits.ts';
+import { type Application, applicationApi } from '../../repository/applications.ts';
 import { untilSeen } from './looking.ts';
 
 const api = [applicationApi, 'Application'] as const;
@@ -36,13 +35,17 @@ export async function commitFor(
   const { top, head } = await context.checkout();
   const folder = await chartOf(context, service);
   const texts = new Map(Object.entries(files).map(([file, text]) => [`${folder}/${file}`, text]));
-  return commitAside(context.exec, top, { parent: head, message: `drill: ${message}`, files: texts });
+  return commitUnreferenced(context.exec, top, { parent: head, message: `drill: ${message}`, files: texts });
 }
 
 /** A commit that takes all back that another one did to the commit that is checked out. */
 export async function revertOf(context: Context, commit: string): Promise<string> {
   const { top, head } = await context.checkout();
-  return commitAside(context.exec, top, { parent: commit, like: head, message: `drill: Revert ${shortSha(commit)}` });
+  return commitUnreferenced(context.exec, top, {
+    parent: commit,
+    like: head,
+    message: `drill: Revert ${shortSha(commit)}`,
+  });
 }
 
 /** The text of a file of a service's chart at the commit that is checked out; empty where it has none. */

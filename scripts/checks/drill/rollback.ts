@@ -1,5 +1,5 @@
 import { unfitness } from '../../components/applications.ts';
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import { forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';

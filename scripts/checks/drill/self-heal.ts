@@ -1,5 +1,5 @@
 import type { Context } from '../../images/context.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import { cast } from './cast.ts';
 import type { Drill } from './drill.ts';
 import { autoscalerOf, deploymentOf, serviceObject, untilSeen } from './looking.ts';

@@ -1,8 +1,7 @@
-import { applicationNames, isTracked } from '../../cluster/tracking.ts';
+import { applicationNames, isTracked } from '../../cluster/ownership.ts';
 import type { Context } from '../../images/context.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
-import { applicationApi } from '../../repository/applications.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { applicationApi, servicesNamespace } from '../../repository/applications.ts';
 import { comparable } from './comparable.ts';
 
 /** What has to be after a drill as it was before: a text for each thing's name. */

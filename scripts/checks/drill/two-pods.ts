@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import type { Context } from '../../images/context.ts';
-import { localValueFiles } from '../../repository/services.ts';
+import { localValueFiles } from '../../repository/applications.ts';
 import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
 import { chartFile, commitFor, noCommits, registrationOf, release } from './release.ts';
 

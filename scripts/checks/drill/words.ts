@@ -1,4 +1,4 @@
-import { columns } from '../../lib/text/help.ts';
+import { columns } from '../../lib/text.ts';
 import type { Comparison } from './differences.ts';
 import type { Drill } from './drill.ts';
 import type { Shown } from './show.ts';

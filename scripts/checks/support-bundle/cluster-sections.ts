@@ -1,9 +1,9 @@
 import { readAll } from '../../access/logs/follow.ts';
 import { sourcesOf } from '../../access/logs/sources.ts';
 import type { Context } from '../../images/context.ts';
-import type { Event } from '../../kubernetes/explain/explain.ts';
+import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
-import { table } from '../../lib/text/table.ts';
+import { table } from '../../lib/text.ts';
 import { scopeOf } from './scope.ts';
 import type { Section } from './sections.ts';
 
@@ -29,7 +29,7 @@ async function pods(context: Context): Promise<string> {
 }
 
 async function warnings(context: Context): Promise<string> {
-  const { items } = await context.api().json<{ items: Event[] }>('/api/v1/events?fieldSelector=type=Warning');
+  const { items } = await context.api().json<{ items: KubeEvent[] }>('/api/v1/events?fieldSelector=type=Warning');
   const { concerns } = await scopeOf(context);
   const told = items.filter((event) => concerns(event, event.involvedObject?.name));
   const sorted = told.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));

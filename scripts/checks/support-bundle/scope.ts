@@ -1,7 +1,7 @@
-import { territoryOf } from '../../cluster/existing/territory.ts';
+import { territoryOf } from '../../cluster/territory.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { readRegistrations, servicesNamespace } from '../../repository/services.ts';
+import { readRegistrations, servicesNamespace } from '../../repository/applications.ts';
 
 /** What of a cluster may be told to others. */
 export interface Scope {

@@ -1,5 +1,5 @@
 import { UsageError } from '../../lib/errors.ts';
-import type { Parsed } from '../../lib/text/args.ts';
+import type { Parsed } from '../../lib/terminal/args.ts';
 
 /** What is to be sent. */
 export interface Plan {

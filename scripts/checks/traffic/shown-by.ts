@@ -1,5 +1,5 @@
-import { withoutVariables } from '../../repository/dashboards/grafana-variables.ts';
-import { dashboardFiles } from '../../repository/dashboards/sources.ts';
+import { dashboardFiles } from '../../repository/dashboards/dashboard.ts';
+import { withoutVariables } from '../../repository/dashboards/queries.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
 import { dashboardQueries, ruleQueries } from '../validate/queries/located.ts';
 import { readQuery } from '../validate/queries/promql.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, messageOf } from '../../lib/errors.ts';
-import { atMost } from '../../lib/limit.ts';
+import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Plan, pathOf } from './plan.ts';
 
 /** What became of a request. */
@@ -34,7 +34,7 @@ export async function sendStream(
 ): Promise<Stream> {
   const started = performance.now();
   const sent: Sent[] = [];
-  const limited = atMost(open);
+  const limited = limitConcurrency(open);
   const running: Promise<void>[] = [];
   for (let index = 0; index < plan.seconds * plan.rate && !signal.aborted; index += 1) {
     const due = started + (index * 1000) / plan.rate;

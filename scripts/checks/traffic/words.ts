@@ -1,4 +1,4 @@
-import { columns } from '../../lib/text/help.ts';
+import { columns } from '../../lib/text.ts';
 import { badPath, type Plan } from './plan.ts';
 import type { Shown } from './shown-by.ts';
 import { type Statistics, statisticsOf } from './statistics.ts';

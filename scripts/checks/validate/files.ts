@@ -1,10 +1,9 @@
-import type { Check } from '../../repository/rendering/check.ts';
-import { kustomizationRules } from '../../repository/rendering/kustomizations.ts';
-import { syntaxFault } from '../../repository/rendering/manifest.ts';
-import { readYaml } from '../../repository/yaml-file.ts';
+import type { ValidationCheck } from '../../repository/rendering/finding.ts';
+import { kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
+import { readYaml } from '../../repository/yaml.ts';
 
 /** Whether the manifests and the charts' values can be read at all. */
-export const files: Check = {
+export const files: ValidationCheck = {
   name: 'files',
   title: 'every YAML file can be read',
   rules: {

@@ -1,4 +1,4 @@
-import type { Check } from '../../repository/rendering/check.ts';
+import type { ValidationCheck } from '../../repository/rendering/finding.ts';
 import { applications } from './applications/index.ts';
 import { charts } from './charts/index.ts';
 import { dashboards } from './dashboards/index.ts';
@@ -14,7 +14,7 @@ import { references } from './references/index.ts';
 import { schemas } from './schemas/index.ts';
 import { values } from './values/index.ts';
 
-const all: Record<CheckName, Check> = {
+const all: Record<CheckName, ValidationCheck> = {
   files,
   charts,
   schemas,
@@ -31,4 +31,4 @@ const all: Record<CheckName, Check> = {
 };
 
 /** Every check, in the order in which they are reported. */
-export const checks: readonly Check[] = checkNames.map((name) => all[name]);
+export const checks: readonly ValidationCheck[] = checkNames.map((name) => all[name]);

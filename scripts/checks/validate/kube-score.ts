@@ -1,7 +1,6 @@
 import { kubernetesVersion, nodeImage } from '../../config/versions.ts';
-import type { Check, Tools } from '../../repository/rendering/check.ts';
-import type { Finding } from '../../repository/rendering/finding.ts';
-import type { Rendering } from '../../repository/rendering/rendering.ts';
+import type { Finding, Tools, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Rendering } from '../../repository/rendering/helm.ts';
 
 /** Tests of kube-score that don't hold here, each with its reason. */
 const switchedOff: readonly { test: string; kind?: string; values?: string; because: string }[] = [
@@ -37,7 +36,7 @@ interface Scored {
 }
 
 /** What kube-score finds in the services: https://github.com/zegl/kube-score/blob/master/README_CHECKS.md */
-export const kubeScore: Check = {
+export const kubeScore: ValidationCheck = {
   name: 'kube-score',
   title: 'kube-score has nothing against the services',
   rules: {

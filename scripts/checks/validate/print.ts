@@ -1,6 +1,5 @@
-import { columns } from '../../lib/text/help.ts';
-import type { Check } from '../../repository/rendering/check.ts';
-import type { Finding } from '../../repository/rendering/finding.ts';
+import { columns } from '../../lib/text.ts';
+import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Outcome } from './run.ts';
 
 /** The outcomes as a person reads them: a line for each check, and below it what was found. */
@@ -22,7 +21,7 @@ export function reportJson(outcomes: readonly Outcome[]): string {
 }
 
 /** Every rule of the checks, with its sentence. */
-export function ruleList(checks: readonly Check[]): string {
+export function ruleList(checks: readonly ValidationCheck[]): string {
   return checks
     .map(({ name, title, rules }) => [`${name}: ${title}`, ...columns(Object.entries(rules))].join('\n'))
     .join('\n\n');

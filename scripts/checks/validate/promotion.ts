@@ -1,8 +1,8 @@
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { Check } from '../../repository/rendering/check.ts';
-import type { Finding } from '../../repository/rendering/finding.ts';
-import type { Chart, Repository } from '../../repository/rendering/repository.ts';
-import { readYaml } from '../../repository/yaml-file.ts';
+import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Chart } from '../../repository/rendering/helm.ts';
+import type { Repository } from '../../repository/rendering/repository.ts';
+import { readYaml } from '../../repository/yaml.ts';
 
 const words = ['repository:', 'tag:'] as const;
 
@@ -22,7 +22,7 @@ const tags = [
 ];
 
 /** Whether the platform's CI, which knows nothing of YAML, can promote a build. */
-export const promotion: Check = {
+export const promotion: ValidationCheck = {
   name: 'promotion',
   title: "CI's sed promotes the image that it means",
   rules: {

@@ -1,11 +1,10 @@
 import { ExitCode, UsageError } from '../../lib/errors.ts';
-import type { Check, Tools } from '../../repository/rendering/check.ts';
-import { type Finding, merge } from '../../repository/rendering/finding.ts';
+import { type Finding, mergeFindings, type Tools, type ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
 
 /** What came of a check. */
 export interface Outcome {
-  check: Check;
+  check: ValidationCheck;
   findings: Finding[];
   seconds: number;
   /** Why it could not be run, and what to do about that. */
@@ -13,11 +12,15 @@ export interface Outcome {
 }
 
 /** Runs the checks side by side: they wait for the same renderings. Their outcomes come in the checks' order. */
-export function runChecks(checks: readonly Check[], repository: Repository, tools: Tools): Promise<Outcome[]> {
+export function runChecks(
+  checks: readonly ValidationCheck[],
+  repository: Repository,
+  tools: Tools,
+): Promise<Outcome[]> {
   return Promise.all(checks.map((check) => runCheck(check, repository, tools)));
 }
 
-async function runCheck(check: Check, repository: Repository, tools: Tools): Promise<Outcome> {
+async function runCheck(check: ValidationCheck, repository: Repository, tools: Tools): Promise<Outcome> {
   const started = performance.now();
   const outcome = (findings: Finding[]): Outcome => ({
     check,
@@ -25,7 +28,7 @@ async function runCheck(check: Check, repository: Repository, tools: Tools): Pro
     seconds: (performance.now() - started) / 1000,
   });
   try {
-    return outcome(merge(await check.run(repository, tools)));
+    return outcome(mergeFindings(await check.run(repository, tools)));
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return { ...outcome([]), notChecked: { reason: error.message, remedy: error.hint ?? 'npm run doctor' } };
@@ -40,7 +43,7 @@ export function exitCodeOf(outcomes: readonly Outcome[]): ExitCode {
 
 /** Applies the mechanical remedies, one after the other. Hands back the findings that had one. */
 export async function applyFixes(outcomes: readonly Outcome[]): Promise<Finding[]> {
-  const fixable = merge(outcomes.flatMap(({ findings }) => findings)).filter(({ fix }) => fix !== undefined);
+  const fixable = mergeFindings(outcomes.flatMap(({ findings }) => findings)).filter(({ fix }) => fix !== undefined);
   for (const { fix } of fixable) await fix?.();
   return fixable;
 }

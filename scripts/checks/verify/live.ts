@@ -9,10 +9,14 @@ import { apiSite } from '../../components/services.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { type AllowedEmpty, allowedEmptyFile, readAllowedEmpty } from '../../repository/dashboards/allowed-empty.ts';
-import { readDashboards } from '../../repository/dashboards/files.ts';
+import { readRegistrations } from '../../repository/applications.ts';
+import {
+  type AllowedEmpty,
+  allowedEmptyFile,
+  readAllowedEmpty,
+  readDashboards,
+} from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
-import { readRegistrations } from '../../repository/services.ts';
 import type { Room } from './capacity.ts';
 import { connectPrometheus, type Prometheus } from './prometheus.ts';
 import { mayDo, type Question } from './rights.ts';

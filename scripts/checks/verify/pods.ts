@@ -1,5 +1,5 @@
 import type { Pod, Workload } from '../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import type { Live } from './live.ts';
 
 /** The label by which a pod says which service it is of. */

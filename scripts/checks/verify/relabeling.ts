@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { mapIn, mapsIn, textsIn } from '../../repository/shapes.ts';
+import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
 import { regexOf, sourceOf } from '../validate/prometheus/candidates.ts';
 import type { Relabeling } from '../validate/prometheus/files.ts';
 import type { DroppedTarget } from './prometheus.ts';

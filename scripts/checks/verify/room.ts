@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { readKustomized } from '../../repository/manifests.ts';
+import { readKustomizedObjects } from '../../repository/manifests.ts';
 import type { Room } from './capacity.ts';
 
 const folder = 'observability/prometheus';
@@ -13,7 +13,7 @@ interface Spec {
 
 /** What the manifests of Prometheus give it. Throws where they don't say. */
 export async function readRoom(root: string): Promise<Room> {
-  const objects = await readKustomized(root, folder);
+  const objects = await readKustomizedObjects(root, folder);
   const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as Spec | undefined;
   const { storage } = parse(await readFile(join(root, folder, 'prometheus.yml'), 'utf8')) as {
     storage: { tsdb: { retention: { size: string } } };

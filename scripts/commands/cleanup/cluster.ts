@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ownContainer } from '../../cluster/own-container.ts';
+import { ownContainer } from '../../cluster/node.ts';
 import type { Context } from '../../images/context.ts';
 import {
-  containersWith,
-  type Holdings,
+  type ContainerDetails,
+  findContainersByLabel,
+  findExisting,
   isMissing,
-  present,
   removeContainers,
   silent,
-} from '../../lib/docker/objects.ts';
+} from '../../lib/docker/containers.ts';
 import { UserError } from '../../lib/errors.ts';
-import { probePort } from '../../lib/ports/probe.ts';
+import { probePort } from '../../lib/ports.ts';
 import type { Item } from './item.ts';
 
 /** Every node of a cluster of kind bears it, with the cluster's name. */
@@ -28,7 +28,7 @@ const portPatience = 3000;
 export async function clusterItems(context: Context): Promise<Item[]> {
   const { config, exec } = context;
   if (!(await ownContainer(context))) return [];
-  const containers = await containersWith(exec, `${clusterLabel}=${config.clusterName}`);
+  const containers = await findContainersByLabel(exec, `${clusterLabel}=${config.clusterName}`);
   const names = containers.map(({ name }) => name);
   const volumes = containers.flatMap((container) => container.volumes);
   const ports = containers.filter(({ running }) => running).flatMap((container) => container.ports);
@@ -45,12 +45,12 @@ function containerItem({ exec, timeout, signal }: Context, name: string): Item {
     kind: 'container',
     name,
     remove: () => removeContainers(exec, [name], { timeout, signal }),
-    isThere: async () => (await present(exec, 'container', [name])).length > 0,
+    isThere: async () => (await findExisting(exec, 'container', [name])).length > 0,
   };
 }
 
 function volumeItem({ exec }: Context, name: string): Item {
-  const isThere = async () => (await present(exec, 'volume', [name])).length > 0;
+  const isThere = async () => (await findExisting(exec, 'volume', [name])).length > 0;
   return {
     kind: 'volume',
     name: name.slice(0, 12),
@@ -62,7 +62,7 @@ function volumeItem({ exec }: Context, name: string): Item {
   };
 }
 
-async function networkItems({ exec }: Context, containers: readonly Holdings[]): Promise<Item[]> {
+async function networkItems({ exec }: Context, containers: readonly ContainerDetails[]): Promise<Item[]> {
   const first = Math.min(
     ...containers.filter(({ networks }) => networks.includes(networkName)).map((one) => one.createdAt),
   );
@@ -87,7 +87,7 @@ async function networkItems({ exec }: Context, containers: readonly Holdings[]):
       kind: 'network',
       name: networkName,
       remove: () => demand(exec(['docker', 'network', 'rm', networkName], { nothrow: true, timeout: 60_000 })),
-      isThere: async () => (await present(exec, 'network', [networkName])).length > 0,
+      isThere: async () => (await findExisting(exec, 'network', [networkName])).length > 0,
     },
   ];
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../../images/context.ts';
-import { pulledImages } from '../../images/pulled-images.ts';
-import { present } from '../../lib/docker/objects.ts';
+import { pulledImages } from '../../images/store.ts';
+import { findExisting } from '../../lib/docker/containers.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Item } from './item.ts';
 
@@ -11,13 +11,13 @@ export async function imageItems(context: Context): Promise<{ items: Item[]; not
   const standIns = (await exec(['docker', 'image', 'ls', ...format], { timeout: 30_000 })).stdout
     .split('\n')
     .filter((name) => /^platform-ops\/stand-in-.*:/.test(name));
-  const pulled = await present(exec, 'image', await pulledImages(config.cacheDir));
+  const pulled = await findExisting(exec, 'image', await pulledImages(config.cacheDir));
   const users = await Promise.all(pulled.map((image) => usersOf(context, image)));
   const unused = pulled.filter((_, index) => users[index]?.length === 0);
   const notes = pulled.flatMap((image, index) =>
     unused.includes(image) ? [] : [`The image ${image} stays: ${users[index]?.join(', ')} runs it.`],
   );
-  if (!pulled.includes(config.nodeImage) && (await present(exec, 'image', [config.nodeImage])).length > 0)
+  if (!pulled.includes(config.nodeImage) && (await findExisting(exec, 'image', [config.nodeImage])).length > 0)
     notes.push(`The image ${config.nodeImage} stays: Docker had it before. docker rmi ${config.nodeImage}`);
   return { items: [...standIns, ...unused].map((name) => item(context, name)), notes };
 }
@@ -38,6 +38,6 @@ function item({ exec }: Context, name: string): Item {
       if (exitCode !== 0 && !/no such image/i.test(stderr))
         throw new UserError(stderr.trim().split('\n').at(-1) ?? '', { hint: `docker rmi ${name}` });
     },
-    isThere: async () => (await present(exec, 'image', [name])).length > 0,
+    isThere: async () => (await findExisting(exec, 'image', [name])).length > 0,
   };
 }

@@ -1,6 +1,6 @@
-import { gitMount } from '../../cluster/own-container.ts';
+import { gitMount } from '../../cluster/node.ts';
 import type { Context } from '../../images/context.ts';
-import { containersWith } from '../../lib/docker/objects.ts';
+import { findContainersByLabel } from '../../lib/docker/containers.ts';
 import { clusterItems, clusterLabel } from './cluster.ts';
 import { authorityItems, cacheItems, stateItems } from './files.ts';
 import { forwarders } from './forwarders.ts';
@@ -30,7 +30,7 @@ export async function findBelongings(context: Context, { purge }: { purge: boole
   const items = [...processes, ...cluster, ...forwarding, ...mergedContextItems(context), ...stateItems(config)];
   if (!purge) return { items, notes: [] };
   const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
-  const others = (await containersWith(context.exec, clusterLabel))
+  const others = (await findContainersByLabel(context.exec, clusterLabel))
     .filter(({ name, binds }) => binds.has(gitMount) && name !== context.node)
     .map(({ name }) => name.replace(/-control-plane$/, ''));
   const shared = others.map(

@@ -1,4 +1,4 @@
-import { checkNames } from '../../config/check-names.ts';
+import { preflightCheckNames } from '../../config/check-names.ts';
 
 /** A flag for every command that changes the cluster. */
 export const lockFlags = {
@@ -21,7 +21,7 @@ export const checkFlags = {
     type: 'text',
     value: 'names',
     repeated: true,
-    choices: checkNames,
+    choices: preflightCheckNames,
     description: `Only warn about problems of these checks, as IGNORE_CHECKS does: comma-separated.`,
   },
 } as const;

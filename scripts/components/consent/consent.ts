@@ -1,9 +1,8 @@
-import { leaveMark, readMark } from '../../cluster/existing/mark.ts';
-import { demandRights } from '../../cluster/existing/rights.ts';
-import { describeTarget } from '../../cluster/existing/where.ts';
+import { assertClusterAdmin, describeTarget } from '../../cluster/existing-cluster.ts';
+import { applyMarker, readMarker } from '../../cluster/territory.ts';
 import type { Context } from '../../images/context.ts';
-import { askWhether, type Terminal } from '../../images/credentials/prompt.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
+import { askWhether, type Terminal } from '../../lib/terminal/prompt.ts';
 import { demandImages } from './images.ts';
 import { refuseStrangers } from './strangers.ts';
 
@@ -24,8 +23,8 @@ interface Means {
 export async function agree(context: Context, { terminal, yes, say }: Means): Promise<boolean> {
   const where = await describeTarget(context);
   say(`Everything is to be applied to ${where}.`);
-  const known = (await readMark(context)) !== undefined;
-  await demandRights(context);
+  const known = (await readMarker(context)) !== undefined;
+  await assertClusterAdmin(context);
   await refuseStrangers(context);
   await demandImages(context, say);
   if (known) return true;
@@ -35,7 +34,7 @@ export async function agree(context: Context, { terminal, yes, say }: Means): Pr
       'npm run up -- --yes brings it there, if that is the cluster which is meant.',
     );
   if (!yes && terminal && !(await askWhether(terminal, `Bring the platform into ${where}?`))) return false;
-  await leaveMark(context);
+  await applyMarker(context);
   return true;
 }
 

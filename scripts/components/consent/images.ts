@@ -1,9 +1,9 @@
 import type { Context } from '../../images/context.ts';
-import { publicEndpoints, registry } from '../../images/credentials/check.ts';
-import { createRegistry, parseImage } from '../../images/registry/registry.ts';
-import { Unanswered } from '../../lib/download/web.ts';
+import { ghcrHost, publicEndpoints } from '../../images/credentials/token-check.ts';
+import { createRegistry, parseImage } from '../../images/registry.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { imagesAtHead } from '../../repository/values.ts';
+import { Unanswered } from '../../lib/http/fetch.ts';
+import { imagesAtHead } from '../../repository/committed-values.ts';
 import { pullsByItself } from '../pulling.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function demandImages(context: Context, say: (line: string) => void
   const client = createRegistry({ origin: publicEndpoints.ghcr, signal: context.signal });
   for (const image of images) {
     const { registry: host, repository, reference } = parseImage(image);
-    if (host !== registry) continue;
+    if (host !== ghcrHost) continue;
     try {
       if ((await client.look(repository, reference)).state === 'found') continue;
     } catch (error) {

@@ -1,12 +1,11 @@
 import type { Component } from '../../cluster/component.ts';
 import { finishedAt } from '../../cluster/creation.ts';
-import { markFor } from '../../cluster/existing/mark.ts';
-import { territoryOf } from '../../cluster/existing/territory.ts';
 import { ownerOf, wasApplied } from '../../cluster/ownership.ts';
+import { markerFor, territoryOf } from '../../cluster/territory.ts';
 import type { Context } from '../../images/context.ts';
 import { identityOf, type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { readRegistrations, servicesNamespace } from '../../repository/services.ts';
+import { readRegistrations, servicesNamespace } from '../../repository/applications.ts';
 import { wantedCertificates } from '../certificates.ts';
 import { componentsFor } from '../index.ts';
 import { inCluster } from '../removal.ts';
@@ -89,5 +88,5 @@ async function wouldWrite(context: Context, components: readonly Component[]): P
       metadata: { namespace: servicesNamespace, name },
     })),
   );
-  return [...(context.target === undefined ? [] : [markFor(context)]), ...lists.flat(), ...secrets, ...services];
+  return [...(context.target === undefined ? [] : [markerFor(context)]), ...lists.flat(), ...secrets, ...services];
 }

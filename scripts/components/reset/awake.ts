@@ -1,8 +1,8 @@
 import { presence } from '../../cluster/cluster.ts';
-import { ownContainer } from '../../cluster/own-container.ts';
+import { ownContainer } from '../../cluster/node.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { Progress } from '../../lib/text/progress.ts';
+import type { Progress } from '../../lib/terminal/progress.ts';
 import { demandAwake } from '../waking.ts';
 
 /**

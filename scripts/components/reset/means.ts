@@ -1,7 +1,7 @@
-import type { Invocation } from '../../config/invocation.ts';
+import type { Invocation } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { ExitCode } from '../../lib/errors.ts';
-import type { Progress } from '../../lib/text/progress.ts';
+import type { Progress } from '../../lib/terminal/progress.ts';
 
 /** Whether somebody, or a flag, says that it is meant. */
 export type Confirm = (message: string) => Promise<boolean>;

@@ -1,10 +1,9 @@
 import type { Context } from '../../images/context.ts';
-import { tolerant } from '../../kubernetes/api/tolerant.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
-import { waitedInVain } from '../../kubernetes/waiting/timeout.ts';
+import { timeoutError, toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
 import { UserError } from '../../lib/errors.ts';
-import { type Progress, timed } from '../../lib/text/progress.ts';
-import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
+import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { type Progress, timed } from '../../lib/terminal/progress.ts';
 import { applications } from '../applications.ts';
 import { workloadsOf } from '../applications-removal.ts';
 import { argoCd } from '../argo-cd.ts';
@@ -43,9 +42,9 @@ async function untilThereAgain(context: Context, workloads: readonly KubeObject[
     return missing && `${nameOf(missing)} is not there again`;
   };
   try {
-    await waitUntil(tolerant(context, look), { timeout: context.timeout, signal: context.signal });
+    await waitUntil(toleratingOutages(context, look), { timeout: context.timeout, signal: context.signal });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw await waitedInVain(context, error.missing, 'npm run status shows what Argo CD says.');
+    throw await timeoutError(context, error.missing, 'npm run status shows what Argo CD says.');
   }
 }

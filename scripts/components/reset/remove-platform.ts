@@ -1,11 +1,10 @@
 import type { Component } from '../../cluster/component.ts';
 import type { Context } from '../../images/context.ts';
-import type { Found } from '../../kubernetes/api/discovery.ts';
-import { refuseFailures } from '../../lib/failures.ts';
-import { runGraph, type Task } from '../../lib/graph.ts';
-import { type Progress, timed } from '../../lib/text/progress.ts';
-import { startStopwatch } from '../../lib/trace/stopwatch.ts';
-import { WaitTimeout, waitUntil } from '../../lib/wait.ts';
+import type { DiscoveredObject } from '../../kubernetes/api/discovery.ts';
+import { startStopwatch } from '../../lib/deadline.ts';
+import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { assertNoFailures, runGraph, type Task } from '../../lib/tasks.ts';
+import { type Progress, timed } from '../../lib/terminal/progress.ts';
 import { allComponents } from '../index.ts';
 import { type Inventory, platformObjects, takeInventory } from '../inventory.ts';
 import { removeObjects } from '../removal.ts';
@@ -19,7 +18,7 @@ export interface Options {
 }
 
 /** What is to go of an inventory. */
-export function doomedOf(inventory: Inventory, all: boolean): Found[] {
+export function doomedOf(inventory: Inventory, all: boolean): DiscoveredObject[] {
   return [...platformObjects(inventory), ...(all ? inventory.byHand : [])];
 }
 
@@ -40,7 +39,7 @@ export async function removePlatform(context: Context, before: Inventory, option
       if (remove && count) await timed(progress, name, () => remove(context, kept), removed(count));
     },
   }));
-  refuseFailures(await runGraph([...first, ...tasks]));
+  assertNoFailures(await runGraph([...first, ...tasks]));
   return timed(progress, 'looking for leftovers', () => leftAfter(context, { all, components }));
 }
 
@@ -56,7 +55,7 @@ export function inReverse(components: readonly Component[]): Component[] {
  * What somebody built on the platform goes before what it stands on. Applications are left to the component that knows
  * how to wait for what they deployed.
  */
-function removalByHand(context: Context, byHand: readonly Found[], progress: Progress): Task {
+function removalByHand(context: Context, byHand: readonly DiscoveredObject[], progress: Progress): Task {
   const objects = byHand.filter(({ resource }) => resource !== 'applications' && resource !== 'appprojects');
   const name = 'put there by hand';
   return {

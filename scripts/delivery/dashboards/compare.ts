@@ -2,8 +2,13 @@ import { connectGrafana, type Grafana } from '../../components/grafana-api.ts';
 import type { Context } from '../../images/context.ts';
 import { ApiError } from '../../kubernetes/api/api.ts';
 import { UserError } from '../../lib/errors.ts';
-import { dashboardConfigMaps } from '../../repository/dashboards/config-maps.ts';
-import { checkUid, normalText, readBringing, readDashboards } from '../../repository/dashboards/files.ts';
+import {
+  assertUid,
+  dashboardConfigMaps,
+  normalText,
+  readDashboardManifests,
+  readDashboards,
+} from '../../repository/dashboards/files.ts';
 import { fileText } from '../../repository/dashboards/normal-form.ts';
 
 /** How a dashboard's file and what Grafana shows stand to each other. */
@@ -44,7 +49,7 @@ export async function compareDashboards(
   const compared = all.filter((uid) => uids.length === 0 || uids.includes(uid));
   return Promise.all(
     compared.map(async (uid) => {
-      checkUid(uid);
+      assertUid(uid);
       const file = files.get(uid);
       const there = titles.has(uid) ? fileText(await grafana.dashboard(uid)) : undefined;
       const title = titles.get(uid) ?? (JSON.parse(file?.text ?? '{}') as { title?: string }).title ?? '';
@@ -64,7 +69,7 @@ export function stateOf(here: string | undefined, there: string | undefined, app
 
 /** From every ConfigMap of dashboards; those that the cluster does not have, hold none. */
 async function readApplied(context: Context): Promise<Map<string, string>> {
-  const { kustomization } = await readBringing(context.config.root);
+  const { kustomization } = await readDashboardManifests(context.config.root);
   const maps = await Promise.all(dashboardConfigMaps(kustomization).map((name) => appliedIn(context, name)));
   return new Map(maps.flat());
 }

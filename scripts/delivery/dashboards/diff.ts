@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
-import { fileOf } from '../../repository/dashboards/files.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { dashboardPath } from '../../repository/dashboards/files.ts';
 import type { Comparison } from './compare.ts';
 
 /** What pulling would change in a dashboard's file, as Git shows it; empty where nothing. */
 export async function differenceOf(exec: Exec, root: string, { uid, here, there, state }: Comparison): Promise<string> {
   if (there === undefined || state === 'same') return '';
-  const file = fileOf(uid);
+  const file = dashboardPath(uid);
   const before = here === undefined ? '/dev/null' : join(root, file);
   const compare = ['diff', '--no-index', '--no-color', '--no-ext-diff', '--', before, '-'] as const;
   // 1 says that there is a difference.

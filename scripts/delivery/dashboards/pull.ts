@@ -1,4 +1,4 @@
-import { fileOf, writeDashboard } from '../../repository/dashboards/files.ts';
+import { dashboardPath, writeDashboard } from '../../repository/dashboards/files.ts';
 import type { Comparison, State } from './compare.ts';
 
 /** What pulling does about a dashboard. */
@@ -24,7 +24,7 @@ const reasons: Record<State, Omit<Pulled, 'uid' | 'file'>> = {
  * and one that was changed on both sides is only replaced where `replace` says so of its file.
  */
 export function planPull({ uid, state }: Comparison, replace: (file: string) => boolean): Pulled {
-  const file = fileOf(uid);
+  const file = dashboardPath(uid);
   if (state === 'changed in both' && replace(file))
     return { uid, file, result: 'written', reason: 'changed in Grafana' };
   return { uid, file, ...reasons[state] };

@@ -1,7 +1,7 @@
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
+import type { Exec } from '../../lib/exec.ts';
 
 /** A file of the working tree, by its path from the top folder: its content, or where it leads as a symbolic link. */
 export type ChartFile = { path: string } & ({ content: Uint8Array } | { link: string });

@@ -1,6 +1,6 @@
 import { ApiError, type ApiServer, jsonIfThere } from '../../kubernetes/api/api.ts';
 import { groupOf, type KubeObject, type Named, toYaml } from '../../kubernetes/objects.ts';
-import { atMost } from '../../lib/limit.ts';
+import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Facts, pathOf, servedAs } from './facts.ts';
 import { type Ignored, masked, normalised } from './normalise.ts';
 import { type Restart, restartOf } from './restart.ts';
@@ -35,7 +35,7 @@ export interface Means {
 }
 
 /** As many as there are connections: the time to answer is counted while a request waits for one, too. */
-const inTurn = atMost(8);
+const inTurn = limitConcurrency(8);
 /** An object that controllers write to changes between two looks now and then; three times in a row it won't. */
 const looks = 3;
 

@@ -1,13 +1,13 @@
 import { posix } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { Application } from '../../repository/services.ts';
+import type { Application } from '../../repository/applications.ts';
 
 /** The error for a chart that helm refuses: each place in the values or the templates, as npm run validate finds it. */
 export async function explainRefusal(context: Context, application: Application, said: string): Promise<UserError> {
   // Loaded when it is needed: a diff of charts that are sound does without.
-  const [{ explainRefusal: explain }, { openRepository }] = await Promise.all([
-    import('../../repository/rendering/refusal.ts'),
+  const [{ locateHelmError: explain }, { openRepository }] = await Promise.all([
+    import('../../repository/rendering/helm-error.ts'),
     import('../../repository/rendering/repository.ts'),
   ]);
   const { config, exec, toolbox } = context;

@@ -1,12 +1,12 @@
 import type { ApiServer } from '../../kubernetes/api/api.ts';
-import { everyKind, type Served } from '../../kubernetes/api/discovery.ts';
+import { everyKind, type ServedResource } from '../../kubernetes/api/discovery.ts';
 import { collectionPath, type KubeObject } from '../../kubernetes/objects.ts';
 
 /** What a chart is rendered for, and how its objects are found: the cluster's version and the kinds that it serves. */
 export interface Facts {
   /** As in 1.36.4. */
   kubeVersion: string;
-  kinds: readonly Served[];
+  kinds: readonly ServedResource[];
 }
 
 /** Asks the API server. Throws `Unreachable`. */
@@ -26,11 +26,14 @@ export function apiVersions({ kinds }: Facts): string[] {
 }
 
 /** How the cluster serves the kind of an object, or undefined where it doesn't. */
-export function servedAs({ kinds }: Facts, { apiVersion, kind }: KubeObject): Served | undefined {
+export function servedAs({ kinds }: Facts, { apiVersion, kind }: KubeObject): ServedResource | undefined {
   return kinds.find((served) => served.apiVersion === apiVersion && served.kind === kind);
 }
 
 /** The path of an object at the API server. */
-export function pathOf({ apiVersion, kind, resource }: Served, { name, namespace }: KubeObject['metadata']): string {
+export function pathOf(
+  { apiVersion, kind, resource }: ServedResource,
+  { name, namespace }: KubeObject['metadata'],
+): string {
   return `${collectionPath(apiVersion, kind, namespace, resource)}/${name}`;
 }

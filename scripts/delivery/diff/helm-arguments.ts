@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
-import type { Application } from '../../repository/services.ts';
+import type { Application } from '../../repository/applications.ts';
 import { apiVersions, type Facts } from './facts.ts';
 
 /** Where an Application deploys to; in the API it is called the destination. */

@@ -1,7 +1,7 @@
-import { isTracked } from '../../cluster/tracking.ts';
+import { isTracked } from '../../cluster/ownership.ts';
 import type { ApiServer } from '../../kubernetes/api/api.ts';
 import { groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
-import type { Application } from '../../repository/services.ts';
+import type { Application } from '../../repository/applications.ts';
 import type { Facts } from './facts.ts';
 import { hookPhases } from './hooks.ts';
 import { isAllowed } from './project.ts';

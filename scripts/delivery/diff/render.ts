@@ -2,11 +2,10 @@ import { packTar } from 'modern-tar';
 import type { Context } from '../../images/context.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { atMost } from '../../lib/limit.ts';
-import { CommandError } from '../../lib/processes/exec.ts';
-import { argocdNamespace } from '../../repository/applications.ts';
-import { reasonIn } from '../../repository/rendering/rendering.ts';
-import type { Application } from '../../repository/services.ts';
+import { CommandError } from '../../lib/exec.ts';
+import { limitConcurrency } from '../../lib/tasks.ts';
+import { type Application, argocdNamespace } from '../../repository/applications.ts';
+import { reasonIn } from '../../repository/rendering/helm.ts';
 import { type ChartFile, chartFiles } from './chart-files.ts';
 import { explainRefusal } from './explain-refusal.ts';
 import type { Facts } from './facts.ts';
@@ -44,7 +43,7 @@ export type Renderer = (application: Application, facts: Facts) => Promise<strin
 export async function createRenderer(context: Context): Promise<Renderer> {
   const [pod, checkout, kubectl] = await Promise.all([readyPod(context), context.checkout(), context.kubectl()]);
   const exec = ['exec', '--stdin', pod, '--namespace', argocdNamespace, '--container', repoServer, '--'];
-  const inTurn = atMost(atOnce);
+  const inTurn = limitConcurrency(atOnce);
   const render: Renderer = async (application, facts) => {
     const { path } = application.spec.source;
     const args = helmArguments(application, facts);

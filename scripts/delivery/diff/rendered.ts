@@ -1,8 +1,8 @@
 import { parseAllDocuments, type Tags } from 'yaml';
-import { trackingId } from '../../cluster/tracking.ts';
+import { trackingId } from '../../cluster/ownership.ts';
 import { identityOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { Application } from '../../repository/services.ts';
+import type { Application } from '../../repository/applications.ts';
 import { type Facts, servedAs } from './facts.ts';
 import { namespaceOf } from './helm-arguments.ts';
 import { hookPhases } from './hooks.ts';

@@ -1,8 +1,8 @@
 import { applications as applicationsComponent } from '../../components/applications.ts';
 import type { Context } from '../../images/context.ts';
 import { ExitCode, UsageError } from '../../lib/errors.ts';
-import { uncommitted } from '../../lib/git/git.ts';
-import type { Application } from '../../repository/services.ts';
+import { uncommittedFiles } from '../../lib/git/checkout.ts';
+import type { Application } from '../../repository/applications.ts';
 import { type ApplicationDiff, diffApplications } from './applications.ts';
 import { readFacts } from './facts.ts';
 import { createRenderer } from './render.ts';
@@ -73,7 +73,7 @@ function unknown(application: string | undefined, all: readonly Application[]): 
 /** Edits that count for a cluster, too, and that no comparison of objects can show. */
 async function editsElsewhere({ config, exec }: Context): Promise<string[]> {
   const [kind, standIns] = await Promise.all(
-    ['cluster/kind.yaml', 'standins'].map((path) => uncommitted(exec, config.root, [path])),
+    ['cluster/kind.yaml', 'standins'].map((path) => uncommittedFiles(exec, config.root, [path])),
   );
   return [
     ...(kind?.length ? ['cluster/kind.yaml is edited: it counts for a new cluster (npm run down && npm run up).'] : []),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Image, imageIn } from '../../repository/values-text.ts';
+import { type ImageValues, imageInValues } from '../../repository/image-values.ts';
 import type { Git } from './git.ts';
 import { literal } from './git.ts';
 
@@ -14,9 +14,9 @@ export interface Change {
   kind: 'start' | 'promotion' | 'rollback' | 'edit';
   /** Whether this was `npm run rollback`, and not a `git revert` by hand. */
   ours: boolean;
-  image: Image;
+  image: ImageValues;
   /** The image before it; undefined for the first. */
-  before: Image | undefined;
+  before: ImageValues | undefined;
   parents: number;
 }
 
@@ -36,7 +36,7 @@ export async function readChanges(git: Git, prefix: string, file: string): Promi
   const commits = await commitsOf(git, file);
   const wanted = commits.flatMap(({ commit, parents }) => [commit, ...parents]);
   const texts = await textsAt(git, [...new Set(wanted)], `${prefix}${file}`);
-  const images = new Map([...texts].map(([commit, text]) => [commit, imageIn(text)]));
+  const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text)]));
   const changes: Change[] = [];
   for (const { parents, message, ...about } of commits) {
     const image = images.get(about.commit);
@@ -58,11 +58,11 @@ export async function readChanges(git: Git, prefix: string, file: string): Promi
   return changes;
 }
 
-export function sameImage(one: Image, other: Image): boolean {
+export function sameImage(one: ImageValues, other: ImageValues): boolean {
   return one.repository === other.repository && one.tag === other.tag;
 }
 
-function kindOf(subject: string, message: string, before: Image | undefined): Change['kind'] {
+function kindOf(subject: string, message: string, before: ImageValues | undefined): Change['kind'] {
   if (before === undefined) return 'start';
   if (isOurs.test(message) || isRevert.test(message)) return 'rollback';
   return subject.startsWith(promotionSubject) ? 'promotion' : 'edit';

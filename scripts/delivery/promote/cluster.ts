@@ -1,12 +1,12 @@
 import { cluster } from '../../cluster/cluster.ts';
 import { canPull } from '../../components/pulling.ts';
+import { fullImageName } from '../../images/containerd.ts';
 import type { Context } from '../../images/context.ts';
-import { fullName } from '../../images/store.ts';
-import { ensureStandIns, removeStandIns, standInsAmong } from '../../images/stubs.ts';
+import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { imageIn, isStaying, type Workload } from '../../kubernetes/workloads.ts';
+import { containerImage, isStaying, type Workload } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 
 /** Why there is no cluster to follow commits, or undefined where there is one. */
 export async function whyNoCluster(context: Context): Promise<string | undefined> {
@@ -37,11 +37,11 @@ interface Status {
 export async function prepareNode(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   if (context.target !== undefined) return [];
   if (!(await canPull(context))) {
-    const built = await ensureStandIns(context, images);
+    const built = await ensureStubs(context, images);
     return built.map((image) => `${image} is a stand-in, built here for want of a token.`);
   }
-  const standIns = await standInsAmong(context, images.values());
-  if (standIns.size > 0) await removeStandIns(context, standIns);
+  const standIns = await stubsAmong(context, images.values());
+  if (standIns.size > 0) await removeStubs(context, standIns);
   return [...standIns].map((image) => `The stand-in for ${image} was taken out of the node.`);
 }
 
@@ -52,6 +52,6 @@ export async function runningImages(context: Context, service: string): Promise<
     ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
   );
   const pods = deployment ? await context.view().podsOf(deployment) : [];
-  const images = pods.filter(isStaying).flatMap(({ spec }) => imageIn(spec, service) ?? []);
-  return [...new Set(images.map(fullName))];
+  const images = pods.filter(isStaying).flatMap(({ spec }) => containerImage(spec, service) ?? []);
+  return [...new Set(images.map(fullImageName))];
 }

@@ -1,11 +1,11 @@
 import type { Context } from '../../images/context.ts';
-import { createExec } from '../../lib/processes/exec.ts';
+import { createExec } from '../../lib/exec.ts';
 import { findServices, type Service } from '../../repository/service-files.ts';
 import { commitEdits, type Edit, writeEdits } from './commit.ts';
 import { type Git, gitIn } from './git.ts';
 import { type Destination, destinationOf, nameOf, newest, pending, push } from './push.ts';
 import { Overtaken } from './replay.ts';
-import { refuseUnfit } from './worktree.ts';
+import { assertSupported } from './worktree.ts';
 
 /** What is to become of edits: left in the working tree, committed, or committed and pushed. */
 export interface Wish {
@@ -49,7 +49,7 @@ export async function openDesk(context: Context, services: readonly Service[], w
   const afterwards = gitIn(createExec({ env: childEnv, signal: new AbortController().signal }), root);
   const desk: Desk = { context, root, prefix: checkout.prefix, git, top, afterwards, wish, remote: undefined };
   if (!wish.commit) return desk;
-  await refuseUnfit(
+  await assertSupported(
     git,
     checkout,
     services.map(({ file }) => file),

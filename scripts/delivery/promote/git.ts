@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import type { Exec, ExecOptions, Output } from '../../lib/processes/exec.ts';
+import type { Exec, ExecOptions, Output } from '../../lib/exec.ts';
 
 /** Git in one folder. */
 export interface Git {

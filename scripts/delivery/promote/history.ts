@@ -1,13 +1,12 @@
+import { fullImageName } from '../../images/containerd.ts';
 import type { Context } from '../../images/context.ts';
-import { registry } from '../../images/credentials/check.ts';
-import { readImage } from '../../images/registry/image.ts';
-import { parseImage } from '../../images/registry/registry.ts';
-import { fullName } from '../../images/store.ts';
-import { Unanswered } from '../../lib/download/web.ts';
+import { ghcrHost } from '../../images/credentials/token-check.ts';
+import { parseImage, readImage } from '../../images/registry.ts';
 import { UserError } from '../../lib/errors.ts';
-import { holdsIn, sentenceOf } from '../../repository/hold.ts';
-import { readValues, type Service } from '../../repository/service-files.ts';
-import type { Image } from '../../repository/values-text.ts';
+import { Unanswered } from '../../lib/http/fetch.ts';
+import { holdSentence, holdsIn } from '../../repository/hold.ts';
+import type { ImageValues } from '../../repository/image-values.ts';
+import { readValuesText, type Service } from '../../repository/service-files.ts';
 import { type Change, readChanges } from './changes.ts';
 import { runningImages, whyNoCluster } from './cluster.ts';
 import { gitIn } from './git.ts';
@@ -66,14 +65,14 @@ export async function readHistory(context: Context, service: Service): Promise<H
       image: name,
       tag: image.tag,
       built: built.get(name)?.toISOString() ?? null,
-      runs: running && isNewest && running.includes(fullName(name)),
+      runs: running && isNewest && running.includes(fullImageName(name)),
     };
   });
-  const holds = holdsIn(await readValues(config.root, service)).map(sentenceOf);
+  const holds = holdsIn(await readValuesText(config.root, service)).map(holdSentence);
   return { service: service.name, file: service.file, entries, holds, notes };
 }
 
-function nameOf({ repository, tag }: Image): string {
+function nameOf({ repository, tag }: ImageValues): string {
   return `${repository}:${tag}`;
 }
 
@@ -93,7 +92,7 @@ async function builtAt(context: Context, images: readonly string[], notes: strin
     const client = registryAs(account, context);
     for (const image of images) {
       const name = parseImage(image);
-      if (name.registry !== registry) continue;
+      if (name.registry !== ghcrHost) continue;
       const found = await readImage(client, name.repository, name.reference);
       if (found.state === 'found' && found.facts.created) built.set(image, found.facts.created);
     }

@@ -1,11 +1,10 @@
 import type { Context } from '../../images/context.ts';
-import { type Account, findAccount, type Search } from '../../images/credentials/account.ts';
-import { checkToken, type Endpoints, publicEndpoints, registry } from '../../images/credentials/check.ts';
+import { type Account, type AccountSearch, findAccount } from '../../images/credentials/credentials.ts';
+import { checkToken, type Endpoints, ghcrHost, publicEndpoints } from '../../images/credentials/token-check.ts';
 import { tokenSources } from '../../images/credentials/token-sources.ts';
-import { type ImageFacts, readImage } from '../../images/registry/image.ts';
-import { createRegistry, parseImage, type Registry } from '../../images/registry/registry.ts';
-import { Unanswered } from '../../lib/download/web.ts';
+import { createRegistry, type ImageFacts, parseImage, type Registry, readImage } from '../../images/registry.ts';
 import { UserError } from '../../lib/errors.ts';
+import { Unanswered } from '../../lib/http/fetch.ts';
 
 /** What is known of images before they are promoted. */
 export interface Looked {
@@ -58,7 +57,7 @@ export async function accountFor(
   { config, exec, signal }: Context,
   images: readonly string[],
   endpoints: Endpoints = publicEndpoints,
-): Promise<Search> {
+): Promise<AccountSearch> {
   if (config.tokens.use === 'none') return { account: undefined, notes: [] };
   return findAccount(tokenSources({ ...config.tokens, exec }), async (token, source) => {
     const verdict = await checkToken(token, { images, signal, endpoints, fromGh: source === 'gh' });
@@ -75,7 +74,7 @@ async function look(
   architectures: readonly string[],
 ): Promise<ImageFacts | string> {
   const name = parseImage(image);
-  if (name.registry !== registry) return `${image} was not looked at: it is not in ${registry}.`;
+  if (name.registry !== ghcrHost) return `${image} was not looked at: it is not in ${ghcrHost}.`;
   try {
     const found = await readImage(client, name.repository, name.reference, architectures);
     if (found.state === 'missing')

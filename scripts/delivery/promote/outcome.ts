@@ -1,4 +1,4 @@
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import type { Receipt } from '../sync/index.ts';
 
 /** What a command of the kind did, as `--json` prints it. */

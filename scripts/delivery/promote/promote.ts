@@ -1,8 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
-import { holdsIn, sentenceOf, withoutHolds } from '../../repository/hold.ts';
-import { refuseTag } from '../../repository/image-tag.ts';
-import { readValues, type Service } from '../../repository/service-files.ts';
-import { imageIn, withImage } from '../../repository/values-text.ts';
+import { holdSentence, holdsIn, withoutHolds } from '../../repository/hold.ts';
+import { imageInValues, withImage } from '../../repository/image-values.ts';
+import { assertTag, readValuesText, type Service } from '../../repository/service-files.ts';
 import type { Edit } from './commit.ts';
 import type { Desk } from './desk.ts';
 import { fileAt, reasonOf } from './git.ts';
@@ -13,8 +12,8 @@ export async function planPromotion(
   services: readonly Service[],
   { tag, force }: { tag: string; force: boolean },
 ): Promise<Edit[]> {
-  for (const service of services) await refuseTag(root, service, tag);
-  const texts = await Promise.all(services.map((service) => readValues(root, service)));
+  for (const service of services) await assertTag(root, service, tag);
+  const texts = await Promise.all(services.map((service) => readValuesText(root, service)));
   const edits = services.map((service, index) => {
     const before = texts[index] ?? '';
     const lifted = force ? withoutHolds(before) : before;
@@ -40,7 +39,7 @@ export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: 
     const [hold] = (await at(remote.upstream, service)).filter(({ note }) => !known.includes(note));
     if (hold)
       throw new UserError(
-        `${service.name} was put on hold elsewhere: ${sentenceOf(hold)} It is not promoted to ${tag}.`,
+        `${service.name} was put on hold elsewhere: ${holdSentence(hold)} It is not promoted to ${tag}.`,
         {
           hint: `git pull, and npm run release -- ${service.name} once it is sound again.`,
         },
@@ -50,7 +49,7 @@ export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: 
 
 /** The image that an edit leads to, as `ghcr.io/zainasr/api-node:1df3b1f`. */
 export function imageOf({ after }: Edit): string {
-  const image = imageIn(after);
+  const image = imageInValues(after);
   return `${image?.repository}:${image?.tag}`;
 }
 
@@ -60,7 +59,7 @@ function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void
     const hold = holds.find((one) => one.tag === tag) ?? holds[0];
     if (!hold) continue;
     const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
-    throw new UserError(`${very}: ${sentenceOf(hold)}${several ? ' Nothing is promoted.' : ''}`, {
+    throw new UserError(`${very}: ${holdSentence(hold)}${several ? ' Nothing is promoted.' : ''}`, {
       hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }

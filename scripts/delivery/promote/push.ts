@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../lib/errors.ts';
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import { type Git, isAncestor, reasonOf } from './git.ts';
 import { filesOf, replay } from './replay.ts';
 

@@ -1,11 +1,11 @@
 import { holdsIn, withNote, withoutHolds } from '../../repository/hold.ts';
-import { type Image, imageIn, withImage } from '../../repository/values-text.ts';
+import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 
 /** A values file with somebody's change on top of somebody else's, or why that can't be. */
 export type Reapplied = { text: string } | { refusal: string };
 
 interface Change {
-  image: Image;
+  image: ImageValues;
   /** The image is another one than before. */
   moves: boolean;
   added: string[];
@@ -20,8 +20,8 @@ interface Change {
 export function reapplied(before: string, after: string, theirs: string, file: string): Reapplied {
   if (theirs === before) return { text: after };
   if (theirs === after) return { text: theirs };
-  const was = imageIn(before);
-  const now = imageIn(theirs);
+  const was = imageInValues(before);
+  const now = imageInValues(theirs);
   const change = changeBetween(before, after);
   if (!was || !now || !change || apply(change, before, file) !== after)
     return { refusal: `${file} was changed here and elsewhere in ways that can't be put together` };
@@ -34,8 +34,8 @@ export function reapplied(before: string, after: string, theirs: string, file: s
 }
 
 function changeBetween(before: string, after: string): Change | undefined {
-  const was = imageIn(before);
-  const image = imageIn(after);
+  const was = imageInValues(before);
+  const image = imageInValues(after);
   if (!was || !image) return undefined;
   return {
     image,
@@ -54,6 +54,6 @@ function notes(text: string): string[] {
   return holdsIn(text).map(({ note }) => note);
 }
 
-function same(one: Image, other: Image): boolean {
+function same(one: ImageValues, other: ImageValues): boolean {
   return one.repository === other.repository && one.tag === other.tag;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import { fileAt, type Git } from './git.ts';
 import { reapplied } from './reapply.ts';
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ImageValues, imageInValues } from '../../repository/image-values.ts';
 import type { Service } from '../../repository/service-files.ts';
-import { type Image, imageIn } from '../../repository/values-text.ts';
 import type { Change } from './changes.ts';
 import { type Git, literal } from './git.ts';
 import { filesOf } from './replay.ts';
@@ -24,7 +24,7 @@ export async function revertedText(
   { git, afterwards, root, prefix }: Place,
   service: Service,
   { commit }: Change,
-  wanted: Image,
+  wanted: ImageValues,
 ): Promise<string | undefined> {
   const touched = await filesOf(git, commit);
   if (touched.some((file) => file !== `${prefix}${service.file}`)) return undefined;
@@ -34,7 +34,7 @@ export async function revertedText(
     const { exitCode } = await git.attempt(['revert', '--no-commit', commit]);
     if (exitCode !== 0) return undefined;
     const after = await readFile(path, 'utf8');
-    const image = imageIn(after);
+    const image = imageInValues(after);
     return image?.tag === wanted.tag && image.repository === wanted.repository ? after : undefined;
   } finally {
     await afterwards.attempt(['reset', '--quiet', '--', literal(service.file)]);

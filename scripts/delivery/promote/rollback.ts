@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import { holdsIn, withHold } from '../../repository/hold.ts';
-import { readValues, type Service } from '../../repository/service-files.ts';
-import { type Image, imageIn, withImage } from '../../repository/values-text.ts';
+import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
+import { readValuesText, type Service } from '../../repository/service-files.ts';
 import { type Change, readChanges, rollbackTrailer, sameImage } from './changes.ts';
 import type { Edit } from './commit.ts';
 import type { Desk } from './desk.ts';
@@ -10,8 +10,8 @@ import { earlierTags, type Step, stepBack, stepTo } from './undo.ts';
 
 /** A rollback that is ready to be committed. */
 export interface Rollback {
-  from: Image;
-  to: Image;
+  from: ImageValues;
+  to: ImageValues;
   edit: Edit;
   message: string;
 }
@@ -21,8 +21,8 @@ export interface Rollback {
  * Undefined where it is at that tag already. Throws a `UserError` where there is nothing to go back to.
  */
 export async function planRollback(desk: Desk, service: Service, tag?: string): Promise<Rollback | undefined> {
-  const before = await readValues(desk.root, service);
-  const from = imageIn(before);
+  const before = await readValuesText(desk.root, service);
+  const from = imageInValues(before);
   if (!from) throw new UserError(`${service.file} names no image.`, { hint: `git log -- ${service.file}` });
   if (tag === from.tag) return undefined;
   const changes = await readChanges(desk.git, desk.prefix, service.file);
@@ -38,7 +38,7 @@ export async function planRollback(desk: Desk, service: Service, tag?: string): 
   };
 }
 
-function findStep(changes: readonly Change[], service: Service, from: Image, text: string, tag?: string): Step {
+function findStep(changes: readonly Change[], service: Service, from: ImageValues, text: string, tag?: string): Step {
   const earlier = earlierTags(changes, from);
   const names = earlier.length === 0 ? 'There is none.' : `There are ${earlier.join(', ')}.`;
   const held = holdsIn(text).map((hold) => hold.tag);
@@ -59,7 +59,7 @@ function findStep(changes: readonly Change[], service: Service, from: Image, tex
 /** As `git revert` words it, so that people and programs know it for one; the last line is for `readChanges`. */
 function messageFor(
   { name }: Service,
-  from: Image,
+  from: ImageValues,
   { to, undoes }: Step,
   reverted: boolean,
   changes: readonly Change[],

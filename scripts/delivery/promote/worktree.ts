@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '../../lib/errors.ts';
-import { type Checkout, shortSha } from '../../lib/git/git.ts';
+import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
 import { type Git, literal, reasonOf } from './git.ts';
 
 /** What can be under way in a checkout: the file that says so, what it is called, and how it ends. */
@@ -16,7 +16,7 @@ const underWay = [
  * Throws a `UserError` where a commit to these files would belong to no branch, take along what somebody else is at, or
  * could not be made at all.
  */
-export async function refuseUnfit(git: Git, checkout: Checkout, files: readonly string[]): Promise<void> {
+export async function assertSupported(git: Git, checkout: Checkout, files: readonly string[]): Promise<void> {
   await refuseHalfDone(git);
   if (checkout.branch === undefined)
     throw new UserError(`HEAD is detached at ${shortSha(checkout.head)}: a commit there would belong to no branch.`, {

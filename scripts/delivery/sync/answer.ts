@@ -3,7 +3,7 @@ import { apiSite, type Info, isAsked, partOf } from '../../components/services.t
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
-import { servicesNamespace } from '../../repository/services.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import type { Answer } from './receipt.ts';
 import type { Rollout } from './rollout.ts';
 

@@ -3,10 +3,10 @@ import { registrations } from '../../components/registrations.ts';
 import { renderFaults } from '../../components/render-error.ts';
 import { unscraped } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
-import type { Event } from '../../kubernetes/explain/explain.ts';
-import { type Fault, untilReady } from '../../kubernetes/waiting/until-ready.ts';
+import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
+import { type Blocker, waitForReady } from '../../kubernetes/waiting/ready.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
-import { type Application, servicesNamespace } from '../../repository/services.ts';
+import { type Application, servicesNamespace } from '../../repository/applications.ts';
 import { askNewPods } from './answer.ts';
 import type { Course } from './course.ts';
 import { rolloutFaults, syncFaults } from './faults.ts';
@@ -93,7 +93,7 @@ export async function followApplication(context: Context, name: string, followin
 
   const isChanged = () => sight !== undefined && course.followed.has(syncedLast(sight.application) ?? '');
 
-  const faults = async (): Promise<Fault[]> => {
+  const faults = async (): Promise<Blocker[]> => {
     if (!sight) return [];
     const { application, deployment } = sight;
     const found = [
@@ -107,7 +107,7 @@ export async function followApplication(context: Context, name: string, followin
     return [...found, ...rolloutFaults(context, application, rollout, { deployment, events, commit })];
   };
 
-  await untilReady(context, { look, faults, hint: 'npm run status shows what there is; npm run sync looks again.' });
+  await waitForReady(context, { look, faults, hint: 'npm run status shows what there is; npm run sync looks again.' });
   if (!sight) throw new Error('waited for an Application without seeing it');
   const { application } = sight;
   const seen = { application, rollout, answer, before, objects: [...objects] };
@@ -122,13 +122,13 @@ async function sourceOf(context: Context, name: string): Promise<Application['sp
   return wanted.spec.source;
 }
 
-async function eventsOf(context: Context, { fresh }: Rollout): Promise<Event[]> {
+async function eventsOf(context: Context, { fresh }: Rollout): Promise<KubeEvent[]> {
   const isSlow = ({ metadata }: { metadata: { creationTimestamp?: string } }) =>
     Date.now() - Date.parse(metadata.creationTimestamp ?? '') > settling;
   if (!fresh.some((pod) => !isReady(pod) && isSlow(pod))) return [];
   // Judging without them is better than not at all.
   return context
     .api()
-    .list<Event>('v1', 'Event', servicesNamespace)
+    .list<KubeEvent>('v1', 'Event', servicesNamespace)
     .catch(() => []);
 }

@@ -1,10 +1,10 @@
 import { isAskedToLook } from '../../components/refresh.ts';
 import { renderError } from '../../components/render-error.ts';
 import type { Context } from '../../images/context.ts';
-import { type Checkout, shortSha } from '../../lib/git/git.ts';
-import { contains, readCommit } from '../../lib/git/history.ts';
+import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
+import { hasAncestor, readCommit } from '../../lib/git/commits.ts';
 import { fetchCommit } from '../../lib/git/remote.ts';
-import type { Application } from '../../repository/services.ts';
+import type { Application } from '../../repository/applications.ts';
 import { type PrepareOptions, prepare } from './prepare.ts';
 
 interface Commit {
@@ -42,7 +42,7 @@ export async function setOut(context: Context, options: PrepareOptions): Promise
   const heard = new Map<string, Promise<void>>();
 
   const turnTo = async (newer: Commit) => {
-    contained = await contains(exec, config.root, newer.sha, asked.sha);
+    contained = await hasAncestor(exec, config.root, newer.sha, asked.sha);
     const how = contained === undefined ? '' : contained ? ', which contains it' : ', which does not contain it';
     options.note(`! ${shortSha(current)} was superseded by ${shortSha(newer.sha)} ${newer.subject}${how}.`);
     current = newer.sha;
@@ -57,7 +57,7 @@ export async function setOut(context: Context, options: PrepareOptions): Promise
       if (head !== current) await turnTo({ sha: head, subject });
     } else if (sha.test(told) && !followed.has(told)) {
       const other = await commitHere(context, told);
-      const isOlder = await contains(exec, config.root, current, told);
+      const isOlder = await hasAncestor(exec, config.root, current, told);
       if (!isOlder) await turnTo(other);
     }
   };

@@ -1,13 +1,13 @@
 import { unfitness } from '../../components/applications.ts';
 import { retryPullsOfPresent } from '../../components/pulling.ts';
 import type { Context } from '../../images/context.ts';
-import { type Event, explain } from '../../kubernetes/explain/explain.ts';
-import { isPullFailure, type Trouble, troubleOf } from '../../kubernetes/explain/trouble.ts';
-import type { Fault } from '../../kubernetes/waiting/until-ready.ts';
+import { explainPodProblem, type KubeEvent } from '../../kubernetes/explain/explain.ts';
+import { isPullFailure, type PodProblem, podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
+import type { Blocker } from '../../kubernetes/waiting/ready.ts';
 import type { Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { shortSha } from '../../lib/git/git.ts';
-import type { Application } from '../../repository/services.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import type { Application } from '../../repository/applications.ts';
 import { backFrom, serving } from './remedy.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -37,7 +37,7 @@ export function syncFaults(
   context: Context,
   { metadata, status }: Application,
   followed: ReadonlySet<string>,
-): Fault[] {
+): Blocker[] {
   const { phase, message = '', finishedAt, operation, syncResult } = status?.operationState ?? {};
   const revision = syncResult?.revision ?? operation?.sync?.revision ?? '';
   // It may be tried again, up to five times; then it stays in the phase Running, with the time of its failure.
@@ -60,12 +60,12 @@ export function rolloutFaults(
   context: Context,
   { metadata, status }: Application,
   rollout: Rollout,
-  { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly Event[]; commit: string },
-): Fault[] {
+  { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly KubeEvent[]; commit: string },
+): Blocker[] {
   const back = backFrom(context, commit, { service: metadata.name, ...rollout });
   const stuck = `${metadata.name} does not roll out at ${shortSha(commit)}`;
-  const faults = rollout.fresh.flatMap((pod): Fault[] => {
-    const trouble = probeTrouble(pod, events) ?? troubleOf(pod);
+  const faults = rollout.fresh.flatMap((pod): Blocker[] => {
+    const trouble = probeTrouble(pod, events) ?? podProblemOf(pod);
     if (!trouble) return [];
     const told = { ...trouble, hint: ownFault.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
     const key = `${pod.metadata.uid} ${trouble.reason}`;
@@ -96,7 +96,7 @@ type Conditions = { conditions?: { type: string; status: string; reason?: string
  * A container that the kubelet gave up: it had all the time that its startup probe allows, and is killed. It is started
  * again and may fail in the same way for ever without ever being in a back-off.
  */
-export function probeTrouble({ metadata, spec }: Pod, events: readonly Event[]): Trouble | undefined {
+export function probeTrouble({ metadata, spec }: Pod, events: readonly KubeEvent[]): PodProblem | undefined {
   const own = events.filter(({ involvedObject }) => involvedObject?.uid === metadata.uid);
   const killed = own.find(({ reason, message }) => reason === 'Killing' && probeKill.test(message ?? ''));
   if (!killed) return undefined;
@@ -112,14 +112,14 @@ export function probeTrouble({ metadata, spec }: Pod, events: readonly Event[]):
 }
 
 /** What a probe of a pod said last, and how often it failed. */
-export function lastProbe(events: readonly Event[]): Event | undefined {
+export function lastProbe(events: readonly KubeEvent[]): KubeEvent | undefined {
   return events
     .filter(({ reason }) => reason === 'Unhealthy')
     .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
     .at(-1);
 }
 
-function patienceFor({ metadata }: Pod, trouble: Trouble): number {
+function patienceFor({ metadata }: Pod, trouble: PodProblem): number {
   if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newborn) return trouble.patience;
   // A back-off comes with the second crash, and the platform that it needs is running.
   if (['CrashLoopBackOff', 'OOMKilled'].includes(trouble.reason)) return 0;
@@ -128,7 +128,12 @@ function patienceFor({ metadata }: Pod, trouble: Trouble): number {
   return trouble.patience;
 }
 
-async function withServing(context: Context, missing: string, trouble: Trouble, rollout: Rollout): Promise<UserError> {
-  const { message, hint } = await explain(context, missing, trouble);
+async function withServing(
+  context: Context,
+  missing: string,
+  trouble: PodProblem,
+  rollout: Rollout,
+): Promise<UserError> {
+  const { message, hint } = await explainPodProblem(context, missing, trouble);
   return new UserError(`${message}\n  ${serving(rollout)}`, hint === undefined ? {} : { hint });
 }

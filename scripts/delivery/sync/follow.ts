@@ -1,9 +1,9 @@
 import { registrations } from '../../components/registrations.ts';
 import type { Context } from '../../images/context.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
-import { joined } from '../../lib/failures.ts';
-import { shortSha } from '../../lib/git/git.ts';
-import type { Progress } from '../../lib/text/progress.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { joinErrors } from '../../lib/tasks.ts';
+import type { Progress } from '../../lib/terminal/progress.ts';
 import { followApplication } from './application.ts';
 import { setOut } from './course.ts';
 import type { Receipt } from './receipt.ts';
@@ -74,7 +74,7 @@ function refuse(names: readonly string[], results: readonly PromiseSettledResult
     else told.set(what, { error, others: [] });
   }
   const errors = [...told.values()].map(({ error, others }) => alsoOf(error, others));
-  if (errors.length > 0) throw errors.length === 1 ? errors[0] : joined(errors);
+  if (errors.length > 0) throw errors.length === 1 ? errors[0] : joinErrors(errors);
 }
 
 function alsoOf(error: UserError, others: readonly string[]): UserError {

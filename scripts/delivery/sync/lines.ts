@@ -1,5 +1,5 @@
-import { shortSha } from '../../lib/git/git.ts';
-import { columns } from '../../lib/text/help.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { columns } from '../../lib/text.ts';
 import { type Receipt, type Stage, stages } from './receipt.ts';
 
 const said: Record<Stage, string> = {

@@ -1,9 +1,9 @@
 import { posix } from 'node:path';
 import type { Context } from '../../images/context.ts';
-import { standInsAmong } from '../../images/stubs.ts';
-import { imageIn, isReady } from '../../kubernetes/workloads.ts';
-import { changedFiles } from '../../lib/git/history.ts';
-import type { Application } from '../../repository/services.ts';
+import { stubsAmong } from '../../images/stubs.ts';
+import { containerImage, isReady } from '../../kubernetes/workloads.ts';
+import { changedFiles } from '../../lib/git/commits.ts';
+import type { Application } from '../../repository/applications.ts';
 import type { Course } from './course.ts';
 import type { Answer, Image, Receipt } from './receipt.ts';
 import type { Rollout } from './rollout.ts';
@@ -84,7 +84,7 @@ async function filesChanged(
 /** What the first ready one of the new pods runs. Undefined where none is ready. */
 async function imageOf(context: Context, service: string, rollout: Rollout): Promise<Image | undefined> {
   const pod = rollout.fresh.find(isReady);
-  const name = pod && imageIn(pod.spec, service);
+  const name = pod && containerImage(pod.spec, service);
   if (!pod || name === undefined) return undefined;
   const statuses = pod.status.containerStatuses ?? [];
   const container = statuses.find((one) => one.name === service) ?? statuses[0];
@@ -93,6 +93,6 @@ async function imageOf(context: Context, service: string, rollout: Rollout): Pro
     name,
     ...(before !== undefined && before !== name && { before }),
     id: container?.imageID ?? '',
-    standIn: (await standInsAmong(context, [name])).has(name),
+    standIn: (await stubsAmong(context, [name])).has(name),
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { Interrupted } from '../../lib/errors.ts';
-import { readCommit } from '../../lib/git/history.ts';
+import { readCommit } from '../../lib/git/commits.ts';
 import { applicationsNow } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD found elsewhere. */

@@ -1,11 +1,10 @@
-import { lockFor } from '../../cluster/lock.ts';
+import { lockForCommand } from '../../cluster/lock.ts';
 import { askToLook } from '../../components/refresh.ts';
 import { difference, registrations } from '../../components/registrations.ts';
 import { coverImages } from '../../components/service-images.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import { applicationsNow, argocdNamespace } from '../../repository/applications.ts';
-import type { Application } from '../../repository/services.ts';
+import { type Application, applicationsNow, argocdNamespace } from '../../repository/applications.ts';
 
 export interface PrepareOptions {
   /** The commit that is to be rendered. */
@@ -25,7 +24,12 @@ export interface PrepareOptions {
  */
 export async function prepare(context: Context, options: PrepareOptions): Promise<void> {
   const { commit, wanted, patience, note } = options;
-  const unlock = await lockFor(context.config, { name: 'sync', seconds: patience, signal: context.signal, say: note });
+  const unlock = await lockForCommand(context.config, {
+    name: 'sync',
+    seconds: patience,
+    signal: context.signal,
+    say: note,
+  });
   try {
     const present = await registered(context);
     // First: a pod that is quicker than its image waits for the kubelet's next try, or has to be recreated.

@@ -1,7 +1,7 @@
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import { shortSha } from '../../lib/git/git.ts';
-import { contains } from '../../lib/git/history.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { hasAncestor } from '../../lib/git/commits.ts';
 import { type Remote, remoteCommit } from '../../lib/git/remote.ts';
 
 /** The only host that gets to see a GitHub token. */
@@ -25,11 +25,11 @@ export async function pushedCommit(context: Context, note: (text: string) => voi
   if (remote.state !== 'found') throw unanswered(repoUrl, remote);
   const { commit } = remote;
   if (commit === head) return commit;
-  if (await contains(exec, config.root, commit, head)) {
+  if (await hasAncestor(exec, config.root, commit, head)) {
     note(`! ${repoUrl} is ahead of what is checked out here: git pull gets it.`);
     return commit;
   }
-  const isBehind = await contains(exec, config.root, head, commit);
+  const isBehind = await hasAncestor(exec, config.root, head, commit);
   throw new UserError(
     `${shortSha(head)} ${subject} is not pushed yet: ${repoUrl} is at ${shortSha(commit)}, and deploys that.`,
     { hint: isBehind ? push : `git pull --rebase && ${push}` },

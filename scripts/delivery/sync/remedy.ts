@@ -1,5 +1,5 @@
 import type { Context } from '../../images/context.ts';
-import { shortSha } from '../../lib/git/git.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import type { Rollout } from './rollout.ts';
 
 /** What to type to undo a commit; for a new image also the way back to the one before it. */

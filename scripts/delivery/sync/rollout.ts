@@ -1,4 +1,4 @@
-import { imageIn, isReady, missingOf, type Pod } from '../../kubernetes/workloads.ts';
+import { containerImage, isReady, missingOf, type Pod } from '../../kubernetes/workloads.ts';
 import type { ReplicaSet, Sight } from './sight.ts';
 
 /** How far a Deployment is with what was synced last. */
@@ -34,8 +34,8 @@ export function rolloutOf({ deployment, replicaSets, pods }: Sight, since: strin
       (pod) => since !== undefined && isCurrent(pod) && (pod.metadata.creationTimestamp ?? '') >= since,
     ),
     old: staying.filter((pod) => !isCurrent(pod) && isReady(pod)),
-    image: current && imageIn(current.spec.template.spec, name),
-    before: earlier && imageIn(earlier.spec.template.spec, name),
+    image: current && containerImage(current.spec.template.spec, name),
+    before: earlier && containerImage(earlier.spec.template.spec, name),
   };
 }
 

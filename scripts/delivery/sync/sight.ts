@@ -1,8 +1,7 @@
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { type Pod, selects, type Workload } from '../../kubernetes/workloads.ts';
-import { applicationsNow } from '../../repository/applications.ts';
-import { type Application, servicesNamespace } from '../../repository/services.ts';
+import { type Application, applicationsNow, servicesNamespace } from '../../repository/applications.ts';
 
 /** A set of pods of one template, as a Deployment makes one for each. */
 export type ReplicaSet = Workload;

@@ -1,7 +1,7 @@
 import { unfitness } from '../../components/applications.ts';
 import { difference } from '../../components/registrations.ts';
-import { shortSha } from '../../lib/git/git.ts';
-import type { Application } from '../../repository/services.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import type { Application } from '../../repository/applications.ts';
 
 /** Whether Argo CD has compared the commit with the cluster, rendered from the source that is wanted. */
 export function isCompared(application: Application, source: Application['spec']['source'], commit: string): boolean {

@@ -1,15 +1,113 @@
 import type { Config } from '../../config/config.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
-import type { Secret } from '../../lib/secret.ts';
-import { type Account, findAccount, type Search } from './account.ts';
-import { checkToken, type Verdict } from './check.ts';
-import { type SourceName, tokenSources } from './token-sources.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { UsageError } from '../../lib/errors.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { base64, Secret } from '../../lib/secret.ts';
+import type { TokenOwner } from './github.ts';
+import { checkToken, ghcrHost, type Verdict } from './token-check.ts';
+import { cleanToken, type SourceName, type TokenSource, tokenSources } from './token-sources.ts';
+
+/** An account that may pull the images, or at least was not refused. */
+export interface Account {
+  token: Secret;
+  /** The token's owner; a name that GHCR accepts where GitHub didn't tell. */
+  username: string;
+  owner: TokenOwner | undefined;
+  source: TokenSource['name'];
+  title: string;
+  /** Whether GHCR was asked and said yes. */
+  checked: boolean;
+}
+
+/** What came of looking in all places. `notes` is what a person should know of it, a sentence each. */
+export interface AccountSearch {
+  account: Account | undefined;
+  notes: string[];
+  /** The first token that doesn't work and was passed over: what is wrong with it and what to do. */
+  refused?: { message: string; remedy: string };
+}
+
+export type TokenCheck = (token: Secret, source: TokenSource['name']) => Promise<Verdict>;
+
+/**
+ * Takes the first token that works. One that only happens to lie somewhere and doesn't work is mentioned and passed
+ * over; one that was put into `.env` for this purpose is a `UsageError`.
+ */
+export async function findAccount(sources: readonly TokenSource[], check: TokenCheck): Promise<AccountSearch> {
+  const notes: string[] = [];
+  let refused: AccountSearch['refused'];
+  for (const source of sources) {
+    const text = await source.find();
+    const cleaned = text === undefined ? ({ state: 'empty' } as const) : cleanToken(text);
+    if (cleaned.state === 'empty') continue;
+    const verdict = cleaned.state === 'refused' ? cleaned : await check(cleaned.token, source.name);
+    if (verdict.state === 'refused') {
+      if (source.deliberate)
+        throw new UsageError(
+          `${capitalized(source.title)}: ${verdict.message}`,
+          `${verdict.remedy} (npm run credentials puts another one in its place.)`,
+        );
+      refused ??= { message: `${capitalized(source.title)}: ${verdict.message}`, remedy: verdict.remedy };
+      notes.push(`Not used: ${source.title}. ${verdict.message}`);
+      continue;
+    }
+    if (cleaned.state !== 'clean') continue;
+    if (cleaned.cut !== undefined)
+      notes.push(`${capitalized(source.title)}: the ${cleaned.cut} around the token were left out.`);
+    if (verdict.state === 'unchecked') notes.push(verdict.message);
+    return { account: accountOf(cleaned.token, source, verdict), notes };
+  }
+  return { account: undefined, notes, ...(refused && { refused }) };
+}
+
+/** The account that a token stands for, once it was not refused. */
+export function accountOf(
+  token: Secret,
+  source: Pick<TokenSource, 'name' | 'title'>,
+  verdict: Extract<Verdict, { state: 'works' | 'unchecked' }>,
+): Account {
+  return {
+    token,
+    // GHCR looks at the token alone, but wants some name with it.
+    username: verdict.owner?.login || 'token',
+    owner: verdict.owner,
+    source: source.name,
+    title: source.title,
+    checked: verdict.state === 'works',
+  };
+}
+
+/** As in `octocat, with read:packages, until 2030-01-02 (…c0de)`. Of the token itself, its end is all that is ever shown. */
+export function describeAccount({ username, owner, checked, token }: Account): string {
+  const about = [
+    owner?.login ? username : 'an account that GitHub did not name',
+    owner?.scopes && (owner.scopes.length > 0 ? `with ${owner.scopes.join(', ')}` : 'without any scope'),
+    owner?.expires && `until ${isoDate(owner.expires)}`,
+    checked ? undefined : 'not checked',
+  ];
+  return `${about.filter(Boolean).join(', ')} (${tokenEnding(token)})`;
+}
+
+/** The last four characters of a token, by which its owner knows it again. */
+export function tokenEnding(token: Secret): string {
+  return `…${token.reveal().slice(-4)}`;
+}
+
+/** With a capital letter, for the start of a sentence. */
+export function capitalized(title: string): string {
+  return title.charAt(0).toUpperCase() + title.slice(1);
+}
+
+/** As in `2030-01-02`. */
+export function isoDate(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
 
 /** What the services' images are pulled with. Nothing is looked for before it is asked for, and then once. */
 export interface Credentials {
   /** The account and what is to be said about it. Throws a `UsageError` where the token in `.env` doesn't work. */
-  search(): Promise<Search>;
-  /** The account alone, or undefined: then stand-ins take the images' places. Throws like `search`. */
+  search(): Promise<AccountSearch>;
+  /** The account alone, or undefined: then stubs take the images' places. Throws like `search`. */
   account(): Promise<Account | undefined>;
   /** Tries a token on the images that the values name. */
   check(token: Secret, source?: SourceName): Promise<Verdict>;
@@ -17,7 +115,7 @@ export interface Credentials {
   use(account: Account | undefined): void;
 }
 
-interface Setup {
+interface CredentialsOptions {
   tokens: Config['tokens'];
   exec: Exec;
   signal: AbortSignal;
@@ -25,8 +123,8 @@ interface Setup {
   images: () => Promise<string[]>;
 }
 
-export function createCredentials({ tokens, exec, signal, images }: Setup): Credentials {
-  let found: Promise<Search> | undefined;
+export function createCredentials({ tokens, exec, signal, images }: CredentialsOptions): Credentials {
+  let found: Promise<AccountSearch> | undefined;
   const check: Credentials['check'] = async (token, source) =>
     checkToken(token, { images: await images(), signal, fromGh: source === 'gh' });
   const search = () => {
@@ -42,4 +140,62 @@ export function createCredentials({ tokens, exec, signal, images }: Setup): Cred
       found = Promise.resolve({ account, notes: [] });
     },
   };
+}
+
+/** The charts' pods name this pull secret. */
+export const pullSecretName = 'ghcr-cred';
+
+/** The pull secret without its content, to look for it, or with what lets its holder pull. Made in memory alone. */
+export function pullSecret(namespace: string, account?: Pick<Account, 'username' | 'token'>): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: pullSecretName, namespace },
+    type: 'kubernetes.io/dockerconfigjson',
+    ...(account && { data: { '.dockerconfigjson': dockerConfig(account) } }),
+  };
+}
+
+/** Kubernetes' "Pull an Image from a Private Registry": Docker's config.json, as base64. */
+export function dockerConfig({ username, token }: Pick<Account, 'username' | 'token'>): string {
+  const auth = base64(`${username}:${token.reveal()}`);
+  return base64(JSON.stringify({ auths: { [ghcrHost]: { auth } } }));
+}
+
+/** Gives a namespace's default ServiceAccount the pull secret, for pods that don't name it themselves, or takes it away. */
+export function defaultAccount(namespace: string, secrets: readonly string[]): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default', namespace },
+    imagePullSecrets: secrets.map((name) => ({ name })),
+  };
+}
+
+/**
+ * The password for GHCR in a pull secret, as `kubectl create secret docker-registry` or `docker login` writes it.
+ * @param content Docker's config.json as base64, as the API server hands it back.
+ * @returns undefined where it has none for GHCR.
+ */
+export function passwordIn(content: string): Secret | undefined {
+  const { auths = {} } = parsed(content);
+  const entry = Object.entries(auths).find(
+    ([address]) => address.replace(/^https?:\/\//, '').split('/')[0] === ghcrHost,
+  );
+  const { password, auth = '' } = entry?.[1] ?? {};
+  const found =
+    password ??
+    Buffer.from(auth, 'base64')
+      .toString('utf8')
+      .replace(/^[^:]*:?/, '');
+  return found === '' ? undefined : new Secret(found);
+}
+
+function parsed(content: string): { auths?: Record<string, { auth?: string; password?: string }> } {
+  try {
+    return JSON.parse(Buffer.from(content, 'base64').toString('utf8'));
+  } catch {
+    // Its content goes into no message.
+    return {};
+  }
 }

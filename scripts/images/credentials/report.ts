@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
 import type { Context } from '../context.ts';
-import { type Account, day, describeAccount, ending } from './account.ts';
+import { type Account, describeAccount, isoDate, tokenEnding } from './credentials.ts';
 
 /** What `status` and `doctor` show of the credentials. */
 export interface CredentialsReport {
@@ -24,7 +24,7 @@ export interface CredentialsReport {
 }
 
 /** Milliseconds before its end at which a token is worth a word. */
-const soon = 14 * 24 * 3_600_000;
+const expirySoonMs = 14 * 24 * 3_600_000;
 
 /** Looks for the account and checks it. Throws `Interrupted` alone. */
 export async function reportCredentials({ credentials, config }: Context): Promise<CredentialsReport> {
@@ -39,7 +39,7 @@ export async function reportCredentials({ credentials, config }: Context): Promi
       state: 'account',
       message: `Images are pulled with ${account.title}: ${describeAccount(account)}.`,
       notes: [...notes, ...endsSoon(account), ...readByOthers(config.root, account)],
-      account: shown(account),
+      account: accountJson(account),
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -53,20 +53,20 @@ export async function reportCredentials({ credentials, config }: Context): Promi
 }
 
 /** The account as a program may read it. */
-export function shown({ owner, source, token, checked }: Account): NonNullable<CredentialsReport['account']> {
+export function accountJson({ owner, source, token, checked }: Account): NonNullable<CredentialsReport['account']> {
   return {
     login: owner?.login || null,
     scopes: owner?.scopes ?? null,
     expires: owner?.expires?.toISOString() ?? null,
     source,
-    ending: ending(token),
+    ending: tokenEnding(token),
     checked,
   };
 }
 
 function endsSoon({ owner }: Account): string[] {
-  if (!owner?.expires || owner.expires.getTime() - Date.now() > soon) return [];
-  return [`The token expires on ${day(owner.expires)}: npm run credentials takes another one.`];
+  if (!owner?.expires || owner.expires.getTime() - Date.now() > expirySoonMs) return [];
+  return [`The token expires on ${isoDate(owner.expires)}: npm run credentials takes another one.`];
 }
 
 /** What npm run credentials saves is its owner's alone; a file that was written by hand may not be. */

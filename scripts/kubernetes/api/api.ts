@@ -1,12 +1,10 @@
 import { parse } from 'yaml';
-import { type Answer, exchange } from '../../lib/download/http.ts';
 import { messageOf, shortened, UserError } from '../../lib/errors.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
-import { again, type Retry } from '../../lib/retry.ts';
-import { getLines } from '../../lib/text/lines.ts';
+import type { Exec } from '../../lib/exec.ts';
+import { getLines, type HttpResponse, sendRequest } from '../../lib/http/client.ts';
+import { type RetryOptions, withRetry } from '../../lib/retry.ts';
 import { collectionPath, type KubeObject } from '../objects.ts';
-import { type Cluster, createLine } from './connection.ts';
-import { type KubeconfigUser, loginOf } from './login.ts';
+import { createConnection, type KubeconfigCluster, type KubeconfigUser, loginOf } from './connection.ts';
 
 /** The API server, read only: a dry run is the most that it is asked for. Everything that changes the cluster goes through kubectl. */
 export interface ApiServer {
@@ -78,7 +76,7 @@ export class WrongClock extends UserError {
 }
 
 interface Kubeconfig {
-  clusters: { cluster: Cluster }[];
+  clusters: { cluster: KubeconfigCluster }[];
   users: { user: KubeconfigUser }[];
 }
 
@@ -91,12 +89,12 @@ const metadataOfOne = metadataOnly.replace('List;', ';');
  * `retry` says for how long objects are asked for again while the API server restarts; without it, not at all. `exec` runs
  * the program by which some log in. Throws a `UserError` for a cluster that can't be reached in this way.
  */
-export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, exec?: Exec): ApiServer {
+export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOptions, exec?: Exec): ApiServer {
   const config = parse(kubeconfig) as Kubeconfig;
   const cluster = config.clusters[0]?.cluster;
   const user = config.users[0]?.user;
   if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
-  const line = createLine(cluster, loginOf(user, exec));
+  const line = createConnection(cluster, loginOf(user, exec));
 
   const unreachable = (error: unknown): never => {
     if (signal.aborted) throw error;
@@ -106,7 +104,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
       hint: 'npm run up',
     });
   };
-  const accepted = <T extends Pick<Answer, 'status' | 'body'>>(path: string, answer: T): T => {
+  const accepted = <T extends Pick<HttpResponse, 'status' | 'body'>>(path: string, answer: T): T => {
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer;
   };
@@ -119,7 +117,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
         headers: { ...headers, ...identity.headers },
         ...(body !== undefined && { body }),
       };
-      return exchange(method, cluster.server + path, request).catch(unreachable);
+      return sendRequest(method, cluster.server + path, request).catch(unreachable);
     };
     const answer = await once();
     const renewed = answer.status === 401 && line.renew() ? await once() : answer;
@@ -132,7 +130,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
   const starting = async () => {
     const { agent, identity } = await line.open();
     const request = { agent, signal, headers: identity.headers };
-    const status = await exchange('GET', `${cluster.server}/readyz`, request).then(
+    const status = await sendRequest('GET', `${cluster.server}/readyz`, request).then(
       (answer) => answer.status,
       (error: unknown) => {
         if (signal.aborted) throw error;
@@ -143,7 +141,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: Retry, 
   };
   const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
   const patiently = (path: string, accept?: string) =>
-    retry ? again(() => ask(path, accept), whyItPasses, retry) : ask(path, accept);
+    retry ? withRetry(() => ask(path, accept), whyItPasses, retry) : ask(path, accept);
   const listAt = async <T extends KubeObject>(path: string, apiVersion: string, kind: string, accept?: string) => {
     try {
       const body = JSON.parse((await patiently(path, accept)).body) as { items: T[] | null };

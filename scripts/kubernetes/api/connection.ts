@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import { UserError } from '../../lib/errors.ts';
-import type { Identity, Login } from './login.ts';
+import { messageOf, UserError } from '../../lib/errors.ts';
+import type { Exec } from '../../lib/exec.ts';
 
 /** A cluster of a kubeconfig that needs no file beside it. */
-export interface Cluster {
+export interface KubeconfigCluster {
   server: string;
   'certificate-authority-data'?: string;
   'tls-server-name'?: string;
@@ -12,15 +13,15 @@ export interface Cluster {
 }
 
 /** The way to an API server, as somebody. */
-export interface Line {
+interface ApiConnection {
   /** What a request goes by: who asks, and the connections. Throws a `UserError` where there is no login. */
-  open(): Promise<Open>;
+  open(): Promise<OpenConnection>;
   /** To be called when the server refused the login; whether another one may be had. */
   renew(): boolean;
   close(): void;
 }
 
-interface Open {
+interface OpenConnection {
   identity: Identity;
   agent: Agent;
   /** Answers that go on for long would hold the few connections that all else shares. */
@@ -28,9 +29,9 @@ interface Open {
 }
 
 /** Makes the way to a server. Throws a `UserError` for one that can't be reached as its kubeconfig says. */
-export function createLine(cluster: Cluster, login: Login): Line {
-  refuseUnfit(cluster);
-  let opened: Open | undefined;
+export function createConnection(cluster: KubeconfigCluster, login: Login): ApiConnection {
+  assertSupported(cluster);
+  let opened: OpenConnection | undefined;
   const close = () => {
     opened?.agent.destroy();
     opened?.streams.destroy();
@@ -49,7 +50,7 @@ export function createLine(cluster: Cluster, login: Login): Line {
   };
 }
 
-function agentsFor(cluster: Cluster, { cert, key }: Identity): Omit<Open, 'identity'> {
+function agentsFor(cluster: KubeconfigCluster, { cert, key }: Identity): Omit<OpenConnection, 'identity'> {
   const { 'certificate-authority-data': ca, 'tls-server-name': servername } = cluster;
   const options = {
     ...(ca !== undefined && { ca: Buffer.from(ca, 'base64') }),
@@ -60,7 +61,11 @@ function agentsFor(cluster: Cluster, { cert, key }: Identity): Omit<Open, 'ident
   return { agent: new Agent({ keepAlive: true, maxSockets: 8, ...options }), streams: new Agent(options) };
 }
 
-function refuseUnfit({ server, 'insecure-skip-tls-verify': unchecked, 'proxy-url': proxy }: Cluster): void {
+function assertSupported({
+  server,
+  'insecure-skip-tls-verify': unchecked,
+  'proxy-url': proxy,
+}: KubeconfigCluster): void {
   if (unchecked)
     throw new UserError(`The certificate of the API server at ${server} is not to be checked, says its kubeconfig.`, {
       hint: 'Give the cluster its certificate-authority-data in place of insecure-skip-tls-verify.',
@@ -69,4 +74,137 @@ function refuseUnfit({ server, 'insecure-skip-tls-verify': unchecked, 'proxy-url
     throw new UserError(`The API server at ${server} is to be reached through a proxy, which is not done here.`, {
       hint: 'Run this where the API server is reached without the proxy-url of its kubeconfig.',
     });
+}
+
+/** What an API server knows somebody by: a certificate, or the headers of each request. */
+interface Identity {
+  cert?: Buffer;
+  key?: Buffer;
+  headers: Record<string, string>;
+}
+
+/** A user of a kubeconfig, as far as it says how to log in (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). */
+export interface KubeconfigUser {
+  'client-certificate-data'?: string;
+  'client-key-data'?: string;
+  token?: string;
+  tokenFile?: string;
+  as?: string;
+  exec?: CredentialPlugin;
+}
+
+interface CredentialPlugin {
+  apiVersion: string;
+  command: string;
+  args?: string[] | null;
+  env?: { name: string; value: string }[] | null;
+  installHint?: string;
+}
+
+/** What such a program prints (https://kubernetes.io/docs/reference/config-api/client-authentication.v1/). */
+interface ExecCredential {
+  status?: { token?: string; clientCertificateData?: string; clientKeyData?: string; expirationTimestamp?: string };
+}
+
+/** How one logs in, as kubectl does with the same user. */
+interface Login {
+  /** Asked before each request, and answered from memory for as long as that holds. Throws a `UserError`. */
+  identity(): Promise<Identity>;
+  /** To be called when the server refused it; whether another one may be had. */
+  renew(): boolean;
+}
+
+/** Milliseconds before the end of a login at which the next one is asked for. */
+const renewBeforeMs = 60_000;
+/** Those are told apart by one of these; anything else would be refused by the server, in words that help nobody. */
+const supportedLogins = ['client-certificate-data', 'token', 'tokenFile', 'exec'] as const;
+
+/** Makes the login of a user; `exec` runs the program that some have to be asked. Throws a `UserError` for one of an unknown kind. */
+export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
+  if (user.as !== undefined || !supportedLogins.some((one) => user[one] !== undefined))
+    throw new UserError('The user of this context logs in by a way that is not known here.', {
+      hint: 'Give the context a user with a client certificate, a token or a credential plugin (exec), and impersonate nobody.',
+    });
+  if (user.exec && exec) return loginByPlugin(user.exec, exec);
+  const { 'client-certificate-data': cert, 'client-key-data': key, token, tokenFile } = user;
+  const certificate = cert && key ? { cert: decode(cert), key: decode(key) } : {};
+  const fixed = { ...certificate, headers: bearer(token) };
+  // A file is written again by whoever rotates the token.
+  const identity = async () => (tokenFile ? { ...fixed, headers: bearer(readToken(tokenFile)) } : fixed);
+  return { identity, renew: () => false };
+}
+
+function loginByPlugin(plugin: CredentialPlugin, exec: Exec): Login {
+  let known: { asked: ReturnType<typeof runPlugin>; until: number } | undefined;
+  return {
+    async identity() {
+      if (known === undefined || Date.now() >= known.until) {
+        const begun = { asked: runPlugin(plugin, exec), until: Number.POSITIVE_INFINITY };
+        const forget = () => {
+          if (known === begun) known = undefined;
+        };
+        begun.asked.then(({ until }) => {
+          begun.until = until;
+        }, forget);
+        known = begun;
+      }
+      return (await known.asked).identity;
+    },
+    renew() {
+      known = undefined;
+      return true;
+    },
+  };
+}
+
+async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identity: Identity; until: number }> {
+  const { apiVersion, command, args, env, installHint } = plugin;
+  const info = JSON.stringify({ apiVersion, kind: 'ExecCredential', spec: { interactive: false } });
+  const variables = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
+  const output = await exec([command, ...(args ?? [])], {
+    nothrow: true,
+    timeout: 60_000,
+    env: { ...variables, KUBERNETES_EXEC_INFO: info },
+  });
+  const status = output.exitCode === 0 ? statusIn(output.stdout) : undefined;
+  const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status ?? {};
+  if (!token && !(cert && key)) {
+    const why = output.stderr.trim().split('\n').at(-1) || `exit code ${output.exitCode}, and no login`;
+    throw new UserError(`${command}, by which this context logs in, gave no login: ${why}`, {
+      hint: installHint?.trim() || `Log in again as ${command} demands, and try kubectl get nodes with that context.`,
+    });
+  }
+  const certificate = cert && key ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {};
+  const ends = Date.parse(expirationTimestamp ?? '');
+  return {
+    identity: { ...certificate, headers: bearer(token) },
+    until: Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - renewBeforeMs,
+  };
+}
+
+function statusIn(text: string): ExecCredential['status'] {
+  try {
+    return (JSON.parse(text) as ExecCredential).status;
+  } catch {
+    return undefined;
+  }
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new UserError(`The token of this context could not be read: ${messageOf(cause)}`, {
+      hint: 'Correct tokenFile of the user in your kubeconfig.',
+      cause,
+    });
+  }
+}
+
+function bearer(token: string | undefined): Record<string, string> {
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
+
+function decode(text: string): Buffer {
+  return Buffer.from(text, 'base64');
 }

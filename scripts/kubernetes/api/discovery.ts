@@ -2,7 +2,7 @@ import { groupOf, type KubeObject } from '../objects.ts';
 import { ApiError, type ApiServer, Unreachable } from './api.ts';
 
 /** A kind of objects that the API server keeps. */
-export interface Resource {
+export interface ApiResource {
   apiVersion: string;
   kind: string;
   /** The plural that stands in paths. */
@@ -12,10 +12,10 @@ export interface Resource {
 }
 
 /** The same, with what can be done with its objects. */
-export type Served = Resource & { verbs: readonly string[] };
+export type ServedResource = ApiResource & { verbs: readonly string[] };
 
 /** An object with the plural of its kind, by which it can be looked up again. */
-export type Found = KubeObject & { resource: string };
+export type DiscoveredObject = KubeObject & { resource: string };
 
 interface ApiService extends KubeObject {
   /** Where another server answers for the group. */
@@ -27,16 +27,16 @@ interface GroupVersion {
 }
 
 /** What the cluster's own programs write all the time, and nobody installs. Endpoints repeat what EndpointSlices say. */
-const passing: ReadonlySet<string> = new Set(['Event', 'Lease', 'Endpoints']);
+const transientKinds: ReadonlySet<string> = new Set(['Event', 'Lease', 'Endpoints']);
 
 /**
  * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. Throws what
  * `everyKind` does.
  */
-export async function discover(api: ApiServer): Promise<Resource[]> {
-  const known = new Map<string, Resource>();
+export async function discover(api: ApiServer): Promise<ApiResource[]> {
+  const known = new Map<string, ApiResource>();
   for (const { verbs, ...one } of await everyKind(api)) {
-    if (!verbs.includes('list') || !verbs.includes('delete') || passing.has(one.kind)) continue;
+    if (!verbs.includes('list') || !verbs.includes('delete') || transientKinds.has(one.kind)) continue;
     const key = `${groupOf(one.apiVersion)} ${one.resource}`;
     if (!known.has(key)) known.set(key, one);
   }
@@ -48,7 +48,7 @@ export async function discover(api: ApiServer): Promise<Resource[]> {
  * aggregated API whose own server doesn't answer is left out; one of the API server's own that it does not tell, as when it
  * starts, would hide objects. Throws `ApiError` then, or `Unreachable`.
  */
-export async function everyKind(api: ApiServer): Promise<Served[]> {
+export async function everyKind(api: ApiServer): Promise<ServedResource[]> {
   const { groups } = await api.json<{
     groups: { preferredVersion: { groupVersion: string }; versions: { groupVersion: string }[] }[];
   }>('/apis');
@@ -61,7 +61,7 @@ export async function everyKind(api: ApiServer): Promise<Served[]> {
 }
 
 /** Every object that was put into the cluster or came of one that was: names, owners and who wrote them, but no content. */
-export async function everyObject(api: ApiServer): Promise<Found[]> {
+export async function everyObject(api: ApiServer): Promise<DiscoveredObject[]> {
   const resources = await discover(api);
   const lists = await Promise.all(
     resources.map(async ({ apiVersion, kind, resource }) =>
@@ -71,7 +71,7 @@ export async function everyObject(api: ApiServer): Promise<Found[]> {
   return lists.flat();
 }
 
-async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlySet<string>): Promise<Served[]> {
+async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlySet<string>): Promise<ServedResource[]> {
   const [group, version] = apiVersion.split('/');
   const path = version === undefined ? `/api/${apiVersion}` : `/apis/${apiVersion}`;
   const elsewhere = aggregated.has(`${version}.${group}`);

@@ -20,10 +20,10 @@ export interface View {
 }
 
 /** Milliseconds that a list may be old. Below the interval of all waiting, so that no look sees what it saw before. */
-const fresh = 300;
+const freshnessMs = 300;
 
 /** Looks at the cluster through an API server. `freshness`: milliseconds that a list may be old. */
-export function createView(api: ApiServer, freshness = fresh): View {
+export function createView(api: ApiServer, freshness = freshnessMs): View {
   const seen = new Map<string, { at: number; items: Promise<KubeObject[]> }>();
   const cached = (key: string, ask: () => Promise<KubeObject[]>) => {
     const known = seen.get(key);

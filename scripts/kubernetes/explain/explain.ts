@@ -1,10 +1,10 @@
 import { UserError } from '../../lib/errors.ts';
-import type { Context } from '../context.ts';
+import type { ClusterContext } from '../context.ts';
 import type { KubeObject } from '../objects.ts';
-import { taintsOf } from '../taints.ts';
-import type { Trouble } from './trouble.ts';
+import type { PodProblem } from './pod-problem.ts';
+import { runtimeOf } from './runtime.ts';
 
-export interface Event extends KubeObject {
+export interface KubeEvent extends KubeObject {
   type?: string;
   reason?: string;
   message?: string;
@@ -16,12 +16,16 @@ export interface Event extends KubeObject {
 }
 
 /** The error for a pod that won't get ready: what is missing, which pod, its last warning, its last words, what to do. */
-export async function explain(context: Context, missing: string, trouble: Trouble): Promise<UserError> {
+export async function explainPodProblem(
+  context: ClusterContext,
+  missing: string,
+  trouble: PodProblem,
+): Promise<UserError> {
   const { pod, namespace, container, reason, message, hint } = trouble;
   const where = `pod ${namespace}/${pod}${container === undefined ? '' : `, container ${container}`}`;
   const [event, log, taints] = await Promise.all([
     lastWarning(context, trouble),
-    lastWords(context, trouble),
+    lastLogLines(context, trouble),
     /taint/.test(message) ? taintsOf(context) : undefined,
   ]);
   const lines = [`${missing}.`, `  ${where}: ${reason}${message === '' ? '' : `: ${message}`}`];
@@ -32,13 +36,16 @@ export async function explain(context: Context, missing: string, trouble: Troubl
 }
 
 /** The events of an object, by its name. */
-export async function eventsOf(context: Context, namespace: string, name: string): Promise<Event[]> {
+export async function eventsOf(context: ClusterContext, namespace: string, name: string): Promise<KubeEvent[]> {
   const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=involvedObject.name=${name}`;
-  return (await context.api().json<{ items: Event[] }>(path)).items;
+  return (await context.api().json<{ items: KubeEvent[] }>(path)).items;
 }
 
-async function lastWarning(context: Context, { pod, namespace, reason }: Trouble): Promise<string | undefined> {
-  // A cluster of stand-ins has no pull secret, which says something only where an image doesn't come.
+async function lastWarning(
+  context: ClusterContext,
+  { pod, namespace, reason }: PodProblem,
+): Promise<string | undefined> {
+  // A cluster of stubs has no pull secret, which says something only where an image doesn't come.
   const beside = /Image/.test(reason) ? ['BackOff'] : ['BackOff', 'FailedToRetrieveImagePullSecret'];
   try {
     const warnings = (await eventsOf(context, namespace, pod))
@@ -53,7 +60,10 @@ async function lastWarning(context: Context, { pod, namespace, reason }: Trouble
   }
 }
 
-async function lastWords(context: Context, { pod, namespace, container, reason }: Trouble): Promise<string[]> {
+async function lastLogLines(
+  context: ClusterContext,
+  { pod, namespace, container, reason }: PodProblem,
+): Promise<string[]> {
   if (container === undefined || /Image|Config/.test(reason)) return [];
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}&tailLines=5`;
   for (const which of ['&previous=true', '']) {
@@ -64,4 +74,35 @@ async function lastWords(context: Context, { pod, namespace, container, reason }
     if (text.trim() !== '') return text.trimEnd().split('\n');
   }
   return [];
+}
+
+const unschedulable = 'node.kubernetes.io/unschedulable';
+
+interface Node extends KubeObject {
+  spec: { taints?: { key: string; effect: string }[] };
+}
+
+/**
+ * What keeps new pods away from the cluster's nodes, by the names of its taints, and what to do about the first that is
+ * known (https://kubernetes.io/docs/reference/labels-annotations-taints/). Since Kubernetes 1.34 the scheduler only says that
+ * there are some. Never throws for what can't be told.
+ */
+async function taintsOf(context: ClusterContext): Promise<{ names: string[]; remedy: string | undefined }> {
+  const ground = runtimeOf(context);
+  const nodes = await context
+    .api()
+    .list<Node>('v1', 'Node')
+    .catch((): Node[] => []);
+  const taints = nodes.flatMap(({ spec }) => spec.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
+  const names = [...new Set(taints.map(({ key }) => key))];
+  const cordoned = nodes.find(({ spec }) => spec.taints?.some(({ key }) => key === unschedulable))?.metadata.name;
+  const logs = `${ground.tellsWhy(context)} the node is not ready; ${ground.lastResort}`;
+  const remedies: Record<string, string> = {
+    'node.kubernetes.io/disk-pressure': ground.diskFull ?? logs,
+    'node.kubernetes.io/memory-pressure': ground.memoryFull ?? logs,
+    [unschedulable]: `Somebody cordoned the node: kubectl uncordon ${cordoned}`,
+    'node.kubernetes.io/not-ready': logs,
+    'node.kubernetes.io/unreachable': logs,
+  };
+  return { names, remedy: names.map((name) => remedies[name]).find((remedy) => remedy !== undefined) };
 }

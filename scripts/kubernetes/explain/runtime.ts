@@ -1,18 +1,18 @@
-import { type Container, findContainer } from '../../lib/docker/docker.ts';
+import { type DockerContainer, findContainer } from '../../lib/docker/containers.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
-import type { Context } from '../context.ts';
-import { nearlyFull, outOfMemory } from './trouble.ts';
+import type { ClusterContext } from '../context.ts';
+import { diskNearlyFull, outOfMemory } from './pod-problem.ts';
 
 /** What a cluster runs on, as far as it tells why nobody answers: a container of this machine's Docker, or machines elsewhere. */
-export interface Ground {
+export interface ClusterRuntime {
   /** Throws a `UserError` where the API server is silent because it doesn't run any more, so that nobody will answer. */
-  demandRunning(context: Context): Promise<void>;
+  assertRunning(context: ClusterContext): Promise<void>;
   /** Whether it was deleted, as far as that can be told. */
-  isGone(context: Context): Promise<boolean>;
-  /** How many processes the kernel killed in the last minutes for want of memory, as far as that can be told. */
-  killedForMemory(context: Context): Promise<number>;
+  isGone(context: ClusterContext): Promise<boolean>;
+  /** How many processes the kernel killed in the last minutes for lack of memory, as far as that can be told. */
+  killedForMemory(context: ClusterContext): Promise<number>;
   /** Where to look why it is as it is, as half a sentence. */
-  tellsWhy(context: Context): string;
+  tellsWhy(context: ClusterContext): string;
   /** What to do where nothing else helps, as half a sentence. */
   lastResort: string;
   /** What to do where a node's disk or memory is nearly used up, if that can be told from here. */
@@ -21,12 +21,12 @@ export interface Ground {
 }
 
 /** What the cluster of this context runs on. */
-export function groundOf({ target }: Pick<Context, 'target'>): Ground {
-  return target === undefined ? container : elsewhere;
+export function runtimeOf({ target }: Pick<ClusterContext, 'target'>): ClusterRuntime {
+  return target === undefined ? nodeRuntime : remoteRuntime;
 }
 
-const container: Ground = {
-  async demandRunning(context) {
+const nodeRuntime: ClusterRuntime = {
+  async assertRunning(context) {
     const state = (await nodeContainer(context))?.state ?? 'gone';
     if (state === 'running' || state === 'restarting') return;
     throw new UserError(`The node container ${context.node} is ${state}: somebody stopped the cluster meanwhile.`, {
@@ -58,13 +58,13 @@ const container: Ground = {
 
   tellsWhy: ({ node }) => `docker logs ${node} may tell why`,
   lastResort: 'npm run down && npm run up starts afresh.',
-  diskFull: nearlyFull,
+  diskFull: diskNearlyFull,
   memoryFull: outOfMemory,
 };
 
-const elsewhere: Ground = {
+const remoteRuntime: ClusterRuntime = {
   // Only those who run it can tell.
-  demandRunning: async () => {},
+  assertRunning: async () => {},
   isGone: async () => false,
   killedForMemory: async () => 0,
   tellsWhy: ({ kubeContext }) =>
@@ -76,6 +76,6 @@ const elsewhere: Ground = {
  * The container of the cluster's node, whoever made it, or undefined, as for a cluster that is not on this machine. Throws a
  * `UserError` where Docker can't tell.
  */
-export async function nodeContainer({ exec, node, target }: Context): Promise<Container | undefined> {
+export async function nodeContainer({ exec, node, target }: ClusterContext): Promise<DockerContainer | undefined> {
   return target === undefined ? findContainer(exec, node) : undefined;
 }

@@ -1,22 +1,21 @@
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { removeAbandoned } from '../../lib/download/abandoned.ts';
+import type { Exec } from '../../lib/exec.ts';
 import {
-  DownloadError,
+  type DownloadProgress,
   download,
   fetchText,
-  type Progress,
   type RequestLimits,
+  removeAbandoned,
   sha256Of,
-} from '../../lib/download/download.ts';
-import { explainFailure } from '../../lib/download/failure.ts';
-import type { Exec } from '../../lib/processes/exec.ts';
-import { fill, type Machine, type ToolSpec } from './specs.ts';
+} from '../../lib/http/download.ts';
+import { DownloadError, toDownloadError } from '../../lib/http/download-error.ts';
+import { fillTemplate, type Machine, type ToolSpec } from './specs.ts';
 
 const workPrefix = '.installing-';
 
 /** What an installation needs to know. */
-export interface Installation {
+export interface ToolInstallation {
   spec: ToolSpec;
   machine: Machine;
   /** The folder of this tool in this version. */
@@ -26,20 +25,20 @@ export interface Installation {
   /** The pinned sha256 of the download, where there is one. */
   sha256: string | undefined;
   limits: RequestLimits;
-  onProgress: (progress: Progress) => void;
+  onProgress: (progress: DownloadProgress) => void;
 }
 
 /** The installed tool, or nothing where it is missing or is not what was installed. */
-export async function installed(folder: string, name: string): Promise<string | undefined> {
+export async function findInstalled(folder: string, name: string): Promise<string | undefined> {
   const path = join(folder, name);
   const recorded = await readFile(`${path}.sha256`, 'utf8').catch(() => undefined);
   return recorded !== undefined && recorded.trim() === (await sha256Of(path)) ? path : undefined;
 }
 
 /** Fetches the release's file and checks it. Throws `DownloadError`, or `CommandError` when it can't be unpacked. */
-export async function installRelease(installation: Installation): Promise<string> {
+export async function installRelease(installation: ToolInstallation): Promise<string> {
   const { spec, machine, exec, signal, limits, onProgress } = installation;
-  const url = fill(spec.url, spec, machine);
+  const url = fillTemplate(spec.url, spec, machine);
   const sha256 = installation.sha256 ?? (await publishedSha256(installation));
   return withWorkFolder(installation, async (work) => {
     const path = await download({
@@ -52,7 +51,7 @@ export async function installRelease(installation: Installation): Promise<string
       onProgress,
     });
     if (spec.member === undefined) return path;
-    const member = fill(spec.member, spec, machine);
+    const member = fillTemplate(spec.member, spec, machine);
     await exec(['tar', '-xzf', path, '-C', work, member]);
     return join(work, member);
   });
@@ -62,7 +61,11 @@ export async function installRelease(installation: Installation): Promise<string
  * Builds the tool from its Go module: its checksum database vouches for the sources, as the published sum does for
  * the file. Throws `CommandError`.
  */
-export async function installWithGo(installation: Installation, go: string, args: readonly string[]): Promise<string> {
+export async function installWithGo(
+  installation: ToolInstallation,
+  go: string,
+  args: readonly string[],
+): Promise<string> {
   const { spec, exec } = installation;
   return withWorkFolder(installation, async (work) => {
     await exec([go, 'install', '-trimpath', ...args], { env: { GOBIN: work, GOFLAGS: '', CGO_ENABLED: '0' } });
@@ -70,10 +73,10 @@ export async function installWithGo(installation: Installation, go: string, args
   });
 }
 
-async function publishedSha256({ spec, machine, signal, limits }: Installation): Promise<string> {
-  const url = fill(spec.checksumUrl, spec, machine);
+async function publishedSha256({ spec, machine, signal, limits }: ToolInstallation): Promise<string> {
+  const url = fillTemplate(spec.checksumUrl, spec, machine);
   const text = await fetchText({ url, signal, ...limits });
-  const sum = sumIn(text, basename(fill(spec.url, spec, machine)));
+  const sum = sumIn(text, basename(fillTemplate(spec.url, spec, machine)));
   if (sum !== undefined) return sum;
   throw new DownloadError(url, {
     problem: 'checksum',
@@ -91,7 +94,7 @@ function sumIn(text: string, name: string): string | undefined {
 }
 
 /** Moves what `make` made into its place, together with its sha256, which every later use is checked against. */
-async function withWorkFolder(installation: Installation, make: (work: string) => Promise<string>) {
+async function withWorkFolder(installation: ToolInstallation, make: (work: string) => Promise<string>) {
   const { spec, folder } = installation;
   const work = await makeWorkFolder(installation);
   try {
@@ -109,12 +112,12 @@ async function withWorkFolder(installation: Installation, make: (work: string) =
   }
 }
 
-async function makeWorkFolder({ spec, machine, folder }: Installation): Promise<string> {
+async function makeWorkFolder({ spec, machine, folder }: ToolInstallation): Promise<string> {
   try {
     await mkdir(folder, { recursive: true });
     await removeAbandoned(folder, (name) => name.startsWith(workPrefix));
     return await mkdtemp(join(folder, workPrefix));
   } catch (error) {
-    throw explainFailure(fill(spec.url, spec, machine), error);
+    throw toDownloadError(fillTemplate(spec.url, spec, machine), error);
   }
 }

@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import { delimiter, resolve } from 'node:path';
-import { CommandError, type Exec } from '../../lib/processes/exec.ts';
-import { parseVersion } from './semver.ts';
+import { parseVersion } from '../../config/versions.ts';
+import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { ToolSpec } from './specs.ts';
 
-export interface Candidate {
+export interface ToolCandidate {
   path: string;
   /** Nothing where the program doesn't run, or doesn't say. */
   version: string | undefined;
@@ -34,8 +34,8 @@ export async function programsOnPath(name: string, path: string): Promise<string
  * The first program on the PATH in a supported version, after all that were looked at before it. An older one in
  * front does not hide a newer one behind.
  */
-export async function candidatesOnPath(spec: ToolSpec, path: string, exec: Exec): Promise<Candidate[]> {
-  const candidates: Candidate[] = [];
+export async function candidatesOnPath(spec: ToolSpec, path: string, exec: Exec): Promise<ToolCandidate[]> {
+  const candidates: ToolCandidate[] = [];
   for (const program of await programsOnPath(spec.name, path)) {
     const version = await versionOf(program, spec, exec);
     const parsed = version === undefined ? undefined : parseVersion(version);

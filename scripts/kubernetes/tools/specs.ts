@@ -1,6 +1,6 @@
 import * as versions from '../../config/versions.ts';
+import { compareVersions, parseVersion, type Version } from '../../config/versions.ts';
 import { UsageError } from '../../lib/errors.ts';
-import { compareVersions, parseVersion, type Version } from './semver.ts';
 
 export type ToolName = keyof typeof versions.tools;
 
@@ -128,7 +128,7 @@ export function machineOf(platform: NodeJS.Platform, arch: string): Machine | un
 }
 
 /** Fills `{version}`, `{number}`, `{os}` and `{arch}` of an address or a path. */
-export function fill(template: string, spec: ToolSpec, { os, arch }: Machine): string {
+export function fillTemplate(template: string, spec: ToolSpec, { os, arch }: Machine): string {
   const values: Record<string, string> = { version: spec.version, number: numberOf(spec.version), os, arch };
   return template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }

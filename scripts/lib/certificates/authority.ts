@@ -5,8 +5,7 @@ import { messageOf, UserError } from '../errors.ts';
 import { lock } from '../lock.ts';
 import { Secret } from '../secret.ts';
 import type { Certificate } from './certificate.ts';
-import { isLimitedToLocalNames } from './name-constraints.ts';
-import { daysLeft, isKeyOf, parseCertificate } from './x509.ts';
+import { daysLeft, isKeyOf, isLimitedToLocalNames, parseCertificate } from './x509.ts';
 
 /** A certificate authority of this user, which can vouch for this machine's own names only. */
 export interface Authority {
@@ -22,7 +21,7 @@ export interface Authority {
 export const authorityName = 'platform-ops local authority';
 /** Ten years: having it trusted again is work for a person. */
 const validDays = 3650;
-/** An authority that ends sooner is made anew. Longer than the certificates' own notice, so that they never end with it. */
+/** An authority that ends sooner is recreated. Longer than the certificates' own notice, so that they never end with it. */
 const noticeDays = 60;
 
 /** Where the certificate lies in the authority's folder. */
@@ -47,7 +46,7 @@ export async function readAuthority(
  */
 export async function ensureAuthority(folder: string): Promise<Authority> {
   try {
-    return (await load(folder)) ?? (await make(folder));
+    return (await loadAuthority(folder)) ?? (await createAuthority(folder));
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     throw new UserError(`The local certificate authority can't be kept in ${folder}: ${messageOf(error)}`, {
@@ -57,16 +56,16 @@ export async function ensureAuthority(folder: string): Promise<Authority> {
   }
 }
 
-async function make(folder: string): Promise<Authority> {
+async function createAuthority(folder: string): Promise<Authority> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await own(folder);
+  await restrictToOwner(folder);
   const unlock = await lock(`${folder}.lock`, {
     what: 'the local certificate authority',
     patience: 20_000,
     signal: new AbortController().signal,
   });
   try {
-    const meanwhile = await load(folder);
+    const meanwhile = await loadAuthority(folder);
     if (meanwhile) return meanwhile;
     // Loaded when it is needed: once for each user of a machine.
     const [{ createLocalAuthority }, { randomBytes }] = await Promise.all([
@@ -74,8 +73,8 @@ async function make(folder: string): Promise<Authority> {
       import('node:crypto'),
     ]);
     const made = await createLocalAuthority(`${authorityName} ${randomBytes(4).toString('hex')}`, validDays);
-    await replace(keyFile(folder), made.key, 0o600);
-    await replace(certificateFile(folder), made.certificate, 0o644);
+    await replaceFile(keyFile(folder), made.key, 0o600);
+    await replaceFile(certificateFile(folder), made.certificate, 0o644);
     return authorityOf(made, true);
   } finally {
     unlock();
@@ -91,14 +90,14 @@ function authorityOf({ certificate, key }: Certificate, made: boolean): Authorit
 }
 
 /** What lies in the folder, or undefined if it is of no use. Others are kept from reading the key. */
-async function load(folder: string): Promise<Authority | undefined> {
+async function loadAuthority(folder: string): Promise<Authority | undefined> {
   const certificate = await readIfThere(certificateFile(folder));
   const key = await readKey(folder);
   if (certificate === undefined || key === undefined) return undefined;
   const x509 = parseCertificate(certificate);
   if (x509 === undefined || !isKeyOf(x509, key)) return undefined;
   const fault = faultOf(x509);
-  if (fault === notYet) throw fromTheFuture(folder, x509);
+  if (fault === notYetValid) throw fromTheFuture(folder, x509);
   return fault === undefined ? authorityOf({ certificate, key }, false) : undefined;
 }
 
@@ -116,9 +115,9 @@ async function readKey(folder: string): Promise<string | undefined> {
   const file = await open(keyFile(folder)).catch(ignoreMissing);
   if (file === undefined) return undefined;
   try {
-    await own(folder);
+    await restrictToOwner(folder);
     const { uid, mode } = await file.stat();
-    refuseStranger(keyFile(folder), uid);
+    assertOwner(keyFile(folder), uid);
     if ((mode & 0o077) !== 0) await file.chmod(0o600);
     return await file.readFile('utf8');
   } finally {
@@ -127,13 +126,13 @@ async function readKey(folder: string): Promise<string | undefined> {
 }
 
 /** The folder has to be this user's, and nobody else's to look into. */
-async function own(folder: string): Promise<void> {
+async function restrictToOwner(folder: string): Promise<void> {
   const { uid, mode } = await stat(folder);
-  refuseStranger(folder, uid);
+  assertOwner(folder, uid);
   if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
 }
 
-function refuseStranger(path: string, uid: number): void {
+function assertOwner(path: string, uid: number): void {
   // Windows knows no such number.
   const user = process.getuid?.();
   if (user === undefined || uid === user) return;
@@ -142,17 +141,17 @@ function refuseStranger(path: string, uid: number): void {
   });
 }
 
-const notYet = 'not valid yet';
+const notYetValid = 'not valid yet';
 
 /** Why it can't be used, or undefined. */
 function faultOf(x509: X509Certificate): string | undefined {
   if (!x509.ca || !isLimitedToLocalNames(x509.raw)) return 'not limited to local names';
-  if (Date.parse(x509.validFrom) > Date.now()) return notYet;
+  if (Date.parse(x509.validFrom) > Date.now()) return notYetValid;
   return daysLeft(x509) < noticeDays ? 'about to expire' : undefined;
 }
 
 /** Whoever reads sees the old text or the new one, never half of it. */
-async function replace(file: string, text: string, mode: number): Promise<void> {
+async function replaceFile(file: string, text: string, mode: number): Promise<void> {
   const temporary = `${file}.${process.pid}`;
   await rm(temporary, { force: true });
   await writeFile(temporary, text, { mode, flag: 'wx', flush: true });

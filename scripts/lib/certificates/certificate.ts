@@ -16,7 +16,7 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { localNames } from './name-constraints.ts';
+import { localNames } from './x509.ts';
 
 export interface Certificate {
   /** PEM. */

@@ -1,4 +1,4 @@
-import type { Exec, Output } from '../processes/exec.ts';
+import type { Exec, Output } from '../exec.ts';
 import type { Secret } from '../secret.ts';
 
 /** Whether a repository can be read, or the reason why not, in Git's words. */
@@ -24,7 +24,7 @@ const withPassword =
 const helper = '!f() { test "$1" = get && cat <&3; }; f';
 /** No question, no translation, and no program that asks in its own window. */
 const quietly = { GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', LC_ALL: 'C' };
-const timeout = 30_000;
+const timeoutMs = 30_000;
 
 /** Asks a repository for its branches, as anybody or with a user name and password. Throws `Interrupted` alone. */
 export async function canRead(exec: Exec, url: string, login?: Login): Promise<Readable> {
@@ -41,7 +41,11 @@ export async function remoteCommit(exec: Exec, url: string, name: string, login?
   const refs = name === 'HEAD' ? [name] : [`refs/heads/${name}`, `refs/tags/${name}^{}`, `refs/tags/${name}`];
   const output = login
     ? await askAs(exec, [url, ...refs], login)
-    : await exec(['git', 'ls-remote', '--exit-code', url, ...refs], { nothrow: true, timeout, env: quietly });
+    : await exec(['git', 'ls-remote', '--exit-code', url, ...refs], {
+        nothrow: true,
+        timeout: timeoutMs,
+        env: quietly,
+      });
   if (output.exitCode === 2) return { state: 'absent' };
   const refused = whyNot(output);
   if (refused) return refused;
@@ -61,7 +65,7 @@ export async function fetchCommit(exec: Exec, folder: string, url: string, commi
   const how = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
   const { exitCode } = await exec(['git', '-C', folder, 'fetch', ...how, url, commit], {
     nothrow: true,
-    timeout,
+    timeout: timeoutMs,
     env: quietly,
   });
   return exitCode === 0;
@@ -69,7 +73,12 @@ export async function fetchCommit(exec: Exec, folder: string, url: string, commi
 
 function askAs(exec: Exec, what: readonly string[], login: Login | undefined): Promise<Output> {
   const input = login === undefined ? '' : `username=${login.username}\npassword=${login.password.reveal()}\n`;
-  return exec(['sh', '-c', withPassword, 'sh', helper, ...what], { input, nothrow: true, timeout, env: quietly });
+  return exec(['sh', '-c', withPassword, 'sh', helper, ...what], {
+    input,
+    nothrow: true,
+    timeout: timeoutMs,
+    env: quietly,
+  });
 }
 
 function whyNot({ exitCode, stderr }: Output): Exclude<Readable, { state: 'readable' }> | undefined {

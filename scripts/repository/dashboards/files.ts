@@ -1,18 +1,19 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMap, isSeq, parse, parseDocument, type YAMLSeq } from 'yaml';
+import { configMapLimit, readKustomization } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
-import { type Bringing, bringing, bringingFiles } from './config-maps.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
 
 /** A dashboard's file, relative to the repository's top. */
-export function fileOf(uid: string): string {
+export function dashboardPath(uid: string): string {
   return `${grafana}/dashboards/${uid}.json`;
 }
 
 /** Throws a `UserError` for a uid that is no name of a file. Grafana makes its own of these letters. */
-export function checkUid(uid: string): void {
+export function assertUid(uid: string): void {
   if (/^[A-Za-z0-9_-]{1,40}$/.test(uid)) return;
   throw new UserError(`The uid ${JSON.stringify(uid)} can't be the name of a file.`, {
     hint: 'Give the dashboard a uid of letters, digits, - and _: Settings, JSON model.',
@@ -24,8 +25,8 @@ export async function readDashboards(root: string): Promise<Map<string, { text: 
   const names = (await readdir(join(root, grafana, 'dashboards'))).filter((name) => name.endsWith('.json')).sort();
   const read = names.map(async (name) => {
     const uid = name.slice(0, -'.json'.length);
-    const text = await readFile(join(root, fileOf(uid)), 'utf8');
-    return [uid, { text, normal: normalText(text, fileOf(uid)) }] as const;
+    const text = await readFile(join(root, dashboardPath(uid)), 'utf8');
+    return [uid, { text, normal: normalText(text, dashboardPath(uid)) }] as const;
   });
   return new Map(await Promise.all(read));
 }
@@ -43,18 +44,21 @@ export function normalText(text: string, where: string): string {
 
 /** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
-  await writeFile(join(root, fileOf(uid)), text);
-  const before = await readBringing(root);
-  const after = bringing(before, uid, await dashboardSizes(root));
+  await writeFile(join(root, dashboardPath(uid)), text);
+  const before = await readDashboardManifests(root);
+  const after = withDashboard(before, uid, await dashboardSizes(root));
   if (after.kustomization !== before.kustomization)
-    await writeFile(join(root, bringingFiles.kustomization), after.kustomization);
-  if (after.deployment !== before.deployment) await writeFile(join(root, bringingFiles.deployment), after.deployment);
+    await writeFile(join(root, dashboardManifestFiles.kustomization), after.kustomization);
+  if (after.deployment !== before.deployment)
+    await writeFile(join(root, dashboardManifestFiles.deployment), after.deployment);
 }
 
 /** The texts of the files that bring the dashboards to Grafana. */
-export async function readBringing(root: string): Promise<Bringing> {
+export async function readDashboardManifests(root: string): Promise<DashboardManifests> {
   const [kustomization, deployment] = await Promise.all(
-    [bringingFiles.kustomization, bringingFiles.deployment].map((file) => readFile(join(root, file), 'utf8')),
+    [dashboardManifestFiles.kustomization, dashboardManifestFiles.deployment].map((file) =>
+      readFile(join(root, file), 'utf8'),
+    ),
   );
   return { kustomization: kustomization ?? '', deployment: deployment ?? '' };
 }
@@ -64,7 +68,99 @@ export async function dashboardSizes(root: string): Promise<Map<string, number>>
   const names = (await readdir(join(root, grafana, 'dashboards'))).filter((name) => name.endsWith('.json'));
   const sizes = names.map(async (name) => {
     const uid = name.slice(0, -'.json'.length);
-    return [uid, (await stat(join(root, fileOf(uid)))).size] as const;
+    return [uid, (await stat(join(root, dashboardPath(uid)))).size] as const;
   });
   return new Map(await Promise.all(sizes));
+}
+
+/** The files that bring the dashboards to Grafana, by their texts. */
+interface DashboardManifests {
+  /** Which ConfigMap takes which files. */
+  kustomization: string;
+  /** Which ConfigMaps Grafana's pod mounts. */
+  deployment: string;
+}
+
+/** Where they lie, relative to the repository's top. */
+export const dashboardManifestFiles: DashboardManifests = {
+  kustomization: 'observability/grafana/kustomization.yaml',
+  deployment: 'observability/grafana/deployment.yaml',
+};
+
+const firstConfigMap = 'grafana-dashboards';
+const isOurs = (name: unknown) => typeof name === 'string' && /^grafana-dashboards(-\d+)?$/.test(name);
+
+/** Bytes up to which a ConfigMap is given more: a quarter of it is left for what is drawn into these dashboards later. */
+const roomBytes = (configMapLimit * 3) / 4;
+
+/** The ConfigMaps of a kustomization.yaml that hold dashboards, by their names. */
+export function dashboardConfigMaps(kustomization: string): string[] {
+  const { configMaps } = readKustomization(parseDocument(kustomization).toJS());
+  return configMaps.map(({ name }) => name).filter(isOurs);
+}
+
+/**
+ * The files with a dashboard more; comments stay. It goes into the first ConfigMap that has room for it, or into one more,
+ * which the pod then mounts as well. `sizes` are bytes by uid. Throws where there is no list of dashboards.
+ */
+export function withDashboard(
+  files: DashboardManifests,
+  uid: string,
+  sizes: ReadonlyMap<string, number>,
+): DashboardManifests {
+  const document = parseDocument(files.kustomization);
+  const generators = document.get('configMapGenerator');
+  const ours = isSeq(generators) ? generators.items.filter(isMap).filter((one) => isOurs(one.get('name'))) : [];
+  const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
+  const [like] = ours;
+  if (like === undefined || lists.length === 0)
+    throw new Error(`${dashboardManifestFiles.kustomization} has no list of the files of ${firstConfigMap}`);
+  const entry = entryOf(uid);
+  if (lists.some((list) => entriesOf(list).includes(entry))) return files;
+  const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
+  const sum = (list: YAMLSeq) => entriesOf(list).reduce((bytes, one) => bytes + (bytesOf.get(one) ?? 0), 0);
+  const place = lists.find((list) => sum(list) + (sizes.get(uid) ?? 0) <= roomBytes);
+  if (place) {
+    place.add(entry);
+    return { ...files, kustomization: document.toString({ lineWidth: 0 }) };
+  }
+  const name = `${firstConfigMap}-${ours.length + 1}`;
+  const another = document.createNode({ name, namespace: like.get('namespace'), files: [entry] });
+  const all = (generators as YAMLSeq).items;
+  all.splice(all.lastIndexOf(ours.at(-1)) + 1, 0, another);
+  return { kustomization: document.toString({ lineWidth: 0 }), deployment: mounting(files.deployment, name) };
+}
+
+function entryOf(uid: string): string {
+  return `dashboards/${uid}.json`;
+}
+
+function entriesOf(list: YAMLSeq): string[] {
+  return list.toJSON() as string[];
+}
+
+/** As text: of numbers as 0440 a YAML library would make others. */
+function mounting(deployment: string, name: string): string {
+  const sources = [...deployment.matchAll(/^ *- configMap:\n *name: grafana-dashboards(-\d+)?\n/gm)];
+  const last = sources.at(-1);
+  if (last === undefined) throw new Error(`${dashboardManifestFiles.deployment} mounts no ConfigMap ${firstConfigMap}`);
+  const end = last.index + last[0].length;
+  const another = last[0].replace(/name: .*/, `name: ${name}`);
+  return deployment.slice(0, end) + another + deployment.slice(end);
+}
+
+/** What may have no data on a healthy platform. */
+export interface AllowedEmpty {
+  /** A dashboard's uid, the title of one of its panels, and why. */
+  panels: { dashboard: string; panel: string; reason: string }[];
+  /** What a rule of Prometheus records or alerts under, and why. */
+  rules: { rule: string; reason: string }[];
+}
+
+export const allowedEmptyFile = 'observability/grafana/allowed-empty.yaml';
+
+/** Reads the list. `npm run validate` is what says whether it is right; what it lacks is empty here. */
+export function readAllowedEmpty(text: string): AllowedEmpty {
+  const { panels, rules } = (parse(text) ?? {}) as Partial<AllowedEmpty>;
+  return { panels: panels ?? [], rules: rules ?? [] };
 }

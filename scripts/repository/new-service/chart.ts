@@ -2,9 +2,9 @@ import { readdir, readlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type Document, isMap, isScalar } from 'yaml';
 import { withoutHolds } from '../hold.ts';
-import { withImage } from '../values-text.ts';
-import { type Change, editYaml, renamed, textOf } from './change.ts';
-import { model, type Wish } from './wish.ts';
+import { withImage } from '../image-values.ts';
+import { editYaml, type FileChange, readRequired, renamed } from './changes.ts';
+import { model, type NewService } from './options.ts';
 
 /** What a chart is made of. Packed dependencies and what editors leave behind is no part of it. */
 const part = /^(Chart\.yaml|values[^/]*\.yaml|templates\/.*\.(yaml|tpl))$/;
@@ -13,35 +13,35 @@ const part = /^(Chart\.yaml|values[^/]*\.yaml|templates\/.*\.(yaml|tpl))$/;
  * The chart of a new service: that of the model under another name, links included. What the model has for itself, as its
  * variables, its callers and its secrets, stays with it.
  */
-export async function chartOf(root: string, wish: Wish): Promise<Change[]> {
+export async function chartChanges(root: string, wish: NewService): Promise<FileChange[]> {
   const [from, to] = [`helm/${model}`, `helm/${wish.name}`];
   const entries = await readdir(join(root, from), { recursive: true, withFileTypes: true });
-  const changes = entries.map(async (entry): Promise<Change | undefined> => {
+  const changes = entries.map(async (entry): Promise<FileChange | undefined> => {
     const path = relative(join(root, from), join(entry.parentPath, entry.name)).split(sep).join('/');
     const file = `${to}/${path}`;
     if (entry.isSymbolicLink()) return { file, after: await readlink(join(root, from, path)), link: true };
     if (!entry.isFile() || !part.test(path)) return undefined;
-    const text = renamed(await textOf(root, `${from}/${path}`), model, wish.name);
+    const text = renamed(await readRequired(root, `${from}/${path}`), model, wish.name);
     return { file, after: contentOf(path, text, file, wish) };
   });
   return (await Promise.all(changes)).filter((change) => change !== undefined);
 }
 
-function contentOf(path: string, text: string, file: string, wish: Wish): string {
+function contentOf(path: string, text: string, file: string, wish: NewService): string {
   if (path === 'Chart.yaml') return editYaml(text, file, describe(wish));
   if (path === 'values.yaml') return withImage(editYaml(withoutHolds(text), file, adapt(wish)), wish.image, file);
   const [, environment] = /^values-(.+)\.yaml$/.exec(path) ?? [];
   return environment === undefined ? text : editYaml(text, file, adaptOverlay(environment));
 }
 
-function describe({ name }: Wish): (document: Document) => void {
+function describe({ name }: NewService): (document: Document) => void {
   return (document) => {
     document.set('description', `The HTTP service ${name}.`);
     document.set('version', '0.1.0');
   };
 }
 
-function adapt({ port }: Wish): (document: Document) => void {
+function adapt({ port }: NewService): (document: Document) => void {
   return (document) => {
     document.setIn(['container', 'port'], port);
     document.setIn(['container', 'portName'], 'http');

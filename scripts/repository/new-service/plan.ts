@@ -1,33 +1,29 @@
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSeq } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
-import { readRegistrations } from '../services.ts';
-import { alertOf } from './alert.ts';
-import { applicationOf } from './application.ts';
-import type { Change } from './change.ts';
-import { chartOf } from './chart.ts';
-import { dashboardOf } from './dashboard.ts';
-import { metricsOf } from './metrics.ts';
-import { standInOf } from './stand-in.ts';
-import type { Wish } from './wish.ts';
-import { workflowOf } from './workflow.ts';
+import { readRegistrations } from '../applications.ts';
+import { edit, editYaml, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
+import { chartChanges } from './chart.ts';
+import { alertChanges, dashboardChanges, metricsChange } from './monitoring.ts';
+import { model, type NewService } from './options.ts';
 
 /**
  * All that a new service needs, by file; nothing is written yet. Throws a `UsageError` where one of the new files is there,
  * and a `UserError` where a file that has to be edited is not as it has to be.
  */
-export async function planService(root: string, wish: Wish): Promise<Change[]> {
+export async function planService(root: string, wish: NewService): Promise<FileChange[]> {
   const services = (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name);
   const folder = `helm/${wish.name}`;
   if (isThere(root, folder)) throw alreadyThere(folder);
   const changes = [
-    ...(await chartOf(root, wish)),
-    await applicationOf(root, wish),
-    await metricsOf(root, wish, services),
-    ...(await alertOf(root, wish)),
-    ...(await dashboardOf(root, wish)),
-    await standInOf(root, wish),
-    ...(await workflowOf(root, wish)),
+    ...(await chartChanges(root, wish)),
+    await applicationChange(root, wish),
+    await metricsChange(root, wish, services),
+    ...(await alertChanges(root, wish)),
+    ...(await dashboardChanges(root, wish)),
+    await stubChange(root, wish),
+    ...(await workflowChanges(root, wish)),
   ];
   const there = changes.find(({ file, before }) => before === undefined && isThere(root, file));
   if (there) throw alreadyThere(there.file);
@@ -44,4 +40,41 @@ function alreadyThere(file: string): UsageError {
     `${file} is there already, and nothing is overwritten.`,
     'Choose another name, or take away what is left of an earlier service.',
   );
+}
+
+/** The Application of a new service: that of the model under another name, with a first line of its own. */
+async function applicationChange(root: string, { name }: NewService): Promise<FileChange> {
+  const text = renamed(await readRequired(root, `argocd/${model}.yaml`), model, name);
+  const after = text.replace(new RegExp(`^# ${name}: .*`), `# ${name}: an HTTP service inside the cluster.`);
+  return { file: `argocd/${name}.yaml`, after };
+}
+
+const stubFile = 'standins/server.mjs';
+/** The services that it can play, with the line that ends them. */
+const stubList = /^const services = \{\n(?:.*\n)*?(?=\};$)/m;
+
+/** The stub with a part for a new service, so that `up` works before there is an image, or a token for it. */
+function stubChange(root: string, { name, port }: NewService): Promise<FileChange> {
+  return edit(root, stubFile, (text) => {
+    if (!stubList.test(text) || !text.includes('const httpService ='))
+      throw noPlace(stubFile, 'list of services to add to');
+    // As the formatter would have it: quotes where the name needs them.
+    const key = /^[a-z0-9]+$/.test(name) ? name : `'${name}'`;
+    return text.replace(stubList, (found) => `${found}  ${key}: httpService('${name}', ${port}),\n`);
+  });
+}
+
+const workflowFile = 'docs/promote-workflow.yml';
+
+/** The workflow that builds the services' images, with a new one among them. None where somebody took the file away. */
+async function workflowChanges(root: string, { name }: NewService): Promise<FileChange[]> {
+  if (!existsSync(join(root, workflowFile))) return [];
+  const change = await edit(root, workflowFile, (text) =>
+    editYaml(text, workflowFile, (document) => {
+      const services = document.getIn(['jobs', 'images', 'strategy', 'matrix', 'service']);
+      if (!isSeq(services)) throw noPlace(workflowFile, 'matrix of services');
+      services.add(name);
+    }),
+  );
+  return [change];
 }

@@ -1,3 +1,10 @@
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import type { ToolName } from '../../kubernetes/tools/specs.ts';
+import type { Tool } from '../../kubernetes/tools/toolbox.ts';
+import type { Exec } from '../../lib/exec.ts';
+import type { FieldPath } from '../yaml.ts';
+import type { Repository } from './repository.ts';
+
 /** One thing that is wrong, in words that a person can act on. */
 export interface Finding {
   /** Kebab-case; each stands in the `rules` of the check that made it. */
@@ -19,22 +26,82 @@ export interface Finding {
 }
 
 /** Those that differ in nothing but the rendering are one, with all their renderings; sorted by file and line. */
-export function merge(findings: readonly Finding[]): Finding[] {
+export function mergeFindings(findings: readonly Finding[]): Finding[] {
   const merged = new Map<string, Finding>();
   for (const finding of findings) {
     const key = JSON.stringify([finding.rule, finding.file, finding.line, finding.message]);
     const known = merged.get(key);
     if (known === undefined) merged.set(key, finding);
-    else merged.set(key, { ...known, ...joined(known, finding) });
+    else merged.set(key, { ...known, ...joinedRenderings(known, finding) });
   }
   return [...merged.values()].sort((a, b) => compare(a.file, b.file) || (a.line ?? 0) - (b.line ?? 0));
 }
 
-function joined(a: Finding, b: Finding): Pick<Finding, 'renderings'> {
+function joinedRenderings(a: Finding, b: Finding): Pick<Finding, 'renderings'> {
   const renderings = [...new Set([...(a.renderings ?? []), ...(b.renderings ?? [])])];
   return renderings.length === 0 ? {} : { renderings };
 }
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
+}
+
+/** An object, and where it comes from. */
+export interface Located {
+  object: KubeObject;
+  /** The manifest, or the template that rendered it; relative to the top of the repository. */
+  file: string;
+  rendering?: {
+    chart: string;
+    /** The values file on top: `values.yaml` alone, or an overlay. */
+    values: string;
+  };
+  /** For a ConfigMap that a kustomization.yaml makes of files: by key, the file, relative to the top of the repository. */
+  carries?: ReadonlyMap<string, string>;
+  /** The line of a field, or of the nearest one around it. Nobody can say it of what a template rendered. */
+  line(path: FieldPath): number | undefined;
+}
+
+/** The finding about a field of an object. The object and the field are put before `message`, the rendering is added. */
+export function findingAt(located: Located, rule: string, path: FieldPath, message: string, remedy: string): Finding {
+  const { object, file, rendering } = located;
+  const line = located.line(path);
+  const field = path.length === 0 ? '' : `, ${fieldName(path)}`;
+  return {
+    rule,
+    file,
+    ...(line !== undefined && { line }),
+    message: `${object.kind} ${object.metadata?.name ?? ''}${field}: ${message}`,
+    remedy,
+    ...(rendering && { renderings: [rendering.values] }),
+  };
+}
+
+/** `spec.template.spec.containers[0].image`, as kubectl explain and jsonpath write it. */
+export function fieldName(path: FieldPath): string {
+  return path
+    .map((part) => {
+      if (typeof part === 'number') return `[${part}]`;
+      return /^[\w-]+$/.test(part) ? `.${part}` : `["${part}"]`;
+    })
+    .join('')
+    .replace(/^\./, '');
+}
+
+/** How a check runs other programs. */
+export interface Tools {
+  exec: Exec;
+  /** Throws `UsageError` where the tool can't be had: the runner then reports the check as not checked. */
+  find(name: ToolName): Promise<Tool>;
+}
+
+/** One line of `npm run validate`. */
+export interface ValidationCheck {
+  /** The word that chooses it: `npm run validate -- policy`. */
+  name: string;
+  /** What is true when it finds nothing, as a short phrase. */
+  title: string;
+  /** Every rule that it knows: its id, and one sentence of what it demands. */
+  rules: Readonly<Record<string, string>>;
+  run(repository: Repository, tools: Tools): Promise<Finding[]>;
 }

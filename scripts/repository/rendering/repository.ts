@@ -2,15 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { parse } from 'yaml';
 import { kustomizationFile } from '../../kubernetes/kustomization.ts';
-import type { Tools } from './check.ts';
-import type { Finding } from './finding.ts';
-import { readKustomized } from './kustomizations.ts';
-import type { Located } from './located.ts';
-import { type Manifest, readManifest } from './manifest.ts';
-import { type Chart, type Rendering, render, renderAllOn } from './rendering.ts';
-
-export type { Located } from './located.ts';
-export type { Chart, Rendering } from './rendering.ts';
+import type { Finding, Located, Tools } from './finding.ts';
+import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
+import { locateKustomized, type Manifest, readManifest } from './manifests.ts';
 
 /** The manifests of a checkout, or of a copy of it. Each is read and rendered once, when it is first asked for. */
 export interface Repository {
@@ -106,7 +100,7 @@ export function openRepository(root: string, tools: Tools, options: RepositoryOp
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
     const yaml = files.filter((file) => /\.ya?ml$/.test(file) && !noManifest.test(file));
     const [kustomizations, others] = [yaml.filter(isKustomization), yaml.filter((file) => !isKustomization(file))];
-    const kustomized = await Promise.all(kustomizations.map((file) => readKustomized(repository, file, noManifest)));
+    const kustomized = await Promise.all(kustomizations.map((file) => locateKustomized(repository, file, noManifest)));
     const carried = new Set(kustomized.flatMap((one) => one.carried));
     const manifests = others.filter((file) => !carried.has(file)).map((file) => repository.manifest(file));
     return [...(await Promise.all(manifests)), ...kustomized];

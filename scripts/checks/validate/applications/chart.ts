@@ -1,5 +1,6 @@
 import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { Chart, Repository } from '../../../repository/rendering/repository.ts';
+import type { Chart } from '../../../repository/rendering/helm.ts';
+import type { Repository } from '../../../repository/rendering/repository.ts';
 import type { Application } from './read.ts';
 
 const helm = ['spec', 'source', 'helm'];

@@ -1,12 +1,11 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import { pointsAtChart } from './chart.ts';
 import { allowedByProject } from './project.ts';
 import { type Application, asApplication, asProject } from './read.ts';
 import { syncsItself } from './sync.ts';
 
 /** What Argo CD is told to deploy: it would report most of these only once it runs, and some never. */
-export const applications: Check = {
+export const applications: ValidationCheck = {
   name: 'applications',
   title: 'every chart has its Application',
   rules: {

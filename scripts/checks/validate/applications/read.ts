@@ -1,7 +1,5 @@
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { type FieldPath, findingAt } from '../../../repository/rendering/located.ts';
-import type { Located } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn, textsIn } from '../../../repository/shapes.ts';
+import { type Finding, findingAt, type Located } from '../../../repository/rendering/finding.ts';
+import { type FieldPath, mapIn, mapsIn, textsIn } from '../../../repository/yaml.ts';
 
 /** The fields of an Application that are looked at; any may be missing in a broken one. */
 export interface Application {

@@ -1,9 +1,9 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { Chart } from '../../../repository/rendering/rendering.ts';
+import type { Chart } from '../../../repository/rendering/helm.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { readYaml, type YamlDocument } from '../../../repository/yaml-file.ts';
+import { readYaml, type YamlDocument } from '../../../repository/yaml.ts';
 
 interface Dependency {
   name?: string;

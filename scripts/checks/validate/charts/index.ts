@@ -1,10 +1,10 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import { explainRefusal } from '../../../repository/rendering/refusal.ts';
+import type { ValidationCheck } from '../../../repository/rendering/finding.ts';
+import { locateHelmError } from '../../../repository/rendering/helm-error.ts';
 import { checkDependencies } from './dependencies.ts';
 import { lint } from './lint.ts';
 
 /** Each chart, with values.yaml alone and with each file on top of it. */
-export const charts: Check = {
+export const charts: ValidationCheck = {
   name: 'charts',
   title: 'the charts render with each values file',
   rules: {
@@ -19,13 +19,13 @@ export const charts: Check = {
     const all = await Promise.all([
       ...(await repository.charts()).map((chart) => checkDependencies(repository, chart)),
       ...(await repository.allOn()).map(async (rendering) =>
-        rendering.refusal === undefined ? [] : explainRefusal(repository, rendering, rendering.refusal),
+        rendering.refusal === undefined ? [] : locateHelmError(repository, rendering, rendering.refusal),
       ),
       // Of a chart that it can't render, helm lint says the same once more.
       ...renderings.map((rendering) =>
         rendering.refusal === undefined
           ? lint(repository.root, rendering, tools)
-          : explainRefusal(repository, rendering, rendering.refusal),
+          : locateHelmError(repository, rendering, rendering.refusal),
       ),
     ]);
     return all.flat();

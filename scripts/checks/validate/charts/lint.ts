@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import type { Tools } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { helmOptions, type Rendering } from '../../../repository/rendering/rendering.ts';
+import type { Finding, Tools } from '../../../repository/rendering/finding.ts';
+import { helmOptions, type Rendering } from '../../../repository/rendering/helm.ts';
 
 /** What `helm lint --strict` says of a chart with one choice of values. */
 export async function lint(root: string, { chart, values }: Rendering, tools: Tools): Promise<Finding[]> {

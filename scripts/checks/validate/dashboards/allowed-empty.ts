@@ -1,9 +1,8 @@
-import { type AllowedEmpty, allowedEmptyFile } from '../../../repository/dashboards/allowed-empty.ts';
-import { type DashboardFile, panelsOf } from '../../../repository/dashboards/sources.ts';
+import { type DashboardFile, panelsOf } from '../../../repository/dashboards/dashboard.ts';
+import { type AllowedEmpty, allowedEmptyFile } from '../../../repository/dashboards/files.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn } from '../../../repository/shapes.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import { mapIn, mapsIn, readYaml } from '../../../repository/yaml.ts';
 import { ruleQueries } from '../queries/located.ts';
 
 export const allowedEmptyRules = {

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { variablesIn } from '../../../repository/dashboards/grafana-variables.ts';
+import { type Dashboard, type DashboardFile, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import { fileText, type JsonMap } from '../../../repository/dashboards/normal-form.ts';
-import { type Dashboard, type DashboardFile, uidOf } from '../../../repository/dashboards/sources.ts';
+import { variablesIn } from '../../../repository/dashboards/queries.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import { collect, type Found } from './report.ts';
 

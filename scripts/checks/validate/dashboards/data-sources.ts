@@ -1,8 +1,7 @@
-import { type Embedded, embeddedTexts } from '../../../repository/rendering/embedded.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
+import { type Embedded, embeddedTexts } from '../../../repository/rendering/manifests.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn } from '../../../repository/shapes.ts';
-import { readYaml, type YamlDocument } from '../../../repository/yaml-file.ts';
+import { mapIn, mapsIn, readYaml, type YamlDocument } from '../../../repository/yaml.ts';
 import { scrapeInterval } from '../prometheus/files.ts';
 
 export const dataSourceRules = {

@@ -1,13 +1,12 @@
-import { type DashboardFile, dashboardFiles } from '../../../repository/dashboards/sources.ts';
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
+import { type DashboardFile, dashboardFiles } from '../../../repository/dashboards/dashboard.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import { allowedEmptyRules, checkAllowedEmpty } from './allowed-empty.ts';
 import { boardRules, checkBoard } from './board.ts';
 import { checkIntervals, dataSourceRules, dataSourceUids } from './data-sources.ts';
 import { checkPanels, panelRules } from './panels.ts';
 
 /** Whether Grafana can show the dashboards, and a person can read them. What the panels ask for is `queries`. */
-export const dashboards: Check = {
+export const dashboards: ValidationCheck = {
   name: 'dashboards',
   title: 'dashboards are complete',
   rules: { ...boardRules, ...panelRules, ...dataSourceRules, ...allowedEmptyRules },

@@ -1,4 +1,4 @@
-import { type DashboardFile, type Panel, panelsOf, uidOf } from '../../../repository/dashboards/sources.ts';
+import { type DashboardFile, type Panel, panelsOf, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import { collect, type Found } from './report.ts';
 import { isUnit } from './units.ts';

@@ -1,6 +1,6 @@
-import type { DashboardFile } from '../../../repository/dashboards/sources.ts';
+import type { DashboardFile } from '../../../repository/dashboards/dashboard.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { FieldPath } from '../../../repository/rendering/located.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 
 /** Collects what is wrong with one dashboard. `what` goes on behind `name`, and a full stop is put to it. */
 export type Found = (rule: string, path: FieldPath, what: string, remedy: string, fix?: Finding['fix']) => void;

@@ -1,7 +1,5 @@
-import type { Tools } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt } from '../../../repository/rendering/located.ts';
-import { render } from '../../../repository/rendering/rendering.ts';
+import { type Finding, findingAt, type Tools } from '../../../repository/rendering/finding.ts';
+import { render } from '../../../repository/rendering/helm.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import { podsOf } from './pod.ts';
 

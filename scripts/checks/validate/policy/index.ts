@@ -1,6 +1,4 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt, type Located } from '../../../repository/rendering/located.ts';
+import { type Finding, findingAt, type Located, type ValidationCheck } from '../../../repository/rendering/finding.ts';
 import { checkChecksums } from './config-checksum.ts';
 import { containerRules } from './containers.ts';
 import { isExempt } from './exemptions.ts';
@@ -14,7 +12,7 @@ import { serviceRules } from './services.ts';
 const tables = [...containerRules, ...podRules, ...serviceRules, ...chartRules, ...objectRules];
 
 /** The rules of this platform that no tool knows. */
-export const policy: Check = {
+export const policy: ValidationCheck = {
   name: 'policy',
   title: 'workloads keep to the rules of the platform',
   rules: {

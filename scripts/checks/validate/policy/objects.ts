@@ -1,4 +1,4 @@
-import type { Located } from '../../../repository/rendering/located.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
 import type { Fields } from './pod.ts';
 import type { ObjectRule } from './rule.ts';
 

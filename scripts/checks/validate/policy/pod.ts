@@ -1,4 +1,5 @@
-import type { FieldPath, Located } from '../../../repository/rendering/located.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read as they come; the schemas hold them to their types.
 export type Fields = any;

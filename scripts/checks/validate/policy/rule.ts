@@ -1,4 +1,5 @@
-import type { FieldPath, Located } from '../../../repository/rendering/located.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 import type { Container, Pod } from './pod.ts';
 
 /** A place that breaks a rule, and what stands there. */

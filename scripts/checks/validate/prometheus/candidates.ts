@@ -1,4 +1,4 @@
-import type { Located } from '../../../repository/rendering/repository.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
 import type { Relabeling } from './files.ts';
 
 /** What Prometheus' service discovery knows of one possible target: the labels that begin with `__meta_`. */

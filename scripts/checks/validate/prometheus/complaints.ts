@@ -1,4 +1,4 @@
-import type { Output } from '../../../lib/processes/exec.ts';
+import type { Output } from '../../../lib/exec.ts';
 
 /** One thing that promtool found. */
 export interface Complaint {

@@ -1,7 +1,6 @@
-import { type Embedded, embeddedTexts } from '../../../repository/rendering/embedded.ts';
+import { type Embedded, embeddedTexts } from '../../../repository/rendering/manifests.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn, textsIn } from '../../../repository/shapes.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import { mapIn, mapsIn, readYaml, textsIn } from '../../../repository/yaml.ts';
 
 /** A rule of `relabel_configs`. */
 export interface Relabeling {

@@ -1,9 +1,7 @@
 import { join } from 'node:path';
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Embedded } from '../../../repository/rendering/embedded.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { mapIn, textsIn } from '../../../repository/shapes.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Embedded } from '../../../repository/rendering/manifests.ts';
+import { mapIn, readYaml, textsIn } from '../../../repository/yaml.ts';
 import { complaints } from './complaints.ts';
 import { prometheusFiles } from './files.ts';
 import { loads, mountPaths, pathInPod, place, relocated } from './layout.ts';
@@ -13,7 +11,7 @@ import { checkTested } from './tested.ts';
 import { checkUnitTests } from './unit-tests.ts';
 
 /** What promtool, which is Prometheus' own, says of the configuration and the rules in the ConfigMaps. */
-export const prometheus: Check = {
+export const prometheus: ValidationCheck = {
   name: 'prometheus',
   title: 'promtool accepts configuration and rules',
   rules: {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Embedded } from '../../../repository/rendering/embedded.ts';
+import type { Embedded } from '../../../repository/rendering/manifests.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 
 /** Where the API server's address and the pod's token are in every pod that has one. */

@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../../../lib/errors.ts';
-import type { Output } from '../../../lib/processes/exec.ts';
-import type { Tools } from '../../../repository/rendering/check.ts';
+import type { Output } from '../../../lib/exec.ts';
+import type { Tools } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 
 /** Runs promtool on files below `folder`, and hands back what it says, whatever its exit code. */

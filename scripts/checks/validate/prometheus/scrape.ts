@@ -1,11 +1,10 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import { type Candidate, candidates, type Inventory, inventory, isKnowable, regexOf, sourceOf } from './candidates.ts';
 import { type Relabeling, type ScrapeConfig, type ScrapeJob, scrapeConfigs } from './files.ts';
 
 /** Whether Prometheus' scrape jobs lead to something: a typo there is no error, only a target that is never there. */
-export const scrape: Check = {
+export const scrape: ValidationCheck = {
   name: 'scrape',
   title: 'scrape jobs lead to Services and ports that exist',
   rules: {

@@ -1,6 +1,6 @@
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn } from '../../../repository/shapes.ts';
+import { mapIn, mapsIn } from '../../../repository/yaml.ts';
 import { findingIn, ruleQueries } from '../queries/located.ts';
 import { readQuery } from '../queries/promql.ts';
 import { testFiles } from './unit-tests.ts';

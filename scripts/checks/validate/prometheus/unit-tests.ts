@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { dirname, join as joinPosix } from 'node:path/posix';
-import type { Output } from '../../../lib/processes/exec.ts';
+import type { Output } from '../../../lib/exec.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, textsIn } from '../../../repository/shapes.ts';
-import { readYaml, type YamlDocument } from '../../../repository/yaml-file.ts';
+import { mapIn, readYaml, textsIn, type YamlDocument } from '../../../repository/yaml.ts';
 import type { Promtool } from './promtool.ts';
 
 const folder = 'observability';

@@ -1,10 +1,10 @@
-import { closest } from '../../../lib/text/closest.ts';
+import { closest } from '../../../lib/text.ts';
 import {
   undefinedVariables,
   unknownName,
   unknownText,
   withoutVariables,
-} from '../../../repository/dashboards/grafana-variables.ts';
+} from '../../../repository/dashboards/queries.ts';
 import {
   alertSeries,
   type MetricList,
@@ -12,15 +12,14 @@ import {
   ownSeries,
   readMetricList,
 } from '../../../repository/metric-names.ts';
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import { jobLabels } from '../prometheus/scrape.ts';
 import { dashboardQueries, findingIn, type LocatedQuery, ruleQueries } from './located.ts';
 import { type Matcher, readQuery, type Selector } from './promql.ts';
 
 /** Whether the queries of dashboards and rules ask for something that there is. */
-export const queries: Check = {
+export const queries: ValidationCheck = {
   name: 'queries',
   title: 'queries name metrics and services that exist',
   rules: {

@@ -1,9 +1,7 @@
-import { type DashboardFile, dashboardFiles, panelsOf } from '../../../repository/dashboards/sources.ts';
+import { type DashboardFile, dashboardFiles, panelsOf } from '../../../repository/dashboards/dashboard.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { FieldPath } from '../../../repository/rendering/located.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn, mapsIn } from '../../../repository/shapes.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import { type FieldPath, mapIn, mapsIn, readYaml } from '../../../repository/yaml.ts';
 import { prometheusFiles } from '../prometheus/files.ts';
 
 /** A PromQL query, and where it stands. */

@@ -1,4 +1,4 @@
-import type { Located } from '../../../repository/rendering/located.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
 import { type Fields, type Pod, podsOf } from '../policy/pod.ts';
 
 /** What is in the cluster without being in a manifest of this repository, each with who makes it. */

@@ -1,6 +1,4 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt, type Located } from '../../../repository/rendering/located.ts';
+import { type Finding, findingAt, type Located, type ValidationCheck } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import type { ObjectRule } from '../policy/rule.ts';
 import { checkAbsence } from './absence.ts';
@@ -13,7 +11,7 @@ import { workloadRules } from './workloads.ts';
 const tables: readonly ObjectRule[] = [...identityRules, ...trafficRules, ...workloadRules];
 
 /** Whether what the objects say of each other is true. */
-export const references: Check = {
+export const references: ValidationCheck = {
   name: 'references',
   title: 'objects name others that exist',
   rules: {

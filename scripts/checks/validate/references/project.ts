@@ -1,5 +1,4 @@
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt, type Located } from '../../../repository/rendering/located.ts';
+import { type Finding, findingAt, type Located } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import type { Fields } from '../policy/pod.ts';
 

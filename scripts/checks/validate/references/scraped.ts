@@ -1,5 +1,4 @@
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt } from '../../../repository/rendering/located.ts';
+import { type Finding, findingAt } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import { jobLabels } from '../prometheus/scrape.ts';
 

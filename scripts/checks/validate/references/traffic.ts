@@ -1,5 +1,5 @@
-import { closest } from '../../../lib/text/closest.ts';
-import type { Located } from '../../../repository/rendering/located.ts';
+import { closest } from '../../../lib/text.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
 import type { Fields, Pod } from '../policy/pod.ts';
 import type { Fault, ObjectRule } from '../policy/rule.ts';
 import { lookUp, namesOf, namespaceOf, selected } from './cluster.ts';

@@ -1,5 +1,6 @@
-import { closest } from '../../../lib/text/closest.ts';
-import type { FieldPath, Located } from '../../../repository/rendering/located.ts';
+import { closest } from '../../../lib/text.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 import { type Fields, listOf, type Pod, podsOf } from '../policy/pod.ts';
 import type { Fault, ObjectRule } from '../policy/rule.ts';
 import { lookUp, matches, namesOf, namespaceOf, selected } from './cluster.ts';

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
-import { closest } from '../../../lib/text/closest.ts';
-import type { FieldPath } from '../../../repository/rendering/located.ts';
+import { closest } from '../../../lib/text.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 
 /** One error of a schema, in words. */
 export interface Explanation {

@@ -1,11 +1,9 @@
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { findingAt, type Located } from '../../../repository/rendering/located.ts';
+import { type Finding, findingAt, type Located, type ValidationCheck } from '../../../repository/rendering/finding.ts';
 import { explain } from './explain.ts';
 import { loadSchemas } from './load.ts';
 
 /** Every object, held against what Kubernetes and the custom resource definitions say of its kind. */
-export const schemas: Check = {
+export const schemas: ValidationCheck = {
   name: 'schemas',
   title: 'every object is as its kind demands',
   rules: {

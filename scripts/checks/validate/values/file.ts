@@ -1,5 +1,4 @@
-import type { FieldPath } from '../../../repository/rendering/located.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import { type FieldPath, readYaml } from '../../../repository/yaml.ts';
 
 /** The values that a file sets: what holds no further keys. A list is one value, since Helm replaces it as a whole. */
 export function leaves(values: unknown, path: FieldPath = []): { path: FieldPath; value: unknown }[] {

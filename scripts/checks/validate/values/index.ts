@@ -1,17 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Check } from '../../../repository/rendering/check.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { FieldPath } from '../../../repository/rendering/located.ts';
-import type { Chart, Repository } from '../../../repository/rendering/repository.ts';
-import { mapIn } from '../../../repository/shapes.ts';
-import { readYaml } from '../../../repository/yaml-file.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Chart } from '../../../repository/rendering/helm.ts';
+import type { Repository } from '../../../repository/rendering/repository.ts';
+import { type FieldPath, mapIn, readYaml } from '../../../repository/yaml.ts';
 import { fieldAt, isCommented, leaves, namedInComment, withoutLine } from './file.ts';
 import { findInSchema, type JsonSchema } from './schema.ts';
 
 /** Whether a reader of values.yaml sees all that can be set, and in an overlay what is different there. */
-export const values: Check = {
+export const values: ValidationCheck = {
   name: 'values',
   title: 'values are explained, and overlays state differences only',
   rules: {

@@ -1,4 +1,4 @@
-import type { FieldPath } from '../../../repository/rendering/located.ts';
+import type { FieldPath } from '../../../repository/yaml.ts';
 
 /** The parts of a JSON schema that say which keys there are. */
 export interface JsonSchema {

@@ -1,6 +1,6 @@
 import { PasswordRefused } from '../../../components/grafana-api.ts';
 import { UserError } from '../../../lib/errors.ts';
-import { asDashboard, panelsOf, uidOf } from '../../../repository/dashboards/sources.ts';
+import { asDashboard, panelsOf, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import type { Series } from '../prometheus.ts';

@@ -1,4 +1,4 @@
-import { parts } from '../../../config/settings.ts';
+import { monitoringParts } from '../../../config/settings.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import { jobsIn } from '../relabeling.ts';
 
@@ -12,7 +12,7 @@ export const jobs: Check = {
     const findings = all.flatMap(({ name }): Finding[] => {
       const own = activeTargets.filter(({ scrapePool }) => scrapePool === name);
       // The job of a part that nobody asks for waits for it.
-      const isUnwanted = parts.some((part) => part === name && !live.parts.includes(part));
+      const isUnwanted = monitoringParts.some((part) => part === name && !live.parts.includes(part));
       if (own.length === 0 && isUnwanted) return [];
       if (own.length === 0) {
         return [

@@ -1,7 +1,7 @@
 import { ApiError } from '../../../kubernetes/api/api.ts';
 import { UserError } from '../../../lib/errors.ts';
-import { atMost } from '../../../lib/limit.ts';
-import { hasData, type Question, questionsOf } from '../../../repository/dashboards/questions.ts';
+import { limitConcurrency } from '../../../lib/tasks.ts';
+import { hasData, type PanelQuery, panelQueriesOf } from '../../../repository/dashboards/queries.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import { neverAnswered } from '../selectors.ts';
@@ -16,8 +16,8 @@ export const queries: Check = {
   async run(live) {
     const [dashboards, allowed] = await Promise.all([shownDashboards(live), live.allowedEmpty()]);
     const exempt = new Set(allowed.panels.map(({ dashboard, panel }) => `${dashboard} ${panel}`));
-    const questions = dashboards.flatMap((json) => questionsOf(json));
-    const limited = atMost(atOnce);
+    const questions = dashboards.flatMap((json) => panelQueriesOf(json));
+    const limited = limitConcurrency(atOnce);
     const findings = await Promise.all(
       questions.map((question) =>
         limited(() => lookAtQuery(live, question, exempt.has(`${question.dashboard} ${question.panel}`))),
@@ -40,7 +40,7 @@ async function shownDashboards(live: Live): Promise<unknown[]> {
   }
 }
 
-async function lookAtQuery(live: Live, question: Question, mayBeEmpty: boolean): Promise<Finding[]> {
+async function lookAtQuery(live: Live, question: PanelQuery, mayBeEmpty: boolean): Promise<Finding[]> {
   const { dashboard, panel, expr } = question;
   const where = `The panel "${panel}" of ${dashboard}`;
   const remedy = `Correct the query in observability/grafana/dashboards/${dashboard}.json; npm run validate -- queries knows the metrics. Or say in allowed-empty.yaml why it may be empty.`;

@@ -1,5 +1,5 @@
-import { atMost } from '../../../lib/limit.ts';
-import { hasData } from '../../../repository/dashboards/questions.ts';
+import { limitConcurrency } from '../../../lib/tasks.ts';
+import { hasData } from '../../../repository/dashboards/queries.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import type { LiveRule } from '../prometheus.ts';
@@ -16,7 +16,7 @@ export const rules: Check = {
     const [groups, allowed] = await Promise.all([live.prometheus.rules(), live.allowedEmpty()]);
     const exempt = new Set(allowed.rules.map(({ rule }) => rule));
     const all = groups.flatMap(({ file, rules: members }) => members.map((rule) => ({ rule, file })));
-    const limited = atMost(atOnce);
+    const limited = limitConcurrency(atOnce);
     const findings = await Promise.all(
       all.map(({ rule, file }) => limited(() => lookAtRule(live, rule, file, exempt.has(rule.name)))),
     );

@@ -1,5 +1,5 @@
 import { missingOf, type Workload } from '../../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../../repository/services.ts';
+import { servicesNamespace } from '../../../repository/applications.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import { servicePods } from '../pods.ts';
 

@@ -1,5 +1,5 @@
 import type { Pod } from '../../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../../repository/services.ts';
+import { servicesNamespace } from '../../../repository/applications.ts';
 import { type Check, count, type Finding } from '../check.ts';
 import type { Live } from '../live.ts';
 import { type ServicePod, servicePods } from '../pods.ts';

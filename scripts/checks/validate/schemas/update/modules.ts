@@ -1,4 +1,4 @@
-import type { Exec } from '../../../../lib/processes/exec.ts';
+import type { Exec } from '../../../../lib/exec.ts';
 
 /** The Go modules that the schemas come from. Go's checksum database vouches for each. */
 export const modules = {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { loadConfig } from '../../../../config/config.ts';
-import { createExec } from '../../../../lib/processes/exec.ts';
+import { createExec } from '../../../../lib/exec.ts';
 import { addEnumerations } from './enumerations.ts';
 import { condense, type Schema, special } from './json-schema.ts';
 import { customResources, kubernetesKinds } from './kinds.ts';

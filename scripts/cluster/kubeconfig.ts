@@ -1,0 +1,55 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter } from 'node:path';
+import { parse } from 'yaml';
+import type { Context } from '../images/context.ts';
+import { UsageError } from '../lib/errors.ts';
+
+/**
+ * Takes the login of TARGET_CONTEXT over from the person's own kubeconfigs into the private one, with nothing else that is
+ * in them. Those are only read. Throws a `UsageError` where they have no such context.
+ */
+export async function copyUserContext(context: Context): Promise<void> {
+  const { config, exec, kubeContext } = context;
+  const { path } = await context.toolbox.find('kubectl');
+  const env = { KUBECONFIG: config.userKubeconfigs.join(delimiter) };
+  const view = ['config', 'view', '--minify', '--flatten', '--context', kubeContext] as const;
+  const { exitCode, stdout, stderr } = await exec([path, ...view], { env, nothrow: true, timeout: 30_000 });
+  if (exitCode !== 0 || serverIn(stdout) === undefined) {
+    const names = await exec([path, 'config', 'get-contexts', '--output=name'], {
+      env,
+      nothrow: true,
+      timeout: 30_000,
+    });
+    const there = names.stdout.trim().split('\n').filter(Boolean);
+    const why =
+      /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === ''
+        ? ''
+        : `: ${stderr.trim().split('\n').at(-1)}`;
+    throw new UsageError(
+      `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
+      there.length > 0
+        ? `There are: ${there.join(', ')}.`
+        : 'Log in to the cluster as its provider tells, so that it has a context.',
+    );
+  }
+  await writePrivateKubeconfig(context, stdout);
+}
+
+/** The address of the API server that a kubeconfig with one cluster names, or undefined. */
+export function serverIn(kubeconfig: string): string | undefined {
+  const { clusters } = (parse(kubeconfig) ?? {}) as { clusters?: { cluster?: { server?: string } }[] | null };
+  return clusters?.[0]?.cluster?.server;
+}
+
+/** Writes the private kubeconfig of this cluster, where it is not as it should be. Nobody else can read it. */
+export async function writePrivateKubeconfig(context: Context, text: string): Promise<void> {
+  const known = await readFile(context.kubeconfig, 'utf8').catch(() => '');
+  if (known === text) return;
+  await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
+  // Whoever reads it meanwhile sees the old one or the new one, never half of it.
+  const whole = `${context.kubeconfig}.new`;
+  await rm(whole, { force: true });
+  await writeFile(whole, text, { mode: 0o600 });
+  await rename(whole, context.kubeconfig);
+  context.reconnect();
+}

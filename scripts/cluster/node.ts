@@ -1,0 +1,115 @@
+import { dirname } from 'node:path';
+import type { Context } from '../images/context.ts';
+import { jsonIfThere } from '../kubernetes/api/api.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
+import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import type { Pod } from '../kubernetes/workloads.ts';
+import type { DockerContainer } from '../lib/docker/containers.ts';
+import { assertDockerResponds } from '../lib/docker/images.ts';
+import { UsageError, UserError } from '../lib/errors.ts';
+import { WaitTimeout, waitUntil } from '../lib/retry.ts';
+
+/** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
+export const gitMount = '/platform-ops/git';
+
+/** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
+export async function ownContainer(context: Context): Promise<DockerContainer | undefined> {
+  const container = await nodeContainer(context);
+  if (container) await assertOwnContainer(context, container);
+  return container;
+}
+
+/** Throws a `UsageError` where the container belongs to somebody else's cluster. */
+export async function assertOwnContainer(context: Context, container: DockerContainer): Promise<void> {
+  const mounted = container.binds.get(gitMount);
+  const { commonDir } = await context.checkout();
+  if (mounted === commonDir) return;
+  const owner =
+    mounted === undefined ? 'was not made by platform-ops' : `was made from another checkout (${dirname(mounted)})`;
+  throw new UsageError(
+    `The cluster ${context.config.clusterName} ${owner}.`,
+    'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
+  );
+}
+
+/** Throws a `UsageError` where the cluster publishes other ports than the settings ask for. */
+export function assertPorts({ config }: Context, { ports }: DockerContainer): void {
+  const [http, https] = [ports.get('80/tcp'), ports.get('443/tcp')];
+  if (http === config.ports.http && https === config.ports.https) return;
+  throw new UsageError(
+    `The cluster ${config.clusterName} publishes the ports ${http} and ${https}, the settings say ${config.ports.http} and ${config.ports.https}.`,
+    'A cluster keeps the ports that it was created with: set HTTP_PORT and HTTPS_PORT back, or npm run down && npm run up.',
+  );
+}
+
+/** Milliseconds; usually the kubelet reports some seconds after it was started. */
+const timeoutMs = 120_000;
+
+interface Lease extends KubeObject {
+  spec: { renewTime?: string };
+}
+
+/**
+ * Waits until the kubelet has renewed its lease and told of each pod since the node was started: before that, what the API
+ * server tells of pods is what was true when the node was stopped, and everything seems to run. Throws a `UserError`.
+ */
+export async function waitForNodeReport(patient: Context): Promise<void> {
+  const context = { ...patient, timeout: Math.min(patient.timeout, timeoutMs) };
+  const { node, timeout, signal } = context;
+  const startedAt = (await nodeContainer(context))?.startedAt ?? 0;
+  const look = async () => {
+    const renewed = await renewedAt(context);
+    if (renewed === undefined || renewed < startedAt)
+      return `the kubelet of ${node} has not reported since the node was started`;
+    const pod = (await context.api().list<Pod>('v1', 'Pod')).find((one) => ranBefore(one, startedAt));
+    return pod && `the kubelet of ${node} has not reported on ${nameOf(pod)} since the node was started`;
+  };
+  try {
+    await waitUntil(toleratingOutages(context, look), { timeout, signal });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    const hint = `docker exec ${node} journalctl --unit kubelet tells why; npm run down && npm run up starts afresh.`;
+    throw await timeoutError(context, error.missing, hint);
+  }
+}
+
+/** Whether a container of the pod is told to have run since before then: none outlives its node. Kubernetes tells whole seconds. */
+function ranBefore({ metadata, status }: Pod, startedAt: number): boolean {
+  const { containerStatuses = [] } = status;
+  const since = containerStatuses.map(({ state }) => Date.parse(state.running?.startedAt ?? ''));
+  return metadata.deletionTimestamp === undefined && since.some((start) => start < startedAt - 1000);
+}
+
+async function renewedAt(context: Context): Promise<number | undefined> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${context.node}`;
+  const renewTime = (await jsonIfThere<Lease>(context.api(), path))?.spec.renewTime;
+  return renewTime === undefined ? undefined : Date.parse(renewTime);
+}
+
+/** Seconds in which the node's systemd ends what runs in it, before Docker ends it all: Docker's own default. */
+const graceSeconds = 10;
+
+/** Stops the node container. Throws a `UserError` with Docker's reason where it goes on running. */
+export async function stopNode(context: Context, { state }: DockerContainer): Promise<void> {
+  const { exec, node, timeout } = context;
+  // One that is paused hears no signal.
+  if (state === 'paused') await exec(['docker', 'unpause', node], { nothrow: true, timeout });
+  const { exitCode, stderr } = await exec(['docker', 'stop', '--time', `${graceSeconds}`, node], {
+    nothrow: true,
+    timeout,
+  });
+  if (exitCode === 0) return;
+  assertDockerResponds(stderr);
+  throw new UserError(`The node container ${node} could not be stopped: ${errorLine(stderr)}`, {
+    hint: 'npm run stop tries again; npm run doctor looks at Docker.',
+  });
+}
+
+/** The line that carries the reason: tools end with a summary, or with advice about their own flags. */
+export function errorLine(output: string): string {
+  const lines = output.trim().split('\n');
+  const error =
+    lines.find((line) => /error response from daemon/i.test(line)) ?? lines.find((line) => /\berror\b/i.test(line));
+  return error ?? lines.at(-1) ?? '';
+}

@@ -1,0 +1,101 @@
+import type { Context } from '../images/context.ts';
+import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
+import { applicationNames, isTracked, isUnwritten, wasApplied } from './ownership.ts';
+
+/** What of a cluster is the platform's. */
+export interface Territory {
+  /** The namespaces that it brought. */
+  namespaces: ReadonlySet<string>;
+  /** Whether it is in a namespace of the platform's, or of a kind that the platform brought: nobody else keeps anything there. */
+  within(object: KubeObject): boolean;
+  /** Whether it is the platform's: applied by `up`, deployed by its Argo CD, or within what it brought, and no older than it. */
+  owns(object: KubeObject): boolean;
+  /** Whether it runs, or ran, for one of the platform's Applications, by the labels of its charts: its Deployment may be gone. */
+  ranFor(object: KubeObject): boolean;
+}
+
+/**
+ * Asks the cluster what is the platform's there. Nothing may be removed or overwritten by its name alone, which somebody
+ * may have given to something of theirs, on a cluster of kind as well.
+ */
+export async function territoryOf(context: Context): Promise<Territory> {
+  const [mark, namespaces, definitions, applications] = await Promise.all([
+    readMarker(context),
+    context.api().listMetadata('v1', 'Namespace'),
+    context.api().listMetadata('apiextensions.k8s.io/v1', 'CustomResourceDefinition'),
+    applicationNames(context),
+  ]);
+  const since = mark?.since.getTime() ?? Number.POSITIVE_INFINITY;
+  // Whole seconds: what was made in the second of the mark was made behind it. A cluster of kind has no mark, and is ours.
+  const younger = ({ metadata }: KubeObject) =>
+    context.target === undefined || Date.parse(metadata.creationTimestamp ?? '') >= since;
+  const namesOf = (objects: readonly KubeObject[]) =>
+    new Set(
+      objects.filter((one) => wasApplied(one) && younger(one) && !isMarker(one)).map(({ metadata }) => metadata.name),
+    );
+  const [spaces, kinds] = [namesOf(namespaces), namesOf(definitions)];
+  // Clusters of kind of before: a Namespace of the platform had no label.
+  const isBare = (object: KubeObject) => context.target === undefined && isUnwritten(object);
+  const within = ({ apiVersion, metadata, resource }: KubeObject) =>
+    spaces.has(metadata.namespace ?? '') || kinds.has(`${resource}.${groupOf(apiVersion)}`);
+  const isLabelled = ({ labels = {} }: KubeObject['metadata']) =>
+    labels['app.kubernetes.io/part-of'] === 'platform' && applications.has(labels['app.kubernetes.io/instance'] ?? '');
+  return {
+    namespaces: spaces,
+    within,
+    owns: (object) =>
+      younger(object) &&
+      !isMarker(object) &&
+      (wasApplied(object) || within(object) || isTracked(object, applications) || isBare(object)),
+    ranFor: (object) => younger(object) && isLabelled(object.metadata),
+  };
+}
+
+/** The Namespace by which a cluster is known as one that somebody wanted the platform in. Nothing is in it. */
+const markerNamespace = 'platform-ops';
+const markerAnnotation = 'platform-ops/repository';
+
+/** What a cluster says of the platform in it. */
+export interface PlatformMarker {
+  /** Which repository that follows. */
+  repository: string;
+  /** What is older than that in the cluster was there before the platform. */
+  since: Date;
+}
+
+/** The mark of a cluster, or undefined where it has none: nobody agreed that anything be installed there. */
+export async function readMarker(context: Context): Promise<PlatformMarker | undefined> {
+  const namespaces = await context.api().listMetadata('v1', 'Namespace');
+  const mark = namespaces.find(isMarker);
+  if (!mark || !wasApplied(mark)) return undefined;
+  const { annotations = {}, creationTimestamp = '' } = mark.metadata;
+  return { repository: annotations[markerAnnotation] ?? '', since: new Date(creationTimestamp) };
+}
+
+/** Whether the mark says that the platform in this cluster is the one of these settings. */
+export function isOurs({ config }: Pick<Context, 'config'>, mark: PlatformMarker | undefined): boolean {
+  return mark !== undefined && mark.repository === config.gitops?.repoUrl;
+}
+
+/** Says in the cluster that the platform of these settings is wanted there. */
+export async function applyMarker(context: Context): Promise<void> {
+  const kubectl = await context.kubectl();
+  await kubectl.apply([markerFor(context)]);
+}
+
+/** Takes the mark away again, once nothing is left that it speaks of. */
+export async function removeMarker(context: Context): Promise<void> {
+  const kubectl = await context.kubectl();
+  await kubectl.run(['delete', 'namespace', markerNamespace, '--ignore-not-found', '--wait=true']);
+}
+
+/** The mark as an object, as it is to be. */
+export function markerFor({ config }: Pick<Context, 'config'>): KubeObject {
+  const annotations = { [markerAnnotation]: config.gitops?.repoUrl ?? '' };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: markerNamespace, annotations } };
+}
+
+/** Whether an object is the mark. */
+function isMarker({ kind, metadata }: KubeObject): boolean {
+  return kind === 'Namespace' && metadata.name === markerNamespace;
+}

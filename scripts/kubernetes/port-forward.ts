@@ -1,0 +1,143 @@
+import type { ChildProcess } from 'node:child_process';
+import { Interrupted } from '../lib/errors.ts';
+import { gated, superviseChild } from '../lib/processes.ts';
+import type { ClusterContext } from './context.ts';
+import type { KubeObject } from './objects.ts';
+
+/** A `kubectl port-forward` to one pod. */
+export interface PortForward {
+  /** The port of 127.0.0.1 that it listens on, which the system chose. */
+  port: number;
+  /** Resolves when it has ended, by itself or by `close`, with kubectl's last words. */
+  ended: Promise<string>;
+  close(): void;
+}
+
+/** It ended, or said nothing for too long, before it listened. */
+export class PortForwardFailed extends Error {
+  override readonly name = 'PortForwardFailed';
+}
+
+/** Milliseconds that kubectl may take until it listens; usually it is a fifth of a second. */
+const timeoutMs = 15_000;
+const listens = /^Forwarding from 127\.0\.0\.1:(\d+) -> /m;
+
+/**
+ * Starts a tunnel and waits until it listens, unless the signal fires before. Throws `PortForwardFailed` with kubectl's words,
+ * or `Interrupted`.
+ */
+export async function startPortForward(
+  context: ClusterContext,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<PortForward> {
+  const { namespace, pod, port } = endpoint;
+  const kubectl = await context.kubectl();
+  const command = ['port-forward', '--address=127.0.0.1', `--namespace=${namespace}`, `pod/${pod}`, `:${port}`];
+  const [file, ...args] = gated(kubectl.command(command));
+  const { execa } = await import('execa');
+  const closing = new AbortController();
+  const close = () => closing.abort();
+  if (signal.aborted) throw new Interrupted();
+  const child = execa(file, args, {
+    env: context.config.childEnv,
+    extendEnv: false,
+    detached: true,
+    // It tells of every connection: what it says is looked at as it comes, and not kept.
+    buffer: false,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    reject: false,
+  });
+  superviseChild(child as unknown as ChildProcess, closing.signal);
+  let lastWords = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    lastWords = `${lastWords}${text}`.slice(-2000);
+  });
+  const ended = child.then(({ shortMessage }) => lastLine(lastWords) ?? shortMessage ?? 'it ended');
+  const listening = new Promise<number>((resolve) => {
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said = said.length > 1000 ? said : said + text;
+      const found = listens.exec(said)?.[1];
+      if (found !== undefined) resolve(Number(found));
+    });
+  });
+  signal.addEventListener('abort', close);
+  const deadline = setTimeout(close, timeoutMs);
+  const first = await Promise.race([listening, ended]);
+  clearTimeout(deadline);
+  signal.removeEventListener('abort', close);
+  if (typeof first === 'number') return { port: first, ended, close };
+  if (signal.aborted) throw new Interrupted();
+  throw new PortForwardFailed(closing.signal.aborted ? `kubectl said nothing for ${timeoutMs / 1000} s` : first);
+}
+
+function lastLine(text: string): string | undefined {
+  return (
+    text
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^error: /, '') || undefined
+  );
+}
+
+/** A port of a Service, by its name. */
+interface ServicePort {
+  namespace: string;
+  service: string;
+  port: string;
+}
+
+/** A part of what is behind a Service: which pods, at which ports, in which state. */
+export interface EndpointSlice extends KubeObject {
+  endpoints?:
+    | {
+        conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+        targetRef?: { kind?: string; name?: string; uid?: string };
+      }[]
+    | null;
+  ports?: { name?: string; port?: number }[] | null;
+}
+
+/** A pod, and the port in it that a Service leads to. */
+export interface Endpoint {
+  namespace: string;
+  pod: string;
+  uid: string;
+  port: number;
+}
+
+export const slicesPath = '/apis/discovery.k8s.io/v1/endpointslices';
+
+/**
+ * The pod to lead to: the one that it is now, for as long as that is ready, else another that is; a pod that is about to
+ * end, but still answers, only where no other does. Undefined where none does.
+ */
+export function endpointOf(
+  slices: readonly EndpointSlice[],
+  { namespace, service, port }: ServicePort,
+  now: Endpoint | undefined,
+): Endpoint | undefined {
+  const own = slices.filter(
+    ({ metadata }) => metadata.namespace === namespace && metadata.labels?.['kubernetes.io/service-name'] === service,
+  );
+  const found = own.flatMap(({ endpoints, ports }) => {
+    // A Service with a single port may leave its name out, or have been given another one.
+    const number = (ports?.find(({ name }) => name === port) ?? (ports?.length === 1 ? ports[0] : undefined))?.port;
+    if (number === undefined) return [];
+    return (endpoints ?? []).flatMap(({ conditions = {}, targetRef }) => {
+      if (targetRef?.kind !== 'Pod' || targetRef.name === undefined) return [];
+      const endpoint = { namespace, pod: targetRef.name, uid: targetRef.uid ?? '', port: number };
+      return [{ endpoint, ready: conditions.ready !== false, serving: conditions.serving !== false }];
+    });
+  });
+  const ready = found.filter((one) => one.ready);
+  const usable = ready.length > 0 ? ready : found.filter((one) => one.serving);
+  return (usable.find(({ endpoint }) => isSameEndpoint(endpoint, now)) ?? usable[0])?.endpoint;
+}
+
+/** Whether both are the same port of the same pod; a pod that was recreated under the same name is another one. */
+export function isSameEndpoint(a: Endpoint | undefined, b: Endpoint | undefined): boolean {
+  return a?.uid === b?.uid && a?.pod === b?.pod && a?.port === b?.port;
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import { toolSha256 } from '../../config/versions.ts';
+import { messageOf, UsageError } from '../../lib/errors.ts';
+import { CommandError, type Exec } from '../../lib/exec.ts';
+import type { DownloadProgress, RequestLimits } from '../../lib/http/download.ts';
+import { DownloadError } from '../../lib/http/download-error.ts';
+import { findInstalled, installRelease, installWithGo, type ToolInstallation } from './install.ts';
+import { candidatesOnPath, programsOnPath, type ToolCandidate } from './search-path.ts';
+import { fillTemplate, type Machine, machineOf, type ToolName, type ToolSpec, toolSpecs } from './specs.ts';
+
+export interface Tool {
+  name: ToolName;
+  /** Absolute. */
+  path: string;
+  version: string;
+  /** `cache` is also a file that was fetched a moment ago. */
+  source: 'path' | 'cache' | 'go install';
+}
+
+export interface Toolbox {
+  /**
+   * Where the tool is, in a supported version, fetching it where there is none. Asked again, it answers at once.
+   * Throws `UsageError` where it can't be had, and `DownloadError` where what came is not what was published.
+   */
+  find(name: ToolName): Promise<Tool>;
+}
+
+export interface ToolProgress extends DownloadProgress {
+  name: ToolName;
+  step: 'download' | 'go install';
+}
+
+export interface ToolboxSetup {
+  exec: Exec;
+  /** The PATH. */
+  path: string;
+  cacheDir: string;
+  /** Of the cluster, for example `v1.36.4`: kubectl follows it. */
+  kubernetesVersion: string;
+  signal: AbortSignal;
+  onProgress?: (progress: ToolProgress) => void;
+  /** Fetch and build nothing: what is neither on the PATH nor in the cache is missing. */
+  offline?: boolean;
+  platform?: NodeJS.Platform;
+  arch?: string;
+  /** For tests: other addresses. */
+  specs?: Record<ToolName, ToolSpec>;
+  limits?: RequestLimits;
+}
+
+/** The way to the tools. Throws `UsageError` where `kubernetesVersion` is no version. */
+export function createToolbox(setup: ToolboxSetup): Toolbox {
+  const specs = setup.specs ?? toolSpecs(setup.kubernetesVersion);
+  const asked = new Map<ToolName, Promise<Tool>>();
+  return {
+    find(name) {
+      const known = asked.get(name);
+      if (known !== undefined) return known;
+      const search = findTool(specs[name], setup);
+      asked.set(name, search);
+      // A failure is not remembered: the network may be back the next time.
+      search.catch(() => asked.delete(name));
+      return search;
+    },
+  };
+}
+
+async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
+  const { name, version } = spec;
+  const candidates = await candidatesOnPath(spec, setup.path, setup.exec);
+  const usable = candidates.find(({ supported }) => supported);
+  if (usable !== undefined) return { name, path: usable.path, version: usable.version ?? version, source: 'path' };
+
+  const machine = machineOf(setup.platform ?? process.platform, setup.arch ?? process.arch);
+  if (machine === undefined) {
+    throw notAvailable({ spec, candidates, machine }, 'No file is published for this kind of machine.');
+  }
+
+  const key = `${name}-${version}-${machine.os}-${machine.arch}`;
+  const folder = join(setup.cacheDir, 'tools', key);
+  const cached = await findInstalled(folder, name);
+  if (cached !== undefined) return { name, path: cached, version, source: 'cache' };
+
+  if (setup.offline) throw notAvailable({ spec, candidates, machine }, 'Nothing is to be fetched here.');
+  const report = (step: ToolProgress['step'], progress: DownloadProgress) =>
+    setup.onProgress?.({ name, step, ...progress });
+  const installation: ToolInstallation = {
+    spec,
+    machine,
+    folder,
+    exec: setup.exec,
+    signal: setup.signal,
+    sha256: toolSha256[key],
+    limits: setup.limits ?? {},
+    onProgress: (progress) => report('download', progress),
+  };
+  const missing: MissingTool = { spec, candidates, machine };
+  try {
+    return { name, path: await installRelease(installation), version, source: 'cache' };
+  } catch (error) {
+    if (error instanceof CommandError) throw notAvailable(missing, firstLine(error));
+    // A file that is not the published one is no reason to look elsewhere: it is something that a person must see.
+    if (!(error instanceof DownloadError) || error.problem === 'checksum' || error.problem === 'storage') throw error;
+    const [go] = spec.goInstall === undefined ? [] : await programsOnPath('go', setup.path);
+    if (go === undefined || spec.goInstall === undefined) throw notAvailable(missing, error.message, error.hint);
+    report('go install', { received: 0, total: undefined });
+    try {
+      const path = await installWithGo(installation, go, spec.goInstall);
+      return { name, path, version, source: 'go install' };
+    } catch (failure) {
+      if (!(failure instanceof CommandError)) throw failure;
+      throw notAvailable(missing, `${error.message} ${firstLine(failure)}`, error.hint);
+    }
+  }
+}
+
+interface MissingTool {
+  spec: ToolSpec;
+  candidates: readonly ToolCandidate[];
+  machine: Machine | undefined;
+}
+
+function notAvailable({ spec, candidates, machine }: MissingTool, why: string, hint?: string): UsageError {
+  const [other] = candidates;
+  const found =
+    other === undefined ? 'is not on the PATH' : `on the PATH is ${other.version ?? 'broken'} (${other.path}) instead`;
+  const byHand = `by hand: brew install ${spec.brew}, or as its page says (${spec.page})`;
+  const command = machine === undefined ? '' : `, or fetch it (curl -fLO ${fillTemplate(spec.url, spec, machine)})`;
+  return new UsageError(
+    `${spec.name} ${spec.supported} is needed: it ${found}, and it could not be fetched. ${why}`,
+    hint === undefined ? `Install it ${byHand}${command}.` : `${hint} Or install it ${byHand}${command}.`,
+  );
+}
+
+function firstLine(error: CommandError): string {
+  return `${messageOf(error).split('\n')[0]}.`;
+}

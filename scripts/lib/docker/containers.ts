@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Interrupted, UsageError, UserError } from '../errors.ts';
+import type { Exec } from '../exec.ts';
+
+/** What a container holds besides itself. */
+export interface ContainerDetails {
+  name: string;
+  running: boolean;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** Names of its volumes that Docker made for it alone. */
+  volumes: string[];
+  networks: string[];
+  /** Published ports of this machine. */
+  ports: number[];
+  /** Host folders that it mounts, by their path inside. */
+  binds: Map<string, string>;
+}
+
+interface InspectedDetails {
+  Name: string;
+  Created: string;
+  State: { Running: boolean };
+  Mounts: { Type: string; Name?: string }[];
+  HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
+  NetworkSettings: { Networks: Record<string, unknown> | null };
+}
+
+const shortQuery = { nothrow: true, timeout: 30_000 };
+
+/** The containers with a label, given as `key` or `key=value`, in any state. Throws where Docker can't tell. */
+export async function findContainersByLabel(exec: Exec, label: string): Promise<ContainerDetails[]> {
+  const listed = await exec(['docker', 'ps', '--all', '--quiet', '--filter', `label=${label}`], { timeout: 30_000 });
+  const ids = listed.stdout.split('\n').filter(Boolean);
+  if (ids.length === 0) return [];
+  const shown = await exec(['docker', 'container', 'inspect', ...ids], shortQuery);
+  // One that goes meanwhile is an error for the command, and none for us.
+  if (shown.exitCode !== 0 && !isMissing(shown.stderr)) throw silent(shown.stderr);
+  return (JSON.parse(shown.stdout || '[]') as InspectedDetails[]).map(detailsOf);
+}
+
+function detailsOf({ Name, Created, State, Mounts, HostConfig, NetworkSettings }: InspectedDetails): ContainerDetails {
+  const published = Object.values(HostConfig.PortBindings ?? {}).flatMap((bindings) => bindings ?? []);
+  return {
+    name: Name.replace(/^\//, ''),
+    running: State.Running,
+    createdAt: Date.parse(Created),
+    // A name that a person gave is not 64 hexadecimal digits.
+    volumes: Mounts.flatMap(({ Type, Name }) =>
+      Type === 'volume' && /^[0-9a-f]{64}$/.test(Name ?? '') ? [Name ?? ''] : [],
+    ),
+    networks: Object.keys(NetworkSettings.Networks ?? {}),
+    ports: published.map(({ HostPort }) => Number(HostPort)).filter((port) => port > 0),
+    binds: new Map(
+      (HostConfig.Binds ?? []).map((bind) => {
+        const [host = '', inside = ''] = bind.split(':');
+        return [inside, host] as const;
+      }),
+    ),
+  };
+}
+
+/**
+ * Removes containers and the volumes that Docker made for them, in whatever state they are. `timeout` is milliseconds.
+ * Throws a `UserError` with Docker's reason for one that stays.
+ */
+export async function removeContainers(
+  exec: Exec,
+  names: readonly string[],
+  { timeout, signal }: { timeout: number; signal: AbortSignal },
+): Promise<void> {
+  for (const deadline = performance.now() + timeout; ; ) {
+    const { stderr } = await exec(['docker', 'rm', '--force', '--volumes', ...names], { nothrow: true, timeout });
+    const left = await findExisting(exec, 'container', names);
+    if (left.length === 0) return;
+    // Somebody else, or an earlier try that was interrupted, is about to remove it.
+    const passing = /already in progress|is dead or marked for removal/i.test(stderr);
+    if (!passing || performance.now() > deadline) {
+      const reason = stderr.trim().split('\n').at(-1) ?? '';
+      throw new UserError(`Docker could not remove ${left.join(', ')}: ${reason}`, {
+        hint: `docker rm -f -v ${left.join(' ')}, or restart Docker and run the command again.`,
+      });
+    }
+    await sleep(200, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
+  }
+}
+
+/** Which of these Docker has. Throws a `UserError` where it does not answer. */
+export async function findExisting(
+  exec: Exec,
+  kind: 'container' | 'volume' | 'network' | 'image',
+  names: readonly string[],
+): Promise<string[]> {
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const { exitCode, stderr } = await exec(['docker', kind, 'inspect', '--format', 'there', name], shortQuery);
+      if (exitCode === 0) return true;
+      if (isMissing(stderr)) return false;
+      throw silent(stderr);
+    }),
+  );
+  return names.filter((_, index) => found[index]);
+}
+
+/** Whether Docker says that what it was asked about is not there. */
+export function isMissing(stderr: string): boolean {
+  return /no such|not found/i.test(stderr);
+}
+
+/** For a failure that is no answer. */
+export function silent(stderr: string): UserError {
+  return new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, { hint: 'npm run doctor' });
+}
+
+/** A container as far as we look at it. */
+export interface DockerContainer {
+  state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  image: string;
+  /** When it was started last, by the clock of Docker's machine: milliseconds since 1970. */
+  startedAt: number;
+  /** Bind mounts, as they were asked for: container path to host path. */
+  binds: Map<string, string>;
+  /** Published ports: container port, as in '80/tcp', to port of the host. */
+  ports: Map<string, number>;
+}
+
+interface Inspected {
+  State: { Status: DockerContainer['state']; StartedAt: string };
+  Config: { Image: string };
+  HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
+}
+
+/** The container of that name, or undefined. Throws a `UsageError` where Docker doesn't answer. */
+export async function findContainer(exec: Exec, name: string): Promise<DockerContainer | undefined> {
+  const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
+  if (shown.exitCode !== 0) {
+    if (/no such container/i.test(shown.stderr)) return undefined;
+    if (shown.exitCode === 127) throw new UsageError('Docker was not found.', 'npm run doctor says how to get it.');
+    const [reason = ''] = shown.stderr.trim().split('\n');
+    throw new UsageError(`Docker does not answer: ${reason}`, 'npm run doctor says what to do about it.');
+  }
+  const [found] = JSON.parse(shown.stdout) as Inspected[];
+  if (found === undefined) return undefined;
+  const binds = (found.HostConfig.Binds ?? []).map((bind) => {
+    const [host = '', inside = ''] = bind.split(':');
+    return [inside, host] as const;
+  });
+  const ports = Object.entries(found.HostConfig.PortBindings ?? {}).map(
+    ([inside, outside]) => [inside, Number(outside?.[0]?.HostPort)] as const,
+  );
+  return {
+    state: found.State.Status,
+    image: found.Config.Image,
+    startedAt: Date.parse(found.State.StartedAt),
+    binds: new Map(binds),
+    ports: new Map(ports),
+  };
+}

@@ -1,0 +1,83 @@
+import { shortened, UserError } from '../errors.ts';
+import { CommandError, type Exec, type Output } from '../exec.ts';
+
+/** What Docker's client says where nobody answers it. */
+const notResponding = /cannot connect to the docker daemon|error during connect|docker daemon is not running/i;
+
+/** Throws a `UserError` where a command failed because Docker does not answer any more: that is no fault of what it was about. */
+export function assertDockerResponds(stderr: string): void {
+  if (!notResponding.test(stderr)) return;
+  throw new UserError('Docker does not answer any more.', {
+    hint: 'Start it again (npm run doctor says how), then run the command again: it goes on where it stopped.',
+  });
+}
+
+/**
+ * Makes sure that the engine has the image. Returns whether it had to be pulled. Throws a `UserError` naming image,
+ * registry and reason.
+ */
+export async function ensureImage(exec: Exec, image: string): Promise<boolean> {
+  if (await hasImage(exec, image)) return false;
+  const pulled = await withPullTimeout(image, () => exec(['docker', 'pull', '--quiet', image], { nothrow: true }));
+  if (pulled.exitCode === 0) return true;
+  assertDockerResponds(pulled.stderr);
+  const problem = pullProblem(pulled.stderr);
+  throw new UserError(`The image ${image} could not be pulled from ${registryOf(image)}: ${problem}.`, {
+    hint: pullHint(image, problem),
+  });
+}
+
+/** Pulls an image. Throws a `UserError` that tells what to do about a slow line where that takes too long. */
+export async function withPullTimeout(image: string, pull: () => Promise<Output>): Promise<Output> {
+  try {
+    return await pull();
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.timedOut === undefined) throw error;
+    throw new UserError(
+      `The image ${image} did not come from ${registryOf(image)} within ${error.timedOut / 1000} s.`,
+      { hint: slowConnectionHint, cause: error },
+    );
+  }
+}
+
+const slowConnectionHint =
+  'The line may be slow: npm run up -- --timeout 1800 gives it half an hour. What came already is kept, so npm run up alone gets further each time.';
+
+/** What to do about an image that did not come, by the reason that was given. */
+export function pullHint(image: string, reason: string): string {
+  if (isDiskFull(reason)) return diskFullHint;
+  const registry = registryOf(image);
+  return `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`;
+}
+
+/** Whether a program says that the disk is full. */
+export function isDiskFull(said: string): boolean {
+  return /no space left on device/i.test(said);
+}
+
+export const diskFullHint =
+  'The disk is full: "docker system df" shows what Docker holds, "docker system prune" removes what is unused. Then run the command again.';
+
+/** Whether the engine has the image. Throws a `UserError` where it does not answer. */
+export async function hasImage(exec: Exec, image: string): Promise<boolean> {
+  const inspect = ['docker', 'image', 'inspect', '--format', '{{.Id}}', image] as const;
+  const { exitCode, stderr } = await exec(inspect, { nothrow: true, timeout: 30_000 });
+  if (exitCode !== 0) assertDockerResponds(stderr);
+  return exitCode === 0;
+}
+
+/** The host that an image name points to: the first part if it looks like a host, else Docker Hub. */
+export function registryOf(image: string): string {
+  const [first = ''] = image.split('/');
+  return image.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
+}
+
+/** The reason, out of what the engine prints around it. */
+function pullProblem(stderr: string): string {
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  const last = lines.at(-1) ?? 'no reason given';
+  return shortened(last.replace(/^Error response from daemon: /, '').replace(/\.$/, ''), 300);
+}

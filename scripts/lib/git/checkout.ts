@@ -1,0 +1,151 @@
+import { realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError, UserError } from '../errors.ts';
+import type { Exec, Output } from '../exec.ts';
+
+/** The Git checkout that a folder belongs to. */
+export interface Checkout {
+  /** Top folder of the working tree. */
+  top: string;
+  /** Where the folder lies below `top`: '' or 'some/folder/'. */
+  prefix: string;
+  /** The real path of the folder that holds the commits; linked worktrees share it. */
+  commonDir: string;
+  /** The commit that is checked out. */
+  head: string;
+  /** Its subject line. */
+  subject: string;
+  /** The branch that is checked out, or undefined for a detached HEAD. */
+  branch: string | undefined;
+  /** Whether this is a linked worktree, whose HEAD is not the repository's own. */
+  linked: boolean;
+}
+
+/** What git says is read here, so it must not be translated. */
+const english = { LC_ALL: 'C' };
+
+/** Looks at the checkout around `folder`. Throws a `UsageError` where there is none, or none that can be served. */
+export async function readCheckout(exec: Exec, folder: string): Promise<Checkout> {
+  const git = async (...args: string[]) =>
+    exec(['git', '-C', folder, ...args], { nothrow: true, timeout: 20_000, env: english });
+  const [found, commit] = await Promise.all([
+    git(
+      'rev-parse',
+      '--path-format=absolute',
+      '--show-toplevel',
+      '--git-common-dir',
+      '--git-dir',
+      '--is-shallow-repository',
+      '--show-prefix',
+    ),
+    git('log', '-1', '--no-show-signature', '--decorate=full', '--format=%H%n%s%n%D', 'HEAD', '--'),
+  ]);
+  if (found.exitCode !== 0) throw notACheckout(folder, found);
+  const [top = '', commonDir = '', gitDir = '', shallow, prefix = ''] = found.stdout.split('\n');
+  if (commit.exitCode !== 0 && !/bad revision|does not have any commits/.test(commit.stderr))
+    throw new UserError(`Git can't read the commit that is checked out: ${commit.stderr.trim().split('\n')[0]}`, {
+      hint: 'git fsck',
+    });
+  if (commit.exitCode !== 0) {
+    throw new UsageError(
+      'This Git repository has no commit yet, and Argo CD deploys commits.',
+      'git add -A && git commit -m "Start"',
+    );
+  }
+  if (shallow === 'true') {
+    throw new UsageError('This is a shallow clone, which Git refuses to fetch from.', 'git fetch --unshallow');
+  }
+  // The native form also knows how the folder is spelled where upper and lower case are the same.
+  const common = realpathSync.native(commonDir);
+  if (common.includes(':')) {
+    throw new UsageError(
+      `The path ${common} has a colon in it, which Docker can't mount.`,
+      'Move the checkout to a folder without one.',
+    );
+  }
+  if (statSync(join(common, 'objects', 'info', 'alternates'), { throwIfNoEntry: false })) {
+    throw new UsageError(
+      'This clone borrows objects from another one (it was made with --shared or --reference).',
+      `git repack -a -d && rm "${join(common, 'objects', 'info', 'alternates')}"`,
+    );
+  }
+  const [head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
+  return {
+    top,
+    prefix,
+    commonDir: common,
+    head,
+    subject,
+    branch: decoration.match(/HEAD -> refs\/heads\/(.+?)(?:, |$)/)?.[1],
+    linked: realpathSync.native(gitDir) !== common,
+  };
+}
+
+/** A commit as a person reads it: the first seven digits of its SHA. */
+export function shortSha(commit: string): string {
+  return commit.slice(0, 7);
+}
+
+/**
+ * The texts of files at a commit, by path; a file that the commit doesn't have is left out. Paths count from the top
+ * folder. One process for all of them: git prints each line behind its file's name.
+ */
+export async function filesAt(
+  exec: Exec,
+  top: string,
+  commit: string,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const args = [
+    'grep',
+    '--null',
+    '--no-color',
+    '--text',
+    '--no-line-number',
+    '--no-column',
+    '--full-name',
+    '-e',
+    '',
+    commit,
+    '--',
+    ...paths.map((path) => `:(literal)${path}`),
+  ];
+  const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
+  // 1 only says that nothing was found.
+  if (exitCode > 1)
+    throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, { hint: 'git fsck' });
+  const texts = new Map<string, string>();
+  for (const line of stdout.split('\n')) {
+    const end = line.indexOf('\0');
+    if (end < 0) continue;
+    const path = line.slice(commit.length + 1, end);
+    texts.set(path, `${texts.get(path) ?? ''}${line.slice(end + 1)}\n`);
+  }
+  return texts;
+}
+
+/** The files below `folders` that differ from HEAD or are new, counted from the top folder. */
+export async function uncommittedFiles(exec: Exec, folder: string, folders: readonly string[]): Promise<string[]> {
+  const status = await exec(['git', '-C', folder, 'status', '--porcelain', '-z', '--no-renames', '--', ...folders], {
+    timeout: 20_000,
+  });
+  return status.stdout
+    .split('\0')
+    .filter((line) => line !== '')
+    .map((line) => line.slice(3));
+}
+
+function notACheckout(folder: string, { exitCode, stderr }: Output): UsageError {
+  if (/dubious ownership/.test(stderr)) {
+    return new UsageError(
+      `Git does not trust ${folder}, because it belongs to another user.`,
+      `git config --global --add safe.directory "${folder}"`,
+    );
+  }
+  if (exitCode === 127)
+    return new UsageError('git was not found.', 'Install Git, for example with your package manager.');
+  return new UsageError(
+    `${folder} is not a Git checkout, and Argo CD deploys commits.`,
+    'Clone the repository instead of unpacking an archive of it, or: git init && git add -A && git commit -m "Start"',
+  );
+}

@@ -1,0 +1,209 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startDeadline } from '../deadline.ts';
+import { Interrupted } from '../errors.ts';
+import { DownloadError, downloadTimeoutError, httpStatusError, toDownloadError } from './download-error.ts';
+
+export interface DownloadProgress {
+  /** Bytes. */
+  received: number;
+  /** Bytes, where the server says so. */
+  total: number | undefined;
+}
+
+export interface DownloadOptions extends RequestOptions {
+  /** 64 hexadecimal digits. */
+  sha256: string;
+  cacheDir: string;
+  fileName: string;
+  /** Permissions of the file, for example 0o755. */
+  mode?: number;
+  onProgress?: (progress: DownloadProgress) => void;
+}
+
+const largestText = 1_048_576;
+
+/**
+ * Returns the path of the file in the cache, fetching it unless it is there with the right sha256. The file appears
+ * under its name only when it is whole and checked, so any number of processes may ask for it at once.
+ * Throws `DownloadError`, or `Interrupted` once the signal fired.
+ */
+export async function download(options: DownloadOptions): Promise<string> {
+  const { cacheDir, fileName, mode = 0o644 } = options;
+  const target = join(cacheDir, fileName);
+  try {
+    if ((await sha256Of(target)) === options.sha256.toLowerCase()) {
+      await chmod(target, mode);
+      return target;
+    }
+    await mkdir(cacheDir, { recursive: true });
+    await removeAbandoned(cacheDir, (name) => name.startsWith(`.${fileName}.`) && name.endsWith('.part'));
+  } catch (error) {
+    throw toDownloadError(options.url, error);
+  }
+  await withRetries(options, async (signal) => {
+    const part = join(cacheDir, `.${fileName}.${randomUUID()}.part`);
+    try {
+      const found = await withResponse({ ...options, signal }, (chunks, total) =>
+        writeChunks(part, chunks, total, options),
+      );
+      if (found !== options.sha256.toLowerCase()) throw checksumError(options, found);
+      await rename(part, target);
+    } finally {
+      await rm(part, { force: true });
+    }
+  });
+  return target;
+}
+
+/** The text behind a URL, 1 MiB at most. Throws like `download`. */
+export function fetchText(options: RequestOptions): Promise<string> {
+  return withRetries(options, (signal) =>
+    withResponse({ ...options, signal }, async (chunks) => {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of chunks) {
+        length += chunk.length;
+        if (length > largestText) throw new Error('the text is too long');
+        parts.push(chunk);
+      }
+      return Buffer.concat(parts).toString('utf8');
+    }),
+  );
+}
+
+/** The sha256 of a file as hexadecimal digits, or nothing where no such file is. */
+export async function sha256Of(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+async function writeChunks(path: string, chunks: Chunks, total: number | undefined, options: DownloadOptions) {
+  const hash = createHash('sha256');
+  const file = await open(path, 'wx', options.mode ?? 0o644);
+  try {
+    let received = 0;
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      await file.writeFile(chunk);
+      received += chunk.length;
+      options.onProgress?.({ received, total });
+    }
+    // Whatever the umask took away.
+    await file.chmod(options.mode ?? 0o644);
+  } finally {
+    await file.close();
+  }
+  return hash.digest('hex');
+}
+
+function checksumError({ url, sha256 }: DownloadOptions, found: string): DownloadError {
+  return new DownloadError(url, {
+    problem: 'checksum',
+    why: `the sha256 of what came is ${found}, expected is ${sha256.toLowerCase()}`,
+    hint: 'Something on the way or at the source changed the file: do not use it, and try from another network.',
+  });
+}
+
+interface RequestOptions {
+  url: string;
+  signal: AbortSignal;
+  /** Milliseconds without a byte after which an attempt is given up. */
+  idleTimeout?: number;
+  /** Milliseconds to wait before each further attempt; their number is the number of retries. */
+  retryDelays?: readonly number[];
+  /** Milliseconds for all attempts together. Default: 10 minutes. */
+  timeout?: number | undefined;
+  /** Told why it is tried again. */
+  onRetry?: ((why: string) => void) | undefined;
+  /** Told what is asked for; what it returns is called when that is over, also where it failed. */
+  onRequest?: ((url: string) => () => void) | undefined;
+}
+
+/** What limits a request, wherever it goes. */
+export type RequestLimits = Pick<RequestOptions, 'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry' | 'onRequest'>;
+
+/**
+ * Repeats what a moment may mend; the attempt is to heed the signal that it is given. Throws `DownloadError`, or
+ * `Interrupted` once the signal of the options fired.
+ */
+async function withRetries<T>(
+  { url, signal, retryDelays = [300, 1_500], timeout = 600_000, onRetry, onRequest }: RequestOptions,
+  attempt: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = startDeadline(timeout);
+  const either = AbortSignal.any([signal, deadline.signal]);
+  const over = onRequest?.(url);
+  try {
+    for (let tries = 0; ; tries += 1) {
+      if (signal.aborted) throw new Interrupted();
+      try {
+        return await attempt(either);
+      } catch (error) {
+        if (signal.aborted) throw new Interrupted();
+        if (deadline.signal.aborted) throw downloadTimeoutError(url, timeout);
+        const failure = toDownloadError(url, error);
+        const delay = retryDelays[tries];
+        if (!failure.retryable || delay === undefined) throw failure;
+        onRetry?.(failure.message);
+        // An abort ends the pause early; the top of the loop, or the next attempt, then says so.
+        await sleep(delay, undefined, { signal: either }).catch(() => undefined);
+      }
+    }
+  } finally {
+    over?.();
+    deadline.clear();
+  }
+}
+
+type Chunks = AsyncIterable<Uint8Array>;
+
+/** Hands the body to `read` as it comes, and gives up when nothing comes for `idleTimeout`. */
+async function withResponse<T>(
+  { url, signal, idleTimeout = 20_000 }: Pick<RequestOptions, 'url' | 'signal' | 'idleTimeout'>,
+  read: (chunks: Chunks, total: number | undefined) => Promise<T>,
+): Promise<T> {
+  const idle = new AbortController();
+  const timer = setTimeout(() => idle.abort(), idleTimeout);
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, idle.signal]) });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw httpStatusError(url, response.status);
+    }
+    const length = Number(response.headers.get('content-length'));
+    return await read(keepingAlive(response, timer), length > 0 ? length : undefined);
+  } catch (error) {
+    if (!idle.signal.aborted) throw error;
+    throw toDownloadError(url, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* keepingAlive(response: Response, timer: NodeJS.Timeout): Chunks {
+  for await (const chunk of response.body ?? []) {
+    timer.refresh();
+    yield chunk as Uint8Array;
+  }
+}
+
+const oneHourMs = 3_600_000;
+
+/** Removes what a process that was killed left behind: entries that are named so and were not touched for an hour. */
+export async function removeAbandoned(folder: string, isTemporary: (name: string) => boolean): Promise<void> {
+  for (const name of (await readdir(folder)).filter(isTemporary)) {
+    const path = join(folder, name);
+    const age = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
+    if (age > oneHourMs) await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,62 @@
+import { Interrupted, messageOf } from '../errors.ts';
+
+/** What a web service answered. */
+export interface Reply {
+  status: number;
+  headers: Headers;
+  body: string;
+}
+
+export interface FetchOptions {
+  method?: 'GET' | 'HEAD';
+  headers?: Record<string, string>;
+  signal: AbortSignal;
+  /** Milliseconds for the whole exchange. Default: 8 seconds. */
+  timeout?: number;
+}
+
+/** No answer that says anything: the service can't be reached, is down, or has had enough of us for now. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+  readonly host: string;
+  constructor(url: string, reason: string, cause?: unknown) {
+    const { host } = new URL(url);
+    super(`${host} ${reason}`, { cause });
+    this.host = host;
+  }
+}
+
+/**
+ * Asks a web service. A redirect is returned as it is, so that what the headers carry goes to nobody else. Throws
+ * `Unanswered`, also for a 5xx and a 429, or `Interrupted` once the signal fired.
+ */
+export async function fetchReply(url: string, options: FetchOptions): Promise<Reply> {
+  const { method = 'GET', headers = {}, signal, timeout = 8000 } = options;
+  if (signal.aborted) throw new Interrupted();
+  const deadline = AbortSignal.timeout(timeout);
+  let reply: Reply;
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, deadline]),
+    });
+    reply = { status: response.status, headers: response.headers, body: await response.text() };
+  } catch (error) {
+    if (signal.aborted) throw new Interrupted();
+    const reason = deadline.aborted
+      ? `did not answer within ${timeout / 1000} s`
+      : `can't be reached: ${rootCauseOf(error)}`;
+    throw new Unanswered(url, reason, error);
+  }
+  if (reply.status >= 500 || reply.status === 429) throw new Unanswered(url, `answered HTTP ${reply.status}`);
+  return reply;
+}
+
+/** fetch says only that it failed, and hides the reason below: a code, as ENOTFOUND, or a sentence. */
+function rootCauseOf(error: unknown): string {
+  let at = error;
+  while (at instanceof Error && at.cause !== undefined) at = at.cause;
+  return at instanceof Error && 'code' in at && typeof at.code === 'string' ? at.code : messageOf(at);
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+
+/** Milliseconds that a child has to end in its own way, once it was told to. */
+const graceMs = 5000;
+/** Groups of children that run, each led by the child whose number it bears. */
+const groups = new Set<number>();
+let watcher: ChildProcess | undefined;
+
+/**
+ * Runs beside us in a session of its own and is told of each group that comes and goes. Its standard input ends when we
+ * do, however that happens: what is left then, as after `kill -9`, it ends. sh and a pipe are on every system; a death
+ * signal (prctl) is on Linux alone.
+ */
+const watcherScript = `trap '' HUP INT TERM
+groups=
+while read -r sign group; do
+  if [ "$sign" = + ]; then groups="$groups $group"; continue; fi
+  rest=
+  for one in $groups; do [ "$one" = "$group" ] || rest="$rest $one"; done
+  groups=$rest
+done
+[ -n "$groups" ] || exit 0
+for one in $groups; do kill -s TERM -- "-$one"; done
+for look in 1 2 3 4 5 6 7 8 9 10; do
+  left=
+  for one in $groups; do kill -s 0 -- "-$one" && left=yes; done
+  [ -n "$left" ] || exit 0
+  sleep 0.2
+done
+for one in $groups; do kill -s KILL -- "-$one"; done`;
+
+/**
+ * What a child's shell does before it becomes the program: it waits at descriptor 3 for the word that the watcher knows of
+ * it, and ends if we end before. Without it `kill -9` right after a start left a child of which nobody knew.
+ */
+export const startGate = 'read -r word <&3 || exit 1; exec 3<&-; ';
+
+/** The command whose child waits for the word and then becomes this program; it ends with 127 where there is none. */
+export function gated(command: readonly string[]): ['/bin/sh', ...string[]] {
+  return ['/bin/sh', '-c', `${startGate}exec "$@"`, 'sh', ...command];
+}
+
+/**
+ * Takes charge of a child that leads a process group of its own (`detached`) and waits at a pipe, its descriptor 3, for the
+ * word to go on: when the signal fires, the whole group is told to end, and made to if it doesn't. No child outlives this
+ * process, not even where that is killed.
+ */
+export function superviseChild(child: ChildProcess, signal: AbortSignal): void {
+  const group = child.pid;
+  // It could not be started, which it says by itself.
+  if (group === undefined) return;
+  groups.add(group);
+  tell(`+ ${group}`);
+  const word = child.stdio[3] as Writable;
+  word.on('error', () => {});
+  word.end('known\n');
+  let force: NodeJS.Timeout | undefined;
+  const end = () => {
+    send(group, 'SIGTERM');
+    force = setTimeout(() => send(group, 'SIGKILL'), graceMs);
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  child.once('close', () => {
+    clearTimeout(force);
+    signal.removeEventListener('abort', end);
+    groups.delete(group);
+    tell(`- ${group}`);
+  });
+}
+
+function tell(line: string): void {
+  watcher ??= startWatcher();
+  watcher.stdin?.write(`${line}\n`);
+}
+
+function startWatcher(): ChildProcess {
+  process.once('exit', () => {
+    for (const group of groups) send(group, 'SIGKILL');
+  });
+  const options = { detached: true, env: { PATH: '/usr/bin:/bin' }, stdio: ['pipe', 'ignore', 'ignore'] as const };
+  const started = spawn('/bin/sh', ['-c', watcherScript], { ...options, stdio: [...options.stdio] });
+  // Somebody who ends it takes a safety net away, and nothing else.
+  started.on('error', () => {});
+  started.stdin?.on('error', () => {});
+  started.unref();
+  (started.stdin as unknown as { unref?(): void } | null)?.unref?.();
+  return started;
+}
+
+function send(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    // Gone already, or (on macOS) about to be.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/**
+ * When a process started, as a text to compare: two processes that had the same number, before and after a reboot, say,
+ * differ in it. Undefined where the process is gone or the system can't tell. Linux: field 22 of /proc/PID/stat counts
+ * from the boot (proc_pid_stat(5)), so the boot's own id belongs to it; elsewhere `ps` is asked.
+ */
+export function processStartTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the name in parentheses, which may hold blanks and parentheses itself.
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${ticks}`;
+  } catch {
+    if (process.platform === 'linux') return undefined;
+  }
+  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+  const shown = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { env, encoding: 'utf8', timeout: 5000 });
+  return shown.stdout?.trim() || undefined;
+}
+
+/** Whether a process of that number runs, and is the one that started then, if that is known. */
+export function isRunning(pid: number, start: string | undefined): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // It runs, but belongs to another user.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const now = start === undefined ? undefined : processStartTime(pid);
+  return now === undefined || now === start;
+}

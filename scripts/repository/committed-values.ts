@@ -1,0 +1,145 @@
+import { relative } from 'node:path';
+import type { ClusterContext } from '../kubernetes/context.ts';
+import { messageOf, UserError } from '../lib/errors.ts';
+import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
+import { parseManifest } from '../lib/yaml-cache.ts';
+import { type Application, localValueFiles, readRegistrations } from './applications.ts';
+
+/**
+ * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
+ * none, or where YAML reads the tag as a number, since `1e5` and `100000` would then be the same tag.
+ */
+export async function imagesAtHead(context: ClusterContext): Promise<Map<string, string>> {
+  return (await atHead(context)).images;
+}
+
+/** An Ingress, as a service's values ask for it. */
+interface ServiceIngress {
+  service: string;
+  hosts: string[];
+  tls: { secretName: string; hosts: string[] }[];
+}
+
+/** The Ingresses that the services' values ask for at the commit that is checked out. */
+export async function ingressesAtHead(context: ClusterContext): Promise<ServiceIngress[]> {
+  const { values } = await atHead(context);
+  return [...values].flatMap(([service, { ingress }]) => {
+    if (!ingress?.enabled) return [];
+    const hosts = ingress.hosts?.flatMap(({ host }) => host ?? []) ?? [];
+    const tls = ingress.tls?.flatMap((one) => {
+      // Without a Secret's name the controller takes a certificate of its own.
+      return one.secretName === undefined ? [] : [{ secretName: one.secretName, hosts: one.hosts ?? hosts }];
+    });
+    return [{ service, hosts, tls: tls ?? [] }];
+  });
+}
+
+/** What is read of a chart's values. Helm checks them against the chart's schema before it renders. */
+interface Values {
+  image?: { repository?: unknown; tag?: unknown };
+  ingress?: {
+    enabled?: boolean;
+    hosts?: { host?: string }[];
+    tls?: { secretName?: string; hosts?: string[] }[];
+  };
+}
+
+interface AtHead {
+  images: Map<string, string>;
+  values: Map<string, Values>;
+}
+
+const valuesByCheckout = new WeakMap<Checkout, Promise<AtHead>>();
+
+/** Read once for a checkout, however often it is asked for. */
+async function atHead(context: ClusterContext): Promise<AtHead> {
+  const checkout = await context.checkout();
+  const reading = valuesByCheckout.get(checkout) ?? readValues(context, checkout);
+  valuesByCheckout.set(checkout, reading);
+  return reading;
+}
+
+async function readValues({ config, exec }: ClusterContext, { top, prefix, head }: Checkout): Promise<AtHead> {
+  const { applications } = await readRegistrations(config.root);
+  const filesOf = (application: Application) =>
+    localValueFiles(application, config.environment).map((file) => `${prefix}${application.spec.source.path}/${file}`);
+  const texts = await filesAt(exec, top, head, applications.flatMap(filesOf));
+  const values = new Map(
+    applications.map((application) => [
+      application.metadata.name,
+      filesOf(application).reduce<Values>(
+        (all, file) => mergedValues(all, valuesIn(file, texts.get(file) ?? '', head)),
+        {},
+      ),
+    ]),
+  );
+  const images = new Map(
+    applications.map(({ metadata, spec }) => {
+      const image = values.get(metadata.name)?.image ?? {};
+      const file = `${spec.source.path}/values.yaml`;
+      // A service that was just added, whose Application is read as it lies there.
+      if (!texts.has(prefix + file))
+        throw new UserError(`${file} at ${shortSha(head)} names no image.repository: it is not in that commit.`, {
+          hint: `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`,
+        });
+      return [metadata.name, checkedImage(image, file, head)] as const;
+    }),
+  );
+  return { images, values };
+}
+
+/** As Helm lays values over each other: key by key, a list as a whole, and null takes a key away. */
+function mergedValues(below: object, above: object): object {
+  const isMap = (value: unknown): value is object =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const result: Record<string, unknown> = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const under = result[key];
+    if (value === null) delete result[key];
+    else result[key] = isMap(under) && isMap(value) ? mergedValues(under, value) : value;
+  }
+  return result;
+}
+
+/** A values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
+function valuesIn(file: string, text: string, head: string): object {
+  try {
+    return (parseManifest(text) as object | null) ?? {};
+  } catch (cause) {
+    throw new UserError(`${file} at ${shortSha(head)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+      hint: 'Correct it and commit.',
+      cause,
+    });
+  }
+}
+
+function checkedImage(
+  { repository, tag }: { repository?: unknown; tag?: unknown },
+  file: string,
+  head: string,
+): string {
+  const at = `${file} at ${shortSha(head)}`;
+  if (typeof repository !== 'string' || repository === '') {
+    throw new UserError(`${at} names no image.repository.`, { hint: 'Commit a values file that has one.' });
+  }
+  if (typeof tag !== 'string' || tag === '') {
+    throw new UserError(`${at} has an image.tag that YAML does not read as a text.`, {
+      hint: 'Put the tag into quotes and commit.',
+    });
+  }
+  return `${repository}:${tag}`;
+}
+
+/** A warning for edits that Argo CD can't see, since it deploys commits. */
+export async function uncommittedNote(context: ClusterContext): Promise<string[]> {
+  if (context.config.gitops) return [];
+  const { root } = context.config;
+  const files = await uncommittedFiles(context.exec, root, ['helm']);
+  if (files.length === 0) return [];
+  const { top } = await context.checkout();
+  const named = files
+    .slice(0, 3)
+    .map((file) => relative(root, `${top}/${file}`))
+    .join(', ');
+  return [`Not deployed, because not committed: ${named}${files.length > 3 ? ` and ${files.length - 3} more` : ''}.`];
+}

@@ -1,0 +1,185 @@
+import { dirname } from 'node:path/posix';
+import { generate, readKustomization } from '../../kubernetes/kustomization.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { type FieldPath, readYaml, type YamlDocument } from '../yaml.ts';
+import type { Finding, Located } from './finding.ts';
+import type { Repository } from './repository.ts';
+
+export interface Manifest {
+  objects: Located[];
+  faults: Finding[];
+}
+
+/** The objects of a YAML file, each with the lines of its fields, and what is wrong with the rest. Never throws. */
+export function readManifest(text: string, file: string, rendering?: Located['rendering']): Manifest {
+  const manifest: Manifest = { objects: [], faults: [] };
+  for (const document of readYaml(text)) {
+    if (document.error !== undefined) {
+      manifest.faults.push(syntaxFault(file, document.error));
+      continue;
+    }
+    const object = document.value as KubeObject | null;
+    if (object === null) continue;
+    const missing = missingIn(object);
+    if (missing !== undefined) manifest.faults.push(incomplete(file, document.line([]), missing));
+    else if (rendering) manifest.objects.push({ object, file, rendering, line: () => undefined });
+    else manifest.objects.push({ object, file, line: document.line });
+  }
+  return manifest;
+}
+
+/** The finding about a mistake in a file's YAML. */
+export function syntaxFault(file: string, { line, message }: { line: number; message: string }): Finding {
+  return {
+    rule: 'yaml-syntax',
+    file,
+    line,
+    message: `This is not valid YAML: ${message}.`,
+    remedy: 'Correct the line.',
+  };
+}
+
+function missingIn(object: KubeObject): string | undefined {
+  if (typeof object !== 'object' || Array.isArray(object)) return 'apiVersion and kind';
+  if (typeof object.apiVersion !== 'string' || object.apiVersion === '') return 'apiVersion';
+  if (typeof object.kind !== 'string' || object.kind === '') return 'kind';
+  // kind's own configuration has its name at the top.
+  const name = object.kind === 'Cluster' ? object.name : object.metadata?.name;
+  return typeof name === 'string' && name !== '' ? undefined : 'metadata.name';
+}
+
+function incomplete(file: string, line: number | undefined, missing: string): Finding {
+  return {
+    rule: 'yaml-object',
+    file,
+    ...(line !== undefined && { line }),
+    message: `This document is no Kubernetes object: it has no ${missing}.`,
+    remedy: `Add ${missing}, or remove the document.`,
+  };
+}
+
+export const kustomizationRules = {
+  'kustomization-field': 'A kustomization.yaml has only what the scripts do just as kubectl apply -k does it.',
+  'kustomization-file': 'Every file that a kustomization.yaml names exists.',
+  'kustomization-left-out':
+    'Every manifest beside a kustomization.yaml is named in it, and every file of a folder that it takes files from.',
+};
+
+/** What a folder with a kustomization.yaml becomes. */
+interface LocatedKustomization {
+  /** The ConfigMaps that are made of files. */
+  objects: Located[];
+  faults: Finding[];
+  /** The files that are carried in those, relative to the root. They are no manifests. */
+  carried: string[];
+}
+
+/** Reads a kustomization.yaml, given relative to the root, with what it names. `others` are the files that may be left out. */
+export async function locateKustomized(
+  repository: Repository,
+  file: string,
+  others: RegExp,
+): Promise<LocatedKustomization> {
+  const folder = dirname(file);
+  const [document] = readYaml(await repository.text(file));
+  if (document === undefined || document.error) {
+    return { objects: [], faults: document?.error ? [syntaxFault(file, document.error)] : [], carried: [] };
+  }
+  const found: LocatedKustomization = { objects: [], faults: [], carried: [] };
+  const fault = (rule: keyof typeof kustomizationRules, path: FieldPath, message: string, remedy: string) => {
+    const line = document.line(path);
+    found.faults.push({ rule, file, ...(line !== undefined && { line }), message, remedy });
+  };
+  try {
+    const { resources, configMaps } = readKustomization(document.value);
+    const there = new Set(await repository.files(folder));
+    const at = (path: string) => `${folder}/${path}`;
+    const missing = (path: string, field: FieldPath) => {
+      if (there.has(at(path))) return false;
+      fault(
+        'kustomization-file',
+        field,
+        `It names ${path}, which does not exist.`,
+        'Correct the name, or take it out.',
+      );
+      return true;
+    };
+    for (const [index, path] of resources.entries()) missing(path, ['resources', index]);
+    for (const [index, map] of configMaps.entries()) {
+      const field = ['configMapGenerator', index];
+      const files = map.files.filter(({ path }, each) => !missing(path, [...field, 'files', each]));
+      const texts = files.map(async ({ path }) => [path, await repository.text(at(path))] as const);
+      const object = generate({ ...map, files }, new Map(await Promise.all(texts)));
+      const carries = new Map(files.map(({ key, path }) => [key, at(path)]));
+      found.carried.push(...carries.values());
+      found.objects.push({ object, file, carries, line: lineOfGenerated(document, field) });
+    }
+    const named = new Set([file, ...resources.map(at), ...found.carried]);
+    const taken = new Set(found.carried.map((path) => dirname(path)));
+    for (const path of there) {
+      const isMeant = taken.has(dirname(path)) || (dirname(path) === folder && /\.ya?ml$/.test(path));
+      if (!isMeant || named.has(path) || others.test(path)) continue;
+      const message = `It does not name ${path.slice(folder.length + 1)}, so the cluster does not get it.`;
+      fault('kustomization-left-out', [], message, 'Name it under resources, or under the files of a ConfigMap.');
+    }
+  } catch (error) {
+    const remedy = 'Take it out, or teach it to scripts/kubernetes/kustomization.ts.';
+    fault('kustomization-field', [], `The scripts can't apply this: ${messageOf(error)}.`, remedy);
+  }
+  return found;
+}
+
+/** The entry of the generator; nothing of what it makes stands in the file. */
+function lineOfGenerated(document: YamlDocument, field: FieldPath): Located['line'] {
+  return () => document.line(field);
+}
+
+/** A file that a ConfigMap carries. */
+export interface Embedded {
+  configMap: Located;
+  /** The key of the ConfigMap: the name of the file where it is mounted. */
+  key: string;
+  text: string;
+  /** The file itself, or the manifest that it is written into; relative to the root. */
+  file: string;
+  /** Where in that the carried file's line `n` stands, from 1. */
+  line(n: number): number | undefined;
+}
+
+/** Every text in the ConfigMaps of the manifests below a folder, in their order. */
+export async function embeddedTexts(repository: Repository, folder: string): Promise<Embedded[]> {
+  const manifests = await repository.manifests();
+  const configMaps = manifests.filter(({ object, file }) => object.kind === 'ConfigMap' && file.startsWith(folder));
+  const found = await Promise.all(
+    configMaps.map(async (configMap) => {
+      const { object, file, carries } = configMap;
+      if (carries) return carriedTexts(configMap, carries);
+      const source = (await repository.text(file)).split('\n');
+      const texts = Object.entries((object.data ?? {}) as Record<string, unknown>);
+      return texts.map(([key, text]) => ({
+        configMap,
+        key,
+        text: String(text),
+        file,
+        line: (n: number) => embeddedLine(source, configMap.line(['data', key] satisfies FieldPath), n),
+      }));
+    }),
+  );
+  return found.flat();
+}
+
+function carriedTexts(configMap: Located, carries: ReadonlyMap<string, string>): Embedded[] {
+  const texts = configMap.object.data as Record<string, string>;
+  return [...carries].map(([key, file]) => ({ configMap, key, text: texts[key] ?? '', file, line: (n) => n }));
+}
+
+/**
+ * The line of a manifest that holds line `n` of a text whose key stands on `keyLine`; all from 1. Only a literal block
+ * (`|`) keeps its lines: of any other text the key's line is all that can be said.
+ */
+export function embeddedLine(source: readonly string[], keyLine: number | undefined, n: number): number | undefined {
+  if (keyLine === undefined) return undefined;
+  const isBlock = /:\s*\|[-+0-9]*\s*(#.*)?$/.test(source[keyLine - 1] ?? '');
+  return isBlock ? keyLine + n : keyLine;
+}
