@@ -1,8 +1,9 @@
-import { portOf, routeTable, urlOf } from '../components/routes.ts';
+import { askIngress, isLocal, routeTable, type Site, sitePort, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
-import { isLocal, type Site } from '../components/tls.ts';
+import { siteNames } from '../components/site-names.ts';
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
+import { probePort } from '../lib/ports.ts';
 import { columns } from '../lib/text.ts';
 
 /** An address at which a person finds something. */
@@ -16,19 +17,19 @@ export interface Address {
 }
 
 /** Leads the port of all addresses to the ingress of a cluster that is not on this machine. */
-export const throughForward = 'npm run forward -- ingress';
+const forwardIngressCommand = 'npm run forward -- ingress';
 
 /** The addresses at which a person finds things. */
 export async function addresses(context: Context): Promise<Address[]> {
-  const routes = routeTable.map((route) => ({ title: route.title, url: urlOf(context, route) }));
+  const routes = routeTable.map((route) => ({ title: route.title, url: siteUrl(context, route) }));
   const all = [...(await apiAddress(context)), ...routes];
-  return context.target === undefined ? all : all.map((one) => ({ ...one, through: throughForward }));
+  return context.target === undefined ? all : all.map((one) => ({ ...one, through: forwardIngressCommand }));
 }
 
 async function apiAddress(context: Context): Promise<Address[]> {
   try {
     const site = await apiSite(context);
-    const url = `${urlOf(context, site)}/info`;
+    const url = `${siteUrl(context, site)}/info`;
     return [{ title: 'API', url, ...(!isLocal(site.host) && { command: curl(context, site, url) }) }];
   } catch (error) {
     // Why the values can't be read is said by the components that need them.
@@ -39,7 +40,7 @@ async function apiAddress(context: Context): Promise<Address[]> {
 
 /** No name server leads production's host to this machine, and its certificate here is vouched for by nobody. */
 function curl(context: Context, site: Site, url: string): string {
-  return `curl ${site.secret ? '-k ' : ''}--resolve ${site.host}:${portOf(context, site)}:127.0.0.1 ${url}`;
+  return `curl ${site.secret ? '-k ' : ''}--resolve ${site.host}:${sitePort(context, site)}:127.0.0.1 ${url}`;
 }
 
 /** Title and address of each, aligned; the command in place of an address that would lead elsewhere. */
@@ -50,4 +51,37 @@ export function addressLines(all: readonly Address[], indent = '  '): string[] {
   );
   const [through] = all.flatMap((one) => one.through ?? []);
   return through === undefined ? lines : [...lines, `${indent}They answer while this runs: ${through}`];
+}
+
+/** Something that a browser finds at the ingress. */
+export interface OpenTarget {
+  /** The word that chooses it. */
+  name: string;
+  site: Site;
+  url: string;
+  /** What answers 200 without a login once it is there. */
+  health: string;
+  login: boolean;
+}
+
+/** Where each is, in that order. Throws a `UserError` where the values name no host for the API. */
+export async function openTargets(context: Context): Promise<OpenTarget[]> {
+  const api = await apiSite(context);
+  return siteNames.map((name) => {
+    if (name === 'api') return { name, site: api, url: `${siteUrl(context, api)}/info`, health: '/info', login: false };
+    const site = routeTable.find(({ host }) => host === `${name}.localhost`);
+    if (!site) throw new Error(`there is no route ${name}.localhost`);
+    return { name, site, url: siteUrl(context, site), health: site.health, login: name !== 'prometheus' };
+  });
+}
+
+/** Why a browser would not find it, or undefined: nobody answers, or its name leads elsewhere. */
+export async function unreachableReason(context: Context, { site, health }: OpenTarget): Promise<string | undefined> {
+  if (!isLocal(site.host)) return `${site.host} is production's name, which leads a browser elsewhere`;
+  const { missing } = await askIngress(context, site, health);
+  const port = sitePort(context, site);
+  // A command asks by a way of its own there, which no browser has.
+  if (missing === undefined && context.target !== undefined && (await probePort(port)) !== 'taken')
+    return `nothing leads port ${port} of this machine to the cluster; ${forwardIngressCommand} does while it runs`;
+  return missing;
 }

@@ -3,7 +3,7 @@ import { isReady, isStaying, type Pod, type Workload } from '../kubernetes/workl
 import { UserError } from '../lib/errors.ts';
 
 /** How a shell is had in a pod. */
-export interface WayIn {
+export interface ShellTarget {
   pod: Pod;
   /** The container of the pod that it is about. */
   container: string;
@@ -18,7 +18,7 @@ const noSuchProgram = /executable file not found|no such file or directory|not f
  * The pod of the workload that runs best, and whether its container has a shell. With `debug`, a debug container is chosen
  * in any case. Throws a `UserError` where no container runs.
  */
-export async function findWayIn(context: Context, workload: Workload, debug: boolean): Promise<WayIn> {
+export async function findShell(context: Context, workload: Workload, debug: boolean): Promise<ShellTarget> {
   const pods = await context.view().podsOf(workload);
   const running = pods.filter(({ status }) => status.containerStatuses?.some(({ state }) => state.running));
   const pod = running.find(isStaying) ?? running.find(isReady) ?? running[0];
@@ -33,7 +33,7 @@ export async function findWayIn(context: Context, workload: Workload, debug: boo
 async function hasShell(context: Context, pod: Pod, container: string): Promise<boolean> {
   const kubectl = await context.kubectl();
   const { exitCode, stderr } = await kubectl.run(
-    ['exec', ...place(pod), `--container=${container}`, '--', 'sh', '-c', 'exit 0'],
+    ['exec', ...podArguments(pod), `--container=${container}`, '--', 'sh', '-c', 'exit 0'],
     { nothrow: true, timeout: 30_000 },
   );
   if (exitCode === 0) return true;
@@ -44,11 +44,13 @@ async function hasShell(context: Context, pod: Pod, container: string): Promise<
 }
 
 /** Redis as Argo CD brings it is built on Alpine: an image with a shell, wget and nslookup that the node has anyway. */
-const donor = { namespace: 'argocd', name: 'argocd-redis' };
+const debugImageSource = { namespace: 'argocd', name: 'argocd-redis' };
 
 async function debugImage(context: Context): Promise<string> {
   const all = await context.view().list<Workload>('apps/v1', 'Deployment');
-  const redis = all.find(({ metadata }) => metadata.name === donor.name && metadata.namespace === donor.namespace);
+  const redis = all.find(
+    ({ metadata }) => metadata.name === debugImageSource.name && metadata.namespace === debugImageSource.namespace,
+  );
   const image = redis?.spec.template.spec.containers[0]?.image;
   if (image !== undefined) return image;
   throw new UserError('There is no image on the node to look around with: that of argocd-redis serves as one.', {
@@ -57,13 +59,14 @@ async function debugImage(context: Context): Promise<string> {
 }
 
 /** The arguments of kubectl that open it; with a command, that runs in place of a shell with a terminal. */
-export function commandOf({ pod, container, image }: WayIn, command: string | undefined): string[] {
+export function shellArguments({ pod, container, image }: ShellTarget, command: string | undefined): string[] {
   const program = command === undefined ? ['sh'] : ['sh', '-c', command];
   const terminal = command === undefined ? ['--stdin', '--tty'] : [];
-  if (image === undefined) return ['exec', ...place(pod), `--container=${container}`, ...terminal, '--', ...program];
+  if (image === undefined)
+    return ['exec', ...podArguments(pod), `--container=${container}`, ...terminal, '--', ...program];
   return [
     'debug',
-    ...place(pod),
+    ...podArguments(pod),
     `--image=${image}`,
     // Never from a registry: what the node has is what was looked for.
     '--image-pull-policy=Never',
@@ -76,6 +79,6 @@ export function commandOf({ pod, container, image }: WayIn, command: string | un
   ];
 }
 
-function place({ metadata }: Pod): string[] {
+function podArguments({ metadata }: Pod): string[] {
   return [`--namespace=${metadata.namespace}`, metadata.name];
 }

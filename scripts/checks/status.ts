@@ -1,11 +1,12 @@
 import { type Address, addresses } from '../access/addresses.ts';
 import { cluster } from '../cluster/cluster.ts';
 import type { Component, Status } from '../cluster/component.ts';
-import { unfitness } from '../components/applications.ts';
+import { notReadyReason } from '../components/applications.ts';
 import { componentsFor } from '../components/index.ts';
-import { readTargets, type Target } from '../components/prometheus-targets.ts';
-import { pullsByItself, theirSecret } from '../components/pulling.ts';
-import { type Drift, findDrift, noDrift } from '../delivery/drift/index.ts';
+import { readTargets, type ScrapeTarget } from '../components/prometheus-client.ts';
+import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
+import type { Drift } from '../delivery/drift/changes.ts';
+import { findDrift, noDrift } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
 import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
 import { stubsAmong } from '../images/stubs.ts';
@@ -51,7 +52,7 @@ export async function gather(context: Context): Promise<Report> {
   const reachable = clusterStatus.state === 'ready';
   const [found, theirs, components, applications, targets, drift] = await Promise.all([
     credentials,
-    reachable && pullsByItself(context),
+    reachable && hasForeignPullSecret(context),
     Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
@@ -116,7 +117,7 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
         terminating: 0,
         ...(deployment && rolloutState(deployment, await context.view().podsOf(deployment))),
         standIn: false,
-        problem: unfitness(application, head),
+        problem: notReadyReason(application, head),
       };
     }),
   );
@@ -128,7 +129,7 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
 }
 
 async function targetReport(context: Context): Promise<Report['targets']> {
-  const targets = await readTargets(context).catch((error: unknown): Target[] => {
+  const targets = await readTargets(context).catch((error: unknown): ScrapeTarget[] => {
     // That Prometheus is not there is said by its own line.
     if (error instanceof ApiError || error instanceof Unreachable) return [];
     throw error;
@@ -140,6 +141,6 @@ async function targetReport(context: Context): Promise<Report['targets']> {
 }
 
 /** The job as well: the kubelet and the cAdvisor in it are two targets at one address. */
-function nameOf({ job = '', pod, instance = '' }: Target['labels']): string {
+function nameOf({ job = '', pod, instance = '' }: ScrapeTarget['labels']): string {
   return pod ?? `${job} at ${instance}`;
 }

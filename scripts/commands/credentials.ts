@@ -1,6 +1,11 @@
+import { cluster } from '../cluster/cluster.ts';
+import type { Component } from '../cluster/component.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { type Applied, applyToCluster } from '../components/apply-credentials.ts';
-import { theirSecret } from '../components/pulling.ts';
+import { applications } from '../components/applications.ts';
+import { repositoryAccess } from '../components/git-source.ts';
+import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
+import { serviceImages } from '../components/service-images.ts';
+import { services } from '../components/services.ts';
 import { saveSettings } from '../config/env-file.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -16,7 +21,7 @@ import type { Invocation } from './command.ts';
 /** Carries out `npm run credentials`. */
 export async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
-  refuseCombinations(flags);
+  assertFlags(flags);
   const progress = await createProgress(progressStream);
   // Whoever calls this wants a token, whatever .env says.
   const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
@@ -36,7 +41,7 @@ export async function runCredentials(invocation: Invocation): Promise<ExitCode> 
   }
 }
 
-function refuseCombinations(flags: Invocation['flags']): void {
+function assertFlags(flags: Invocation['flags']): void {
   if (flags.remove && (flags.check || flags.keep))
     throw new UsageError('--remove goes with --forget only.', 'npm run credentials -- --remove --forget');
   if (flags.check && flags.keep)
@@ -49,7 +54,7 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
   const { config, flags, print, progressStream } = invocation;
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const found = await search(context, terminal && !flags.check ? say : undefined);
-  if (!found.account && (!terminal || flags.check)) throw noToken(found, say);
+  if (!found.account && (!terminal || flags.check)) throw noTokenError(found, say);
   for (const note of found.notes) say(`! ${note}`);
   const answer = await answerTo(found, flags, context, terminal);
   const notes = await applyAnswer(contextOf(context, config), answer);
@@ -59,7 +64,7 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
   }
   const { account } = answer;
   context.credentials.use(account);
-  const applied = flags.check ? undefined : await applyToCluster(context, progressStream);
+  const applied = flags.check ? undefined : await applyCredentials(context, progressStream);
   notes.push(...(applied?.notes ?? []));
   if (config.tokens.use === 'none' && !flags.check && !flags.keep)
     notes.push('GHCR_CREDENTIALS=none still has npm run up use stand-ins.');
@@ -79,7 +84,7 @@ async function answerTo(
 }
 
 /** The first token that doesn't work is what to mend; of the others it is enough to hear. */
-function noToken({ refused, notes }: AccountSearch, say: (text: string) => void): UsageError {
+function noTokenError({ refused, notes }: AccountSearch, say: (text: string) => void): UsageError {
   for (const note of notes.slice(1)) say(`! ${note}`);
   if (refused) return new UsageError(refused.message, refused.remedy);
   return new UsageError(
@@ -128,7 +133,7 @@ async function remove(invocation: Invocation, context: Context, terminal: Termin
   const { inFile, inEnvironment } = config.tokens;
   const forget =
     flags.forget || (inFile && terminal && (await askWhether(terminal, 'Take the token out of .env as well?')));
-  const applied = await applyToCluster(context, progressStream);
+  const applied = await applyCredentials(context, progressStream);
   const changed = applied?.changed;
   const forgotten = Boolean(forget && inFile);
   if (forgotten) await saveSettings(context.exec, config.root, { GITHUB_TOKEN: undefined });
@@ -152,4 +157,50 @@ async function remove(invocation: Invocation, context: Context, terminal: Termin
     ].join('\n'),
   );
   return ExitCode.done;
+}
+
+/** What came of it in the cluster. */
+interface Applied {
+  changed: string[];
+  notes: string[];
+  /** Whether the cluster pulls with a secret that the platform did not create, and so has no token of ours. */
+  theirs: boolean;
+}
+
+/**
+ * Lets a running cluster have the account that the context has, or none, and waits until the services run with that.
+ * @returns undefined where no cluster runs.
+ * @throws UserError where a service doesn't get there.
+ */
+async function applyCredentials(context: Context, stream: NodeJS.WriteStream): Promise<Applied | undefined> {
+  const { state } = await cluster.status(context);
+  if (state !== 'ready') return undefined;
+  const progress = await createProgress(stream);
+  const account = await context.credentials.account();
+  const notes: string[] = [];
+  const step = async ({ name, apply }: Component) => {
+    const started = performance.now();
+    const seconds = () => Math.round(performance.now() - started) / 1000;
+    progress.start(name);
+    try {
+      const { changed, detail, notes: said = [] } = await apply(context);
+      progress.done(name, seconds(), detail);
+      notes.push(...said);
+      return changed;
+    } catch (error) {
+      progress.failed(name, seconds());
+      throw error;
+    }
+  };
+  try {
+    const changed = await step(serviceImages);
+    if (account && context.config.gitops) changed.push(...(await step(repositoryAccess)));
+    if (!account) changed.push(...((await repositoryAccess.remove?.(context)) ?? []));
+    // A cluster that was never finished has no services to wait for.
+    const deployed = (await applications.status(context)).state !== 'absent';
+    if (changed.length > 0 && deployed) changed.push(...(await step(services)));
+    return { changed, notes, theirs: await hasForeignPullSecret(context) };
+  } finally {
+    progress.stop();
+  }
 }

@@ -1,8 +1,13 @@
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
-import { type Comparison, compareDashboards } from '../delivery/dashboards/compare.ts';
-import { differenceOf } from '../delivery/dashboards/diff.ts';
-import { carryOut, type Pulled, planPull } from '../delivery/dashboards/pull.ts';
+import {
+  applyPull,
+  compareDashboards,
+  type DashboardComparison,
+  dashboardDiff,
+  type PullResult,
+  planPull,
+} from '../delivery/dashboards.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { uncommittedFiles } from '../lib/git/checkout.ts';
 import { columns } from '../lib/text.ts';
@@ -18,12 +23,12 @@ export async function runDashboards(invocation: Invocation): Promise<ExitCode> {
     const { prefix } = await context.checkout();
     const unsaved = new Set(await uncommittedFiles(context.exec, config.root, ['observability/grafana']));
     const plan = compared.map((one) => planPull(one, (file) => flags.force === true || !unsaved.has(prefix + file)));
-    if (!flags['dry-run']) await carryOut(config.root, compared, plan);
+    if (!flags['dry-run']) await applyPull(config.root, compared, plan);
     print(flags.json ? JSON.stringify(plan, undefined, 2) : pulledPage(plan, flags['dry-run'] === true));
     return plan.some(({ result }) => result === 'refused') ? ExitCode.failed : ExitCode.done;
   }
   if (word === 'diff') {
-    const all = await Promise.all(compared.map((one) => differenceOf(context.exec, config.root, one)));
+    const all = await Promise.all(compared.map((one) => dashboardDiff(context.exec, config.root, one)));
     const found = all.filter((text) => text !== '');
     if (found.length > 0) print(found.join('\n'));
     return found.length > 0 ? ExitCode.failed : ExitCode.done;
@@ -33,7 +38,7 @@ export async function runDashboards(invocation: Invocation): Promise<ExitCode> {
   return ExitCode.done;
 }
 
-function listPage(list: readonly Pick<Comparison, 'uid' | 'title' | 'state'>[]): string {
+function listPage(list: readonly Pick<DashboardComparison, 'uid' | 'title' | 'state'>[]): string {
   const rows = columns(
     list.map(({ uid, title }) => [uid, title]),
     '',
@@ -49,7 +54,7 @@ function listPage(list: readonly Pick<Comparison, 'uid' | 'title' | 'state'>[]):
 
 const signs = { written: '✔', unchanged: '✔', kept: '!', refused: '✖' } as const;
 
-function pulledPage(plan: readonly Pulled[], dry: boolean): string {
+function pulledPage(plan: readonly PullResult[], dry: boolean): string {
   const lines = plan.map(({ uid, file, result, reason }) => {
     const done = result === 'written' ? `${dry ? 'would be written' : 'written'} to ${file}, ${reason}` : reason;
     return `${signs[result]} ${uid}: ${done}`;

@@ -1,7 +1,7 @@
 import { presence } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
-import { page } from '../delivery/diff/print.ts';
-import { exitCodeOf, gatherDiff } from '../delivery/diff/report.ts';
+import { diffPage } from '../delivery/diff/print.ts';
+import { diffExitCode, gatherDiff } from '../delivery/diff/report.ts';
 import type { Context } from '../images/context.ts';
 import { type ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import type { Invocation } from './command.ts';
@@ -14,15 +14,15 @@ export async function runDiff({ config, flags, signal, print, progressStream }: 
     onDownload: (what) => note(`Fetching ${what}`),
     ...(flags.verbose && { onCommand: (command) => note(`$ ${command.join(' ')}`) }),
   });
-  await refuseWithoutCluster(context);
+  await assertCluster(context);
   const report = await gatherDiff(context, typeof flags.app === 'string' ? flags.app : undefined);
   const coloured = process.stdout.isTTY === true && process.stdout.hasColors();
-  print(flags.json ? JSON.stringify(report, undefined, 2) : page(report, coloured));
-  return exitCodeOf(report);
+  print(flags.json ? JSON.stringify(report, undefined, 2) : diffPage(report, coloured));
+  return diffExitCode(report);
 }
 
 /** Throws a `UsageError` where there is nothing to compare with. */
-async function refuseWithoutCluster(context: Context): Promise<void> {
+async function assertCluster(context: Context): Promise<void> {
   const { clusterName } = context.config;
   const state = await presence(context);
   if (state === undefined) throw new UsageError(`There is no cluster ${clusterName} to compare with.`, 'npm run up');

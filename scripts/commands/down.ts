@@ -7,18 +7,17 @@ import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { findBelongings } from './cleanup/index.ts';
-import type { Item } from './cleanup/item.ts';
-import { type Leftover, removeAll } from './cleanup/remove.ts';
+import { findItems } from './cleanup/find.ts';
+import { type CleanupItem, type Leftover, removeItems } from './cleanup/items.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that removing the container may take; usually it is two. */
-const usualTimeout = 120;
+const defaultTimeoutSeconds = 120;
 
 /** Carries out `npm run down`. */
 export async function runDown(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal } = invocation;
-  if (config.target !== undefined) return (await import('./uninstall.ts')).downElsewhere(invocation);
+  if (config.target !== undefined) return (await import('./uninstall.ts')).uninstall(invocation);
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
@@ -27,13 +26,13 @@ export async function runDown(invocation: Invocation): Promise<ExitCode> {
       'npm run down -- --purge --dry-run shows what goes; npm run down -- --purge --yes removes it.',
     );
   }
-  const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
+  const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
   try {
     const warnings = await demandMachine(context);
-    const { items, notes } = await findBelongings(context, { purge });
+    const { items, notes } = await findItems(context, { purge });
     notes.unshift(...warnings);
     if (flags['dry-run']) return listOnly(invocation, items, notes);
     if (purge && !flags.yes && terminal && items.length > 0) {
@@ -51,13 +50,18 @@ export async function runDown(invocation: Invocation): Promise<ExitCode> {
   }
 }
 
-async function remove({ config, progressStream, signal }: Invocation, context: Context, items: Item[], purge: boolean) {
+async function remove(
+  { config, progressStream, signal }: Invocation,
+  context: Context,
+  items: CleanupItem[],
+  purge: boolean,
+) {
   if (items.length === 0) return [];
   const started = performance.now();
   const progress = await createProgress(progressStream);
   progress.start(`deleting ${config.clusterName}`);
   try {
-    const left = await removeAll(items, async () => (await findBelongings(context, { purge })).items, signal);
+    const left = await removeItems(items, async () => (await findItems(context, { purge })).items, signal);
     const seconds = (performance.now() - started) / 1000;
     if (left.length === 0) progress.done('cluster', seconds, 'deleted');
     else progress.failed('cluster', seconds);
@@ -67,14 +71,19 @@ async function remove({ config, progressStream, signal }: Invocation, context: C
   }
 }
 
-function listOnly({ flags, print, config }: Invocation, items: Item[], notes: string[]): ExitCode {
+function listOnly({ flags, print, config }: Invocation, items: CleanupItem[], notes: string[]): ExitCode {
   if (flags.json) print(JSON.stringify({ wouldRemove: plain(items), notes }, undefined, 2));
   else if (items.length === 0) print(nothing(config.clusterName));
   else print([...listed('Would be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
   return ExitCode.done;
 }
 
-function report({ flags, print, config }: Invocation, items: Item[], left: Leftover[], notes: string[]): ExitCode {
+function report(
+  { flags, print, config }: Invocation,
+  items: CleanupItem[],
+  left: Leftover[],
+  notes: string[],
+): ExitCode {
   const leftNames = new Set(left.map(({ item }) => `${item.kind} ${item.name}`));
   const removed = items.filter(({ kind, name }) => !leftNames.has(`${kind} ${name}`));
   if (flags.json) {
@@ -97,15 +106,15 @@ function nothing(cluster: string): string {
   return `Nothing to remove: there is no cluster ${cluster}.`;
 }
 
-function listed(title: string, items: readonly Item[]): string[] {
+function listed(title: string, items: readonly CleanupItem[]): string[] {
   return [title, ...items.map((item) => `  ${line(item)}`)];
 }
 
-function line({ kind, name }: Item): string {
+function line({ kind, name }: CleanupItem): string {
   return kind === 'file' ? name : `${kind} ${name}`;
 }
 
-function plain(items: readonly Item[]): { kind: string; name: string }[] {
+function plain(items: readonly CleanupItem[]): { kind: string; name: string }[] {
   return items.map(({ kind, name }) => ({ kind, name }));
 }
 

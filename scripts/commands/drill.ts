@@ -15,8 +15,7 @@ import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
+import { contextOptions, type Invocation } from './command.ts';
 
 /** Carries out `npm run drill`. */
 export async function runDrill(invocation: Invocation): Promise<ExitCode> {

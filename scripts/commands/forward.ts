@@ -4,12 +4,11 @@ import {
   ingressDestination,
   ingressName,
 } from '../access/port-forward/destinations.ts';
-import { followSlices } from '../access/port-forward/follow.ts';
-import { createLine, type Line } from '../access/port-forward/line.ts';
-import { openDoors, portsFor } from '../access/port-forward/ports.ts';
-import { addressJson, addressLines, changeLine } from '../access/port-forward/words.ts';
+import { watchEndpoints } from '../access/port-forward/endpoints.ts';
+import { createForward, eventLine, type Forward, forwardJson, forwardLines } from '../access/port-forward/forward.ts';
+import { openProxies, portsFor } from '../access/port-forward/proxy.ts';
 import { assertCluster } from '../cluster/cluster.ts';
-import { controllerService } from '../components/ingress-controllers.ts';
+import { controllerService } from '../components/ingress.ts';
 import type { Config } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -30,7 +29,7 @@ export async function runForward({ config, flags, operands = [], signal, print, 
   await context.kubectl();
   const lines = await openLines(context, ports, say);
   try {
-    print(flags.json ? addressJson(lines) : [...addressLines(lines), '', '  Ctrl-C ends it.'].join('\n'));
+    print(flags.json ? forwardJson(lines) : [...forwardLines(lines), '', '  Ctrl-C ends it.'].join('\n'));
     return await followAll(context, lines, say);
   } finally {
     await Promise.all(lines.map((line) => line.close()));
@@ -53,18 +52,18 @@ async function openLines(
   context: Context,
   ports: ReturnType<typeof portsFor>,
   say: (text: string) => void,
-): Promise<Line[]> {
-  const doors = await openDoors(context.exec, ports);
-  return [...doors].map(([destination, door]) =>
-    createLine(destination, door, {
+): Promise<Forward[]> {
+  const proxies = await openProxies(context.exec, ports);
+  return [...proxies].map(([destination, proxy]) =>
+    createForward(destination, proxy, {
       open: (endpoint, signal) => startPortForward(context, endpoint, signal),
-      tell: (change) => say(changeLine(destination.name, change)),
+      tell: (change) => say(eventLine(destination.name, change)),
     }),
   );
 }
 
-function followAll(context: Context, lines: readonly Line[], say: (text: string) => void): Promise<ExitCode> {
-  return followSlices(context, {
+function followAll(context: Context, lines: readonly Forward[], say: (text: string) => void): Promise<ExitCode> {
+  return watchEndpoints(context, {
     onSlices(slices, wasLost) {
       if (wasLost) say('✔ the API server answers again');
       for (const line of lines) line.follow(endpointOf(slices, line.destination, line.now()), wasLost);

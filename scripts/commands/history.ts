@@ -1,12 +1,12 @@
 import { createContext } from '../context.ts';
-import { type Entry, type History, readHistory } from '../delivery/promote/history.ts';
+import { type History, type HistoryLine, readHistory } from '../delivery/promote/history.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
 import { table } from '../lib/text.ts';
 import { findService } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
 
-const kinds: Record<Entry['kind'], string> = {
+const kinds: Record<HistoryLine['kind'], string> = {
   start: 'first image',
   promotion: 'promotion',
   rollback: 'rollback',
@@ -24,13 +24,13 @@ export async function runHistory({
 }: Invocation): Promise<ExitCode> {
   const service = await findService(config.root, operands[0] ?? '');
   const found = await readHistory(createContext(config, { signal }), service);
-  print(flags.json ? JSON.stringify(found, undefined, 2) : page(found, Date.now()));
+  print(flags.json ? JSON.stringify(found, undefined, 2) : historyPage(found, Date.now()));
   if (!flags.json) for (const note of found.notes) progressStream.write(`${note}\n`);
   return ExitCode.done;
 }
 
 /** The history as a table. `now` is milliseconds since 1970. */
-export function page({ service, entries, holds }: History, now: number): string {
+export function historyPage({ service, entries, holds }: History, now: number): string {
   const rows = entries.map(({ date, author, kind, commit, tag, built, runs }) => [
     date.slice(0, 16).replace('T', ' '),
     author,

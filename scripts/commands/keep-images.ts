@@ -5,7 +5,7 @@ import type { Progress } from '../lib/terminal/progress.ts';
 
 /**
  * Keeps the images that the node got for the next cluster, those that it still has packed, and tells of it where there was
- * something to keep. Of a cluster that is new they are kept as containerd unpacked them, too, all of them. Hands back a note where that failed, which harms
+ * something to keep. Of a cluster that is new they are kept as containerd unpacked them, too, all of them. Returns a note where that failed, which harms
  * nobody now.
  */
 export async function keepImages(

@@ -1,5 +1,5 @@
 import { backupOf } from '../access/kubeconfig/file.ts';
-import { merge, mergedInto, unmerge } from '../access/kubeconfig/index.ts';
+import { mergedInto, mergeKubeconfig, unmergeKubeconfig } from '../access/kubeconfig/merge.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { createContext } from '../context.ts';
@@ -18,12 +18,12 @@ export async function runKubeconfig({ config, flags, signal, print }: Invocation
   return ExitCode.done;
 }
 
-interface Told {
+interface KubeconfigResult {
   data: object;
   text: string;
 }
 
-async function show(context: Context, { merge: asked, use }: Invocation['flags']): Promise<Told> {
+async function show(context: Context, { merge: asked, use }: Invocation['flags']): Promise<KubeconfigResult> {
   await assertCluster(context);
   const { kubeconfig: path, kubeContext, config } = context;
   // Where the file is gone, this says so.
@@ -31,7 +31,7 @@ async function show(context: Context, { merge: asked, use }: Invocation['flags']
   context.reconnect();
   const data = { path, context: kubeContext, mergedInto: mergedInto(config) ?? null };
   if (!asked && !use) return { data, text: page(path, data.mergedInto, config.target) };
-  const { file, changed } = await merge(context, use === true);
+  const { file, changed } = await mergeKubeconfig(context, use === true);
   const backup = changed ? `\nWhat it was before: ${backupOf(file)}` : '';
   const text = [
     `${file} ${changed ? 'has' : 'had'} the context ${kubeContext}${changed ? ' now' : ' already'}.${backup}`,
@@ -57,8 +57,8 @@ function page(path: string, mergedIn: string | null, target: string | undefined)
 }
 
 /** Works without Docker and without the cluster: what is in the person's file must go in any case. */
-async function remove(context: Context): Promise<Told> {
-  const file = await unmerge(context);
+async function remove(context: Context): Promise<KubeconfigResult> {
+  const file = await unmergeKubeconfig(context);
   if (file === undefined)
     throw new UserError(`No kubeconfig of yours has the context ${context.kubeContext} from here.`, {
       hint: 'npm run kubeconfig shows what there is.',

@@ -3,7 +3,7 @@ import { shownBy } from '../checks/traffic/shown-by.ts';
 import { sendStream } from '../checks/traffic/stream.ts';
 import { page, reportOf } from '../checks/traffic/words.ts';
 import { assertCluster } from '../cluster/cluster.ts';
-import { ask, routeTable, urlOf } from '../components/routes.ts';
+import { askIngress, routeTable, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -18,14 +18,14 @@ export async function runLoad({ config, flags, signal, print, progressStream }: 
   const context = createContext(config, { signal });
   await assertCluster(context);
   const site = await apiSite(context);
-  const { missing } = await ask(context, site, goodPath);
+  const { missing } = await askIngress(context, site, goodPath);
   if (missing !== undefined)
     throw new UserError(`Nothing was sent: ${missing}.`, { hint: 'npm run status says what is missing.' });
-  const url = urlOf(context, site);
+  const url = siteUrl(context, site);
   const progress = await createProgress(progressStream);
   progress.start(`sending ${plan.rate} requests a second to ${url} for ${plan.seconds} s`);
   const send = async (path: string) => {
-    const { status, missing } = await ask(context, site, path);
+    const { status, missing } = await askIngress(context, site, path);
     if (status === undefined) throw new Error(missing);
     return status;
   };
@@ -44,5 +44,5 @@ function repository({ config, exec, toolbox }: Context) {
 
 function grafanaUrl(context: Context): string {
   const grafana = routeTable.find(({ title }) => title === 'Grafana');
-  return grafana ? urlOf(context, grafana) : '';
+  return grafana ? siteUrl(context, grafana) : '';
 }

@@ -1,7 +1,12 @@
-import { followAll, readAll } from '../access/logs/follow.ts';
-import type { Line, Part } from '../access/logs/read.ts';
-import { type Sources, sourcesOf } from '../access/logs/sources.ts';
-import { workloadsNamed } from '../access/logs/workloads.ts';
+import {
+  followLogs,
+  type LogLine,
+  type LogRange,
+  type LogSources,
+  readLogs,
+  sourcesOf,
+  workloadsNamed,
+} from '../access/logs.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -20,7 +25,7 @@ export async function runLogs({
   print,
   progressStream,
 }: Invocation): Promise<ExitCode> {
-  const part = partOf(flags);
+  const part = logRangeOf(flags);
   const word = operands[0] ?? '';
   if (flags.follow && part.previous)
     throw new UsageError(
@@ -31,22 +36,22 @@ export async function runLogs({
   // A reader that has seen enough, as in `| head`, ends the following as well.
   const context = createContext(config, { signal: AbortSignal.any([signal, outputRefused]) });
   await assertCluster(context);
-  const show = (line: Line) => print(flags.json ? json(line) : `[${line.source.label}] ${line.text}`);
-  const found = await look(context, word, part.previous);
+  const show = (line: LogLine) => print(flags.json ? json(line) : `[${line.source.label}] ${line.text}`);
+  const found = await findSources(context, word, part.previous);
   for (const note of found.without) say(`! ${note}`);
   if (found.sources.length === 0 && !flags.follow)
     throw new UserError(`Nothing of ${word} has a log${part.previous ? ' of a run before' : ''}.`, {
       hint: part.previous ? `npm run logs -- ${word} shows that of this one.` : 'npm run status says what is missing.',
     });
-  const lines = await readAll(context, found.sources, part);
+  const lines = await readLogs(context, found.sources, part);
   for (const line of lines) show(line);
   if (!flags.follow) {
     context.reconnect();
     return ExitCode.done;
   }
   try {
-    return await followAll(context, {
-      look: async () => (await look(context, word)).sources,
+    return await followLogs(context, {
+      look: async () => (await findSources(context, word)).sources,
       told: new Map(lines.map(({ source, time }) => [source.id, time])),
       onLine: show,
       onLost: (why) => say(`! ${why}; it is waited for`),
@@ -57,14 +62,14 @@ export async function runLogs({
   }
 }
 
-async function look(context: Context, word: string, previous = false): Promise<Sources> {
+async function findSources(context: Context, word: string, previous = false): Promise<LogSources> {
   const workloads = await workloadsNamed(context, word);
   const pods = await Promise.all(workloads.map((workload) => context.view().podsOf(workload)));
   return sourcesOf(pods.flat(), previous);
 }
 
 /** Which lines the flags ask for. Throws a `UsageError` for what is no time or number. */
-export function partOf({ since, tail, previous }: Invocation['flags']): Part {
+export function logRangeOf({ since, tail, previous }: Invocation['flags']): LogRange {
   const seconds = since === undefined ? undefined : secondsIn(String(since));
   if (tail !== undefined && !/^(all|[1-9]\d*)$/.test(String(tail)))
     throw new UsageError('--tail takes a number of lines, or all.', 'npm run logs -- api-node --tail 20');
@@ -81,6 +86,6 @@ function secondsIn(text: string): number {
   return Number(number) * (inSeconds[unit] ?? 1);
 }
 
-function json({ source: { namespace, pod, container }, time, text }: Line): string {
+function json({ source: { namespace, pod, container }, time, text }: LogLine): string {
   return JSON.stringify({ time, namespace, pod, container, text });
 }

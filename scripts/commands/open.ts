@@ -1,5 +1,5 @@
-import { openBrowser, surroundings } from '../access/open/browser.ts';
-import { obstacle, type Place, places } from '../access/open/places.ts';
+import { type OpenTarget, openTargets, unreachableReason } from '../access/addresses.ts';
+import { browserEnvironment, openBrowser } from '../access/browser.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
@@ -10,7 +10,7 @@ import type { Invocation } from './command.ts';
 export async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await assertCluster(context);
-  const all = await places(context);
+  const all = await openTargets(context);
   const place = all.find(({ name }) => name === word);
   if (flags.json) {
     print(JSON.stringify((place ? [place] : all).map(plain), undefined, 2));
@@ -21,12 +21,12 @@ export async function runOpen({ config, flags, word, signal, print, progressStre
     print([...columns(rows, ''), '', 'npm run open -- NAME opens one of them.'].join('\n'));
     return ExitCode.done;
   }
-  const missing = await obstacle(context, place);
+  const missing = await unreachableReason(context, place);
   if (missing !== undefined)
     throw new UserError(`${place.url} is not opened: ${missing}.`, {
       hint: 'npm run status says what is missing, and how to call what has another name.',
     });
-  const why = await openBrowser(place.url, surroundings(config.path, config.childEnv));
+  const why = await openBrowser(place.url, browserEnvironment(config.path, config.childEnv));
   print(place.url);
   progressStream.write(`${why === undefined ? 'Opened' : `Not opened, ${why}: open it yourself`}.\n`);
   if (place.login) progressStream.write(`User admin; the password: npm run passwords -- ${place.name}\n`);
@@ -38,6 +38,6 @@ function hintOf(name: string): string {
   return `  user admin, the password by npm run passwords -- ${name}`;
 }
 
-function plain({ name, url, login }: Place) {
+function plain({ name, url, login }: OpenTarget) {
   return { name, url, ...(login && { user: 'admin' }) };
 }

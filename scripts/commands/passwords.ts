@@ -1,6 +1,6 @@
 import { assertCluster } from '../cluster/cluster.ts';
 import { readPassword } from '../components/passwords.ts';
-import { type PasswordPlace, passwordPlaces } from '../components/place-names.ts';
+import { type PasswordSite, passwordSites } from '../components/site-names.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';
@@ -10,13 +10,13 @@ import type { Invocation } from './command.ts';
 export async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await assertCluster(context);
-  const read = async (place: PasswordPlace) => (await readPassword(context, place)).reveal();
+  const read = async (place: PasswordSite) => (await readPassword(context, place)).reveal();
   if (word !== undefined) {
-    const password = await read(word as PasswordPlace);
+    const password = await read(word as PasswordSite);
     print(flags.json ? JSON.stringify({ user: 'admin', password }) : password);
     return ExitCode.done;
   }
-  const found = await Promise.all(passwordPlaces.map(async (place) => [place, await read(place)] as const));
+  const found = await Promise.all(passwordSites.map(async (place) => [place, await read(place)] as const));
   if (flags.json)
     print(
       JSON.stringify(

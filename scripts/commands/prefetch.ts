@@ -9,8 +9,7 @@ import { demandKept } from '../images/demand-kept.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
+import { contextOptions, type Invocation } from './command.ts';
 import { megabytes } from './keep-images.ts';
 
 /** Carries out `npm run prefetch`. */

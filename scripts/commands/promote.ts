@@ -1,48 +1,47 @@
 import { promotionSubject } from '../delivery/promote/changes.ts';
-import { architectures, prepareNode, whyNoCluster } from '../delivery/promote/cluster.ts';
-import { openDesk } from '../delivery/promote/desk.ts';
-import { lookAtImages } from '../delivery/promote/images.ts';
-import { imageOf, planPromotion, refuseHeldElsewhere } from '../delivery/promote/promote.ts';
+import { architectures, lookUpImages, noClusterReason, prepareNode } from '../delivery/promote/images.ts';
+import { assertNotHeldUpstream, imageAfter, planPromotion } from '../delivery/promote/promote.ts';
+import { openWorkspace } from '../delivery/promote/workspace.ts';
 import type { Context } from '../images/context.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import type { Progress } from '../lib/terminal/progress.ts';
 import { findServices } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
-import { deliver, type Prepared, wishOf } from './deliver.ts';
+import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
 /** Carries out `npm run promote`. */
 export async function runPromote(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands = [] } = invocation;
   const [word = '', tag = ''] = operands;
-  const wish = wishOf(invocation);
-  return deliver(invocation, 'promote', async (context, progress): Promise<Prepared> => {
+  const commitOptions = commitOptionsOf(invocation);
+  return deliver(invocation, 'promote', async (context, progress): Promise<PreparedEdits> => {
     const services = await findServices(config.root, word);
-    const desk = await openDesk(context, services, wish);
+    const workspace = await openWorkspace(context, services, commitOptions);
     const edits = await planPromotion(config.root, services, { tag, force: flags.force === true });
-    await refuseHeldElsewhere(desk, edits, tag);
-    const images = new Map(edits.map((edit) => [edit.service.name, imageOf(edit)]));
+    await assertNotHeldUpstream(workspace, edits, tag);
+    const images = new Map(edits.map((edit) => [edit.service.name, imageAfter(edit)]));
     return {
-      desk,
+      workspace,
       edits,
       message: `${promotionSubject} ${tag}`,
       unchanged: `${services.map(({ name }) => name).join(', ')}: at ${tag} already. Nothing was changed.`,
-      ...(await makeReady(context, images, wish.commit, flags['from-ci'] === true, progress)),
+      ...(await prepareImages(context, images, commitOptions.commit, flags['from-ci'] === true, progress)),
     };
   });
 }
 
 /** Looks at the images, and has the node of a running cluster know them. */
-async function makeReady(
+async function prepareImages(
   context: Context,
   images: ReadonlyMap<string, string>,
   commits: boolean,
   fromCi: boolean,
   progress: Progress,
-): Promise<Pick<Prepared, 'notes' | 'unfollowed'>> {
+): Promise<Pick<PreparedEdits, 'notes' | 'unfollowed'>> {
   if (images.size === 0) return { notes: [] };
-  const missing = fromCi ? 'this runs in CI' : await whyNoCluster(context);
+  const missing = fromCi ? 'this runs in CI' : await noClusterReason(context);
   const there = missing === undefined;
-  const { account, notes, facts } = await lookAtImages(context, images, {
+  const { account, notes, facts } = await lookUpImages(context, images, {
     architectures: there ? await architectures(context) : [],
   });
   for (const [image, { platforms }] of facts) progress.note(`${image} is there, for ${platforms.join(' and ')}.`);

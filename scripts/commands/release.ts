@@ -1,22 +1,22 @@
-import { openDesk } from '../delivery/promote/desk.ts';
+import { openWorkspace } from '../delivery/promote/workspace.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { holdSentence, holdsIn, withoutHolds } from '../repository/hold.ts';
 import { findService, readValuesText } from '../repository/service-files.ts';
 import type { Invocation } from './command.ts';
-import { deliver, type Prepared, wishOf } from './deliver.ts';
+import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
 /** Carries out `npm run release`. */
 export async function runRelease(invocation: Invocation): Promise<ExitCode> {
   const { config, operands = [] } = invocation;
   const [word = ''] = operands;
-  const wish = wishOf(invocation);
-  return deliver(invocation, 'release', async (context): Promise<Prepared> => {
+  const commitOptions = commitOptionsOf(invocation);
+  return deliver(invocation, 'release', async (context): Promise<PreparedEdits> => {
     const service = await findService(config.root, word);
-    const desk = await openDesk(context, [service], wish);
+    const workspace = await openWorkspace(context, [service], commitOptions);
     const before = await readValuesText(config.root, service);
     const holds = holdsIn(before);
     return {
-      desk,
+      workspace,
       edits: holds.length === 0 ? [] : [{ service, before, after: withoutHolds(before) }],
       message: `chore: release ${word}`,
       notes: holds.map((hold) => `Lifted: ${holdSentence(hold)}`),

@@ -2,16 +2,15 @@ import { demandMachine } from '../checks/doctor/preflight.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { resetApps } from '../components/reset/apps.ts';
-import { awake } from '../components/reset/awake.ts';
-import { type Confirm, declined, json } from '../components/reset/means.ts';
+import { ensureStarted } from '../components/cluster-start.ts';
+import { type Confirm, prettyJson, resetDeclined } from '../components/reset/output.ts';
 import { resetPlatform } from '../components/reset/platform.ts';
+import { resetWorkloads } from '../components/reset/workloads.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
+import { contextOptions, type Invocation } from './command.ts';
 
 /** Carries out `npm run reset`. */
 export async function runReset(invocation: Invocation): Promise<ExitCode> {
@@ -30,12 +29,12 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
   try {
     for (const warning of await demandMachine(context)) progress.note(`! ${warning}`);
-    if (!(await awake(context, progress, flags['dry-run'] === true))) {
+    if (!(await ensureStarted(context, progress, flags['dry-run'] === true))) {
       if (flags.apps) throw noCluster(context);
-      print(flags.json ? json({ removed: [], kept: [], left: [] }) : noCluster(context).message);
+      print(flags.json ? prettyJson({ removed: [], kept: [], left: [] }) : noCluster(context).message);
       return ExitCode.done;
     }
-    return await (flags.apps ? resetApps : resetPlatform)({ invocation, context, confirm, progress });
+    return await (flags.apps ? resetWorkloads : resetPlatform)({ invocation, context, confirm, progress });
   } finally {
     progress.stop();
     unlock();
@@ -60,12 +59,12 @@ async function resetCluster(invocation: Invocation, confirm: Confirm): Promise<E
   const { 'dry-run': dryRun, ...others } = flags;
   if (dryRun) return runDown({ ...invocation, flags: { 'dry-run': true, ...others } });
   if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and make it anew?`))) {
-    return declined(invocation);
+    return resetDeclined(invocation);
   }
   const printed: string[] = [];
   const collecting = { ...invocation, ...(flags.json && { print: (text: string) => void printed.push(text) }) };
   let code = await runDown({ ...collecting, flags: { ...others, yes: true } });
   if (code === ExitCode.done) code = await runUp({ ...collecting, flags: others });
-  if (flags.json) print(json(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
+  if (flags.json) print(prettyJson(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
   return code;
 }

@@ -1,5 +1,5 @@
-import { workloadsNamed } from '../access/logs/workloads.ts';
-import { commandOf, findWayIn, type WayIn } from '../access/shell.ts';
+import { workloadsNamed } from '../access/logs.ts';
+import { findShell, type ShellTarget, shellArguments } from '../access/shell.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
@@ -26,16 +26,16 @@ export async function runShell({
       `${word} is several: a shell is opened in one.`,
       `Name one: ${[workload, ...others].map((one) => one?.metadata.name).join(', ')}.`,
     );
-  const way = await findWayIn(context, workload, flags.debug === true);
+  const way = await findShell(context, workload, flags.debug === true);
   progressStream.write(`${sentence(way)}\n`);
   const kubectl = await context.kubectl();
   context.reconnect();
-  const line = kubectl.command(commandOf(way, command));
+  const line = kubectl.command(shellArguments(way, command));
   // What it ends with is the answer: that of the shell, or of the command.
   return (await runInteractively(line, { env: config.childEnv, signal })) as ExitCode;
 }
 
-function sentence({ pod, container, image }: WayIn): string {
+function sentence({ pod, container, image }: ShellTarget): string {
   const where = `${pod.metadata.name}, container ${container}`;
   if (image === undefined) return `In ${where}.`;
   return `Beside ${where}, in a debug container of ${image}; the files of ${container} are below /proc/1/root.`;

@@ -2,15 +2,13 @@ import { preflight } from '../checks/doctor/preflight.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { ownContainer } from '../cluster/node.ts';
+import { startOwnCluster, waitUntilServing } from '../components/cluster-start.ts';
 import { componentsFor } from '../components/index.ts';
-import { untilServing } from '../components/serving.ts';
-import { demandAwake } from '../components/waking.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
+import { contextOptions, type Invocation } from './command.ts';
 import { summary } from './summary.ts';
 
 /** Carries out `npm run start`. */
@@ -28,7 +26,7 @@ export async function runStart(invocation: Invocation): Promise<ExitCode> {
       throw new UserError(`There is no cluster ${config.clusterName} to start.`, { hint: 'npm run up makes one.' });
     for (const warning of (await preflight(context)).warnings) progress.note(`! ${warning}`);
     progress.start('cluster');
-    const woken = await demandAwake(context, container);
+    const woken = await startOwnCluster(context, container);
     progress.done('cluster', since(started), woken.join(', ') || 'it ran already');
     const others = componentsFor(config).filter(({ name }) => name !== 'cluster');
     const tasks = others.map((component) => ({
@@ -37,7 +35,7 @@ export async function runStart(invocation: Invocation): Promise<ExitCode> {
       run: async () => {
         progress.start(component.name);
         try {
-          await untilServing(context, component);
+          await waitUntilServing(context, component);
         } catch (error) {
           progress.failed(component.name, since(started));
           throw error;

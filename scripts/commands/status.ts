@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addressLines } from '../access/addresses.ts';
 import { gather, type Report } from '../checks/status.ts';
 import { createContext } from '../context.ts';
-import { driftLines } from '../delivery/drift/words.ts';
+import { driftLines } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
@@ -26,7 +26,7 @@ export async function runStatus({ config, flags, signal, print }: Invocation): P
     earlier = context;
     const report = await gather(context);
     context.reconnect();
-    const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : page(report);
+    const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : statusPage(report);
     print(flags.watch && !flags.json && process.stdout.isTTY ? clearScreen + text : text);
     if (!flags.watch) return report.ok ? ExitCode.done : ExitCode.failed;
     await sleep(2000, undefined, { signal: ended }).catch(() => {});
@@ -41,7 +41,7 @@ function oldPods(count: number): string {
 }
 
 /** The report on one screen. */
-export function page(report: Report): string {
+export function statusPage(report: Report): string {
   const { components, applications, targets, urls, credentials } = report;
   const drift = driftLines(report.drift);
   const lines = [

@@ -4,17 +4,17 @@ import { ownContainer, stopNode } from '../cluster/node.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import { forwarders } from './cleanup/forwarders.ts';
+import { forwardItems } from './cleanup/processes.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds that stopping may take; usually it is some three. */
-const usualTimeout = 120;
+const defaultTimeoutSeconds = 120;
 
 /** Carries out `npm run stop`. */
 export async function runStop(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   assertNoTargetContext(config, 'stop', 'who runs it, stops it');
-  const timeout = typeof flags.timeout === 'number' ? flags.timeout : usualTimeout;
+  const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });
   const progress = await createProgress(progressStream);
   const unlock = await lockCluster(invocation, 'stop');
@@ -31,7 +31,7 @@ export async function runStop(invocation: Invocation): Promise<ExitCode> {
     if (['exited', 'created', 'dead'].includes(container.state))
       return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start has it serve again.`);
     progress.start(`stopping ${config.clusterName}`);
-    for (const forwarder of await forwarders(context)) await forwarder.remove?.();
+    for (const forwarder of await forwardItems(context)) await forwarder.remove?.();
     await stopNode(context, container);
     return tell(true, `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start goes on.`);
   } finally {

@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
 import { cluster, presence, reach } from '../cluster/cluster.ts';
-import { registrations } from '../components/registrations.ts';
+import { registrations } from '../components/applications.ts';
 import { createContext } from '../context.ts';
-import { followCommit, type Receipt, receiptLines } from '../delivery/sync/index.ts';
-import { untilNews } from '../delivery/sync/news.ts';
-import { pushedCommit } from '../delivery/sync/pushed.ts';
+import { pushedCommit, waitForNewCommit } from '../delivery/sync/commits.ts';
+import { followCommit } from '../delivery/sync/follow.ts';
+import { type RolloutReport, reportLines } from '../delivery/sync/report.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { closest } from '../lib/text.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
+import { contextOptions, type Invocation } from './command.ts';
 
 /** Carries out `npm run sync`. */
 export async function runSync(invocation: Invocation): Promise<ExitCode> {
@@ -24,34 +23,34 @@ export async function runSync(invocation: Invocation): Promise<ExitCode> {
     const context = createContext(config, contextOptions(invocation, progress.note));
     let deployed = '';
     try {
-      const commit = await toFollow(context, progress);
+      const commit = await commitToFollow(context, progress);
       deployed = commit;
       deployed = await follow(invocation, context, { commit, progress, since });
     } catch (error) {
       // Whoever watches wants to see the next commit, which may be the remedy.
       if (!flags.watch || !(error instanceof UserError) || error instanceof UsageError) throw error;
       progress.stop();
-      tell(invocation, (await context.checkout()).head, error);
+      printFailure(invocation, (await context.checkout()).head, error);
     } finally {
       progress.stop();
     }
     if (!flags.watch) return ExitCode.done;
-    since = await untilNews(context, (await context.checkout()).head, deployed);
+    since = await waitForNewCommit(context, (await context.checkout()).head, deployed);
     context.reconnect();
   }
 }
 
 /** The commit that Argo CD is to deploy. Throws a `UserError` where there is no cluster to deploy it in. */
-async function toFollow(context: Context, progress: Progress): Promise<string> {
+async function commitToFollow(context: Context, progress: Progress): Promise<string> {
   // Looked for while the rest is asked: the sooner Argo CD hears of a commit, the sooner it runs.
   if (existsSync(context.kubeconfig)) context.kubectl().catch(() => {});
-  const [notes] = await Promise.all([uncommittedNote(context), untilReachable(context)]);
+  const [notes] = await Promise.all([uncommittedNote(context), waitUntilReachable(context)]);
   for (const note of notes) progress.note(`! ${note}`);
   return context.config.gitops ? pushedCommit(context, (text) => progress.note(text)) : (await context.checkout()).head;
 }
 
 /** Makes sure that the cluster can be asked. Throws a `UserError` with the reason where it can't. */
-async function untilReachable(context: Context): Promise<void> {
+async function waitUntilReachable(context: Context): Promise<void> {
   // Whatever answers to this checkout's own kubeconfig is its cluster; only otherwise Docker has to be asked.
   if (existsSync(context.kubeconfig) && (await answers(context))) return;
   // Another worktree of this repository may have made it, and has the kubeconfig then.
@@ -70,26 +69,26 @@ async function answers(context: Context): Promise<boolean> {
   }
 }
 
-/** Follows a commit and prints what became of it, also in part. Hands back the commit that runs. */
+/** Follows a commit and prints what became of it, also in part. Returns the commit that runs. */
 async function follow(
   invocation: Invocation,
   context: Context,
   { commit, progress, since }: { commit: string; progress: Progress; since: number },
 ): Promise<string> {
   const { flags } = invocation;
-  const receipts: Receipt[] = [];
+  const receipts: RolloutReport[] = [];
   try {
     await followCommit(context, {
       commit,
       progress,
       since,
       ...(typeof flags.app === 'string' && { applications: [await nameOf(context, flags.app)] }),
-      ...(flags['no-wait'] && { patience: 0 }),
-      onReceipt: (receipt) => void receipts.push(receipt),
+      ...(flags['no-wait'] && { lockTimeoutSeconds: 0 }),
+      onReport: (report) => void receipts.push(report),
     });
   } finally {
     progress.stop();
-    show(invocation, receipts);
+    printReports(invocation, receipts);
   }
   return receipts[0]?.revision ?? commit;
 }
@@ -106,14 +105,18 @@ async function nameOf(context: Context, name: string): Promise<string> {
   );
 }
 
-function show({ flags, print }: Invocation, receipts: readonly Receipt[]): void {
+function printReports({ flags, print }: Invocation, receipts: readonly RolloutReport[]): void {
   const sorted = [...receipts].sort((a, b) => a.application.localeCompare(b.application));
   if (flags.json && !flags.watch) print(JSON.stringify(sorted, undefined, 2));
-  else for (const receipt of sorted) print(flags.json ? JSON.stringify(receipt) : receiptLines(receipt).join('\n'));
+  else for (const report of sorted) print(flags.json ? JSON.stringify(report) : reportLines(report).join('\n'));
 }
 
 /** What went wrong, for somebody who goes on watching. */
-function tell({ flags, print, progressStream }: Invocation, commit: string, { message, hint }: UserError): void {
+function printFailure(
+  { flags, print, progressStream }: Invocation,
+  commit: string,
+  { message, hint }: UserError,
+): void {
   if (flags.json) print(JSON.stringify({ commit, error: message, ...(hint !== undefined && { hint }) }));
   else progressStream.write(`✖ ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`);
 }

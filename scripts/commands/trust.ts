@@ -1,8 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type Done, install, remove, storesOf } from '../access/trust/apply.ts';
-import { ways } from '../access/trust/guide.ts';
-import { authorityFolder } from '../components/tls.ts';
+import { installAuthority, removeAuthority, type StoreResult, storesOf, trustCommands } from '../access/trust.ts';
+import { authorityFolder } from '../components/routes.ts';
 import { createContext } from '../context.ts';
 import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
@@ -25,7 +24,11 @@ export async function runTrust({ config, flags, signal, print }: Invocation): Pr
   const { exec } = createContext(config, { signal });
   const home = config.childEnv.HOME || homedir();
   const stores = storesOf({ exec, home, configHome: config.childEnv.XDG_CONFIG_HOME || join(home, '.config') });
-  const done = flags.remove ? await remove(stores) : made && authority ? await install(stores, authority) : [];
+  const done = flags.remove
+    ? await removeAuthority(stores)
+    : made && authority
+      ? await installAuthority(stores, authority)
+      : [];
   const facts = {
     name: authority?.name ?? null,
     certificate: file,
@@ -34,7 +37,9 @@ export async function runTrust({ config, flags, signal, print }: Invocation): Pr
     expires: x509 ? new Date(x509.validTo).toISOString() : null,
     limitedTo: limits,
   };
-  const guide = authority ? ways(authority.name, file, `https://api.localhost:${config.ports.https}/info`) : [];
+  const guide = authority
+    ? trustCommands(authority.name, file, `https://api.localhost:${config.ports.https}/info`)
+    : [];
   if (flags.json) print(JSON.stringify({ ...facts, ways: guide, done }, undefined, 2));
   else if (x509) {
     const about = columns([
@@ -53,7 +58,7 @@ export async function runTrust({ config, flags, signal, print }: Invocation): Pr
   return done.some(({ result }) => result === 'failed') ? ExitCode.failed : ExitCode.done;
 }
 
-function guidance(guide: ReturnType<typeof ways>): string {
+function guidance(guide: ReturnType<typeof trustCommands>): string {
   const lines = guide.flatMap(({ system, command, note }) => [
     '',
     `  ${system}${note === undefined ? '' : `: ${note}`}`,
@@ -68,7 +73,7 @@ function guidance(guide: ReturnType<typeof ways>): string {
   ].join('\n');
 }
 
-function report(done: readonly Done[]): string {
+function report(done: readonly StoreResult[]): string {
   const lines = done.map(({ store, result, reason }) => {
     const sign = result === 'failed' ? '✖' : '✔';
     return `${sign} ${store}: ${reason ?? result}`;

@@ -2,24 +2,32 @@ import { noCluster, presence } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { removeMarker } from '../cluster/territory.ts';
-import { type Inventory, takeInventory } from '../components/inventory.ts';
-import { declined, json } from '../components/reset/means.ts';
-import { doomedOf, removePlatform } from '../components/reset/remove-platform.ts';
-import { count, keptLines, names, plain, preview, question } from '../components/reset/words.ts';
+import { type ClusterInventory, takeInventory } from '../components/reset/inventory.ts';
+import {
+  confirmationQuestion,
+  keptLines,
+  nameLines,
+  objectCount,
+  objectNames,
+  prettyJson,
+  previewLines,
+  resetDeclined,
+} from '../components/reset/output.ts';
+import { objectsToRemove, removePlatform } from '../components/reset/platform.ts';
 import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { findRemains } from './cleanup/index.ts';
-import { removeAll } from './cleanup/remove.ts';
+import { findLocalItems } from './cleanup/find.ts';
+import { removeItems } from './cleanup/items.ts';
 
 /**
  * Carries out `npm run down` on a cluster that somebody else runs: takes the platform off it, with its mark and the private
  * kubeconfig, and leaves the cluster and all that is somebody else's.
  */
-export async function downElsewhere(invocation: Invocation): Promise<ExitCode> {
+export async function uninstall(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream, print } = invocation;
   if (flags.purge)
     assertNoTargetContext(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
@@ -36,21 +44,27 @@ export async function downElsewhere(invocation: Invocation): Promise<ExitCode> {
   const progress = await createProgress(progressStream);
   try {
     if ((await presence(context)) === undefined) {
-      if (!flags['dry-run']) await removeRemains(context);
+      if (!flags['dry-run']) await removeLocalItems(context);
       print(
-        flags.json ? json({ removed: [], kept: [], left: [] }) : `Nothing to remove: ${noCluster(context).message}`,
+        flags.json
+          ? prettyJson({ removed: [], kept: [], left: [] })
+          : `Nothing to remove: ${noCluster(context).message}`,
       );
       return ExitCode.done;
     }
     const before = await takeInventory(context);
-    const doomed = doomedOf(before, false);
+    const doomed = objectsToRemove(before, false);
     if (flags['dry-run']) {
-      const plan = { wouldRemove: plain(doomed), kept: plain(before.byHand) };
-      print(flags.json ? json(plan) : preview(config.clusterName, before, false, config.target).join('\n'));
+      const plan = { wouldRemove: objectNames(doomed), kept: objectNames(before.byHand) };
+      print(flags.json ? prettyJson(plan) : previewLines(config.clusterName, before, false, config.target).join('\n'));
       return ExitCode.done;
     }
-    if (!flags.yes && terminal && !(await askWhether(terminal, question(config.clusterName, doomed, before, false))))
-      return declined(invocation);
+    if (
+      !flags.yes &&
+      terminal &&
+      !(await askWhether(terminal, confirmationQuestion(config.clusterName, doomed, before, false)))
+    )
+      return resetDeclined(invocation);
     return await remove(invocation, context, before, progress);
   } finally {
     progress.stop();
@@ -61,18 +75,18 @@ export async function downElsewhere(invocation: Invocation): Promise<ExitCode> {
 async function remove(
   { config, flags, print }: Invocation,
   context: Context,
-  before: Inventory,
+  before: ClusterInventory,
   progress: Progress,
 ): Promise<ExitCode> {
   const started = performance.now();
-  const doomed = doomedOf(before, false);
+  const doomed = objectsToRemove(before, false);
   const after = await removePlatform(context, before, { all: false, progress });
-  const left = [...doomedOf(after, false), ...after.orphans];
+  const left = [...objectsToRemove(after, false), ...after.orphans];
   // While something of the platform is there, the mark tells that it is.
   const whole = left.length === 0 && after.holders.length === 0;
   if (whole) {
     await removeMarker(context);
-    await removeRemains(context);
+    await removeLocalItems(context);
   }
   progress.stop();
   const there = new Set(left.map(({ metadata }) => metadata.uid));
@@ -80,20 +94,22 @@ async function remove(
   const seconds = Math.round(performance.now() - started) / 1000;
   const kept = [...after.byHand, ...after.holders];
   const lines = [
-    `Removed from the cluster of the context ${config.target}: ${count(removed)}, with what they owned (${seconds.toFixed(1)} s).`,
+    `Removed from the cluster of the context ${config.target}: ${objectCount(removed)}, with what they owned (${seconds.toFixed(1)} s).`,
     ...keptLines(after, false, config.target),
     left.length === 0 ? '0 left. The cluster itself is as it was.' : `${left.length} left:`,
-    ...names(left),
+    ...nameLines(left),
     ...(whole ? [] : ['  → npm run down goes on, once that is gone.']),
   ];
   print(
-    flags.json ? json({ removed: plain(removed), kept: plain(kept), left: plain(left), seconds }) : lines.join('\n'),
+    flags.json
+      ? prettyJson({ removed: objectNames(removed), kept: objectNames(kept), left: objectNames(left), seconds })
+      : lines.join('\n'),
   );
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
 }
 
 /** What is on this machine. */
-async function removeRemains(context: Context): Promise<void> {
-  const items = await findRemains(context);
-  await removeAll(items, async () => [], context.signal);
+async function removeLocalItems(context: Context): Promise<void> {
+  const items = await findLocalItems(context);
+  await removeItems(items, async () => [], context.signal);
 }

@@ -1,19 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import { preflight } from '../checks/doctor/preflight.ts';
+import { cluster } from '../cluster/cluster.ts';
+import type { ApplyResult, Component } from '../cluster/component.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { agree, declined } from '../components/consent/consent.ts';
+import { assertNoForeignObjects, confirmTarget, targetDeclined } from '../components/confirm-target.ts';
+import { componentsFor } from '../components/index.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { chooseAccount } from '../images/credentials/choose-account.ts';
-import { criticalPath, criticalPathLine, writeTimeline } from '../kubernetes/timeline.ts';
+import { criticalPath, criticalPathLine, type TimedStep, writeTimeline } from '../kubernetes/timeline.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { assertNoFailures, runGraph } from '../lib/tasks.ts';
+import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
 import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
-import type { Invocation } from './command.ts';
-import { contextOptions } from './context-options.ts';
-import { installAll, type Step } from './install-all.ts';
+import { contextOptions, type Invocation } from './command.ts';
 import { keepImages } from './keep-images.ts';
 import { summary } from './summary.ts';
 
@@ -55,9 +57,10 @@ async function bringUp(
   const { warnings, isThere } = await preflight(context);
   progress.done('preflight', secondsSince(started));
   for (const warning of warnings) progress.note(`! ${warning}`);
-  await chooseAccount(context, isThere ? undefined : whoToAsk(invocation), (text) => progress.note(text));
+  await chooseAccount(context, isThere ? undefined : terminalToAsk(invocation), (text) => progress.note(text));
 
-  if (context.target !== undefined && !(await agree(context, meansOf(invocation, progress)))) throw declined(context);
+  if (context.target !== undefined && !(await confirmTarget(context, confirmOptions(invocation, progress))))
+    throw targetDeclined(context);
 
   const isNew = !isThere && context.target === undefined;
   const { steps, notes } = await installAll(context, progress, { isNew });
@@ -77,13 +80,13 @@ async function bringUp(
 }
 
 /** How to be sure that a cluster which somebody else runs is the one that is meant. */
-function meansOf({ flags, signal, progressStream }: Invocation, progress: Progress) {
+function confirmOptions({ flags, signal, progressStream }: Invocation, progress: Progress) {
   const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
   return { terminal, yes: flags.yes === true, say: (line: string) => progress.note(line) };
 }
 
 /** When each step began and how long it took, in seconds since the command began. */
-function timesOf(steps: readonly Step[], started: number) {
+function timesOf(steps: readonly InstallStep[], started: number) {
   const critical = new Set(criticalPath(steps));
   const rounded = (milliseconds: number) => Math.round(milliseconds) / 1000;
   return steps.map((step) => ({
@@ -96,7 +99,7 @@ function timesOf(steps: readonly Step[], started: number) {
 }
 
 /** Somebody at a terminal, where nothing says to use stand-ins. */
-function whoToAsk({ config, flags, signal, progressStream }: Invocation) {
+function terminalToAsk({ config, flags, signal, progressStream }: Invocation) {
   // Stand-ins, which the question offers, can't be had in a cluster elsewhere.
   if (flags.json || config.tokens.use === 'none' || config.target !== undefined) return undefined;
   return terminalOf(process.stdin, progressStream, signal);
@@ -104,4 +107,59 @@ function whoToAsk({ config, flags, signal, progressStream }: Invocation) {
 
 function secondsSince(start: number): number {
   return Math.round(performance.now() - start) / 1000;
+}
+
+/** A component that was brought to ready. */
+interface InstallStep extends TimedStep {
+  changed: string[];
+}
+
+/**
+ * Applies every component as soon as what it needs is ready; `isNew` says that there is no cluster yet. Throws a `UserError`
+ * that names all that failed.
+ */
+async function installAll(
+  context: Context,
+  progress: Progress,
+  { isNew }: { isNew: boolean },
+): Promise<{ steps: InstallStep[]; notes: string[] }> {
+  const components = componentsFor(context.config);
+  if (isNew) prefetchAll(context, components);
+  else for (const { read } of components) read?.(context).catch(() => {});
+  const steps: InstallStep[] = [];
+  const notes: string[] = [];
+  const tasks = components.map((component) => ({
+    name: component.name,
+    needs: component.needs,
+    run: async () => {
+      const { name, needs } = component;
+      const start = performance.now();
+      const over = context.trace?.begin('component', name);
+      const apply = async () => {
+        const outcome = await component.apply(context);
+        // It answers now. One that others run was looked at before.
+        if (name === cluster.name && !isNew && context.target === undefined) await assertNoForeignObjects(context);
+        return outcome;
+      };
+      const applied = timed(progress, name, apply, described);
+      const outcome = await applied.finally(() => over?.());
+      steps.push({ name, needs, start, end: performance.now(), changed: outcome.changed });
+      notes.push(...(outcome.notes ?? []));
+    },
+  }));
+  assertNoFailures(await runGraph(tasks));
+  return { steps, notes };
+}
+
+/** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
+function prefetchAll(context: Context, components: readonly Component[]): void {
+  for (const { prefetch, prepare } of components) {
+    prefetch?.(context).catch(() => {});
+    prepare?.(context).catch(() => {});
+  }
+}
+
+function described({ changed, detail }: ApplyResult): string {
+  const what = changed.length === 0 ? 'nothing to do' : '';
+  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
 }

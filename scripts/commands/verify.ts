@@ -9,7 +9,7 @@ import { createProgress } from '../lib/terminal/progress.ts';
 import type { Invocation } from './command.ts';
 
 /** Seconds: a new pod is scraped within five, and what is worked out of a minute of scrapes has data after that minute. */
-const usualPatience = 90;
+const defaultTimeoutSeconds = 90;
 
 /** Carries out `npm run verify`. */
 export async function runVerify({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
@@ -17,7 +17,7 @@ export async function runVerify({ config, flags, operands = [], signal, print, p
   await assertCluster(context);
   await context.api().text('/readyz');
   const chosen = checks.filter(({ name }) => operands.length === 0 || operands.includes(name));
-  const patience = (typeof flags.timeout === 'number' ? flags.timeout : usualPatience) * 1000;
+  const patience = (typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds) * 1000;
   const progress = await createProgress(progressStream);
   progress.start(waitingFor(chosen.length));
   const outcomes = await runChecks(chosen, lookAt(context), { patience, signal }).finally(() => progress.stop());

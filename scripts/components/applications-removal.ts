@@ -11,12 +11,11 @@ import {
 import { workloadKinds } from '../kubernetes/workloads.ts';
 import { startStopwatch } from '../lib/deadline.ts';
 import { applicationApi } from '../repository/applications.ts';
-import { nudgingOf } from './refresh.ts';
-import { removeObjects, untilRemoved } from './removal.ts';
-import { argocdController, liftFinalizers } from './terminating.ts';
+import { createRefresher } from './refresh.ts';
+import { argocdControllerState, removeFinalizers, removeObjects, waitUntilRemoved } from './removal.ts';
 
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
-const patience = { starting: 20_000, standing: 30_000 };
+const controllerTimeoutMs = { starting: 20_000, standing: 30_000 };
 
 /** What Argo CD deployed for the platform's Applications, and for those among the objects. */
 export async function workloadsOf(context: Context, applications: readonly KubeObject[] = []): Promise<KubeObject[]> {
@@ -27,7 +26,7 @@ export async function workloadsOf(context: Context, applications: readonly KubeO
 
 /**
  * Deletes every Application and project but those that are kept, and waits until Argo CD has pruned what they deployed.
- * Where it can't, for want of a controller that works, their finalizers are lifted and the rest is pruned here.
+ * Where it can't, without a working controller, their finalizers are removed and the rest is pruned here.
  */
 export async function removeApplications(context: Context, kept: readonly KubeObject[] = []): Promise<string[]> {
   const keptNames = new Set(kept.map(identityOf));
@@ -49,13 +48,13 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
   const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
   await startDeleting(context, [...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);
   const stuck = watchProgress(context);
-  const nudge = nudgingOf(context);
-  await untilRemoved(context, registered, async (left) => {
+  const nudge = createRefresher(context);
+  await waitUntilRemoved(context, registered, async (left) => {
     const ending = await shortenGracePeriods(context, left, running);
     // Argo CD is done once the Deployments are gone: their pods may go on for all their grace period.
     if (left.length === 0) return ending;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
-    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await liftFinalizers(context);
+    if (await stuck([...left.map(nameOf), ending ?? ''].join())) await removeFinalizers(context);
     return ending;
   });
   await removeObjects(context, workloads, kept);
@@ -69,9 +68,9 @@ function watchProgress(context: Context): (seen: string) => Promise<boolean> {
   return async (seen) => {
     const now = waited();
     if (seen !== last.seen) last = { seen, at: now };
-    const controller = await argocdController(context);
+    const controller = await argocdControllerState(context);
     if (controller === 'absent') return true;
-    if (controller === 'starting') return now > patience.starting;
-    return now - last.at > patience.standing;
+    if (controller === 'starting') return now > controllerTimeoutMs.starting;
+    return now - last.at > controllerTimeoutMs.standing;
   };
 }

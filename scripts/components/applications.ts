@@ -1,17 +1,25 @@
 import type { Component } from '../cluster/component.ts';
 import { applicationNames, isTracked } from '../cluster/ownership.ts';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
-import { identityOf } from '../kubernetes/objects.ts';
+import { identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
+import type { Workload } from '../kubernetes/workloads.ts';
 import { type Checkout, shortSha } from '../lib/git/checkout.ts';
-import { type Application, applicationsOf } from '../repository/applications.ts';
+import {
+  type Application,
+  applicationsOf,
+  localValueFiles,
+  readRegistrations,
+  servicesNamespace,
+} from '../repository/applications.ts';
+import { readManifests } from '../repository/manifests.ts';
 import { removeApplications } from './applications-removal.ts';
-import { askToLook } from './refresh.ts';
-import { difference, registrations } from './registrations.ts';
-import { renderFaults } from './render-error.ts';
+import { localRepoUrl } from './git-source.ts';
+import { requestRefresh } from './refresh.ts';
+import { waitForTermination } from './removal.ts';
+import { renderFaults } from './render-errors.ts';
 import { bringImages } from './service-images.ts';
-import { untilGone } from './terminating.ts';
-import { unhealthyDeployments } from './unhealthy.ts';
 
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
@@ -19,23 +27,23 @@ export const applications: Component = {
   needs: ['argo-cd', 'git-source', 'repository-access', 'ingress', 'service-images'],
 
   async status(context) {
-    const missing = await lacking(context);
+    const missing = await missingOfApplications(context);
     if (missing === undefined) return { state: 'ready', detail: await revisionDetail(context) };
     return missing.endsWith('is missing') ? { state: 'absent', missing } : { state: 'unready', missing };
   },
 
   async apply(context) {
     const objects = await registrations(context);
-    await untilGone(context, objects);
+    await waitForTermination(context, objects);
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply(objects);
-    const late = await behind(context);
-    await askToLook(context, late);
+    const late = await applicationsToRefresh(context);
+    await requestRefresh(context, late);
     if (changed.length + late.length > 0) context.view().forget();
     await waitForReady(context, {
       also: () => unhealthyDeployments(context),
       bringImages: () => bringImages(context),
-      look: () => lacking(context),
+      look: () => missingOfApplications(context),
       faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
@@ -54,14 +62,14 @@ export const applications: Component = {
 };
 
 /** Those that Argo CD should look at; a new one it looks at by itself. */
-async function behind(context: Context): Promise<Application[]> {
+async function applicationsToRefresh(context: Context): Promise<Application[]> {
   const { head } = await context.checkout();
   const all = (await applicationsOf(context)).filter(({ status }) => status?.sync !== undefined);
   if (context.config.gitops) return all;
   return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
 }
 
-async function lacking(context: Context): Promise<string | undefined> {
+async function missingOfApplications(context: Context): Promise<string | undefined> {
   const wanted = await registrations(context);
   const missing = await context.view().missing(wanted);
   if (missing !== undefined) return missing;
@@ -72,9 +80,9 @@ async function lacking(context: Context): Promise<string | undefined> {
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
     );
     if (!application) return `Application ${metadata.name} is missing`;
-    const other = difference(application, spec.source);
+    const other = sourceDifference(application, spec.source);
     if (other !== undefined) return `Application ${metadata.name} ${other}`;
-    const unfit = unfitness(application, context.config.gitops ? undefined : head);
+    const unfit = notReadyReason(application, context.config.gitops ? undefined : head);
     if (unfit !== undefined) return `Application ${metadata.name} is ${unfit}`;
   }
   return undefined;
@@ -90,7 +98,7 @@ async function currentCheckout(context: Context, present: readonly Application[]
 }
 
 /** What keeps an Application from being Synced and Healthy, at that commit if one is given; with Argo CD's reason. */
-export function unfitness({ status = {} }: Application, commit?: string): string | undefined {
+export function notReadyReason({ status = {} }: Application, commit?: string): string | undefined {
   const { sync, health, conditions = [], operationState, resources = [] } = status;
   const error = conditions.find(({ type }) => type.endsWith('Error'))?.message;
   const failed =
@@ -118,4 +126,90 @@ async function revisionDetail(context: Context): Promise<string> {
   if (gitops) return `${gitops.repoUrl} at ${gitops.revision}`;
   const { head, subject } = await context.checkout();
   return `${shortSha(head)} ${subject}`.slice(0, 60);
+}
+
+/**
+ * The Deployments of Applications that Argo CD has synced and that are not healthy: it says no more than that, and their
+ * pods tell why.
+ */
+export async function unhealthyDeployments(context: Context): Promise<Workload[]> {
+  const [applications, deployments] = await Promise.all([
+    applicationsOf(context),
+    context.view().list<Workload>('apps/v1', 'Deployment'),
+  ]);
+  const names = new Set(
+    applications
+      .filter(({ status }) => status?.sync?.status === 'Synced' && status.health?.status !== 'Healthy')
+      .flatMap(({ status }) => status?.resources ?? [])
+      .flatMap(({ kind, name }) => (kind === 'Deployment' ? [name] : [])),
+  );
+  return deployments.filter(({ metadata }) => metadata.namespace === servicesNamespace && names.has(metadata.name));
+}
+
+const registrationsMade = new WeakMap<Checkout, Promise<KubeObject[]>>();
+
+/**
+ * The project and the Applications as this cluster registers them: other address, revision and values than production.
+ * Made once for a checkout, however often it is asked for.
+ */
+export async function registrations(context: Context): Promise<KubeObject[]> {
+  const checkout = await context.checkout();
+  const making = registrationsMade.get(checkout) ?? makeRegistrations(context, checkout);
+  registrationsMade.set(checkout, making);
+  return making;
+}
+
+async function makeRegistrations({ config }: Context, checkout: Checkout): Promise<KubeObject[]> {
+  const { project, applications } = await readRegistrations(config.root);
+  const source = wantedSource(config, checkout);
+  return [
+    ...(await readManifests(config.root, ['cluster/argocd/default-project.yaml'])),
+    ...project.map((object) => ({ ...object, spec: { ...(object.spec as object), sourceRepos: [source.repoURL] } })),
+    ...applications.map((application) => ({
+      ...application,
+      spec: {
+        ...application.spec,
+        source: {
+          ...application.spec.source,
+          ...source,
+          path: `${checkout.prefix}${application.spec.source.path}`,
+          helm: {
+            ...application.spec.source.helm,
+            valueFiles: localValueFiles(application, config.environment),
+          },
+        },
+      },
+    })),
+  ];
+}
+
+function wantedSource({ gitops }: Config, { linked, branch, head }: Checkout) {
+  if (gitops) return { repoURL: gitops.repoUrl, targetRevision: gitops.revision };
+  // A linked worktree shares the repository, whose HEAD is that of the main one: it is followed by its branch.
+  return { repoURL: localRepoUrl, targetRevision: linked ? (branch ?? head) : 'HEAD' };
+}
+
+type Source = Application['spec']['source'];
+
+/** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
+export function sourceDifference({ spec, status }: Application, wanted: Source): string | undefined {
+  const { repoURL, targetRevision, helm } = spec.source;
+  if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
+    return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
+  }
+  if (!sameValueFiles(helm, wanted.helm)) {
+    return `is rendered with ${helm?.valueFiles?.join(' and ')}, not with ${wanted.helm.valueFiles.join(' and ')}`;
+  }
+  // What it says of itself is about the source that it was last compared with.
+  const compared = status?.sync?.comparedTo?.source;
+  const current =
+    compared === undefined ||
+    (compared.repoURL === wanted.repoURL &&
+      compared.targetRevision === wanted.targetRevision &&
+      sameValueFiles(compared.helm, wanted.helm));
+  return current ? undefined : 'is not compared yet with its new source';
+}
+
+function sameValueFiles(one: Partial<Source['helm']> | undefined, wanted: Source['helm']): boolean {
+  return one?.valueFiles?.join('\n') === wanted.valueFiles.join('\n');
 }

@@ -11,20 +11,18 @@ import { base64 } from '../lib/secret.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { ingressesAtHead } from '../repository/committed-values.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
-import { namespace as argocdNamespace } from './argo-cd.ts';
-import { removeObjects } from './removal.ts';
-import { readRoutes } from './routes.ts';
-import { untilGone } from './terminating.ts';
-import { authorityFolder, isLocal, readTlsSecret } from './tls.ts';
+import { argocdNamespaceObject as argocdNamespace } from './argo-cd.ts';
+import { removeObjects, waitForTermination } from './removal.ts';
+import { authorityFolder, isLocal, readRoutes, readTlsSecret } from './routes.ts';
 
 /** Longer ones are refused by some programs, even from an authority that a person trusts. */
 const validDays = 397;
 const renewDays = 30;
 /** By this, and by nothing else, the Secrets of this component are known. */
-const labels = { 'app.kubernetes.io/managed-by': 'platform-ops', 'app.kubernetes.io/component': 'tls' };
+const certificateLabels = { 'app.kubernetes.io/managed-by': 'platform-ops', 'app.kubernetes.io/component': 'tls' };
 
 /** A Secret that Ingresses name, with all the hosts that it is for. */
-export interface Wanted {
+export interface WantedCertificate {
   namespace: string;
   name: string;
   hosts: [string, ...string[]];
@@ -44,7 +42,7 @@ export const certificates: Component = {
     if (!authority) return { state: 'absent', missing: 'there is no local certificate authority yet' };
     const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
     const fault = faults.find((one) => one !== undefined);
-    if (fault === undefined) return { state: 'ready', detail: detail(wanted) };
+    if (fault === undefined) return { state: 'ready', detail: certificateDetail(wanted) };
     return { state: fault.endsWith('is missing') ? 'absent' : 'unready', missing: fault };
   },
 
@@ -52,23 +50,25 @@ export const certificates: Component = {
     const wanted = await wantedCertificates(context);
     const authority = await ensureAuthority(authorityFolder(context.config));
     const namespaces = await namespacesOf(context, wanted);
-    await untilGone(context, namespaces);
+    await waitForTermination(context, namespaces);
     const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
     const due = wanted.filter((_, index) => faults[index] !== undefined);
-    if (due.length === 0) return { changed: [], detail: detail(wanted) };
+    if (due.length === 0) return { changed: [], detail: certificateDetail(wanted) };
     await refuseTheirs(
       context,
-      faults.flatMap((fault, index) => (fault === undefined ? [] : [{ fault, ...(wanted[index] as Wanted) }])),
+      faults.flatMap((fault, index) =>
+        fault === undefined ? [] : [{ fault, ...(wanted[index] as WantedCertificate) }],
+      ),
     );
     const secrets = await Promise.all(due.map((one) => secretFor(context, one)));
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply([...namespaces, ...secrets]);
     context.view().forget();
-    const unknown = faults.some((fault) => fault?.endsWith(stranger));
+    const unknown = faults.some((fault) => fault?.endsWith(foreignIssuer));
     const notes = unknown
       ? ['The local certificate authority is a new one: npm run trust tells how to have it trusted.']
       : [];
-    return { changed, detail: detail(wanted), notes };
+    return { changed, detail: certificateDetail(wanted), notes };
   },
 
   /** The Secrets, also those of hosts that are not asked for any more. The authority stays: it is the user's. */
@@ -81,11 +81,16 @@ export const certificates: Component = {
 };
 
 function isOurs({ kind, metadata }: KubeObject): boolean {
-  return kind === 'Secret' && Object.entries(labels).every(([label, value]) => metadata.labels?.[label] === value);
+  return (
+    kind === 'Secret' && Object.entries(certificateLabels).every(([label, value]) => metadata.labels?.[label] === value)
+  );
 }
 
 /** A Secret that somebody made is not overwritten. Throws a `UserError` where it can't be used as it is. */
-async function refuseTheirs(context: Context, faulty: readonly (Wanted & { fault: string })[]): Promise<void> {
+async function refuseTheirs(
+  context: Context,
+  faulty: readonly (WantedCertificate & { fault: string })[],
+): Promise<void> {
   const present = (await context.api().listMetadata('v1', 'Secret')).filter((one) => !isOurs(one) && !wasApplied(one));
   const theirs = faulty.find(({ namespace, name }) =>
     present.some(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
@@ -97,19 +102,19 @@ async function refuseTheirs(context: Context, faulty: readonly (Wanted & { fault
   });
 }
 
-async function secretFor(context: Context, { namespace, name, hosts }: Wanted): Promise<KubeObject> {
+async function secretFor(context: Context, { namespace, name, hosts }: WantedCertificate): Promise<KubeObject> {
   const { certificate, key } = await certificateFor(context, hosts);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { namespace, name, labels },
+    metadata: { namespace, name, labels: certificateLabels },
     type: 'kubernetes.io/tls',
     // Not stringData, which the API server forgets: what a later apply changes in it can't be told from what it had.
     data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) },
   };
 }
 
-function detail(wanted: readonly Wanted[]): string {
+function certificateDetail(wanted: readonly WantedCertificate[]): string {
   return [...new Set(wanted.flatMap(({ hosts }) => hosts))].sort().join(', ');
 }
 
@@ -118,7 +123,7 @@ interface Ingress extends KubeObject {
 }
 
 /** Every Secret that an Ingress of ours, or of the services at the checked-out commit, takes its certificate from. */
-export async function wantedCertificates(context: Context): Promise<Wanted[]> {
+export async function wantedCertificates(context: Context): Promise<WantedCertificate[]> {
   const [ours, services] = await Promise.all([readRoutes(context.config.root), ingressesAtHead(context)]);
   const named = [
     ...(ours as Ingress[]).flatMap(({ metadata, spec }) =>
@@ -132,7 +137,7 @@ export async function wantedCertificates(context: Context): Promise<Wanted[]> {
       tls.map(({ secretName, hosts }) => ({ namespace: servicesNamespace, name: secretName, hosts })),
     ),
   ];
-  const merged = new Map<string, Wanted>();
+  const merged = new Map<string, WantedCertificate>();
   for (const { namespace, name, hosts } of named) {
     const key = `${namespace}/${name}`;
     const [first, ...others] = [...new Set([...(merged.get(key)?.hosts ?? []), ...hosts])].sort();
@@ -142,17 +147,17 @@ export async function wantedCertificates(context: Context): Promise<Wanted[]> {
 }
 
 /** What was made for this context, by its hosts. */
-const made = memoizePerContext(async () => new Map<string, Promise<Certificate>>());
+const certificatesMade = memoizePerContext(async () => new Map<string, Promise<Certificate>>());
 
 /** A new certificate for these hosts, the same for the same hosts. Made while the cluster boots, it costs no time. */
-async function certificateFor(context: Context, hosts: Wanted['hosts']): Promise<Certificate> {
-  const known = await made(context);
-  const making = known.get(hosts.join()) ?? make(context, hosts);
+async function certificateFor(context: Context, hosts: WantedCertificate['hosts']): Promise<Certificate> {
+  const known = await certificatesMade(context);
+  const making = known.get(hosts.join()) ?? makeCertificate(context, hosts);
   known.set(hosts.join(), making);
   return making;
 }
 
-async function make({ config }: Context, hosts: Wanted['hosts']): Promise<Certificate> {
+async function makeCertificate({ config }: Context, hosts: WantedCertificate['hosts']): Promise<Certificate> {
   // Loaded when it is needed: not by an `up` that finds all certificates in order.
   const { selfSigned, signedBy } = await import('../lib/certificates/certificate.ts');
   if (!hosts.every(isLocal)) return selfSigned(hosts, validDays);
@@ -163,7 +168,7 @@ async function make({ config }: Context, hosts: Wanted['hosts']): Promise<Certif
 }
 
 /** The namespaces that the Secrets live in, as the components that own them write them; default is always there. */
-async function namespacesOf({ config }: Context, wanted: readonly Wanted[]): Promise<KubeObject[]> {
+async function namespacesOf({ config }: Context, wanted: readonly WantedCertificate[]): Promise<KubeObject[]> {
   const observability = await readManifests(config.root, ['observability/prometheus/namespace.yaml']);
   const known = [argocdNamespace, ...observability];
   return known.filter(({ metadata }) => wanted.some(({ namespace }) => namespace === metadata.name));
@@ -171,18 +176,18 @@ async function namespacesOf({ config }: Context, wanted: readonly Wanted[]): Pro
 
 async function faultInCluster(
   context: Context,
-  wanted: Wanted,
+  wanted: WantedCertificate,
   authority: X509Certificate,
 ): Promise<string | undefined> {
   const present = await readTlsSecret(context, wanted);
-  const fault = present === undefined ? 'is missing' : faultOf(present, wanted.hosts, authority);
+  const fault = present === undefined ? 'is missing' : certificateFault(present, wanted.hosts, authority);
   return fault && `Secret ${wanted.namespace}/${wanted.name} ${fault}`;
 }
 
-const stranger = 'holds a certificate that is not signed by this user’s certificate authority';
+const foreignIssuer = 'holds a certificate that is not signed by this user’s certificate authority';
 
 /** What is wrong with a certificate for these hosts, or undefined. */
-export function faultOf(
+export function certificateFault(
   pair: { certificate: string; key: string },
   hosts: readonly string[],
   authority: X509Certificate,
@@ -194,7 +199,7 @@ export function faultOf(
   const uncovered = hosts.find((host) => !names.has(`DNS:${host}`));
   if (uncovered !== undefined) return `holds a certificate that is not for ${uncovered}`;
   if (hosts.every(isLocal) && !x509.verify(authority.publicKey)) {
-    return stranger;
+    return foreignIssuer;
   }
   // Made by a clock that was ahead.
   if (Date.parse(x509.validFrom) > Date.now()) return `holds a certificate that is not valid before ${x509.validFrom}`;

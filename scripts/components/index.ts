@@ -2,22 +2,18 @@ import { cluster } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
 import type { Config } from '../config/config.ts';
 import { monitoringParts } from '../config/settings.ts';
-import { alertmanager } from './alertmanager.ts';
 import { applications } from './applications.ts';
 import { argoCd } from './argo-cd.ts';
 import { certificates } from './certificates.ts';
-import { gitSource } from './git-source.ts';
+import { gitSource, repositoryAccess } from './git-source.ts';
 import { grafana } from './grafana.ts';
-import { ingressNginx } from './ingress-nginx.ts';
-import { kubeStateMetrics } from './kube-state-metrics.ts';
+import { ingressNginx, traefik } from './ingress.ts';
 import { metricsServer } from './metrics-server.ts';
-import { nodeExporter } from './node-exporter.ts';
 import { prometheus } from './prometheus.ts';
-import { repositoryAccess } from './repository-access.ts';
+import { alertmanager, kubeStateMetrics, nodeExporter } from './prometheus-add-ons.ts';
 import { routes } from './routes.ts';
 import { serviceImages } from './service-images.ts';
 import { services } from './services.ts';
-import { traefik } from './traefik.ts';
 
 /**
  * Everything there is to install. Each stands behind what it needs; among those that could start at the same time,

@@ -1,17 +1,17 @@
 import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { contentAnnotation, identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import { startDeleting } from '../kubernetes/waiting/deletion.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import { workloadKinds } from '../kubernetes/workloads.ts';
+import { type ContainerStatus, type Pod, podsOfWorkloads, workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
-import { replaceEarlyDead } from './early-deaths.ts';
-import { removeObjects } from './removal.ts';
-import { untilGone } from './terminating.ts';
+import { removeObjects, waitForTermination } from './removal.ts';
 
 /** A component that consists of Kubernetes objects: data, not code of its own. */
-export interface Installation {
+export interface ComponentSpec {
   name: string;
   needs: readonly string[];
   objects(context: Context): Promise<KubeObject[]>;
@@ -19,7 +19,7 @@ export interface Installation {
   made?: readonly KubeObject[];
   /** What its own programs make, by name. */
   grown?: readonly KubeObject[];
-  /** To be done before the objects are applied: hands back what it changed. */
+  /** To be done before the objects are applied: returns what it changed. */
   prepare?(context: Context): Promise<string[]>;
   /** The same, for what only `apply` can afford to ask. */
   unproved?(context: Context): Promise<string | undefined>;
@@ -32,11 +32,11 @@ export interface Installation {
 }
 
 /** Makes a component of an installation. */
-export function install(installation: Installation): Component {
+export function install(installation: ComponentSpec): Component {
   const { name, needs, prepare, missing, unproved, mend, detail } = installation;
   const objects = memoizePerContext((context: Context) => installation.objects(context));
   const { made = [], grown = [] } = installation;
-  const belongings = async (context: Context) => [...(await known(objects(context))), ...made, ...grown];
+  const belongings = async (context: Context) => [...(await objectsIfReadable(objects(context))), ...made, ...grown];
 
   const lookFor = async (context: Context) => {
     const lacking = await context.view().missing(await objects(context));
@@ -59,10 +59,10 @@ export function install(installation: Installation): Component {
 
     async apply(context): Promise<ApplyResult> {
       const all = await objects(context);
-      const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), untilGone(context, all)]);
+      const [imported] = await Promise.all([context.images.ensure(imagesOf(all)), waitForTermination(context, all)]);
       const prepared = (await prepare?.(context)) ?? [];
       const kubectl = await context.kubectl();
-      const changed = await kubectl.apply(await stale(context, all));
+      const changed = await kubectl.apply(await changedObjects(context, all));
       if (changed.length > 0) context.view().forget();
       // All of it was applied a moment ago. The whole is looked at again once the workloads are there: while they start, asking
       // for all kinds every time would take the API server's time from them.
@@ -71,7 +71,7 @@ export function install(installation: Installation): Component {
         const lacking =
           (await context.view().missing(workloads)) ?? (await lookFor(context)) ?? (await unproved?.(context));
         if (lacking === undefined) return undefined;
-        await replaceEarlyDead(context, workloads);
+        await replaceCrashedPods(context, workloads);
         await mend?.(context);
         return lacking;
       };
@@ -83,7 +83,7 @@ export function install(installation: Installation): Component {
       };
     },
 
-    objects: async (context) => stale(context, await objects(context)),
+    objects: async (context) => changedObjects(context, await objects(context)),
 
     async owns(context) {
       const names = new Set((await belongings(context)).map(identityOf));
@@ -99,7 +99,7 @@ export function install(installation: Installation): Component {
  * A manifest that can't be had, because it would have to be downloaded, is no reason to leave things in the cluster: what
  * was applied is known by its field manager as well.
  */
-async function known(objects: Promise<KubeObject[]>): Promise<KubeObject[]> {
+async function objectsIfReadable(objects: Promise<KubeObject[]>): Promise<KubeObject[]> {
   try {
     return await objects;
   } catch (error) {
@@ -112,7 +112,7 @@ async function known(objects: Promise<KubeObject[]>): Promise<KubeObject[]> {
  * The objects that have to be applied: all but those whose whole text the cluster is known to have. Applying the others
  * again costs little and puts right what somebody edited.
  */
-async function stale(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+async function changedObjects(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
   const contentOf = ({ metadata }: KubeObject) => metadata.annotations?.[contentAnnotation];
   const long = objects.filter((object) => contentOf(object) !== undefined);
   const [sample] = long;
@@ -120,4 +120,40 @@ async function stale(context: Context, objects: readonly KubeObject[]): Promise<
   const present = await context.api().listMetadata(sample.apiVersion, sample.kind);
   const known = new Map(present.map((object) => [object.metadata.name, contentOf(object)]));
   return objects.filter((object) => !long.includes(object) || known.get(object.metadata.name) !== contentOf(object));
+}
+
+/** Milliseconds after the node's start in which a program may die of what is not there yet: the way to the API server. */
+const earlyMs = 30_000;
+
+const nodeStart = memoizePerContext(async (context) => (await nodeContainer(context))?.startedAt ?? Number.NaN);
+
+/**
+ * Replaces the pods of workloads in which a container died right after the node was started. When a node wakes, all its pods
+ * start at once, some before kube-proxy, without which they find no API server; they end, and the kubelet lets them wait ten
+ * seconds and more before the next try. A new pod need not wait. Throws a `UserError`.
+ */
+export async function replaceCrashedPods(context: Context, objects: readonly KubeObject[]): Promise<void> {
+  // Of another's node it is not known when it started.
+  if (context.target !== undefined) return;
+  const replaced = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+  const pods = (await podsOfWorkloads(context, replaced)).flat();
+  const waiting = pods.filter((pod) => crashTimes(pod).length > 0);
+  if (waiting.length === 0) return;
+  const started = await nodeStart(context);
+  // Kubernetes tells whole seconds.
+  const isEarly = (death: number) => death >= started - 1000 && death < started + earlyMs;
+  const dead = waiting.filter((pod) => crashTimes(pod).every(isEarly));
+  await startDeleting(
+    context,
+    dead.map(({ metadata }) => ({ apiVersion: 'v1', kind: 'Pod', metadata })),
+    '--grace-period=1',
+  );
+}
+
+/** When those containers of a pod died that wait for their next try, in milliseconds since 1970. */
+function crashTimes({ status }: Pod): number[] {
+  const all: ContainerStatus[] = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  return all
+    .filter(({ state }) => state.waiting?.reason === 'CrashLoopBackOff')
+    .map(({ lastState }) => Date.parse(lastState?.terminated?.finishedAt ?? ''));
 }

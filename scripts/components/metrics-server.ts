@@ -16,24 +16,24 @@ const secret = { namespace: 'kube-system', name: 'metrics-server-tls' };
 /** Longer than any cluster of this kind lives. */
 const validDays = 3650;
 
-const parts = {
+const common = {
   name: 'metrics-server',
   needs: ['cluster'],
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: secret }],
   prepare: ensureCertificate,
 };
 
-const ours = install({ ...parts, objects: allObjects, missing: noMetrics, mend: trustCertificate });
+const platformServer = install({ ...common, objects: allObjects, missing: metricsNotServed, mend: trustCertificate });
 
 /** The program alone, of which the API server does not know. */
-const program = install({
-  ...parts,
+const withoutApiService = install({
+  ...common,
   objects: async (context) => (await allObjects(context)).filter(({ kind }) => kind !== 'APIService'),
 });
 
 async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
   const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
-  return target === undefined ? askTheNode(objects) : objects;
+  return target === undefined ? useNodeApiServer(objects) : objects;
 }
 
 /**
@@ -41,31 +41,31 @@ async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
  * that somebody else installed is used and left alone.
  */
 export const metricsServer: Component = {
-  ...ours,
+  ...platformServer,
 
   async status(context) {
-    if (!(await isTheirs(context))) return ours.status(context);
-    const missing = await noMetrics(context);
-    return missing === undefined ? { state: 'ready', detail: theirs } : { state: 'unready', missing };
+    if (!(await isForeign(context))) return platformServer.status(context);
+    const missing = await metricsNotServed(context);
+    return missing === undefined ? { state: 'ready', detail: foreignDetail } : { state: 'unready', missing };
   },
 
   async apply(context) {
-    if (await isTheirs(context)) return { changed: [], detail: theirs };
-    if (context.target === undefined) return ours.apply(context);
+    if (await isForeign(context)) return { changed: [], detail: foreignDetail };
+    if (context.target === undefined) return platformServer.apply(context);
     // Here it goes by the Service's address (cluster/kind.yaml has it otherwise in kind). Told of that before kube-proxy knows the
     // way, the API server would reach whoever answers for every address, and keep to the connection.
-    const { changed } = await program.apply(context);
-    const outcome = await ours.apply(context);
+    const { changed } = await withoutApiService.apply(context);
+    const outcome = await platformServer.apply(context);
     return { ...outcome, changed: [...changed, ...outcome.changed] };
   },
 
-  objects: async (context) => ((await isTheirs(context)) ? [] : ((await ours.objects?.(context)) ?? [])),
+  objects: async (context) => ((await isForeign(context)) ? [] : ((await platformServer.objects?.(context)) ?? [])),
 };
 
-const theirs = 'the one that the cluster already has';
+const foreignDetail = 'the one that the cluster already has';
 
-async function isTheirs(context: Context): Promise<boolean> {
-  const service = await registered(context);
+async function isForeign(context: Context): Promise<boolean> {
+  const service = await readApiService(context);
   return service !== undefined && !wasApplied(service);
 }
 
@@ -73,7 +73,7 @@ async function isTheirs(context: Context): Promise<boolean> {
  * In kind the API server runs on the node of every pod, and answers there before kube-proxy has made the Service's address lead
  * to it. Whoever starts with the node, and asks that address, finds nobody and dies.
  */
-function askTheNode(objects: readonly KubeObject[]): KubeObject[] {
+function useNodeApiServer(objects: readonly KubeObject[]): KubeObject[] {
   return withTemplates(objects, ({ spec }: { spec: { containers: { env?: unknown[] }[] } }) => {
     const host = { fieldRef: { fieldPath: 'status.hostIP' } };
     for (const container of spec.containers) {
@@ -87,14 +87,14 @@ function askTheNode(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** The pod is ready before the API server has noticed, so the API itself is asked. */
-async function noMetrics(context: Context): Promise<string | undefined> {
+async function metricsNotServed(context: Context): Promise<string | undefined> {
   try {
     await context.api().text(metricsPath);
     return undefined;
   } catch (error) {
     // A 403 as well: metrics-server asks the API server whether we may, with an account whose own rights are new.
     if (!(error instanceof ApiError)) throw error;
-    const why = (await registered(context))?.status?.conditions?.find(({ type }) => type === 'Available')?.message;
+    const why = (await readApiService(context))?.status?.conditions?.find(({ type }) => type === 'Available')?.message;
     return `the metrics API is not served yet${why ? ` (${shortened(why, 300)})` : ''}`;
   }
 }
@@ -114,13 +114,13 @@ interface ApiService extends KubeObject {
 }
 
 /** How the API server is told of metrics-server, and what it says about it. */
-function registered(context: Context): Promise<ApiService | undefined> {
+function readApiService(context: Context): Promise<ApiService | undefined> {
   return jsonIfThere(context.api(), `/apis/apiregistration.k8s.io/v1/apiservices/${apiService}`);
 }
 
 /** Has the API server trust the certificate that lies in the secret. The manifest states no caBundle, so it stays. */
 async function trustCertificate(context: Context): Promise<void> {
-  const service = await registered(context);
+  const service = await readApiService(context);
   if (!service) return;
   const path = `/api/v1/namespaces/${secret.namespace}/secrets/${secret.name}`;
   const { data } = await context.api().json<{ data: Record<string, string> }>(path);

@@ -2,18 +2,22 @@ import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
-import { argocdPassword } from './argo-cd.ts';
-import { grafanaPassword } from './grafana.ts';
-import type { PasswordPlace } from './place-names.ts';
+import { argocdNamespace } from '../repository/applications.ts';
+import type { PasswordSite } from './site-names.ts';
 
-const places: Record<PasswordPlace, typeof argocdPassword | typeof grafanaPassword> = {
+/** Where the first password of the user admin lies; Argo CD generates it. */
+export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-initial-admin-secret', key: 'password' };
+/** Where the administrator's password lies: generated once for each cluster, never in Git. */
+export const grafanaPassword = { namespace: 'observability', secret: 'grafana-admin', key: 'password' };
+
+const passwordSecrets: Record<PasswordSite, typeof argocdPassword | typeof grafanaPassword> = {
   argocd: argocdPassword,
   grafana: grafanaPassword,
 };
 
 /** The password of the user admin there, which the cluster keeps in a Secret. Throws a `UserError` where it has none. */
-export async function readPassword(context: Context, place: PasswordPlace): Promise<Secret> {
-  const { namespace, secret, key } = places[place];
+export async function readPassword(context: Context, place: PasswordSite): Promise<Secret> {
+  const { namespace, secret, key } = passwordSecrets[place];
   try {
     const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
     const { data } = await context.api().json<{ data?: Record<string, string> }>(path);

@@ -4,18 +4,23 @@ import { type KubeObject, withField } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readKustomizedObjects, readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
-import { checksumRule, haveItRead, notLoaded, refuseBroken } from './prometheus-configuration.ts';
-import { removeUnwantedParts, rulesOfParts } from './prometheus-parts.ts';
+import { addOnRules, removeUnwantedAddOns } from './prometheus-add-ons.ts';
+import {
+  assertConfigurationValid,
+  checksumRule,
+  configurationNotLoaded,
+  reloadConfiguration,
+} from './prometheus-client.ts';
 
-const folder = 'observability/prometheus';
-const claimFile = `${folder}/storage/claim.yaml`;
+const manifestFolder = 'observability/prometheus';
+const claimFile = `${manifestFolder}/storage/claim.yaml`;
 
-const objects = memoizePerContext(async (context: Context) => {
+const prometheusObjects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
   const [own, claim, parts] = await Promise.all([
-    readKustomizedObjects(root, folder),
+    readKustomizedObjects(root, manifestFolder),
     prometheusStorage === 'claim' ? readManifests(root, [claimFile]) : [],
-    rulesOfParts(context),
+    addOnRules(context),
   ]);
   const all = [...own, ...parts];
   return [...useClaim(watchController([...all, checksumRule(all)], ingressController), claim), ...claim];
@@ -25,17 +30,17 @@ const objects = memoizePerContext(async (context: Context) => {
 export const prometheus = install({
   name: 'prometheus',
   needs: ['cluster'],
-  objects,
+  objects: prometheusObjects,
   // A claim of before stays, with its data, until all of Prometheus is removed.
   made: [
     { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'prometheus', namespace: 'observability' } },
   ],
   async prepare(context) {
-    await refuseBroken(context, await objects(context));
-    return removeUnwantedParts(context);
+    await assertConfigurationValid(context, await prometheusObjects(context));
+    return removeUnwantedAddOns(context);
   },
-  missing: async (context) => notLoaded(context, await objects(context)),
-  mend: async (context) => haveItRead(context, await objects(context)),
+  missing: async (context) => configurationNotLoaded(context, await prometheusObjects(context)),
+  mend: async (context) => reloadConfiguration(context, await prometheusObjects(context)),
 });
 
 /** Has the volume `data` be the claim, if there is one. */
@@ -44,7 +49,7 @@ export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject
   if (claim === undefined) return [...all];
   const source = { name: 'data', persistentVolumeClaim: { claimName: claim.metadata.name } };
   return withTemplates(all, ({ spec }: { spec: { volumes: { name: string }[] } }) => {
-    if (!spec.volumes.some(({ name }) => name === 'data')) throw new Error(`${folder} has no volume data`);
+    if (!spec.volumes.some(({ name }) => name === 'data')) throw new Error(`${manifestFolder} has no volume data`);
     spec.volumes = spec.volumes.map((volume) => (volume.name === 'data' ? source : volume));
   });
 }
@@ -60,7 +65,7 @@ export function watchController(all: readonly KubeObject[], controller: Config['
     const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
     // The rules about Prometheus itself are in a file of the same name.
     if (object.kind !== 'ConfigMap' || !text?.includes('scrape_configs:')) return object;
-    if (!text.includes(nginxNamespace)) throw new Error(`${folder}/${configFile} has no ${nginxNamespace}`);
+    if (!text.includes(nginxNamespace)) throw new Error(`${manifestFolder}/${configFile} has no ${nginxNamespace}`);
     const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
     return withField(object, 'data', () => data);
   });

@@ -2,7 +2,7 @@ import { wasApplied } from '../cluster/ownership.ts';
 import { territoryOf } from '../cluster/territory.ts';
 import type { Context } from '../images/context.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
-import { toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
 import {
   deletionHint,
   deletionObstacles,
@@ -11,12 +11,15 @@ import {
   shortGracePeriod,
   startDeleting,
 } from '../kubernetes/waiting/deletion.ts';
+import { isReady, type Pod } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
+import { applicationApi, argocdNamespace } from '../repository/applications.ts';
+import { holders } from '../repository/manifests.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
- * are gone. In a cluster that others use as well, none goes that is not the platform's, whatever its name is. Hands back their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
+ * are gone. In a cluster that others use as well, none goes that is not the platform's, whatever its name is. Returns their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
  * `UserError` for what does not go away, with what holds it.
  */
 export async function removeObjects(
@@ -29,14 +32,14 @@ export async function removeObjects(
     context,
     objects.filter((object) => !keptNames.has(identityOf(object))),
   );
-  const doomed = context.target === undefined ? present : await ownAmong(context, present);
+  const doomed = context.target === undefined ? present : await platformObjectsAmong(context, present);
   if (doomed.length === 0) return [];
   const inOrder = doomed.toReversed().toSorted((one, other) => rank(one) - rank(other));
   const running = await runningObjectsOf(context, inOrder);
-  // Each after its owner, which would make it anew; Kubernetes would come to them by itself, but later.
+  // Each after its owner, which would recreate it; Kubernetes would come to them by itself, but later.
   const all = [...withoutContents(inOrder), ...running.replicaSets, ...running.pods];
   await startDeleting(context, all, shortGracePeriod);
-  await untilRemoved(context, inOrder, (left) => shortenGracePeriods(context, left, running));
+  await waitUntilRemoved(context, inOrder, (left) => shortenGracePeriods(context, left, running));
   context.view().forget();
   return inOrder.map((object) => `${nameOf(object)} (removed)`);
 }
@@ -47,10 +50,10 @@ export async function removeOwn(
   objects: readonly KubeObject[],
   kept: readonly KubeObject[] = [],
 ): Promise<string[]> {
-  return removeObjects(context, await ownAmong(context, await inCluster(context, objects)), kept);
+  return removeObjects(context, await platformObjectsAmong(context, await inCluster(context, objects)), kept);
 }
 
-async function ownAmong(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+async function platformObjectsAmong(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
   if (objects.length === 0) return [];
   const { owns } = await territoryOf(context);
   return objects.filter(owns);
@@ -61,7 +64,7 @@ async function ownAmong(context: Context, objects: readonly KubeObject[]): Promi
  * at each look with those that are left, and says what else is to be waited for. Throws a `UserError` that names what
  * holds them.
  */
-export async function untilRemoved(
+export async function waitUntilRemoved(
   context: Context,
   objects: readonly KubeObject[],
   also: (left: readonly KubeObject[]) => Promise<string | undefined>,
@@ -135,4 +138,97 @@ function withoutContents(objects: readonly KubeObject[]): KubeObject[] {
     ({ apiVersion, metadata, resource }) =>
       !namespaces.has(metadata.namespace ?? '') && !definitions.has(`${resource}.${apiVersion.split('/')[0]}`),
   );
+}
+
+/** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
+const finalizedKinds = [
+  ['Application', 'applications.argoproj.io'],
+  ['AppProject', 'appprojects.argoproj.io'],
+] as const;
+
+/** What may go on being there for a while after it was deleted, because a finalizer holds it until something else is gone. */
+const lingering = new Set(
+  'AppProject Application DaemonSet Deployment Job PersistentVolumeClaim StatefulSet'.split(' '),
+);
+
+/**
+ * Waits until none of these is on its way out, as after a removal that was interrupted: what is applied into a namespace
+ * or onto an object that is leaving goes with it. Applications are held back by Argo CD's finalizer; where Argo CD is gone too, nobody would ever remove
+ * it, so it is removed here. The services that they made stay, and are adopted when the Applications are back.
+ * Throws a `UserError` that names what does not go away.
+ */
+export async function waitForTermination(context: Context, objects: readonly KubeObject[]): Promise<void> {
+  const wanted = [...holders(objects), ...objects.filter(({ kind }) => lingering.has(kind))];
+  const leaving = async () => {
+    const lists = await Promise.all(
+      [...new Set(wanted.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))].map((key) => {
+        const [apiVersion = '', kind = ''] = key.split(' ');
+        return context.view().listHeads(apiVersion, kind);
+      }),
+    );
+    return lists
+      .flat()
+      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      .find((object) =>
+        wanted.some(
+          ({ kind, metadata: { name, namespace } }) =>
+            kind === object.kind && name === object.metadata.name && namespace === object.metadata.namespace,
+        ),
+      );
+  };
+  let last: KubeObject | undefined;
+  const look = async () => {
+    const object = await leaving();
+    last = object;
+    if (!object) return undefined;
+    const mayWaitForArgocd = !lingering.has(object.kind) || finalizedKinds.some(([kind]) => kind === object.kind);
+    if (mayWaitForArgocd && (await argocdControllerState(context)) !== 'running') await removeFinalizers(context);
+    return `${nameOf(object)} is still being deleted`;
+  };
+  try {
+    await waitUntil(toleratingOutages(context, look), {
+      timeout: context.timeout,
+      signal: context.signal,
+      every: 1000,
+    });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    // Nobody answered, so nobody knows what is on its way out.
+    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await timeoutError(context, error.missing);
+    const reasons = await deletionObstacles(context, [last]);
+    throw new UserError(
+      [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(
+        '\n  ',
+      ),
+      {
+        hint: 'Who set a finalizer has to lift it: have that program run, or take the finalizer out by kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
+      },
+    );
+  }
+}
+
+/** Whether there is a pod of Argo CD's controller, which removes the finalizers of what it prunes. */
+export async function argocdControllerState(context: Context): Promise<'running' | 'starting' | 'absent'> {
+  const pods = (await context.api().list<Pod>('v1', 'Pod', argocdNamespace)).filter(
+    ({ metadata }) => metadata.name.startsWith('argocd-application-controller') && !metadata.deletionTimestamp,
+  );
+  if (pods.length === 0) return 'absent';
+  return pods.some(isReady) ? 'running' : 'starting';
+}
+
+/** Removes the finalizers of the Applications and projects that are being deleted: what these deployed stays. */
+export async function removeFinalizers(context: Context): Promise<void> {
+  const kubectl = await context.kubectl();
+  const patch = JSON.stringify({ metadata: { finalizers: null } });
+  for (const [kind, resource] of finalizedKinds) {
+    const all = await context.api().listMetadata(applicationApi, kind);
+    for (const { metadata } of all.filter((one) => one.metadata.deletionTimestamp && one.metadata.finalizers?.length)) {
+      const namespace = metadata.namespace ?? argocdNamespace;
+      // It may be gone by now, which is what is wanted.
+      await kubectl.run(
+        ['patch', resource, metadata.name, '--namespace', namespace, '--type=merge', '--patch', patch],
+        { nothrow: true },
+      );
+    }
+  }
 }

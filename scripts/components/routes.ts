@@ -1,11 +1,21 @@
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { messageOf } from '../lib/errors.ts';
+import {
+  type EndpointSlice,
+  endpointOf,
+  type PortForward,
+  slicesPath,
+  startPortForward,
+} from '../kubernetes/port-forward.ts';
+import { readSecret } from '../kubernetes/secret.ts';
+import { readAuthority } from '../lib/certificates/authority.ts';
+import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';
 import { readManifests } from '../repository/manifests.ts';
+import { controllerService } from './ingress.ts';
 import { install } from './installation.ts';
-import { type Site, trustedFor } from './tls.ts';
-import { renewWayIn, wayIn } from './way-in.ts';
 
 interface Route extends Site {
   title: string;
@@ -13,12 +23,17 @@ interface Route extends Site {
   health: string;
 }
 
-const name = 'localhost-tls';
-const observability = { namespace: 'observability', name };
+const tlsSecretName = 'localhost-tls';
+const observability = { namespace: 'observability', name: tlsSecretName };
 
 /** What the ingress makes reachable besides the services. */
 export const routeTable: readonly Route[] = [
-  { title: 'Argo CD', host: 'argocd.localhost', secret: { namespace: 'argocd', name }, health: '/healthz' },
+  {
+    title: 'Argo CD',
+    host: 'argocd.localhost',
+    secret: { namespace: 'argocd', name: tlsSecretName },
+    health: '/healthz',
+  },
   { title: 'Prometheus', host: 'prometheus.localhost', secret: observability, health: '/-/ready' },
   { title: 'Grafana', host: 'grafana.localhost', secret: observability, health: '/api/health' },
 ];
@@ -29,7 +44,7 @@ export const routes = install({
   needs: ['ingress', 'certificates', 'argo-cd', 'prometheus', 'grafana'],
   objects: ({ config }) => readRoutes(config.root),
   missing: async (context) => {
-    const answers = await Promise.all(routeTable.map((route) => ask(context, route, route.health)));
+    const answers = await Promise.all(routeTable.map((route) => askIngress(context, route, route.health)));
     return answers.find(({ missing }) => missing !== undefined)?.missing;
   },
 });
@@ -45,27 +60,27 @@ export function readRoutes(root: string): Promise<KubeObject[]> {
  * says why it doesn't answer 200, `status` what it answers if it does. Names are not resolved: api.localhost means this
  * machine, and so does production's host here. `timeout` is milliseconds to wait for the answer.
  */
-export async function ask(
+export async function askIngress(
   context: Context,
   site: Site,
   path: string,
   { headers = {}, timeout = 5000 }: { headers?: Record<string, string>; timeout?: number } = {},
 ): Promise<{ body: string; status?: number; missing?: string }> {
   const { signal } = context;
-  const url = urlOf(context, site) + path;
-  const port = portOf(context, site);
+  const url = siteUrl(context, site) + path;
+  const port = sitePort(context, site);
   const request = async (way: number) =>
-    httpGet(`${schemeOf(site)}://127.0.0.1:${way}${path}`, {
+    httpGet(`${siteScheme(site)}://127.0.0.1:${way}${path}`, {
       headers: { ...headers, host: `${site.host}:${port}` },
-      ...(site.secret && { server: { name: site.host, ca: await trustedFor(context, site) } }),
+      ...(site.secret && { server: { name: site.host, ca: await trustedCertificateFor(context, site) } }),
       signal,
       timeout,
     });
   try {
-    const way = await wayIn(context, site);
+    const way = await ingressPort(context, site);
     const { status, body } = await request(way).catch(async (error: unknown) => {
-      if (signal.aborted || !(await renewWayIn(context, site, way))) throw error;
-      return request(await wayIn(context, site));
+      if (signal.aborted || !(await renewIngressPort(context, site, way))) throw error;
+      return request(await ingressPort(context, site));
     });
     return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
   } catch (error) {
@@ -75,15 +90,107 @@ export async function ask(
 }
 
 /** The address of a site, without a slash at the end. */
-export function urlOf(context: Context, site: Site): string {
-  return `${schemeOf(site)}://${site.host}:${portOf(context, site)}`;
+export function siteUrl(context: Context, site: Site): string {
+  return `${siteScheme(site)}://${site.host}:${sitePort(context, site)}`;
 }
 
 /** The port on this machine that a site is reached by. */
-export function portOf({ config }: Context, site: Site): number {
+export function sitePort({ config }: Context, site: Site): number {
   return site.secret ? config.ports.https : config.ports.http;
 }
 
-function schemeOf(site: Site): string {
+function siteScheme(site: Site): string {
   return site.secret ? 'https' : 'http';
+}
+
+/** A host that the ingress answers for, and the Secret of its certificate; none where it answers by plain HTTP only. */
+export interface Site {
+  host: string;
+  secret: { namespace: string; name: string } | undefined;
+}
+
+/** Where this user's certificate authority lies. */
+export function authorityFolder({ dataDir }: Config): string {
+  return join(dataDir, 'ca');
+}
+
+/** Whether a host is this machine by its name alone (RFC 6761, 6.3), so that the local authority may vouch for it. */
+export function isLocal(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
+}
+
+/**
+ * The certificate, as PEM, that a site's own has to be vouched for by: the local authority's, or for a host that this
+ * may not sign for, the one that `up` put into its Secret. Throws a `UserError` where there is none.
+ */
+async function trustedCertificateFor(context: Context, { host, secret }: Site): Promise<string> {
+  if (isLocal(host)) {
+    const authority = await readAuthority(authorityFolder(context.config));
+    if (authority) return authority.certificate;
+    throw new UserError('there is no local certificate authority yet', { hint: 'npm run up' });
+  }
+  const certificate = secret && (await readTlsSecret(context, secret))?.certificate;
+  if (certificate) return certificate;
+  throw new UserError(`there is no certificate for ${host} yet`, { hint: 'npm run up' });
+}
+
+/** What lies in a Secret of type kubernetes.io/tls, or undefined if there is no such Secret. */
+export async function readTlsSecret(
+  context: Context,
+  secret: { namespace: string; name: string },
+): Promise<{ certificate: string; key: string } | undefined> {
+  const data = await readSecret(context, secret);
+  if (data === undefined) return undefined;
+  const decode = (entry: string) => Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
+  return { certificate: decode('tls.crt'), key: decode('tls.key') };
+}
+
+type PortName = 'http' | 'https';
+
+/** The tunnels of a command, which all its contexts share, by the port that they lead to, for as long as they last. */
+const tunnels = new WeakMap<Config, Map<PortName, Promise<PortForward>>>();
+
+/**
+ * The port of 127.0.0.1 by which a command asks the ingress for a site: of a cluster of kind the one that it publishes; of
+ * another one a tunnel of this command's own, which ends with it. Throws where none can be had now.
+ */
+async function ingressPort(context: Context, { secret }: Site): Promise<number> {
+  const name = secret ? 'https' : 'http';
+  if (context.target === undefined) return context.config.ports[name];
+  const known = tunnels.get(context.config) ?? new Map<PortName, Promise<PortForward>>();
+  tunnels.set(context.config, known);
+  const opening = known.get(name) ?? openIngressTunnel(context, name);
+  known.set(name, opening);
+  const forget = () => {
+    if (known.get(name) === opening) known.delete(name);
+  };
+  // The pod that it leads to may be replaced, or be none yet: the next one who asks gets another.
+  opening.then(({ ended }) => ended.then(forget), forget);
+  return (await opening).port;
+}
+
+/** Milliseconds for which connections of a tunnel that is replaced may go on. */
+const drainMs = 10_000;
+
+/**
+ * To be called when nothing came through a port that `wayIn` gave: whether another try has a way of its own, by a new
+ * tunnel. kubectl ends or hangs with the pod that it leads to, and not always at once.
+ */
+async function renewIngressPort({ config }: Context, { secret }: Site, port: number): Promise<boolean> {
+  const known = tunnels.get(config);
+  const name = secret ? 'https' : 'http';
+  const tunnel = await known?.get(name)?.catch(() => undefined);
+  if (tunnel?.port === port) {
+    known?.delete(name);
+    setTimeout(() => tunnel.close(), drainMs).unref();
+  }
+  return known !== undefined;
+}
+
+async function openIngressTunnel(context: Context, name: PortName): Promise<PortForward> {
+  const service = controllerService(context.config.ingressController);
+  const { items } = await context.api().json<{ items: EndpointSlice[] | null }>(slicesPath);
+  const endpoint = endpointOf(items ?? [], { ...service, port: name }, undefined);
+  if (!endpoint) throw new Error('no pod of the ingress controller is ready');
+  return startPortForward(context, endpoint, context.signal);
 }

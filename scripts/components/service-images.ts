@@ -8,21 +8,20 @@ import { buildStubs, ensureStubs, removeStubs, stubsAmong } from '../images/stub
 import { identityOf } from '../kubernetes/objects.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
-import * as elsewhere from './images-elsewhere.ts';
 import {
+  applyPullSecret,
   canPull,
-  giveAccess,
-  lacksAccess,
+  hasForeignPullSecret,
+  missingPullAccess,
   pullSecretContent,
-  pullsByItself,
+  removePullSecret,
   restartPodsOf,
   retryPulls,
   retryPullsOfPresent,
-  takeAccess,
   theirSecret,
   warning,
   whyTheirsFails,
-} from './pulling.ts';
+} from './pull-secret.ts';
 
 /**
  * Where the services' images come from: with an account, from GHCR through a pull secret; without one, stand-ins that
@@ -38,14 +37,14 @@ export const serviceImages: Component = {
   },
 
   async status(context): Promise<Status> {
-    if (context.target !== undefined) return elsewhere.status(context);
-    if (await pullsByItself(context)) {
+    if (context.target !== undefined) return existingClusterStatus(context);
+    if (await hasForeignPullSecret(context)) {
       const standIns = await stubsAmong(context, (await imagesAtHead(context)).values());
       return { state: 'ready', detail: theirDetail(standIns) };
     }
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
     if (account) {
-      const missing = await lacksAccess(context, account);
+      const missing = await missingPullAccess(context, account);
       if (missing !== undefined) return { state: 'absent', missing };
       const [standIn] = await stubsAmong(context, images.values());
       return standIn === undefined
@@ -62,15 +61,15 @@ export const serviceImages: Component = {
   },
 
   async apply(context) {
-    if (context.target !== undefined) return elsewhere.apply(context);
+    if (context.target !== undefined) return applyToExistingCluster(context);
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
-    if (await pullsByItself(context)) return useTheirs(context, images);
+    if (await hasForeignPullSecret(context)) return useTheirs(context, images);
     if (!account) {
-      const changed = await standIn(context, images);
+      const changed = await putStandIns(context, images);
       return { changed, detail: await standInDetail(context, images) };
     }
     const changed = [
-      ...(await giveAccess(context, account)),
+      ...(await applyPullSecret(context, account)),
       ...(await replaceStandIns(context, images)),
       ...(await retryPulls(context)),
     ];
@@ -78,7 +77,7 @@ export const serviceImages: Component = {
   },
 
   /** The pull secret. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
-  remove: takeAccess,
+  remove: removePullSecret,
 
   async owns() {
     const name = identityOf(pullSecret(servicesNamespace));
@@ -88,7 +87,7 @@ export const serviceImages: Component = {
 
 /**
  * Sees to it that the pods of the checked-out commit find their images: where no token pulls them, a stand-in is put into
- * the node for each that it lacks, and pods that waited for it are made anew. Costs next to nothing where all are there.
+ * the node for each that it lacks, and pods that waited for it are recreated. Costs next to nothing where all are there.
  */
 export async function coverImages(context: Context): Promise<string[]> {
   if (context.target !== undefined) return [];
@@ -131,12 +130,12 @@ async function standInDetail(context: Context, images: ReadonlyMap<string, strin
  * Puts stand-ins where the node has nothing. A pull secret says that what it has was pulled with a token that is gone
  * by now: then the real ones are replaced as well. It goes last, so that an interrupted change is taken up again.
  */
-async function standIn(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+async function putStandIns(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
   const replaceReal = (await pullSecretContent(context)) !== undefined;
   const built = await ensureStubs(context, images, { replaceReal });
   const told = built.map((image) => `stand-in for ${image}`);
   if (!replaceReal) return built.length > 0 ? [...told, ...(await retryPulls(context))] : told;
-  return [...told, ...(await restartPodsOf(context, new Set(images.values()))), ...(await takeAccess(context))];
+  return [...told, ...(await restartPodsOf(context, new Set(images.values()))), ...(await removePullSecret(context))];
 }
 
 /** The node keeps an image that it has, so stand-ins have to go first, and then the pods that run them. */
@@ -147,3 +146,32 @@ async function replaceStandIns(context: Context, images: ReadonlyMap<string, str
   const restarted = await restartPodsOf(context, standIns);
   return [...[...standIns].map((image) => `stand-in for ${image} (removed)`), ...restarted];
 }
+
+/** Where the services' images come from on a cluster whose nodes are not on this machine: through a pull secret, or without. */
+async function existingClusterStatus(context: Context): Promise<Status> {
+  if (await hasForeignPullSecret(context)) return { state: 'ready', detail: theirSecret };
+  const account = await context.credentials.account();
+  if (!account) {
+    return (await pullSecretContent(context)) === undefined
+      ? { state: 'ready', detail: noTokenDetail }
+      : { state: 'unready', missing: 'the cluster has a pull secret, but there is no token any more' };
+  }
+  const missing = await missingPullAccess(context, account);
+  return missing === undefined
+    ? { state: 'ready', detail: `from ${ghcrHost}, as ${account.username}` }
+    : { state: 'absent', missing };
+}
+
+/** Gives the cluster the account's pull secret, or takes it away where there is no account any more. */
+async function applyToExistingCluster(context: Context): Promise<ApplyResult> {
+  if (await hasForeignPullSecret(context)) {
+    const why = await whyTheirsFails(context);
+    return { changed: [], detail: theirSecret, notes: why === undefined ? [] : [warning(why)] };
+  }
+  const account = await context.credentials.account();
+  if (!account) return { changed: await removePullSecret(context), detail: noTokenDetail };
+  const changed = [...(await applyPullSecret(context, account)), ...(await retryPulls(context))];
+  return { changed, detail: `from ${ghcrHost}, as ${account.username}` };
+}
+
+const noTokenDetail = 'pulled by the nodes without a token';

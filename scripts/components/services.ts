@@ -7,31 +7,30 @@ import { isStaying, missingOf, type Pod, type Workload } from '../kubernetes/wor
 import { UserError } from '../lib/errors.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
-import { podDown, targetsUp } from './prometheus-targets.ts';
-import { ask, urlOf } from './routes.ts';
+import { podDown, targetsUp } from './prometheus-client.ts';
+import { askIngress, type Site, siteUrl } from './routes.ts';
 import { bringImages } from './service-images.ts';
-import type { Site } from './tls.ts';
 
 /** The service that the ingress exposes. */
-const api = 'api-node';
+const apiService = 'api-node';
 /** The one that it asks, and whose answer is in its own. */
-const upstreamOfApi = 'core-go';
+const upstreamService = 'core-go';
 
 /** What the API answers to /info: the stand-ins tell versions, the tags of their images; other programs need not. */
-export interface Info {
+export interface ServiceInfo {
   version?: string;
   upstream?: { service?: string; version?: string };
 }
 
 /** What a service says of itself in the API's answer; undefined of one that has no part in it. */
-export function partOf(service: string, info: Info): { version?: string } | undefined {
-  if (service === api) return info;
-  return service === upstreamOfApi ? info.upstream : undefined;
+export function infoOf(service: string, info: ServiceInfo): { version?: string } | undefined {
+  if (service === apiService) return info;
+  return service === upstreamService ? info.upstream : undefined;
 }
 
 /** Whether the API's answer has a part of the service in it. */
-export function isAsked(service: string): boolean {
-  return service === api || service === upstreamOfApi;
+export function hasRoute(service: string): boolean {
+  return service === apiService || service === upstreamService;
 }
 
 /**
@@ -39,13 +38,13 @@ export function isAsked(service: string): boolean {
  * `UserError` where they name no host.
  */
 export async function apiSite(context: Context): Promise<Site> {
-  const ingress = (await ingressesAtHead(context)).find(({ service }) => service === api);
+  const ingress = (await ingressesAtHead(context)).find(({ service }) => service === apiService);
   const [host] = ingress?.hosts ?? [];
   if (host === undefined) {
     throw new UserError(
-      `The values of ${api} for ENVIRONMENT=${context.config.environment} name no host for its Ingress.`,
+      `The values of ${apiService} for ENVIRONMENT=${context.config.environment} name no host for its Ingress.`,
       {
-        hint: `Commit a helm/${api}/values-${context.config.environment}.yaml that has ingress.hosts.`,
+        hint: `Commit a helm/${apiService}/values-${context.config.environment}.yaml that has ingress.hosts.`,
       },
     );
   }
@@ -62,21 +61,23 @@ export const services: Component = {
   needs: ['applications', 'prometheus', 'routes'],
 
   async status(context) {
-    const missing = await lacking(context);
-    return missing === undefined ? { state: 'ready', detail: await answers(context) } : { state: 'unready', missing };
+    const missing = await missingOfServices(context);
+    return missing === undefined
+      ? { state: 'ready', detail: await answerDetail(context) }
+      : { state: 'unready', missing };
   },
 
   async apply(context) {
     const objects = [...(await deployments(context)).values()];
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
-    const look = async () => (await lacking(context)) ?? (await podDown(context));
+    const look = async () => (await missingOfServices(context)) ?? (await podDown(context));
     await waitForReady(context, { objects, look, bringImages: () => bringImages(context) });
-    return { changed: [], detail: await answers(context) };
+    return { changed: [], detail: await answerDetail(context) };
   },
 };
 
-async function answers(context: Context): Promise<string> {
-  return `${urlOf(context, await apiSite(context))}/info answers`;
+async function answerDetail(context: Context): Promise<string> {
+  return `${siteUrl(context, await apiSite(context))}/info answers`;
 }
 
 async function deployments(context: Context): Promise<Map<string, Workload>> {
@@ -86,7 +87,7 @@ async function deployments(context: Context): Promise<Map<string, Workload>> {
   );
 }
 
-async function lacking(context: Context): Promise<string | undefined> {
+async function missingOfServices(context: Context): Promise<string | undefined> {
   return (await notRunning(context)) ?? (await notAnswering(context)) ?? (await notScraped(context));
 }
 
@@ -98,7 +99,7 @@ async function notRunning(context: Context): Promise<string | undefined> {
     if (!deployment) return `Deployment ${servicesNamespace}/${service} is missing`;
     const missing = missingOf(deployment);
     if (missing !== undefined) return `Deployment ${servicesNamespace}/${service}: ${missing}`;
-    const few = await tooFew(context, deployment);
+    const few = await tooFewPods(context, deployment);
     if (few !== undefined) return few;
     // What a GitOps repository elsewhere names may differ from this checkout, and then decides.
     if (context.config.gitops) continue;
@@ -116,7 +117,7 @@ interface Autoscaler extends KubeObject {
 }
 
 /** A new Deployment has one pod. Its autoscaler raises that to the least number of pods a few seconds later. */
-async function tooFew(context: Context, { metadata, spec }: Workload): Promise<string | undefined> {
+async function tooFewPods(context: Context, { metadata, spec }: Workload): Promise<string | undefined> {
   const autoscalers = await context.view().list<Autoscaler>('autoscaling/v2', 'HorizontalPodAutoscaler');
   const autoscaler = autoscalers.find(
     (one) => one.metadata.namespace === metadata.namespace && one.spec.scaleTargetRef.name === metadata.name,
@@ -130,15 +131,15 @@ async function tooFew(context: Context, { metadata, spec }: Workload): Promise<s
 
 async function notAnswering(context: Context): Promise<string | undefined> {
   const site = await apiSite(context);
-  const { body, missing } = await ask(context, site, '/info');
+  const { body, missing } = await askIngress(context, site, '/info');
   if (missing !== undefined) return missing;
   try {
-    const { upstream } = JSON.parse(body) as Info;
-    if (upstream?.service === upstreamOfApi) return undefined;
+    const { upstream } = JSON.parse(body) as ServiceInfo;
+    if (upstream?.service === upstreamService) return undefined;
   } catch {
     // Not JSON: said below.
   }
-  return `${urlOf(context, site)}/info answers without core-go's answer in it`;
+  return `${siteUrl(context, site)}/info answers without core-go's answer in it`;
 }
 
 /** Every running pod of the services has to be a target that is up. */

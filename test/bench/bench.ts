@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Receipt } from '../../scripts/delivery/sync/receipt.ts';
+import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
 import { argoCdAlone, kindAlone } from './apart.ts';
 import { asText, machine, parts, type Results, warm, withSection, yardstick } from './report.ts';
@@ -49,7 +49,7 @@ async function commitToReady(person: Person, turn: number): Promise<void> {
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^( +ENV:).*$/m, `$1 bench-${turn}`));
   await demand(person.run(['git', 'commit', '--quiet', '--all', '--message', `Try another name (${turn})`]));
   const { seconds, stdout } = await demand(person.npm('sync', '--json'));
-  const receipts = JSON.parse(stdout) as Receipt[];
+  const receipts = JSON.parse(stdout) as RolloutReport[];
   const { answering, scraped } = receipts.find(({ application }) => application === 'core-go')?.seconds ?? {};
   if (answering === undefined || scraped === undefined) throw new Error(`sync told of no new pod: ${stdout}`);
   // The command counts from when it was loaded, this from when it was typed.

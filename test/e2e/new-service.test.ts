@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { checkNames } from '../../scripts/checks/validate/names.ts';
-import type { Outcome } from '../../scripts/delivery/promote/outcome.ts';
+import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { verifyAs } from '../verify/verifying.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
@@ -90,7 +90,7 @@ describe('a person who adds a service', () => {
 
   it('promotes it to another tag in one go', async (t) => {
     const ran = await demand(person.npm('promote', name, 'a1b2c3d', '--json'));
-    const { changes, receipts, commit } = JSON.parse(ran.stdout) as Outcome;
+    const { changes, receipts, commit } = JSON.parse(ran.stdout) as DeliveryResult;
     assert.deepEqual(
       changes.map(({ service }) => service),
       [name],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { History } from '../../scripts/delivery/promote/history.ts';
-import type { Outcome } from '../../scripts/delivery/promote/outcome.ts';
+import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person } from './support.ts';
 import { ask, type Door, type Stream, steadyStream } from './traffic.ts';
@@ -61,7 +61,7 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   it('promotes all at once, and gets a receipt for each; nobody noticed anything', async (t) => {
     stream = steadyStream(door, '/info', perSecond);
     const ran = await demand(person.npm('promote', 'all', 'b2c3d4e', '--json'));
-    const { changes, receipts, commit } = JSON.parse(ran.stdout) as Outcome;
+    const { changes, receipts, commit } = JSON.parse(ran.stdout) as DeliveryResult;
     assert.deepEqual(
       changes.map(({ service }) => service),
       ['api-node', 'core-go', 'worker-python'],

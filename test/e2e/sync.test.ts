@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Receipt } from '../../scripts/delivery/sync/index.ts';
+import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { isPullFailure } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { reportIn } from '../support/status-schema.ts';
@@ -35,7 +35,8 @@ describe('a person who commits and syncs', () => {
   const setEnv = (value: string, folder?: string) =>
     edit('helm/core-go/values-dev.yaml', /ENV: \S+/, `ENV: ${value}`, folder);
   const commit = (message: string) => git('commit', '--quiet', '--all', '--message', message);
-  const receipts = (ran: Ran) => new Map((JSON.parse(ran.stdout) as Receipt[]).map((one) => [one.application, one]));
+  const receipts = (ran: Ran) =>
+    new Map((JSON.parse(ran.stdout) as RolloutReport[]).map((one) => [one.application, one]));
   const sync = async () => receipts(await demand(person.npm('sync', '--json')));
   const info = async () => {
     const authority = JSON.parse((await demand(person.npm('trust', '--json'))).stdout).certificate;
@@ -44,7 +45,7 @@ describe('a person who commits and syncs', () => {
     return JSON.parse(ran.stdout) as { version: string; upstream: { env: string } };
   };
   /** core-go runs anew at HEAD, and the others are left alone. */
-  const changedCoreGo = async (found: Map<string, Receipt>, env: string) => {
+  const changedCoreGo = async (found: Map<string, RolloutReport>, env: string) => {
     assert.deepEqual(
       [...found.values()].map(({ application, changed, revision }) => [application, changed, revision]),
       ['api-node', 'core-go', 'worker-python'].map((name) => [name, name === 'core-go', found.get(name)?.commit]),
@@ -214,7 +215,7 @@ describe('a person who commits and syncs', () => {
     const told = (count: number) =>
       eventually(`${count} lines of sync --watch`, 90, async () => {
         const all = existsSync(lines) ? readFileSync(lines, 'utf8').split('\n').filter(Boolean) : [];
-        return all.length >= count && all.map((line) => JSON.parse(line) as Receipt & { error?: string });
+        return all.length >= count && all.map((line) => JSON.parse(line) as RolloutReport & { error?: string });
       });
     t.after(() => spawnSync('kill', ['-INT', readFileSync(pid, 'utf8').trim()]));
     await told(3);

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { controllerObjects } from '../../scripts/components/ingress-controllers.ts';
+import { controllerObjects } from '../../scripts/components/ingress.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { at, root } from '../support/helm.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Receipt } from '../../scripts/delivery/sync/index.ts';
+import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { demand, newPerson, type Person } from '../e2e/support.ts';
 import { steadyStream } from '../e2e/traffic.ts';
 import { median } from '../support/measured.ts';
@@ -47,7 +47,7 @@ async function measure(person: Person, pods: ReadyPods, { sync, times }: Way, ta
   const started = performance.now();
   const [ready, ran] = await Promise.all([pods.next(image), sync && demand(person.npm('sync', '--json'))]);
   times.push(ready - started);
-  const told = ran ? (JSON.parse(ran.stdout) as Receipt[]).find(({ changed }) => changed)?.seconds : undefined;
+  const told = ran ? (JSON.parse(ran.stdout) as RolloutReport[]).find(({ changed }) => changed)?.seconds : undefined;
   say(`${sync ? 'with   ' : 'without'} ${tag}  ${round(ready - started)} s  ${told ? JSON.stringify(told) : ''}`);
   // The next one begins from rest.
   const rollout = ['rollout', 'status', 'deployment/api-node', '--timeout=180s'];

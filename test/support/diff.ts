@@ -1,4 +1,4 @@
-import type { Facts } from '../../scripts/delivery/diff/facts.ts';
+import type { ClusterFacts } from '../../scripts/delivery/diff/kinds.ts';
 import { ApiError, type ApiServer } from '../../scripts/kubernetes/api/api.ts';
 import type { ServedResource } from '../../scripts/kubernetes/api/discovery.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -14,7 +14,7 @@ const served = (apiVersion: string, kind: string, resource: string, namespaced =
 });
 
 /** A cluster that serves a few kinds. */
-export const facts: Facts = {
+export const facts: ClusterFacts = {
   kubeVersion: '1.36.4',
   kinds: [
     served('v1', 'ConfigMap', 'configmaps'),

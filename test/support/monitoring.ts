@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Live } from '../../scripts/checks/verify/live.ts';
 import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/checks/verify/prometheus.ts';
-import { PasswordRefused } from '../../scripts/components/grafana-api.ts';
+import { GrafanaPasswordRefused } from '../../scripts/components/grafana.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import { readDashboards } from '../../scripts/repository/dashboards/files.ts';
@@ -57,7 +57,8 @@ export function recorded(): Recorded {
 export function liveOf(made: Recorded): Live {
   const files = () => readDashboards(root);
   const guarded = async <T>(answer: () => Promise<T>): Promise<T> => {
-    if (made.passwordRefused) throw new PasswordRefused('Grafana refuses the password.', { hint: 'Restart it.' });
+    if (made.passwordRefused)
+      throw new GrafanaPasswordRefused('Grafana refuses the password.', { hint: 'Restart it.' });
     return answer();
   };
   return {

@@ -1,4 +1,4 @@
-import type { ReplicaSet, Sight } from '../../scripts/delivery/sync/sight.ts';
+import type { ApplicationState, ReplicaSet } from '../../scripts/delivery/sync/rollout.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 
@@ -106,7 +106,7 @@ export function application(
 }
 
 /** The moment in which the new pod is ready and the old one is on its way out. */
-export function rolledOut(parts: Partial<Sight> = {}): Sight {
+export function rolledOut(parts: Partial<ApplicationState> = {}): ApplicationState {
   const leaving = pod('old', 'old', { ready: true, made: '2026-01-01T00:00:00Z' });
   leaving.metadata.deletionTimestamp = began;
   return {

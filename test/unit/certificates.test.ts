@@ -5,9 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { addresses, addressLines } from '../../scripts/access/addresses.ts';
-import { certificates, faultOf, wantedCertificates } from '../../scripts/components/certificates.ts';
-import { ask, readRoutes, routeTable, urlOf } from '../../scripts/components/routes.ts';
-import { isLocal } from '../../scripts/components/tls.ts';
+import { certificateFault, certificates, wantedCertificates } from '../../scripts/components/certificates.ts';
+import { askIngress, isLocal, readRoutes, routeTable, siteUrl } from '../../scripts/components/routes.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
@@ -186,7 +185,7 @@ const faults: [string, { certificate: string; key: string }, readonly string[], 
 ];
 for (const [what, pair, wanted, expected] of faults) {
   test(`a certificate that is ${what}: ${expected === undefined ? 'stays' : 'is made anew, and status says why'}`, async () => {
-    const fault = faultOf(pair, wanted, authority.x509);
+    const fault = certificateFault(pair, wanted, authority.x509);
     if (expected === undefined) assert.equal(fault, undefined);
     else assert.match(fault ?? '', expected);
   });
@@ -196,9 +195,9 @@ test('a certificate that was made by a clock which was ahead is made anew', asyn
   const now = Date.now();
   const { mock } = context.mock.method(Date, 'now', () => now + 2 * 3_600_000);
   const early = await signedBy(issuer, hosts, 397);
-  assert.equal(faultOf(early, hosts, authority.x509), undefined);
+  assert.equal(certificateFault(early, hosts, authority.x509), undefined);
   mock.restore();
-  assert.match(faultOf(early, hosts, authority.x509) ?? '', /not valid before .* GMT/);
+  assert.match(certificateFault(early, hosts, authority.x509) ?? '', /not valid before .* GMT/);
 });
 
 test('a certificate that is of no use any more is replaced, and the others stay', async () => {
@@ -278,11 +277,11 @@ const production = { host: 'api.example.com', secret: { namespace: 'default', na
 test('a site is asked by its own name, on its port, and has to prove who it is', async () => {
   const context = contextFor('dev', { ports: { http: 1, https } });
   present(good);
-  assert.deepEqual(await ask(context, site, '/info'), { status: 200, body: `api.localhost:${https}` });
-  assert.equal(urlOf(context, site), `https://api.localhost:${https}`);
+  assert.deepEqual(await askIngress(context, site, '/info'), { status: 200, body: `api.localhost:${https}` });
+  assert.equal(siteUrl(context, site), `https://api.localhost:${https}`);
   present(await signedBy(foreign, hosts, 397));
   assert.match(
-    (await ask(context, site, '/info')).missing ?? '',
+    (await askIngress(context, site, '/info')).missing ?? '',
     /^https:\/\/api\.localhost:\d+\/info does not answer: .*verify/,
   );
 });
@@ -292,13 +291,13 @@ test('production’s host is believed by the certificate in its own Secret, and 
   const own = await selfSigned(['api.example.com'], 397);
   present(own);
   assert.match(
-    (await ask(context, production, '/info')).missing ?? '',
+    (await askIngress(context, production, '/info')).missing ?? '',
     /there is no certificate for api\.example\.com yet/,
   );
   secrets.set('default/api-example-com-tls', own);
-  assert.deepEqual(await ask(context, production, '/info'), { status: 200, body: `api.example.com:${https}` });
+  assert.deepEqual(await askIngress(context, production, '/info'), { status: 200, body: `api.example.com:${https}` });
   present(await selfSigned(['api.example.com'], 397));
-  assert.match((await ask(context, production, '/info')).missing ?? '', /self-signed|verify/);
+  assert.match((await askIngress(context, production, '/info')).missing ?? '', /self-signed|verify/);
 });
 
 test('addresses are https, and production’s host comes with a command that needs no name server', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Report } from '../../scripts/checks/status.ts';
 import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
-import { page } from '../../scripts/commands/status.ts';
+import { statusPage } from '../../scripts/commands/status.ts';
 import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { helpPage } from '../../scripts/lib/terminal/help.ts';
 
@@ -121,7 +121,7 @@ const report: Report = {
 };
 
 test('status shows each component, Application and address, and marks a stand-in as one', () => {
-  assert.deepEqual(page(report).split('\n'), [
+  assert.deepEqual(statusPage(report).split('\n'), [
     '✔ cluster  kind-cluster-1',
     '✔ argo-cd',
     '',
@@ -144,7 +144,7 @@ test('status names what is not ready and which target is down, and where to go f
   const missing = 'Deployment argocd/argocd-server: 0 of 1 pods ready';
   const components: Report['components'] = [cluster, { name: 'argo-cd', state: 'unready', missing }];
   const targets = { up: 2, total: 3, down: [{ name: 'core-go-1', error: 'connection refused' }] };
-  const text = page({ ...report, ok: false, components, targets });
+  const text = statusPage({ ...report, ok: false, components, targets });
   for (const line of [`✖ argo-cd  ${missing}`, 'Prometheus: 2 of 3 targets up', '  ✖ core-go-1: connection refused'])
     assert(text.includes(`\n${line}\n`), text);
   assert.match(text, /\nNot all is well: .*npm run up.*npm run doctor/);
@@ -152,14 +152,20 @@ test('status names what is not ready and which target is down, and where to go f
 
 test('status without a cluster shows no empty tables', () => {
   const components: Report['components'] = [{ name: 'cluster', state: 'absent', missing: 'there is no cluster x' }];
-  const text = page({ ...report, ok: false, components, applications: [], targets: { up: 0, total: 0, down: [] } });
+  const text = statusPage({
+    ...report,
+    ok: false,
+    components,
+    applications: [],
+    targets: { up: 0, total: 0, down: [] },
+  });
   assert.match(text, /^✖ cluster {2}there is no cluster x\n\nNot all is well/);
 });
 
 test('status names a token that does not work, and what to do', () => {
   const credentials = { state: 'refused', message: 'It has expired.', remedy: 'Make one.', notes: [] } as const;
   assert(
-    page({ ...report, ok: false, credentials: { ...credentials, notes: [] } }).includes(
+    statusPage({ ...report, ok: false, credentials: { ...credentials, notes: [] } }).includes(
       '\nIt has expired.\n  → Make one.\n',
     ),
   );
@@ -170,6 +176,6 @@ test('status tells what was changed by hand, before the addresses', () => {
   const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
   const now: Report['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
   const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
-  const text = page({ ...report, drift: { now, healed, drilled: [] } });
+  const text = statusPage({ ...report, drift: { now, healed, drilled: [] } });
   assert.match(text, /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*undone.*\n {2}✔ .*\n\nAPI /);
 });

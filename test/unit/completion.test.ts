@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { bashCompletion } from '../../scripts/commands/bash-completion.ts';
+import { bashCompletion } from '../../scripts/commands/completion.ts';
 import { allCommands, commandNames } from '../../scripts/commands/index.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { needsTerminal, onTerminal } from '../support/terminal.ts';

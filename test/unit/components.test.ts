@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { unfitness } from '../../scripts/components/applications.ts';
-import { readRelease, trim } from '../../scripts/components/argo-cd-release.ts';
+import { notReadyReason, sourceDifference } from '../../scripts/components/applications.ts';
+import { readRelease, trim } from '../../scripts/components/argo-cd.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
-import { difference } from '../../scripts/components/registrations.ts';
 import { type Config, loadConfig } from '../../scripts/config/config.ts';
 import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/tasks.ts';
@@ -172,7 +171,7 @@ const applications: [string, Application['status'] | undefined, string | undefin
 ];
 for (const [what, status, wanted, reason] of applications) {
   test(`an Application that is ${what}: ${reason ?? 'nothing against it'}`, () =>
-    assert.equal(unfitness({ ...named('a'), ...(status && { status }) } as Application, wanted), reason));
+    assert.equal(notReadyReason({ ...named('a'), ...(status && { status }) } as Application, wanted), reason));
 }
 
 const deployment = (image: string): KubeObject => ({
@@ -227,7 +226,7 @@ const differences: [string, Application, RegExp | undefined][] = [
 ];
 for (const [what, application, expected] of differences) {
   test(`an Application that is ${what}: ${expected === undefined ? 'nothing against it' : 'is told of'}`, () => {
-    const said = difference(application, source(prod));
+    const said = sourceDifference(application, source(prod));
     if (expected === undefined) assert.equal(said, undefined);
     else assert.match(said ?? '', expected);
   });

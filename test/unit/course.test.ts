@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Course, setOut } from '../../scripts/delivery/sync/course.ts';
+import { type CommitTracker, trackCommit } from '../../scripts/delivery/sync/commit-tracker.ts';
 import type { Context } from '../../scripts/images/context.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { type Checkout, readCheckout } from '../../scripts/lib/git/checkout.ts';
@@ -28,7 +28,7 @@ interface Fake {
   calls: string[];
   present: Application[];
   /** Sets out for a commit; HEAD where none is given. */
-  go(commit?: string): Promise<Course>;
+  go(commit?: string): Promise<CommitTracker>;
 }
 
 let folders = 0;
@@ -77,14 +77,14 @@ function fake(root: string, gitops?: { repoUrl: string; revision: string }): Fak
       },
     }),
   });
-  const options = { wanted: undefined, patience: 5, note: (text: string) => void notes?.push(text) };
+  const options = { wanted: undefined, lockTimeoutSeconds: 5, note: (text: string) => void notes?.push(text) };
   return {
     root,
     context,
     notes: notes ?? [],
     calls: calls ?? [],
     present,
-    go: (sha = git(root, 'rev-parse', 'HEAD')) => setOut(context, { ...options, commit: sha }),
+    go: (sha = git(root, 'rev-parse', 'HEAD')) => trackCommit(context, { ...options, commit: sha }),
   };
 }
 

@@ -3,11 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { letLook } from '../../scripts/components/grafana.ts';
-import type { Grafana } from '../../scripts/components/grafana-api.ts';
-import { compareDashboards, type State, stateOf } from '../../scripts/delivery/dashboards/compare.ts';
-import { differenceOf } from '../../scripts/delivery/dashboards/diff.ts';
-import { carryOut, planPull } from '../../scripts/delivery/dashboards/pull.ts';
+import { type Grafana, withAnonymousAccess } from '../../scripts/components/grafana.ts';
+import {
+  applyPull,
+  compareDashboards,
+  type DashboardState,
+  dashboardDiff,
+  dashboardState,
+  planPull,
+} from '../../scripts/delivery/dashboards.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
@@ -105,7 +109,7 @@ test('what a person chose in the browser is kept: values of their own, and what 
   assert.deepEqual(templating.list, [custom]);
 });
 
-const states: [string | undefined, string | undefined, string | undefined, State][] = [
+const states: [string | undefined, string | undefined, string | undefined, DashboardState][] = [
   ['a', 'a', 'a', 'same'],
   ['b', 'b', 'a', 'same'],
   ['a', 'b', 'a', 'changed in Grafana'],
@@ -117,7 +121,7 @@ const states: [string | undefined, string | undefined, string | undefined, State
 ];
 for (const [here, there, applied, state] of states) {
   test(`file ${here}, Grafana ${there}, given last ${applied}: ${state}`, () =>
-    assert.equal(stateOf(here, there, applied), state));
+    assert.equal(dashboardState(here, there, applied), state));
 }
 
 const kustomization = [
@@ -160,7 +164,7 @@ async function scene(inGrafana: Record<string, JsonMap>, inFile = dashboard('one
   const pull = async (uids: string[] = [], replace = false) => {
     const compared = await compareDashboards(context, uids, grafana);
     const plan = compared.map((one) => planPull(one, () => replace));
-    await carryOut(checkout, compared, plan);
+    await applyPull(checkout, compared, plan);
     return plan.map(({ uid, result }) => `${uid} ${result}`);
   };
   const text = (file: string) => readFileSync(join(checkout, file), 'utf8');
@@ -219,11 +223,11 @@ test('a difference is shown as Git shows it', async () => {
   const { context, grafana, checkout } = await scene({ one: dashboard('one', 'Theirs'), two: dashboard('two', 'Two') });
   const [one, two] = await compareDashboards(context, [], grafana);
   assert(one && two);
-  const difference = await differenceOf(exec, checkout, one);
+  const difference = await dashboardDiff(exec, checkout, one);
   assert.match(difference, /^--- observability\/grafana\/dashboards\/one\.json\n\+\+\+ one in Grafana\n@@/);
   assert.match(difference, /^-\s+"title": "One",\n\+\s+"title": "Theirs",$/m);
-  assert.match(await differenceOf(exec, checkout, two), /^--- \/dev\/null\n\+\+\+ two in Grafana\n@@/);
-  assert.equal(await differenceOf(exec, checkout, { ...one, state: 'same' }), '');
+  assert.match(await dashboardDiff(exec, checkout, two), /^--- \/dev\/null\n\+\+\+ two in Grafana\n@@/);
+  assert.equal(await dashboardDiff(exec, checkout, { ...one, state: 'same' }), '');
 });
 
 test('a list without the ConfigMap of the dashboards can take none', () => {
@@ -301,7 +305,7 @@ test('Grafana lets somebody without a password look only where that is asked for
   const template = { spec: { containers: [{ name: 'grafana', env: [{ name: 'A', value: 'b' }] }] } };
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'grafana' }, spec: { template } };
   const names = (wanted: boolean) => {
-    const [object] = letLook([deployment as KubeObject], wanted);
+    const [object] = withAnonymousAccess([deployment as KubeObject], wanted);
     const { spec } = object as unknown as typeof deployment;
     return spec.template.spec.containers[0]?.env.map(({ name, value }) => `${name}=${value}`);
   };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Component } from '../../scripts/cluster/component.ts';
 import { trackingId } from '../../scripts/cluster/ownership.ts';
 import { diffApplications } from '../../scripts/delivery/diff/applications.ts';
-import { diffUp } from '../../scripts/delivery/diff/up.ts';
+import { diffComponents } from '../../scripts/delivery/diff/report.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -153,7 +153,7 @@ test('what up applies is compared under its own name, component by component, an
     }),
     component('images'),
   ];
-  const up = await diffUp(context, facts, undefined, components);
+  const up = await diffComponents(context, facts, undefined, components);
   assert.deepEqual(
     up.map(({ component: name, changes, refused, error }) => [name, changes.length, refused.length, error?.message]),
     [
@@ -175,7 +175,7 @@ test('of one Application, up is asked for its registration alone', async () => {
     component('applications', () => [application('web'), application('api')]),
     component('other', () => assert.fail('is not asked')),
   ];
-  const up = await diffUp(context, kinds as typeof facts, 'web', components);
+  const up = await diffComponents(context, kinds as typeof facts, 'web', components);
   assert.deepEqual(
     up.map(({ changes }) => changes.map(({ name }) => name)),
     [['web']],

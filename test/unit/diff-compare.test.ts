@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compare } from '../../scripts/delivery/diff/compare.ts';
-import { normalised } from '../../scripts/delivery/diff/normalise.ts';
+import { compareObjects, normalised } from '../../scripts/delivery/diff/compare.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { facts, fakeApi, object } from '../support/diff.ts';
@@ -32,13 +31,13 @@ const means = (api: ReturnType<typeof fakeApi>['api']) => ({ api, facts, manager
 
 test('what only the API server keeps book of, or a controller reports, is no difference', async () => {
   const { api, applied } = serving(settings({ a: '1' }), settings({ a: '1' }));
-  assert.deepEqual(await compare([settings({ a: '1' })], means(api)), { changes: [], refused: [] });
+  assert.deepEqual(await compareObjects([settings({ a: '1' })], means(api)), { changes: [], refused: [] });
   assert.deepEqual(applied, [{ path: `${path}/settings`, manager: 'argocd-controller', object: settings({ a: '1' }) }]);
 });
 
 test('a change is told as a unified diff of what the API server has and would have', async () => {
   const { api } = serving(settings({ a: '1', b: '2', defaulted: 'x' }), settings({ a: '1', b: '3', defaulted: 'x' }));
-  const { changes } = await compare([settings({ a: '1', b: '3' })], means(api));
+  const { changes } = await compareObjects([settings({ a: '1', b: '3' })], means(api));
   const [{ diff = '', ...change } = assert.fail()] = changes;
   assert.deepEqual(change, { kind: 'ConfigMap', namespace: 'default', name: 'settings', action: 'change' });
   assert.match(diff, /^@@ -\d+,\d+ \+\d+,\d+ @@\n/);
@@ -50,7 +49,7 @@ test('a change is told as a unified diff of what the API server has and would ha
 
 test('what is not there yet would be created, as it was rendered', async () => {
   const { api } = fakeApi({});
-  const { changes } = await compare([settings({ a: '1' })], means(api));
+  const { changes } = await compareObjects([settings({ a: '1' })], means(api));
   assert.equal(changes[0]?.action, 'create');
   assert.match(changes[0]?.diff ?? '', /^\+kind: ConfigMap$/m);
   assert.doesNotMatch(changes[0]?.diff ?? '', /^[- ]/m);
@@ -61,7 +60,7 @@ test('an object that is refused hides no other, and the reason is told as it is'
     one.metadata.name === 'bad' ? new ApiError('/x', 422, '{"message":"data: Invalid value"}') : one,
   );
   const unknown = object('Widget', 'w', {}, {}, 'example.com/v1');
-  const { changes, refused } = await compare([object('ConfigMap', 'bad'), unknown, settings({})], means(api));
+  const { changes, refused } = await compareObjects([object('ConfigMap', 'bad'), unknown, settings({})], means(api));
   assert.deepEqual(
     changes.map(({ name }) => name),
     ['settings'],
@@ -81,9 +80,9 @@ test('an object in a namespace that would be made before it is created, and one 
   );
   const inside = { ...settings({}), metadata: { name: 'settings', namespace: 'new' } };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new' } };
-  const both = await compare([namespace, inside], { ...means(api), coming: [namespace] });
+  const both = await compareObjects([namespace, inside], { ...means(api), coming: [namespace] });
   assert.deepEqual([both.changes.map(({ action }) => action), both.refused], [['create', 'create'], []]);
-  const alone = await compare([inside], means(api));
+  const alone = await compareObjects([inside], means(api));
   assert.deepEqual(
     alone.refused.map(({ reason }) => reason),
     ['namespaces "new" not found'],
@@ -93,7 +92,7 @@ test('an object in a namespace that would be made before it is created, and one 
 test('an object of a kind that would be defined before it is created', async () => {
   const widget = object('Widget', 'w', {}, {}, 'example.com/v1');
   const definition = object('CustomResourceDefinition', 'widgets.example.com', {}, {}, 'apiextensions.k8s.io/v1');
-  const { changes, refused } = await compare([widget], { ...means(fakeApi({}).api), coming: [definition] });
+  const { changes, refused } = await compareObjects([widget], { ...means(fakeApi({}).api), coming: [definition] });
   assert.deepEqual([changes.map(({ action }) => action), refused], [['create'], []]);
 });
 
@@ -107,7 +106,7 @@ test('an object that a controller wrote to between two looks is looked at again'
       return kept(settings({ a: applied.length === 0 ? 'old' : '1' }), applied.length === 0 ? '7' : '8') as T;
     },
   };
-  assert.deepEqual(await compare([settings({ a: '1' })], means(moving)), { changes: [], refused: [] });
+  assert.deepEqual(await compareObjects([settings({ a: '1' })], means(moving)), { changes: [], refused: [] });
   assert.equal(applied.length, 2);
 });
 
@@ -116,14 +115,17 @@ test('no value of a Secret is shown, only which of them would change', async () 
   const annotated = kept(secret({ user: 'dXNlcg==', password: 'b2xk' }));
   annotated.metadata.annotations = { 'kubectl.kubernetes.io/last-applied-configuration': 'b2xk' };
   const { api } = fakeApi({ '/api/v1/namespaces/default/secrets/login': annotated }, (one) => kept(one));
-  const { changes } = await compare([secret({ user: 'dXNlcg==', password: 'bmV3', more: 'bW9yZQ==' })], means(api));
+  const { changes } = await compareObjects(
+    [secret({ user: 'dXNlcg==', password: 'bmV3', more: 'bW9yZQ==' })],
+    means(api),
+  );
   const diff = changes[0]?.diff ?? '';
   assert.doesNotMatch(diff, /dXNlcg|b2xk|bmV3|bW9y/);
   assert.deepEqual(
     diff.split('\n').filter((line) => /^[+-]/.test(line)),
     ['-  password: (hidden, before)', '+  password: (hidden, after)', '+  more: (hidden)'],
   );
-  const created = await compare([secret({ password: 'bmV3' })], means(fakeApi({}).api));
+  const created = await compareObjects([secret({ password: 'bmV3' })], means(fakeApi({}).api));
   assert.match(created.changes[0]?.diff ?? '', /password: \(hidden\)/);
 });
 
@@ -138,7 +140,10 @@ const ignoring: [string, object, boolean][] = [
 for (const [what, entry, hides] of ignoring) {
   test(`a field that the Application ignores ${what} ${hides ? 'does not show' : 'shows'}`, async () => {
     const { api } = serving(settings({ a: '1' }), settings({ a: '2' }));
-    const { changes } = await compare([settings({ a: '2' })], { ...means(api), ignored: [entry as { kind: string }] });
+    const { changes } = await compareObjects([settings({ a: '2' })], {
+      ...means(api),
+      ignored: [entry as { kind: string }],
+    });
     assert.equal(changes.length, hides ? 0 : 1);
   });
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { page } from '../../scripts/delivery/diff/print.ts';
-import { type DiffReport, exitCodeOf } from '../../scripts/delivery/diff/report.ts';
+import { diffPage } from '../../scripts/delivery/diff/print.ts';
+import { type DiffReport, diffExitCode } from '../../scripts/delivery/diff/report.ts';
 
 const quiet = { changes: [], refused: [], kept: [], hooks: [], notes: [] };
 const nothing: DiffReport = {
@@ -53,7 +53,7 @@ const all: DiffReport = {
 };
 
 test('each object is told with what would become of it, and what that restarts', () => {
-  const text = page(all, false);
+  const text = diffPage(all, false);
   const lines = text.split('\n');
   for (const line of [
     'Application core-go',
@@ -90,7 +90,7 @@ test('the same change of several objects is shown once', () => {
     diff: `@@ -1,2 +1,2 @@\n around ${kind}\n-${indent}version: a\n+${indent}version: b${more}`,
   });
   const changes = [label('Service', '  '), label('ConfigMap', '    '), label('Ingress', '  ', '\n+  more: x')];
-  const lines = page({ ...nothing, differs: true, applications: [{ ...quiet, name: 'core-go', changes }] }, false);
+  const lines = diffPage({ ...nothing, differs: true, applications: [{ ...quiet, name: 'core-go', changes }] }, false);
   assert.match(
     lines,
     /~ ConfigMap default\/core-go would change, as Service default\/core-go\n {2}~ Ingress default\/core-go would change\n/,
@@ -99,17 +99,17 @@ test('the same change of several objects is shown once', () => {
 });
 
 test('nothing is said to be nothing, and only where all of it was compared', () => {
-  assert.match(page(nothing, false), /Application core-go: nothing would change\n\nNothing would change\.$/);
+  assert.match(diffPage(nothing, false), /Application core-go: nothing would change\n\nNothing would change\.$/);
   const failed = { ...quiet, name: 'core-go', error: { message: 'no' } };
-  const text = page({ ...nothing, complete: false, applications: [failed] }, false);
+  const text = diffPage({ ...nothing, complete: false, applications: [failed] }, false);
   assert.doesNotMatch(text, /Nothing would change\./);
   assert.match(text, /No change was found in the rest\.\nNot everything/);
 });
 
 test('colours are for terminals, and change no word', () => {
-  assert.equal(page(all, false), stripVTControlCharacters(page(all, false)));
-  const coloured = page(all, true);
-  assert.equal(stripVTControlCharacters(coloured), page(all, false));
+  assert.equal(diffPage(all, false), stripVTControlCharacters(diffPage(all, false)));
+  const coloured = diffPage(all, true);
+  assert.equal(stripVTControlCharacters(coloured), diffPage(all, false));
   for (const [code, line] of [
     [31, '-  a: 1'],
     [32, '+  a: 2'],
@@ -126,6 +126,6 @@ const codes: [boolean, boolean, number][] = [
 ];
 for (const [differs, complete, code] of codes) {
   test(`${differs ? 'differences' : 'none'}, ${complete ? 'all' : 'not all'} compared: exit code ${code}`, () => {
-    assert.equal(exitCodeOf({ ...nothing, differs, complete }), code);
+    assert.equal(diffExitCode({ ...nothing, differs, complete }), code);
   });
 }

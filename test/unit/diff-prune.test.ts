@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { trackingId } from '../../scripts/cluster/ownership.ts';
-import { isAllowed } from '../../scripts/delivery/diff/project.ts';
-import { deployable, leftovers } from '../../scripts/delivery/diff/prune.ts';
+import { isKindAllowed } from '../../scripts/delivery/diff/kinds.ts';
+import { listDeployable, pruneResult } from '../../scripts/delivery/diff/prune.ts';
 import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
 import { application, facts, fakeApi, object } from '../support/diff.ts';
 
@@ -26,7 +26,7 @@ test('what an Application deployed and renders no more is pruned; all else stays
     deployed('going', { deletionTimestamp: '2026-01-01T00:00:00Z' }),
     deployed('hook', { annotations: { 'helm.sh/hook': 'pre-install' } }),
   ];
-  const { pruned, kept } = leftovers(application(), live, [object('ConfigMap', 'there')]);
+  const { pruned, kept } = pruneResult(application(), live, [object('ConfigMap', 'there')]);
   assert.deepEqual(
     pruned.map(({ metadata }) => metadata.name),
     ['gone'],
@@ -56,7 +56,7 @@ const kept: [string, object, Partial<Metadata>, RegExp | undefined][] = [
 ];
 for (const [what, spec, metadata, because] of kept) {
   test(`${what} ${because ? 'keeps an object' : 'keeps no object'} that is rendered no more`, () => {
-    const left = leftovers(application('web', spec), [deployed('gone', metadata)], []);
+    const left = pruneResult(application('web', spec), [deployed('gone', metadata)], []);
     assert.deepEqual([left.pruned.length, left.kept.length], because ? [0, 1] : [1, 0]);
     if (because) assert.match(left.kept[0]?.because ?? '', because);
   });
@@ -91,7 +91,7 @@ const rules: [string, object, 'ConfigMap' | 'Namespace', boolean][] = [
 ];
 for (const [what, spec, kind, allowed] of rules) {
   test(`a project that ${what} ${allowed ? 'allows' : 'does not allow'} a ${kind}`, () => {
-    assert.equal(isAllowed(project(spec), object(kind, 'x'), kind === 'ConfigMap'), allowed);
+    assert.equal(isKindAllowed(project(spec), object(kind, 'x'), kind === 'ConfigMap'), allowed);
   });
 }
 
@@ -105,13 +105,13 @@ test('only kinds that the project allows, and that can be listed and deleted, ar
       return api.listMetadata(apiVersion, kind);
     },
   };
-  const found = await deployable(listing, facts, project({ namespaceResourceWhitelist: [config, workloads] }));
+  const found = await listDeployable(listing, facts, project({ namespaceResourceWhitelist: [config, workloads] }));
   assert.deepEqual(asked, ['ConfigMap', 'Deployment']);
   assert.deepEqual(
     found.map(({ metadata }) => metadata.name),
     ['a'],
   );
   asked.length = 0;
-  await deployable(listing, facts, project({}));
+  await listDeployable(listing, facts, project({}));
   assert.ok(!asked.includes('Binding') && asked.includes('Secret') && !asked.includes('Namespace'), asked.join());
 });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changedFields, pathName } from '../../scripts/delivery/diff/fields.ts';
-import { restartOf } from '../../scripts/delivery/diff/restart.ts';
+import { changedFields, pathName, restartOf } from '../../scripts/delivery/diff/restart.ts';
 import { object } from '../support/diff.ts';
 
 const container = { name: 'web', image: 'example/web:a', env: [{ name: 'PASSWORD', value: 'old' }] };

@@ -4,15 +4,11 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
-import { clusterItems } from '../../scripts/commands/cleanup/cluster.ts';
-import { authorityItems, cacheItems, stateItems } from '../../scripts/commands/cleanup/files.ts';
-import { forwarders } from '../../scripts/commands/cleanup/forwarders.ts';
-import { imageItems } from '../../scripts/commands/cleanup/images.ts';
-import type { Item } from '../../scripts/commands/cleanup/item.ts';
-import { orphans } from '../../scripts/commands/cleanup/processes.ts';
-import { removeAll } from '../../scripts/commands/cleanup/remove.ts';
-import { trustItems } from '../../scripts/commands/cleanup/trust.ts';
-import { down } from '../../scripts/commands/usage/down.ts';
+import { clusterItems, imageItems } from '../../scripts/commands/cleanup/docker.ts';
+import { authorityItems, cacheItems, stateItems, trustItems } from '../../scripts/commands/cleanup/files.ts';
+import { type CleanupItem, removeItems } from '../../scripts/commands/cleanup/items.ts';
+import { forwardItems, orphanItems } from '../../scripts/commands/cleanup/processes.ts';
+import { downCommand } from '../../scripts/commands/usage/down.ts';
 import type { Config } from '../../scripts/config/config.ts';
 import { notePulled } from '../../scripts/images/store.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
@@ -23,7 +19,7 @@ const folder = await temporaryFolder();
 const signal = new AbortController().signal;
 const gitFolder = '/home/ann/ops/.git';
 const volume = 'a'.repeat(64);
-const names = (items: readonly Item[]) => items.map(({ kind, name }) => `${kind} ${name}`);
+const names = (items: readonly CleanupItem[]) => items.map(({ kind, name }) => `${kind} ${name}`);
 
 /** A Docker with a node of ours, a foreign one beside it, kind's network and some images; what is removed is gone. */
 let docker: {
@@ -122,7 +118,7 @@ test('the cluster is its container, the volume made for it, the network made for
     'network kind',
     'port 127.0.0.1:1',
   ]);
-  assert.deepEqual(await removeAll(items, () => clusterItems(contextWith()), signal), []);
+  assert.deepEqual(await removeItems(items, () => clusterItems(contextWith()), signal), []);
   assert.deepEqual([docker.containers.size, docker.volumes.size, docker.networks.size], [0, 0, 0]);
 });
 
@@ -152,23 +148,23 @@ test('a cluster of another checkout is refused, and nothing of it is touched', a
 test('what Docker does not remove is left over, with its reason and what to do, and the rest goes', async () => {
   refusesToRemove = 'Error response from daemon: driver "overlay2" failed: device or resource busy';
   const items = [...(await clusterItems(contextWith())), ...stateItems(config())];
-  const left = await removeAll(items, async () => [], signal);
+  const left = await removeItems(items, async () => [], signal);
   assert.equal(left[0]?.item.name, 'x-control-plane');
   assert.match(left[0]?.reason ?? '', /device or resource busy.*docker rm -f -v x-control-plane/);
 });
 
 test('something new that comes meanwhile is a leftover, and a bug is no leftover', async () => {
-  const item: Item = { kind: 'file', name: 'one', remove: async () => {}, isThere: async () => false };
-  const late: Item = { ...item, name: 'late' };
-  const left = await removeAll([item], async () => [item, late], signal);
+  const item: CleanupItem = { kind: 'file', name: 'one', remove: async () => {}, isThere: async () => false };
+  const late: CleanupItem = { ...item, name: 'late' };
+  const left = await removeItems([item], async () => [item, late], signal);
   assert.deepEqual(names(left.map(({ item }) => item)), ['file late']);
   const bug = new Error('bug');
   await assert.rejects(
-    removeAll([{ ...item, remove: () => Promise.reject(bug) }], async () => [], signal),
+    removeItems([{ ...item, remove: () => Promise.reject(bug) }], async () => [], signal),
     (error) => error === bug,
   );
   await assert.rejects(
-    removeAll([item], async () => [], AbortSignal.abort()),
+    removeItems([item], async () => [], AbortSignal.abort()),
     Interrupted,
   );
 });
@@ -186,7 +182,7 @@ test('folders are listed where they are, and are gone afterwards', async () => {
     names(items).join('\n'),
     /^file private kubeconfig \(\.state\/x\)\nfile local certificate authority \(.*ca\)\nfile cache of tools/,
   );
-  assert.deepEqual(await removeAll(items, all, signal), []);
+  assert.deepEqual(await removeItems(items, all, signal), []);
   assert(![stateDir, cacheDir, dataDir].some(existsSync));
 });
 
@@ -207,7 +203,7 @@ test('stand-ins go, and images that we had pulled and nobody runs; what Docker h
   assert.deepEqual(names(used.items), ['image platform-ops/stand-in-core-go:1-abc']);
   assert.match(used.notes.join(), /kindest\/node:v1\.36\.4 stays: foreign-control-plane runs it/);
   docker.others = [];
-  assert.deepEqual(await removeAll(items, async () => [], signal), []);
+  assert.deepEqual(await removeItems(items, async () => [], signal), []);
   assert.deepEqual([...docker.images], ['node:22']);
 });
 
@@ -224,7 +220,7 @@ test('the trust goes out of every store that has it; one that can not be read is
   const { items, notes } = await trustItems(contextWith(), [store, broken]);
   assert.deepEqual(names(items), [`trust ${name} (Chrome)`]);
   assert.match(notes.join(), /Not looked into Firefox: certutil is not installed/);
-  assert.deepEqual(await removeAll(items, async () => [], signal), []);
+  assert.deepEqual(await removeItems(items, async () => [], signal), []);
 });
 
 test('only children that lost their parent and have no terminal are ours to end', async () => {
@@ -239,7 +235,7 @@ test('only children that lost their parent and have no terminal are ours to end'
     `  106   300 ??       kind create cluster --name x --config -`,
     '  300     1 ?        /usr/lib/systemd/systemd --user',
   ].join('\n');
-  const found = await orphans(
+  const found = await orphanItems(
     contextWith({ exec: fakeExec((line) => (line.startsWith('ps ') ? { stdout: table } : undefined)) }),
   );
   assert.deepEqual(
@@ -255,11 +251,11 @@ test('an orphan is ended, even one that takes no hint', async () => {
   await new Promise((resolve) =>
     spawn('bash', ['-c', script], { detached: true, stdio: 'ignore' }).once('exit', resolve),
   );
-  const find = () => orphans(contextWith({ exec: real }));
+  const find = () => orphanItems(contextWith({ exec: real }));
   let items = await find();
   for (const deadline = Date.now() + 60_000; items.length === 0 && Date.now() < deadline; ) items = await find();
   assert.equal(items.length, 1);
-  assert.deepEqual(await removeAll(items, find, signal), []);
+  assert.deepEqual(await removeItems(items, find, signal), []);
 });
 
 test('a forwarder is known by the port-forward that it started on our cluster, and is given time to end by itself', async () => {
@@ -279,10 +275,10 @@ test('a forwarder is known by the port-forward that it started on our cluster, a
     looks += 1;
     return { stdout: (looks < 4 ? table : table.slice(1)).join('\n') };
   });
-  const items = await forwarders(contextWith({ exec }));
+  const items = await forwardItems(contextWith({ exec }));
   assert.deepEqual(names(items), ['process 10 (npm run forward)']);
   // Were it told to end, process 10 of this machine would be.
-  assert.deepEqual(await removeAll(items, async () => [], signal), []);
+  assert.deepEqual(await removeItems(items, async () => [], signal), []);
 });
 
 test('a port that stays taken is a leftover', async () => {
@@ -301,7 +297,7 @@ test('a port that stays taken is a leftover', async () => {
         ? { stdout: JSON.stringify([taken]), stderr: '', exitCode: 0 }
         : base(command, options)) as typeof base,
   });
-  const left = await removeAll(await clusterItems(context), async () => [], signal);
+  const left = await removeItems(await clusterItems(context), async () => [], signal);
   server.close();
   assert.deepEqual(names(left.map(({ item }) => item)), [`port 127.0.0.1:${port}`]);
 });
@@ -317,7 +313,7 @@ test('--purge without a terminal wants --yes, before anything is looked at', asy
   };
   const stdin = Object.getOwnPropertyDescriptor(process.stdin, 'isTTY');
   Object.defineProperty(process.stdin, 'isTTY', { value: false, configurable: true });
-  const { error, text } = await refusal(() => down.run(invocation));
+  const { error, text } = await refusal(() => downCommand.run(invocation));
   if (stdin) Object.defineProperty(process.stdin, 'isTTY', stdin);
   assert.equal(error.exitCode, 2);
   assert.match(text, /--purge --dry-run .*--purge --yes/);

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { editsOf } from '../../scripts/delivery/drift/by-hand.ts';
-import { changesOf, keyOf } from '../../scripts/delivery/drift/changes.ts';
-import type { Deployed, Resource, Watched } from '../../scripts/delivery/drift/drift.ts';
-import { type ApplicationEvent, episodesIn } from '../../scripts/delivery/drift/events.ts';
-import { fieldPaths } from '../../scripts/delivery/drift/fields.ts';
-import { healsAmong } from '../../scripts/delivery/drift/heals.ts';
-import { findDrift } from '../../scripts/delivery/drift/index.ts';
-import { driftLines } from '../../scripts/delivery/drift/words.ts';
+import {
+  type ApplicationResource,
+  driftChanges,
+  fieldPaths,
+  type HistoryEntry,
+  keyOf,
+  manualEdits,
+  type WatchedApplication,
+} from '../../scripts/delivery/drift/changes.ts';
+import { driftLines, findDrift } from '../../scripts/delivery/drift/drift.ts';
+import { type ApplicationEvent, episodesIn, selfHealsIn } from '../../scripts/delivery/drift/self-heals.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject, ManagedFields } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
@@ -67,7 +70,7 @@ for (const entry of [
   }),
 ]) {
   test(`what ${entry.manager} wrote${entry.subresource ? ` by way of ${entry.subresource}` : ''} is no change by hand`, () => {
-    assert.deepEqual(editsOf({ name: 'core-go', managedFields: [entry] }), []);
+    assert.deepEqual(manualEdits({ name: 'core-go', managedFields: [entry] }), []);
   });
 }
 for (const manager of [
@@ -79,12 +82,12 @@ for (const manager of [
   'helm',
 ]) {
   test(`what ${manager} wrote is`, () => {
-    const edits = editsOf({ name: 'core-go', managedFields: [byKubectl, managed(manager)].slice(1) });
+    const edits = manualEdits({ name: 'core-go', managedFields: [byKubectl, managed(manager)].slice(1) });
     assert.deepEqual(edits, [{ by: manager, at: time, fields: ['spec.replicas'] }]);
   });
 }
 
-const resource: Resource = {
+const resource: ApplicationResource = {
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',
@@ -97,7 +100,10 @@ const deployment = (managedFields: ManagedFields[], metadata: Partial<KubeObject
   kind: 'Deployment',
   metadata: { name: 'core-go', namespace: 'default', managedFields, ...metadata },
 });
-function application(status: Watched['status'], metadata: Partial<KubeObject['metadata']> = {}): Watched {
+function application(
+  status: WatchedApplication['status'],
+  metadata: Partial<KubeObject['metadata']> = {},
+): WatchedApplication {
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
@@ -115,15 +121,15 @@ function application(status: Watched['status'], metadata: Partial<KubeObject['me
 const present = (...objects: KubeObject[]) =>
   new Map(objects.map((object) => [keyOf({ ...resource, kind: object.kind, name: object.metadata.name }), object]));
 const outOfSync = { resources: [{ ...resource, status: 'OutOfSync' }] };
-const told = (watched: Watched, ...objects: KubeObject[]) =>
-  changesOf(watched, present(...objects)).map(({ what, edits, argocd }) => [
+const told = (watched: WatchedApplication, ...objects: KubeObject[]) =>
+  driftChanges(watched, present(...objects)).map(({ what, edits, argocd }) => [
     what,
     edits.map(({ by }) => by).join(),
     argocd,
   ]);
 
 test('a field that Git states and somebody changed is told with who, when and which', () => {
-  const changes = changesOf(application(outOfSync), present(deployment([managed('kubectl-edit')])));
+  const changes = driftChanges(application(outOfSync), present(deployment([managed('kubectl-edit')])));
   assert.deepEqual(changes, [
     {
       application: 'core-go',
@@ -246,17 +252,23 @@ const set = (at: number): ManagedFields =>
 const never = () => assert.fail('no chart is compared');
 const heals = (
   events: ApplicationEvent[],
-  watched: Watched,
+  watched: WatchedApplication,
   objects: KubeObject[],
   sameChart: (...of: string[]) => boolean = never,
 ) =>
-  healsAmong(episodesIn(events), [watched], {
+  selfHealsIn(episodesIn(events), [watched], {
     present: present(...objects),
     sameChart: async (_, one, other) => sameChart(one, other),
   });
 
 test('a partial sync is a heal, with what was set back or made anew, when, and how long it took', async () => {
-  const service: Resource = { version: 'v1', kind: 'Service', namespace: 'default', name: 'core-go', status: 'Synced' };
+  const service: ApplicationResource = {
+    version: 'v1',
+    kind: 'Service',
+    namespace: 'default',
+    name: 'core-go',
+    status: 'Synced',
+  };
   const watched = application({ resources: [resource, service, { ...resource, name: 'gone' }] });
   const remade: KubeObject = {
     apiVersion: 'v1',
@@ -272,7 +284,7 @@ test('a partial sync is a heal, with what was set back or made anew, when, and h
     [keyOf(resource), deployment([set(0)], { creationTimestamp: '2026-11-26T13:00:00Z' })],
     [keyOf(service), remade],
   ]);
-  const found = await healsAmong(episodesIn(healing('Partial sync')), [watched], {
+  const found = await selfHealsIn(episodesIn(healing('Partial sync')), [watched], {
     present: objects,
     sameChart: never,
   });
@@ -300,7 +312,7 @@ const deployed = (revision: string, minutes: number, source: object = {}) => ({
   deployedAt: new Date(Math.floor((start + 900) / 1000) * 1000 + minutes * 60_000).toISOString(),
   source: { path: 'helm/core-go', targetRevision: 'HEAD', ...source },
 });
-const isHeal = async (kind: string, history: Deployed[], sameChart?: (one: string, other: string) => boolean) =>
+const isHeal = async (kind: string, history: HistoryEntry[], sameChart?: (one: string, other: string) => boolean) =>
   (await heals(healing(kind), application({ history }), [deployment([set(0)])], sameChart)).length === 1;
 
 test('a partial sync is a heal where the commit was deployed before, or one with the same chart', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { replaceEarlyDead } from '../../scripts/components/early-deaths.ts';
+import { replaceCrashedPods } from '../../scripts/components/installation.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { fakeContext, fakeExec } from '../support/fakes.ts';
 
@@ -32,7 +32,7 @@ async function replacedOf(pods: Pod[], { kind = 'Deployment', target }: { kind?:
         void deleted.push(...[...input.matchAll(/\bname"?: ?"?([\w-]+)/g)].map(([, name]) => name ?? '')),
     }),
   });
-  await replaceEarlyDead(context, [{ apiVersion: 'apps/v1', kind, metadata: { name: 'w' } } as unknown as Workload]);
+  await replaceCrashedPods(context, [{ apiVersion: 'apps/v1', kind, metadata: { name: 'w' } } as unknown as Workload]);
   return { deleted, asked: exec.calls.length };
 }
 

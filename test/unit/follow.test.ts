@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { followCommit, type Receipt } from '../../scripts/delivery/sync/index.ts';
-import type { Sight } from '../../scripts/delivery/sync/sight.ts';
+import { followCommit } from '../../scripts/delivery/sync/follow.ts';
+import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
+import type { ApplicationState } from '../../scripts/delivery/sync/rollout.ts';
 import { pullSecretName } from '../../scripts/images/credentials/credentials.ts';
 import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -34,7 +35,7 @@ const before = commit(root, 'before', {
 const head = commit(root, 'Promote', { 'helm/api-node/values-dev.yaml': 'image: { tag: new }\n' });
 
 /** An Application of the second commit, which is as it was synced by the first unless something is said. */
-function as(name: string, status: object = {}): Sight['application'] {
+function as(name: string, status: object = {}): ApplicationState['application'] {
   const { spec, metadata } = registration(name);
   const operationState = { phase: 'Succeeded', startedAt: '2026-01-01T00:00:00Z', syncResult: { revision: before } };
   const sync = { status: 'Synced', revision: head, comparedTo: { source: spec.source } };
@@ -49,12 +50,12 @@ const quiet = as('worker-python');
 const still = { replicaSets: [replicaSet(1, 'old')], pods: [old], deployment: deployment(1, 1) };
 const rolling = { ...rolledOut(), pods: [old, pod('new', 'new')], deployment: deployment(1, 0) };
 
-interface Moment extends Omit<Sight, 'application'> {
-  applications: Sight['application'][];
+interface Moment extends Omit<ApplicationState, 'application'> {
+  applications: ApplicationState['application'][];
 }
 
 /** Follows the second commit in a cluster that looks like one of these moments after the other, and like the last from then on. */
-async function follow(moments: readonly Moment[], given: Receipt[] = []): Promise<Receipt[]> {
+async function follow(moments: readonly Moment[], given: RolloutReport[] = []): Promise<RolloutReport[]> {
   let now = -1;
   const list = async (_: string, kind: string): Promise<KubeObject[]> => {
     // It begins with the Applications; the first time they are asked for is while it sets out.
@@ -90,7 +91,7 @@ async function follow(moments: readonly Moment[], given: Receipt[] = []): Promis
     kubectl: async () => ({ run: async () => {}, apply: async () => [] }),
   });
   const progress: Progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
-  return followCommit(context, { commit: head, progress, onReceipt: (receipt) => void given.push(receipt) });
+  return followCommit(context, { commit: head, progress, onReport: (report) => void given.push(report) });
 }
 
 test('a promotion is followed through its stages, and told with what it changed', async () => {
@@ -100,7 +101,7 @@ test('a promotion is followed through its stages, and told with what it changed'
     { applications: [as('api-node', synced), quiet], ...rolling },
     { applications: [as('api-node', synced), quiet], ...rolledOut() },
   ]);
-  const { seconds, ...told } = api as Receipt;
+  const { seconds, ...told } = api as RolloutReport;
   assert.deepEqual(told, {
     application: 'api-node',
     commit: head,
@@ -127,7 +128,7 @@ const message = 'rpc error: desc = failed to execute helm template command: fail
 const broken = { sync: { status: 'Unknown', revision: 'HEAD' }, conditions: [{ type: 'ComparisonError', message }] };
 
 test('where one Application fails, the others are told of all the same', async () => {
-  const given: Receipt[] = [];
+  const given: RolloutReport[] = [];
   const { error } = await refusal(() => follow([{ applications: [as('api-node', broken), quiet], ...still }], given));
   assert.match(error.message, /^Argo CD can't render api-node at/);
   assert.deepEqual(

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
-import { type Door, openDoor } from '../../scripts/access/port-forward/door.ts';
+import { openProxy, type PortProxy } from '../../scripts/access/port-forward/proxy.ts';
 
 const servers: Server[] = [];
 const sockets = new Set<Socket>();
-const doors: Door[] = [];
+const proxies: PortProxy[] = [];
 afterEach(async () => {
-  await Promise.all(doors.splice(0).map((door) => door.close()));
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
   for (const socket of sockets) socket.destroy();
   for (const server of servers.splice(0)) server.close();
 });
@@ -26,9 +26,9 @@ async function echo(name: string, { onConnect = () => {} } = {}): Promise<{ port
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-async function door(): Promise<Door> {
-  const made = await openDoor(0);
-  doors.push(made);
+async function proxy(): Promise<PortProxy> {
+  const made = await openProxy(0);
+  proxies.push(made);
   return made;
 }
 
@@ -48,16 +48,16 @@ function say(port: number, text: string): { answer: Promise<string>; socket: Soc
   return { answer, socket };
 }
 
-test('what is said at the door is answered from behind it, also after the side that asks has closed its half', async () => {
+test('what is said at the proxy is answered from behind it, also after the side that asks has closed its half', async () => {
   const { port } = await echo('first');
-  const open = await door();
+  const open = await proxy();
   open.lead(port);
   assert.equal(await say(open.port, 'hello\n').answer, 'first: hello\nbye\n');
 });
 
-test('who comes while nothing is behind the door waits, and is answered', async () => {
+test('who comes while nothing is behind the proxy waits, and is answered', async () => {
   const { port } = await echo('late');
-  const open = await door();
+  const open = await proxy();
   const { answer } = say(open.port, 'hello\n');
   setImmediate(() => open.lead(port));
   assert.equal(await answer, 'late: hello\nbye\n');
@@ -66,7 +66,7 @@ test('who comes while nothing is behind the door waits, and is answered', async 
 test('who is led to what has just ended is led to what comes next, and loses nothing', async () => {
   const gone = await echo('gone');
   await new Promise((resolve) => gone.server.close(resolve));
-  const open = await door();
+  const open = await proxy();
   open.lead(gone.port);
   const { answer } = say(open.port, 'hello\n');
   const { port } = await echo('next');
@@ -77,7 +77,7 @@ test('who is led to what has just ended is led to what comes next, and loses not
 test('a connection stays where it is when new ones lead elsewhere, and is waited for', async () => {
   const first = await echo('first');
   const second = await echo('second');
-  const open = await door();
+  const open = await proxy();
   open.lead(first.port);
   const socket = connect({ port: open.port, host: '127.0.0.1' });
   sockets.add(socket);
@@ -100,7 +100,7 @@ test('a connection stays where it is when new ones lead elsewhere, and is waited
 });
 
 test('what nobody leads to is idle at once, and nobody is waited for longer than that', async () => {
-  const open = await door();
+  const open = await proxy();
   await open.idle(1, 60_000);
   const { port } = await echo('slow');
   open.lead(port);
@@ -111,9 +111,9 @@ test('what nobody leads to is idle at once, and nobody is waited for longer than
   await open.idle(port, 20);
 });
 
-test('when the other side is cut off, so is the one at the door', async () => {
+test('when the other side is cut off, so is the one at the proxy', async () => {
   const { port } = await echo('cut', { onConnect: () => setTimeout(() => [...sockets].at(-1)?.destroy(), 20) });
-  const open = await door();
+  const open = await proxy();
   open.lead(port);
   const socket = connect({ port: open.port, host: '127.0.0.1' });
   await new Promise((resolve) => socket.once('close', resolve));
@@ -121,14 +121,14 @@ test('when the other side is cut off, so is the one at the door', async () => {
 
 test('closing ends connections and those that wait, and gives the port back', async () => {
   const { port } = await echo('behind');
-  const open = await openDoor(0);
+  const open = await openProxy(0);
   const waiting = connect({ port: open.port, host: '127.0.0.1' });
   const ended = new Promise((resolve) => waiting.once('close', resolve));
   waiting.on('error', () => {});
   await new Promise((resolve) => waiting.once('connect', resolve));
   await open.close();
   await ended;
-  const again = await openDoor(open.port);
+  const again = await openProxy(open.port);
   again.lead(port);
   assert.equal(await say(again.port, 'x\n').answer, 'behind: x\nbye\n');
   await again.close();
@@ -136,5 +136,5 @@ test('closing ends connections and those that wait, and gives the port back', as
 
 test('a port that somebody has is refused', async () => {
   const { port } = await echo('taken');
-  await assert.rejects(openDoor(port), { code: 'EADDRINUSE' });
+  await assert.rejects(openProxy(port), { code: 'EADDRINUSE' });
 });

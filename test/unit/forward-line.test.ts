@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
-import type { Door } from '../../scripts/access/port-forward/door.ts';
-import { type Change, createLine } from '../../scripts/access/port-forward/line.ts';
+import { createForward, type ForwardEvent } from '../../scripts/access/port-forward/forward.ts';
+import type { PortProxy } from '../../scripts/access/port-forward/proxy.ts';
 import { type Endpoint, type PortForward, PortForwardFailed } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 
 const [destination = assert.fail()] = destinations;
 const pod = (name: string, uid = name): Endpoint => ({ namespace: 'x', pod: name, uid, port: 1 });
 
-/** A line whose door and tunnels only write down what becomes of them. */
+/** A line whose proxy and tunnels only write down what becomes of them. */
 function rig(open?: (endpoint: Endpoint, signal: AbortSignal, attempt: number) => Promise<void>) {
   const log: string[] = [];
-  const changes: Change[] = [];
+  const changes: ForwardEvent[] = [];
   const ends: ((why: string) => void)[] = [];
   const waiting: (() => void)[] = [];
   const wake = () => {
@@ -20,13 +20,13 @@ function rig(open?: (endpoint: Endpoint, signal: AbortSignal, attempt: number) =
   };
   let port = 0;
   let attempts = 0;
-  const door: Door = {
+  const proxy: PortProxy = {
     port: 9090,
     lead: (to) => void log.push(`lead ${to}`),
     idle: async () => {},
-    close: async () => void log.push('close door'),
+    close: async () => void log.push('close proxy'),
   };
-  const line = createLine(destination, door, {
+  const line = createForward(destination, proxy, {
     async open(endpoint, signal) {
       attempts += 1;
       await open?.(endpoint, signal, attempts);
@@ -68,7 +68,7 @@ test('a line leads to its pod, and to the next one before the last one is let go
   assert.deepEqual(await told(2), ['leads a', 'leads b']);
   assert.deepEqual(log, ['open 1 to a', 'lead 1', 'open 2 to b', 'lead 2', 'end 1']);
   await line.close();
-  assert.deepEqual(log.slice(5), ['close door', 'end 2']);
+  assert.deepEqual(log.slice(5), ['close proxy', 'end 2']);
 });
 
 test('a pod of the same name with another uid gets a tunnel of its own', async () => {
@@ -146,6 +146,6 @@ test('closing gives up what is being opened, and what has failed and waits', asy
     line.follow(pod('a'), false);
     await new Promise((resolve) => setImmediate(resolve));
     await line.close();
-    assert.deepEqual(log, ['close door']);
+    assert.deepEqual(log, ['close proxy']);
   }
 });

@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
-import { followSlices } from '../../scripts/access/port-forward/follow.ts';
-import { openDoors, portsFor } from '../../scripts/access/port-forward/ports.ts';
-import { addressJson, addressLines, changeLine } from '../../scripts/access/port-forward/words.ts';
+import { watchEndpoints } from '../../scripts/access/port-forward/endpoints.ts';
+import { eventLine, forwardJson, forwardLines } from '../../scripts/access/port-forward/forward.ts';
+import { openProxies, portsFor } from '../../scripts/access/port-forward/proxy.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
@@ -120,7 +120,7 @@ test('a port that is taken is refused with the process that has it, and the othe
   const taken = typeof address === 'object' && address ? address.port : 0;
   const [free] = [
     ...(
-      await openDoors(
+      await openProxies(
         fakeExec(() => undefined),
         new Map([[named('api'), 0]]),
       )
@@ -132,24 +132,24 @@ test('a port that is taken is refused with the process that has it, and the othe
     [prometheus, free?.port ?? 0],
     [named('grafana'), taken],
   ]);
-  const { text } = await refusal(() => openDoors(exec, ports));
+  const { text } = await refusal(() => openProxies(exec, ports));
   server.close();
   assert.match(text, new RegExp(`Port ${taken} of 127\\.0\\.0\\.1, for grafana, is taken by nginx \\(process 12\\)`));
   assert.match(text, /Stop it, or choose another: npm run forward -- grafana --port \d+/);
-  const again = await openDoors(exec, new Map([[prometheus, free?.port ?? 0]]));
-  await Promise.all([...again.values()].map((door) => door.close()));
+  const again = await openProxies(exec, new Map([[prometheus, free?.port ?? 0]]));
+  await Promise.all([...again.values()].map((proxy) => proxy.close()));
 });
 
-const line = (name: string, port: number) => ({ destination: named(name), door: { port } }) as never;
+const line = (name: string, port: number) => ({ destination: named(name), proxy: { port } }) as never;
 
 test('the addresses come with what one needs to log in, but no password', () => {
   const lines = [line('prometheus', 9090), line('grafana', 3000), line('api', 3001)];
-  assert.deepEqual(addressLines(lines), [
+  assert.deepEqual(forwardLines(lines), [
     '  prometheus  http://127.0.0.1:9090',
     '  grafana     http://127.0.0.1:3000       user admin, the password by npm run passwords -- grafana',
     '  api         http://127.0.0.1:3001/info',
   ]);
-  assert.deepEqual(JSON.parse(addressJson(lines.slice(0, 2))), {
+  assert.deepEqual(JSON.parse(forwardJson(lines.slice(0, 2))), {
     forwards: [
       { name: 'prometheus', url: 'http://127.0.0.1:9090', port: 9090 },
       { name: 'grafana', url: 'http://127.0.0.1:3000', port: 3000, user: 'admin' },
@@ -158,7 +158,7 @@ test('the addresses come with what one needs to log in, but no password', () => 
 });
 
 test('what changes is told in a line', () => {
-  const tell = (change: Parameters<typeof changeLine>[1]) => changeLine('api', change);
+  const tell = (change: Parameters<typeof eventLine>[1]) => eventLine('api', change);
   assert.equal(tell({ kind: 'leads', pod: 'a', seconds: 0 }), '✔ api leads to the pod a');
   assert.equal(tell({ kind: 'leads', pod: 'a', seconds: 0.44 }), '✔ api leads to the pod a (after 0.4 s)');
   assert.match(tell({ kind: 'waits' }), /no pod of it is ready/);
@@ -211,7 +211,7 @@ async function followed({ turns, node = () => true, kubeconfig }: Following) {
     }),
   });
   const told: string[] = [];
-  const end = await followSlices(context, {
+  const end = await watchEndpoints(context, {
     onSlices: (slices, wasLost) => told.push(`${wasLost ? 'again ' : ''}${podOf(slices) ?? 'none'}`),
     onLost: (why) => told.push(`lost: ${why}`),
   }).catch((error: Error) => error);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectGrafana } from '../../scripts/components/grafana-api.ts';
+import { connectGrafana } from '../../scripts/components/grafana.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import { base64 } from '../../scripts/lib/secret.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';

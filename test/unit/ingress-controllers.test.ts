@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { componentsFor } from '../../scripts/components/index.ts';
-import { type Controller, controllerObjects, removeOther } from '../../scripts/components/ingress-controllers.ts';
-import { ingressNginx } from '../../scripts/components/ingress-nginx.ts';
+import {
+  type Controller,
+  controllerObjects,
+  ingressNginx,
+  removeOtherController,
+  traefik,
+} from '../../scripts/components/ingress.ts';
 import { watchController } from '../../scripts/components/prometheus.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
-import { traefik } from '../../scripts/components/traefik.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
@@ -67,7 +71,7 @@ test('another controller is a mistake, and said so', async () => {
 
 test('the chosen controller takes all of the other one away but the class that both have, webhooks first', async () => {
   const { context, deleted } = clusterWith(applied(nginx));
-  const removed = await removeOther(context, 'traefik');
+  const removed = await removeOtherController(context, 'traefik');
   assert.equal(deleted[0], 'ValidatingWebhookConfiguration ingress-nginx-admission');
   assert.deepEqual(
     nginx.map((object) => nameOf(object)).filter((name) => !deleted.includes(name)),
@@ -78,13 +82,13 @@ test('the chosen controller takes all of the other one away but the class that b
 
 test('a controller that somebody else installed under the same names stays, with its namespace', async () => {
   const { context, deleted } = clusterWith(writtenBy('helm', 'Update', second));
-  assert.deepEqual(await removeOther(context, 'nginx'), []);
+  assert.deepEqual(await removeOtherController(context, 'nginx'), []);
   assert.deepEqual(deleted, []);
 });
 
 test('where the other controller was never there, nothing is deleted', async () => {
   const { context, deleted } = clusterWith(nginx);
-  assert.deepEqual(await removeOther(context, 'nginx'), []);
+  assert.deepEqual(await removeOtherController(context, 'nginx'), []);
   assert.deepEqual(deleted, []);
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Installation, install } from '../../scripts/components/installation.ts';
+import { type ComponentSpec, install } from '../../scripts/components/installation.ts';
 import { type KubeObject, verbatim } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 
@@ -49,7 +49,7 @@ function fakeCluster(present: KubeObject[] = [], looksUntilReady = 0) {
   return { context, log };
 }
 
-const component = (objects: KubeObject[], parts: Partial<Installation> = {}) =>
+const component = (objects: KubeObject[], parts: Partial<ComponentSpec> = {}) =>
   install({ name: 'x', needs: [], objects: async () => objects, ...parts });
 
 test('a verbatim object that the cluster has with this very text is left out, and nothing else is', async () => {
@@ -120,7 +120,7 @@ test('what is prepared comes before the objects and is told with the images', as
 test('status tells absent from unready, and passes on what is missing besides the objects', async () => {
   const { context } = fakeCluster([named('a')]);
   const missing = async () => 'the page does not answer';
-  const status = (objects: KubeObject[], parts: Partial<Installation> = {}) =>
+  const status = (objects: KubeObject[], parts: Partial<ComponentSpec> = {}) =>
     component(objects, parts).status(context);
   assert.deepEqual(await status([named('b')]), { state: 'absent', missing: 'ConfigMap b is missing' });
   assert.deepEqual(await status([named('a')], { missing }), { state: 'unready', missing: 'the page does not answer' });

@@ -5,10 +5,15 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { Kubeconfig } from '../../scripts/access/kubeconfig/edit.ts';
 import { backupOf, changeKubeconfig, writableOf } from '../../scripts/access/kubeconfig/file.ts';
-import { merge, mergedInto, unmerge } from '../../scripts/access/kubeconfig/index.ts';
-import { merged, unmerged } from '../../scripts/access/kubeconfig/merge.ts';
-import { mergedContextItems } from '../../scripts/commands/cleanup/merged-context.ts';
-import { removeAll } from '../../scripts/commands/cleanup/remove.ts';
+import {
+  mergedInto,
+  mergeKubeconfig,
+  unmergeKubeconfig,
+  withCluster,
+  withoutCluster,
+} from '../../scripts/access/kubeconfig/merge.ts';
+import { mergedContextItems } from '../../scripts/commands/cleanup/files.ts';
+import { removeItems } from '../../scripts/commands/cleanup/items.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 
@@ -71,25 +76,28 @@ const persons: [what: string, text: string][] = [
 ];
 for (const [what, text] of persons) {
   test(`a kubeconfig ${what} gets ours, keeps its current context, and is the same again afterwards`, () => {
-    const after = merged(text, ours);
+    const after = withCluster(text, ours);
     assert.deepEqual(names(after), ['kind-x', ...names(text)]);
     assert.equal(read(after)['current-context'], read(text)['current-context']);
     assert.equal(read(after).clusters?.[0]?.name, 'kind-x');
-    assert.equal(merged(after, ours), after, 'a second time changes nothing');
-    const used = merged(after, { ...ours, use: true });
+    assert.equal(withCluster(after, ours), after, 'a second time changes nothing');
+    const used = withCluster(after, { ...ours, use: true });
     assert.equal(read(used)['current-context'], 'kind-x');
-    for (const back of [unmerged(after, 'kind-x', ours.path), unmerged(merged(used, ours), 'kind-x', ours.path)])
+    for (const back of [
+      withoutCluster(after, 'kind-x', ours.path),
+      withoutCluster(withCluster(used, ours), 'kind-x', ours.path),
+    ])
       assert.equal(back, text);
-    assert.equal(unmerged(text, 'kind-x', ours.path), undefined);
+    assert.equal(withoutCluster(text, 'kind-x', ours.path), undefined);
   });
 }
 
 test('a kubeconfig that holds nothing yet gets all that kubectl needs, and no current context that nobody asked for', () => {
   for (const text of ['', '\n', 'apiVersion: v1\nkind: Config\nclusters: []\ncontexts: null\nusers:\n']) {
-    const after = read(merged(text, ours));
+    const after = read(withCluster(text, ours));
     assert.deepEqual([after.apiVersion, after.kind, after['current-context']], ['v1', 'Config', undefined]);
     assert.deepEqual(after.users, read(ours.text).users);
-    const gone = unmerged(merged(text, { ...ours, use: true }), 'kind-x', ours.path) ?? '';
+    const gone = withoutCluster(withCluster(text, { ...ours, use: true }), 'kind-x', ours.path) ?? '';
     assert.deepEqual(read(gone), {
       apiVersion: 'v1',
       kind: 'Config',
@@ -102,22 +110,25 @@ test('a kubeconfig that holds nothing yet gets all that kubectl needs, and no cu
 });
 
 test('a cluster that was made anew takes the place of the earlier one', () => {
-  const after = merged(merged(privateText('production'), ours), { ...ours, text: privateText('kind-x', 40001) });
+  const after = withCluster(withCluster(privateText('production'), ours), {
+    ...ours,
+    text: privateText('kind-x', 40001),
+  });
   assert.deepEqual(names(after), ['kind-x', 'production']);
   assert.match(after, /127\.0\.0\.1:40001/);
 });
 
 test('an entry of that name that somebody else put there is left alone, and so is one of another checkout', async () => {
   const foreign = privateText('kind-x');
-  assert.match((await refusal(() => merged(foreign, ours))).text, /did not put there[\s\S]*delete-context kind-x/);
-  assert.equal(unmerged(foreign, 'kind-x', ours.path), undefined);
-  assert.equal(unmerged(merged('', ours), 'kind-x', '/another/kubeconfig'), undefined);
+  assert.match((await refusal(() => withCluster(foreign, ours))).text, /did not put there[\s\S]*delete-context kind-x/);
+  assert.equal(withoutCluster(foreign, 'kind-x', ours.path), undefined);
+  assert.equal(withoutCluster(withCluster('', ours), 'kind-x', '/another/kubeconfig'), undefined);
 });
 
 test('a context that was the current one before is so again only where it is still there', () => {
-  const used = merged(privateText('production'), { ...ours, use: true });
+  const used = withCluster(privateText('production'), { ...ours, use: true });
   const without = used.replaceAll(/production/g, 'renamed').replace('before: renamed', 'before: production');
-  assert.equal(read(unmerged(without, 'kind-x', ours.path) ?? '')['current-context'], '');
+  assert.equal(read(withoutCluster(without, 'kind-x', ours.path) ?? '')['current-context'], '');
 });
 
 function contextWith(file: string) {
@@ -136,15 +147,15 @@ test('the file keeps its mode and stays a link, with a backup that only the pers
   writeFileSync(real, privateText('production'), { mode: 0o640 });
   symlinkSync(real, link);
   const context = contextWith(link);
-  assert.deepEqual(await merge(context, false), { file: link, changed: true });
-  assert.deepEqual(await merge(context, false), { file: link, changed: false });
+  assert.deepEqual(await mergeKubeconfig(context, false), { file: link, changed: true });
+  assert.deepEqual(await mergeKubeconfig(context, false), { file: link, changed: false });
   assert(lstatSync(link).isSymbolicLink());
   assert.equal(statSync(real).mode & 0o777, 0o640);
   assert.equal(readFileSync(backupOf(real), 'utf8'), privateText('production'));
   assert.equal(statSync(backupOf(real)).mode & 0o777, 0o600);
-  assert.equal(await unmerge(context), link);
+  assert.equal(await unmergeKubeconfig(context), link);
   assert.equal(readFileSync(real, 'utf8'), privateText('production'));
-  assert.equal(await unmerge(context), undefined);
+  assert.equal(await unmergeKubeconfig(context), undefined);
   assert(!existsSync(`${real}.lock`));
 });
 
@@ -152,7 +163,7 @@ test('down takes it out of the file that it was put into, wherever KUBECONFIG po
   const file = join(folder, 'new', 'config');
   const context = contextWith(file);
   assert.deepEqual(mergedContextItems(context), [], 'without a request no file is looked at');
-  await merge(context, true);
+  await mergeKubeconfig(context, true);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   const later = fakeContext({ ...context, config: { ...context.config, userKubeconfigs: ['/nowhere'] } });
   // As when the cluster is made anew.
@@ -162,16 +173,16 @@ test('down takes it out of the file that it was put into, wherever KUBECONFIG po
     items.map(({ name }) => name),
     [`context kind-x in ${file}`],
   );
-  assert.deepEqual(await removeAll(items, async () => mergedContextItems(later), new AbortController().signal), []);
+  assert.deepEqual(await removeItems(items, async () => mergedContextItems(later), new AbortController().signal), []);
   assert.deepEqual(names(readFileSync(file, 'utf8')), []);
 });
 
 test('a file that is gone or that somebody cleaned up is no obstacle', async () => {
   const file = join(folder, 'gone');
   const context = contextWith(file);
-  await merge(context, false);
+  await mergeKubeconfig(context, false);
   rmSync(file);
-  assert.equal(await unmerge(context), undefined);
+  assert.equal(await unmergeKubeconfig(context), undefined);
   assert.equal(mergedInto(context.config), undefined);
   assert(!existsSync(file));
 });
@@ -184,7 +195,7 @@ for (const [what, text] of [
   test(`a file that ${what} is left as it is`, async () => {
     const file = join(folder, `broken ${what}`);
     writeFileSync(file, text);
-    assert.match((await refusal(() => merge(contextWith(file), true))).text, /was left as it is/);
+    assert.match((await refusal(() => mergeKubeconfig(contextWith(file), true))).text, /was left as it is/);
     assert.equal(readFileSync(file, 'utf8'), text);
     assert(!existsSync(backupOf(file)));
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listenOn } from '../../scripts/components/listening-ports.ts';
+import { listenOn } from '../../scripts/components/ingress.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 
 const controller: KubeObject = {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { followAll, readAll } from '../../scripts/access/logs/follow.ts';
-import type { Line } from '../../scripts/access/logs/read.ts';
-import { type Source, sourcesOf } from '../../scripts/access/logs/sources.ts';
-import { workloadsNamed } from '../../scripts/access/logs/workloads.ts';
-import { partOf } from '../../scripts/commands/logs.ts';
+import {
+  followLogs,
+  type LogLine,
+  type LogSource,
+  readLogs,
+  sourcesOf,
+  workloadsNamed,
+} from '../../scripts/access/logs.ts';
+import { logRangeOf } from '../../scripts/commands/logs.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { ContainerStatus, Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
@@ -74,7 +78,7 @@ test('of a run before there is a log only where a container was restarted, and a
 test('the flags say which part of a log: the last 100 lines unless a time or a number is asked for', async () => {
   const parts = [{}, { since: '10m' }, { since: '90' }, { since: '2h', tail: '5' }, { tail: 'all' }];
   assert.deepEqual(
-    parts.map((flags) => [partOf(flags).seconds, partOf(flags).tail]),
+    parts.map((flags) => [logRangeOf(flags).seconds, logRangeOf(flags).tail]),
     [
       [undefined, 100],
       [600, undefined],
@@ -84,10 +88,10 @@ test('the flags say which part of a log: the last 100 lines unless a time or a n
     ],
   );
   for (const flags of [{ since: '10 m' }, { since: '0s' }, { since: '-5m' }, { tail: '0' }, { tail: 'few' }])
-    assert.match((await refusal(() => partOf(flags))).text, /^--(since|tail) takes .*\nnpm run logs/);
+    assert.match((await refusal(() => logRangeOf(flags))).text, /^--(since|tail) takes .*\nnpm run logs/);
 });
 
-const source = (name: string, isRunning = true): Source => ({
+const source = (name: string, isRunning = true): LogSource => ({
   id: name,
   namespace: 'default',
   pod: name,
@@ -111,14 +115,14 @@ function server(logs: Record<string, string | ((query: URLSearchParams) => strin
   };
   return { asked, api: () => ({ lines }) };
 }
-const texts = (lines: readonly Line[]) => lines.map(({ source: { label }, text }) => `${label} ${text}`);
+const texts = (lines: readonly LogLine[]) => lines.map(({ source: { label }, text }) => `${label} ${text}`);
 
 test('lines of several pods come in the order of time, last words without a line break included', async () => {
   const { api, asked } = server({
     a: '2026-01-02T03:04:05.100000000Z one\n2026-01-02T03:04:05.3Z  three \n',
     b: '2026-01-02T03:04:05.25Z two\n2026-01-02T03:04:06Z last words',
   });
-  const lines = await readAll(fakeContext({ api }), [source('a'), source('b')], { tail: 5, previous: true });
+  const lines = await readLogs(fakeContext({ api }), [source('a'), source('b')], { tail: 5, previous: true });
   assert.deepEqual(texts(lines), ['a one', 'b two', 'a  three ', 'b last words']);
   assert.equal(
     asked[0],
@@ -129,18 +133,23 @@ test('lines of several pods come in the order of time, last words without a line
 test('a pod that goes meanwhile has no lines, and what fails for all is thrown', async () => {
   const gone = () => Promise.reject(new ApiError('/x', 404, 'pods "a" not found'));
   const { api } = server({ a: gone, b: '2026-01-02T03:04:05Z x\n' });
-  assert.deepEqual(texts(await readAll(fakeContext({ api }), [source('a'), source('b')], {})), ['b x']);
+  assert.deepEqual(texts(await readLogs(fakeContext({ api }), [source('a'), source('b')], {})), ['b x']);
   const refuses = server({ a: () => Promise.reject(new ApiError('/x', 403, 'forbidden')) });
-  await assert.rejects(readAll(fakeContext({ api: refuses.api }), [source('a')], {}), ApiError);
+  await assert.rejects(readLogs(fakeContext({ api: refuses.api }), [source('a')], {}), ApiError);
 });
 
 /** Follows until so many lines have come, or all looks are over. */
-async function follow(parts: { api: unknown; looks: (Source[] | Error)[]; lines: number; told?: [string, string][] }) {
+async function follow(parts: {
+  api: unknown;
+  looks: (LogSource[] | Error)[];
+  lines: number;
+  told?: [string, string][];
+}) {
   const controller = new AbortController();
-  const heard: Line[] = [];
+  const heard: LogLine[] = [];
   const lost: string[] = [];
   const looks = [...parts.looks];
-  const following = followAll(fakeContext({ api: parts.api, signal: controller.signal }), {
+  const following = followLogs(fakeContext({ api: parts.api, signal: controller.signal }), {
     look: async () => {
       const next = looks.length > 1 ? looks.shift() : looks[0];
       if (next instanceof Error) throw next;
@@ -199,7 +208,7 @@ for (const [what, api, look] of [
 ] as const) {
   test(`following ends with the reason where the login may not read ${what}`, async () => {
     const signal = new AbortController().signal;
-    const following = followAll(fakeContext({ api, signal }), {
+    const following = followLogs(fakeContext({ api, signal }), {
       look,
       told: new Map(),
       onLine: () => {},
@@ -211,7 +220,7 @@ for (const [what, api, look] of [
 
 test('a bug in following is thrown, and not waited on', async () => {
   const { api } = server({ a: () => Promise.reject(new TypeError('a bug')) });
-  const following = followAll(fakeContext({ api, signal: new AbortController().signal }), {
+  const following = followLogs(fakeContext({ api, signal: new AbortController().signal }), {
     look: async () => [source('a')],
     told: new Map(),
     onLine: () => {},

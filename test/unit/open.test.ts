@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openBrowser, type Surroundings } from '../../scripts/access/open/browser.ts';
-import { obstacle } from '../../scripts/access/open/places.ts';
-import { placeNames } from '../../scripts/components/place-names.ts';
+import { unreachableReason } from '../../scripts/access/addresses.ts';
+import { type BrowserEnvironment, openBrowser } from '../../scripts/access/browser.ts';
+import { siteNames } from '../../scripts/components/site-names.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const url = 'https://grafana.localhost:8443';
@@ -25,7 +25,7 @@ async function programs(...names: [name: string, code?: number][]): Promise<stri
   return path;
 }
 
-const around = (path: string, parts: Partial<Surroundings> = {}): Surroundings => ({
+const around = (path: string, parts: Partial<BrowserEnvironment> = {}): BrowserEnvironment => ({
   platform: 'linux',
   path,
   env: { PATH: '/usr/bin:/bin', DISPLAY: ':0' },
@@ -34,7 +34,7 @@ const around = (path: string, parts: Partial<Surroundings> = {}): Surroundings =
 });
 const called = (path: string) => (existsSync(join(path, 'called')) ? readFileSync(join(path, 'called'), 'utf8') : '');
 
-const systems: [what: string, parts: Partial<Surroundings>, program: string][] = [
+const systems: [what: string, parts: Partial<BrowserEnvironment>, program: string][] = [
   ['Linux', {}, 'xdg-open'],
   ['Linux with Wayland', { env: { PATH: '/bin', WAYLAND_DISPLAY: 'wayland-0' } }, 'xdg-open'],
   ['macOS', { platform: 'darwin', env: { PATH: '/bin' } }, 'open'],
@@ -68,6 +68,6 @@ test('why nothing was opened is said: no program, no screen, or what it ended wi
 test("production's name is not opened, since it leads elsewhere", async () => {
   const site = { host: 'api.example.com', secret: undefined };
   const place = { name: 'api', site, url: 'http://api.example.com', health: '/info', login: false };
-  assert.match((await obstacle(fakeContext({}), place)) ?? '', /production's name/);
-  assert.deepEqual([...placeNames], ['api', 'argocd', 'prometheus', 'grafana']);
+  assert.match((await unreachableReason(fakeContext({}), place)) ?? '', /production's name/);
+  assert.deepEqual([...siteNames], ['api', 'argocd', 'prometheus', 'grafana']);
 });

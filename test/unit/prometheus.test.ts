@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allComponents, componentsFor } from '../../scripts/components/index.ts';
 import { prometheus, useClaim } from '../../scripts/components/prometheus.ts';
+import { removeUnwantedAddOns } from '../../scripts/components/prometheus-add-ons.ts';
 import {
+  assertConfigurationValid,
   checksumRule,
-  haveItRead,
-  notLoaded,
-  refuseBroken,
-} from '../../scripts/components/prometheus-configuration.ts';
-import { removeUnwantedParts } from '../../scripts/components/prometheus-parts.ts';
-import { podDown } from '../../scripts/components/prometheus-targets.ts';
+  configurationNotLoaded,
+  podDown,
+  reloadConfiguration,
+} from '../../scripts/components/prometheus-client.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { monitoringParts } from '../../scripts/config/settings.ts';
 import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
@@ -92,7 +92,7 @@ for (const [what, state, expected] of [
   ['refuses another one, and goes on with this one', { loaded: checksum, refused: true }, /refuses its configuration/],
 ] as const) {
   test(`a Prometheus that ${what}`, async () => {
-    const missing = await notLoaded(running(state).context, all);
+    const missing = await configurationNotLoaded(running(state).context, all);
     if (expected === undefined) assert.equal(missing, undefined);
     else assert.match(missing ?? '', expected);
   });
@@ -108,7 +108,7 @@ for (const [what, state, isTouched] of [
 ] as const) {
   test(`the pod is ${isTouched ? '' : 'not '}touched when it ${what}`, async () => {
     const { context, calls } = running(state);
-    await haveItRead(context, all);
+    await reloadConfiguration(context, all);
     const annotate = /^annotate --namespace observability --overwrite pod\/prometheus-1 platform-ops\/touched=20\S+Z$/;
     assert.deepEqual(
       calls.filter((call) => annotate.test(call)),
@@ -133,14 +133,14 @@ const broken = (_check: string, input: string) =>
 
 test('what promtool refuses is told with its reason', async () => {
   const { context, inputs } = running({ promtool: broken });
-  const { text } = await refusal(() => refuseBroken(context, all));
+  const { text } = await refusal(() => assertConfigurationValid(context, all));
   assert.match(text, /^Prometheus would refuse prometheus\.yml: yaml: line 1: field a not found\.\n/);
   assert.deepEqual(inputs, ['a: 1']);
 });
 
 test('what the cluster has already is not checked again, and rules are checked as rules', async () => {
   const { context, calls, inputs } = running({ promtool: broken, present: wanted.slice(0, 1) });
-  await refuseBroken(context, wanted);
+  await assertConfigurationValid(context, wanted);
   assert.deepEqual(inputs, ['x']);
   assert.match(calls[0] ?? '', / promtool check rules$/);
 });
@@ -150,7 +150,7 @@ for (const [what, state] of [
   ['kubectl can not reach it', { promtool: () => ({ exitCode: 1, stderr: 'pods "prometheus-1" not found' }) }],
 ] as const) {
   test(`nothing is refused where ${what}`, async () => {
-    await refuseBroken(running(state).context, all);
+    await assertConfigurationValid(running(state).context, all);
   });
 }
 
@@ -208,7 +208,7 @@ test('a part that is no longer wanted goes, with its rules, and one that is stay
     timeout: 3000,
     signal: new AbortController().signal,
   });
-  await removeUnwantedParts(context);
+  await removeUnwantedAddOns(context);
   assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`]);
 });
 

@@ -1,7 +1,7 @@
 // What the registry tells of an image before it is promoted.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { type Looked, lookAtImages } from '../../scripts/delivery/promote/images.ts';
+import { type ImageLookup, lookUpImages } from '../../scripts/delivery/promote/images.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 import { playGithub } from '../support/github.ts';
@@ -42,7 +42,7 @@ async function look(
     architectures = ['amd64'],
     name = 'ghcr.io/ann/api-node',
   } = {},
-): Promise<Looked & { facts: Looked['facts'] }> {
+): Promise<ImageLookup & { facts: ImageLookup['facts'] }> {
   const secret = token === '' ? undefined : new Secret(token);
   const context = fakeContext({
     config: { tokens: { use, inEnvironment: secret, inFile: undefined, dockerFolder: '/nowhere' } },
@@ -50,7 +50,7 @@ async function look(
     signal: new AbortController().signal,
   });
   const { endpoints } = github;
-  return lookAtImages(context, new Map([['api-node', `${name}:${tag}`]]), { architectures, endpoints });
+  return lookUpImages(context, new Map([['api-node', `${name}:${tag}`]]), { architectures, endpoints });
 }
 const factsOf = async (...args: Parameters<typeof look>) => [...(await look(...args)).facts.values()][0];
 

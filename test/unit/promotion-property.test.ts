@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { type Desk, land, openDesk } from '../../scripts/delivery/promote/desk.ts';
 import { planPromotion } from '../../scripts/delivery/promote/promote.ts';
-import { planRollback, type Rollback } from '../../scripts/delivery/promote/rollback.ts';
+import { planRollback, type RollbackPlan } from '../../scripts/delivery/promote/rollback.ts';
+import { commitAndPush, openWorkspace, type Workspace } from '../../scripts/delivery/promote/workspace.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import type { Exec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
@@ -82,7 +82,7 @@ interface State {
 
 interface Stage {
   folder: string;
-  desk: Desk;
+  workspace: Workspace;
   service: Service;
   /** What the file had to say after each commit so far. */
   states: readonly State[];
@@ -98,8 +98,8 @@ async function play(folder: string, actions: readonly Action[]): Promise<void> {
   const service = await findService(folder, 'core-go');
   const states: State[] = [{ tag: '1df3b1f', held: [] }];
   for (const one of actions) {
-    const desk = await openDesk(context, [service], { commit: true, push: false });
-    const expected = await act(one, { folder, desk, service, states });
+    const workspace = await openWorkspace(context, [service], { commit: true, push: false });
+    const expected = await act(one, { folder, workspace, service, states });
     if (expected) states.push(expected);
     const { tag, held } = states.at(-1) ?? assert.fail();
     for (const version of ['1.1', '1.2'] as const) {
@@ -113,7 +113,7 @@ async function play(folder: string, actions: readonly Action[]): Promise<void> {
 
 /** Does it, and hands back what has to hold then; undefined where there must be no commit. */
 async function act(what: Action, stage: Stage): Promise<State | undefined> {
-  const { folder, desk, service, states } = stage;
+  const { folder, workspace, service, states } = stage;
   const { tag: was, held } = states.at(-1) ?? assert.fail();
   const text = textOf(folder);
   switch (what.kind) {
@@ -124,7 +124,7 @@ async function act(what: Action, stage: Stage): Promise<State | undefined> {
       return rollback('tag' in what ? what.tag : undefined, stage);
     case 'release':
       if (held.length === 0) return undefined;
-      await land(desk, [{ service, before: text, after: withoutHolds(text) }], 'chore: release core-go');
+      await commitAndPush(workspace, [{ service, before: text, after: withoutHolds(text) }], 'chore: release core-go');
       return { tag: was, held: [] };
     case 'revert':
       if (states.length < 2) return undefined;
@@ -146,7 +146,7 @@ async function act(what: Action, stage: Stage): Promise<State | undefined> {
   }
 }
 
-async function promote({ tag, force }: { tag: string; force: boolean }, { folder, desk, service, states }: Stage) {
+async function promote({ tag, force }: { tag: string; force: boolean }, { folder, workspace, service, states }: Stage) {
   const { tag: was, held } = states.at(-1) ?? assert.fail();
   const planned = planPromotion(folder, [service], { tag, force });
   if (held.length > 0 && !force && tag !== was) {
@@ -154,24 +154,27 @@ async function promote({ tag, force }: { tag: string; force: boolean }, { folder
     return undefined;
   }
   const edits = await planned;
-  if (edits.length > 0) await land(desk, edits, `chore: promote images ${tag}`);
+  if (edits.length > 0) await commitAndPush(workspace, edits, `chore: promote images ${tag}`);
   const changes = tag !== was || (force && held.length > 0);
   return changes ? { tag, held: force ? [] : held } : undefined;
 }
 
-async function rollback(to: string | undefined, { folder, desk, service, states }: Stage): Promise<State | undefined> {
+async function rollback(
+  to: string | undefined,
+  { folder, workspace, service, states }: Stage,
+): Promise<State | undefined> {
   const { tag: was, held } = states.at(-1) ?? assert.fail();
   const earlier = states.map(({ tag }) => tag).filter((tag) => tag !== was);
-  let plan: Rollback | undefined;
+  let plan: RollbackPlan | undefined;
   try {
-    plan = await planRollback(desk, service, to);
+    plan = await planRollback(workspace, service, to);
   } catch (error) {
     assert(error instanceof UserError && /nothing to go back to|never ran/.test(error.message), String(error));
     assert(to === undefined || !earlier.includes(to));
     return undefined;
   }
   if (!plan) return undefined;
-  await land(desk, [plan.edit], plan.message);
+  await commitAndPush(workspace, [plan.edit], plan.message);
   const { tag } = plan.to;
   assert(to === undefined ? earlier.includes(tag) && !held.includes(tag) : tag === to);
   // To take back a promotion that was forced over a hold brings that hold back, too.

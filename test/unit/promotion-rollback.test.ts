@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { page } from '../../scripts/commands/history.ts';
+import { historyPage } from '../../scripts/commands/history.ts';
 import type { History } from '../../scripts/delivery/promote/history.ts';
 import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { temporaryFolder } from '../support/fakes.ts';
@@ -234,7 +234,7 @@ test('history has every change of the image, by whom and how, newest first', asy
 test('the table shows the age of images, what runs, and the holds', () => {
   const entry = { commit: 'abcdef0123', date: '2026-11-26T14:03:05+01:00', author: 'Ann', subject: 's', image: 'i' };
   const minutes = (ago: number) => new Date(Date.parse('2026-11-26T00:00:00Z') - ago * 60_000).toISOString();
-  const text = page(
+  const text = historyPage(
     {
       service: 'core-go',
       file: core,

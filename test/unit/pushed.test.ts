@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { untilNews } from '../../scripts/delivery/sync/news.ts';
-import { pushedCommit } from '../../scripts/delivery/sync/pushed.ts';
+import { pushedCommit, waitForNewCommit } from '../../scripts/delivery/sync/commits.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
@@ -138,7 +137,7 @@ test('another commit that is checked out is news, from when it was made', async 
   const { root, first } = clone();
   const signal = new AbortController().signal;
   const started = performance.now();
-  const news = untilNews(fakeContext({ config: { root }, exec: gitExec, signal }), first, first);
+  const news = waitForNewCommit(fakeContext({ config: { root }, exec: gitExec, signal }), first, first);
   await sleep(50);
   commit(root, 'second');
   const since = await news;
@@ -156,7 +155,7 @@ test('so is another one that Argo CD deploys from elsewhere; an answer that fail
   };
   const signal = new AbortController().signal;
   const context = fakeContext({ config: { root, gitops: {} }, exec: gitExec, signal, api: () => ({ list }) });
-  await untilNews(context, first, first, { head: 1, elsewhere: 1 });
+  await waitForNewCommit(context, first, first, { head: 1, elsewhere: 1 });
   assert.equal(asked, 3);
 });
 
@@ -164,7 +163,7 @@ test('waiting for news ends with Ctrl-C', async () => {
   const { root, first } = clone();
   const interruption = new AbortController();
   const context = fakeContext({ config: { root }, exec: gitExec, signal: interruption.signal });
-  const news = untilNews(context, first, first);
+  const news = waitForNewCommit(context, first, first);
   interruption.abort();
   await assert.rejects(news, Interrupted);
 });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { probeTrouble, rolloutFaults, syncFaults } from '../../scripts/delivery/sync/faults.ts';
+import { createWarnings, killedByProbe, rolloutFaults, syncFaults } from '../../scripts/delivery/sync/faults.ts';
 import { rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
-import { createWarnings } from '../../scripts/delivery/sync/warnings.ts';
 import type { KubeEvent } from '../../scripts/kubernetes/explain/explain.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { fakeContext } from '../support/fakes.ts';
@@ -161,7 +160,7 @@ test('probes that fail while the kubelet has not given up are no fault, and neit
   const fresh = pod('new', 'new', { made: now() });
   assert.deepEqual(found(fresh, [unhealthy(30)]), []);
   assert.equal(
-    probeTrouble(fresh, [unhealthy(60, 'other'), { ...killing, involvedObject: { uid: 'other' } }]),
+    killedByProbe(fresh, [unhealthy(60, 'other'), { ...killing, involvedObject: { uid: 'other' } }]),
     undefined,
   );
 });

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge } from '../../scripts/delivery/sync/answer.ts';
-import { receiptLines } from '../../scripts/delivery/sync/lines.ts';
-import { syncedBefore, syncedObjects } from '../../scripts/delivery/sync/make.ts';
-import { createMarks } from '../../scripts/delivery/sync/marks.ts';
-import type { Receipt } from '../../scripts/delivery/sync/receipt.ts';
-import { type Rollout, rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
-import { isCompared, syncedLast, unsynced } from '../../scripts/delivery/sync/synced.ts';
+import { judgeAnswer } from '../../scripts/delivery/sync/answer.ts';
+import {
+  createStageTimes,
+  type RolloutReport,
+  reportLines,
+  syncedBefore,
+  syncedObjects,
+} from '../../scripts/delivery/sync/report.ts';
+import {
+  isCompared,
+  lastSyncedCommit,
+  notSyncedReason,
+  type Rollout,
+  rolloutOf,
+} from '../../scripts/delivery/sync/rollout.ts';
 import { application, began, commits, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
 
 const names = (pods: readonly { metadata: { name: string } }[] = []) => pods.map(({ metadata }) => metadata.name);
@@ -61,22 +69,22 @@ test('a commit is compared when Argo CD says so of the source that is wanted', (
 });
 
 test('it is synced when nothing is under way and nothing differs', () => {
-  assert.equal(unsynced(application(), commits.new), undefined);
+  assert.equal(notSyncedReason(application(), commits.new), undefined);
   const differs = application({ sync: { status: 'OutOfSync', revision: commits.new } });
-  assert.match(unsynced(differs, commits.new) ?? '', /^Application api-node is OutOfSync/);
+  assert.match(notSyncedReason(differs, commits.new) ?? '', /^Application api-node is OutOfSync/);
   const begins = application({}, { sync: { revision: commits.new } });
-  assert.match(unsynced(begins, commits.new) ?? '', /is being synced/);
+  assert.match(notSyncedReason(begins, commits.new) ?? '', /is being synced/);
   const runs = application({
     operationState: { phase: 'Running', message: 'waiting', operation: { sync: { revision: commits.old } } },
   });
-  assert.match(unsynced(runs, commits.new) ?? '', /is being synced \(aaaaaaa is\): waiting/);
+  assert.match(notSyncedReason(runs, commits.new) ?? '', /is being synced \(aaaaaaa is\): waiting/);
 });
 
 test('what was synced, and what before that', () => {
   const pruned = application();
   pruned.status?.operationState?.syncResult?.resources?.push({ kind: 'Ingress', name: 'api-node', status: 'Pruned' });
   assert.deepEqual(syncedObjects(pruned), ['ConfigMap api-node', 'Deployment api-node', 'Ingress api-node (pruned)']);
-  assert.deepEqual([syncedLast(pruned), syncedBefore(pruned)], [commits.new, commits.old]);
+  assert.deepEqual([lastSyncedCommit(pruned), syncedBefore(pruned)], [commits.new, commits.old]);
   assert.equal(syncedBefore(application({ history: [{ revision: commits.new }] })), undefined);
   assert.deepEqual(syncedObjects(application({ operationState: { phase: 'Failed' } })), []);
 });
@@ -90,7 +98,7 @@ const rollout: Rollout = {
   before: image('a1b2c3d'),
 };
 const others = (...endpoints: string[]) => ({ endpoints, draining: ['leaving'] });
-const answers: [string, Parameters<typeof judge>, string | RegExp][] = [
+const answers: [string, Parameters<typeof judgeAnswer>, string | RegExp][] = [
   ['the new version', [{ url, version: 'b2c3d4e' }, rollout, others('old')], 'version'],
   ['the old version', [{ url, version: 'a1b2c3d' }, rollout, others()], /still answers with version a1b2c3d/],
   [
@@ -113,7 +121,7 @@ const answers: [string, Parameters<typeof judge>, string | RegExp][] = [
 ];
 for (const [what, args, expected] of answers) {
   test(`an answer with ${what}`, () => {
-    const { answer, missing } = judge(...args);
+    const { answer, missing } = judgeAnswer(...args);
     assert.equal(answer?.draining, typeof expected === 'string' ? 1 : undefined);
     if (typeof expected === 'string') assert.equal(answer?.by, expected);
     else assert.match(missing ?? '', expected);
@@ -121,7 +129,7 @@ for (const [what, args, expected] of answers) {
 }
 
 test('each stage keeps the time at which it was reached first, until another commit begins', () => {
-  const marks = createMarks(performance.now() - 5000);
+  const marks = createStageTimes(performance.now() - 5000);
   marks.reach('seen');
   const { seen = 0 } = marks.seconds();
   marks.reach('seen');
@@ -130,7 +138,7 @@ test('each stage keeps the time at which it was reached first, until another com
   assert.deepEqual(marks.seconds(), {});
 });
 
-const receipt: Receipt = {
+const receipt: RolloutReport = {
   application: 'api-node',
   commit: commits.new,
   subject: 'chore: promote images b2c3d4e',
@@ -146,7 +154,7 @@ const receipt: Receipt = {
 };
 
 test('a receipt tells a person all that it knows', () => {
-  assert.deepEqual(receiptLines(receipt), [
+  assert.deepEqual(reportLines(receipt), [
     'api-node: bbbbbbb chore: promote images b2c3d4e',
     '  files     helm/api-node/values.yaml',
     '  synced    Deployment api-node',
@@ -160,27 +168,27 @@ test('a receipt tells a person all that it knows', () => {
 
 test('one without new pods, without a route, or of real images says no more than it knows', () => {
   const { image: _, answer: __, ...quiet } = receipt;
-  const lines = receiptLines({ ...quiet, pods: [], seconds: { seen: 1, synced: 2 } }).join('\n');
+  const lines = reportLines({ ...quiet, pods: [], seconds: { seen: 1, synced: 2 } }).join('\n');
   assert.match(lines, /pods +none had to start anew/);
   assert.doesNotMatch(lines, /^ +(answers|image)|scraped/m);
-  const real = receiptLines({ ...receipt, answer: { url, by: 'endpoints' } }).join('\n');
+  const real = reportLines({ ...receipt, answer: { url, by: 'endpoints' } }).join('\n');
   assert.match(real, /200 without a version, while only new pods were endpoints$/m);
-  const draining = receiptLines({ ...receipt, answer: { url, version: '2.0', by: 'endpoints', draining: 1 } }).join(
+  const draining = reportLines({ ...receipt, answer: { url, version: '2.0', by: 'endpoints', draining: 1 } }).join(
     '\n',
   );
   assert.match(draining, /200 with version 2\.0, while .* \(1 old pod drains for some seconds\)$/m);
-  const both = receiptLines({ ...receipt, answer: { url, version: '2.0', by: 'version', draining: 2 } }).join('\n');
+  const both = reportLines({ ...receipt, answer: { url, version: '2.0', by: 'version', draining: 2 } }).join('\n');
   assert.match(both, /200 with version 2\.0 \(2 old pods drain for some seconds\)$/m);
 });
 
 test('an Application that the commit does not touch gets a line', () => {
-  assert.deepEqual(receiptLines({ ...receipt, changed: false }), ['api-node: unchanged, at bbbbbbb']);
+  assert.deepEqual(reportLines({ ...receipt, changed: false }), ['api-node: unchanged, at bbbbbbb']);
 });
 
 test('a commit that was superseded is told with the one that took its place', () => {
   const newer = { ...receipt, revision: 'c'.repeat(40) };
-  assert.match(receiptLines(newer)[0] ?? '', /bbbbbbb chore: .*, contained in ccccccc$/);
-  assert.match(receiptLines({ ...newer, contained: false })[0] ?? '', /, not contained in ccccccc$/);
-  assert.match(receiptLines({ ...newer, contained: undefined })[0] ?? '', /, superseded by ccccccc$/);
-  assert.match(receiptLines({ ...newer, changed: false })[0] ?? '', /unchanged, bbbbbbb is contained in ccccccc$/);
+  assert.match(reportLines(newer)[0] ?? '', /bbbbbbb chore: .*, contained in ccccccc$/);
+  assert.match(reportLines({ ...newer, contained: false })[0] ?? '', /, not contained in ccccccc$/);
+  assert.match(reportLines({ ...newer, contained: undefined })[0] ?? '', /, superseded by ccccccc$/);
+  assert.match(reportLines({ ...newer, changed: false })[0] ?? '', /unchanged, bbbbbbb is contained in ccccccc$/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isDefinite, renderFaults } from '../../scripts/components/render-error.ts';
+import { isPermanent, renderFaults } from '../../scripts/components/render-errors.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
@@ -101,7 +101,7 @@ for (const [what, text, expected] of refusals) {
 test('an object that the API server refuses is told with its reason', async () => {
   const message =
     'Failed to compare desired state to live state: failed to calculate diff: error calculating server side diff: serverSideDiff error: error running server side apply in dryrun mode for resource Deployment/api-node: Deployment.apps "api-node" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: "600m": must be less than or equal to cpu limit of 500m';
-  assert.equal(isDefinite(message), true);
+  assert.equal(isPermanent(message), true);
   assert.match(
     await told(message),
     /helm\/api-node: Kubernetes refuses Deployment api-node: Deployment\.apps .* is invalid/,

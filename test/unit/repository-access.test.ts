@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { repositoryAccess } from '../../scripts/components/repository-access.ts';
+import { repositoryAccess } from '../../scripts/components/git-source.ts';
 import type { Account } from '../../scripts/images/credentials/credentials.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';

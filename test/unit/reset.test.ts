@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component } from '../../scripts/cluster/component.ts';
-import { reset } from '../../scripts/commands/usage/reset.ts';
+import { resetCommand } from '../../scripts/commands/usage/reset.ts';
 import { allComponents } from '../../scripts/components/index.ts';
-import { takeInventory } from '../../scripts/components/inventory.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
-import { inReverse, removePlatform } from '../../scripts/components/reset/remove-platform.ts';
-import { preview, question } from '../../scripts/components/reset/words.ts';
+import { takeInventory } from '../../scripts/components/reset/inventory.ts';
+import { confirmationQuestion, previewLines } from '../../scripts/components/reset/output.ts';
+import { inReverse, removePlatform } from '../../scripts/components/reset/platform.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/tasks.ts';
@@ -177,7 +177,7 @@ test('every component but the cluster is removed after all that need it', async 
 test('the list names each object, and what stays', async () => {
   const { components, context } = scene(mine);
   const before = await takeInventory(context, { components });
-  const text = preview('c', before, false).join('\n');
+  const text = previewLines('c', before, false).join('\n');
   for (const line of [
     'apps (1)',
     '  Service default/web',
@@ -186,8 +186,14 @@ test('the list names each object, and what stays', async () => {
   ])
     assert.ok(text.split('\n').includes(line), text);
   assert.match(text, /Kept for what is in it:\n {2}Namespace tools/);
-  assert.match(question('c', [...mine, ...mine], before, false), /\(4 objects\), and keep .*by hand \(2 objects\)\?$/);
-  assert.match(question('c', [...mine, ...mine], before, true), /\(2 objects\) and what was put by hand \(2 objects\)/);
+  assert.match(
+    confirmationQuestion('c', [...mine, ...mine], before, false),
+    /\(4 objects\), and keep .*by hand \(2 objects\)\?$/,
+  );
+  assert.match(
+    confirmationQuestion('c', [...mine, ...mine], before, true),
+    /\(2 objects\) and what was put by hand \(2 objects\)/,
+  );
 });
 
 const invocation = async (flags: Record<string, boolean>) => ({
@@ -206,7 +212,7 @@ for (const [flags, said] of [
   [{ all: true, apps: true, yes: true }, /--all and --apps are two different things/],
 ] as const) {
   test(`reset with ${JSON.stringify(flags)} and without a terminal is refused before anything is done`, async () => {
-    const { error, text } = await refusal(async () => reset.run(await invocation(flags)));
+    const { error, text } = await refusal(async () => resetCommand.run(await invocation(flags)));
     assert.match(text, said);
     assert.equal(error.exitCode, 2);
   });
@@ -214,7 +220,7 @@ for (const [flags, said] of [
 
 test('only a --yes and a --all that were typed behind the dashes count', () => {
   assert.deepEqual(
-    Object.entries(reset.flags).flatMap(([name, { typedOnly }]) => (typedOnly ? [name] : [])),
+    Object.entries(resetCommand.flags).flatMap(([name, { typedOnly }]) => (typedOnly ? [name] : [])),
     ['all', 'yes'],
   );
 });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { retryPullsOfPresent } from '../../scripts/components/pulling.ts';
+import { retryPullsOfPresent } from '../../scripts/components/pull-secret.ts';
 import { bringImages, serviceImages } from '../../scripts/components/service-images.ts';
-import { prepare } from '../../scripts/delivery/sync/prepare.ts';
+import { prepareSync } from '../../scripts/delivery/sync/commit-tracker.ts';
 import { type Account, dockerConfig, passwordIn } from '../../scripts/images/credentials/credentials.ts';
 import type { Verdict } from '../../scripts/images/credentials/token-check.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
@@ -269,7 +269,7 @@ test('while pods are waited for, those of a commit that nobody covered get their
 
 test('a commit gets its images before Argo CD is asked to look at it', async () => {
   const { context, done } = fakeCluster({});
-  await prepare(context, { commit: 'c0ffee', wanted: undefined, patience: 0, note: () => {} });
+  await prepareSync(context, { commit: 'c0ffee', wanted: undefined, patience: 0, note: () => {} });
   assert.deepEqual(done, ['import stand-ins', 'annotate applications.argoproj.io']);
 });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component, Status } from '../../scripts/cluster/component.ts';
+import { waitUntilServing } from '../../scripts/components/cluster-start.ts';
 import { metricsServer } from '../../scripts/components/metrics-server.ts';
-import { untilServing } from '../../scripts/components/serving.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
@@ -34,7 +34,7 @@ async function waitFor(status: Status, looks: Pod[][], timeout = 5000) {
     target: 'said, so that no node is asked when it was started',
     view: () => ({ podsOf }),
   });
-  await untilServing(context, component as unknown as Component);
+  await waitUntilServing(context, component as unknown as Component);
   return asked;
 }
 

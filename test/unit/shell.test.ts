@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commandOf, findWayIn } from '../../scripts/access/shell.ts';
+import { findShell, shellArguments } from '../../scripts/access/shell.ts';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { runInteractively } from '../../scripts/lib/exec.ts';
@@ -33,17 +33,17 @@ function contextWith(pods: Pod[], answer: { exitCode?: number; stderr?: string }
 
 test('a container with a shell is entered, in the pod that is ready', async () => {
   const { context, exec } = contextWith([pod('starts', false), pod('ready', true)], {});
-  const way = await findWayIn(context, service, false);
+  const way = await findShell(context, service, false);
   assert.deepEqual([way.pod.metadata.name, way.container, way.image], ['ready', 'app', undefined]);
   assert.match(
     exec.lines()[0] ?? '',
     /^kubectl --kubeconfig \/ops\/kubeconfig --context kind-x .*exec --namespace=default ready/,
   );
-  assert.deepEqual(commandOf(way, undefined), [
+  assert.deepEqual(shellArguments(way, undefined), [
     ...['exec', '--namespace=default', 'ready', '--container=app', '--stdin', '--tty', '--', 'sh'],
   ]);
-  assert.deepEqual(commandOf(way, 'ls /').slice(-4), ['--', 'sh', '-c', 'ls /']);
-  assert(!commandOf(way, 'ls /').includes('--tty'));
+  assert.deepEqual(shellArguments(way, 'ls /').slice(-4), ['--', 'sh', '-c', 'ls /']);
+  assert(!shellArguments(way, 'ls /').includes('--tty'));
 });
 
 const shellless = [
@@ -52,31 +52,31 @@ const shellless = [
 ];
 for (const answer of shellless) {
   test(`an image without a shell (${answer.stderr}) gets a debug container beside it, without a registry or more rights`, async () => {
-    const way = await findWayIn(contextWith([pod('ready', true)], answer).context, service, false);
+    const way = await findShell(contextWith([pod('ready', true)], answer).context, service, false);
     assert.equal(way.image, 'redis:8-alpine');
-    const command = commandOf(way, undefined);
+    const command = shellArguments(way, undefined);
     for (const flag of ['--image-pull-policy=Never', '--target=app', '--profile=restricted', '--tty'])
       assert(command.includes(flag), flag);
-    assert(commandOf(way, 'ls').includes('--attach') && !commandOf(way, 'ls').includes('--tty'));
+    assert(shellArguments(way, 'ls').includes('--attach') && !shellArguments(way, 'ls').includes('--tty'));
   });
 }
 
 test('a debug container is had on request as well, and the shell is not even looked for', async () => {
   const { context, exec } = contextWith([pod('ready', true)], {});
-  assert.equal((await findWayIn(context, service, true)).image, 'redis:8-alpine');
+  assert.equal((await findShell(context, service, true)).image, 'redis:8-alpine');
   assert.deepEqual(exec.calls, []);
 });
 
 test('that no pod runs, that nothing can be run in it, or that there is no image to take is said', async () => {
   const none = contextWith([pod('waits', false, false)], {});
   assert.match(
-    (await refusal(() => findWayIn(none.context, service, false))).text,
+    (await refusal(() => findShell(none.context, service, false))).text,
     /No pod of core-go runs\..*\n.*logs -- core-go/,
   );
   const broken = contextWith([pod('ready', true)], { exitCode: 1, stderr: 'error: unable to upgrade connection' });
-  assert.match((await refusal(() => findWayIn(broken.context, service, false))).text, /unable to upgrade connection/);
+  assert.match((await refusal(() => findShell(broken.context, service, false))).text, /unable to upgrade connection/);
   const bare = contextWith([pod('ready', true)], {}, [service]);
-  assert.match((await refusal(() => findWayIn(bare.context, service, true))).text, /no image on the node/);
+  assert.match((await refusal(() => findShell(bare.context, service, true))).text, /no image on the node/);
 });
 
 test('a program that takes over hands back its exit code, ends with us, and says where it can not be started', async () => {

@@ -8,9 +8,9 @@ import { assertNoTargetContext } from '../../scripts/cluster/existing-cluster.ts
 import { copyUserContext } from '../../scripts/cluster/kubeconfig.ts';
 import { ownerWithin } from '../../scripts/cluster/ownership.ts';
 import { territoryOf } from '../../scripts/cluster/territory.ts';
-import { refuseStrangers } from '../../scripts/components/consent/strangers.ts';
+import { assertNoForeignObjects } from '../../scripts/components/confirm-target.ts';
 import { grafana } from '../../scripts/components/grafana.ts';
-import { controllerObjects, controllerService, removeOther } from '../../scripts/components/ingress-controllers.ts';
+import { controllerObjects, controllerService, removeOtherController } from '../../scripts/components/ingress.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createConnection, loginOf } from '../../scripts/kubernetes/api/connection.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -170,7 +170,7 @@ test('on a cluster of kind, too, up overwrites nothing that somebody made under 
           objects.filter((one) => one.kind === kind).map((one) => ({ ...one, apiVersion })),
       }),
     });
-    return refuseStrangers(context, [grafana]);
+    return assertNoForeignObjects(context, [grafana]);
   };
   await strangers(
     object('Namespace', 'observability', 2, ours),
@@ -198,7 +198,7 @@ test('a name that a component knows makes nothing the platform’s there', async
 test('the other ingress controller is not removed where it is somebody’s, and nothing is asked of kubectl', async () => {
   const config = { root, ports: { http: 8080, https: 8443 }, gitops: { repoUrl: repository.GITOPS_REPO_URL } };
   const kubectl = () => assert.fail('kubectl was asked for');
-  assert.deepEqual(await removeOther({ ...cluster, ...fakeContext({ config, kubectl }) }, 'nginx'), []);
+  assert.deepEqual(await removeOtherController({ ...cluster, ...fakeContext({ config, kubectl }) }, 'nginx'), []);
 });
 
 for (const [controller, flag] of [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { untilGone } from '../../scripts/components/terminating.ts';
+import { waitForTermination } from '../../scripts/components/removal.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
@@ -47,10 +47,10 @@ function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: n
 for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]) {
   test(`a ${object.kind} on its way out is waited for, and told where it stays`, async () => {
     const passing = clusterWith([object], { looks: 1 });
-    await untilGone(Object.assign(passing.context, { timeout: 5000 }), [object]);
+    await waitForTermination(Object.assign(passing.context, { timeout: 5000 }), [object]);
     assert(passing.looks() > 1);
     const stuck = clusterWith([object], { looks: 1000 });
-    const { text } = await refusal(() => untilGone(stuck.context, [object]));
+    const { text } = await refusal(() => waitForTermination(stuck.context, [object]));
     assert.match(
       text,
       new RegExp(`^${object.kind} .*a is still being deleted after 0\\.05 s, and nothing can be installed`),
@@ -69,7 +69,7 @@ test('where nobody answers, that is what is told', async () => {
     signal: new AbortController().signal,
     view: () => ({ listHeads: () => Promise.reject(silent) }),
   });
-  const { text } = await refusal(() => untilGone(context, [of('Namespace', 'a')]));
+  const { text } = await refusal(() => waitForTermination(context, [of('Namespace', 'a')]));
   assert.match(
     text,
     /^Waited 0\.02 s in vain: the API server at .* does not answer.*\ndocker logs x-control-plane may tell/,
@@ -80,18 +80,18 @@ test('what is not wanted again is not waited for', async () => {
   const { context } = clusterWith([of('Application', 'other', 'argocd'), of('Deployment', 'a', 'elsewhere')], {
     looks: 1000,
   });
-  await untilGone(context, [of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]);
+  await waitForTermination(context, [of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]);
 });
 
 test('where Argo CD is gone, what it holds back is let go; a Deployment is none of that', async () => {
   const application = of('Application', 'a', 'argocd');
   const gone = clusterWith([application], { looks: 3, argocd: false });
-  await untilGone(Object.assign(gone.context, { timeout: 5000 }), [application]);
+  await waitForTermination(Object.assign(gone.context, { timeout: 5000 }), [application]);
   assert.match(
     gone.exec.lines()[0] ?? '',
     /^kubectl patch applications\.argoproj\.io a --namespace argocd .*"finalizers":null/,
   );
   const other = clusterWith([of('Deployment', 'a', 'b')], { looks: 1, argocd: false });
-  await untilGone(Object.assign(other.context, { timeout: 5000 }), [of('Deployment', 'a', 'b')]);
+  await waitForTermination(Object.assign(other.context, { timeout: 5000 }), [of('Deployment', 'a', 'b')]);
   assert.deepEqual(other.exec.lines(), []);
 });

@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { install, remove, storesOf } from '../../scripts/access/trust/apply.ts';
-import { ways } from '../../scripts/access/trust/guide.ts';
-import { trust } from '../../scripts/commands/usage/trust.ts';
+import { installAuthority, removeAuthority, storesOf, trustCommands } from '../../scripts/access/trust.ts';
+import { trustCommand } from '../../scripts/commands/usage/trust.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
@@ -24,7 +23,7 @@ const authority = { name, file: '/data/ca.crt' };
 async function run(home: string, flags: Record<string, boolean>, path = process.env.PATH ?? '') {
   const config = loadConfig(home, { HOME: home, PATH: path });
   let text = '';
-  const code = await trust.run({
+  const code = await trustCommand.run({
     config,
     flags,
     word: undefined,
@@ -103,7 +102,7 @@ test('install and remove together are refused', async () => {
 
 test('a path with a blank or a quote stays one word of the shell', () => {
   for (const file of ["/home/ann/it's mine/ca.crt", '/home/$HOME/ca.crt', '/plain/ca.crt']) {
-    const way = ways(name, file, 'https://api.localhost').find(({ system }) => system === 'Arch Linux');
+    const way = trustCommands(name, file, 'https://api.localhost').find(({ system }) => system === 'Arch Linux');
     const words = way?.command.replace('sudo trust anchor --store ', '') ?? '';
     assert.equal(spawnSync('sh', ['-c', `printf %s ${words}`], { encoding: 'utf8' }).stdout, file);
   }
@@ -160,12 +159,12 @@ test('on macOS the login keychain is asked for all of it', async () => {
     return undefined;
   });
   const stores = storesOf(reach(exec), 'darwin', '25.0.0');
-  const [first] = await install(stores, authority);
+  const [first] = await installAuthority(stores, authority);
   assert.equal(first?.result, 'trusted');
   assert.equal(exec.lines().at(-1), `security add-trusted-cert -r trustRoot -k ${keychain} /data/ca.crt`);
   there = [stale, name];
-  assert.equal((await install(stores, authority))[0]?.result, 'trusted before');
-  assert.equal((await remove(stores))[0]?.result, 'removed');
+  assert.equal((await installAuthority(stores, authority))[0]?.result, 'trusted before');
+  assert.equal((await removeAuthority(stores))[0]?.result, 'removed');
   assert.deepEqual(
     exec.lines().slice(-2),
     [stale, name].map((one) => `security delete-certificate -t -c ${one} ${keychain}`),
@@ -178,7 +177,7 @@ test('a person who says no to the system’s question is told what failed', asyn
       ? { exitCode: 1, stderr: 'The authorization was canceled by the user.' }
       : undefined,
   );
-  const [done] = await install(storesOf(reach(exec), 'darwin', '25.0.0'), authority);
+  const [done] = await installAuthority(storesOf(reach(exec), 'darwin', '25.0.0'), authority);
   assert.equal(done?.result, 'failed');
   assert.match(done?.reason ?? '', /canceled by the user/);
 });
@@ -193,14 +192,14 @@ test('in WSL the Windows user’s store comes on top, by the path that Windows k
   });
   const stores = storesOf(reach(exec), 'linux', '5.15.90.1-microsoft-standard-WSL2');
   assert.deepEqual(
-    (await install(stores, authority)).map(({ result }) => result),
+    (await installAuthority(stores, authority)).map(({ result }) => result),
     ['failed', 'trusted'],
     'a store that can’t be reached keeps the next from nothing',
   );
   assert.equal(exec.lines().at(-1), 'certutil.exe -user -addstore Root \\\\wsl.localhost\\data\\ca.crt');
   there = `Issuer: CN=${name}\r\nSubject: CN=${name}\r\n`;
-  assert.equal((await install(stores, authority))[1]?.result, 'trusted before');
-  assert.equal((await remove(stores))[1]?.result, 'removed');
+  assert.equal((await installAuthority(stores, authority))[1]?.result, 'trusted before');
+  assert.equal((await removeAuthority(stores))[1]?.result, 'removed');
   assert.equal(exec.lines().at(-1), `certutil.exe -user -delstore Root ${name}`);
 });
 

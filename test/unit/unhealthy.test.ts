@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unhealthyDeployments } from '../../scripts/components/unhealthy.ts';
+import { unhealthyDeployments } from '../../scripts/components/applications.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { waitForReady } from '../../scripts/kubernetes/waiting/ready.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';

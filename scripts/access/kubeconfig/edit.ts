@@ -3,7 +3,7 @@ import { type Document, isMap, isSeq, parse, parseDocument, type Scalar, type YA
 import { toReadableYaml } from '../../kubernetes/objects.ts';
 
 /** An entry of one of the lists of a kubeconfig: the rest of it depends on the list. */
-export interface Named {
+export interface KubeconfigEntry {
   name: string;
   [field: string]: unknown;
 }
@@ -11,7 +11,7 @@ export interface Named {
 export type ListName = 'clusters' | 'contexts' | 'users';
 export const listNames: readonly ListName[] = ['clusters', 'contexts', 'users'];
 
-export type Kubeconfig = { [L in ListName]?: Named[] | null } & {
+export type Kubeconfig = { [L in ListName]?: KubeconfigEntry[] | null } & {
   'current-context'?: string;
   [field: string]: unknown;
 };
@@ -33,9 +33,9 @@ export function readKubeconfigText(text: string): KubeconfigText {
 }
 
 /** Puts an entry first into a list. */
-export function addEntry(before: KubeconfigText, list: ListName, entry: Named): KubeconfigText {
+export function addEntry(before: KubeconfigText, list: ListName, entry: KubeconfigEntry): KubeconfigText {
   const value = { ...before.value, [list]: [entry, ...(before.value[list] ?? [])] };
-  return checked(inserted(before, list, entry), value);
+  return verified(withEntry(before, list, entry), value);
 }
 
 /** Takes the entry of that name out of a list, where it is there. */
@@ -44,26 +44,26 @@ export function removeEntry(before: KubeconfigText, list: ListName, name: string
   const index = entries.findIndex((entry) => entry.name === name);
   if (index === -1) return before;
   const value = { ...before.value, [list]: entries.toSpliced(index, 1) };
-  return checked(without(before.text, sequence(open(before.text), list), index), value);
+  return verified(withoutEntry(before.text, sequence(parseText(before.text), list), index), value);
 }
 
 /** Names the context that kubectl uses where it is told none. */
 export function setCurrentContext(before: KubeconfigText, name: string): KubeconfigText {
-  const node = open(before.text).get('current-context', true) as Scalar | undefined;
+  const node = parseText(before.text).get('current-context', true) as Scalar | undefined;
   const plain = parse(name) === name && (node?.type ?? 'PLAIN') === 'PLAIN';
   const quoted = plain ? name : JSON.stringify(name);
   const text = node?.range
     ? splice(before.text, node.range[0], node.range[1], quoted)
     : `${withLineEnd(before.text)}current-context: ${quoted}\n`;
-  return checked(text, { ...before.value, 'current-context': name });
+  return verified(text, { ...before.value, 'current-context': name });
 }
 
-function checked(text: string, value: Kubeconfig): KubeconfigText {
+function verified(text: string, value: Kubeconfig): KubeconfigText {
   if (!isDeepStrictEqual(parse(text), value)) throw new Error('it is written in a way that can not be edited in place');
   return { text, value };
 }
 
-function open(text: string): Document.Parsed {
+function parseText(text: string): Document.Parsed {
   return parseDocument(text, { keepSourceTokens: true });
 }
 
@@ -72,8 +72,8 @@ function sequence(document: Document.Parsed, list: ListName): YAMLSeq | undefine
   return isSeq(node) ? node : undefined;
 }
 
-function inserted({ text, value }: KubeconfigText, list: ListName, entry: Named): string {
-  const document = open(text);
+function withEntry({ text, value }: KubeconfigText, list: ListName, entry: KubeconfigEntry): string {
+  const document = parseText(text);
   const seq = sequence(document, list);
   const block = toReadableYaml([entry]);
   if (seq?.range && seq.items.length > 0) {
@@ -91,7 +91,7 @@ function inserted({ text, value }: KubeconfigText, list: ListName, entry: Named)
   return splice(text, key, range[1], `\n${block.trimEnd()}`);
 }
 
-function without(text: string, seq: YAMLSeq | undefined, index: number): string {
+function withoutEntry(text: string, seq: YAMLSeq | undefined, index: number): string {
   const items = seq?.items as { range: [number, number, number] }[] | undefined;
   const item = items?.[index];
   if (!seq?.range || !items || !item) throw new Error('it is written in a way that can not be edited in place');

@@ -14,17 +14,17 @@ export function backupOf(file: string): string {
 }
 
 /**
- * Changes a person's kubeconfig: `change` makes the new text of the old one, or hands back undefined to leave it alone. A
+ * Changes a person's kubeconfig: `change` makes the new text of the old one, or returns undefined to leave it alone. A
  * link stays a link, the mode stays, the old text goes into a backup, and no other program that honours kubectl's lock
- * writes meanwhile. Hands back whether anything was changed. Throws a `UserError` with the file's name.
+ * writes meanwhile. Returns whether anything was changed. Throws a `UserError` with the file's name.
  */
 export async function changeKubeconfig(file: string, change: (text: string) => string | undefined): Promise<boolean> {
   const real = await realpath(file).catch(() => file);
   try {
     await mkdir(dirname(real), { recursive: true, mode: 0o700 });
-    const unlock = await lock(real);
+    const unlock = await lockKubeconfig(real);
     try {
-      return await write(real, change);
+      return await writeKubeconfig(real, change);
     } finally {
       await unlock();
     }
@@ -37,7 +37,7 @@ export async function changeKubeconfig(file: string, change: (text: string) => s
   }
 }
 
-async function write(file: string, change: (text: string) => string | undefined): Promise<boolean> {
+async function writeKubeconfig(file: string, change: (text: string) => string | undefined): Promise<boolean> {
   const known = existsSync(file);
   const before = known ? await readFile(file, 'utf8') : '';
   const after = change(before);
@@ -55,7 +55,7 @@ async function write(file: string, change: (text: string) => string | undefined)
 }
 
 /** kubectl's own lock: a file beside the kubeconfig that only one program can create. */
-async function lock(file: string): Promise<() => Promise<void>> {
+async function lockKubeconfig(file: string): Promise<() => Promise<void>> {
   const path = `${file}.lock`;
   try {
     await (await open(path, 'wx')).close();

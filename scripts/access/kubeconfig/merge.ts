@@ -1,14 +1,19 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import type { Config } from '../../config/config.ts';
+import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import {
   addEntry,
   type Kubeconfig,
+  type KubeconfigEntry,
   type KubeconfigText,
   listNames,
-  type Named,
   readKubeconfigText,
   removeEntry,
   setCurrentContext,
 } from './edit.ts';
+import { changeKubeconfig, writableOf } from './file.ts';
 
 /** The name of the extension by which an entry is known as ours, in a place that Kubernetes leaves to programs. */
 const extensionName = 'platform-ops';
@@ -21,7 +26,7 @@ interface Mark {
   before?: string;
 }
 
-export interface Merging {
+interface MergeOptions {
   /** The private kubeconfig: its path, its text, and the name that cluster, user and context have in it. */
   path: string;
   text: string;
@@ -31,7 +36,7 @@ export interface Merging {
 }
 
 /** A person's kubeconfig with the cluster of ours in it, as it is today. Throws a `UserError` for an entry of that name that is not ours. */
-export function merged(persons: string, { path, text, name, use }: Merging): string {
+export function withCluster(persons: string, { path, text, name, use }: MergeOptions): string {
   const whole = readKubeconfigText(persons.trim() === '' ? 'apiVersion: v1\nkind: Config\n' : persons);
   const mark = markOf(whole.value, name);
   if (mark === undefined && listNames.some((list) => whole.value[list]?.some((entry) => entry.name === name)))
@@ -41,7 +46,7 @@ export function merged(persons: string, { path, text, name, use }: Merging): str
   const current = whole.value['current-context'];
   const before = use && current !== name ? current : mark?.before;
   const ours = readKubeconfigText(text).value;
-  let edited = removeAll(whole, name);
+  let edited = withoutEntries(whole, name);
   for (const list of listNames) {
     const entry = ours[list]?.find((one) => one.name === name);
     if (!entry) throw new Error(`the private kubeconfig has no ${name} among its ${list}`);
@@ -51,21 +56,24 @@ export function merged(persons: string, { path, text, name, use }: Merging): str
 }
 
 /** A person's kubeconfig without what `merged` put there, or undefined where nothing of it is there. */
-export function unmerged(persons: string, name: string, path: string): string | undefined {
+export function withoutCluster(persons: string, name: string, path: string): string | undefined {
   const whole = readKubeconfigText(persons);
   const mark = markOf(whole.value, name);
   if (mark?.kubeconfig !== path) return undefined;
-  const edited = removeAll(whole, name);
+  const edited = withoutEntries(whole, name);
   if (edited.value['current-context'] !== name) return edited.text;
   const back = edited.value.contexts?.some((context) => context.name === mark.before) ? mark.before : undefined;
   return setCurrentContext(edited, back ?? '').text;
 }
 
-function removeAll(whole: KubeconfigText, name: string): KubeconfigText {
+function withoutEntries(whole: KubeconfigText, name: string): KubeconfigText {
   return listNames.reduce((edited, list) => removeEntry(edited, list, name), whole);
 }
 
-function marked(entry: Named, { path, before }: { path: string; before: string | undefined }): Named {
+function marked(
+  entry: KubeconfigEntry,
+  { path, before }: { path: string; before: string | undefined },
+): KubeconfigEntry {
   const extension: Mark = { kubeconfig: path, ...(before ? { before } : {}) };
   return { ...entry, context: { ...(entry.context as object), extensions: [{ name: extensionName, extension }] } };
 }
@@ -75,4 +83,43 @@ function markOf(value: Kubeconfig, name: string): Mark | undefined {
     | { extensions?: { name: string; extension: Mark }[] }
     | undefined;
   return context?.extensions?.find((one) => one.name === extensionName)?.extension;
+}
+
+/** Puts the cluster into the person's kubeconfig and remembers that. Returns the file. Throws a `UserError`. */
+export async function mergeKubeconfig(context: Context, use: boolean): Promise<{ file: string; changed: boolean }> {
+  const { config, kubeconfig: path, kubeContext: name } = context;
+  const text = await readFile(path, 'utf8');
+  const file = mergedInto(config) ?? writableOf(config.userKubeconfigs);
+  // Before, not after: whoever is killed in between can still take it out.
+  await writeFile(recordOf(config), `${file}\n`, { mode: 0o600 });
+  return { file, changed: await changeKubeconfig(file, (persons) => withCluster(persons, { path, text, name, use })) };
+}
+
+/** Takes it out of the file that `merge` put it into. Returns the file, or undefined where nothing was in one. Throws a `UserError`. */
+export async function unmergeKubeconfig(
+  context: Pick<Context, 'config' | 'kubeconfig' | 'kubeContext'>,
+): Promise<string | undefined> {
+  const { config, kubeconfig, kubeContext } = context;
+  const file = mergedInto(config);
+  // One that is gone by itself has nothing to be taken out of.
+  const changed =
+    file !== undefined &&
+    existsSync(file) &&
+    (await changeKubeconfig(file, (text) => withoutCluster(text, kubeContext, kubeconfig)));
+  await rm(recordOf(config), { force: true });
+  return changed ? file : undefined;
+}
+
+/** The kubeconfig that the cluster was put into on request. Without one, no kubeconfig of the person's is ever opened. */
+export function mergedInto(config: Config): string | undefined {
+  try {
+    return readFileSync(recordOf(config), 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Beside the cluster's folder, not in it, for that is recreated with the cluster. */
+function recordOf({ stateDir }: Config): string {
+  return `${stateDir}.merged-into`;
 }

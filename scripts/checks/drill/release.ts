@@ -1,7 +1,6 @@
-import { applications } from '../../components/applications.ts';
-import { askToLook, isAskedToLook } from '../../components/refresh.ts';
-import { registrations } from '../../components/registrations.ts';
-import { drillAnnotation } from '../../delivery/drift/drill-annotation.ts';
+import { applications, registrations } from '../../components/applications.ts';
+import { isRefreshPending, requestRefresh } from '../../components/refresh.ts';
+import { drillAnnotation } from '../../delivery/drift/drift.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { filesAt, shortSha } from '../../lib/git/checkout.ts';
@@ -114,14 +113,14 @@ export async function backToGit(context: Context): Promise<void> {
       return `Application ${busy.metadata.name} is being synced`;
     }
     if (!asked && anew.length > 0) {
-      await askToLook(
+      await requestRefresh(
         context,
         all.filter(({ metadata }) => anew.includes(metadata.name)),
       );
       asked = true;
       return 'Argo CD has been asked to look';
     }
-    const waiting = all.find(isAskedToLook);
+    const waiting = all.find(isRefreshPending);
     if (waiting) return `Argo CD has not looked at the Application ${waiting.metadata.name}`;
     const status = await applications.status(context);
     return status.state === 'ready' ? undefined : status.missing;

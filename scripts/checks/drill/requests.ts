@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '../../components/routes.ts';
+import { askIngress } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 
@@ -30,7 +30,7 @@ export async function underRequests<T>(
   const ended = new AbortController();
   const one = async () => {
     const started = performance.now();
-    const { missing } = await ask(context, site, '/info', { timeout: patience });
+    const { missing } = await askIngress(context, site, '/info', { timeout: patience });
     answers.asked += 1;
     if (missing !== undefined) answers.lost.push(missing);
     else answers.slowest = Math.max(answers.slowest, (performance.now() - started) / 1000);

@@ -1,4 +1,4 @@
-import { unfitness } from '../../components/applications.ts';
+import { notReadyReason } from '../../components/applications.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { forgetBadRollout, prepareBadImage, releaseBadImage, removeBadImage } from './bad-release.ts';
 import { cast } from './cast.ts';
@@ -21,7 +21,7 @@ export const rollback: Drill = {
       const started = performance.now();
       await release(context, rollback.name, cast.front, revert);
       const look = async () => {
-        const unfit = unfitness(await applicationOf(context, cast.front), revert);
+        const unfit = notReadyReason(await applicationOf(context, cast.front), revert);
         if (unfit !== undefined) return `Application ${cast.front} is ${unfit}`;
         const [pod] = await bad.pods();
         return pod && `the bad pod ${pod.metadata.name} is still there`;

@@ -1,5 +1,4 @@
-import { readAll } from '../../access/logs/follow.ts';
-import { sourcesOf } from '../../access/logs/sources.ts';
+import { readLogs, sourcesOf } from '../../access/logs.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
@@ -47,8 +46,8 @@ async function logs(context: Context): Promise<string> {
   const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
   const [now, before] = [sourcesOf(unwell), sourcesOf(unwell, true)];
   const [lines, earlier] = await Promise.all([
-    readAll(context, now.sources, { tail: most.lines }),
-    readAll(context, before.sources, { tail: most.lines, previous: true }),
+    readLogs(context, now.sources, { tail: most.lines }),
+    readLogs(context, before.sources, { tail: most.lines, previous: true }),
   ]);
   const texts = [
     ...now.without,

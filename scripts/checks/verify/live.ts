@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../../cluster/component.ts';
-import { grafana as grafanaComponent } from '../../components/grafana.ts';
-import { connectGrafana, type Grafana } from '../../components/grafana-api.ts';
+import { connectGrafana, type Grafana, grafana as grafanaComponent } from '../../components/grafana.ts';
 import { prometheus as prometheusComponent } from '../../components/prometheus.ts';
-import { ask } from '../../components/routes.ts';
+import { askIngress } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
@@ -64,7 +63,7 @@ export function lookAt(context: Context): Live {
     log: (namespace, pod) => context.api().text(`/api/v1/namespaces/${namespace}/pods/${pod}/log?tailLines=200`),
     may: async (account, questions) => mayDo(await context.kubectl(), account, questions),
     async send(path) {
-      const { status, missing } = await ask(context, await apiSite(context), path);
+      const { status, missing } = await askIngress(context, await apiSite(context), path);
       return status ?? missing ?? '';
     },
     services: async () => (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name),

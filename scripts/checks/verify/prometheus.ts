@@ -1,4 +1,4 @@
-import { prometheusPath, type Target } from '../../components/prometheus-targets.ts';
+import { prometheusPath, type ScrapeTarget } from '../../components/prometheus-client.ts';
 import type { ApiServer } from '../../kubernetes/api/api.ts';
 
 /** A time series of an answer, with its newest value. */
@@ -8,8 +8,8 @@ export interface Series {
 }
 
 /** A target, and the name of the part of `scrape_configs` that it comes from. */
-export interface ActiveTarget extends Target {
-  labels: Target['labels'] & { version?: string };
+export interface ActiveTarget extends ScrapeTarget {
+  labels: ScrapeTarget['labels'] & { version?: string };
   discoveredLabels: Record<string, string>;
   scrapePool: string;
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../images/context.ts';
-import type { Item } from './item.ts';
+import type { CleanupItem } from './items.ts';
 
 /** What takes over processes whose parent is gone. */
 const adopter = /(^|\/)(systemd --user|tini|dumb-init|docker-init|launchd)\b/;
 
 /** A line of `ps`. */
-export interface Process {
+interface Process {
   pid: number;
   parent: number;
   terminal: string;
@@ -17,8 +17,8 @@ export interface Process {
  * Children of commands of ours that were killed, and that nobody was left to end: they name our kubeconfig, our node or
  * our cluster, and have lost their parent. What a person runs on the cluster has a terminal or a parent.
  */
-export async function orphans(context: Context): Promise<Item[]> {
-  const all = await processes(context);
+export async function orphanItems(context: Context): Promise<CleanupItem[]> {
+  const all = await listProcesses(context);
   const commandOf = new Map(all.map(({ pid, command }) => [pid, command]));
   const { kubeconfig, node, config } = context;
   const word = (text: string) => new RegExp(`(^|\\s)${escaped(text)}(\\s|$)`);
@@ -27,12 +27,17 @@ export async function orphans(context: Context): Promise<Item[]> {
     .filter(({ parent }) => parent === 1 || adopter.test(commandOf.get(parent) ?? ''))
     .filter(({ pid, terminal }) => pid !== process.pid && /^\?+$|^-$/.test(terminal))
     .filter(({ command }) => patterns.some((pattern) => pattern.test(command)))
-    .map((one) => item(context, one));
+    .map((one) => processItem(context, one));
 }
 
 /** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */
-export function item(context: Context, { pid, command }: Process, name = command.slice(0, 60), patience = 0): Item {
-  const isThere = async () => (await processes(context)).some((one) => one.pid === pid && one.command === command);
+function processItem(
+  context: Context,
+  { pid, command }: Process,
+  name = command.slice(0, 60),
+  patience = 0,
+): CleanupItem {
+  const isThere = async () => (await listProcesses(context)).some((one) => one.pid === pid && one.command === command);
   return {
     kind: 'process',
     name: `${pid} (${name})`,
@@ -50,7 +55,7 @@ export function item(context: Context, { pid, command }: Process, name = command
 }
 
 /** What runs on this machine. Empty where `ps` can't tell. */
-export async function processes({ exec }: Context): Promise<Process[]> {
+async function listProcesses({ exec }: Context): Promise<Process[]> {
   const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'tty=', '-o', 'args='];
   const { stdout } = await exec(['ps', '-A', '-ww', ...columns], { nothrow: true, timeout: 10_000 });
   return stdout.split('\n').flatMap((line) => {
@@ -63,4 +68,22 @@ export async function processes({ exec }: Context): Promise<Process[]> {
 
 function escaped(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** Milliseconds in which `npm run forward` notices that its cluster is gone, and ends with a sentence that says so. */
+const forwardEndMs = 5000;
+
+/**
+ * Each `npm run forward` of this cluster, known by a port-forward that it started with our kubeconfig. It belongs behind
+ * the cluster, with whose end it ends by itself. A person's own port-forward ends with its connection.
+ */
+export async function forwardItems(context: Context): Promise<CleanupItem[]> {
+  const all = await listProcesses(context);
+  const ours = ` --kubeconfig ${context.kubeconfig} `;
+  const parents = new Set(
+    all.filter(({ command }) => command.includes(ours) && / port-forward /.test(command)).map(({ parent }) => parent),
+  );
+  return all
+    .filter(({ pid, command }) => parents.has(pid) && /\bcli\.ts forward\b/.test(command))
+    .map((one) => processItem(context, one, 'npm run forward', forwardEndMs));
 }

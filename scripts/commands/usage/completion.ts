@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const completion: Command = {
+export const completionCommand: Command = {
   name: 'completion',
   summary: 'Print a completion of these commands and their flags for bash.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { lockFlags } from './flags.ts';
 
-export const credentials: Command = {
+export const credentialsCommand: Command = {
   name: 'credentials',
   summary: "Check, save and apply the token that pulls the services' images.",
   description: [

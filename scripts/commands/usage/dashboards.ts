@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const dashboards: Command = {
+export const dashboardsCommand: Command = {
   name: 'dashboards',
   summary: "Compare Grafana's dashboards with their files, and pull them into those.",
   description: [

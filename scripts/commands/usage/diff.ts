@@ -1,7 +1,7 @@
 import { ExitCode } from '../../lib/errors.ts';
 import type { Command } from '../command.ts';
 
-export const diff: Command = {
+export const diffCommand: Command = {
   name: 'diff',
   summary: 'Show what the working tree would change in the cluster, before it is committed.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags } from './flags.ts';
 
-export const doctor: Command = {
+export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'Check this machine and every component, with a remedy for each trouble.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags, lockFlags } from './flags.ts';
 
-export const down: Command = {
+export const downCommand: Command = {
   name: 'down',
   summary: 'Delete the cluster and all that is in it.',
   description: [

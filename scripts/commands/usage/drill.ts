@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags, lockFlags } from './flags.ts';
 
-export const drill: Command = {
+export const drillCommand: Command = {
   name: 'drill',
   summary: 'Show on the live cluster that the platform keeps its promises.',
   description: [

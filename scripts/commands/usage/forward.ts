@@ -1,7 +1,7 @@
 import { destinations, ingressName } from '../../access/port-forward/destinations.ts';
 import type { Command } from '../command.ts';
 
-export const forward: Command = {
+export const forwardCommand: Command = {
   name: 'forward',
   summary: 'Lead ports of this machine to Prometheus, Grafana, Argo CD and the API.',
   description: [

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const history: Command = {
+export const historyCommand: Command = {
   name: 'history',
   summary: 'Show every image that a service was given, and which one runs now.',
   description: [

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const kubeconfig: Command = {
+export const kubeconfigCommand: Command = {
   name: 'kubeconfig',
   summary: "Show the cluster's private kubeconfig, or merge it into yours.",
   description: [

@@ -1,7 +1,7 @@
 import { goodPath, most, usual } from '../../checks/traffic/plan.ts';
 import type { Command } from '../command.ts';
 
-export const load: Command = {
+export const loadCommand: Command = {
   name: 'load',
   summary: 'Send a gentle stream of requests, so that the dashboards have something to show.',
   description: [

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const logs: Command = {
+export const logsCommand: Command = {
   name: 'logs',
   summary: 'Show the logs of all pods of a service, or of a part of the platform.',
   description: [

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const newService: Command = {
+export const newServiceCommand: Command = {
   name: 'new-service',
   summary: 'Generate all that one more service needs, from its chart to its dashboard.',
   description: [

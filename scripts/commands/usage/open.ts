@@ -1,7 +1,7 @@
-import { placeNames } from '../../components/place-names.ts';
+import { siteNames } from '../../components/site-names.ts';
 import type { Command } from '../command.ts';
 
-export const open: Command = {
+export const openCommand: Command = {
   name: 'open',
   summary: 'Open the API, Argo CD, Prometheus or Grafana in the browser.',
   description: [
@@ -9,7 +9,7 @@ export const open: Command = {
     'browser, prints the address and says so. Without a name, lists the addresses.',
   ].join('\n'),
   flags: { json: { type: 'boolean', description: 'Print as JSON, and open nothing.' } },
-  words: placeNames,
+  words: siteNames,
   examples: ['npm run open -- grafana', 'npm run open', 'npm run --silent open -- --json'],
   run: async (invocation) => (await import('../open.ts')).runOpen(invocation),
 };

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags } from './flags.ts';
 
-export const prefetch: Command = {
+export const prefetchCommand: Command = {
   name: 'prefetch',
   summary: 'Fetch everything that up needs, for a journey without a network.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { deliveryFlags } from './flags.ts';
 
-export const promote: Command = {
+export const promoteCommand: Command = {
   name: 'promote',
   summary: 'Give a service, or all of them, the image of a commit, and wait until it runs.',
   description: [

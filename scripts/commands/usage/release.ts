@@ -3,7 +3,7 @@ import { deliveryFlags } from './flags.ts';
 
 const { timeout: _, ...flags } = deliveryFlags;
 
-export const release: Command = {
+export const releaseCommand: Command = {
   name: 'release',
   summary: 'Lift the hold that a rollback put on a service.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags, lockFlags } from './flags.ts';
 
-export const reset: Command = {
+export const resetCommand: Command = {
   name: 'reset',
   summary: 'Take the platform off the cluster, and keep the cluster.',
   description: [

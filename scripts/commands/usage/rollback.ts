@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { deliveryFlags } from './flags.ts';
 
-export const rollback: Command = {
+export const rollbackCommand: Command = {
   name: 'rollback',
   summary: 'Take the last promotion of a service back, and wait until that runs.',
   description: [

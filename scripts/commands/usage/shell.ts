@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const shell: Command = {
+export const shellCommand: Command = {
   name: 'shell',
   summary: 'Open a shell in a pod of a service, or beside it where it has none.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags, lockFlags } from './flags.ts';
 
-export const start: Command = {
+export const startCommand: Command = {
   name: 'start',
   summary: 'Wake a cluster that npm run stop, or a reboot, has stopped.',
   description: [

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const status: Command = {
+export const statusCommand: Command = {
   name: 'status',
   summary: 'Show what runs, from which commit, and where.',
   description: 'Looks at every component, Application and scrape target. Exit code 0 only if all is well.',

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { lockFlags } from './flags.ts';
 
-export const stop: Command = {
+export const stopCommand: Command = {
   name: 'stop',
   summary: 'Put the cluster to sleep: it keeps what it has, and takes no CPU and no memory.',
   description: [

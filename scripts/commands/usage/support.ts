@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags } from './flags.ts';
 
-export const support: Command = {
+export const supportCommand: Command = {
   name: 'support',
   summary: 'Write what others need to help you into one file, without secrets.',
   description: [

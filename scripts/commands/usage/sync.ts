@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { lockFlags } from './flags.ts';
 
-export const sync: Command = {
+export const syncCommand: Command = {
   name: 'sync',
   summary: 'Have the checked-out commit run now, and show what became of it.',
   description: [

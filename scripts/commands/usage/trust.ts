@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 
-export const trust: Command = {
+export const trustCommand: Command = {
   name: 'trust',
   summary: 'Show how to have browsers trust the local addresses.',
   description: [

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { checkFlags, lockFlags } from './flags.ts';
 
-export const up: Command = {
+export const upCommand: Command = {
   name: 'up',
   summary: 'Bring the whole platform up, or put right what is missing.',
   description: [

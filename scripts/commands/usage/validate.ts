@@ -1,7 +1,7 @@
 import { checkNames } from '../../checks/validate/names.ts';
 import type { Command } from '../command.ts';
 
-export const validate: Command = {
+export const validateCommand: Command = {
   name: 'validate',
   summary: 'Check charts, manifests, metrics and promotion, without a cluster.',
   description: [

@@ -1,7 +1,7 @@
 import { checkNames } from '../../checks/verify/names.ts';
 import type { Command } from '../command.ts';
 
-export const verify: Command = {
+export const verifyCommand: Command = {
   name: 'verify',
   summary: 'Hold the running monitoring against what it promises.',
   description: [

@@ -1,19 +1,24 @@
-import { unfitness } from '../../components/applications.ts';
+import { notReadyReason } from '../../components/applications.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject, Named } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { type Application, applicationsOf } from '../../repository/applications.ts';
-import { type Comparison, compare, namesOf, type Refusal } from './compare.ts';
-import { type Facts, servedAs } from './facts.ts';
-import { type Failure, failureOf } from './failure.ts';
-import type { Ignored } from './normalise.ts';
-import { isAllowed } from './project.ts';
-import { deployable, leftovers } from './prune.ts';
+import {
+  compareObjects,
+  type Failure,
+  failureOf,
+  type IgnoreRule,
+  namedOf,
+  type ObjectComparison,
+  type Refusal,
+} from './compare.ts';
+import { type ClusterFacts, isKindAllowed, servedAs } from './kinds.ts';
+import { listDeployable, pruneResult } from './prune.ts';
 import type { Renderer } from './render.ts';
-import { type Targets, targetsOf } from './rendered.ts';
+import { type RenderedTargets, targetsOf } from './targets.ts';
 
 /** What a commit of the working tree would change of what an Application deploys. */
-export interface ApplicationDiff extends Comparison {
+export interface ApplicationDiff extends ObjectComparison {
   name: string;
   /** Why its chart could not be rendered: then nothing is known of it. */
   error?: Failure;
@@ -25,9 +30,9 @@ export interface ApplicationDiff extends Comparison {
   notes: string[];
 }
 
-export interface Scene {
+export interface DiffContext {
   context: Context;
-  facts: Facts;
+  facts: ClusterFacts;
   render: Renderer;
   /** What Argo CD applies under. */
   manager: string;
@@ -35,7 +40,7 @@ export interface Scene {
 
 /** Compares what Applications render with the cluster, side by side. `registered` also holds the projects that they are in. */
 export async function diffApplications(
-  scene: Scene,
+  scene: DiffContext,
   chosen: readonly Application[],
   registered: readonly KubeObject[],
 ): Promise<ApplicationDiff[]> {
@@ -46,43 +51,43 @@ export async function diffApplications(
   return Promise.all(
     chosen.map(async (application) => {
       const project = projectOf(application, registered);
-      const deployed = objects.get(project) ?? deployable(context.api(), facts, project);
+      const deployed = objects.get(project) ?? listDeployable(context.api(), facts, project);
       objects.set(project, deployed);
       const one = live.find(({ metadata }) => metadata.name === application.metadata.name);
-      const notes = [...standing(one, commit), ...unfollowed(application)];
+      const notes = [...outOfStepNotes(one, commit), ...unsupportedNotes(application)];
       return diffOne(scene, application, project, await deployed, notes);
     }),
   );
 }
 
 async function diffOne(
-  { context, facts, render, manager }: Scene,
+  { context, facts, render, manager }: DiffContext,
   application: Application,
   project: KubeObject,
   deployed: readonly KubeObject[],
   notes: string[],
 ): Promise<ApplicationDiff> {
   const { name } = application.metadata;
-  let targets: Targets;
+  let targets: RenderedTargets;
   try {
     targets = targetsOf(await render(application, facts), application, facts);
   } catch (error) {
     return { name, error: failureOf(error), changes: [], refused: [], kept: [], hooks: [], notes };
   }
-  const forbidden = targets.objects.filter((object) => !allows(project, object, facts));
+  const forbidden = targets.objects.filter((object) => !isPermitted(project, object, facts));
   const accepted = targets.objects.filter((object) => !forbidden.includes(object));
-  const ignored = (application.spec.ignoreDifferences ?? []) as Ignored[];
-  const { changes, refused } = await compare(accepted, { api: context.api(), facts, manager, ignored });
-  const { pruned, kept } = leftovers(application, deployed, targets.objects);
-  const all = [...changes, ...pruned.map((object) => ({ ...namesOf(object), action: 'prune' as const }))];
+  const ignored = (application.spec.ignoreDifferences ?? []) as IgnoreRule[];
+  const { changes, refused } = await compareObjects(accepted, { api: context.api(), facts, manager, ignored });
+  const { pruned, kept } = pruneResult(application, deployed, targets.objects);
+  const all = [...changes, ...pruned.map((object) => ({ ...namedOf(object), action: 'prune' as const }))];
   return {
     name,
     changes: all,
     refused: [...forbidden.map((object) => refusalBy(project, object)), ...refused],
-    kept: kept.map(({ object, because }) => ({ ...namesOf(object), because })),
+    kept: kept.map(({ object, because }) => ({ ...namedOf(object), because })),
     // A sync runs them, and there is none where nothing else differs.
-    hooks: all.length === 0 ? [] : targets.hooks.map(({ object, phases }) => ({ ...namesOf(object), phases })),
-    notes: [...notes, ...emptied(application, targets, pruned)],
+    hooks: all.length === 0 ? [] : targets.hooks.map(({ object, phases }) => ({ ...namedOf(object), phases })),
+    notes: [...notes, ...emptyNotes(application, targets, pruned)],
   };
 }
 
@@ -97,24 +102,24 @@ function projectOf({ metadata, spec }: Application, registered: readonly KubeObj
   );
 }
 
-function allows(project: KubeObject, object: KubeObject, facts: Facts): boolean {
-  return isAllowed(project, object, servedAs(facts, object)?.namespaced ?? true);
+function isPermitted(project: KubeObject, object: KubeObject, facts: ClusterFacts): boolean {
+  return isKindAllowed(project, object, servedAs(facts, object)?.namespaced ?? true);
 }
 
 function refusalBy({ metadata }: KubeObject, object: KubeObject): Refusal {
-  return { ...namesOf(object), reason: `the project ${metadata.name} does not allow the kind ${object.kind}` };
+  return { ...namedOf(object), reason: `the project ${metadata.name} does not allow the kind ${object.kind}` };
 }
 
 /** What the cluster says of an Application, where that is not in step with the commit that is checked out. */
-function standing(live: Application | undefined, commit: string | undefined): string[] {
+function outOfStepNotes(live: Application | undefined, commit: string | undefined): string[] {
   if (!live) return ['It is not registered yet: npm run up does that, and Argo CD then makes what follows.'];
   const { sync } = live.status ?? {};
   if (sync?.status === 'Synced' && (commit === undefined || sync.revision === commit)) return [];
-  return [`Argo CD has it ${unfitness(live, commit)}: compared is what the cluster has now.`];
+  return [`Argo CD has it ${notReadyReason(live, commit)}: compared is what the cluster has now.`];
 }
 
-function unfollowed({ spec }: Application): string[] {
-  const entries = (spec.ignoreDifferences ?? []) as Ignored[];
+function unsupportedNotes({ spec }: Application): string[] {
+  const entries = (spec.ignoreDifferences ?? []) as IgnoreRule[];
   const other = entries.some(
     ({ jqPathExpressions, managedFieldsManagers }) => jqPathExpressions ?? managedFieldsManagers,
   );
@@ -124,7 +129,7 @@ function unfollowed({ spec }: Application): string[] {
 }
 
 /** Argo CD doesn't empty an Application by itself (controller/appcontroller.go, autoSync). */
-function emptied({ spec }: Application, { objects }: Targets, pruned: readonly KubeObject[]): string[] {
+function emptyNotes({ spec }: Application, { objects }: RenderedTargets, pruned: readonly KubeObject[]): string[] {
   const { automated } = (spec.syncPolicy ?? {}) as { automated?: { allowEmpty?: boolean } };
   if (objects.length > 0 || pruned.length === 0 || automated?.allowEmpty) return [];
   return ['Nothing is rendered any more, and Argo CD does not prune everything by itself: the sync would fail.'];

@@ -1,12 +1,12 @@
-import { ApiError, type ApiServer, jsonIfThere } from '../../kubernetes/api/api.ts';
-import { groupOf, type KubeObject, type Named, toYaml } from '../../kubernetes/objects.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { ApiError, type ApiServer, jsonIfThere, Unreachable } from '../../kubernetes/api/api.ts';
+import { groupOf, type KubeObject, type Named, toReadableYaml, toYaml } from '../../kubernetes/objects.ts';
+import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { type Facts, pathOf, servedAs } from './facts.ts';
-import { type Ignored, masked, normalised } from './normalise.ts';
+import { type ClusterFacts, servedAs, servedPath } from './kinds.ts';
 import { type Restart, restartOf } from './restart.ts';
-import { unifiedDiff } from './unified-diff.ts';
 
-export interface Change extends Named {
+export interface ObjectChange extends Named {
   action: 'create' | 'change' | 'prune';
   /** What would be restarted by it. */
   restart?: Restart;
@@ -19,32 +19,32 @@ export interface Refusal extends Named {
   reason: string;
 }
 
-export interface Comparison {
-  changes: Change[];
+export interface ObjectComparison {
+  changes: ObjectChange[];
   refused: Refusal[];
 }
 
-export interface Means {
+interface CompareOptions {
   api: ApiServer;
-  facts: Facts;
+  facts: ClusterFacts;
   /** Under this name the objects would be applied. */
   manager: string;
-  ignored?: readonly Ignored[];
+  ignored?: readonly IgnoreRule[];
   /** What would be made before: an object in a new namespace, or of a new kind, can't be rehearsed. */
   coming?: readonly KubeObject[];
 }
 
 /** As many as there are connections: the time to answer is counted while a request waits for one, too. */
-const inTurn = limitConcurrency(8);
+const limited = limitConcurrency(8);
 /** An object that controllers write to changes between two looks now and then; three times in a row it won't. */
-const looks = 3;
+const maxAttempts = 3;
 
 /**
  * Asks the API server what an apply of these objects would make of those that it has: as a dry run, each for itself, so
  * that one that is refused hides no other. Throws `Unreachable`.
  */
-export async function compare(wanted: readonly KubeObject[], means: Means): Promise<Comparison> {
-  const results = await Promise.all(wanted.map((object) => inTurn(() => compareOne(object, means))));
+export async function compareObjects(wanted: readonly KubeObject[], means: CompareOptions): Promise<ObjectComparison> {
+  const results = await Promise.all(wanted.map((object) => limited(() => compareObject(object, means))));
   return {
     changes: results.flatMap((result) => (result && 'action' in result ? [result] : [])),
     refused: results.flatMap((result) => (result && 'reason' in result ? [result] : [])),
@@ -52,36 +52,36 @@ export async function compare(wanted: readonly KubeObject[], means: Means): Prom
 }
 
 /** Kind, namespace and name. */
-export function namesOf({ kind, metadata: { name, namespace } }: KubeObject): Named {
+export function namedOf({ kind, metadata: { name, namespace } }: KubeObject): Named {
   return { kind, ...(namespace !== undefined && { namespace }), name };
 }
 
-async function compareOne(
+async function compareObject(
   object: KubeObject,
-  { api, facts, manager, ignored, coming = [] }: Means,
-): Promise<Change | Refusal | undefined> {
+  { api, facts, manager, ignored, coming = [] }: CompareOptions,
+): Promise<ObjectChange | Refusal | undefined> {
   const served = servedAs(facts, object);
   const { apiVersion, kind } = object;
-  const early = coming.some((other) => makesRoomFor(object, other));
-  if (!served && early) return creation(object);
-  if (!served) return { ...namesOf(object), reason: `the cluster does not know the kind ${kind} of ${apiVersion}` };
-  const path = pathOf(served, object.metadata);
+  const early = coming.some((other) => isPrerequisite(object, other));
+  if (!served && early) return createChange(object);
+  if (!served) return { ...namedOf(object), reason: `the cluster does not know the kind ${kind} of ${apiVersion}` };
+  const path = servedPath(served, object.metadata);
   for (let look = 1; ; look += 1) {
     const live = await jsonIfThere<KubeObject>(api, path);
     try {
       const predicted = await api.dryRunApply<KubeObject>(path, toYaml([object]), manager);
-      if (!live) return creation(object);
-      if (sameVersion(live, predicted) || look === looks) return change(live, predicted, ignored);
+      if (!live) return createChange(object);
+      if (sameVersion(live, predicted) || look === maxAttempts) return updateChange(live, predicted, ignored);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 404 && early) return creation(object);
-      return { ...namesOf(object), reason: error.reason };
+      if (error.status === 404 && early) return createChange(object);
+      return { ...namedOf(object), reason: error.reason };
     }
   }
 }
 
 /** Whether the other one is the namespace of the object, or defines kinds of its group. */
-function makesRoomFor({ apiVersion, metadata }: KubeObject, { kind, metadata: { name } }: KubeObject): boolean {
+function isPrerequisite({ apiVersion, metadata }: KubeObject, { kind, metadata: { name } }: KubeObject): boolean {
   if (kind === 'Namespace') return name === metadata.namespace;
   return kind === 'CustomResourceDefinition' && name.endsWith(`.${groupOf(apiVersion)}`);
 }
@@ -90,18 +90,118 @@ function sameVersion(live: KubeObject, predicted: KubeObject): boolean {
   return live.metadata.resourceVersion === predicted.metadata.resourceVersion;
 }
 
-async function creation(object: KubeObject): Promise<Change> {
-  return { ...namesOf(object), action: 'create', diff: await unifiedDiff(undefined, masked(undefined, object).after) };
+async function createChange(object: KubeObject): Promise<ObjectChange> {
+  return { ...namedOf(object), action: 'create', diff: await unifiedDiff(undefined, masked(undefined, object).after) };
 }
 
-async function change(
+async function updateChange(
   live: KubeObject,
   predicted: KubeObject,
-  ignored: readonly Ignored[] = [],
-): Promise<Change | undefined> {
+  ignored: readonly IgnoreRule[] = [],
+): Promise<ObjectChange | undefined> {
   const { before, after } = masked(normalised(live, ignored), normalised(predicted, ignored));
   const diff = await unifiedDiff(before, after);
   if (diff === '') return undefined;
   const restart = before && after && restartOf({ ...before, status: live.status }, after);
-  return { ...namesOf(predicted), action: 'change', ...(restart && { restart }), diff };
+  return { ...namedOf(predicted), action: 'change', ...(restart && { restart }), diff };
+}
+
+/** An entry of an Application's `spec.ignoreDifferences`. */
+export interface IgnoreRule {
+  group?: string;
+  kind: string;
+  name?: string;
+  namespace?: string;
+  jsonPointers?: string[];
+  jqPathExpressions?: string[];
+  managedFieldsManagers?: string[];
+}
+
+const serverFields = ['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'];
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** An object without what the API server keeps book of, what controllers report, and what the Application has ignored. */
+export function normalised(object: KubeObject, ignored: readonly IgnoreRule[] = []): KubeObject {
+  const { status, ...rest } = object;
+  const copy = structuredClone(rest) as KubeObject;
+  const metadata = copy.metadata as unknown as Record<string, unknown>;
+  for (const field of serverFields) delete metadata[field];
+  delete copy.metadata.annotations?.[lastApplied];
+  for (const entry of ignored) {
+    if (matches(entry, object)) for (const pointer of entry.jsonPointers ?? []) removeAt(copy, pointer);
+  }
+  return copy;
+}
+
+function matches(
+  { group = '', kind, name, namespace }: IgnoreRule,
+  { apiVersion, kind: of, metadata }: KubeObject,
+): boolean {
+  const fits = (pattern: string | undefined, text: string) =>
+    pattern === undefined || pattern === '*' || pattern === text || (pattern === '' && text === '');
+  return (
+    fits(group, groupOf(apiVersion)) &&
+    fits(kind, of) &&
+    fits(name || undefined, metadata.name) &&
+    fits(namespace || undefined, metadata.namespace ?? '')
+  );
+}
+
+/** Removes what a JSON pointer (RFC 6901) leads to; nothing where it leads nowhere. */
+function removeAt(object: KubeObject, pointer: string): void {
+  const parts = pointer.split('/').slice(1);
+  const keys = parts.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = keys.pop();
+  const parent = keys.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], object);
+  if (last === undefined || typeof parent !== 'object' || parent === null) return;
+  if (Array.isArray(parent)) parent.splice(Number(last), 1);
+  else delete (parent as Record<string, unknown>)[last];
+}
+
+/** Both with every value of a Secret hidden; one that differs is told apart as before and after. */
+function masked(before: KubeObject | undefined, after: KubeObject | undefined) {
+  const other = (one: KubeObject | undefined, two: KubeObject | undefined, word: string) => one && hide(one, two, word);
+  return { before: other(before, after, 'before'), after: other(after, before, 'after') };
+}
+
+function hide(object: KubeObject, other: KubeObject | undefined, word: string): KubeObject {
+  if (object.kind !== 'Secret' || object.apiVersion !== 'v1') return object;
+  const copy = { ...object };
+  for (const field of ['data', 'stringData']) {
+    if (copy[field]) copy[field] = hidden(copy[field], other && (other[field] ?? {}), word);
+  }
+  return copy;
+}
+
+function hidden(values: object, others: object | undefined, word: string): Record<string, string> {
+  const known = others as Record<string, unknown> | undefined;
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => {
+      const changed = known !== undefined && key in known && !isDeepStrictEqual(known[key], value);
+      return [key, changed ? `(hidden, ${word})` : '(hidden)'];
+    }),
+  );
+}
+
+/** The differences of two objects' YAML in unified form, undefined being no object; empty where there are none. */
+async function unifiedDiff(before: KubeObject | undefined, after: KubeObject | undefined): Promise<string> {
+  if (isDeepStrictEqual(before, after)) return '';
+  // Loaded where something differs, which most objects don't.
+  const { createTwoFilesPatch, OMIT_HEADERS } = await import('diff');
+  // As many lines of context as git shows, and no names of files, of which there are none.
+  const options = { context: 3, headerOptions: OMIT_HEADERS };
+  const text = (object: KubeObject | undefined) => (object === undefined ? '' : toReadableYaml(object));
+  return createTwoFilesPatch('', '', text(before), text(after), undefined, undefined, options).trimEnd();
+}
+
+/** What went wrong with a part of the whole, and what to do about it. */
+export interface Failure {
+  message: string;
+  hint?: string;
+}
+
+/** The failure of one part, which leaves the others untouched. Throws on what is a bug, or concerns all of them. */
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof UserError) || error instanceof Unreachable) throw error;
+  return { message: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
 }

@@ -1,11 +1,9 @@
 import { styleText } from 'node:util';
 import { titleOf } from '../../kubernetes/objects.ts';
 import type { ApplicationDiff } from './applications.ts';
-import type { Change, Comparison } from './compare.ts';
-import type { Failure } from './failure.ts';
-import type { DiffReport } from './report.ts';
+import type { Failure, ObjectChange, ObjectComparison } from './compare.ts';
+import type { ComponentDiff, DiffReport } from './report.ts';
 import type { Restart } from './restart.ts';
-import type { UpDiff } from './up.ts';
 
 type Colour = 'red' | 'green' | 'cyan' | 'yellow' | 'bold';
 type Paint = (colour: Colour, text: string) => string;
@@ -14,7 +12,7 @@ const signs = { create: '+', change: '~', prune: '-' } as const;
 const colours = { create: 'green', change: 'yellow', prune: 'red' } as const;
 
 /** The report as a person reads it; coloured where they look at a terminal. */
-export function page(report: DiffReport, coloured: boolean): string {
+export function diffPage(report: DiffReport, coloured: boolean): string {
   const paint: Paint = (colour, text) => (coloured ? styleText(colour, text, { validateStream: false }) : text);
   const { applications, up, notes } = report;
   const lines = applications.flatMap((application) => applicationLines(application, paint));
@@ -40,7 +38,7 @@ function applicationLines(application: ApplicationDiff, paint: Paint): string[] 
   ];
 }
 
-function componentLines(component: UpDiff, paint: Paint): string[] {
+function componentLines(component: ComponentDiff, paint: Paint): string[] {
   return [
     paint('bold', component.component),
     ...failureLines(component.error, paint),
@@ -55,9 +53,9 @@ function failureLines(error: Failure | undefined, paint: Paint): string[] {
   return [...indented(paint('red', `✖ ${error.message}`), '  '), ...hint];
 }
 
-function comparisonLines({ changes, refused }: Comparison, paint: Paint): string[] {
+function comparisonLines({ changes, refused }: ObjectComparison, paint: Paint): string[] {
   // A promotion changes one label of every object: it is shown at the first of them.
-  const shown = new Map<string, Change>();
+  const shown = new Map<string, ObjectChange>();
   return [
     ...changes.flatMap((change) => {
       const lines = changedLines(change);
@@ -72,14 +70,14 @@ function comparisonLines({ changes, refused }: Comparison, paint: Paint): string
 }
 
 /** What is taken away and added, whatever is around it. */
-function changedLines({ action, diff = '' }: Change): string {
+function changedLines({ action, diff = '' }: ObjectChange): string {
   const lines = diff.split('\n').filter((line) => /^[+-]/.test(line));
   return action === 'change' ? lines.map((line) => line[0] + line.slice(1).trim()).join('\n') : '';
 }
 
 function changeLines(
-  { action, restart, diff = '', ...object }: Change,
-  like: Change | undefined,
+  { action, restart, diff = '', ...object }: ObjectChange,
+  like: ObjectChange | undefined,
   paint: Paint,
 ): string[] {
   const does = { create: 'would be created', change: 'would change', prune: 'would be pruned' }[action];
@@ -102,7 +100,7 @@ function diffLine(line: string, paint: Paint): string {
 
 function verdict({ differs, complete, applications, up }: DiffReport): string[] {
   const changes = [...applications, ...up].flatMap((part) => part.changes);
-  const number = (action: Change['action'], word: string) => {
+  const number = (action: ObjectChange['action'], word: string) => {
     const found = changes.filter((change) => change.action === action).length;
     return found === 0 ? [] : [`${found} would ${word}`];
   };

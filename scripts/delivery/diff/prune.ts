@@ -2,12 +2,11 @@ import { isTracked } from '../../cluster/ownership.ts';
 import type { ApiServer } from '../../kubernetes/api/api.ts';
 import { groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
 import type { Application } from '../../repository/applications.ts';
-import type { Facts } from './facts.ts';
-import { hookPhases } from './hooks.ts';
-import { isAllowed } from './project.ts';
+import { type ClusterFacts, isKindAllowed } from './kinds.ts';
+import { hookPhases } from './targets.ts';
 
 /** What a sync would do with the objects that are no longer rendered. */
-export interface Leftovers {
+export interface PruneResult {
   pruned: KubeObject[];
   kept: { object: KubeObject; because: string }[];
 }
@@ -16,12 +15,16 @@ export interface Leftovers {
  * The metadata of every object that a project's Applications may have deployed. Of a kind that the project doesn't allow,
  * Argo CD sees none (controller/state.go, IsLiveResourcePermitted).
  */
-export async function deployable(api: ApiServer, { kinds }: Facts, project: KubeObject): Promise<KubeObject[]> {
+export async function listDeployable(
+  api: ApiServer,
+  { kinds }: ClusterFacts,
+  project: KubeObject,
+): Promise<KubeObject[]> {
   const seen = new Set<string>();
   const first = kinds.filter(({ apiVersion, kind, namespaced, verbs }) => {
     const name = `${groupOf(apiVersion)} ${kind}`;
     const possible = verbs.includes('list') && verbs.includes('delete');
-    const allowed = possible && isAllowed(project, { apiVersion, kind, metadata: { name: '' } }, namespaced);
+    const allowed = possible && isKindAllowed(project, { apiVersion, kind, metadata: { name: '' } }, namespaced);
     return allowed && !seen.has(name) && seen.add(name);
   });
   const lists = first.map(({ apiVersion, kind, resource }) => api.listMetadata(apiVersion, kind, resource));
@@ -29,11 +32,11 @@ export async function deployable(api: ApiServer, { kinds }: Facts, project: Kube
 }
 
 /** Those of the objects that an Application deployed and no longer renders, but for its hooks and what is going already. */
-export function leftovers(
+export function pruneResult(
   application: Application,
   live: readonly KubeObject[],
   targets: readonly KubeObject[],
-): Leftovers {
+): PruneResult {
   const name = new Set([application.metadata.name]);
   const wanted = new Set(targets.map(identityOf));
   const left = live.filter(

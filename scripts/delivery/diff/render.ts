@@ -1,23 +1,22 @@
+import { lstat, readFile, readlink } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { packTar } from 'modern-tar';
 import type { Context } from '../../images/context.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { CommandError } from '../../lib/exec.ts';
+import { CommandError, type Exec } from '../../lib/exec.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Application, argocdNamespace } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
-import { type ChartFile, chartFiles } from './chart-files.ts';
-import { explainRefusal } from './explain-refusal.ts';
-import type { Facts } from './facts.ts';
-import { helmArguments, valueFilesOf } from './helm-arguments.ts';
+import { apiVersions, type ClusterFacts } from './kinds.ts';
 
 const repoServer = 'argocd-repo-server';
 /** Seconds that a chart may take to be unpacked or rendered. */
-const patience = 60;
+const timeoutSeconds = 60;
 /** How many charts are rendered at once: a hundred runs of helm in one pod would want more memory than it may have. */
-const atOnce = 4;
+const maxParallel = 4;
 /** What the script below ends with where it is the chart's fault. */
-const refused = 3;
+const chartErrorCode = 3;
 
 /**
  * Runs in Argo CD's repo-server: unpacks standard input into a folder of its own, renders the chart in the folder that
@@ -28,31 +27,31 @@ const script = `umask 077
 top=$(mktemp -d /tmp/platform-ops-diff.XXXXXX) || exit 1
 trap 'rm -rf "$top"' EXIT
 trap 'exit 130' HUP INT TERM PIPE
-mkdir "$top/tree" "$top/helm" && timeout ${patience} tar -x -C "$top/tree" -f - && cd "$top/tree/$1" || exit 1
+mkdir "$top/tree" "$top/helm" && timeout ${timeoutSeconds} tar -x -C "$top/tree" -f - && cd "$top/tree/$1" || exit 1
 shift
 export HELM_CACHE_HOME="$top/helm" HELM_CONFIG_HOME="$top/helm" HELM_DATA_HOME="$top/helm"
-timeout ${patience} helm template . "$@" || exit ${refused}`;
+timeout ${timeoutSeconds} helm template . "$@" || exit ${chartErrorCode}`;
 
 /** Renders the chart of an Application as it is in the working tree. */
-export type Renderer = (application: Application, facts: Facts) => Promise<string>;
+export type Renderer = (application: Application, facts: ClusterFacts) => Promise<string>;
 
 /**
  * Finds Argo CD's repo-server and has it render. Throws a `UserError` where it isn't there; the renderer throws one with
  * helm's words for a chart that can't be rendered.
  */
 export async function createRenderer(context: Context): Promise<Renderer> {
-  const [pod, checkout, kubectl] = await Promise.all([readyPod(context), context.checkout(), context.kubectl()]);
+  const [pod, checkout, kubectl] = await Promise.all([readyRepoServer(context), context.checkout(), context.kubectl()]);
   const exec = ['exec', '--stdin', pod, '--namespace', argocdNamespace, '--container', repoServer, '--'];
-  const inTurn = limitConcurrency(atOnce);
+  const inTurn = limitConcurrency(maxParallel);
   const render: Renderer = async (application, facts) => {
     const { path } = application.spec.source;
     const args = helmArguments(application, facts);
     const files = await chartFiles(context.exec, checkout.top, [path, ...valueFilesOf(application)]);
     const { stdout, stderr, exitCode } = await kubectl
       .run([...exec, 'sh', '-c', script, 'sh', path, ...args], {
-        input: await pack(files),
+        input: await packFiles(files),
         nothrow: true,
-        timeout: 3 * patience * 1000,
+        timeout: 3 * timeoutSeconds * 1000,
       })
       // The command itself fills screens: the chart is told of every kind that the cluster knows.
       .catch((error: unknown) => {
@@ -61,7 +60,7 @@ export async function createRenderer(context: Context): Promise<Renderer> {
       });
     if (exitCode === 0) return stdout;
     const said = reasonIn(stderr.replace(/^command terminated with exit code \d+$/m, ''));
-    if (exitCode === refused) throw await explainRefusal(context, application, said);
+    if (exitCode === chartErrorCode) throw await explainHelmError(context, application, said);
     throw new UserError(`Argo CD's repo-server could not render ${application.metadata.name}: ${said}`, {
       hint: 'npm run status shows whether Argo CD is well.',
     });
@@ -69,7 +68,7 @@ export async function createRenderer(context: Context): Promise<Renderer> {
   return (application, facts) => inTurn(() => render(application, facts));
 }
 
-async function readyPod(context: Context): Promise<string> {
+async function readyRepoServer(context: Context): Promise<string> {
   const pods = await context.view().list<Pod>('v1', 'Pod');
   const ours = pods.filter(
     ({ metadata }) =>
@@ -83,7 +82,7 @@ async function readyPod(context: Context): Promise<string> {
   throw new UserError(`Argo CD's repo-server, which renders the charts, ${state}.`, { hint: 'npm run up' });
 }
 
-function pack(files: readonly ChartFile[]): Promise<Uint8Array> {
+function packFiles(files: readonly ChartFile[]): Promise<Uint8Array> {
   return packTar(
     files.map((file) =>
       'link' in file
@@ -91,4 +90,134 @@ function pack(files: readonly ChartFile[]): Promise<Uint8Array> {
         : { header: { name: file.path, size: file.content.length }, body: file.content },
     ),
   );
+}
+
+/** A file of the working tree, by its path from the top folder: its content, or where it leads as a symbolic link. */
+type ChartFile = { path: string } & ({ content: Uint8Array } | { link: string });
+
+/**
+ * What a commit of everything would hold below some folders (or of some files) of the working tree: tracked and new
+ * files as they are now, none that Git ignores, and what their symbolic links lead to. Throws a `UserError` for a link
+ * that leads out of the repository, which Argo CD refuses as well.
+ */
+export async function chartFiles(exec: Exec, top: string, folders: readonly string[]): Promise<ChartFile[]> {
+  const files: ChartFile[] = [];
+  const asked: string[] = [];
+  for (let due = [...folders]; due.length > 0; ) {
+    asked.push(...due);
+    const found = await Promise.all((await listFiles(exec, top, due)).map((path) => readChartFile(top, path)));
+    const present = found.filter((file) => file !== undefined);
+    files.push(...present);
+    const targets = present.flatMap((file) => ('link' in file ? [linkTarget(file.path, file.link)] : []));
+    due = [...new Set(targets)].filter((target) => !asked.some((folder) => isWithin(target, folder)));
+  }
+  return files;
+}
+
+async function listFiles(exec: Exec, top: string, folders: readonly string[]): Promise<string[]> {
+  const which = ['-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
+  const git = ['git', '-C', top, '--literal-pathspecs', 'ls-files'] as const;
+  const { stdout } = await exec([...git, ...which, '--', ...folders], { timeout: 20_000 });
+  return stdout.split('\0').filter((path) => path !== '');
+}
+
+/** Undefined for what was deleted but not committed yet, and for other repositories below this one. */
+async function readChartFile(top: string, path: string): Promise<ChartFile | undefined> {
+  const file = join(top, path);
+  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  if (found?.isSymbolicLink()) return { path, link: await readlink(file) };
+  return found?.isFile() ? { path, content: await readFile(file) } : undefined;
+}
+
+function linkTarget(path: string, link: string): string {
+  const target = posix.isAbsolute(link) ? '..' : posix.join(posix.dirname(path), link);
+  if (target === '..' || target.startsWith('../')) {
+    throw new UserError(`${path} is a symbolic link to ${link}, out of the repository, which Argo CD refuses.`, {
+      hint: 'Link to a file of the repository, or copy it there.',
+    });
+  }
+  return target;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
+/** Where an Application deploys to; in the API it is called the destination. */
+export function targetNamespace({ spec }: Application): string {
+  return (spec.destination as { namespace?: string } | undefined)?.namespace ?? 'default';
+}
+
+/** The values files of an Application, from the top folder of the repository. */
+function valueFilesOf({ spec }: Application): string[] {
+  const { path, helm } = spec.source;
+  // One that begins with a slash counts from the top folder of the repository, for Argo CD, too.
+  return helm.valueFiles.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file)));
+}
+
+/**
+ * What Argo CD gives to `helm template .` in the chart's folder (util/helm/cmd.go, reposerver/repository, helmTemplate).
+ * Throws a `UserError` for what an Application can say besides, and what is not followed here.
+ */
+export function helmArguments(application: Application, facts: ClusterFacts): string[] {
+  assertSupported(application);
+  const { metadata, spec } = application;
+  const { path, helm } = spec.source;
+  return [
+    ...['--name-template', helm.releaseName ?? metadata.name],
+    ...['--namespace', targetNamespace(application)],
+    ...['--kube-version', facts.kubeVersion],
+    ...valueFilesOf(application).flatMap((file) => ['--values', posix.relative(path, file)]),
+    ...apiVersions(facts).flatMap((version) => ['--api-versions', version]),
+    '--include-crds',
+  ];
+}
+
+const supportedFields = {
+  source: new Set(['repoURL', 'targetRevision', 'path', 'helm']),
+  helm: new Set(['releaseName', 'valueFiles']),
+};
+
+/** A rendering that leaves half of the settings out would be a lie. */
+function assertSupported({ metadata, spec }: Application): void {
+  const other = (fields: object, known: ReadonlySet<string>) => Object.keys(fields).find((field) => !known.has(field));
+  const { source, sources } = spec;
+  const field = sources !== undefined ? 'sources' : other(source, supportedFields.source);
+  const ofHelm = field === undefined ? other(source.helm, supportedFields.helm) : undefined;
+  const named = ofHelm === undefined ? field : `helm.${ofHelm}`;
+  const file = source.helm.valueFiles.find((one) => /^\w+:\/\/|^\$|[*?[]/.test(one));
+  if (named === undefined && file === undefined) return;
+  const what = named === undefined ? `the values file ${file}` : `spec.source.${named}`;
+  throw new UserError(`The Application ${metadata.name} has ${what}, which npm run diff can't render with.`, {
+    hint: 'Say the same in a values file of the chart.',
+  });
+}
+
+/** The error for a chart that helm refuses: each place in the values or the templates, as npm run validate finds it. */
+async function explainHelmError(context: Context, application: Application, said: string): Promise<UserError> {
+  // Loaded when it is needed: a diff of charts that are sound does without.
+  const [{ locateHelmError: explain }, { openRepository }] = await Promise.all([
+    import('../../repository/rendering/helm-error.ts'),
+    import('../../repository/rendering/repository.ts'),
+  ]);
+  const { config, exec, toolbox } = context;
+  const { prefix } = await context.checkout();
+  const { path, helm } = application.spec.source;
+  const folder = posix.relative(prefix, path);
+  const chart = { name: posix.basename(path), folder, overlays: [] };
+  const rendering = { chart, values: helm.valueFiles.at(-1) ?? 'values.yaml', objects: [], faults: [], yaml: '' };
+  const repository = openRepository(config.root, { exec, find: (name) => toolbox.find(name) });
+  // Argo CD names a values file by its path, and so does what reads the sentence.
+  const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
+  const findings = await explain(repository, rendering, named);
+  const lines = findings.map(({ file, line, message }) => {
+    const place = line === undefined ? file : `${file}:${line}`;
+    return `${place}: ${message.replace(/^helm does not render \S+: /, '')}`;
+  });
+  return new UserError(`${application.metadata.name} can't be rendered: ${lines.join('\n')}`, {
+    hint: findings[0]?.remedy ?? 'npm run validate',
+  });
 }

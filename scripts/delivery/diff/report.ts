@@ -1,12 +1,18 @@
+import type { Component } from '../../cluster/component.ts';
 import { applications as applicationsComponent } from '../../components/applications.ts';
+import { componentsFor } from '../../components/index.ts';
 import type { Context } from '../../images/context.ts';
+import { fieldManager } from '../../kubernetes/kubectl.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { ExitCode, UsageError } from '../../lib/errors.ts';
 import { uncommittedFiles } from '../../lib/git/checkout.ts';
 import type { Application } from '../../repository/applications.ts';
+import { holders } from '../../repository/manifests.ts';
+import { argocdManager } from '../drift/changes.ts';
 import { type ApplicationDiff, diffApplications } from './applications.ts';
-import { readFacts } from './facts.ts';
+import { compareObjects, type Failure, failureOf, type ObjectComparison } from './compare.ts';
+import { type ClusterFacts, readClusterFacts } from './kinds.ts';
 import { createRenderer } from './render.ts';
-import { diffUp, type UpDiff } from './up.ts';
 
 /** All that `npm run diff` tells, and what `--json` prints. */
 export interface DiffReport {
@@ -20,29 +26,26 @@ export interface DiffReport {
   /** What a commit would have Argo CD change. */
   applications: ApplicationDiff[];
   /** What the next `npm run up` would change, by component. */
-  up: UpDiff[];
+  up: ComponentDiff[];
   notes: string[];
 }
-
-/** Under this name Argo CD's controller applies (common.ArgoCDSSAManager). */
-const argoCdManager = 'argocd-controller';
 
 /** Compares the working tree with the cluster, or one Application of it alone, and changes nothing. */
 export async function gatherDiff(context: Context, application?: string): Promise<DiffReport> {
   const registered = (await applicationsComponent.objects?.(context)) ?? [];
   const all = registered.filter(({ kind }) => kind === 'Application') as Application[];
   const chosen = all.filter(({ metadata }) => application === undefined || metadata.name === application);
-  if (chosen.length === 0) throw unknown(application, all);
+  if (chosen.length === 0) throw unknownApplication(application, all);
   const [facts, render, checkout, notes] = await Promise.all([
-    readFacts(context.api()),
+    readClusterFacts(context.api()),
     createRenderer(context),
     context.checkout(),
     editsElsewhere(context),
   ]);
-  const scene = { context, facts, render, manager: argoCdManager };
+  const scene = { context, facts, render, manager: argocdManager };
   const [applications, up] = await Promise.all([
     diffApplications(scene, chosen, registered),
-    diffUp(context, facts, application),
+    diffComponents(context, facts, application),
   ]);
   const parts = [...applications, ...up];
   return {
@@ -57,12 +60,12 @@ export async function gatherDiff(context: Context, application?: string): Promis
 }
 
 /** Like diff(1): 0 nothing would change, 1 something would, 2 not everything could be compared. */
-export function exitCodeOf({ differs, complete }: DiffReport): ExitCode {
+export function diffExitCode({ differs, complete }: DiffReport): ExitCode {
   if (!complete) return ExitCode.usage;
   return differs ? ExitCode.failed : ExitCode.done;
 }
 
-function unknown(application: string | undefined, all: readonly Application[]): UsageError {
+function unknownApplication(application: string | undefined, all: readonly Application[]): UsageError {
   const names = all.map(({ metadata }) => metadata.name);
   return new UsageError(
     `argocd/ has no Application ${application ?? ''}.`.replace(' .', '.'),
@@ -79,4 +82,45 @@ async function editsElsewhere({ config, exec }: Context): Promise<string[]> {
     ...(kind?.length ? ['cluster/kind.yaml is edited: it counts for a new cluster (npm run down && npm run up).'] : []),
     ...(standIns?.length ? ['standins/ is edited: npm run up builds their images anew, where it uses them.'] : []),
   ];
+}
+
+/** What `npm run up` would change of a component's objects, which Argo CD does not look after. */
+export interface ComponentDiff extends ObjectComparison {
+  component: string;
+  /** Why its objects could not be read. */
+  error?: Failure;
+}
+
+/**
+ * Compares the objects of every component, or those of Applications of one name alone, with the cluster, as an `up` with
+ * these settings would apply them. It takes nothing away, so there is nothing to be pruned.
+ */
+export async function diffComponents(
+  context: Context,
+  facts: ClusterFacts,
+  application?: string,
+  components: readonly Component[] = componentsFor(context.config),
+): Promise<ComponentDiff[]> {
+  const all = components.filter(({ objects }) => objects !== undefined);
+  const chosen = application === undefined ? all : all.filter(({ name }) => name === 'applications');
+  const wanted = await Promise.all(chosen.map((component) => objectsOf(context, component)));
+  const coming = holders(wanted.flatMap(({ objects }) => objects));
+  return Promise.all(
+    wanted.map(async ({ component, objects, error }) => {
+      const named = objects.filter(({ metadata }) => application === undefined || metadata.name === application);
+      const means = { api: context.api(), facts, manager: fieldManager, coming };
+      return { component, ...(error && { error }), ...(await compareObjects(named, means)) };
+    }),
+  );
+}
+
+async function objectsOf(
+  context: Context,
+  { name, objects }: Component,
+): Promise<{ component: string; objects: KubeObject[]; error?: Failure }> {
+  try {
+    return { component: name, objects: (await objects?.(context)) ?? [] };
+  } catch (error) {
+    return { component: name, objects: [], error: failureOf(error) };
+  }
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type ImageValues, imageInValues } from '../../repository/image-values.ts';
 import type { Git } from './git.ts';
-import { literal } from './git.ts';
+import { literalPath } from './git.ts';
 
 /** A commit that gave a service another image. */
-export interface Change {
+export interface ImageChange {
   commit: string;
   /** ISO 8601, in the author's time zone. */
   date: string;
@@ -32,12 +32,12 @@ const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
  * Every commit of the checked-out branch that changed the image in a values file, oldest first, whoever made it and how.
  * `prefix` is where the folder lies below the top folder. Throws a `UserError`.
  */
-export async function readChanges(git: Git, prefix: string, file: string): Promise<Change[]> {
+export async function readImageChanges(git: Git, prefix: string, file: string): Promise<ImageChange[]> {
   const commits = await commitsOf(git, file);
   const wanted = commits.flatMap(({ commit, parents }) => [commit, ...parents]);
   const texts = await textsAt(git, [...new Set(wanted)], `${prefix}${file}`);
   const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text)]));
-  const changes: Change[] = [];
+  const changes: ImageChange[] = [];
   for (const { parents, message, ...about } of commits) {
     const image = images.get(about.commit);
     const earlier = changes.at(-1)?.image;
@@ -62,7 +62,7 @@ export function sameImage(one: ImageValues, other: ImageValues): boolean {
   return one.repository === other.repository && one.tag === other.tag;
 }
 
-function kindOf(subject: string, message: string, before: ImageValues | undefined): Change['kind'] {
+function kindOf(subject: string, message: string, before: ImageValues | undefined): ImageChange['kind'] {
   if (before === undefined) return 'start';
   if (isOurs.test(message) || isRevert.test(message)) return 'rollback';
   return subject.startsWith(promotionSubject) ? 'promotion' : 'edit';
@@ -71,7 +71,7 @@ function kindOf(subject: string, message: string, before: ImageValues | undefine
 async function commitsOf(git: Git, file: string) {
   const format = '--format=%H%x00%P%x00%aI%x00%an%x00%s%x00%B%x00';
   const how = ['--topo-order', '--reverse', '--no-show-signature', '--no-color', '--encoding=UTF-8', format];
-  const stdout = await git.read(['log', ...how, 'HEAD', '--', literal(file)]);
+  const stdout = await git.read(['log', ...how, 'HEAD', '--', literalPath(file)]);
   const fields = stdout.split('\0');
   return Array.from({ length: Math.floor(fields.length / 6) }, (_, index) => {
     const [commit = '', parents = '', date = '', author = '', subject = '', message = ''] = fields.slice(index * 6);

@@ -3,7 +3,7 @@ import type { Exec, ExecOptions, Output } from '../../lib/exec.ts';
 
 /** Git in one folder. */
 export interface Git {
-  /** Hands back exit code and output. Throws where it takes too long, or `Interrupted`. */
+  /** Returns exit code and output. Throws where it takes too long, or `Interrupted`. */
   attempt(args: readonly string[], options?: ExecOptions): Promise<Output>;
   /** What it prints, without the last line end. Throws a `UserError` with Git's own words. */
   read(args: readonly string[], options?: ExecOptions): Promise<string>;
@@ -13,7 +13,7 @@ export interface Git {
  * Nobody is asked for anything: there is nobody, or they don't look here. What git says is read, so it must be English;
  * LC_ALL would change the encoding for the user's hooks as well. Looking must not lock the index.
  */
-const quietly = { GIT_TERMINAL_PROMPT: '0', GIT_EDITOR: 'true', GIT_OPTIONAL_LOCKS: '0', LANGUAGE: 'en' };
+const gitEnv = { GIT_TERMINAL_PROMPT: '0', GIT_EDITOR: 'true', GIT_OPTIONAL_LOCKS: '0', LANGUAGE: 'en' };
 
 /** Git as the user has it set up, in a folder of a checkout. */
 export function gitIn(exec: Exec, folder: string): Git {
@@ -22,7 +22,7 @@ export function gitIn(exec: Exec, folder: string): Git {
       timeout: 60_000,
       ...options,
       nothrow: true,
-      env: { ...quietly, ...options.env },
+      env: { ...gitEnv, ...options.env },
     });
   return {
     attempt,
@@ -54,17 +54,17 @@ export async function isAncestor(git: Git, older: string, newer: string): Promis
 }
 
 function failed(command: string | undefined, output: Output): UserError {
-  return new UserError(`git ${command} failed: ${reasonOf(output)}`, { hint: 'git status' });
+  return new UserError(`git ${command} failed: ${gitReason(output)}`, { hint: 'git status' });
 }
 
 /** Why git, or a hook that it ran, did not do it: what it said, the hints that it gives along with it left out. */
-export function reasonOf({ stderr, stdout, exitCode }: Output): string {
+export function gitReason({ stderr, stdout, exitCode }: Output): string {
   const said = [stderr, stdout].map((text) => text.trim()).find((text) => text !== '') ?? `exit code ${exitCode}`;
   const lines = said.split('\n').filter((line) => !line.startsWith('hint: '));
   return lines.slice(-8).join('\n').replace(/\.$/, '');
 }
 
 /** A path that git takes as it stands, whatever signs are in it. */
-export function literal(path: string): string {
+export function literalPath(path: string): string {
   return `:(literal)${path}`;
 }

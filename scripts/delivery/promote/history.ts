@@ -7,18 +7,17 @@ import { Unanswered } from '../../lib/http/fetch.ts';
 import { holdSentence, holdsIn } from '../../repository/hold.ts';
 import type { ImageValues } from '../../repository/image-values.ts';
 import { readValuesText, type Service } from '../../repository/service-files.ts';
-import { type Change, readChanges } from './changes.ts';
-import { runningImages, whyNoCluster } from './cluster.ts';
+import { type ImageChange, readImageChanges } from './changes.ts';
 import { gitIn } from './git.ts';
-import { accountFor, registryAs } from './images.ts';
+import { accountFor, noClusterReason, registryAs, runningImages } from './images.ts';
 
 /** A line of the history, as `--json` prints it. */
-export interface Entry {
+export interface HistoryLine {
   commit: string;
   /** ISO 8601. */
   date: string;
   author: string;
-  kind: Change['kind'];
+  kind: ImageChange['kind'];
   subject: string;
   image: string;
   tag: string;
@@ -32,28 +31,28 @@ export interface History {
   service: string;
   file: string;
   /** Newest first. */
-  entries: Entry[];
+  entries: HistoryLine[];
   /** A sentence each. */
   holds: string[];
   notes: string[];
 }
 
 /** How many images the registry is asked for, newest first: three requests each. */
-const asked = 30;
+const maxImages = 30;
 
 /** Everything that changed the image of a service, from Git, with what registry and cluster can add. Throws a `UserError`. */
 export async function readHistory(context: Context, service: Service): Promise<History> {
   const { config, exec } = context;
   const { prefix } = await context.checkout();
-  const changes = (await readChanges(gitIn(exec, config.root), prefix, service.file)).reverse();
+  const changes = (await readImageChanges(gitIn(exec, config.root), prefix, service.file)).reverse();
   const notes: string[] = [];
   const [built, running] = await Promise.all([
-    builtAt(context, [...new Set(changes.map(({ image }) => nameOf(image)))].slice(0, asked), notes),
+    builtAt(context, [...new Set(changes.map(({ image }) => imageName(image)))].slice(0, maxImages), notes),
     runningNow(context, service, notes),
   ]);
   const seen = new Set<string>();
-  const entries = changes.map(({ commit, date, author, kind, subject, image }): Entry => {
-    const name = nameOf(image);
+  const entries = changes.map(({ commit, date, author, kind, subject, image }): HistoryLine => {
+    const name = imageName(image);
     const isNewest = !seen.has(name);
     seen.add(name);
     return {
@@ -72,12 +71,12 @@ export async function readHistory(context: Context, service: Service): Promise<H
   return { service: service.name, file: service.file, entries, holds, notes };
 }
 
-function nameOf({ repository, tag }: ImageValues): string {
+function imageName({ repository, tag }: ImageValues): string {
   return `${repository}:${tag}`;
 }
 
 async function runningNow(context: Context, service: Service, notes: string[]): Promise<string[] | null> {
-  const missing = await whyNoCluster(context);
+  const missing = await noClusterReason(context);
   if (missing === undefined) return runningImages(context, service.name);
   notes.push(`What runs is not known: ${missing}.`);
   return null;

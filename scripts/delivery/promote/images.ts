@@ -1,13 +1,20 @@
+import { cluster } from '../../cluster/cluster.ts';
+import { canPull } from '../../components/pull-secret.ts';
+import { fullImageName } from '../../images/containerd.ts';
 import type { Context } from '../../images/context.ts';
 import { type Account, type AccountSearch, findAccount } from '../../images/credentials/credentials.ts';
 import { checkToken, type Endpoints, ghcrHost, publicEndpoints } from '../../images/credentials/token-check.ts';
 import { tokenSources } from '../../images/credentials/token-sources.ts';
 import { createRegistry, type ImageFacts, parseImage, type Registry, readImage } from '../../images/registry.ts';
+import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { containerImage, isStaying, type Workload } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 
 /** What is known of images before they are promoted. */
-export interface Looked {
+export interface ImageLookup {
   /** None: then stand-ins take the images' places. */
   account: Account | undefined;
   /** By image; those that could not be looked at are left out. */
@@ -16,7 +23,7 @@ export interface Looked {
   notes: string[];
 }
 
-interface Wanted {
+interface LookupOptions {
   /** Those of the node, as in `amd64`; none where there is no node to ask. */
   architectures: readonly string[];
   endpoints?: Endpoints;
@@ -27,17 +34,17 @@ interface Wanted {
  * that is not there or is built for other processors than the node has. Where the registry doesn't answer, that is noted,
  * and the rolling update is what stands between a missing image and the service.
  */
-export async function lookAtImages(
+export async function lookUpImages(
   context: Context,
   images: ReadonlyMap<string, string>,
-  { architectures, endpoints = publicEndpoints }: Wanted,
-): Promise<Looked> {
+  { architectures, endpoints = publicEndpoints }: LookupOptions,
+): Promise<ImageLookup> {
   const { account, notes } = await accountFor(context, [...images.values()], endpoints);
   const facts = new Map<string, ImageFacts>();
   if (!account) return { account, facts, notes };
   const client = registryAs(account, context, endpoints);
   for (const [service, image] of images) {
-    const found = await look(client, image, account, service, architectures);
+    const found = await lookUpImage(client, image, account, service, architectures);
     if (typeof found === 'string') notes.push(found);
     else facts.set(image, found);
   }
@@ -66,7 +73,7 @@ export async function accountFor(
   });
 }
 
-async function look(
+async function lookUpImage(
   client: Registry,
   image: string,
   account: Account,
@@ -85,7 +92,7 @@ async function look(
       throw new UserError(`${account.username} may not read ${image}, or it does not exist.`, {
         hint: 'Check the SHA, and the token: npm run credentials -- --check',
       });
-    refuseOtherPlatforms(image, found.facts, architectures);
+    assertPlatform(image, found.facts, architectures);
     return found.facts;
   } catch (error) {
     if (error instanceof Unanswered) return `Whether ${image} exists is not known: ${error.message}.`;
@@ -93,11 +100,59 @@ async function look(
   }
 }
 
-function refuseOtherPlatforms(image: string, { platforms }: ImageFacts, architectures: readonly string[]): void {
+function assertPlatform(image: string, { platforms }: ImageFacts, architectures: readonly string[]): void {
   if (platforms.length === 0 || architectures.length === 0) return;
   const wanted = architectures.map((one) => `linux/${one}`);
   if (wanted.some((one) => platforms.includes(one))) return;
   throw new UserError(`${image} is built for ${platforms.join(' and ')}, and the node needs ${wanted.join(' or ')}.`, {
     hint: `Have CI build it for both: docker buildx build --platform linux/amd64,linux/arm64`,
   });
+}
+
+/** Why there is no cluster to follow commits, or undefined where there is one. */
+export async function noClusterReason(context: Context): Promise<string | undefined> {
+  try {
+    const status = await cluster.status(context);
+    return status.state === 'ready' ? undefined : status.missing;
+  } catch (error) {
+    // No Docker, or a cluster of that name that belongs to another checkout: none of ours.
+    if (error instanceof UserError) return error.message.replace(/\.$/, '');
+    throw error;
+  }
+}
+
+/** The processors that the cluster's nodes have, as in `amd64`. */
+export async function architectures(context: Context): Promise<string[]> {
+  const nodes = await context.view().list<KubeObject & { status: NodeStatus }>('v1', 'Node');
+  return [...new Set(nodes.map(({ status }) => status.nodeInfo.architecture))];
+}
+
+interface NodeStatus {
+  nodeInfo: { architecture: string };
+}
+
+/**
+ * Has the node know images that are about to run: without a pull secret, stand-ins under their names; with one, no
+ * stand-in that would be taken for the real one. Asks the cluster alone. Returns what was done, in words.
+ */
+export async function prepareNode(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
+  if (context.target !== undefined) return [];
+  if (!(await canPull(context))) {
+    const built = await ensureStubs(context, images);
+    return built.map((image) => `${image} is a stand-in, built here for want of a token.`);
+  }
+  const standIns = await stubsAmong(context, images.values());
+  if (standIns.size > 0) await removeStubs(context, standIns);
+  return [...standIns].map((image) => `The stand-in for ${image} was taken out of the node.`);
+}
+
+/** The images that the ready pods of a service run, those of pods that terminate left out. @returns full names. */
+export async function runningImages(context: Context, service: string): Promise<string[]> {
+  const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
+  const deployment = deployments.find(
+    ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
+  );
+  const pods = deployment ? await context.view().podsOf(deployment) : [];
+  const images = pods.filter(isStaying).flatMap(({ spec }) => containerImage(spec, service) ?? []);
+  return [...new Set(images.map(fullImageName))];
 }

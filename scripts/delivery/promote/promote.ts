@@ -2,16 +2,15 @@ import { UserError } from '../../lib/errors.ts';
 import { holdSentence, holdsIn, withoutHolds } from '../../repository/hold.ts';
 import { imageInValues, withImage } from '../../repository/image-values.ts';
 import { assertTag, readValuesText, type Service } from '../../repository/service-files.ts';
-import type { Edit } from './commit.ts';
-import type { Desk } from './desk.ts';
-import { fileAt, reasonOf } from './git.ts';
+import { fileAt, gitReason } from './git.ts';
+import type { FileEdit, Workspace } from './workspace.ts';
 
 /** The edits that give services another tag; none for those that have it. Throws a `UserError` where one is on hold. */
 export async function planPromotion(
   root: string,
   services: readonly Service[],
   { tag, force }: { tag: string; force: boolean },
-): Promise<Edit[]> {
+): Promise<FileEdit[]> {
   for (const service of services) await assertTag(root, service, tag);
   const texts = await Promise.all(services.map((service) => readValuesText(root, service)));
   const edits = services.map((service, index) => {
@@ -20,19 +19,23 @@ export async function planPromotion(
     return { service, before, after: withImage(lifted, { tag }, service.file) };
   });
   const changed = edits.filter(({ before, after }) => before !== after);
-  if (!force) refuseHeld(changed, tag, services.length > 1);
+  if (!force) assertNotHeld(changed, tag, services.length > 1);
   return changed;
 }
 
 /** Throws a `UserError` where somebody put a hold on one of the files elsewhere, that this clone doesn't have yet. */
-export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: readonly Edit[], tag: string) {
+export async function assertNotHeldUpstream(
+  { top, prefix, remote }: Workspace,
+  edits: readonly FileEdit[],
+  tag: string,
+) {
   if (!remote?.upstream) return;
   const at = async (commit: string, { file }: Service) => {
     return holdsIn((await fileAt(top, commit, `${prefix}${file}`)) ?? '');
   };
-  // What both had once, was lifted here since.
+  // What both had once, was removed here since.
   const shared = await top.attempt(['merge-base', remote.upstream, 'HEAD']);
-  if (shared.exitCode > 1) throw new UserError(`git merge-base failed: ${reasonOf(shared)}`, { hint: 'git status' });
+  if (shared.exitCode > 1) throw new UserError(`git merge-base failed: ${gitReason(shared)}`, { hint: 'git status' });
   const base = shared.stdout.trim();
   for (const { service, before } of edits) {
     const known = [...holdsIn(before), ...(base === '' ? [] : await at(base, service))].map(({ note }) => note);
@@ -48,12 +51,12 @@ export async function refuseHeldElsewhere({ top, prefix, remote }: Desk, edits: 
 }
 
 /** The image that an edit leads to, as `ghcr.io/zainasr/api-node:1df3b1f`. */
-export function imageOf({ after }: Edit): string {
+export function imageAfter({ after }: FileEdit): string {
   const image = imageInValues(after);
   return `${image?.repository}:${image?.tag}`;
 }
 
-function refuseHeld(edits: readonly Edit[], tag: string, several: boolean): void {
+function assertNotHeld(edits: readonly FileEdit[], tag: string, several: boolean): void {
   for (const { service, before } of edits) {
     const holds = holdsIn(before);
     const hold = holds.find((one) => one.tag === tag) ?? holds[0];

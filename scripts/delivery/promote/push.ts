@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { type Git, isAncestor, reasonOf } from './git.ts';
+import { type Git, gitReason, isAncestor } from './git.ts';
 import { filesOf, replay } from './replay.ts';
 
 /** Where a branch is pushed to. */
-export interface Destination {
+export interface PushDestination {
   remote: string;
   /** As in `refs/heads/main`. */
   ref: string;
@@ -14,19 +14,19 @@ export interface Destination {
 }
 
 /** How often somebody else may be quicker. */
-const tries = 10;
+const maxTries = 10;
 /** Milliseconds to wait at most before the second try: several that were refused together must not come back together. */
-const apart = 300;
-const overtakenBy =
+const retryDelayMs = 300;
+const rejectedPush =
   /\[rejected\].*\((fetch first|non-fast-forward|stale info)\)|\[remote rejected\].*(lock|failed to update ref|incorrect old value|already exists)/;
 
 /** As in `origin/main`. */
-export function nameOf({ remote, ref }: Destination): string {
+export function destinationName({ remote, ref }: PushDestination): string {
   return `${remote}/${ref.replace('refs/heads/', '')}`;
 }
 
 /** The upstream of a branch, or the one remote under the branch's own name. Throws a `UserError` where there is none. */
-export async function destinationOf(git: Git, branch: string): Promise<Destination> {
+export async function destinationOf(git: Git, branch: string): Promise<PushDestination> {
   const format = '--format=%(upstream:remotename)%09%(upstream:remoteref)%09%(upstream)';
   const [remote = '', ref = '', tracking = ''] = (
     await git.read(['for-each-ref', format, `refs/heads/${branch}`])
@@ -42,11 +42,11 @@ export async function destinationOf(git: Git, branch: string): Promise<Destinati
 }
 
 /** Asks for the newest commit there; undefined for a branch that is not there yet. Throws a `UserError`. */
-export async function newest(git: Git, { remote, ref, tracking }: Destination): Promise<string | undefined> {
+export async function fetchNewest(git: Git, { remote, ref, tracking }: PushDestination): Promise<string | undefined> {
   const fetched = await git.attempt(['fetch', '--quiet', '--no-tags', remote, `+${ref}:${tracking}`]);
   if (fetched.exitCode === 0) return git.read(['rev-parse', tracking]);
   if (/couldn't find remote ref/i.test(fetched.stderr)) return undefined;
-  throw new UserError(`${remote} could not be asked what is there: ${reasonOf(fetched)}`, {
+  throw new UserError(`${remote} could not be asked what is there: ${gitReason(fetched)}`, {
     hint: `git fetch ${remote} has to work without a question.`,
   });
 }
@@ -55,11 +55,11 @@ export async function newest(git: Git, { remote, ref, tracking }: Destination): 
  * The commits of this branch that are not there yet, oldest first. Throws a `UserError` where one of them is no promotion:
  * to push it is not ours to decide. `files` are all that promotions touch.
  */
-export async function pending(
+export async function pendingCommits(
   git: Git,
   upstream: string | undefined,
   files: ReadonlySet<string>,
-  destination: Destination,
+  destination: PushDestination,
 ): Promise<string[]> {
   if (upstream === undefined) return [];
   const commits = (await git.read(['rev-list', '--reverse', '--topo-order', `${upstream}..HEAD`])).split('\n');
@@ -68,7 +68,7 @@ export async function pending(
     const isMerge = (await git.read(['rev-list', '--no-walk', '--merges', commit])) !== '';
     if (!isMerge && (await filesOf(git, commit)).every((file) => files.has(file))) continue;
     const what = await git.read(['log', '-1', '--no-show-signature', '--format=%h (%s)', commit, '--']);
-    throw new UserError(`${what} is not on ${nameOf(destination)} yet, and --push would take it along.`, {
+    throw new UserError(`${what} is not on ${destinationName(destination)} yet, and --push would take it along.`, {
       hint: `git push it first, or promote without --push.`,
     });
   }
@@ -76,34 +76,38 @@ export async function pending(
 }
 
 /**
- * Pushes the branch. Where somebody was quicker, our commits are made anew on top of theirs, and pushed again; then the
- * branch follows. Hands back what is there now. `git` works in the top folder. Throws a `UserError`, `Overtaken` where
+ * Pushes the branch. Where somebody was quicker, our commits are recreated on top of theirs, and pushed again; then the
+ * branch follows. Returns what is there now. `git` works in the top folder. Throws a `UserError`, `ReplayConflict` where
  * what came in forbids it.
  */
-export async function push(
+export async function pushBranch(
   git: Git,
-  { destination, upstream, signal }: { destination: Destination; upstream: string | undefined; signal: AbortSignal },
+  {
+    destination,
+    upstream,
+    signal,
+  }: { destination: PushDestination; upstream: string | undefined; signal: AbortSignal },
 ): Promise<string> {
   const head = await git.read(['rev-parse', 'HEAD']);
   let theirs = upstream;
-  for (let attempt = 1; attempt <= tries; attempt += 1) {
-    const ours = await onTop(git, theirs, head);
+  for (let attempt = 1; attempt <= maxTries; attempt += 1) {
+    const ours = await rebased(git, theirs, head);
     const pushed = await git.attempt(['push', '--porcelain', destination.remote, `${ours}:${destination.ref}`], {
       timeout: 300_000,
     });
     if (pushed.exitCode === 0) {
-      if (ours !== head) await moveTo(git, head, ours, destination);
+      if (ours !== head) await moveBranch(git, head, ours, destination);
       return ours;
     }
-    if (!overtakenBy.test(pushed.stdout + pushed.stderr)) throw notPushed(destination, reasonOf(pushed));
-    await sleep(Math.random() * apart * attempt, undefined, { signal }).catch(() => {});
+    if (!rejectedPush.test(pushed.stdout + pushed.stderr)) throw pushError(destination, gitReason(pushed));
+    await sleep(Math.random() * retryDelayMs * attempt, undefined, { signal }).catch(() => {});
     if (signal.aborted) throw new Interrupted();
-    theirs = await newest(git, destination);
+    theirs = await fetchNewest(git, destination);
   }
-  throw notPushed(destination, `somebody else was quicker ${tries} times`);
+  throw pushError(destination, `somebody else was quicker ${maxTries} times`);
 }
 
-async function onTop(git: Git, theirs: string | undefined, head: string): Promise<string> {
+async function rebased(git: Git, theirs: string | undefined, head: string): Promise<string> {
   if (theirs === undefined) return head;
   if (await isAncestor(git, theirs, head)) return head;
   const commits = await git.read(['rev-list', '--reverse', '--topo-order', `${theirs}..${head}`]);
@@ -115,20 +119,20 @@ async function onTop(git: Git, theirs: string | undefined, head: string): Promis
 }
 
 /** Files with edits in them stay as they are; where the new commit has others in their place, the branch can't follow. */
-async function moveTo(git: Git, head: string, to: string, destination: Destination): Promise<void> {
+async function moveBranch(git: Git, head: string, to: string, destination: PushDestination): Promise<void> {
   const moved = (await git.read(['rev-parse', 'HEAD'])) === head;
   const kept = moved ? await git.attempt(['reset', '--quiet', '--keep', to]) : undefined;
   if (kept?.exitCode === 0) return;
   throw new UserError(
-    `It was pushed to ${nameOf(destination)} as ${shortSha(to)}, but this branch could not follow: ${
-      kept ? reasonOf(kept) : 'somebody committed meanwhile'
+    `It was pushed to ${destinationName(destination)} as ${shortSha(to)}, but this branch could not follow: ${
+      kept ? gitReason(kept) : 'somebody committed meanwhile'
     }`,
     { hint: `git stash, then git pull --rebase, then git stash pop.` },
   );
 }
 
-function notPushed(destination: Destination, reason: string): UserError {
-  return new UserError(`It is committed here, but not pushed to ${nameOf(destination)}: ${reason}`, {
+function pushError(destination: PushDestination, reason: string): UserError {
+  return new UserError(`It is committed here, but not pushed to ${destinationName(destination)}: ${reason}`, {
     hint: 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.',
   });
 }

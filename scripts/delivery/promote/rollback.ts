@@ -1,18 +1,19 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
 import { holdsIn, withHold } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { readValuesText, type Service } from '../../repository/service-files.ts';
-import { type Change, readChanges, rollbackTrailer, sameImage } from './changes.ts';
-import type { Edit } from './commit.ts';
-import type { Desk } from './desk.ts';
-import { revertedText } from './revert.ts';
-import { earlierTags, type Step, stepBack, stepTo } from './undo.ts';
+import { type ImageChange, readImageChanges, rollbackTrailer, sameImage } from './changes.ts';
+import { type Git, literalPath } from './git.ts';
+import { filesOf } from './replay.ts';
+import type { FileEdit, Workspace } from './workspace.ts';
 
 /** A rollback that is ready to be committed. */
-export interface Rollback {
+export interface RollbackPlan {
   from: ImageValues;
   to: ImageValues;
-  edit: Edit;
+  edit: FileEdit;
   message: string;
 }
 
@@ -20,16 +21,25 @@ export interface Rollback {
  * Works out how a service goes back: to the image before the promotion that brought the current one, or to that of `tag`.
  * Undefined where it is at that tag already. Throws a `UserError` where there is nothing to go back to.
  */
-export async function planRollback(desk: Desk, service: Service, tag?: string): Promise<Rollback | undefined> {
-  const before = await readValuesText(desk.root, service);
+export async function planRollback(
+  workspace: Workspace,
+  service: Service,
+  tag?: string,
+): Promise<RollbackPlan | undefined> {
+  const before = await readValuesText(workspace.root, service);
   const from = imageInValues(before);
   if (!from) throw new UserError(`${service.file} names no image.`, { hint: `git log -- ${service.file}` });
   if (tag === from.tag) return undefined;
-  const changes = await readChanges(desk.git, desk.prefix, service.file);
+  const changes = await readImageChanges(workspace.git, workspace.prefix, service.file);
   const step = findStep(changes, service, from, before, tag);
-  const reverted = step.undoes && (await revertedText(desk, service, step.undoes, step.to));
+  const reverted = step.undoes && (await revertedText(workspace, service, step.undoes, step.to));
   const back = reverted ?? withImage(before, step.to, service.file);
-  const after = withHold(back, { service: service.name, tag: from.tag, by: await committer(desk), at: new Date() });
+  const after = withHold(back, {
+    service: service.name,
+    tag: from.tag,
+    by: await committer(workspace),
+    at: new Date(),
+  });
   return {
     from,
     to: step.to,
@@ -38,7 +48,13 @@ export async function planRollback(desk: Desk, service: Service, tag?: string): 
   };
 }
 
-function findStep(changes: readonly Change[], service: Service, from: ImageValues, text: string, tag?: string): Step {
+function findStep(
+  changes: readonly ImageChange[],
+  service: Service,
+  from: ImageValues,
+  text: string,
+  tag?: string,
+): RollbackStep {
   const earlier = earlierTags(changes, from);
   const names = earlier.length === 0 ? 'There is none.' : `There are ${earlier.join(', ')}.`;
   const held = holdsIn(text).map((hold) => hold.tag);
@@ -60,9 +76,9 @@ function findStep(changes: readonly Change[], service: Service, from: ImageValue
 function messageFor(
   { name }: Service,
   from: ImageValues,
-  { to, undoes }: Step,
+  { to, undoes }: RollbackStep,
   reverted: boolean,
-  changes: readonly Change[],
+  changes: readonly ImageChange[],
 ): string {
   const brought = undoes ?? changes.findLast(({ image }) => sameImage(image, from));
   const subject = reverted && undoes ? `Revert "${undoes.subject}"` : `chore: roll back ${name} to ${to.tag}`;
@@ -84,6 +100,98 @@ function messageFor(
 }
 
 /** The name that commits are made under. */
-async function committer({ git }: Desk): Promise<string> {
+async function committer({ git }: Workspace): Promise<string> {
   return (await git.read(['var', 'GIT_COMMITTER_IDENT'])).split(' <')[0] ?? '';
+}
+
+/** What a rollback goes back to. */
+interface RollbackStep {
+  to: ImageValues;
+  /** The commit that brought what is rolled back, if undoing it alone leads to `to`. */
+  undoes: ImageChange | undefined;
+}
+
+/**
+ * The changes that stand, oldest first: each rollback takes back what it undid, so that the next one goes further back
+ * instead of bringing that in again.
+ */
+function standingChanges(changes: readonly ImageChange[]): ImageChange[] {
+  const stack: ImageChange[] = [];
+  for (const change of changes) {
+    const back = change.kind === 'rollback' ? stack.findLastIndex(({ image }) => sameImage(image, change.image)) : -1;
+    if (back >= 0) stack.length = back + 1;
+    // To a build that stood no more: it takes the place of the one that was rolled back.
+    else if (change.ours) stack.splice(-1, 1, change);
+    else stack.push(change);
+  }
+  return stack;
+}
+
+/**
+ * The step back from the current image: to the newest one that stands below it and is not on hold. Undefined where there
+ * is none.
+ */
+function stepBack(
+  changes: readonly ImageChange[],
+  current: ImageValues,
+  held: readonly string[],
+): RollbackStep | undefined {
+  const stack = standingChanges(changes);
+  const top = stack.at(-1);
+  const to = stack.findLast(({ image }) => !sameImage(image, current) && !held.includes(image.tag))?.image;
+  return to && { to, undoes: revertible(top, current, to) };
+}
+
+/** The step back to a tag that was promoted once. Undefined for one that was not. */
+function stepTo(changes: readonly ImageChange[], current: ImageValues, tag: string): RollbackStep | undefined {
+  const to = changes.findLast(({ image }) => image.tag === tag)?.image;
+  return to && { to, undoes: revertible(standingChanges(changes).at(-1), current, to) };
+}
+
+/** The tags that a rollback can go to, newest first. */
+function earlierTags(changes: readonly ImageChange[], current: ImageValues): string[] {
+  return [...new Set(changes.map(({ image }) => image.tag).reverse())].filter((tag) => tag !== current.tag);
+}
+
+function revertible(top: ImageChange | undefined, current: ImageValues, to: ImageValues): ImageChange | undefined {
+  const leads = top?.before && sameImage(top.image, current) && sameImage(top.before, to);
+  // A merge has no single change that could be taken back.
+  return leads && top.parents === 1 ? top : undefined;
+}
+
+interface RevertOptions {
+  git: Git;
+  /** A Git that an interruption does not end. */
+  afterwards: Git;
+  root: string;
+  /** Where the root lies below the top folder. */
+  prefix: string;
+}
+
+/**
+ * What `git revert` of a commit makes of a service's values file; the working tree is as before afterwards. Undefined
+ * where the commit touched anything else, where Git can't take it back without a conflict, or where that would not lead
+ * to the image that is wanted.
+ */
+async function revertedText(
+  { git, afterwards, root, prefix }: RevertOptions,
+  service: Service,
+  { commit }: ImageChange,
+  wanted: ImageValues,
+): Promise<string | undefined> {
+  const touched = await filesOf(git, commit);
+  if (touched.some((file) => file !== `${prefix}${service.file}`)) return undefined;
+  const path = join(root, service.file);
+  const before = await readFile(path);
+  try {
+    const { exitCode } = await git.attempt(['revert', '--no-commit', commit]);
+    if (exitCode !== 0) return undefined;
+    const after = await readFile(path, 'utf8');
+    const image = imageInValues(after);
+    return image?.tag === wanted.tag && image.repository === wanted.repository ? after : undefined;
+  } finally {
+    await afterwards.attempt(['reset', '--quiet', '--', literalPath(service.file)]);
+    await afterwards.attempt(['revert', '--quit']);
+    await writeFile(path, before);
+  }
 }

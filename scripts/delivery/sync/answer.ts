@@ -1,15 +1,15 @@
-import { ask, urlOf } from '../../components/routes.ts';
-import { apiSite, type Info, isAsked, partOf } from '../../components/services.ts';
+import { askIngress, siteUrl } from '../../components/routes.ts';
+import { apiSite, hasRoute, infoOf, type ServiceInfo } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
-import type { Answer } from './receipt.ts';
+import type { IngressAnswer } from './report.ts';
 import type { Rollout } from './rollout.ts';
 
 /** The first answer of new pods through the ingress, why there is none yet, or neither of a service without a route. */
-export interface Answering {
-  answer?: Answer;
+export interface AnswerResult {
+  answer?: IngressAnswer;
   missing?: string;
 }
 
@@ -18,20 +18,20 @@ export interface Answering {
  * the pods before them ran another one; otherwise if only new pods were endpoints when it was asked. Never throws for what
  * does not answer.
  */
-export async function askNewPods(context: Context, service: string, rollout: Rollout): Promise<Answering> {
-  const site = isAsked(service) ? await apiSite(context).catch(ignoreUserError) : undefined;
+export async function askNewPods(context: Context, service: string, rollout: Rollout): Promise<AnswerResult> {
+  const site = hasRoute(service) ? await apiSite(context).catch(ignoreUserError) : undefined;
   if (!site) return {};
   const others = await otherPods(context, service, rollout);
-  const { body, missing } = await ask(context, site, '/info');
+  const { body, missing } = await askIngress(context, site, '/info');
   if (missing !== undefined) return { missing };
-  const part = partOf(service, infoIn(body));
-  const url = `${urlOf(context, site)}/info`;
+  const part = infoOf(service, infoIn(body));
+  const url = `${siteUrl(context, site)}/info`;
   if (!part) return { missing: `${url} answers without ${service}'s answer in it` };
-  return judge({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
+  return judgeAnswer({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
 }
 
 /** Pods behind a service that are none of the new ones, by name. */
-interface Others {
+interface OtherPods {
   /** Requests are sent to these. */
   endpoints: readonly string[];
   /** These were told to stop, and until they do, answer on connections that are kept open. */
@@ -39,7 +39,11 @@ interface Others {
 }
 
 /** Whether an answer is one of the new pods. */
-export function judge(told: Pick<Answer, 'url' | 'version'>, { image, before }: Rollout, others: Others): Answering {
+export function judgeAnswer(
+  told: Pick<IngressAnswer, 'url' | 'version'>,
+  { image, before }: Rollout,
+  others: OtherPods,
+): AnswerResult {
   const [tag, earlier] = [tagOf(image), tagOf(before)];
   const { endpoints, draining } = others;
   const leaving = draining.length > 0 && { draining: draining.length };
@@ -56,7 +60,7 @@ interface EndpointSlice extends KubeObject {
   endpoints?: { conditions?: { ready?: boolean; serving?: boolean }; targetRef?: { name: string } }[] | null;
 }
 
-async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<Others> {
+async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<OtherPods> {
   const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', servicesNamespace);
   const others = slices
     .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service)
@@ -70,9 +74,9 @@ async function otherPods(context: Context, service: string, { fresh }: Rollout):
   };
 }
 
-function infoIn(body: string): Info {
+function infoIn(body: string): ServiceInfo {
   try {
-    return JSON.parse(body) as Info;
+    return JSON.parse(body) as ServiceInfo;
   } catch {
     // No JSON: it has nobody's part in it.
     return {};

@@ -1,5 +1,5 @@
-import { unfitness } from '../../components/applications.ts';
-import { retryPullsOfPresent } from '../../components/pulling.ts';
+import { notReadyReason } from '../../components/applications.ts';
+import { retryPullsOfPresent } from '../../components/pull-secret.ts';
 import type { Context } from '../../images/context.ts';
 import { explainPodProblem, type KubeEvent } from '../../kubernetes/explain/explain.ts';
 import { isPullFailure, type PodProblem, podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
@@ -8,11 +8,10 @@ import type { Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import type { Application } from '../../repository/applications.ts';
-import { backFrom, serving } from './remedy.ts';
 import type { Rollout } from './rollout.ts';
 
 /** Milliseconds. A roll-out is judged sooner than a platform that starts: what a new pod needs is running already. */
-const patience = {
+const timeoutMs = {
   /** An object that was refused for a reason that may pass, as by a webhook that nobody answers. */
   passing: 45_000,
   /** What the sync brings itself, as a ConfigMap, is there before the pod; the kubelet may see it a moment later. */
@@ -25,11 +24,12 @@ const patience = {
   sick: 30_000,
 };
 /** Milliseconds for which a pod counts as one that starts for the first time: later, the node may have been restarted. */
-const newborn = 600_000;
-const passing = /failed calling webhook|timed? ?out|deadline exceeded|connection refused|etcdserver|too many requests/i;
+const newPodMs = 600_000;
+const transientError =
+  /failed calling webhook|timed? ?out|deadline exceeded|connection refused|etcdserver|too many requests/i;
 const refusedImage = /not ?found|denied|unauthorized|forbidden|40[134]|manifest unknown/i;
 /** What a program does by itself: nothing on this machine can mend it. */
-const ownFault = new Set(['CrashLoopBackOff', 'Unhealthy', 'StartError', 'RunContainerError']);
+const programErrors = new Set(['CrashLoopBackOff', 'Unhealthy', 'StartError', 'RunContainerError']);
 const probeKill = /failed (startup|liveness) probe/;
 
 /** A sync of one of these commits that Argo CD could not carry out: an object was refused, or is not allowed. */
@@ -49,10 +49,10 @@ export function syncFaults(
   const explained = () =>
     new UserError(
       [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
-      { hint: backFrom(context, revision) },
+      { hint: revertHint(context, revision) },
     );
-  const mayPass = told.every((one) => passing.test(one));
-  return [{ key: `${metadata.name} not synced`, patience: mayPass ? patience.passing : 0, explain: explained }];
+  const mayPass = told.every((one) => transientError.test(one));
+  return [{ key: `${metadata.name} not synced`, patience: mayPass ? timeoutMs.passing : 0, explain: explained }];
 }
 
 /** What keeps new pods from getting ready, as far as it doesn't mend itself. `events` are those of the pods. */
@@ -62,30 +62,33 @@ export function rolloutFaults(
   rollout: Rollout,
   { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly KubeEvent[]; commit: string },
 ): Blocker[] {
-  const back = backFrom(context, commit, { service: metadata.name, ...rollout });
+  const back = revertHint(context, commit, { service: metadata.name, ...rollout });
   const stuck = `${metadata.name} does not roll out at ${shortSha(commit)}`;
   const faults = rollout.fresh.flatMap((pod): Blocker[] => {
-    const trouble = probeTrouble(pod, events) ?? podProblemOf(pod);
+    const trouble = killedByProbe(pod, events) ?? podProblemOf(pod);
     if (!trouble) return [];
-    const told = { ...trouble, hint: ownFault.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
+    const told = { ...trouble, hint: programErrors.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
     const key = `${pod.metadata.uid} ${trouble.reason}`;
     // The image itself is seen to before the commit is followed.
     const mend = isPullFailure(trouble.reason) ? () => retryPullsOfPresent(context) : undefined;
-    const explained = () => withServing(context, stuck, told, rollout);
-    return [{ key, patience: patienceFor(pod, trouble), mend, explain: explained }];
+    const explained = () => explainRollout(context, stuck, told, rollout);
+    return [{ key, patience: timeoutFor(pod, trouble), mend, explain: explained }];
   });
   const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
   if (noPod) {
     const explained = () =>
-      new UserError(`${stuck}.\n  ${noPod.reason}: ${noPod.message}\n  ${serving(rollout)}`, { hint: back });
-    faults.push({ key: `${metadata.name} makes no pod`, patience: patience.noPod, explain: explained });
+      new UserError(`${stuck}.\n  ${noPod.reason}: ${noPod.message}\n  ${servingLine(rollout)}`, { hint: back });
+    faults.push({ key: `${metadata.name} makes no pod`, patience: timeoutMs.noPod, explain: explained });
   }
   if (status?.health?.status === 'Degraded') {
     const explained = () =>
-      new UserError(`${metadata.name} is ${unfitness({ metadata, status } as Application)}.\n  ${serving(rollout)}`, {
-        hint: back,
-      });
-    faults.push({ key: `${metadata.name} is degraded`, patience: patience.sick, explain: explained });
+      new UserError(
+        `${metadata.name} is ${notReadyReason({ metadata, status } as Application)}.\n  ${servingLine(rollout)}`,
+        {
+          hint: back,
+        },
+      );
+    faults.push({ key: `${metadata.name} is degraded`, patience: timeoutMs.sick, explain: explained });
   }
   return faults;
 }
@@ -96,7 +99,7 @@ type Conditions = { conditions?: { type: string; status: string; reason?: string
  * A container that the kubelet gave up: it had all the time that its startup probe allows, and is killed. It is started
  * again and may fail in the same way for ever without ever being in a back-off.
  */
-export function probeTrouble({ metadata, spec }: Pod, events: readonly KubeEvent[]): PodProblem | undefined {
+export function killedByProbe({ metadata, spec }: Pod, events: readonly KubeEvent[]): PodProblem | undefined {
   const own = events.filter(({ involvedObject }) => involvedObject?.uid === metadata.uid);
   const killed = own.find(({ reason, message }) => reason === 'Killing' && probeKill.test(message ?? ''));
   if (!killed) return undefined;
@@ -112,28 +115,65 @@ export function probeTrouble({ metadata, spec }: Pod, events: readonly KubeEvent
 }
 
 /** What a probe of a pod said last, and how often it failed. */
-export function lastProbe(events: readonly KubeEvent[]): KubeEvent | undefined {
+function lastProbe(events: readonly KubeEvent[]): KubeEvent | undefined {
   return events
     .filter(({ reason }) => reason === 'Unhealthy')
     .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''))
     .at(-1);
 }
 
-function patienceFor({ metadata }: Pod, trouble: PodProblem): number {
-  if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newborn) return trouble.patience;
+function timeoutFor({ metadata }: Pod, trouble: PodProblem): number {
+  if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newPodMs) return trouble.patience;
   // A back-off comes with the second crash, and the platform that it needs is running.
   if (['CrashLoopBackOff', 'OOMKilled'].includes(trouble.reason)) return 0;
-  if (trouble.reason === 'CreateContainerConfigError') return patience.config;
-  if (/Image/.test(trouble.reason) && refusedImage.test(trouble.message)) return patience.refusedImage;
+  if (trouble.reason === 'CreateContainerConfigError') return timeoutMs.config;
+  if (/Image/.test(trouble.reason) && refusedImage.test(trouble.message)) return timeoutMs.refusedImage;
   return trouble.patience;
 }
 
-async function withServing(
+async function explainRollout(
   context: Context,
   missing: string,
   trouble: PodProblem,
   rollout: Rollout,
 ): Promise<UserError> {
   const { message, hint } = await explainPodProblem(context, missing, trouble);
-  return new UserError(`${message}\n  ${serving(rollout)}`, hint === undefined ? {} : { hint });
+  return new UserError(`${message}\n  ${servingLine(rollout)}`, hint === undefined ? {} : { hint });
+}
+
+/** What to type to undo a commit; for a new image also the way back to the one before it. */
+function revertHint(
+  { config }: Context,
+  commit: string,
+  service?: { service: string } & Pick<Rollout, 'image' | 'before'>,
+): string {
+  const push = config.gitops ? ' && git push' : '';
+  const revert = `git revert --no-edit ${shortSha(commit)}${push}`;
+  const promoted = service?.before !== undefined && service.image !== service.before;
+  return promoted ? `npm run rollback -- ${service.service}, or ${revert}` : revert;
+}
+
+/** Who answers meanwhile. */
+function servingLine({ old, before }: Pick<Rollout, 'old' | 'before'>): string {
+  if (old.length === 0) return 'None of its old pods is ready.';
+  const [noun, verb] = old.length === 1 ? ['pod', 'goes'] : ['pods', 'go'];
+  return `${old.length} old ${noun} ${verb} on serving${before === undefined ? '' : `, with ${before}`}.`;
+}
+
+/** A program that is still starting refuses a probe or two. */
+const manyFailures = 5;
+
+/**
+ * Makes what tells, once for each pod and reason, that a probe keeps failing: the kubelet gives a start a minute before it
+ * gives up, and whoever waits may know the reason by then.
+ */
+export function createWarnings(note: (text: string) => void): (pod: Pod, events: readonly KubeEvent[]) => void {
+  const told = new Set<string>();
+  return ({ metadata }, events) => {
+    const probe = lastProbe(events.filter(({ involvedObject }) => involvedObject?.uid === metadata.uid));
+    if (!probe || (probe.count ?? 1) < manyFailures) return;
+    const text = `! ${metadata.name}: ${probe.message}`;
+    if (!told.has(text)) note(text);
+    told.add(text);
+  };
 }

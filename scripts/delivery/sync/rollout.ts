@@ -1,5 +1,9 @@
-import { containerImage, isReady, missingOf, type Pod } from '../../kubernetes/workloads.ts';
-import type { ReplicaSet, Sight } from './sight.ts';
+import { notReadyReason, sourceDifference } from '../../components/applications.ts';
+import type { Context } from '../../images/context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { containerImage, isReady, missingOf, type Pod, selects, type Workload } from '../../kubernetes/workloads.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { type Application, applicationsNow, servicesNamespace } from '../../repository/applications.ts';
 
 /** How far a Deployment is with what was synced last. */
 export interface Rollout {
@@ -15,18 +19,22 @@ export interface Rollout {
 }
 
 /** A Deployment counts its templates here; one that comes back, as in a revert, gets the next number. */
-const counter = 'deployment.kubernetes.io/revision';
-const hash = 'pod-template-hash';
+const revisionAnnotation = 'deployment.kubernetes.io/revision';
+const templateHashLabel = 'pod-template-hash';
 
 /**
  * Reads a roll-out off the objects. `since` is when the sync began that it is of (whole seconds, as Kubernetes writes
  * times); without it no pod counts as new. Undefined where the Application has no Deployment.
  */
-export function rolloutOf({ deployment, replicaSets, pods }: Sight, since: string | undefined): Rollout | undefined {
+export function rolloutOf(
+  { deployment, replicaSets, pods }: ApplicationState,
+  since: string | undefined,
+): Rollout | undefined {
   if (!deployment) return undefined;
   const { name } = deployment.metadata;
   const [current, earlier] = [...replicaSets].sort((a, b) => numberOf(b) - numberOf(a));
-  const isCurrent = ({ metadata }: Pod) => metadata.labels?.[hash] === current?.metadata.labels?.[hash];
+  const isCurrent = ({ metadata }: Pod) =>
+    metadata.labels?.[templateHashLabel] === current?.metadata.labels?.[templateHashLabel];
   const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   return {
     missing: missingOf(deployment),
@@ -40,5 +48,73 @@ export function rolloutOf({ deployment, replicaSets, pods }: Sight, since: strin
 }
 
 function numberOf({ metadata }: ReplicaSet): number {
-  return Number(metadata.annotations?.[counter] ?? 0);
+  return Number(metadata.annotations?.[revisionAnnotation] ?? 0);
+}
+
+/** A set of pods of one template, as a Deployment makes one for each. */
+export type ReplicaSet = Workload;
+
+/** An Application at one moment, with its Deployment and what there is of that. */
+export interface ApplicationState {
+  application: Application;
+  deployment: Workload | undefined;
+  replicaSets: ReplicaSet[];
+  pods: Pod[];
+}
+
+/** Milliseconds that a look counts for all who ask. Below the interval of waiting, so that nobody sees the same twice. */
+const cacheMs = 300;
+
+/** Makes what looks at all Applications at once, for those who wait for one of them each. Throws `ApiError` and `Unreachable`. */
+export function createObserver(context: Context): () => Promise<ApplicationState[]> {
+  let last: { at: number; sights: Promise<ApplicationState[]> } | undefined;
+  return () => {
+    if (!last || Date.now() - last.at > cacheMs) last = { at: Date.now(), sights: readStates(context) };
+    return last.sights;
+  };
+}
+
+async function readStates(context: Context): Promise<ApplicationState[]> {
+  // In this order: what says that it was synced must not be seen beside a Deployment of before that.
+  const applications = await applicationsNow(context);
+  const api = context.api();
+  const [deployments, replicaSets, pods] = await Promise.all([
+    api.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
+    api.list<ReplicaSet>('apps/v1', 'ReplicaSet', servicesNamespace),
+    api.list<Pod>('v1', 'Pod', servicesNamespace),
+  ]);
+  return applications.map((application) => {
+    const deployment = deployments.find(({ metadata }) => metadata.name === application.metadata.name);
+    const ofDeployment = ({ metadata }: KubeObject) =>
+      metadata.ownerReferences?.some(({ uid }) => uid === deployment?.metadata.uid) ?? false;
+    return {
+      application,
+      deployment,
+      replicaSets: replicaSets.filter(ofDeployment),
+      pods: pods.filter(({ metadata }) => selects(deployment?.spec.selector.matchLabels, metadata)),
+    };
+  });
+}
+
+/** Whether Argo CD has compared the commit with the cluster, rendered from the source that is wanted. */
+export function isCompared(application: Application, source: Application['spec']['source'], commit: string): boolean {
+  return application.status?.sync?.revision === commit && sourceDifference(application, source) === undefined;
+}
+
+/** What keeps a commit from being synced, as a sentence; undefined once the cluster is as it says, also where it was before. */
+export function notSyncedReason(application: Application, commit: string): string | undefined {
+  const { metadata, operation, status } = application;
+  const { phase, message, operation: begun } = status?.operationState ?? {};
+  if (operation || phase === 'Running') {
+    const revision = operation?.sync?.revision ?? begun?.sync?.revision;
+    const what = revision && revision !== commit ? ` (${shortSha(revision)} is)` : '';
+    return `Application ${metadata.name} is being synced${what}${message ? `: ${message}` : ''}`;
+  }
+  if (status?.sync?.status === 'Synced' && status.sync.revision === commit) return undefined;
+  return `Application ${metadata.name} is ${notReadyReason(application, commit)}`;
+}
+
+/** The commit that Argo CD applied last, whatever came of it. */
+export function lastSyncedCommit({ status }: Application): string | undefined {
+  return status?.operationState?.syncResult?.revision;
 }

@@ -1,4 +1,4 @@
-import { PasswordRefused } from '../../../components/grafana-api.ts';
+import { GrafanaPasswordRefused } from '../../../components/grafana.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { asDashboard, panelsOf, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import { type Check, count, type Finding } from '../check.ts';
@@ -21,7 +21,7 @@ export const grafana: Check = {
     try {
       return await lookAtGrafana(live);
     } catch (error) {
-      if (!(error instanceof PasswordRefused)) throw error;
+      if (!(error instanceof GrafanaPasswordRefused)) throw error;
       const finding = { message: error.message, remedy: error.hint ?? '', lasting: true as const };
       return { findings: [finding], detail: 'could not be asked' };
     }
@@ -78,7 +78,7 @@ async function silence(live: Live, uid: string, titles: readonly string[]): Prom
     const message = `The data source ${uid} answers, and has no metric up: ${who} show nothing.`;
     return [{ message, remedy: 'npm run verify -- targets says what Prometheus scrapes.' }];
   } catch (error) {
-    if (!(error instanceof UserError) || error instanceof PasswordRefused) throw error;
+    if (!(error instanceof UserError) || error instanceof GrafanaPasswordRefused) throw error;
     if (/answers 404/.test(error.message)) {
       return [
         {

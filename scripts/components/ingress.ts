@@ -1,0 +1,224 @@
+import type { Component } from '../cluster/component.ts';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../images/context.ts';
+import { ApiError } from '../kubernetes/api/api.ts';
+import { fieldManager } from '../kubernetes/kubectl.ts';
+import { type KubeObject, objectPath } from '../kubernetes/objects.ts';
+import { type Job, withTemplates } from '../kubernetes/workloads.ts';
+import { memoizePerContext, readManifests } from '../repository/manifests.ts';
+import { install } from './installation.ts';
+import { removeObjects, removeOwn } from './removal.ts';
+
+export type Controller = Config['ingressController'];
+
+/** The role of an ingress controller: other components need it, whichever of them has it. */
+const ingressRole = 'ingress';
+
+/** The namespace of each controller, which is also its folder below ingress/. */
+const ingressNamespaces: Record<Controller, string> = { nginx: 'ingress-nginx', traefik: 'traefik' };
+
+/** The Service in front of a controller, where it has one. */
+export function controllerService(controller: Controller): { namespace: string; service: string } {
+  const namespace = ingressNamespaces[controller];
+  return { namespace, service: controller === 'nginx' ? `${namespace}-controller` : namespace };
+}
+
+/** The manifests of each controller, in the order in which they are applied. Both look after the same class. */
+const controllerManifests: Record<Controller, readonly string[]> = {
+  nginx: ['namespace', 'rbac', 'config', 'certificate', 'admission', 'deployment', 'metrics'].map(
+    (name) => `ingress-nginx/${name}`,
+  ),
+  traefik: ['namespace', 'rbac', 'tls', 'deployment', 'metrics'].map((name) => `traefik/${name}`),
+};
+
+/** The objects of a controller, listening on the ports of the settings. */
+export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
+  const filesFor = (names: readonly string[]) => [...names, 'ingress-class'].map((name) => `ingress/${name}.yaml`);
+  return memoizePerContext(async ({ config, target }) => {
+    if (target === undefined)
+      return listenOn(await readManifests(config.root, filesFor(controllerManifests[controller])), config.ports);
+    const files = filesFor([...controllerManifests[controller], `${ingressNamespaces[controller]}/service`]);
+    return behindService(listenOn(await readManifests(config.root, files), config.ports));
+  });
+}
+
+/**
+ * Removes the other controller, since both want the ports of the node; what the two share stays. Returns what it
+ * removed, which is nothing where the other one was never there.
+ */
+export async function removeOtherController(context: Context, chosen: Controller): Promise<string[]> {
+  const other = chosen === 'nginx' ? 'traefik' : 'nginx';
+  const [doomed, kept] = await Promise.all([controllerObjects(other)(context), controllerObjects(chosen)(context)]);
+  return removeOwn(context, doomed, kept);
+}
+
+interface HostPortContainer {
+  args?: string[];
+  ports?: { hostPort?: number }[];
+}
+
+/** The flag by which a controller is told which address to write into each Ingress, and the one that names a Service for it. */
+const publishFlags: readonly (readonly [RegExp, string])[] = [
+  [/^--publish-status-address=.*$/, '--publish-service=$(POD_NAMESPACE)/ingress-nginx-controller'],
+  [
+    /^--providers\.kubernetesIngressNGINX\.publishStatusAddress=.*$/,
+    '--providers.kubernetesIngressNGINX.publishService=traefik/traefik',
+  ],
+];
+
+function withPublishService(arg: string): string {
+  return publishFlags.reduce((text, [flag, instead]) => text.replace(flag, () => instead), arg);
+}
+
+/**
+ * The same objects for nodes that are not ours: the controller takes no port of a node, which others may have or which may
+ * be forbidden, and writes the address of its Service into each Ingress. `localhost` there would be believed by whoever
+ * makes DNS names of Ingresses.
+ */
+function behindService(objects: readonly KubeObject[]): KubeObject[] {
+  return withTemplates(objects, ({ spec }: { spec: { containers: HostPortContainer[] } }) => {
+    for (const container of spec.containers) {
+      for (const port of container.ports ?? []) delete port.hostPort;
+      if (container.args) container.args = container.args.map(withPublishService);
+    }
+  });
+}
+
+interface ListeningContainer {
+  args?: string[];
+  ports?: { name: string; containerPort: number }[];
+}
+
+/** An argument of an ingress controller that says a port, as `--https-port=8443` or `--entryPoints.web.address=:8080`. */
+const portArgument = /^(?<option>--\S*(?:port|address|webhook)=(?:\S*:)?)(?<port>\d+)$/i;
+
+/**
+ * The same objects, with the Deployment's container listening on the ports that a person on this machine uses: a
+ * redirect names the port that the controller listens on, so that has to be the one which leads back to it. A port of
+ * the controller's own that is the same gets one that this makes free. Throws where the container names no port `http`
+ * or `https`.
+ */
+export function listenOn(objects: readonly KubeObject[], wanted: { http: number; https: number }): KubeObject[] {
+  return withTemplates(objects, ({ spec }: { spec: { containers: ListeningContainer[] } }) => {
+    for (const container of spec.containers) movePorts(container, wanted);
+  });
+}
+
+function movePorts(container: ListeningContainer, wanted: { http: number; https: number }): void {
+  const portNamed = (name: string) => {
+    const port = container.ports?.find((one) => one.name === name)?.containerPort;
+    if (port === undefined) throw new Error(`the ingress controller's container has no port ${name}`);
+    return port;
+  };
+  const moves = new Map([
+    [portNamed('http'), wanted.http],
+    [portNamed('https'), wanted.https],
+  ]);
+  const taken = new Set(moves.values());
+  const free = [...moves.keys()].filter((port) => !taken.has(port));
+  for (const port of containerPorts(container)) {
+    if (!moves.has(port) && taken.has(port)) moves.set(port, free.shift() ?? port);
+  }
+  const moved = (port: number) => moves.get(port) ?? port;
+  for (const port of container.ports ?? []) port.containerPort = moved(port.containerPort);
+  if (container.args) {
+    container.args = container.args.map((arg) =>
+      arg.replace(portArgument, (_, option: string, port: string) => `${option}${moved(Number(port))}`),
+    );
+  }
+}
+
+/** Every port of the container, each once. */
+function containerPorts({ args = [], ports = [] }: ListeningContainer): Set<number> {
+  const inArgs = args.flatMap((arg) => arg.match(portArgument)?.groups?.port ?? []).map(Number);
+  return new Set([...ports.map(({ containerPort }) => containerPort), ...inArgs]);
+}
+
+interface WebhookConfiguration extends KubeObject {
+  webhooks: { clientConfig: { caBundle?: string } }[];
+}
+
+const nginxObjects = controllerObjects('nginx');
+const componentLabel = 'app.kubernetes.io/component';
+const admissionComponent = 'admission-webhook';
+
+/** The ingress controller, with its admission webhook, which refuses an Ingress that would break nginx. */
+export const ingressNginx: Component = {
+  ...install({
+    name: 'ingress-nginx',
+    needs: ['cluster'],
+    objects: nginxObjects,
+    grown: [
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ingress-nginx-admission', namespace: 'ingress-nginx' } },
+    ],
+    prepare: async (context) => [...(await removeOtherController(context, 'nginx')), ...(await removeOldJobs(context))],
+    missing: webhookCertificateMissing,
+    unproved: webhookNotAnswering,
+  }),
+  role: ingressRole,
+};
+
+/** A new version of the certificate's Job has a name of its own. The ones of before are over, and only in the way. */
+async function removeOldJobs(context: Context): Promise<string[]> {
+  const ours = await nginxObjects(context);
+  const [wanted] = ours.filter(({ kind }) => kind === 'Job');
+  const all = await context.view().list<Job>('batch/v1', 'Job');
+  const old = all.filter(
+    ({ metadata }) =>
+      metadata.namespace === wanted?.metadata.namespace && metadata.labels?.[componentLabel] === admissionComponent,
+  );
+  return removeObjects(context, old, ours);
+}
+
+async function webhookCertificateMissing(context: Context): Promise<string | undefined> {
+  const configurations = await context
+    .view()
+    .list<WebhookConfiguration>('admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration');
+  const ours = configurations.find(({ metadata }) => metadata.name === 'ingress-nginx-admission');
+  return ours?.webhooks.every(({ clientConfig }) => clientConfig.caBundle)
+    ? undefined
+    : 'the admission webhook has no certificate yet';
+}
+
+/**
+ * Until the webhook answers, the API server refuses every Ingress. So one is offered, as a dry run that changes nothing.
+ */
+async function webhookNotAnswering(context: Context): Promise<string | undefined> {
+  try {
+    await context.api().dryRunMetadata(objectPath(probeIngress), JSON.stringify(probeIngress), fieldManager);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status === 403) throw error;
+    return `the admission webhook does not answer yet: ${error.reason}`;
+  }
+}
+
+const probeIngress = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'Ingress',
+  metadata: { name: 'platform-ops-probe', namespace: 'default' },
+  spec: {
+    ingressClassName: 'nginx',
+    rules: [
+      {
+        host: 'platform-ops-probe.invalid',
+        http: {
+          paths: [
+            { path: '/', pathType: 'Prefix', backend: { service: { name: 'kubernetes', port: { number: 443 } } } },
+          ],
+        },
+      },
+    ],
+  },
+};
+
+/** The ingress controller that takes the place of ingress-nginx, for the same Ingresses: INGRESS_CONTROLLER=traefik. */
+export const traefik: Component = {
+  ...install({
+    name: 'traefik',
+    needs: ['cluster'],
+    objects: controllerObjects('traefik'),
+    prepare: (context) => removeOtherController(context, 'traefik'),
+  }),
+  role: ingressRole,
+};

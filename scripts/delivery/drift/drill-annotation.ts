@@ -1,2 +1,0 @@
-/** On an Application that `npm run drill` has pointed at a commit of its own: the drill's name. */
-export const drillAnnotation = 'platform-ops/drill';

@@ -1,0 +1,215 @@
+import { posix } from 'node:path';
+import type { Context } from '../../images/context.ts';
+import { stubsAmong } from '../../images/stubs.ts';
+import { containerImage, isReady } from '../../kubernetes/workloads.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { changedFiles } from '../../lib/git/commits.ts';
+import { columns } from '../../lib/text.ts';
+import type { Application } from '../../repository/applications.ts';
+import type { CommitTracker } from './commit-tracker.ts';
+import type { Rollout } from './rollout.ts';
+
+/** What became of a commit in one Application. */
+export interface RolloutReport {
+  application: string;
+  /** The commit that was asked for, and its subject line. */
+  commit: string;
+  subject: string;
+  /** The commit that Argo CD rendered: another one than `commit` where that was superseded meanwhile. */
+  revision: string;
+  /** Whether `revision` has `commit` in its history, or is it; undefined where this clone lacks one of the two. */
+  contained: boolean | undefined;
+  /** Whether anything was synced for it. All that follows but `seconds` is empty otherwise. */
+  changed: boolean;
+  /** What was synced, as in 'Deployment api-node', with '(pruned)' behind what went. */
+  objects: string[];
+  /** The files of the chart that differ from what was synced before, counted from the top folder. */
+  files: string[];
+  /** Names of the pods that were made for it, and are ready. None where nothing had to restart. */
+  pods: string[];
+  /** What these pods run. */
+  image?: RolledOutImage;
+  /** What the ingress answered; none for a service without a route, or without new pods. */
+  answer?: IngressAnswer;
+  /** Seconds from the start of the command, or from the commit, to each stage; only to those that there are. */
+  seconds: Partial<Record<Stage, number>>;
+}
+
+/** Argo CD compared the commit; it applied the objects; a new pod is ready; it answers; Prometheus sees all new ones. */
+export const stages = ['seen', 'synced', 'ready', 'answering', 'scraped'] as const;
+type Stage = (typeof stages)[number];
+
+interface RolledOutImage {
+  name: string;
+  /** What the pods ran before, where that was another one. */
+  before?: string;
+  /** The image ID, as the node tells it. */
+  id: string;
+  standIn: boolean;
+}
+
+export interface IngressAnswer {
+  url: string;
+  /** The version that the answer tells, if any. */
+  version?: string;
+  /** How it is known to be of the new pods: by its version, or because only new pods were endpoints then. */
+  by: 'version' | 'endpoints';
+  /** How many old pods were still there then, which answer for some seconds on connections that are kept open. */
+  draining?: number;
+}
+
+const stageTitles: Record<Stage, string> = {
+  seen: 'seen',
+  synced: 'synced',
+  ready: 'new pod ready',
+  answering: 'answering',
+  scraped: 'scraped',
+};
+
+/** What a person reads of a report. */
+export function reportLines(report: RolloutReport): string[] {
+  const { application, commit, revision, subject, contained, changed } = report;
+  const asked = `${shortSha(commit)} ${subject}`;
+  const newer = `${contained ? 'contained in' : contained === false ? 'not contained in' : 'superseded by'} ${shortSha(revision)}`;
+  if (!changed) {
+    const at = revision === commit ? `at ${shortSha(commit)}` : `${shortSha(commit)} is ${newer}`;
+    return [`${application}: unchanged, ${at}`];
+  }
+  return [`${application}: ${asked}${revision === commit ? '' : `, ${newer}`}`, ...columns(reportRows(report))];
+}
+
+function reportRows({ objects, files, pods, image, answer, seconds }: RolloutReport): (readonly [string, string])[] {
+  const times = stages.flatMap((stage) => {
+    const time = seconds[stage];
+    return time === undefined ? [] : [`${stageTitles[stage]} ${time.toFixed(1)} s`];
+  });
+  const tag = image?.name.slice(image.name.lastIndexOf(':') + 1);
+  const runs = image && (image.before === undefined ? image.name : `${image.before} -> ${tag}`);
+  return [
+    ...(files.length > 0 ? [['files', files.join(', ')] as const] : []),
+    ['synced', objects.length > 0 ? objects.join(', ') : 'nothing'] as const,
+    ...(image
+      ? [['image', `${runs}${image.standIn ? ' (stand-in)' : ''}`] as const, ['image ID', image.id] as const]
+      : []),
+    ...(answer ? [['answers', `${answer.url}, 200 ${answerProof(answer)}`] as const] : []),
+    ['pods', pods.length > 0 ? `${pods.join(', ')}: ready, and up in Prometheus` : 'none had to start anew'] as const,
+    ['times', times.join(', ')] as const,
+  ];
+}
+
+function answerProof({ version, by, draining = 0 }: NonNullable<RolloutReport['answer']>): string {
+  const told = version === undefined ? 'without a version' : `with version ${version}`;
+  const old =
+    draining === 0 ? '' : ` (${draining} old ${draining === 1 ? 'pod drains' : 'pods drain'} for some seconds)`;
+  return by === 'version' ? `${told}${old}` : `${told}, while only new pods were endpoints${old}`;
+}
+
+interface Observation {
+  course: CommitTracker;
+  application: Application;
+  /** None where the Application has no Deployment. */
+  rollout: Rollout | undefined;
+  answer: IngressAnswer | undefined;
+  /** What was synced for the followed commits, as `syncedObjects` names it. */
+  objects: readonly string[];
+  /** The commit that was synced when it was looked at first. */
+  before: string | undefined;
+  /** Whether one of the followed commits was the last that was synced. */
+  changed: boolean;
+  seconds: RolloutReport['seconds'];
+}
+
+/** Puts together what was observed of an Application in which the followed commit runs. */
+export async function createReport(context: Context, observed: Observation): Promise<RolloutReport> {
+  const { course, application, rollout, answer, objects, before, changed, seconds } = observed;
+  const { name } = application.metadata;
+  const revision = course.commit();
+  const unchanged = {
+    application: name,
+    commit: course.asked.sha,
+    subject: course.asked.subject,
+    revision,
+    contained: course.contained(),
+    changed: false,
+    objects: [],
+    files: [],
+    pods: [],
+    seconds,
+  };
+  if (!changed) return unchanged;
+  const [files, image] = await Promise.all([
+    filesChanged(context, application, [before ?? syncedBefore(application), revision]),
+    rollout && imageOf(context, name, rollout),
+  ]);
+  return {
+    ...unchanged,
+    changed,
+    objects: [...objects].sort(),
+    files,
+    pods: (rollout?.fresh ?? []).filter(isReady).map(({ metadata }) => metadata.name),
+    ...(image && { image }),
+    ...(answer && { answer }),
+  };
+}
+
+/** What the last sync did, an object each: with ApplyOutOfSyncOnly it lists those alone that were not as they should be. */
+export function syncedObjects({ status }: Application): string[] {
+  const resources = status?.operationState?.syncResult?.resources ?? [];
+  return resources.map((one) => `${one.kind} ${one.name}${one.status === 'Pruned' ? ' (pruned)' : ''}`);
+}
+
+/** The commit that was synced before the last one that was, or undefined for the first. */
+export function syncedBefore({ status }: Application): string | undefined {
+  const last = status?.operationState?.syncResult?.revision;
+  const earlier = (status?.history ?? []).filter(({ revision }) => revision !== undefined && revision !== last);
+  return earlier.at(-1)?.revision;
+}
+
+/** The files of a chart, with those of the library that all charts link to, that differ from what was synced before. */
+async function filesChanged(
+  context: Context,
+  application: Application,
+  [from, to]: readonly [string | undefined, string],
+): Promise<string[]> {
+  if (from === undefined) return [];
+  const { path } = application.spec.source;
+  const { top } = await context.checkout();
+  return changedFiles(context.exec, top, [from, to], [path, posix.join(posix.dirname(path), 'common')]);
+}
+
+/** What the first ready one of the new pods runs. Undefined where none is ready. */
+async function imageOf(context: Context, service: string, rollout: Rollout): Promise<RolledOutImage | undefined> {
+  const pod = rollout.fresh.find(isReady);
+  const name = pod && containerImage(pod.spec, service);
+  if (!pod || name === undefined) return undefined;
+  const statuses = pod.status.containerStatuses ?? [];
+  const container = statuses.find((one) => one.name === service) ?? statuses[0];
+  const { before } = rollout;
+  return {
+    name,
+    ...(before !== undefined && before !== name && { before }),
+    id: container?.imageID ?? '',
+    standIn: (await stubsAmong(context, [name])).has(name),
+  };
+}
+
+/** When each stage was first seen to be reached. */
+interface StageTimes {
+  reach(stage: Stage): void;
+  /** Starts again, for another commit. */
+  clear(): void;
+  /** Seconds since the beginning. */
+  seconds(): Partial<Record<Stage, number>>;
+}
+
+/** `since` is when it began, in milliseconds of `performance.now()`. */
+export function createStageTimes(since: number): StageTimes {
+  const reached = new Map<Stage, number>();
+  return {
+    reach(stage) {
+      if (!reached.has(stage)) reached.set(stage, Math.round(performance.now() - since) / 1000);
+    },
+    clear: () => reached.clear(),
+    seconds: () => Object.fromEntries(reached),
+  };
+}
