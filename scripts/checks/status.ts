@@ -29,7 +29,7 @@ export interface ApplicationReport {
 }
 
 /** All that `status` shows, and what `--json` prints. */
-export interface Report {
+export interface StatusReport {
   ok: boolean;
   cluster: string;
   credentials: CredentialsReport;
@@ -41,7 +41,7 @@ export interface Report {
 }
 
 /** Looks at everything side by side, and changes nothing. */
-export async function gather(context: Context): Promise<Report> {
+export async function gatherStatus(context: Context): Promise<StatusReport> {
   const others = componentsFor(context.config).filter(({ name }) => name !== cluster.name);
   // Asked beside the cluster, the slowest answer of all first. What goes wrong is told where it is needed.
   context.images.inNode().catch(() => {});
@@ -53,7 +53,7 @@ export async function gather(context: Context): Promise<Report> {
   const [found, theirs, components, applications, targets, drift] = await Promise.all([
     credentials,
     reachable && hasForeignPullSecret(context),
-    Promise.all(others.map((component) => (reachable ? look(context, component) : unknown()))),
+    Promise.all(others.map((component) => (reachable ? componentStatus(context, component) : unknownStatus()))),
     reachable ? applicationReports(context) : [],
     reachable ? targetReport(context) : { up: 0, total: 0, down: [] },
     reachable ? findDrift(context) : noDrift,
@@ -81,7 +81,7 @@ export async function gather(context: Context): Promise<Report> {
   };
 }
 
-async function look(context: Context, component: Component): Promise<Status> {
+async function componentStatus(context: Context, component: Component): Promise<Status> {
   try {
     return await component.status(context);
   } catch (error) {
@@ -92,7 +92,7 @@ async function look(context: Context, component: Component): Promise<Status> {
   }
 }
 
-async function unknown(): Promise<Status> {
+async function unknownStatus(): Promise<Status> {
   return { state: 'absent', missing: 'the cluster is not there to ask' };
 }
 
@@ -128,7 +128,7 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
   return reports.map((report) => ({ ...report, standIn: report.image !== undefined && standIns.has(report.image) }));
 }
 
-async function targetReport(context: Context): Promise<Report['targets']> {
+async function targetReport(context: Context): Promise<StatusReport['targets']> {
   const targets = await readTargets(context).catch((error: unknown): ScrapeTarget[] => {
     // That Prometheus is not there is said by its own line.
     if (error instanceof ApiError || error instanceof Unreachable) return [];
@@ -136,11 +136,11 @@ async function targetReport(context: Context): Promise<Report['targets']> {
   });
   const down = targets
     .filter(({ health }) => health === 'down')
-    .map(({ labels, lastError }) => ({ name: nameOf(labels), error: lastError }));
+    .map(({ labels, lastError }) => ({ name: targetName(labels), error: lastError }));
   return { up: targets.filter(({ health }) => health === 'up').length, total: targets.length, down };
 }
 
 /** The job as well: the kubelet and the cAdvisor in it are two targets at one address. */
-function nameOf({ job = '', pod, instance = '' }: ScrapeTarget['labels']): string {
+function targetName({ job = '', pod, instance = '' }: ScrapeTarget['labels']): string {
   return pod ?? `${job} at ${instance}`;
 }

@@ -1,6 +1,6 @@
-import type { Finding } from '../checks/doctor/index.ts';
-import { examine } from '../checks/doctor/preflight.ts';
-import { gather } from '../checks/status.ts';
+import type { DoctorFinding } from '../checks/doctor/check.ts';
+import { diagnose } from '../checks/doctor/preflight.ts';
+import { gatherStatus } from '../checks/status.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { reportCredentials } from '../images/credentials/report.ts';
@@ -13,7 +13,7 @@ const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 /** Carries out `npm run doctor`. */
 export async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  const examined = [...(await checkoutFinding(context)), ...(await examine(context))];
+  const examined = [...(await checkoutFinding(context)), ...(await diagnose(context))];
   // Without Docker, even where that is ignored, or a checkout there is nothing to ask the components.
   const blind = examined.some(({ check, level }) => level === 'problem' || (check === 'docker' && level !== 'ok'));
   const machine = [...examined, ...(blind ? [] : await credentialsFindings(context))];
@@ -25,7 +25,7 @@ export async function runDoctor({ config, flags, signal, print }: Invocation): P
   return platform.some(({ level }) => level === 'problem') ? ExitCode.failed : ExitCode.done;
 }
 
-async function checkoutFinding(context: ReturnType<typeof createContext>): Promise<Finding[]> {
+async function checkoutFinding(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
   try {
     const { head, branch } = await context.checkout();
     return [
@@ -48,17 +48,17 @@ async function checkoutFinding(context: ReturnType<typeof createContext>): Promi
   }
 }
 
-async function credentialsFindings(context: ReturnType<typeof createContext>): Promise<Finding[]> {
+async function credentialsFindings(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
   const check = 'credentials';
   const { state, message, remedy, notes } = await reportCredentials(context);
   return [
     { check, level: state === 'refused' ? 'problem' : 'ok', message, ...(remedy !== undefined && { remedy }) },
-    ...notes.map((note): Finding => ({ check, level: 'warning', message: note })),
+    ...notes.map((note): DoctorFinding => ({ check, level: 'warning', message: note })),
   ];
 }
 
-async function componentFindings(context: ReturnType<typeof createContext>): Promise<Finding[]> {
-  const { components } = await gather(context);
+async function componentFindings(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
+  const { components } = await gatherStatus(context);
   const [first] = components;
   if (first?.state === 'absent')
     return [
@@ -69,7 +69,7 @@ async function componentFindings(context: ReturnType<typeof createContext>): Pro
         remedy: 'npm run up brings it there.',
       },
     ];
-  return components.map((one): Finding => {
+  return components.map((one): DoctorFinding => {
     if (one.state === 'ready')
       return {
         check: one.name,
@@ -84,6 +84,6 @@ async function componentFindings(context: ReturnType<typeof createContext>): Pro
   });
 }
 
-function line({ level, message, remedy }: Finding): string {
+function line({ level, message, remedy }: DoctorFinding): string {
   return `${marks[level]} ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`;
 }

@@ -1,6 +1,6 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { demandMachine } from '../checks/doctor/preflight.ts';
+import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -31,7 +31,7 @@ export async function runDown(invocation: Invocation): Promise<ExitCode> {
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
   try {
-    const warnings = await demandMachine(context);
+    const warnings = await assertMachineReady(context);
     const { items, notes } = await findItems(context, { purge });
     notes.unshift(...warnings);
     if (flags['dry-run']) return listOnly(invocation, items, notes);

@@ -1,13 +1,9 @@
-import { demandMachine } from '../checks/doctor/preflight.ts';
-import { choose } from '../checks/drill/choose.ts';
-import { compare } from '../checks/drill/differences.ts';
-import type { Drill } from '../checks/drill/drill.ts';
-import { drills } from '../checks/drill/index.ts';
-import { nobodysNodes, nodeDrain } from '../checks/drill/node-drain.ts';
-import { allWell, putRight } from '../checks/drill/readiness.ts';
-import { type Shown, show } from '../checks/drill/show.ts';
-import { takeSnapshot } from '../checks/drill/snapshot.ts';
-import { planLines, shownLine, verdictLines } from '../checks/drill/words.ts';
+import { assertMachineReady } from '../checks/doctor/preflight.ts';
+import { type Drill, type DrillResult, performDrill } from '../checks/drill/drill.ts';
+import { drills, planLines, resultLine, selectDrills, summaryLines } from '../checks/drill/drills.ts';
+import { assertHealthy, undoInterruptedDrill } from '../checks/drill/health.ts';
+import { foreignNodesReason, nodeDrainDrill } from '../checks/drill/node-drain.ts';
+import { compareSnapshots, takeSnapshot } from '../checks/drill/snapshot.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
@@ -20,9 +16,9 @@ import { contextOptions, type Invocation } from './command.ts';
 /** Carries out `npm run drill`. */
 export async function runDrill(invocation: Invocation): Promise<ExitCode> {
   const { flags, print } = invocation;
-  const chosen = choose(drills, flags.only);
-  if (typeof flags.only === 'string' && chosen.includes(nodeDrain) && !flags.list)
-    assertNoTargetContext(invocation.config, 'drill -- --only node-drain', nobodysNodes);
+  const chosen = selectDrills(drills, flags.only);
+  if (typeof flags.only === 'string' && chosen.includes(nodeDrainDrill) && !flags.list)
+    assertNoTargetContext(invocation.config, 'drill -- --only node-drain', foreignNodesReason);
   if (flags.list) {
     print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
     return ExitCode.done;
@@ -52,36 +48,37 @@ async function showAll(
     progress.start(title);
     return work().finally(() => progress.stop());
   };
-  for (const warning of await demandMachine(context)) say(`! ${warning}`);
-  for (const name of await putRight(context)) say(`An earlier drill was killed. Put right: Application ${name}.`);
-  await during('looking whether all is well', () => allWell(context));
+  for (const warning of await assertMachineReady(context)) say(`! ${warning}`);
+  for (const name of await undoInterruptedDrill(context))
+    say(`An earlier drill was killed. Put right: Application ${name}.`);
+  await during('looking whether all is well', () => assertHealthy(context));
   say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));
   if (!(await confirm())) {
     print(flags.json ? json({ promises: [] }) : 'Nothing was done.');
     return ExitCode.failed;
   }
   const before = await takeSnapshot(context);
-  const all: Shown[] = [];
+  const all: DrillResult[] = [];
   try {
     for (const one of chosen) {
       const calm = () => {
         if (signal.aborted) say(`Undoing ${one.name}.`);
         return contextFor(new AbortController().signal);
       };
-      const shown = await during(one.promise, () => show(one, { context, calm }));
+      const shown = await during(one.promise, () => performDrill(one, { context, calm }));
       all.push(shown);
-      if (!flags.json) print(shownLine(shown));
+      if (!flags.json) print(resultLine(shown));
     }
   } finally {
     const calm = contextFor(new AbortController().signal);
     for (const tidy of new Set(chosen.map((one) => one.tidy))) await tidy?.(calm);
   }
-  await during('waiting until all is well again', () => allWell(context, 'patiently'));
-  const comparison = compare(before, await takeSnapshot(context));
+  await during('waiting until all is well again', () => assertHealthy(context, 'patiently'));
+  const comparison = compareSnapshots(before, await takeSnapshot(context));
   const seconds = Math.round(performance.now() - started) / 1000;
   const { differences, note } = comparison;
   const result = { promises: all, unchanged: differences.length === 0, differences, ...(note && { note }), seconds };
-  print(flags.json ? json(result) : verdictLines(all, comparison, seconds).join('\n'));
+  print(flags.json ? json(result) : summaryLines(all, comparison, seconds).join('\n'));
   return differences.length === 0 && all.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
 }
 

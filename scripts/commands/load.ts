@@ -1,7 +1,6 @@
 import { goodPath, readPlan } from '../checks/traffic/plan.ts';
-import { shownBy } from '../checks/traffic/shown-by.ts';
+import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../checks/traffic/report.ts';
 import { sendStream } from '../checks/traffic/stream.ts';
-import { page, reportOf } from '../checks/traffic/words.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { askIngress, routeTable, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
@@ -31,8 +30,14 @@ export async function runLoad({ config, flags, signal, print, progressStream }: 
   };
   const stream = await sendStream(plan, send, signal);
   progress.stop();
-  const report = reportOf(url, plan, stream, await shownBy(repository(context)), grafanaUrl(context));
-  print(flags.json ? JSON.stringify(report, undefined, 2) : page(report));
+  const report = trafficReport(
+    url,
+    plan,
+    stream,
+    await dashboardsWithRequests(repository(context)),
+    grafanaUrl(context),
+  );
+  print(flags.json ? JSON.stringify(report, undefined, 2) : formatTrafficReport(report));
   if (stream.interrupted) return ExitCode.interrupted;
   return report.latency === undefined ? ExitCode.failed : ExitCode.done;
 }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { demandMachine } from '../checks/doctor/preflight.ts';
+import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { componentsFor } from '../components/index.ts';
 import { createContext } from '../context.ts';
@@ -20,7 +20,7 @@ export async function runPrefetch(invocation: Invocation): Promise<ExitCode> {
   setMaxListeners(0, invocation.signal);
   const context = createContext(config, contextOptions(invocation, progress.note));
   try {
-    for (const warning of await demandMachine(context)) progress.note(`! ${warning}`);
+    for (const warning of await assertMachineReady(context)) progress.note(`! ${warning}`);
     await timed(progress, 'tools', () => Promise.all((['kind', 'kubectl'] as const).map(context.toolbox.find)));
     await timed(progress, 'node image', () => context.images.pull(config.nodeImage));
     const kept = await withContainerd(context, (container) => fetchAll(context, container, progress));

@@ -1,4 +1,4 @@
-import { demandMachine } from '../checks/doctor/preflight.ts';
+import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
@@ -28,7 +28,7 @@ export async function runReset(invocation: Invocation): Promise<ExitCode> {
   // Only looking takes no lock.
   const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
   try {
-    for (const warning of await demandMachine(context)) progress.note(`! ${warning}`);
+    for (const warning of await assertMachineReady(context)) progress.note(`! ${warning}`);
     if (!(await ensureStarted(context, progress, flags['dry-run'] === true))) {
       if (flags.apps) throw noCluster(context);
       print(flags.json ? prettyJson({ removed: [], kept: [], left: [] }) : noCluster(context).message);

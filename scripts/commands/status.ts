@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressLines } from '../access/addresses.ts';
-import { gather, type Report } from '../checks/status.ts';
+import { gatherStatus, type StatusReport } from '../checks/status.ts';
 import { createContext } from '../context.ts';
 import { driftLines } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
@@ -24,7 +24,7 @@ export async function runStatus({ config, flags, signal, print }: Invocation): P
       ...(earlier && { credentials: earlier.credentials }),
     });
     earlier = context;
-    const report = await gather(context);
+    const report = await gatherStatus(context);
     context.reconnect();
     const text = flags.json ? JSON.stringify(report, undefined, flags.watch ? undefined : 2) : statusPage(report);
     print(flags.watch && !flags.json && process.stdout.isTTY ? clearScreen + text : text);
@@ -41,7 +41,7 @@ function oldPods(count: number): string {
 }
 
 /** The report on one screen. */
-export function statusPage(report: Report): string {
+export function statusPage(report: StatusReport): string {
   const { components, applications, targets, urls, credentials } = report;
   const drift = driftLines(report.drift);
   const lines = [

@@ -2,9 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { clusterSections } from '../checks/support-bundle/cluster-sections.ts';
-import { createRedactor } from '../checks/support-bundle/redact.ts';
-import { secretsOf } from '../checks/support-bundle/secrets.ts';
-import { machineSections, textOf } from '../checks/support-bundle/sections.ts';
+import { collectSecrets, createRedactor } from '../checks/support-bundle/secrets.ts';
+import { machineSections, renderSections } from '../checks/support-bundle/sections.ts';
 import { presence } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -30,9 +29,9 @@ export async function runSupport({ config, flags, signal, print, progressStream 
 
 /** The whole text, made sure of: a bug is thrown rather than a secret written. */
 export async function redactedText(context: Context, withCluster: boolean): Promise<string> {
-  const { redact, shows } = createRedactor(await secretsOf(context, withCluster));
+  const { redact, shows } = createRedactor(await collectSecrets(context, withCluster));
   const sections = [...machineSections, ...(withCluster ? clusterSections : [])];
-  const text = redact(await textOf(context, sections));
+  const text = redact(await renderSections(context, sections));
   context.reconnect();
   if (shows(text)) throw new Error('something of a secret was still in the text, so nothing was written');
   // The name of an account is nobody's business, and stands in every path. Later than the secrets, which may have it in them.

@@ -1,7 +1,12 @@
-import { checks } from '../checks/validate/index.ts';
-import { findingLines, report, reportJson, ruleList } from '../checks/validate/print.ts';
-import { applyFixes, exitCodeOf, type Outcome, runChecks } from '../checks/validate/run.ts';
-import { toolsOf } from '../checks/validate/tools.ts';
+import { findingLines, formatValidation, ruleList, validationJson } from '../checks/validate/print.ts';
+import {
+  applyFixes,
+  limitedTools,
+  runValidation,
+  type ValidationResult,
+  validationChecks,
+  validationExitCode,
+} from '../checks/validate/run.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import type { Tools, ValidationCheck } from '../repository/rendering/finding.ts';
@@ -11,7 +16,7 @@ import type { Invocation } from './command.ts';
 /** Carries out `npm run validate`. */
 export async function runValidate(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, word, signal, print, progressStream } = invocation;
-  const chosen = checks.filter(({ name }) => word === undefined || name === word);
+  const chosen = validationChecks.filter(({ name }) => word === undefined || name === word);
   if (flags.rules) {
     print(ruleList(chosen));
     return ExitCode.done;
@@ -20,17 +25,17 @@ export async function runValidate(invocation: Invocation): Promise<ExitCode> {
     signal,
     onDownload: (what) => void progressStream.write(`Fetching ${what}\n`),
   });
-  const tools = toolsOf(context);
+  const tools = limitedTools(context);
   let outcomes = await examine(chosen, config.root, tools);
   if (flags.fix) {
     const fixed = await applyFixes(outcomes);
     for (const finding of fixed) progressStream.write(`Fixed:\n${findingLines(finding).join('\n')}\n`);
     if (fixed.length > 0) outcomes = await examine(chosen, config.root, tools);
   }
-  print(flags.json ? reportJson(outcomes) : report(outcomes));
-  return exitCodeOf(outcomes);
+  print(flags.json ? validationJson(outcomes) : formatValidation(outcomes));
+  return validationExitCode(outcomes);
 }
 
-function examine(chosen: readonly ValidationCheck[], root: string, tools: Tools): Promise<Outcome[]> {
-  return runChecks(chosen, openRepository(root, tools), tools);
+function examine(chosen: readonly ValidationCheck[], root: string, tools: Tools): Promise<ValidationResult[]> {
+  return runValidation(chosen, openRepository(root, tools), tools);
 }

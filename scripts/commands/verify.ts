@@ -1,7 +1,6 @@
-import { checks } from '../checks/verify/index.ts';
-import { lookAt } from '../checks/verify/live.ts';
-import { report, reportJson, waitingFor } from '../checks/verify/print.ts';
-import { firstCause, runChecks } from '../checks/verify/run.ts';
+import { connectLiveCluster } from '../checks/verify/live.ts';
+import { formatVerification, progressTitle, verificationJson } from '../checks/verify/print.ts';
+import { firstCause, runVerification, verificationChecks } from '../checks/verify/run.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
@@ -16,11 +15,13 @@ export async function runVerify({ config, flags, operands = [], signal, print, p
   const context = createContext(config, { signal });
   await assertCluster(context);
   await context.api().text('/readyz');
-  const chosen = checks.filter(({ name }) => operands.length === 0 || operands.includes(name));
-  const patience = (typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds) * 1000;
+  const chosen = verificationChecks.filter(({ name }) => operands.length === 0 || operands.includes(name));
+  const timeoutMs = (typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds) * 1000;
   const progress = await createProgress(progressStream);
-  progress.start(waitingFor(chosen.length));
-  const outcomes = await runChecks(chosen, lookAt(context), { patience, signal }).finally(() => progress.stop());
-  print(flags.json ? reportJson(outcomes) : report(outcomes));
+  progress.start(progressTitle(chosen.length));
+  const outcomes = await runVerification(chosen, connectLiveCluster(context), { timeoutMs, signal }).finally(() =>
+    progress.stop(),
+  );
+  print(flags.json ? verificationJson(outcomes) : formatVerification(outcomes));
   return firstCause(outcomes) === undefined ? ExitCode.done : ExitCode.failed;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Shown } from '../../scripts/checks/drill/show.ts';
+import type { DrillResult } from '../../scripts/checks/drill/drill.ts';
 import { kill } from '../interruptions/killing.ts';
 import { objectsOf } from '../interruptions/looking.ts';
 import { differences } from '../interruptions/normalised.ts';
@@ -14,7 +14,7 @@ const ports = { http: 26080, https: 26443 };
 const controller = 'argocd-application-controller';
 
 interface Result {
-  promises: Shown[];
+  promises: DrillResult[];
   unchanged: boolean;
   differences: string[];
   seconds: number;

@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { checks } from '../../scripts/checks/validate/index.ts';
-import { containerRules } from '../../scripts/checks/validate/policy/containers.ts';
 import { exemptions, isExempt } from '../../scripts/checks/validate/policy/exemptions.ts';
-import { type Pod, podsOf } from '../../scripts/checks/validate/policy/pod.ts';
-import { podRules } from '../../scripts/checks/validate/policy/pods.ts';
+import { containerRules, podRules } from '../../scripts/checks/validate/policy/pods.ts';
+import { type RenderedPod, renderedPods } from '../../scripts/checks/validate/policy/rule.ts';
 import { findingLines } from '../../scripts/checks/validate/print.ts';
-import { applyFixes, type Outcome, runChecks } from '../../scripts/checks/validate/run.ts';
+import {
+  applyFixes,
+  runValidation,
+  type ValidationResult,
+  validationChecks,
+} from '../../scripts/checks/validate/run.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
 import type { Tools } from '../../scripts/repository/rendering/finding.ts';
@@ -21,20 +24,23 @@ const context = createContext(loadConfig(root), { signal: new AbortController().
 const tools: Tools = { exec: context.exec, find: (name) => context.toolbox.find(name) };
 const unedited = openRepository(root, tools);
 const faults = readFaults();
-const checkOf = new Map(checks.flatMap((check) => Object.keys(check.rules).map((rule) => [rule, check] as const)));
+const checkOf = new Map(
+  validationChecks.flatMap((check) => Object.keys(check.rules).map((rule) => [rule, check] as const)),
+);
 
 const named = (name: string) => faults.find((fault) => fault.name === name) ?? assert.fail(name);
 /** The manifests of a folder that has the fault, of which everything else is known already. */
 const open = (folder: string, fault: Fault) =>
   openRepository(folder, tools, { fresh: { ...changedBy(fault), others: unedited } });
 
-const lines = (outcomes: readonly Outcome[]) =>
+const lines = (outcomes: readonly ValidationResult[]) =>
   outcomes.flatMap(({ findings }) => findings.flatMap(findingLines)).join('\n');
 /** A machine without a tool skips what needs it, and says which. */
-const missing = (outcomes: readonly Outcome[]) => outcomes.find(({ notChecked }) => notChecked)?.notChecked?.reason;
+const missing = (outcomes: readonly ValidationResult[]) =>
+  outcomes.find(({ notChecked }) => notChecked)?.notChecked?.reason;
 
 test('no rule belongs to two checks, and each is caught breaking by a fault', () => {
-  const rules = checks.flatMap(({ rules }) => Object.keys(rules));
+  const rules = validationChecks.flatMap(({ rules }) => Object.keys(rules));
   assert.deepEqual(rules.toSorted(), [...new Set(rules)].toSorted());
   assert.deepEqual(
     rules.filter((rule) => !faults.some((fault) => fault.rule === rule)),
@@ -48,9 +54,9 @@ test('no rule belongs to two checks, and each is caught breaking by a fault', ()
 });
 
 describe('the repository as it is', { concurrency: 2 }, () => {
-  for (const check of checks) {
+  for (const check of validationChecks) {
     test(`${check.name}: ${check.title}`, async (t) => {
-      const outcomes = await runChecks([check], unedited, tools);
+      const outcomes = await runValidation([check], unedited, tools);
       const reason = missing(outcomes);
       if (reason !== undefined) return t.skip(reason);
       assert.equal(lines(outcomes), '');
@@ -64,7 +70,7 @@ describe('a fault is found', { concurrency: 4 }, () => {
     test(`${name} (${rule})`, async (t) => {
       const check = checkOf.get(rule);
       assert(check);
-      const outcomes = await withFault(fault, (folder) => runChecks([check], open(folder, fault), tools));
+      const outcomes = await withFault(fault, (folder) => runValidation([check], open(folder, fault), tools));
       const reason = missing(outcomes);
       if (reason !== undefined) return t.skip(reason);
 
@@ -90,12 +96,12 @@ describe('a fault is found', { concurrency: 4 }, () => {
 test('an exemption is for something that breaks the rule, and says why', async (t) => {
   const refused = await unedited.renderings().catch(() => undefined);
   if (refused === undefined) return t.skip('helm is missing');
-  const pods = podsOf([...(await unedited.manifests()), ...(await unedited.rendered())]);
+  const pods = renderedPods([...(await unedited.manifests()), ...(await unedited.rendered())]);
   for (const { rule, object, container, because } of exemptions) {
     const meant = pods.filter(({ located }) =>
       isExempt(rule, `${located.object.kind} ${located.object.metadata.name}`, container),
     );
-    const faultsOf = (pod: Pod) => [
+    const faultsOf = (pod: RenderedPod) => [
       ...podRules.filter(({ id }) => id === rule).flatMap((each) => each.faults(pod)),
       ...containerRules
         .filter(({ id }) => id === rule)
@@ -108,13 +114,13 @@ test('an exemption is for something that breaks the rule, and says why', async (
 
 test('a tag of digits is put into quotes by --fix, with its very text', async (t) => {
   const fault = named('a-tag-with-an-exponent');
-  const charts = checks.filter(({ name }) => name === 'charts');
+  const charts = validationChecks.filter(({ name }) => name === 'charts');
   const reason = await withFault(fault, async (folder) => {
-    const before = await runChecks(charts, open(folder, fault), tools);
+    const before = await runValidation(charts, open(folder, fault), tools);
     if (missing(before) !== undefined) return missing(before);
     assert.equal((await applyFixes(before)).length, 1);
     assert.match(readFileSync(join(folder, 'helm/core-go/values.yaml'), 'utf8'), /^ {2}tag: "12e0045"$/m);
-    assert.equal(lines(await runChecks(charts, open(folder, fault), tools)), '');
+    assert.equal(lines(await runValidation(charts, open(folder, fault), tools)), '');
     return undefined;
   });
   if (reason !== undefined) t.skip(reason);
@@ -122,9 +128,9 @@ test('a tag of digits is put into quotes by --fix, with its very text', async (t
 
 test('a dashboard in another order is put into its normal form by --fix', async () => {
   const file = 'observability/grafana/dashboards/core-go.json';
-  const dashboards = checks.filter(({ name }) => name === 'dashboards');
+  const dashboards = validationChecks.filter(({ name }) => name === 'dashboards');
   await withFault(named('dashboard-in-another-order'), async (folder) => {
-    const fixed = await applyFixes(await runChecks(dashboards, openRepository(folder, tools), tools));
+    const fixed = await applyFixes(await runValidation(dashboards, openRepository(folder, tools), tools));
     assert.deepEqual(
       fixed.map(({ rule }) => rule),
       ['dashboard-form'],
@@ -138,7 +144,7 @@ test('no check breaks down on files that can not be read', async (t) => {
     (name) => named(name).edits,
   );
   const fault = { name: 'unreadable', rule: 'yaml-syntax', edits: broken };
-  const outcomes = await withFault(fault, (folder) => runChecks(checks, open(folder, fault), tools));
+  const outcomes = await withFault(fault, (folder) => runValidation(validationChecks, open(folder, fault), tools));
   const reason = missing(outcomes);
   if (reason !== undefined) return t.skip(reason);
   assert.match(lines(outcomes), /yaml-syntax/);

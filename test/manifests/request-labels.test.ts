@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { regexOf } from '../../scripts/checks/validate/prometheus/candidates.ts';
+import { regexOf } from '../../scripts/checks/validate/prometheus/discovery.ts';
 import { dashboardQueries, ruleQueries } from '../../scripts/checks/validate/queries/located.ts';
 import { type Matcher, readQuery } from '../../scripts/checks/validate/queries/promql.ts';
 import { withoutVariables } from '../../scripts/repository/dashboards/queries.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Live } from '../../scripts/checks/verify/live.ts';
-import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/checks/verify/prometheus.ts';
+import type { LiveCluster } from '../../scripts/checks/verify/live.ts';
+import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/checks/verify/prometheus-api.ts';
 import { GrafanaPasswordRefused } from '../../scripts/components/grafana.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -18,17 +18,17 @@ export interface Recorded {
   grafana: { uid: string; title: string }[];
   /** Not recorded: what a query has for an answer; by default one series of the value 1. */
   answer: (query: string) => Series[] | Error;
-  status: Awaited<ReturnType<Live['status']>>;
+  status: Awaited<ReturnType<LiveCluster['status']>>;
   log: string;
   may: (verb: string, resource: string, namespace: string | undefined) => boolean;
   send: () => number | string;
   /** The uids of the data sources that Grafana has. */
   sources: string[];
   passwordRefused: boolean;
-  allowed: Awaited<ReturnType<Live['allowedEmpty']>>;
+  allowed: Awaited<ReturnType<LiveCluster['allowedEmpty']>>;
   /** The metrics that are known to be exposed, besides those that have data. */
   metricNames: string[];
-  ingressController: Live['ingressController'];
+  ingressController: LiveCluster['ingressController'];
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -54,7 +54,7 @@ export function recorded(): Recorded {
 }
 
 /** The cluster that the checks see. */
-export function liveOf(made: Recorded): Live {
+export function liveOf(made: Recorded): LiveCluster {
   const files = () => readDashboards(root);
   const guarded = async <T>(answer: () => Promise<T>): Promise<T> => {
     if (made.passwordRefused)
@@ -99,6 +99,6 @@ export function liveOf(made: Recorded): Live {
     dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
     allowedEmpty: async () => made.allowed,
     metricNames: async () => new Set(made.metricNames),
-    room: async () => ({ disk: 512 * 2 ** 20, memory: 512 * 2 ** 20 }),
+    limits: async () => ({ disk: 512 * 2 ** 20, memory: 512 * 2 ** 20 }),
   };
 }

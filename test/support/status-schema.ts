@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
-import type { Report } from '../../scripts/checks/status.ts';
+import type { StatusReport } from '../../scripts/checks/status.ts';
 
 /** The schema of what `npm run -s status -- --json` prints. */
 export const statusSchema = JSON.parse(
@@ -19,8 +19,8 @@ export function faultsOf(report: unknown): string[] {
 }
 
 /** Reads what status printed. Throws where the schema says something else. */
-export function reportIn(stdout: string): Report {
-  const report = JSON.parse(stdout) as Report;
+export function reportIn(stdout: string): StatusReport {
+  const report = JSON.parse(stdout) as StatusReport;
   const faults = faultsOf(report);
   if (faults.length > 0) throw new Error(`not as docs/status.schema.json says:\n${faults.join('\n')}\n${stdout}`);
   return report;

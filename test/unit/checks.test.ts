@@ -3,14 +3,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { release } from 'node:os';
 import { test } from 'node:test';
 import { checkCgroup } from '../../scripts/checks/doctor/cgroup.ts';
-import type { Check, CheckContext, Finding } from '../../scripts/checks/doctor/check.ts';
+import type { DoctorCheck, DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
 import { checkDisk, judgeDisk } from '../../scripts/checks/doctor/disk.ts';
 import { checkDocker } from '../../scripts/checks/doctor/docker.ts';
 import { checkGit } from '../../scripts/checks/doctor/git.ts';
-import { checksOfDocker, runChecks } from '../../scripts/checks/doctor/index.ts';
 import { checkInotify, judgeInotify } from '../../scripts/checks/doctor/inotify.ts';
 import { checkMemory } from '../../scripts/checks/doctor/memory.ts';
-import { checkPorts } from '../../scripts/checks/doctor/ports.ts';
+import { checkFreePorts } from '../../scripts/checks/doctor/ports.ts';
+import { dockerChecks, runDoctorChecks } from '../../scripts/checks/doctor/run.ts';
 import { checkTools } from '../../scripts/checks/doctor/tools.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
@@ -54,7 +54,7 @@ const dockerFails = (stderr: string, host = ''): Answers => ({
 const toolbox: Toolbox = {
   find: async (name) => ({ name, path: `/bin/${name}`, version: 'v1.2.3', source: 'path' }),
 };
-const contextWith = (answers: Answers, changes: Partial<CheckContext> = {}): CheckContext => ({
+const contextWith = (answers: Answers, changes: Partial<DoctorContext> = {}): DoctorContext => ({
   exec: fakeExec(answers),
   toolbox,
   clusterName: 'test',
@@ -64,20 +64,20 @@ const contextWith = (answers: Answers, changes: Partial<CheckContext> = {}): Che
   platform: 'linux',
   ...changes,
 });
-const findings = async (check: Check, context: CheckContext) => [await check(context)].flat();
+const findings = async (check: DoctorCheck, context: DoctorContext) => [await check(context)].flat();
 
-function assertSentence({ message, level, remedy }: Finding) {
+function assertSentence({ message, level, remedy }: DoctorFinding) {
   assert.match(message, /^\S.*[^.]\.$/s);
   assert.ok(!message.includes('\n'));
   assert.equal(remedy === undefined, level === 'ok');
 }
 
 interface Row {
-  check: Check;
+  check: DoctorCheck;
   when: string;
   answers: Answers;
-  context?: Partial<CheckContext>;
-  level: Finding['level'] | 'nothing';
+  context?: Partial<DoctorContext>;
+  level: DoctorFinding['level'] | 'nothing';
   says?: RegExp;
   remedy?: RegExp;
 }
@@ -259,7 +259,7 @@ const rows: Row[] = [
     level: 'warning',
     remedy: /safe\.directory "\/checkout"/,
   },
-  { check: checkPorts, when: 'the cluster exists', answers: {}, level: 'nothing' },
+  { check: checkFreePorts, when: 'the cluster exists', answers: {}, level: 'nothing' },
 ];
 for (const { check, when, answers, context, level, says, remedy } of rows) {
   test(`${check.name}: ${level} when ${when}`, async () => {
@@ -343,7 +343,7 @@ for (const [who, answers, says] of holders) {
   test(`a taken port is a problem that names ${who} and the setting`, () =>
     withListener(async (port) => {
       const context = contextWith(answers, { clusterExists: false, ports: { http: port, https: port } });
-      const [http, https] = await findings(checkPorts, context);
+      const [http, https] = await findings(checkFreePorts, context);
       assert.match(http?.message ?? '', says);
       assert.match(http?.remedy ?? '', /HTTP_PORT in \.env/);
       assert.match(https?.remedy ?? '', /HTTPS_PORT in \.env/);
@@ -354,27 +354,29 @@ for (const [who, answers, says] of holders) {
 test('a port that nobody listens on is free', async () => {
   const ports = await withListener((http) => withListener(async (https) => ({ http, https })));
   const context = contextWith(dockerWith(), { clusterExists: false, ports });
-  for (const { level, message } of await findings(checkPorts, context))
+  for (const { level, message } of await findings(checkFreePorts, context))
     assert.equal(`${level} ${message.slice(-8)}`, 'ok is free.');
 });
 
 test('a missing Docker is one finding, and every run asks once, anew', async () => {
   const seen: string[] = [];
   const context = contextWith({}, { exec: fakeExec({}, seen), kubernetesVersion: 'v1.36.4' });
-  const found = await runChecks(context);
+  const found = await runDoctorChecks(context);
   assert.deepEqual(
     found.map(({ check }) => check),
     ['docker', 'git', 'kind', 'kubectl', 'helm'],
   );
-  await runChecks(context);
+  await runDoctorChecks(context);
   assert.equal(seen.filter((line) => line.startsWith('docker info')).length, 2);
 });
 
 test('a problem of an ignored check is a warning that says so, and keeps its remedy', async () => {
   const answers = { ...git, ...dockerWith({ CgroupVersion: '1', MemTotal: 2 ** 30 }) };
   const old = { kubernetesVersion: 'v1.36.4', clusterExists: true };
-  const noted = async (ignored: CheckContext['ignored'] = []) =>
-    (await runChecks(contextWith(answers, { ...old, ignored }))).filter(({ id }) => id !== 'docker' && id !== 'tools');
+  const noted = async (ignored: DoctorContext['ignored'] = []) =>
+    (await runDoctorChecks(contextWith(answers, { ...old, ignored }))).filter(
+      ({ id }) => id !== 'docker' && id !== 'tools',
+    );
   const [memory, cgroup, ...others] = await noted();
   assert(memory?.level === 'problem' && cgroup?.level === 'problem' && cgroup.ignored === undefined);
   assert.deepEqual(await noted(['cgroup', 'git']), [
@@ -386,13 +388,13 @@ test('a problem of an ignored check is a warning that says so, and keeps its rem
 
 test('every finding names the check that IGNORE_CHECKS would ignore', async () => {
   const context = contextWith({ ...git, ...dockerWith() }, { kubernetesVersion: 'v1.36.4', clusterExists: false });
-  const ids = (await runChecks(context)).map(({ check, id }) => `${id} ${check.replace(/\d+/, 'N')}`);
+  const ids = (await runDoctorChecks(context)).map(({ check, id }) => `${id} ${check.replace(/\d+/, 'N')}`);
   const expected = ['docker docker', 'memory memory', 'cgroup cgroup', 'ports port N', 'ports port N', 'tools kind'];
   for (const pair of expected) assert(ids.includes(pair), `${pair} in ${ids.join(', ')}`);
 });
 
 test('where Docker alone is looked at, it can be ignored as well', async () => {
   const old = dockerWith({ ServerVersion: '19.3.1' });
-  const [finding, ...others] = await runChecks(contextWith(old, { ignored: ['docker'] }), checksOfDocker);
+  const [finding, ...others] = await runDoctorChecks(contextWith(old, { ignored: ['docker'] }), dockerChecks);
   assert.equal(`${finding?.check} ${finding?.level} ${others.length}`, 'docker warning 0');
 });

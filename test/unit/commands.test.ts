@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import type { Report } from '../../scripts/checks/status.ts';
+import type { StatusReport } from '../../scripts/checks/status.ts';
 import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
 import { statusPage } from '../../scripts/commands/status.ts';
 import { readArguments } from '../../scripts/lib/terminal/args.ts';
@@ -85,7 +85,7 @@ test('commands have names of their own, and every script of cli.ts is one of the
   assert.deepEqual(called.map(([name]) => name).sort(), names.toSorted());
 });
 
-const report: Report = {
+const report: StatusReport = {
   ok: true,
   cluster: 'kind-cluster-1',
   credentials: { state: 'none', message: 'Images are stand-ins: there is no token.', notes: [] },
@@ -142,7 +142,7 @@ test('status shows each component, Application and address, and marks a stand-in
 test('status names what is not ready and which target is down, and where to go from there', () => {
   const [cluster = assert.fail()] = report.components;
   const missing = 'Deployment argocd/argocd-server: 0 of 1 pods ready';
-  const components: Report['components'] = [cluster, { name: 'argo-cd', state: 'unready', missing }];
+  const components: StatusReport['components'] = [cluster, { name: 'argo-cd', state: 'unready', missing }];
   const targets = { up: 2, total: 3, down: [{ name: 'core-go-1', error: 'connection refused' }] };
   const text = statusPage({ ...report, ok: false, components, targets });
   for (const line of [`✖ argo-cd  ${missing}`, 'Prometheus: 2 of 3 targets up', '  ✖ core-go-1: connection refused'])
@@ -151,7 +151,9 @@ test('status names what is not ready and which target is down, and where to go f
 });
 
 test('status without a cluster shows no empty tables', () => {
-  const components: Report['components'] = [{ name: 'cluster', state: 'absent', missing: 'there is no cluster x' }];
+  const components: StatusReport['components'] = [
+    { name: 'cluster', state: 'absent', missing: 'there is no cluster x' },
+  ];
   const text = statusPage({
     ...report,
     ok: false,
@@ -174,7 +176,7 @@ test('status names a token that does not work, and what to do', () => {
 test('status tells what was changed by hand, before the addresses', () => {
   const at = '2026-01-02T03:04:05Z';
   const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
-  const now: Report['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
+  const now: StatusReport['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
   const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
   const text = statusPage({ ...report, drift: { now, healed, drilled: [] } });
   assert.match(text, /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*undone.*\n {2}✔ .*\n\nAPI /);

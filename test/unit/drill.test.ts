@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose } from '../../scripts/checks/drill/choose.ts';
-import { comparable } from '../../scripts/checks/drill/comparable.ts';
-import { compare } from '../../scripts/checks/drill/differences.ts';
-import type { Drill, Outcome } from '../../scripts/checks/drill/drill.ts';
-import { drills } from '../../scripts/checks/drill/index.ts';
-import { backToGit, registerAnew, release } from '../../scripts/checks/drill/release.ts';
-import { allAnswered, lostOf } from '../../scripts/checks/drill/requests.ts';
-import { show } from '../../scripts/checks/drill/show.ts';
-import type { Snapshot } from '../../scripts/checks/drill/snapshot.ts';
-import { shownLine, verdictLines } from '../../scripts/checks/drill/words.ts';
+import { deployCommit, restoreFromGit, restoreRegistrations } from '../../scripts/checks/drill/commits.ts';
+import { type Drill, type DrillOutcome, performDrill } from '../../scripts/checks/drill/drill.ts';
+import { drills, resultLine, selectDrills, summaryLines } from '../../scripts/checks/drill/drills.ts';
+import { allAnswered, describeLosses } from '../../scripts/checks/drill/requests.ts';
+import { comparable, compareSnapshots, type Snapshot } from '../../scripts/checks/drill/snapshot.ts';
 import { drillCommand as command } from '../../scripts/commands/usage/drill.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { drillAnnotation } from '../../scripts/delivery/drift/drift.ts';
@@ -18,10 +13,10 @@ import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 
-const seen: Outcome = { held: true, seconds: 1.26, evidence: 'it came back' };
+const seen: DrillOutcome = { held: true, seconds: 1.26, evidence: 'it came back' };
 
 /** A drill that keeps a log of what is done, and the context in which it is shown. */
-function scene(run: () => Promise<Outcome>, more: Partial<Drill> = {}) {
+function scene(run: () => Promise<DrillOutcome>, more: Partial<Drill> = {}) {
   const log: string[] = [];
   const interruption = new AbortController();
   const context = fakeContext({ signal: interruption.signal });
@@ -36,7 +31,7 @@ function scene(run: () => Promise<Outcome>, more: Partial<Drill> = {}) {
     undo: async (given) => void log.push(given === calm ? 'undo calmly' : 'undo'),
     ...more,
   };
-  return { log, interruption, shown: () => show(drill, { context, calm: () => calm }) };
+  return { log, interruption, shown: () => performDrill(drill, { context, calm: () => calm }) };
 }
 
 test('a promise that is held is undone all the same, in a context that no interruption ends', async () => {
@@ -93,28 +88,28 @@ test('what can’t be shown here is neither run nor undone, and tells why', asyn
   const { log, shown } = scene(async () => seen, { hindrance: async () => 'there is no branch' });
   const result = await shown();
   assert.deepEqual(log, []);
-  assert.equal(shownLine(result), '- It comes back: not shown, for there is no branch');
+  assert.equal(resultLine(result), '- It comes back: not shown, for there is no branch');
 });
 
 test('a line has the promise, its seconds and what was seen', () => {
   const about = { name: 'one', promise: 'It comes back' };
-  assert.equal(shownLine({ ...about, ...seen }), '✔ It comes back  1.3 s  it came back');
-  assert.match(shownLine({ ...about, ...seen, held: false }), /^✖ /);
+  assert.equal(resultLine({ ...about, ...seen }), '✔ It comes back  1.3 s  it came back');
+  assert.match(resultLine({ ...about, ...seen, held: false }), /^✖ /);
   const all = 'all 7 requests through the ingress were answered, each within 0.3 s';
-  assert.equal(lostOf({ asked: 7, lost: [], slowest: 0.22 }), all);
+  assert.equal(describeLosses({ asked: 7, lost: [], slowest: 0.22 }), all);
   const lost = ['answers 503', 'answers 503', 'no answer'];
-  assert.match(lostOf({ asked: 7, lost, slowest: 1 }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
+  assert.match(describeLosses({ asked: 7, lost, slowest: 1 }), /^3 of 7 requests .* lost \(answers 503; no answer\)$/);
 });
 
 test('a promise about requests holds where some were sent and all were answered', () => {
   const answers = (asked: number, lost: number) => ({ asked, lost: Array(lost).fill('answers 503'), slowest: 0.1 });
   assert.deepEqual([allAnswered(answers(514, 0)), allAnswered(answers(514, 490))], [true, false]);
   assert.deepEqual([allAnswered(answers(514, 1)), allAnswered(answers(0, 0))], [false, false]);
-  assert.match(lostOf(answers(0, 0)), /no request was sent/);
+  assert.match(describeLosses(answers(0, 0)), /no request was sent/);
 });
 
 test('names pick drills, in the order in which they are shown', async () => {
-  const names = (only: unknown) => choose(drills, only).map(({ name }) => name);
+  const names = (only: unknown) => selectDrills(drills, only).map(({ name }) => name);
   assert.deepEqual(
     names(undefined),
     drills.map(({ name }) => name),
@@ -185,7 +180,7 @@ const snapshot = (objects: Record<string, string>, more: Partial<Snapshot> = {})
 });
 
 test('what is gone, new or other is a difference, and what was compared is counted', () => {
-  const comparison = compare(
+  const comparison = compareSnapshots(
     snapshot({ same: '1', other: '1', gone: '1' }),
     snapshot({ same: '1', other: '2', new: '1' }, { refs: new Map([['refs/heads/drill', 'b']]) }),
   );
@@ -196,16 +191,16 @@ test('what is gone, new or other is a difference, and what was compared is count
     'refs/heads/drill was not there before',
     'refs/heads/main is missing',
   ]);
-  const same = compare(snapshot({ same: '1' }), snapshot({ same: '1' }));
+  const same = compareSnapshots(snapshot({ same: '1' }), snapshot({ same: '1' }));
   assert.deepEqual(same, { differences: [], compared: '1 object, 1 node and 1 ref' });
-  const lines = verdictLines([{ name: 'one', promise: 'It', ...seen }], same, 61.24);
+  const lines = summaryLines([{ name: 'one', promise: 'It', ...seen }], same, 61.24);
   assert.deepEqual(lines, ['1 of 1 promises held (61.2 s).', 'All is as it was: 1 object, 1 node and 1 ref.']);
-  assert.match(verdictLines([], comparison, 1).join('\n'), /\nNot as it was before:\n {2}gone is missing\n/);
+  assert.match(summaryLines([], comparison, 1).join('\n'), /\nNot as it was before:\n {2}gone is missing\n/);
 });
 
 test('where somebody committed meanwhile, only the nodes can be compared, and that is said', () => {
   const later = snapshot({ same: '2' }, { head: 'b'.repeat(40), nodes: new Map([['Node n', 'cordoned']]) });
-  const { differences, note } = compare(snapshot({ same: '1' }), later);
+  const { differences, note } = compareSnapshots(snapshot({ same: '1' }), later);
   assert.deepEqual(differences, ['Node n is not as it was']);
   assert.match(note ?? '', /aaaaaaa, now bbbbbbb/);
 });
@@ -259,13 +254,13 @@ test('a release points an Application at a commit and marks it; registered anew 
     const { spec } = applied[at] ?? assert.fail();
     return (spec as { source: { targetRevision: string; path: string } }).source;
   };
-  await release(context, 'prune', 'core-go', 'b'.repeat(40));
+  await deployCommit(context, 'prune', 'core-go', 'b'.repeat(40));
   assert.equal(sourceOf(0).targetRevision, 'b'.repeat(40));
   assert.equal(applied[0]?.metadata.annotations?.[drillAnnotation], 'prune');
-  assert.deepEqual(await registerAnew(context), ['core-go']);
+  assert.deepEqual(await restoreRegistrations(context), ['core-go']);
   assert.deepEqual([sourceOf(1).targetRevision, sourceOf(1).path], ['HEAD', 'helm/core-go']);
   assert.equal(applied[1]?.metadata.annotations, undefined);
-  assert.deepEqual(await registerAnew(context), [], 'what is not marked is left alone');
+  assert.deepEqual(await restoreRegistrations(context), [], 'what is not marked is left alone');
 });
 
 const well = { status: { sync: { status: 'Synced', revision: commit }, health: { status: 'Healthy' } } };
@@ -282,8 +277,8 @@ for (const [what, looks, asks] of [
 ] as const) {
   test(`what Argo CD says counts once it was asked with nothing under way: an Application that ${what}`, async () => {
     const { asked, context, looked } = await registered([...looks]);
-    await release(context, 'prune', 'core-go', 'b'.repeat(40));
-    await backToGit(context);
+    await deployCommit(context, 'prune', 'core-go', 'b'.repeat(40));
+    await restoreFromGit(context);
     assert.deepEqual(asked, asks);
     assert.equal(looked(), looks.length);
   });
@@ -291,9 +286,9 @@ for (const [what, looks, asks] of [
 
 test('where nothing was pointed elsewhere, Argo CD need not be asked', async () => {
   const { asked, context } = await registered([other, well]);
-  await release(context, 'prune', 'core-go', 'b'.repeat(40));
-  await registerAnew(context);
-  await backToGit(context);
+  await deployCommit(context, 'prune', 'core-go', 'b'.repeat(40));
+  await restoreRegistrations(context);
+  await restoreFromGit(context);
   assert.deepEqual(asked, []);
 });
 

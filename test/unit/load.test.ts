@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { badPath, goodPath, pathOf, readPlan, usual } from '../../scripts/checks/traffic/plan.ts';
-import { shownBy } from '../../scripts/checks/traffic/shown-by.ts';
-import { percentile, statisticsOf } from '../../scripts/checks/traffic/statistics.ts';
-import { sendStream } from '../../scripts/checks/traffic/stream.ts';
-import { page, reportOf } from '../../scripts/checks/traffic/words.ts';
+import { badPath, defaultPlan, goodPath, readPlan, requestPath } from '../../scripts/checks/traffic/plan.ts';
+import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../../scripts/checks/traffic/report.ts';
+import { percentile, sendStream, statisticsOf } from '../../scripts/checks/traffic/stream.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { refusal } from '../support/fakes.ts';
@@ -41,7 +39,7 @@ const shares: [errors: number, requests: number, bad: number[]][] = [
 ];
 for (const [errors, requests, bad] of shares) {
   test(`${errors} % of ${requests} requests fail at ${bad.join(', ') || 'none'}`, () => {
-    const paths = Array.from({ length: requests }, (_, index) => pathOf(index, { ...usual, errors }));
+    const paths = Array.from({ length: requests }, (_, index) => requestPath(index, { ...defaultPlan, errors }));
     assert.deepEqual(
       paths.flatMap((path, index) => (path === badPath ? [index] : [])),
       bad,
@@ -64,7 +62,7 @@ test('every request of the plan is sent once, in order, and what has no answer i
   );
   assert.deepEqual(
     asked,
-    Array.from({ length: 50 }, (_, index) => pathOf(index, plan)),
+    Array.from({ length: 50 }, (_, index) => requestPath(index, plan)),
   );
   assert.equal(interrupted, false);
   assert.deepEqual(statisticsOf(sent).answers, [
@@ -132,8 +130,14 @@ test('the page tells what was sent, what came back, how fast, and who shows it',
   ];
   const stream = { sent, seconds: 4, interrupted: false };
   const shown = [{ uid: 'platform-overview', title: 'Platform overview', queries: 3 }];
-  const report = reportOf('https://api.localhost:8443', usual, stream, shown, 'https://grafana.localhost:8443');
-  const text = page(report);
+  const report = trafficReport(
+    'https://api.localhost:8443',
+    defaultPlan,
+    stream,
+    shown,
+    'https://grafana.localhost:8443',
+  );
+  const text = formatTrafficReport(report);
   for (const line of [
     'Sent 21 requests to https://api.localhost:8443 in 4.0 s (5.3 a second).',
     '  19 times 200  /info',
@@ -143,7 +147,7 @@ test('the page tells what was sent, what came back, how fast, and who shows it',
   ])
     assert(text.split('\n').includes(line), `${line} in\n${text}`);
   assert.match(text, /429 is the limit of the Ingress/);
-  assert.match(page({ ...report, interrupted: true }), /^Interrupted: sent 21 requests/);
+  assert.match(formatTrafficReport({ ...report, interrupted: true }), /^Interrupted: sent 21 requests/);
 });
 
 test('the dashboards that show requests are found by what their queries ask for', async () => {
@@ -152,6 +156,6 @@ test('the dashboards that show requests are found by what their queries ask for'
     exec: () => assert.fail('no program is run for it'),
     find: () => assert.fail('no tool is needed for it'),
   };
-  const shown = await shownBy(openRepository(root, tools));
+  const shown = await dashboardsWithRequests(openRepository(root, tools));
   assert(shown.some(({ uid, queries }) => uid === 'platform-overview' && queries > 2));
 });

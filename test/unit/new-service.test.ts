@@ -6,9 +6,8 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, readlinkSync, rmSync
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { checks } from '../../scripts/checks/validate/index.ts';
 import { findingLines } from '../../scripts/checks/validate/print.ts';
-import { runChecks } from '../../scripts/checks/validate/run.ts';
+import { runValidation, validationChecks } from '../../scripts/checks/validate/run.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
 import { imageInValues } from '../../scripts/repository/image-values.ts';
@@ -53,9 +52,9 @@ async function made(name: string, flags: Record<string, string | boolean> = {}):
 }
 
 /** What validation finds, by its rules; and what it could not look for on this machine. */
-async function validated(folder: string, names = checks.map(({ name }) => name)) {
-  const chosen = checks.filter(({ name }) => names.includes(name));
-  const outcomes = await runChecks(chosen, openRepository(folder, tools), tools);
+async function validated(folder: string, names = validationChecks.map(({ name }) => name)) {
+  const chosen = validationChecks.filter(({ name }) => names.includes(name));
+  const outcomes = await runValidation(chosen, openRepository(folder, tools), tools);
   return {
     findings: outcomes.flatMap(({ findings }) => findings.flatMap(findingLines)),
     rules: new Set(outcomes.flatMap(({ findings }) => findings.map(({ rule }) => rule))),

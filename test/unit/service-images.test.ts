@@ -269,7 +269,7 @@ test('while pods are waited for, those of a commit that nobody covered get their
 
 test('a commit gets its images before Argo CD is asked to look at it', async () => {
   const { context, done } = fakeCluster({});
-  await prepareSync(context, { commit: 'c0ffee', wanted: undefined, patience: 0, note: () => {} });
+  await prepareSync(context, { commit: 'c0ffee', wanted: undefined, lockTimeoutSeconds: 0, note: () => {} });
   assert.deepEqual(done, ['import stand-ins', 'annotate applications.argoproj.io']);
 });
 

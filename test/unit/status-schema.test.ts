@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { gather, type Report } from '../../scripts/checks/status.ts';
+import { gatherStatus, type StatusReport } from '../../scripts/checks/status.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
@@ -14,7 +14,7 @@ const about = { application: 'core-go', kind: 'Service', namespace: 'default', n
 const at = '2026-01-02T03:04:05Z';
 
 /** Each field that there is, once at least. */
-const report: Report = {
+const report: StatusReport = {
   ok: false,
   cluster: 'kind-cluster-1',
   credentials: {
@@ -76,7 +76,7 @@ const report: Report = {
 function named({ kind, namespace, name, what }: { kind: string; namespace: string; name: string; what: string }) {
   return { kind, namespace, name, what: what as 'set back' };
 }
-const printed = (value: Report) => JSON.stringify(value, undefined, 2);
+const printed = (value: StatusReport) => JSON.stringify(value, undefined, 2);
 
 test('a report with every field there is is what the schema says', () => {
   assert.deepEqual(reportIn(printed(report)), JSON.parse(printed(report)));
@@ -138,7 +138,7 @@ for (const [what, search] of [
       signal: new AbortController().signal,
       checkout: async () => ({ commonDir: '/nowhere/.git', head: git(root, 'rev-parse', 'HEAD') }),
     });
-    const made = await gather(context);
+    const made = await gatherStatus(context);
     assert.equal(made.components[0]?.state, 'absent');
     assert.deepEqual(faultsOf(JSON.parse(printed(made))), []);
   });

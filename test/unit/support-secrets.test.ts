@@ -1,8 +1,8 @@
 // What of a Secret is known, and that nothing of it is left in a text, however much of it and in whatever form it is there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createRedactor } from '../../scripts/checks/support-bundle/redact.ts';
 import { secretValues } from '../../scripts/checks/support-bundle/secret-values.ts';
+import { createRedactor } from '../../scripts/checks/support-bundle/secrets.ts';
 import { shortened } from '../../scripts/lib/errors.ts';
 import { plantedSecrets } from '../e2e/canary.ts';
 

@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createRedactor } from '../../scripts/checks/support-bundle/redact.ts';
-import { secretsOf } from '../../scripts/checks/support-bundle/secrets.ts';
-import { textOf as sectionsText } from '../../scripts/checks/support-bundle/sections.ts';
+import { collectSecrets, createRedactor } from '../../scripts/checks/support-bundle/secrets.ts';
+import { renderSections as sectionsText } from '../../scripts/checks/support-bundle/sections.ts';
 import { redactedText } from '../../scripts/commands/support.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
@@ -158,7 +157,7 @@ test('where the Secrets of the cluster can not be known, nothing of it is writte
 });
 
 test('of Secrets the values are known, and the passwords in logins, but no public part', async () => {
-  const known = (await secretsOf(leakingContext(), true)).map(({ text }) => text);
+  const known = (await collectSecrets(leakingContext(), true)).map(({ text }) => text);
   for (const value of [token, password, inCluster, ofKubeconfig]) assert(known.includes(value), value);
   assert(!known.includes('kube-system'));
 });

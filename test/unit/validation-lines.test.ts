@@ -1,7 +1,7 @@
 // That a finding inside of a ConfigMap's text leads to the line of the manifest.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { complaints } from '../../scripts/checks/validate/prometheus/complaints.ts';
+import { promtoolErrors } from '../../scripts/checks/validate/prometheus/promtool.ts';
 import { readJson } from '../../scripts/repository/dashboards/dashboard.ts';
 import { embeddedLine } from '../../scripts/repository/rendering/manifests.ts';
 
@@ -40,10 +40,10 @@ for (const [text, line] of [
 }
 
 const failed = (stderr: string, text = '') =>
-  complaints({ exitCode: 1, stdout: 'Checking x\n', stderr }, '/tmp/x', text);
+  promtoolErrors({ exitCode: 1, stdout: 'Checking x\n', stderr }, '/tmp/x', text);
 
 test('what promtool says, in each of its forms', () => {
-  assert.deepEqual(complaints({ exitCode: 0, stdout: 'SUCCESS', stderr: '' }, '/tmp/x', ''), []);
+  assert.deepEqual(promtoolErrors({ exitCode: 0, stdout: 'SUCCESS', stderr: '' }, '/tmp/x', ''), []);
   const unmarshal =
     '  FAILED: parsing YAML file /tmp/x/p.yml: yaml: unmarshal errors:\n  line 3: field a not found in type b\n';
   assert.deepEqual(failed(unmarshal), [{ line: 3, message: 'field a not found in type b' }]);

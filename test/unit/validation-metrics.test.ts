@@ -1,8 +1,8 @@
 // The list of metrics, held against a Prometheus, and what Prometheus' scrape jobs can find.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { candidates } from '../../scripts/checks/validate/prometheus/candidates.ts';
-import { loads } from '../../scripts/checks/validate/prometheus/layout.ts';
+import { discoverTargets } from '../../scripts/checks/validate/prometheus/discovery.ts';
+import { matchesRuleFile } from '../../scripts/checks/validate/prometheus/promtool.ts';
 import { compareMetrics, namesPath, readMetricList } from '../../scripts/repository/metric-names.ts';
 
 const text = `api:
@@ -58,17 +58,17 @@ test('discovery finds a target for each port, within the namespaces', () => {
     pods: [{ namespace: 'a', labels: { 'app.kubernetes.io/name': 'x' }, ports: [{ name: 'http', containerPort: 80 }] }],
     services: [{ name: 'y', namespace: 'b', labels: {}, ports: [{ name: 'web', port: 81 }] }],
   };
-  const [pod] = candidates('pod', ['a'], inventory) ?? [];
+  const [pod] = discoverTargets('pod', ['a'], inventory) ?? [];
   assert.equal(pod?.__meta_kubernetes_pod_label_app_kubernetes_io_name, 'x');
   assert.equal(pod.__meta_kubernetes_pod_container_port_name, 'http');
-  assert.deepEqual(candidates('pod', ['b'], inventory), []);
-  assert.equal(candidates('endpoints', [], inventory)?.[0]?.__meta_kubernetes_service_name, 'y');
-  assert.equal(candidates('node', [], inventory), undefined, 'no manifest names the nodes');
+  assert.deepEqual(discoverTargets('pod', ['b'], inventory), []);
+  assert.equal(discoverTargets('endpoints', [], inventory)?.[0]?.__meta_kubernetes_service_name, 'y');
+  assert.equal(discoverTargets('node', [], inventory), undefined, 'no manifest names the nodes');
 });
 
 test('rule_files take files by their name, in their folder only', () => {
-  assert(loads('/etc/rules/*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
-  assert(loads('rules.yml', '/etc/prometheus/rules.yml', '/etc/prometheus'));
-  assert(!loads('/etc/rules/*.yml', '/etc/rules/a.yaml', '/etc/prometheus'));
-  assert(!loads('*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
+  assert(matchesRuleFile('/etc/rules/*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
+  assert(matchesRuleFile('rules.yml', '/etc/prometheus/rules.yml', '/etc/prometheus'));
+  assert(!matchesRuleFile('/etc/rules/*.yml', '/etc/rules/a.yaml', '/etc/prometheus'));
+  assert(!matchesRuleFile('*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
 });

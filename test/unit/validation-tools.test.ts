@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toolsOf } from '../../scripts/checks/validate/tools.ts';
+import { limitedTools } from '../../scripts/checks/validate/run.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 
 test('of a hundred programs that the checks run, no more are running than they may', async () => {
@@ -12,7 +12,7 @@ test('of a hundred programs that the checks run, no more are running than they m
     running -= 1;
     return { stdout: command.join(' '), stderr: '', exitCode: 0 };
   };
-  const tools = toolsOf({ exec, toolbox: {} as Toolbox }, 2);
+  const tools = limitedTools({ exec, toolbox: {} as Toolbox }, 2);
   const ran = await Promise.all(Array.from({ length: 100 }, (_, n) => tools.exec(['helm', String(n)])));
   assert.equal(most, 2);
   assert.deepEqual(

@@ -1,8 +1,14 @@
 // How `npm run validate` reads values files: what is a value, what explains it, and what can be taken out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCommented, leaves, namedInComment, withoutLine } from '../../scripts/checks/validate/values/file.ts';
-import { findInSchema, type JsonSchema } from '../../scripts/checks/validate/values/schema.ts';
+import {
+  findInSchema,
+  isCommented,
+  type JsonSchema,
+  leaves,
+  namedInComment,
+  withoutLine,
+} from '../../scripts/checks/validate/values.ts';
 
 const overlay = `# On top.
 

@@ -2,15 +2,13 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { lenience } from '../../scripts/checks/validate/policy/probes.ts';
-import { report, reportJson, ruleList } from '../../scripts/checks/validate/print.ts';
-import { matches } from '../../scripts/checks/validate/references/cluster.ts';
-import { applyFixes, exitCodeOf, runChecks } from '../../scripts/checks/validate/run.ts';
-import { explain } from '../../scripts/checks/validate/schemas/explain.ts';
-import { loadSchemas } from '../../scripts/checks/validate/schemas/load.ts';
-import { addEnumerations } from '../../scripts/checks/validate/schemas/update/enumerations.ts';
-import { condense } from '../../scripts/checks/validate/schemas/update/json-schema.ts';
-import { modules } from '../../scripts/checks/validate/schemas/update/modules.ts';
+import { secondsUntilFailure } from '../../scripts/checks/validate/policy/services.ts';
+import { formatValidation, ruleList, validationJson } from '../../scripts/checks/validate/print.ts';
+import { matchesSelector } from '../../scripts/checks/validate/references/cluster.ts';
+import { applyFixes, runValidation, validationExitCode } from '../../scripts/checks/validate/run.ts';
+import { explainSchemaError, loadSchemas } from '../../scripts/checks/validate/schemas/schemas.ts';
+import { addEnumerations, condense } from '../../scripts/checks/validate/schemas/update/json-schema.ts';
+import { modules } from '../../scripts/checks/validate/schemas/update/sources.ts';
 import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/config/versions.ts';
 import {
   type Finding,
@@ -66,19 +64,22 @@ test('a check that lacks a tool says so, and the exit code is 2 unless another o
     return [];
   });
 
-  const outcomes = await runChecks([clean, lacking], repository, noTools);
-  assert.equal(exitCodeOf(outcomes), 2);
-  assert.match(report(outcomes), /! lacking is well .* not checked: promtool is needed\.\n {4}→ Install promtool\./);
-  assert.match(report(outcomes), /1 check could not be run/);
-
-  const all = await runChecks([clean, broken, lacking], repository, noTools);
-  assert.equal(exitCodeOf(all), 1);
+  const outcomes = await runValidation([clean, lacking], repository, noTools);
+  assert.equal(validationExitCode(outcomes), 2);
   assert.match(
-    report(all),
+    formatValidation(outcomes),
+    /! lacking is well .* not checked: promtool is needed\.\n {4}→ Install promtool\./,
+  );
+  assert.match(formatValidation(outcomes), /1 check could not be run/);
+
+  const all = await runValidation([clean, broken, lacking], repository, noTools);
+  assert.equal(validationExitCode(all), 1);
+  assert.match(
+    formatValidation(all),
     /helm\/a\.yaml:3 {2}a-rule {2}It is wrong\. \(rendered with values\.yaml\)\n {4}→ Put it right/,
   );
-  assert.equal(JSON.parse(reportJson(all)).ok, false);
-  assert.equal(exitCodeOf(await runChecks([clean], repository, noTools)), 0);
+  assert.equal(JSON.parse(validationJson(all)).ok, false);
+  assert.equal(validationExitCode(await runValidation([clean], repository, noTools)), 0);
   assert.match(ruleList([clean]), /clean: clean is well\n {2}clean {2}x/);
 });
 
@@ -86,7 +87,7 @@ test('a bug in a check is not taken for a finding', async () => {
   const buggy = check('buggy', async () => {
     throw new TypeError('x is not a function');
   });
-  await assert.rejects(runChecks([buggy], openRepository(root, noTools), noTools), TypeError);
+  await assert.rejects(runValidation([buggy], openRepository(root, noTools), noTools), TypeError);
 });
 
 test('mechanical remedies are applied once each, the others are left alone', async () => {
@@ -96,7 +97,7 @@ test('mechanical remedies are applied once each, the others are left alone', asy
       applied += 1;
     },
   });
-  const outcomes = await runChecks(
+  const outcomes = await runValidation(
     [check('a', async () => [fixable, fixable, finding({ message: 'By hand.' })])],
     openRepository(root, noTools),
     noTools,
@@ -161,7 +162,7 @@ for (const [name, object, message] of [
     const { check: checkObject } = await loadSchemas();
     const errors = checkObject(object);
     assert(errors !== 'unknown');
-    assert.match(errors.map((error) => explain(error, object).message).join('\n'), message);
+    assert.match(errors.map((error) => explainSchemaError(error, object).message).join('\n'), message);
   });
 }
 
@@ -180,18 +181,20 @@ test('the schemas take an int-or-string, a quantity as a number, and any label',
 });
 
 test('a probe gives up after its delay and all its failures', () => {
-  assert.equal(lenience({ initialDelaySeconds: 5, periodSeconds: 2, failureThreshold: 4 }), 13);
-  assert.equal(lenience({}), 30);
+  assert.equal(secondsUntilFailure({ initialDelaySeconds: 5, periodSeconds: 2, failureThreshold: 4 }), 13);
+  assert.equal(secondsUntilFailure({}), 30);
 });
 
 test('label selectors are read as Kubernetes reads them', () => {
   const labels = { app: 'a', tier: 'web' };
-  assert(matches({}, labels));
-  assert(matches({ matchLabels: { app: 'a' }, matchExpressions: [{ key: 'tier', operator: 'Exists' }] }, labels));
-  assert(!matches({ matchLabels: { app: 'b' } }, labels));
-  assert(matches({ matchExpressions: [{ key: 'app', operator: 'In', values: ['a', 'b'] }] }, labels));
-  assert(!matches({ matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['a'] }] }, labels));
-  assert(matches({ matchExpressions: [{ key: 'none', operator: 'DoesNotExist' }] }, labels));
+  assert(matchesSelector({}, labels));
+  assert(
+    matchesSelector({ matchLabels: { app: 'a' }, matchExpressions: [{ key: 'tier', operator: 'Exists' }] }, labels),
+  );
+  assert(!matchesSelector({ matchLabels: { app: 'b' } }, labels));
+  assert(matchesSelector({ matchExpressions: [{ key: 'app', operator: 'In', values: ['a', 'b'] }] }, labels));
+  assert(!matchesSelector({ matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['a'] }] }, labels));
+  assert(matchesSelector({ matchExpressions: [{ key: 'none', operator: 'DoesNotExist' }] }, labels));
 });
 
 test('a repository without a folder has no files there', async () => {

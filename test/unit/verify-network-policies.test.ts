@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type End, inTheWay, type NetworkPolicy } from '../../scripts/checks/verify/network-policies.ts';
+import { blockingPolicies, type ConnectionEnd, type NetworkPolicy } from '../../scripts/checks/verify/target-down.ts';
 
 const named = (namespace: string) => ({ 'kubernetes.io/metadata.name': namespace });
-const prometheus: End = {
+const prometheus: ConnectionEnd = {
   namespace: 'observability',
   namespaceLabels: named('observability'),
   labels: { app: 'prometheus' },
@@ -97,14 +97,14 @@ const cases: [what: string, policies: NetworkPolicy[], inTheWay: string[]][] = [
 for (const [what, policies, expected] of cases) {
   test(`between Prometheus and a pod: ${what}`, () =>
     assert.deepEqual(
-      inTheWay(policies, prometheus, pod).map(({ metadata }) => metadata.name),
+      blockingPolicies(policies, prometheus, pod).map(({ metadata }) => metadata.name),
       expected,
     ));
 }
 
 test('selectors ask for labels that are there, that are not, or that have another value', () => {
   const asks = (operator: 'NotIn' | 'Exists' | 'DoesNotExist', key: string, values?: string[]) =>
-    inTheWay(
+    blockingPolicies(
       [
         policy('a', {
           ...own,

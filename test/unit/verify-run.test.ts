@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Check, Finding } from '../../scripts/checks/verify/check.ts';
-import { checks } from '../../scripts/checks/verify/index.ts';
-import type { Live } from '../../scripts/checks/verify/live.ts';
-import { report, reportJson } from '../../scripts/checks/verify/print.ts';
-import { mayDo } from '../../scripts/checks/verify/rights.ts';
-import { firstCause, runChecks } from '../../scripts/checks/verify/run.ts';
+import type { VerificationCheck, VerificationFinding } from '../../scripts/checks/verify/check.ts';
+import { type LiveCluster, reviewAccess } from '../../scripts/checks/verify/live.ts';
+import { formatVerification, verificationJson } from '../../scripts/checks/verify/print.ts';
+import { firstCause, runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
 import type { Kubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 
-const live = {} as Live;
+const live = {} as LiveCluster;
 const { signal } = new AbortController();
-const found = (message: string, lasting?: true): Finding => ({
+const found = (message: string, lasting?: true): VerificationFinding => ({
   message,
   remedy: `mend ${message}`,
   ...(lasting && { lasting }),
 });
 
 /** A check that finds these, one list after the other; the last one again and again. */
-function check(name: string, ...lists: Finding[][]): Check & { looks: number } {
+function check(name: string, ...lists: VerificationFinding[][]): VerificationCheck & { looks: number } {
   const made = {
     name,
     title: `${name} is well`,
@@ -31,7 +29,8 @@ function check(name: string, ...lists: Finding[][]): Check & { looks: number } {
   };
   return made;
 }
-const run = (all: readonly Check[], patience = 1000) => runChecks(all, live, { patience, signal, every: 1 });
+const run = (all: readonly VerificationCheck[], timeoutMs = 1000) =>
+  runVerification(all, live, { timeoutMs, signal, intervalMs: 1 });
 
 test('what passes by itself is looked at again until it has', async () => {
   const one = check('one', [found('a')], [found('a')], []);
@@ -39,7 +38,7 @@ test('what passes by itself is looked at again until it has', async () => {
   assert.deepEqual([outcome?.findings, outcome?.detail, one.looks], [[], 'look 3', 3]);
 });
 
-test('what does not pass is not waited for, and nothing is waited for longer than patience', async () => {
+test('what does not pass is not waited for, and nothing is waited for longer than the timeout', async () => {
   const lasting = check('lasting', [found('a', true)]);
   const [outcome] = await run([lasting]);
   assert.deepEqual([outcome?.findings.length, lasting.looks], [1, 1]);
@@ -68,7 +67,7 @@ test('what stands behind a cause is not waited for, what stands before it is', a
 test('one that waits by itself is told when that makes no sense any more', async () => {
   let worth: boolean[] = [];
   const cause = check('cause', [found('a', true)]);
-  const patient: Check = {
+  const patient: VerificationCheck = {
     name: 'patient',
     title: 'waits',
     async run(_, worthIt) {
@@ -83,7 +82,7 @@ test('one that waits by itself is told when that makes no sense any more', async
 });
 
 test('what can not be looked at is a finding, a bug is none', async () => {
-  const failing = (error: Error): Check => ({
+  const failing = (error: Error): VerificationCheck => ({
     name: 'x',
     title: 'x',
     run: async () => {
@@ -97,7 +96,7 @@ test('what can not be looked at is a finding, a bug is none', async () => {
 
 test('an interruption ends it', async () => {
   const controller = new AbortController();
-  const one: Check = {
+  const one: VerificationCheck = {
     name: 'x',
     title: 'x',
     async run() {
@@ -105,7 +104,7 @@ test('an interruption ends it', async () => {
       return { findings: [found('a')], detail: '' };
     },
   };
-  await assert.rejects(runChecks([one], live, { patience: 60_000, signal: controller.signal }), Interrupted);
+  await assert.rejects(runVerification([one], live, { timeoutMs: 60_000, signal: controller.signal }), Interrupted);
 });
 
 const outcomes = [
@@ -121,7 +120,7 @@ const outcomes = [
 ];
 
 test('the table says of each promise whether it is kept, what was found, and the first cause with its remedy', () => {
-  assert.deepEqual(report(outcomes).split('\n'), [
+  assert.deepEqual(formatVerification(outcomes).split('\n'), [
     '✔ good is well    0.3 s  4 pods',
     '✖ bad is well    12.0 s  7 rules',
     ...[0, 1, 2, 3, 4].map((n) => `    fault ${n}`),
@@ -131,22 +130,22 @@ test('the table says of each promise whether it is kept, what was found, and the
     '✖ First cause: fault 0',
     '  → mend fault 0',
   ]);
-  assert.match(report(outcomes.slice(0, 1)), /\n\nAll is as promised\.$/);
+  assert.match(formatVerification(outcomes.slice(0, 1)), /\n\nAll is as promised\.$/);
 });
 
 test('a program is told the same', () => {
-  const told = JSON.parse(reportJson(outcomes));
+  const told = JSON.parse(verificationJson(outcomes));
   assert.deepEqual(told.firstCause, { message: 'fault 0', remedy: 'mend fault 0' });
   assert.deepEqual(
     [told.ok, told.checks[0].ok, told.checks[1].findings.length, told.checks[2].cutShort],
     [false, true, 7, true],
   );
-  assert.deepEqual(JSON.parse(reportJson(outcomes.slice(0, 1))).firstCause, undefined);
+  assert.deepEqual(JSON.parse(verificationJson(outcomes.slice(0, 1))).firstCause, undefined);
 });
 
 test('the checks have names and titles of their own', () => {
   for (const part of ['name', 'title'] as const)
-    assert.equal(new Set(checks.map((one) => one[part])).size, checks.length);
+    assert.equal(new Set(verificationChecks.map((one) => one[part])).size, verificationChecks.length);
 });
 
 test('the API server is asked for all rights with one kubectl, as the account that it is about', async () => {
@@ -163,7 +162,10 @@ test('the API server is asked for all rights with one kubectl, as the account th
     { verb: 'watch', group: '', resource: 'nodes' },
   ];
   // A refusal is an empty line: the field is left out where it is false.
-  assert.deepEqual(await mayDo(kubectl, { namespace: 'observability', name: 'prometheus' }, questions), [true, false]);
+  assert.deepEqual(await reviewAccess(kubectl, { namespace: 'observability', name: 'prometheus' }, questions), [
+    true,
+    false,
+  ]);
   const reviews = given.split('\n---\n').map((text) => JSON.parse(text));
   assert.deepEqual(
     reviews.map(({ spec }) => [spec.user, spec.resourceAttributes]),

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checks } from '../../scripts/checks/verify/index.ts';
-import type { NetworkPolicy } from '../../scripts/checks/verify/network-policies.ts';
-import type { Series } from '../../scripts/checks/verify/prometheus.ts';
-import { runChecks } from '../../scripts/checks/verify/run.ts';
+import type { Series } from '../../scripts/checks/verify/prometheus-api.ts';
+import { runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
+import type { NetworkPolicy } from '../../scripts/checks/verify/target-down.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
@@ -14,7 +13,7 @@ const settled = () => false;
 async function findings(name: string, change: (made: Recorded) => void = () => {}): Promise<string[]> {
   const made = recorded();
   change(made);
-  const check = checks.find((each) => each.name === name) ?? assert.fail(name);
+  const check = verificationChecks.find((each) => each.name === name) ?? assert.fail(name);
   const result = await check.run(liveOf(made), settled);
   return result.findings.map(({ message, remedy }) => {
     assert.match(message, /^[A-Z0-9].*[.)]$/s, 'a sentence');
@@ -44,7 +43,7 @@ function drop(made: Recorded, service: string, label: string, value: string) {
 const down = (made: Recorded, service: string, lastError: string) =>
   Object.assign(targetOf(made, service), { health: 'down', lastError });
 
-for (const { name } of checks) {
+for (const { name } of verificationChecks) {
   // Every query of the fake has the answer 1, so no counter moves.
   if (name === 'traffic') continue;
   test(`of a cluster on which all is well, ${name} finds nothing`, async () =>
@@ -371,12 +370,12 @@ test('counters that move are fine, also where they do it only after a while', as
     looks += 1;
     return [{ ...one, value: [0, String(looks > 4 ? 100 : 0)] }];
   };
-  const traffic = checks.find(({ name }) => name === 'traffic') ?? assert.fail();
+  const traffic = verificationChecks.find(({ name }) => name === 'traffic') ?? assert.fail();
   assert.deepEqual((await traffic.run(liveOf(made), () => true)).findings, []);
 });
 
 test('counters that begin with the requests are given some more, of which Prometheus sees a rate', async () => {
-  const traffic = checks.find(({ name }) => name === 'traffic') ?? assert.fail();
+  const traffic = verificationChecks.find(({ name }) => name === 'traffic') ?? assert.fail();
   for (const [first, sent] of [
     ['0', 20],
     ['5', 10],
@@ -409,9 +408,9 @@ test('traffic is sent again where a pod is replaced meanwhile, and its last coun
   };
   const live = liveOf(made);
   const counting = { ...live, send: (path: string) => live.send(path).finally(() => (sent += 1)) };
-  const all = checks.filter(({ name }) => name === 'traffic');
+  const all = verificationChecks.filter(({ name }) => name === 'traffic');
   const { signal } = new AbortController();
-  const [outcome] = await runChecks(all, counting, { patience: 60_000, signal, every: 1 });
+  const [outcome] = await runVerification(all, counting, { timeoutMs: 60_000, signal, intervalMs: 1 });
   assert.deepEqual(outcome?.findings, []);
   assert(sent >= 20, `${sent} requests`);
 });

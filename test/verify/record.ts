@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { lookAt } from '../../scripts/checks/verify/live.ts';
+import { connectLiveCluster } from '../../scripts/checks/verify/live.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { createContext } from '../../scripts/context.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -10,7 +10,7 @@ import { servicesNamespace } from '../../scripts/repository/applications.ts';
  * node --import tsx test/verify/record.ts > test/support/recorded-monitoring.json
  */
 const config = loadConfig(fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, ''));
-const live = lookAt(createContext(config, { signal: new AbortController().signal }));
+const live = connectLiveCluster(createContext(config, { signal: new AbortController().signal }));
 
 const wanted = ['observability', servicesNamespace];
 const metadata = ({ metadata: { name, namespace, labels, generation } }: KubeObject) => ({

@@ -1,12 +1,12 @@
 import { compareVersions, parseVersion } from '../../config/versions.ts';
-import type { Check } from './check.ts';
-import { dockerInfo } from './docker-state.ts';
+import type { DoctorCheck } from './check.ts';
+import { dockerInfo } from './docker.ts';
 
 /**
  * The kubelet runs on this kernel's cgroups. From Kubernetes 1.35 on it refuses version 1 of them
  * (release notes of kind v0.31.0).
  */
-export const checkCgroup: Check = async (context) => {
+export const checkCgroup: DoctorCheck = async (context) => {
   const info = await dockerInfo(context);
   const kubernetes = parseVersion(context.kubernetesVersion ?? '');
   if (info === undefined || kubernetes === undefined) return [];

@@ -2,7 +2,7 @@ import type { PreflightCheckName } from '../../config/check-names.ts';
 import type { Toolbox } from '../../kubernetes/tools/toolbox.ts';
 import type { Exec } from '../../lib/exec.ts';
 
-export interface Finding {
+export interface DoctorFinding {
   /** What was looked at: `kubectl`, `port 8080`. */
   check: string;
   /** The name of the preflight check that looked, for `IGNORE_CHECKS`. */
@@ -16,7 +16,7 @@ export interface Finding {
   ignored?: true;
 }
 
-export interface CheckContext {
+export interface DoctorContext {
   exec: Exec;
   toolbox: Toolbox;
   clusterName: string;
@@ -33,7 +33,7 @@ export interface CheckContext {
 }
 
 /** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */
-export type Check = (context: CheckContext) => Promise<Finding | Finding[]>;
+export type DoctorCheck = (context: DoctorContext) => Promise<DoctorFinding | DoctorFinding[]>;
 
 /** The first line that says something, for a sentence. */
 export function firstLine(text: string): string {

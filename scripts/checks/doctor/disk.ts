@@ -1,12 +1,12 @@
 import { statfs } from 'node:fs/promises';
-import { type Check, type Finding, gibibytes } from './check.ts';
-import { dockerInfo, virtualMachineOf } from './docker-state.ts';
+import { type DoctorCheck, type DoctorFinding, gibibytes } from './check.ts';
+import { dockerInfo, virtualMachineOf } from './docker.ts';
 
 const needed = 3 * 2 ** 30;
 const comfortable = 10 * 2 ** 30;
 
 /** The disk that holds Docker's images and containers has room, where that disk is one of this machine. */
-export const checkDisk: Check = async (context) => {
+export const checkDisk: DoctorCheck = async (context) => {
   const info = await dockerInfo(context);
   if (info === undefined || virtualMachineOf(info) !== undefined) return [];
   const free = await freeBytes(info.DockerRootDir);
@@ -14,7 +14,7 @@ export const checkDisk: Check = async (context) => {
 };
 
 /** What so many free bytes mean. */
-export function judgeDisk(free: number, folder: string): Finding {
+export function judgeDisk(free: number, folder: string): DoctorFinding {
   const check = 'disk';
   const has = `${gibibytes(free)} are free where Docker keeps its images (${folder})`;
   if (free >= comfortable) return { check, level: 'ok', message: `${has}.` };

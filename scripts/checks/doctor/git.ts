@@ -1,8 +1,8 @@
 import { git, isAtLeast } from '../../config/versions.ts';
-import { type Check, firstLine } from './check.ts';
+import { type DoctorCheck, firstLine } from './check.ts';
 
 /** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */
-export const checkGit: Check = async ({ exec, checkout, platform = process.platform }) => {
+export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process.platform }) => {
   const check = 'git';
   const version = await exec(['git', '--version'], { nothrow: true });
   if (version.exitCode !== 0) {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import type { Check, Finding } from './check.ts';
-import { dockerInfo } from './docker-state.ts';
+import type { DoctorCheck, DoctorFinding } from './check.ts';
+import { dockerInfo } from './docker.ts';
 
 /** What kind recommends (https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files). */
 const recommended = { max_user_instances: 512, max_user_watches: 524_288 } as const;
@@ -13,7 +13,7 @@ type Limits = Record<keyof typeof minimum, number>;
  * The kernel lets the node's programs watch enough files. Below that, pods fail with "too many open files". The limits
  * are the kernel's, so they only count where Docker runs on this very kernel.
  */
-export const checkInotify: Check = async (context) => {
+export const checkInotify: DoctorCheck = async (context) => {
   if ((context.platform ?? process.platform) !== 'linux') return [];
   const info = await dockerInfo(context);
   if (info === undefined || info.KernelVersion !== release()) return [];
@@ -22,7 +22,7 @@ export const checkInotify: Check = async (context) => {
 };
 
 /** What such limits mean. */
-export function judgeInotify(limits: Limits): Finding {
+export function judgeInotify(limits: Limits): DoctorFinding {
   const check = 'inotify';
   const names = Object.keys(minimum) as (keyof Limits)[];
   const low = names.filter((name) => limits[name] < minimum[name]);

@@ -1,5 +1,5 @@
-import { type Check, gibibytes } from './check.ts';
-import { dockerInfo, virtualMachineOf } from './docker-state.ts';
+import { type DoctorCheck, gibibytes } from './check.ts';
+import { dockerInfo, virtualMachineOf } from './docker.ts';
 
 const needed = 3 * 2 ** 30;
 const comfortable = 5 * 2 ** 30;
@@ -11,7 +11,7 @@ const remedies = {
 } as const;
 
 /** Docker has the memory that a cluster with Argo CD, Prometheus, Grafana and the services takes. */
-export const checkMemory: Check = async (context) => {
+export const checkMemory: DoctorCheck = async (context) => {
   const info = await dockerInfo(context);
   if (info === undefined) return [];
   const check = 'memory';

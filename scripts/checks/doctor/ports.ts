@@ -1,15 +1,15 @@
 import { portHolder, probePort } from '../../lib/ports.ts';
-import type { Check, CheckContext, Finding } from './check.ts';
-import { dockerInfo } from './docker-state.ts';
+import type { DoctorCheck, DoctorContext, DoctorFinding } from './check.ts';
+import { dockerInfo } from './docker.ts';
 
 /** The two ports that a browser reaches the platform at are free, unless the cluster holds them already. */
-export const checkPorts: Check = async (context) => {
+export const checkFreePorts: DoctorCheck = async (context) => {
   if (await context.clusterExists) return [];
   const { http, https } = context.ports;
-  return Promise.all([checkPort(context, 'HTTP_PORT', http), checkPort(context, 'HTTPS_PORT', https)]);
+  return Promise.all([checkFreePort(context, 'HTTP_PORT', http), checkFreePort(context, 'HTTPS_PORT', https)]);
 };
 
-async function checkPort(context: CheckContext, setting: string, port: number): Promise<Finding> {
+async function checkFreePort(context: DoctorContext, setting: string, port: number): Promise<DoctorFinding> {
   const check = `port ${port}`;
   const another = `set ${setting} in .env to a free port, for example ${port + 1000 <= 65535 ? port + 1000 : 8080}`;
   const state = await probePort(port);

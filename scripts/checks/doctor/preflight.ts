@@ -1,33 +1,44 @@
+import { describeTarget } from '../../cluster/existing-cluster.ts';
+import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import { assertOwnContainer, assertPorts } from '../../cluster/node.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import type { DockerContainer } from '../../lib/docker/containers.ts';
-import { UsageError } from '../../lib/errors.ts';
-import { targetFinding } from './existing-cluster.ts';
-import { type CheckContext, checksElsewhere, checksOfDocker, type Finding, runChecks } from './index.ts';
+import { UsageError, UserError } from '../../lib/errors.ts';
+import type { DoctorContext, DoctorFinding } from './check.ts';
+import { dockerChecks, existingClusterChecks, runDoctorChecks } from './run.ts';
 
 /** The states of a container in which its published ports are taken by itself. */
-const holdsPorts = new Set<string>(['running', 'paused', 'restarting']);
+const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
 
 /** What this machine says to the checks of `scripts/checks/doctor/`. */
-export async function examine(context: Context): Promise<Finding[]> {
-  return examineBeside(context, nodeContainer(context));
+export async function diagnose(context: Context): Promise<DoctorFinding[]> {
+  return diagnoseWhile(context, nodeContainer(context));
 }
 
 /** Docker is asked for the node while the rest is looked at: only the ports depend on it. */
-async function examineBeside(context: Context, looking: Promise<DockerContainer | undefined>): Promise<Finding[]> {
+async function diagnoseWhile(
+  context: Context,
+  looking: Promise<DockerContainer | undefined>,
+): Promise<DoctorFinding[]> {
   if (context.target !== undefined)
-    return [...(await runChecks(checkContext(context, true), checksElsewhere)), await targetFinding(context)];
+    return [
+      ...(await runDoctorChecks(checkContext(context, true), existingClusterChecks)),
+      await checkExistingCluster(context),
+    ];
   // Where Docker can't tell, the check of Docker says so.
   const exists = looking
-    .then((container) => container !== undefined && holdsPorts.has(container.state))
+    .then((container) => container !== undefined && portHoldingStates.has(container.state))
     .catch(() => false);
-  return runChecks(checkContext(context, exists));
+  return runDoctorChecks(checkContext(context, exists));
 }
 
 /** What a check is given. */
-function checkContext({ config, exec, toolbox }: Context, clusterExists: CheckContext['clusterExists']): CheckContext {
+function checkContext(
+  { config, exec, toolbox }: Context,
+  clusterExists: DoctorContext['clusterExists'],
+): DoctorContext {
   return {
     exec,
     toolbox,
@@ -41,13 +52,13 @@ function checkContext({ config, exec, toolbox }: Context, clusterExists: CheckCo
 }
 
 /**
- * Makes sure that nothing stands in the way before anything is touched. Hands back warnings, and whether the cluster is there.
+ * Makes sure that nothing stands in the way before anything is touched. Returns warnings, and whether the cluster is there.
  * Throws a `UsageError`.
  */
 export async function preflight(context: Context): Promise<{ warnings: string[]; isThere: boolean }> {
   const looking = nodeContainer(context);
-  const [findings] = await Promise.all([examineBeside(context, looking), context.checkout()]);
-  refuseProblems(findings);
+  const [findings] = await Promise.all([diagnoseWhile(context, looking), context.checkout()]);
+  assertNoProblems(findings);
   const container = await looking;
   if (container) {
     await assertOwnContainer(context, container);
@@ -62,22 +73,22 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
  * @returns warnings.
  * @throws a `UsageError`.
  */
-export async function demandMachine(context: Context): Promise<string[]> {
+export async function assertMachineReady(context: Context): Promise<string[]> {
   if (context.target !== undefined) return [];
-  const findings = await runChecks(checkContext(context, true), checksOfDocker);
-  refuseProblems(findings);
+  const findings = await runDoctorChecks(checkContext(context, true), dockerChecks);
+  assertNoProblems(findings);
   return warningsAmong(findings);
 }
 
 /** A remedy is no news for a problem that is ignored on purpose. */
-function warningsAmong(findings: readonly Finding[]): string[] {
+function warningsAmong(findings: readonly DoctorFinding[]): string[] {
   return findings
     .filter(({ level }) => level === 'warning')
     .map(({ message, remedy, ignored }) => (remedy === undefined || ignored ? message : `${message} ${remedy}`));
 }
 
 /** Throws one `UsageError` for all problems among the findings. */
-function refuseProblems(findings: readonly Finding[]): void {
+function assertNoProblems(findings: readonly DoctorFinding[]): void {
   const [first, ...others] = findings.filter(({ level }) => level === 'problem');
   if (first === undefined) return;
   const more = others
@@ -85,4 +96,19 @@ function refuseProblems(findings: readonly Finding[]): void {
     .join('');
   const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
   throw new UsageError(first.message, hint);
+}
+
+/** Whether the cluster that TARGET_CONTEXT names can be asked as the person's kubeconfig says, with their login of today. */
+async function checkExistingCluster(context: Context): Promise<DoctorFinding> {
+  const check = 'target';
+  try {
+    await copyUserContext(context);
+    const where = await describeTarget(context);
+    return { check, level: 'ok', message: `${where.charAt(0).toUpperCase()}${where.slice(1)} answers.` };
+  } catch (error) {
+    if (context.signal.aborted || !(error instanceof UserError)) throw error;
+    const message = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+    const remedy = error.hint === 'npm run up' ? 'Is the network there, and the VPN that it takes?' : error.hint;
+    return { check, level: 'problem', message, ...(remedy !== undefined && { remedy }) };
+  }
 }

@@ -1,7 +1,8 @@
 import type { Context } from '../../images/context.ts';
+import { Interrupted, UserError } from '../../lib/errors.ts';
 
 /** What came of showing a promise. */
-export interface Outcome {
+export interface DrillOutcome {
   held: boolean;
   /** How long what was promised took. */
   seconds: number;
@@ -17,9 +18,64 @@ export interface Drill {
   /** Why it can't be shown on this cluster, or undefined. */
   hindrance?(context: Context): Promise<string | undefined>;
   /** Does what it takes to see the promise held. Throws a `UserError` where it doesn't come so far. */
-  run(context: Context): Promise<Outcome>;
-  /** Puts right what `run` did, however far that came, and waits for it. Does nothing where nothing was done. */
+  run(context: Context): Promise<DrillOutcome>;
+  /** Repairs what `run` did, however far that came, and waits for it. Does nothing where nothing was done. */
   undo(context: Context): Promise<void>;
-  /** Takes away what other drills may use as well, once all are over. */
+  /** Deletes what other drills may use as well, once all are over. */
   tidy?(context: Context): Promise<void>;
+}
+
+/**
+ * Which service each drill is about. Argo CD waits longer before each time that it heals the same commit again, so what is
+ * changed by hand here gets another commit later on, in another drill, and a second round is as quick as the first.
+ */
+export const drillServices = {
+  /** Behind the ingress: what goes wrong with it, its callers would notice. */
+  front: 'api-node',
+  /** Asked by the one in front, for each request. */
+  middle: 'core-go',
+  /** Nobody calls it. */
+  back: 'worker-python',
+} as const;
+
+/** What came of a drill; one that could not be shown tells why. */
+export type DrillResult = { name: string; promise: string } & (DrillOutcome | { held: undefined; skipped: string });
+
+interface DrillOptions {
+  context: Context;
+  /** Makes a context that an interruption of the command does not end: what was begun is undone in it. */
+  calm: () => Context;
+}
+
+/**
+ * Shows one promise, and repairs what that took, whatever comes in between. A promise that could not be seen held in time
+ * was not held. Throws `Interrupted`, and a `UserError` for what could not be repaired.
+ */
+export async function performDrill(
+  { name, promise, ...drill }: Drill,
+  { context, calm }: DrillOptions,
+): Promise<DrillResult> {
+  const skipped = await drill.hindrance?.(context);
+  if (skipped !== undefined) return { name, promise, held: undefined, skipped };
+  const started = performance.now();
+  const outcome = await drill.run(context).catch((error: unknown): DrillOutcome | { thrown: unknown } => {
+    const seconds = (performance.now() - started) / 1000;
+    return error instanceof UserError ? { held: false, seconds, evidence: error.message } : { thrown: error };
+  });
+  await undoDrill(name, () => drill.undo(calm()));
+  if ('thrown' in outcome) throw outcome.thrown;
+  if (context.signal.aborted) throw new Interrupted();
+  return { name, promise, ...outcome };
+}
+
+async function undoDrill(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`What the drill ${name} did could not be undone: ${error.message}`, {
+      hint: 'npm run up puts it right.',
+      cause: error,
+    });
+  }
 }

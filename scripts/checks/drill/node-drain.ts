@@ -1,33 +1,32 @@
 import type { Context } from '../../images/context.ts';
 import { CommandError } from '../../lib/exec.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
-import { cast } from './cast.ts';
-import type { Drill } from './drill.ts';
-import { deploymentOf, servingPods, untilSeen } from './looking.ts';
-import { backToGit } from './release.ts';
-import { allAnswered, lostOf, underRequests } from './requests.ts';
+import { restoreFromGit } from './commits.ts';
+import { type Drill, drillServices } from './drill.ts';
+import { allAnswered, describeLosses, withRequests } from './requests.ts';
+import { deploymentOf, readyPods, waitForState } from './service-state.ts';
 import { haveTwo, noSecondPod } from './two-pods.ts';
 
-const service = cast.middle;
+const service = drillServices.middle;
 /** Why it is left out on a cluster that somebody else runs. */
-export const nobodysNodes = 'its nodes are not ours to drain';
+export const foreignNodesReason = 'its nodes are not ours to drain';
 
 /**
  * Evicts two pods of a service as the drain of a node does, one right behind the other. The node is not cordoned: it is the
  * only one, and the successors would have nowhere to go.
  */
-export const nodeDrain: Drill = {
+export const nodeDrainDrill: Drill = {
   name: 'node-drain',
   promise: 'A drain waits for the disruption budget, and loses no request',
 
   async hindrance(context) {
-    if (context.target !== undefined) return nobodysNodes;
+    if (context.target !== undefined) return foreignNodesReason;
     return noSecondPod(context, service);
   },
 
   async run(context) {
-    await haveTwo(context, nodeDrain.name, service);
-    const { result, answers } = await underRequests(context, () => evictPair(context));
+    await haveTwo(context, nodeDrainDrill.name, service);
+    const { result, answers } = await withRequests(context, () => evictPair(context));
     const { refusals, waited, others, seconds } = result;
     const held = refusals > 0 && others > 0 && allAnswered(answers);
     const refused = !refusals
@@ -35,13 +34,13 @@ export const nodeDrain: Drill = {
       : others
         ? `the second eviction was refused for ${waited.toFixed(1)} s, until the first pod's successor was ready`
         : 'the second eviction went through while no other pod served';
-    return { held, seconds, evidence: `${refused}; ${lostOf(answers)}` };
+    return { held, seconds, evidence: `${refused}; ${describeLosses(answers)}` };
   },
 
-  undo: backToGit,
+  undo: restoreFromGit,
 };
 
-interface Evicted {
+interface EvictionResult {
   /** How often the second eviction was refused, and for how many seconds. */
   refusals: number;
   waited: number;
@@ -51,27 +50,27 @@ interface Evicted {
   seconds: number;
 }
 
-async function evictPair(context: Context): Promise<Evicted> {
-  const [first = '', second = ''] = (await servingPods(context, service)).map(({ metadata }) => metadata.name);
+async function evictPair(context: Context): Promise<EvictionResult> {
+  const [first = '', second = ''] = (await readyPods(context, service)).map(({ metadata }) => metadata.name);
   const started = performance.now();
-  await untilSeen(context, () => evict(context, first));
+  await waitForState(context, () => evict(context, first));
   let refusals = 0;
-  const waited = await untilSeen(context, async () => {
+  const waited = await waitForState(context, async () => {
     const refused = await evict(context, second);
     if (refused !== undefined) refusals += 1;
     return refused;
   });
   const others = async () =>
-    (await servingPods(context, service)).filter(({ metadata: { name } }) => name !== first && name !== second).length;
+    (await readyPods(context, service)).filter(({ metadata: { name } }) => name !== first && name !== second).length;
   const served = await others();
   const whole = async () => {
     const [serving, deployment] = [await others(), await deploymentOf(context, service)];
     const wanted = deployment?.spec.replicas ?? 1;
     return serving >= wanted ? undefined : `${serving} of ${wanted} pods of ${service} serve`;
   };
-  const seconds = await untilSeen(context, whole, started);
+  const seconds = await waitForState(context, whole, started);
   // Until they are gone the last of their requests may be lost.
-  await untilSeen(context, async () => {
+  await waitForState(context, async () => {
     const left = (await context.api().listMetadata('v1', 'Pod')).find(
       ({ metadata: { namespace, name } }) => namespace === servicesNamespace && (name === first || name === second),
     );
@@ -80,7 +79,7 @@ async function evictPair(context: Context): Promise<Evicted> {
   return { refusals, waited, others: served, seconds };
 }
 
-/** Asks for an eviction, as `kubectl drain` does. Hands back why it is refused for now, or undefined where it was done. */
+/** Asks for an eviction, as `kubectl drain` does. Returns why it is refused for now, or undefined where it was done. */
 async function evict(context: Context, pod: string): Promise<string | undefined> {
   const path = `/api/v1/namespaces/${servicesNamespace}/pods/${pod}/eviction`;
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: servicesNamespace } };

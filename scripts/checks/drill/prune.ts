@@ -3,22 +3,21 @@ import { inCluster } from '../../components/removal.ts';
 import type { Context } from '../../images/context.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
-import { cast } from './cast.ts';
-import type { Drill } from './drill.ts';
-import { untilSeen } from './looking.ts';
-import { backToGit, commitFor, noCommits, release, revertOf } from './release.ts';
+import { commitFiles, commitRevert, commitsHindrance, deployCommit, restoreFromGit } from './commits.ts';
+import { type Drill, drillServices } from './drill.ts';
+import { waitForState } from './service-state.ts';
 
-const service = cast.back;
+const service = drillServices.back;
 const name = `${service}-drill`;
 
 const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: servicesNamespace } };
 
 /** A commit adds a ConfigMap to a chart, the next one takes it out again. */
-export const prune: Drill = {
+export const pruneDrill: Drill = {
   name: 'prune',
   promise: 'What leaves Git leaves the cluster',
   async hindrance(context) {
-    const none = await noCommits(context);
+    const none = await commitsHindrance(context);
     if (none !== undefined) return none;
     const [present] = await inCluster(context, [configMap]);
     const isOurs = present === undefined || isTracked(present, new Set([service]));
@@ -27,24 +26,28 @@ export const prune: Drill = {
 
   async run(context) {
     const text = ['apiVersion: v1', 'kind: ConfigMap', 'metadata:', `  name: ${name}`, ''].join('\n');
-    const added = await commitFor(context, service, `Add ConfigMap ${name}`, { 'templates/drill.yaml': text });
-    await release(context, prune.name, service, added);
-    await untilSeen(context, async () => ((await isThere(context)) ? undefined : `ConfigMap ${name} is not there`));
-    const without = await revertOf(context, added);
+    const added = await commitFiles(context, service, `Add ConfigMap ${name}`, { 'templates/drill.yaml': text });
+    await deployCommit(context, pruneDrill.name, service, added);
+    await waitForState(context, async () =>
+      (await configMapExists(context)) ? undefined : `ConfigMap ${name} is not there`,
+    );
+    const without = await commitRevert(context, added);
     const started = performance.now();
-    await release(context, prune.name, service, without);
-    const look = async () => ((await isThere(context)) ? `ConfigMap ${name} is still there` : undefined);
-    const seconds = await untilSeen(context, look, started);
+    await deployCommit(context, pruneDrill.name, service, without);
+    const look = async () => ((await configMapExists(context)) ? `ConfigMap ${name} is still there` : undefined);
+    const seconds = await waitForState(context, look, started);
     const evidence = `ConfigMap ${name}, deployed by ${shortSha(added)}, is gone with ${shortSha(without)}`;
     return { held: true, seconds, evidence };
   },
 
   async undo(context) {
-    await backToGit(context);
-    await untilSeen(context, async () => ((await isThere(context)) ? `ConfigMap ${name} is still there` : undefined));
+    await restoreFromGit(context);
+    await waitForState(context, async () =>
+      (await configMapExists(context)) ? `ConfigMap ${name} is still there` : undefined,
+    );
   },
 };
 
-async function isThere(context: Context): Promise<boolean> {
+async function configMapExists(context: Context): Promise<boolean> {
   return (await inCluster(context, [configMap])).length > 0;
 }

@@ -4,7 +4,7 @@ import { apiSite } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 
 /** What became of requests that came steadily. */
-export interface Answers {
+export interface RequestStatistics {
   asked: number;
   /** Why each of the others got no 200. */
   lost: string[];
@@ -13,24 +13,24 @@ export interface Answers {
 }
 
 /** Requests a second: far below the rate that the ingress allows a caller, and little work for the services. */
-const perSecond = 8;
+const requestsPerSecond = 8;
 /** Milliseconds after which a request counts as lost: on a machine that is busy otherwise an answer is slow, not lost. */
-const patience = 15_000;
+const requestTimeoutMs = 15_000;
 
 /**
- * Does some work while somebody asks the API through the ingress all the time, each request on a connection of its own and
+ * Does some work while the API is asked through the ingress all the time, each request on a connection of its own and
  * whether or not the one before was answered. Every answer of api-node has core-go's in it.
  */
-export async function underRequests<T>(
+export async function withRequests<T>(
   context: Context,
-  work: (answers: Readonly<Answers>) => Promise<T>,
-): Promise<{ result: T; answers: Answers }> {
+  work: (answers: Readonly<RequestStatistics>) => Promise<T>,
+): Promise<{ result: T; answers: RequestStatistics }> {
   const site = await apiSite(context);
-  const answers: Answers = { asked: 0, lost: [], slowest: 0 };
+  const answers: RequestStatistics = { asked: 0, lost: [], slowest: 0 };
   const ended = new AbortController();
   const one = async () => {
     const started = performance.now();
-    const { missing } = await askIngress(context, site, '/info', { timeout: patience });
+    const { missing } = await askIngress(context, site, '/info', { timeout: requestTimeoutMs });
     answers.asked += 1;
     if (missing !== undefined) answers.lost.push(missing);
     else answers.slowest = Math.max(answers.slowest, (performance.now() - started) / 1000);
@@ -43,7 +43,7 @@ export async function underRequests<T>(
         .catch(() => {})
         .finally(() => open.delete(request));
       open.add(request);
-      await sleep(1000 / perSecond);
+      await sleep(1000 / requestsPerSecond);
     }
     await Promise.all(open);
   })();
@@ -54,7 +54,7 @@ export async function underRequests<T>(
     await stopped();
   }
 
-  async function stopped(): Promise<Answers> {
+  async function stopped(): Promise<RequestStatistics> {
     ended.abort();
     await stream;
     return answers;
@@ -62,12 +62,12 @@ export async function underRequests<T>(
 }
 
 /** Whether requests were sent and every one of them was answered: where none was sent, nothing is known. */
-export function allAnswered({ asked, lost }: Answers): boolean {
+export function allAnswered({ asked, lost }: RequestStatistics): boolean {
   return asked > 0 && lost.length === 0;
 }
 
 /** Whether requests were lost, in words. */
-export function lostOf({ asked, lost, slowest }: Answers): string {
+export function describeLosses({ asked, lost, slowest }: RequestStatistics): string {
   if (asked === 0) return 'no request was sent, so nothing is known about them';
   if (lost.length === 0)
     return `all ${asked} requests through the ingress were answered, each within ${(Math.ceil(slowest * 10) / 10).toFixed(1)} s`;

@@ -1,8 +1,8 @@
 import { parseDocument } from 'yaml';
 import type { Context } from '../../images/context.ts';
 import { localValueFiles } from '../../repository/applications.ts';
-import { autoscalerOf, deploymentOf, servingPods, untilSeen } from './looking.ts';
-import { chartFile, commitFor, noCommits, registrationOf, release } from './release.ts';
+import { chartFile, commitFiles, commitsHindrance, deployCommit, registrationOf } from './commits.ts';
+import { autoscalerOf, deploymentOf, readyPods, waitForState } from './service-state.ts';
 
 /** The fewest pods of which one serves while the other does not. */
 const pair = 2;
@@ -10,7 +10,7 @@ const pair = 2;
 /** Why a service can't be given a second pod, or undefined where it can or has one. */
 export async function noSecondPod(context: Context, service: string): Promise<string | undefined> {
   if ((await fewest(context, service)) >= pair) return undefined;
-  const none = await noCommits(context);
+  const none = await commitsHindrance(context);
   return none && `${service} may have a single pod, and for a second one ${none}`;
 }
 
@@ -24,11 +24,13 @@ export async function haveTwo(context: Context, drill: string, service: string):
     const values = parseDocument(await chartFile(context, service, file));
     values.setIn(['replicaCount'], pair);
     values.setIn(['autoscaling', 'minReplicas'], pair);
-    const commit = await commitFor(context, service, `Run ${service} with ${pair} pods`, { [file]: values.toString() });
-    await release(context, drill, service, commit);
+    const commit = await commitFiles(context, service, `Run ${service} with ${pair} pods`, {
+      [file]: values.toString(),
+    });
+    await deployCommit(context, drill, service, commit);
   }
-  await untilSeen(context, async () => {
-    const serving = (await servingPods(context, service)).length;
+  await waitForState(context, async () => {
+    const serving = (await readyPods(context, service)).length;
     return serving >= pair ? undefined : `${serving} of ${pair} pods of ${service} serve`;
   });
 }

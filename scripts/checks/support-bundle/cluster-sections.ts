@@ -3,10 +3,10 @@ import type { Context } from '../../images/context.ts';
 import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { table } from '../../lib/text.ts';
-import { scopeOf } from './scope.ts';
+import { scopeOf } from './secrets.ts';
 import type { Section } from './sections.ts';
 
-const most = { events: 100, lines: 60 };
+const limits = { events: 100, lines: 60 };
 
 /** What can be told of a cluster that answers. */
 export const clusterSections: readonly Section[] = [
@@ -17,7 +17,7 @@ export const clusterSections: readonly Section[] = [
 ];
 
 async function pods(context: Context): Promise<string> {
-  const rows = (await podsToTell(context)).map((pod) => [
+  const rows = (await podsInScope(context)).map((pod) => [
     `${pod.metadata.namespace}/${pod.metadata.name}`,
     pod.status.phase,
     isReady(pod) ? 'ready' : 'not ready',
@@ -33,7 +33,7 @@ async function warnings(context: Context): Promise<string> {
   const told = items.filter((event) => concerns(event, event.involvedObject?.name));
   const sorted = told.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));
   const lines = sorted
-    .slice(-most.events)
+    .slice(-limits.events)
     .map(({ lastTimestamp, reason, message, count, involvedObject, metadata }) => {
       const about = `${involvedObject?.kind} ${metadata.namespace}/${involvedObject?.name}`;
       return `${lastTimestamp ?? '-'} ${about} ${reason} (${count ?? 1}): ${message}`;
@@ -42,12 +42,12 @@ async function warnings(context: Context): Promise<string> {
 }
 
 async function logs(context: Context): Promise<string> {
-  const all = await podsToTell(context);
+  const all = await podsInScope(context);
   const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
   const [now, before] = [sourcesOf(unwell), sourcesOf(unwell, true)];
   const [lines, earlier] = await Promise.all([
-    readLogs(context, now.sources, { tail: most.lines }),
-    readLogs(context, before.sources, { tail: most.lines, previous: true }),
+    readLogs(context, now.sources, { tail: limits.lines }),
+    readLogs(context, before.sources, { tail: limits.lines, previous: true }),
   ]);
   const texts = [
     ...now.without,
@@ -57,14 +57,14 @@ async function logs(context: Context): Promise<string> {
   return texts.length === 0 ? 'none' : texts.join('\n');
 }
 
-async function podsToTell(context: Context): Promise<Pod[]> {
+async function podsInScope(context: Context): Promise<Pod[]> {
   const { concerns } = await scopeOf(context);
   return (await context.api().list<Pod>('v1', 'Pod')).filter((pod) => concerns(pod));
 }
 
 async function nodeLog({ exec, node, target }: Context): Promise<string> {
   if (target !== undefined) return 'the nodes are not on this machine';
-  const { stdout, stderr } = await exec(['docker', 'logs', '--tail', String(most.lines), node], {
+  const { stdout, stderr } = await exec(['docker', 'logs', '--tail', String(limits.lines), node], {
     nothrow: true,
     timeout: 30_000,
   });

@@ -6,8 +6,8 @@ import * as versions from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { Interrupted, messageOf } from '../../lib/errors.ts';
 import { firstLine } from '../doctor/check.ts';
-import { examine } from '../doctor/preflight.ts';
-import { gather } from '../status.ts';
+import { diagnose } from '../doctor/preflight.ts';
+import { gatherStatus } from '../status.ts';
 
 /** A part of the file: what it is, and how its text is had. */
 export interface Section {
@@ -18,9 +18,9 @@ export interface Section {
 /** What can be told of this machine and this checkout. */
 export const machineSections: readonly Section[] = [
   { title: 'versions', make: versionsOf },
-  { title: 'settings', make: async ({ config }) => json(settingsOf(config)) },
-  { title: 'doctor', make: async (context) => (await examine(context)).map(line).join('\n') },
-  { title: 'status', make: async (context) => json(await gather(context)) },
+  { title: 'settings', make: async ({ config }) => toJson(settingsOf(config)) },
+  { title: 'doctor', make: async (context) => (await diagnose(context)).map(findingLine).join('\n') },
+  { title: 'status', make: async (context) => toJson(await gatherStatus(context)) },
   { title: 'timelines', make: timelines },
 ];
 
@@ -29,7 +29,7 @@ async function versionsOf({ exec, config, checkout, node, target }: Context): Pr
   const changed = await exec(['git', '-C', config.root, 'status', '--porcelain'], { nothrow: true, timeout: 20_000 });
   const inspect = ['docker', 'container', 'inspect', '--format', '{{.Config.Image}} {{.State.Status}}', node] as const;
   const container = target === undefined ? await exec(inspect, { nothrow: true, timeout: 30_000 }) : undefined;
-  return json({
+  return toJson({
     commit: head,
     branch: branch ?? 'none',
     changedFiles:
@@ -56,7 +56,7 @@ function settingsOf(config: Context['config']): object {
   };
 }
 
-function line({ check, level, message, remedy }: Awaited<ReturnType<typeof examine>>[number]): string {
+function findingLine({ check, level, message, remedy }: Awaited<ReturnType<typeof diagnose>>[number]): string {
   return `${level} ${check}: ${message}${remedy === undefined ? '' : ` → ${remedy}`}`;
 }
 
@@ -69,7 +69,7 @@ async function timelines({ config: { stateDir } }: Context): Promise<string> {
 }
 
 /** The text of all sections. One that can't be made says why, and keeps none of the others from being there. */
-export async function textOf(context: Context, sections: readonly Section[]): Promise<string> {
+export async function renderSections(context: Context, sections: readonly Section[]): Promise<string> {
   const texts = await Promise.all(
     sections.map(async ({ title, make }) => {
       const text = await make(context).catch((error: unknown) => {
@@ -82,6 +82,6 @@ export async function textOf(context: Context, sections: readonly Section[]): Pr
   return texts.join('\n');
 }
 
-export function json(value: unknown): string {
+export function toJson(value: unknown): string {
   return JSON.stringify(value, undefined, 2);
 }

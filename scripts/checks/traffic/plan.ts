@@ -2,7 +2,7 @@ import { UsageError } from '../../lib/errors.ts';
 import type { Parsed } from '../../lib/terminal/args.ts';
 
 /** What is to be sent. */
-export interface Plan {
+export interface TrafficPlan {
   seconds: number;
   /** Requests a second. */
   rate: number;
@@ -11,8 +11,8 @@ export interface Plan {
 }
 
 /** The ingress lets one client send 50 a second (`limit-rps` in the values of api-node); an hour fills the dashboards. */
-export const most = { seconds: 3600, rate: 50, errors: 100 };
-export const usual: Plan = { seconds: 60, rate: 5, errors: 5 };
+export const maximum = { seconds: 3600, rate: 50, errors: 100 };
+export const defaultPlan: TrafficPlan = { seconds: 60, rate: 5, errors: 5 };
 
 /** Goes to core-go as well, so that both show it. */
 export const goodPath = '/info';
@@ -23,7 +23,7 @@ export const goodPath = '/info';
 export const badPath = '/no-such-page';
 
 /** Reads the flags. Throws a `UsageError` for what is not within the bounds. */
-export function readPlan(flags: Parsed['flags']): Plan {
+export function readPlan(flags: Parsed['flags']): TrafficPlan {
   return {
     seconds: numberOf('seconds', flags.seconds, 1),
     rate: numberOf('rate', flags.rate, 1),
@@ -31,18 +31,18 @@ export function readPlan(flags: Parsed['flags']): Plan {
   };
 }
 
-function numberOf(name: keyof Plan, value: Parsed['flags'][string], least: number): number {
-  if (value === undefined) return usual[name];
+function numberOf(name: keyof TrafficPlan, value: Parsed['flags'][string], least: number): number {
+  if (value === undefined) return defaultPlan[name];
   const number = Number(value);
-  if (Number.isInteger(number) && number >= least && number <= most[name]) return number;
+  if (Number.isInteger(number) && number >= least && number <= maximum[name]) return number;
   throw new UsageError(
-    `--${name} takes a whole number from ${least} to ${most[name]}, not "${value}".`,
-    `npm run load -- --${name} ${usual[name]}`,
+    `--${name} takes a whole number from ${least} to ${maximum[name]}, not "${value}".`,
+    `npm run load -- --${name} ${defaultPlan[name]}`,
   );
 }
 
 /** The path of each request, from 0: the errors are spread evenly, so with five percent it is every twentieth. */
-export function pathOf(index: number, { errors }: Plan): string {
+export function requestPath(index: number, { errors }: TrafficPlan): string {
   const before = Math.floor((index * errors) / 100);
   return Math.floor(((index + 1) * errors) / 100) > before ? badPath : goodPath;
 }

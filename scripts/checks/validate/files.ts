@@ -3,7 +3,7 @@ import { kustomizationRules, syntaxFault } from '../../repository/rendering/mani
 import { readYaml } from '../../repository/yaml.ts';
 
 /** Whether the manifests and the charts' values can be read at all. */
-export const files: ValidationCheck = {
+export const validateFiles: ValidationCheck = {
   name: 'files',
   title: 'every YAML file can be read',
   rules: {

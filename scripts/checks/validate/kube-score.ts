@@ -21,7 +21,7 @@ const switchedOff: readonly { test: string; kind?: string; values?: string; beca
 const switchedOn = ['container-seccomp-profile', 'container-ports-check'];
 
 /** Below this grade a test has something to say: 1 is critical, 5 a warning, 10 is well. */
-const well = 10;
+const passingGrade = 10;
 
 interface Scored {
   type_meta: { kind: string };
@@ -36,7 +36,7 @@ interface Scored {
 }
 
 /** What kube-score finds in the services: https://github.com/zegl/kube-score/blob/master/README_CHECKS.md */
-export const kubeScore: ValidationCheck = {
+export const validateKubeScore: ValidationCheck = {
   name: 'kube-score',
   title: 'kube-score has nothing against the services',
   rules: {
@@ -65,7 +65,7 @@ function findingsOf({ type_meta, object_meta, file_name, checks }: Scored, rende
   const { chart, values } = rendering;
   const { kind } = type_meta;
   const failed = checks.filter(
-    ({ grade, skipped, check }) => !skipped && grade < well && !isOff(check.id, kind, values),
+    ({ grade, skipped, check }) => !skipped && grade < passingGrade && !isOff(check.id, kind, values),
   );
   return failed.flatMap(({ check, comments }) =>
     (comments ?? []).map(({ path, summary, description }) => ({

@@ -1,15 +1,15 @@
 import { columns } from '../../lib/text.ts';
 import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
-import type { Outcome } from './run.ts';
+import type { ValidationResult } from './run.ts';
 
 /** The outcomes as a person reads them: a line for each check, and below it what was found. */
-export function report(outcomes: readonly Outcome[]): string {
+export function formatValidation(outcomes: readonly ValidationResult[]): string {
   const width = Math.max(...outcomes.map(({ check }) => check.title.length));
-  return [...outcomes.map((outcome) => checked(outcome, width)), '', verdict(outcomes)].join('\n');
+  return [...outcomes.map((outcome) => resultText(outcome, width)), '', summaryText(outcomes)].join('\n');
 }
 
 /** The same for a program. */
-export function reportJson(outcomes: readonly Outcome[]): string {
+export function validationJson(outcomes: readonly ValidationResult[]): string {
   const checks = outcomes.map(({ check, findings, seconds, notChecked }) => ({
     check: check.name,
     title: check.title,
@@ -34,7 +34,7 @@ export function findingLines({ file, line, rule, message, renderings, remedy }: 
   return [`  ${place}  ${rule}  ${message}${values}`, `    → ${remedy}`];
 }
 
-function checked(outcome: Outcome, width: number): string {
+function resultText(outcome: ValidationResult, width: number): string {
   const { check, findings, seconds, notChecked } = outcome;
   const time = `${seconds.toFixed(1)} s`.padStart(7);
   const title = check.title.padEnd(width);
@@ -44,7 +44,7 @@ function checked(outcome: Outcome, width: number): string {
   return [`✖ ${title}${time}  ${count(findings.length, 'finding')}`, ...findings.flatMap(findingLines)].join('\n');
 }
 
-function verdict(outcomes: readonly Outcome[]): string {
+function summaryText(outcomes: readonly ValidationResult[]): string {
   const findings = outcomes.flatMap((outcome) => outcome.findings);
   if (findings.length > 0) {
     const fixable = findings.filter(({ fix }) => fix !== undefined).length;
@@ -54,7 +54,7 @@ function verdict(outcomes: readonly Outcome[]): string {
   return unchecked === 0 ? 'All is well.' : `Nothing was found, but ${count(unchecked, 'check')} could not be run.`;
 }
 
-function isClean({ findings, notChecked }: Outcome): boolean {
+function isClean({ findings, notChecked }: ValidationResult): boolean {
   return findings.length === 0 && notChecked === undefined;
 }
 

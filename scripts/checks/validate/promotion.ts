@@ -22,7 +22,7 @@ const tags = [
 ];
 
 /** Whether the platform's CI, which knows nothing of YAML, can promote a build. */
-export const promotion: ValidationCheck = {
+export const validatePromotion: ValidationCheck = {
   name: 'promotion',
   title: "CI's sed promotes the image that it means",
   rules: {

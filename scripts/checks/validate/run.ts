@@ -1,9 +1,26 @@
+import { availableParallelism } from 'node:os';
+import type { Context } from '../../images/context.ts';
 import { ExitCode, UsageError } from '../../lib/errors.ts';
+import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Finding, mergeFindings, type Tools, type ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
+import { type ValidationCheckName, validationCheckNames } from '../names.ts';
+import { validateApplications } from './applications/applications.ts';
+import { validateCharts } from './charts.ts';
+import { validateDashboards } from './dashboards/dashboards.ts';
+import { validateFiles } from './files.ts';
+import { validateKubeScore } from './kube-score.ts';
+import { validatePolicy } from './policy/policy.ts';
+import { validatePrometheus } from './prometheus/prometheus.ts';
+import { validateScrape } from './prometheus/scrape.ts';
+import { validatePromotion } from './promotion.ts';
+import { validateQueries } from './queries/queries.ts';
+import { validateReferences } from './references/references.ts';
+import { validateSchemas } from './schemas/schemas.ts';
+import { validateValues } from './values.ts';
 
 /** What came of a check. */
-export interface Outcome {
+export interface ValidationResult {
   check: ValidationCheck;
   findings: Finding[];
   seconds: number;
@@ -12,17 +29,17 @@ export interface Outcome {
 }
 
 /** Runs the checks side by side: they wait for the same renderings. Their outcomes come in the checks' order. */
-export function runChecks(
+export function runValidation(
   checks: readonly ValidationCheck[],
   repository: Repository,
   tools: Tools,
-): Promise<Outcome[]> {
+): Promise<ValidationResult[]> {
   return Promise.all(checks.map((check) => runCheck(check, repository, tools)));
 }
 
-async function runCheck(check: ValidationCheck, repository: Repository, tools: Tools): Promise<Outcome> {
+async function runCheck(check: ValidationCheck, repository: Repository, tools: Tools): Promise<ValidationResult> {
   const started = performance.now();
-  const outcome = (findings: Finding[]): Outcome => ({
+  const outcome = (findings: Finding[]): ValidationResult => ({
     check,
     findings,
     seconds: (performance.now() - started) / 1000,
@@ -36,14 +53,48 @@ async function runCheck(check: ValidationCheck, repository: Repository, tools: T
 }
 
 /** 0 if all was checked and nothing found, 1 if something was found, 2 if only something could not be checked. */
-export function exitCodeOf(outcomes: readonly Outcome[]): ExitCode {
+export function validationExitCode(outcomes: readonly ValidationResult[]): ExitCode {
   if (outcomes.some(({ findings }) => findings.length > 0)) return ExitCode.failed;
   return outcomes.some(({ notChecked }) => notChecked !== undefined) ? ExitCode.usage : ExitCode.done;
 }
 
-/** Applies the mechanical remedies, one after the other. Hands back the findings that had one. */
-export async function applyFixes(outcomes: readonly Outcome[]): Promise<Finding[]> {
+/** Applies the mechanical remedies, one after the other. Returns the findings that had one. */
+export async function applyFixes(outcomes: readonly ValidationResult[]): Promise<Finding[]> {
   const fixable = mergeFindings(outcomes.flatMap(({ findings }) => findings)).filter(({ fix }) => fix !== undefined);
   for (const { fix } of fixable) await fix?.();
   return fixable;
+}
+
+const checksByName: Record<ValidationCheckName, ValidationCheck> = {
+  files: validateFiles,
+  charts: validateCharts,
+  schemas: validateSchemas,
+  policy: validatePolicy,
+  'kube-score': validateKubeScore,
+  references: validateReferences,
+  applications: validateApplications,
+  promotion: validatePromotion,
+  values: validateValues,
+  prometheus: validatePrometheus,
+  scrape: validateScrape,
+  dashboards: validateDashboards,
+  queries: validateQueries,
+};
+
+/** Every check, in the order in which they are reported. */
+export const validationChecks: readonly ValidationCheck[] = validationCheckNames.map((name) => checksByName[name]);
+
+/**
+ * How the checks run other programs: as many at once as there are processors. A hundred charts take a thousand runs of helm
+ * and kube-score: hundreds at the same time share the processors, and the minute that each is given is over before it is done.
+ */
+export function limitedTools(
+  { exec, toolbox }: Pick<Context, 'exec' | 'toolbox'>,
+  count = availableParallelism(),
+): Tools {
+  const inTurn = limitConcurrency(count);
+  return {
+    exec: (command, options) => inTurn(() => exec(command, options)),
+    find: (name) => toolbox.find(name),
+  };
 }

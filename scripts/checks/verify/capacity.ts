@@ -1,5 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { readKustomizedObjects } from '../../repository/manifests.ts';
+
 /** What Prometheus takes in, as it tells itself. */
-export interface Load {
+interface IngestionLoad {
   samplesPerSecond: number;
   /** Of a chunk on the disk. Undefined until the first block is written, two to three hours after the start. */
   bytesPerSample: number | undefined;
@@ -8,12 +13,12 @@ export interface Load {
 }
 
 /** What it has, in bytes: for its blocks (`retention.size`), and as the memory limit of its container. */
-export interface Room {
+export interface PrometheusLimits {
   disk: number;
   memory: number;
 }
 
-export interface Capacity {
+interface Capacity {
   fits: boolean;
   /** The calculation, a sentence for the disk and one for the memory. */
   sentences: [disk: string, memory: string];
@@ -26,7 +31,7 @@ export const loadQueries = {
   series: 'prometheus_tsdb_head_series',
 } as const;
 
-const seconds = 24 * 3600;
+const secondsPerDay = 24 * 3600;
 const mebibyte = 1024 * 1024;
 
 /**
@@ -46,20 +51,50 @@ const memoryOfItself = 120 * mebibyte;
  * Whether a day of this load fits. The disk by Prometheus' own formula, time × samples a second × bytes a sample (the page named
  * above); the memory by the series, since older data are on the disk only.
  */
-export function holdsADay({ samplesPerSecond, bytesPerSample, series }: Load, room: Room): Capacity {
+export function capacityForADay(
+  { samplesPerSecond, bytesPerSample, series }: IngestionLoad,
+  limits: PrometheusLimits,
+): Capacity {
   const bytes = bytesPerSample ?? assumedBytesPerSample;
-  const disk = seconds * samplesPerSecond * bytes;
+  const disk = secondsPerDay * samplesPerSecond * bytes;
   const memory = memoryOfItself + series * memoryPerSeries;
   const said = bytesPerSample === undefined ? ' (assumed: it has written no block yet)' : ' (measured)';
   return {
-    fits: disk <= room.disk && memory <= room.memory,
+    fits: disk <= limits.disk && memory <= limits.memory,
     sentences: [
-      `24 h × ${samplesPerSecond.toFixed(0)} samples/s × ${bytes.toFixed(2)} bytes/sample${said} = ${mebibytes(disk)} of ${mebibytes(room.disk)} of disk`,
-      `${mebibytes(memoryOfItself)} + ${series.toFixed(0)} series × ${memoryPerSeries / 1024} KiB = ${mebibytes(memory)} of ${mebibytes(room.memory)} of memory`,
+      `24 h × ${samplesPerSecond.toFixed(0)} samples/s × ${bytes.toFixed(2)} bytes/sample${said} = ${mebibytes(disk)} of ${mebibytes(limits.disk)} of disk`,
+      `${mebibytes(memoryOfItself)} + ${series.toFixed(0)} series × ${memoryPerSeries / 1024} KiB = ${mebibytes(memory)} of ${mebibytes(limits.memory)} of memory`,
     ],
   };
 }
 
 function mebibytes(bytes: number): string {
   return `${(bytes / mebibyte).toFixed(0)} MiB`;
+}
+
+const folder = 'observability/prometheus';
+const prefixes = ['', 'K', 'M', 'G', 'T'];
+
+interface DeploymentSpec {
+  template: { spec: { containers: { resources: { limits: { memory: string } } }[] } };
+}
+
+/** What the manifests of Prometheus give it. Throws where they don't say. */
+export async function readPrometheusLimits(root: string): Promise<PrometheusLimits> {
+  const objects = await readKustomizedObjects(root, folder);
+  const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as DeploymentSpec | undefined;
+  const { storage } = parse(await readFile(join(root, folder, 'prometheus.yml'), 'utf8')) as {
+    storage: { tsdb: { retention: { size: string } } };
+  };
+  return {
+    disk: bytesOf(storage.tsdb.retention.size),
+    memory: bytesOf(spec?.template.spec.containers[0]?.resources.limits.memory ?? ''),
+  };
+}
+
+/** `512Mi` as Kubernetes writes it, or `512MB` as Prometheus does, which means the same by it: 1024 of 1024. */
+export function bytesOf(text: string): number {
+  const { number, prefix = '' } = /^(?<number>[\d.]+)(?<prefix>[KMGT])(?:i|i?B)$/.exec(text)?.groups ?? {};
+  if (number === undefined) throw new Error(`"${text}" is no size in bytes`);
+  return Number(number) * 1024 ** prefixes.indexOf(prefix);
 }

@@ -1,7 +1,9 @@
-import type { Live } from './live.ts';
+import type { Pod, Workload } from '../../kubernetes/workloads.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
+import type { LiveCluster } from './live.ts';
 
 /** One thing that is not as promised, in words that a person can act on. */
-export interface Finding {
+export interface VerificationFinding {
   /** One sentence: what was found, and what it means. */
   message: string;
   /** What to do about it. */
@@ -10,26 +12,48 @@ export interface Finding {
   lasting?: true;
 }
 
-export interface Result {
-  findings: Finding[];
+export interface CheckResult {
+  findings: VerificationFinding[];
   /** What was looked at, in a few words: '4 pods of 3 services'. */
   detail: string;
 }
 
 /** One line of `npm run verify`. */
-export interface Check {
+export interface VerificationCheck {
   /** The word that chooses it: `npm run verify -- targets`. */
   name: string;
   /** What is true when it finds nothing, as a short phrase. */
   title: string;
   /**
    * Looks at the cluster once. What it finds may pass by itself, as while a pod starts: then it is called again. `worthIt`
-   * tells one that waits by itself whether that still makes sense. Throws what makes looking impossible.
+   * tells one that waits itself whether that still makes sense. Throws what makes looking impossible.
    */
-  run(live: Live, worthIt: () => boolean): Promise<Result>;
+  run(live: LiveCluster, worthIt: () => boolean): Promise<CheckResult>;
 }
 
 /** '1 pod', '2 pods'. */
-export function count(number: number, noun: string): string {
+export function counted(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** The label by which a pod says which service it is of. */
+export const nameLabel = 'app.kubernetes.io/name';
+
+export interface ServicePod {
+  service: string;
+  pod: Pod;
+}
+
+/** The pods of the services, those that are on their way out or over left out. */
+export async function servicePods(live: LiveCluster): Promise<ServicePod[]> {
+  const [services, pods] = await Promise.all([live.services(), live.list<Pod>('v1', 'Pod', servicesNamespace)]);
+  const deployments = await live.list<Workload>('apps/v1', 'Deployment', servicesNamespace);
+  return pods.flatMap((pod) => {
+    const { deletionTimestamp, labels = {} } = pod.metadata;
+    if (deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(pod.status.phase)) return [];
+    const service = labels[nameLabel] ?? '';
+    // The pod of `helm test`, say, has a name of its own and no Deployment.
+    const isDeployed = deployments.some(({ metadata }) => metadata.name === service);
+    return services.includes(service) && isDeployed ? [{ service, pod }] : [];
+  });
 }

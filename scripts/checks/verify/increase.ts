@@ -1,4 +1,4 @@
-import type { Series } from './prometheus.ts';
+import type { Series } from './prometheus-api.ts';
 
 /** How much a counter has risen over several looks at it, series by series. */
 export interface Increase {

@@ -7,6 +7,7 @@ import { askIngress } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
+import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { readRegistrations } from '../../repository/applications.ts';
 import {
@@ -16,13 +17,11 @@ import {
   readDashboards,
 } from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
-import type { Room } from './capacity.ts';
-import { connectPrometheus, type Prometheus } from './prometheus.ts';
-import { mayDo, type Question } from './rights.ts';
-import { readRoom } from './room.ts';
+import { type PrometheusLimits, readPrometheusLimits } from './capacity.ts';
+import { connectPrometheus, type Prometheus } from './prometheus-api.ts';
 
 /** What the checks ask: the running cluster, and what this checkout promises of it. */
-export interface Live {
+export interface LiveCluster {
   prometheus: Prometheus;
   grafana: Grafana;
   ingressController: Config['ingressController'];
@@ -35,7 +34,7 @@ export interface Live {
   /** The last lines that a container of a pod has written. */
   log(namespace: string, pod: string): Promise<string>;
   /** Whether a ServiceAccount may do each of these things. */
-  may(account: { namespace: string; name: string }, questions: readonly Question[]): Promise<boolean[]>;
+  may(account: { namespace: string; name: string }, questions: readonly ResourceAttributes[]): Promise<boolean[]>;
   /** GETs a path of the API through the ingress; the status, or why there was no answer. */
   send(path: string): Promise<number | string>;
   /** The services that Argo CD is to deploy, by name. */
@@ -46,11 +45,11 @@ export interface Live {
   /** The metrics that some program exposes, also before there is a series of them. */
   metricNames(): Promise<ReadonlySet<string>>;
   /** What the manifests give Prometheus. */
-  room(): Promise<Room>;
+  limits(): Promise<PrometheusLimits>;
 }
 
 /** Looks through a context. Nothing is asked before a check asks. */
-export function lookAt(context: Context): Live {
+export function connectLiveCluster(context: Context): LiveCluster {
   const { root, ingressController, parts } = context.config;
   const components = { prometheus: prometheusComponent, grafana: grafanaComponent };
   return {
@@ -61,7 +60,7 @@ export function lookAt(context: Context): Live {
     status: (name) => components[name].status(context),
     list: (apiVersion, kind, namespace) => context.api().list(apiVersion, kind, namespace),
     log: (namespace, pod) => context.api().text(`/api/v1/namespaces/${namespace}/pods/${pod}/log?tailLines=200`),
-    may: async (account, questions) => mayDo(await context.kubectl(), account, questions),
+    may: async (account, questions) => reviewAccess(await context.kubectl(), account, questions),
     async send(path) {
       const { status, missing } = await askIngress(context, await apiSite(context), path);
       return status ?? missing ?? '';
@@ -76,6 +75,41 @@ export function lookAt(context: Context): Live {
       const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
       return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
     },
-    room: () => readRoom(root),
+    limits: () => readPrometheusLimits(root),
   };
+}
+
+/** Whether an account may do something with a kind of objects; without a namespace, in all of them. */
+export interface ResourceAttributes {
+  verb: string;
+  group: string;
+  resource: string;
+  namespace?: string;
+}
+
+/** Asks the API server for each question whether a ServiceAccount may do that, all with one kubectl. */
+export async function reviewAccess(
+  kubectl: Kubectl,
+  account: { namespace: string; name: string },
+  questions: readonly ResourceAttributes[],
+): Promise<boolean[]> {
+  if (questions.length === 0) return [];
+  const { namespace, name } = account;
+  const reviews = questions.map((resourceAttributes) => ({
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: {
+      user: `system:serviceaccount:${namespace}:${name}`,
+      // What the API server adds to every account's request.
+      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+      resourceAttributes,
+    },
+  }));
+  const args = ['create', '--validate=false', '--output=jsonpath={.status.allowed}{"\\n"}', '--filename=-'];
+  const { stdout } = await kubectl.run(args, {
+    input: reviews.map((review) => JSON.stringify(review)).join('\n---\n'),
+  });
+  const answers = stdout.replace(/\n$/, '').split('\n');
+  if (answers.length !== questions.length) throw new Error(`${questions.length} questions, ${answers.length} answers`);
+  return answers.map((answer) => answer === 'true');
 }

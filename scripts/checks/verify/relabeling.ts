@@ -1,15 +1,15 @@
 import { parse } from 'yaml';
 import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
-import { regexOf, sourceOf } from '../validate/prometheus/candidates.ts';
-import type { Relabeling } from '../validate/prometheus/files.ts';
-import type { DroppedTarget } from './prometheus.ts';
+import { regexOf, sourceOf } from '../validate/prometheus/discovery.ts';
+import type { RelabelConfig } from '../validate/prometheus/files.ts';
+import type { DroppedTarget } from './prometheus-api.ts';
 
 /** What is read of a job of the configuration that Prometheus runs with. */
 export interface LiveJob {
   name: string;
   metricsPath: string;
   discovery: { role: string; namespaces: string[] }[];
-  rules: Relabeling[];
+  rules: RelabelConfig[];
 }
 
 /** The jobs of a configuration. */
@@ -22,7 +22,7 @@ export function jobsIn(config: string): LiveJob[] {
       role: String(role),
       namespaces: textsIn(mapIn<{ names: unknown }>(namespaces).names),
     })),
-    rules: mapsIn<Relabeling>(job.relabel_configs).map((rule) => ({
+    rules: mapsIn<RelabelConfig>(job.relabel_configs).map((rule) => ({
       ...rule,
       source_labels: textsIn(rule.source_labels),
     })),
@@ -30,9 +30,9 @@ export function jobsIn(config: string): LiveJob[] {
 }
 
 /** The rule by which a job leaves a target out. */
-export interface Reason {
+export interface DropReason {
   job: string;
-  rule: Relabeling;
+  rule: RelabelConfig;
   /** What the target has where the rule looks. */
   value: string;
   /** How many rules let it pass before. */
@@ -40,10 +40,10 @@ export interface Reason {
 }
 
 /** Why a target is left out, as far as its labels tell; undefined where no rule explains it. */
-export function whyDropped(
+export function explainDroppedTarget(
   { discoveredLabels, scrapePool }: DroppedTarget,
   jobs: readonly LiveJob[],
-): Reason | undefined {
+): DropReason | undefined {
   const job = jobs.find(({ name }) => name === scrapePool);
   const index = (job?.rules ?? []).findIndex((rule) => {
     if (rule.action !== 'keep' && rule.action !== 'drop') return false;
@@ -56,7 +56,7 @@ export function whyDropped(
 }
 
 /** What a rule looks at, in the words of Kubernetes: 'the label app.kubernetes.io/part-of', if the object has such a one. */
-export function wordsFor(label: string, labels: Readonly<Record<string, string>>): string {
+export function describeLabel(label: string, labels: Readonly<Record<string, string>>): string {
   if (label === '__meta_kubernetes_pod_container_port_name') return "the name of the container's port";
   const [, name] = /^__meta_kubernetes_(?:pod|service)_label_(.+)$/.exec(label) ?? [];
   if (name === undefined) return label;

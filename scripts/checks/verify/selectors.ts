@@ -1,5 +1,5 @@
 import { readQuery, type Selector } from '../validate/queries/promql.ts';
-import type { Live } from './live.ts';
+import type { LiveCluster } from './live.ts';
 
 /** What ingress-nginx counts: nobody does where Traefik runs. */
 const isOfNginx = ({ name = '', matchers }: Selector) =>
@@ -9,7 +9,7 @@ const isOfNginx = ({ name = '', matchers }: Selector) =>
 const identity: ReadonlySet<string> = new Set(['job', 'service', 'namespace', 'container']);
 
 /** @returns the selectors of a query that can have data on this cluster. */
-export function selectorsOf({ ingressController }: Pick<Live, 'ingressController'>, query: string): Selector[] {
+export function selectorsOf({ ingressController }: Pick<LiveCluster, 'ingressController'>, query: string): Selector[] {
   return readQuery(query).selectors.filter((selector) => ingressController === 'nginx' || !isOfNginx(selector));
 }
 
@@ -19,7 +19,7 @@ export function selectorsOf({ ingressController }: Pick<Live, 'ingressController
  * is what the alert is about.
  * @returns the first selector of the query that has no data, as the beginning of a sentence, or undefined where all have some.
  */
-export async function emptySelector(live: Live, query: string): Promise<string | undefined> {
+export async function emptySelector(live: LiveCluster, query: string): Promise<string | undefined> {
   for (const selector of selectorsOf(live, query)) {
     const text = loosened(selector);
     if ((await live.prometheus.query(`count(${text})`)).length === 0) return `${text} has no data`;
@@ -32,7 +32,7 @@ export async function emptySelector(live: Live, query: string): Promise<string |
  * series before the first event: it has to be one that some program is known to expose. One that has series needs the labels.
  * @returns why it can't, as the rest of a sentence, or undefined where it can.
  */
-export async function neverAnswered(live: Live, query: string): Promise<string | undefined> {
+export async function neverAnswered(live: LiveCluster, query: string): Promise<string | undefined> {
   for (const { name, matchers } of selectorsOf(live, query)) {
     if (name === undefined) continue;
     if ((await live.prometheus.query(`count(${name})`)).length === 0) {
@@ -47,7 +47,7 @@ export async function neverAnswered(live: Live, query: string): Promise<string |
   return undefined;
 }
 
-async function isKnown(live: Live, name: string): Promise<boolean> {
+async function isKnown(live: LiveCluster, name: string): Promise<boolean> {
   const [exposed, groups] = await Promise.all([live.metricNames(), live.prometheus.rules()]);
   return exposed.has(name) || groups.some(({ rules }) => rules.some((rule) => rule.name === name));
 }

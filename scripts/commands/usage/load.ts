@@ -1,4 +1,4 @@
-import { goodPath, most, usual } from '../../checks/traffic/plan.ts';
+import { defaultPlan, goodPath, maximum } from '../../checks/traffic/plan.ts';
 import type { Command } from '../command.ts';
 
 export const loadCommand: Command = {
@@ -10,16 +10,19 @@ export const loadCommand: Command = {
     'how fast, and which dashboards show it. Ctrl-C ends it, and it tells what there is.',
   ].join('\n'),
   flags: {
-    seconds: { type: 'seconds', description: `For how long (default: ${usual.seconds}, at most ${most.seconds}).` },
+    seconds: {
+      type: 'seconds',
+      description: `For how long (default: ${defaultPlan.seconds}, at most ${maximum.seconds}).`,
+    },
     rate: {
       type: 'text',
       value: 'number',
-      description: `Requests a second (default: ${usual.rate}, at most ${most.rate}).`,
+      description: `Requests a second (default: ${defaultPlan.rate}, at most ${maximum.rate}).`,
     },
     errors: {
       type: 'text',
       value: 'percent',
-      description: `How many of them ask for what is not there (default: ${usual.errors}).`,
+      description: `How many of them ask for what is not there (default: ${defaultPlan.errors}).`,
     },
     json: { type: 'boolean', description: 'Print what came of it as JSON.' },
   },

@@ -1,4 +1,4 @@
-import { checkNames } from '../../checks/validate/names.ts';
+import { validationCheckNames } from '../../checks/names.ts';
 import type { Command } from '../command.ts';
 
 export const validateCommand: Command = {
@@ -15,7 +15,7 @@ export const validateCommand: Command = {
     fix: { type: 'boolean', description: 'Put right what has one right answer, and validate again.' },
     rules: { type: 'boolean', description: 'List all rules, and check nothing.' },
   },
-  words: checkNames,
+  words: validationCheckNames,
   examples: [
     'npm run validate',
     'npm run validate -- policy',

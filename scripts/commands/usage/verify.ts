@@ -1,4 +1,4 @@
-import { checkNames } from '../../checks/verify/names.ts';
+import { verificationCheckNames } from '../../checks/names.ts';
 import type { Command } from '../command.ts';
 
 export const verifyCommand: Command = {
@@ -14,7 +14,7 @@ export const verifyCommand: Command = {
     json: { type: 'boolean', description: 'Print what was found as JSON.' },
     timeout: { type: 'seconds', description: 'How long to wait for what may pass by itself (default: 90).' },
   },
-  words: checkNames,
+  words: verificationCheckNames,
   severalWords: true,
   examples: [
     'npm run verify',

@@ -1,6 +1,5 @@
 import type { Located } from '../../../repository/rendering/finding.ts';
-import type { Fields } from './pod.ts';
-import type { ObjectRule } from './rule.ts';
+import type { Fields, ObjectRule } from './rule.ts';
 
 /** Rules for what stands around the pods of the services. */
 export const chartRules: readonly ObjectRule[] = [
@@ -52,7 +51,9 @@ export const chartRules: readonly ObjectRule[] = [
       const { minAvailable, maxUnavailable } = spec(located);
       const fewest = fewestPods(located, all);
       const evictable =
-        maxUnavailable === undefined ? fewest - pods(minAvailable ?? fewest, fewest) : pods(maxUnavailable, fewest);
+        maxUnavailable === undefined
+          ? fewest - podCount(minAvailable ?? fewest, fewest)
+          : podCount(maxUnavailable, fewest);
       if (evictable >= 1) return [];
       return [{ path: ['spec'], message: `at ${fewest} pods none of them may be evicted.` }];
     },
@@ -148,6 +149,6 @@ function fewestPods(budget: Located, all: readonly Located[]): number {
 }
 
 /** A number of pods, or a percentage of them, which Kubernetes rounds up. */
-function pods(value: number | string, all: number): number {
+function podCount(value: number | string, all: number): number {
   return typeof value === 'number' ? value : Math.ceil((Number.parseInt(value, 10) / 100) * all);
 }

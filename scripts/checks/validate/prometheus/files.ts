@@ -3,7 +3,7 @@ import type { Repository } from '../../../repository/rendering/repository.ts';
 import { mapIn, mapsIn, readYaml, textsIn } from '../../../repository/yaml.ts';
 
 /** A rule of `relabel_configs`. */
-export interface Relabeling {
+export interface RelabelConfig {
   action?: string;
   source_labels: string[];
   separator?: string;
@@ -17,7 +17,7 @@ export interface ScrapeJob {
   job_name: string;
   static_configs: { targets: string[] }[];
   kubernetes_sd_configs: { role: string; namespaces: string[] }[];
-  relabel_configs: Relabeling[];
+  relabel_configs: RelabelConfig[];
   /** The labels of what is scraped win over those that the job gives it. */
   honor_labels: boolean;
 }
@@ -76,7 +76,7 @@ function asJob(job: Partial<ScrapeJob>): ScrapeJob {
       role: String(discovery.role),
       namespaces: textsIn(mapIn<{ names: string[] }>(discovery.namespaces).names),
     })),
-    relabel_configs: mapsIn<Relabeling>(job.relabel_configs).map((rule) => ({
+    relabel_configs: mapsIn<RelabelConfig>(job.relabel_configs).map((rule) => ({
       ...rule,
       source_labels: textsIn(rule.source_labels),
     })),

@@ -1,10 +1,18 @@
 import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import { type Candidate, candidates, type Inventory, inventory, isKnowable, regexOf, sourceOf } from './candidates.ts';
-import { type Relabeling, type ScrapeConfig, type ScrapeJob, scrapeConfigs } from './files.ts';
+import {
+  type DiscoveredLabels,
+  type DiscoveryObjects,
+  discoverTargets,
+  discoveryObjects,
+  isKnowable,
+  regexOf,
+  sourceOf,
+} from './discovery.ts';
+import { type RelabelConfig, type ScrapeConfig, type ScrapeJob, scrapeConfigs } from './files.ts';
 
 /** Whether Prometheus' scrape jobs lead to something: a typo there is no error, only a target that is never there. */
-export const scrape: ValidationCheck = {
+export const validateScrape: ValidationCheck = {
   name: 'scrape',
   title: 'scrape jobs lead to Services and ports that exist',
   rules: {
@@ -27,18 +35,18 @@ export async function jobLabels(repository: Repository): Promise<Map<string, Scr
     jobs.flatMap((job) => {
       const setting = job.relabel_configs.filter(({ target_label }) => target_label === 'job').at(-1);
       if (setting === undefined) return [[job.job_name, job] as const];
-      const found = kept(job, discovered(job, known) ?? []);
-      return found.flatMap((candidate) => relabeled(candidate, setting) ?? []).map((label) => [label, job] as const);
+      const found = keptTargets(job, discoveredTargets(job, known) ?? []);
+      return found.flatMap((candidate) => relabel(candidate, setting) ?? []).map((label) => [label, job] as const);
     }),
   );
   return new Map(labels);
 }
 
-async function knownObjects(repository: Repository): Promise<Inventory> {
-  return inventory([...(await repository.manifests()), ...(await repository.rendered())]);
+async function knownObjects(repository: Repository): Promise<DiscoveryObjects> {
+  return discoveryObjects([...(await repository.manifests()), ...(await repository.rendered())]);
 }
 
-function checkJob(config: ScrapeConfig, job: ScrapeJob, index: number, known: Inventory): Finding[] {
+function checkJob(config: ScrapeConfig, job: ScrapeJob, index: number, known: DiscoveryObjects): Finding[] {
   return [
     ...job.static_configs.flatMap(({ targets }, block) =>
       targets
@@ -54,8 +62,8 @@ function checkJob(config: ScrapeConfig, job: ScrapeJob, index: number, known: In
   ];
 }
 
-function checkDiscovery(config: ScrapeConfig, job: ScrapeJob, index: number, known: Inventory): Finding[] {
-  const all = discovered(job, known);
+function checkDiscovery(config: ScrapeConfig, job: ScrapeJob, index: number, known: DiscoveryObjects): Finding[] {
+  const all = discoveredTargets(job, known);
   if (all === undefined) return [];
   const rules = job.relabel_configs;
   const missing = rules.flatMap((rule, number) =>
@@ -66,7 +74,7 @@ function checkDiscovery(config: ScrapeConfig, job: ScrapeJob, index: number, kno
       remedy: 'Correct the name, or take it out of the regex.',
     })),
   );
-  if (missing.length > 0 || kept(job, all).length > 0) return missing;
+  if (missing.length > 0 || keptTargets(job, all).length > 0) return missing;
   return [
     {
       ...at(config, index, 'job_name'),
@@ -78,7 +86,7 @@ function checkDiscovery(config: ScrapeConfig, job: ScrapeJob, index: number, kno
 }
 
 /** The plain names in a keep rule's regex that no candidate has. */
-function namesNotFound(rule: Relabeling, all: readonly Candidate[]): string[] {
+function namesNotFound(rule: RelabelConfig, all: readonly DiscoveredLabels[]): string[] {
   const [label, ...others] = rule.source_labels;
   if (rule.action !== 'keep' || label === undefined || others.length > 0 || !isKnowable(label)) return [];
   const values = new Set(all.map((candidate) => candidate[label]));
@@ -88,14 +96,14 @@ function namesNotFound(rule: Relabeling, all: readonly Candidate[]): string[] {
   return names.filter((name) => /^[\w.-]+$/.test(name) && !values.has(name));
 }
 
-function discovered(job: ScrapeJob, known: Inventory): Candidate[] | undefined {
-  const found = job.kubernetes_sd_configs.map(({ role, namespaces }) => candidates(role, namespaces, known));
+function discoveredTargets(job: ScrapeJob, known: DiscoveryObjects): DiscoveredLabels[] | undefined {
+  const found = job.kubernetes_sd_configs.map(({ role, namespaces }) => discoverTargets(role, namespaces, known));
   if (found.length === 0 || found.includes(undefined)) return undefined;
   return found.flatMap((each) => each ?? []);
 }
 
 /** What the keep and drop rules leave. A rule about what only the running cluster knows leaves everything. */
-function kept(job: ScrapeJob, all: readonly Candidate[]): Candidate[] {
+function keptTargets(job: ScrapeJob, all: readonly DiscoveredLabels[]): DiscoveredLabels[] {
   const rules = job.relabel_configs.filter(({ action }) => action === 'keep' || action === 'drop');
   return all.filter((candidate) =>
     rules.every((rule) => {
@@ -106,13 +114,13 @@ function kept(job: ScrapeJob, all: readonly Candidate[]): Candidate[] {
   );
 }
 
-function relabeled(candidate: Candidate, rule: Relabeling): string | undefined {
+function relabel(candidate: DiscoveredLabels, rule: RelabelConfig): string | undefined {
   const match = regexOf(rule)?.exec(sourceOf(candidate, rule));
   if (!match) return undefined;
   return (rule.replacement ?? '$1').replaceAll(/\$\{?(\d)\}?/g, (_, group: string) => match[Number(group)] ?? '');
 }
 
-function exists(target: string, { embedded }: ScrapeConfig, { pods, services }: Inventory): boolean {
+function exists(target: string, { embedded }: ScrapeConfig, { pods, services }: DiscoveryObjects): boolean {
   const { host = '', port } = /^(?<host>[^:]+):(?<port>\d+)$/.exec(target)?.groups ?? {};
   const { namespace: own = 'default', labels } = embedded.configMap.object.metadata;
   if (isOwn(target)) {

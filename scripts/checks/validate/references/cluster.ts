@@ -1,8 +1,8 @@
 import type { Located } from '../../../repository/rendering/finding.ts';
-import { type Fields, type Pod, podsOf } from '../policy/pod.ts';
+import { type Fields, type RenderedPod, renderedPods } from '../policy/rule.ts';
 
 /** What is in the cluster without being in a manifest of this repository, each with who makes it. */
-const madeElsewhere: readonly { kind: string; namespace?: string; name: string; by: string }[] = [
+const externalObjects: readonly { kind: string; namespace?: string; name: string; by: string }[] = [
   { kind: 'Namespace', name: 'default', by: 'Kubernetes' },
   { kind: 'Namespace', name: 'kube-system', by: 'Kubernetes' },
   { kind: 'Namespace', name: 'argocd', by: 'npm run up' },
@@ -25,7 +25,7 @@ const clusterWide = new Set(
 const servicesNamespace = 'default';
 
 /** Where an object lives; nothing for one that belongs to the cluster as a whole, or that doesn't say. */
-export function namespaceOf({ object, rendering }: Located): string | undefined {
+export function objectNamespace({ object, rendering }: Located): string | undefined {
   if (clusterWide.has(object.kind)) return undefined;
   return rendering === undefined ? object.metadata?.namespace : (object.metadata.namespace ?? servicesNamespace);
 }
@@ -42,33 +42,34 @@ export function lookUp(
   namespace: string | undefined,
   name: string,
 ): Located | true | undefined {
-  const same = (located: Located) => located.object.metadata?.name === name && namespaceOf(located) === namespace;
+  const same = (located: Located) => located.object.metadata?.name === name && objectNamespace(located) === namespace;
   const found = all.find((located) => located.object.kind === kind && same(located));
   if (found !== undefined) return found;
   // What kubeseal sealed becomes a Secret of the same name.
   if (kind === 'Secret' && all.some((located) => located.object.kind === 'SealedSecret' && same(located))) return true;
-  const elsewhere = (one: (typeof madeElsewhere)[number]) =>
+  const elsewhere = (one: (typeof externalObjects)[number]) =>
     one.kind === kind && one.name === name && one.namespace === namespace;
-  return madeElsewhere.some(elsewhere) ? true : undefined;
+  return externalObjects.some(elsewhere) ? true : undefined;
 }
 
 /** The names of all objects of a kind in a namespace, for a suggestion. */
-export function namesOf(all: readonly Located[], kind: string, namespace: string | undefined): string[] {
+export function objectNames(all: readonly Located[], kind: string, namespace: string | undefined): string[] {
   return all
-    .filter((located) => located.object.kind === kind && namespaceOf(located) === namespace)
+    .filter((located) => located.object.kind === kind && objectNamespace(located) === namespace)
     .map(({ object }) => object.metadata.name);
 }
 
 /** The pods of a namespace that a label selector chooses. An empty selector chooses all, none at all chooses nothing. */
-export function selected(all: readonly Located[], namespace: string | undefined, selector: Fields): Pod[] {
+export function selectedPods(all: readonly Located[], namespace: string | undefined, selector: Fields): RenderedPod[] {
   if (selector === undefined || selector === null) return [];
-  return podsOf(all).filter(
-    ({ located, metadata }) => namespaceOf(located) === namespace && matches(selector, labelsOf(located, metadata)),
+  return renderedPods(all).filter(
+    ({ located, metadata }) =>
+      objectNamespace(located) === namespace && matchesSelector(selector, labelsOf(located, metadata)),
   );
 }
 
 /** matchLabels and matchExpressions, as https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ says. */
-export function matches(selector: Fields, labels: Record<string, string>): boolean {
+export function matchesSelector(selector: Fields, labels: Record<string, string>): boolean {
   const equal = Object.entries(selector.matchLabels ?? {}).every(([name, value]) => labels[name] === value);
   const expressions: Fields[] = selector.matchExpressions ?? [];
   return (

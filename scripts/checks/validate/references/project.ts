@@ -1,6 +1,6 @@
 import { type Finding, findingAt, type Located } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
-import type { Fields } from '../policy/pod.ts';
+import type { Fields } from '../policy/rule.ts';
 
 /** What the cluster makes of what the charts render: the tree in Argo CD's interface shows only kinds of the list. */
 const madeByTheCluster = ['apps/ReplicaSet', '/Pod', 'discovery.k8s.io/EndpointSlice'];
@@ -10,12 +10,12 @@ export async function checkProject(repository: Repository): Promise<Finding[]> {
   const projects = (await repository.manifests()).filter(({ object }) => object.kind === 'AppProject');
   const rendered = (await repository.rendered()).filter(({ object }) => !isHook(object.metadata.annotations));
   const possible = new Set([...rendered.map(({ object }) => kindOf(object)), ...(await kindsInTemplates(repository))]);
-  const open = projects.filter(({ object }) => listOf(object.spec).length > 0);
+  const open = projects.filter(({ object }) => allowedKinds(object.spec).length > 0);
   return open.flatMap((project) => [...forbidden(project, rendered), ...superfluous(project, possible)]);
 }
 
 function forbidden(project: Located, rendered: readonly Located[]): Finding[] {
-  const allowed = new Set(listOf(project.object.spec).map(({ group, kind }) => `${group}/${kind}`));
+  const allowed = new Set(allowedKinds(project.object.spec).map(({ group, kind }) => `${group}/${kind}`));
   return rendered
     .filter(({ object }) => !allowed.has(kindOf(object)))
     .map((located) =>
@@ -30,7 +30,7 @@ function forbidden(project: Located, rendered: readonly Located[]): Finding[] {
 }
 
 function superfluous(project: Located, possible: ReadonlySet<string>): Finding[] {
-  return listOf(project.object.spec).flatMap(({ group, kind }, i) =>
+  return allowedKinds(project.object.spec).flatMap(({ group, kind }, i) =>
     possible.has(`${group}/${kind}`) || madeByTheCluster.includes(`${group}/${kind}`)
       ? []
       : [
@@ -56,7 +56,7 @@ async function kindsInTemplates(repository: Repository): Promise<string[]> {
   );
 }
 
-function listOf(spec: unknown): Fields[] {
+function allowedKinds(spec: unknown): Fields[] {
   return (spec as Fields)?.namespaceResourceWhitelist ?? [];
 }
 

@@ -1,8 +1,7 @@
 import { closest } from '../../../lib/text.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
-import type { Fields, Pod } from '../policy/pod.ts';
-import type { Fault, ObjectRule } from '../policy/rule.ts';
-import { lookUp, namesOf, namespaceOf, selected } from './cluster.ts';
+import type { Fields, ObjectRule, RenderedPod, RuleViolation } from '../policy/rule.ts';
+import { lookUp, objectNames, objectNamespace, selectedPods } from './cluster.ts';
 
 /** Where requests go: Services, Ingresses, network policies. */
 export const trafficRules: readonly ObjectRule[] = [
@@ -13,7 +12,7 @@ export const trafficRules: readonly ObjectRule[] = [
     kinds: ['Service'],
     faults(located, all) {
       const { selector } = specOf(located);
-      if (selector === undefined || chosen(located, all).length > 0) return [];
+      if (selector === undefined || podsOfSelector(located, all).length > 0) return [];
       return [{ path: ['spec', 'selector'], message: `no pod has the labels ${JSON.stringify(selector)}.` }];
     },
   },
@@ -23,8 +22,8 @@ export const trafficRules: readonly ObjectRule[] = [
     remedy: 'Name a port of the container as targetPort.',
     kinds: ['Service'],
     faults: (located, all) =>
-      ((specOf(located).ports ?? []) as Fields[]).flatMap(({ port, targetPort = port }, i): Fault[] => {
-        const without = chosen(located, all).find((pod) => !hasPort(pod, targetPort));
+      ((specOf(located).ports ?? []) as Fields[]).flatMap(({ port, targetPort = port }, i): RuleViolation[] => {
+        const without = podsOfSelector(located, all).find((pod) => !hasPort(pod, targetPort));
         if (without === undefined) return [];
         const { kind, metadata } = without.located.object;
         return [{ path: ['spec', 'ports', i], message: `${kind} ${metadata.name} has no port ${targetPort}.` }];
@@ -37,7 +36,7 @@ export const trafficRules: readonly ObjectRule[] = [
     kinds: ['Ingress'],
     faults: (located, all) =>
       ((specOf(located).rules ?? []) as Fields[]).flatMap(({ http }, i) =>
-        ((http?.paths ?? []) as Fields[]).flatMap(({ backend }, j): Fault[] => {
+        ((http?.paths ?? []) as Fields[]).flatMap(({ backend }, j): RuleViolation[] => {
           const message = faultOfBackend(located, all, backend?.service ?? {});
           const path = ['spec', 'rules', i, 'http', 'paths', j, 'backend', 'service'];
           return message === undefined ? [] : [{ path, message }];
@@ -62,8 +61,8 @@ export const trafficRules: readonly ObjectRule[] = [
     kinds: ['NetworkPolicy'],
     faults(located, all) {
       const { podSelector = {} } = specOf(located);
-      const own = selected(all, namespaceOf(located), podSelector);
-      const self: Fault[] =
+      const own = selectedPods(all, objectNamespace(located), podSelector);
+      const self: RuleViolation[] =
         own.length > 0 ? [] : [{ path: ['spec', 'podSelector'], message: 'no pod has these labels.' }];
       return [...self, ...peerFaults(located, all), ...portFaults(located, own)];
     },
@@ -71,10 +70,10 @@ export const trafficRules: readonly ObjectRule[] = [
 ];
 
 function faultOfBackend(located: Located, all: readonly Located[], { name = '', port }: Fields): string | undefined {
-  const namespace = namespaceOf(located);
+  const namespace = objectNamespace(located);
   const service = lookUp(all, 'Service', namespace, name);
   if (service === undefined) {
-    const meant = closest(name, namesOf(all, 'Service', namespace));
+    const meant = closest(name, objectNames(all, 'Service', namespace));
     return `there is no Service ${name} in ${namespace}.${meant === undefined ? '' : ` Did you mean ${meant}?`}`;
   }
   if (service === true) return undefined;
@@ -84,7 +83,7 @@ function faultOfBackend(located: Located, all: readonly Located[], { name = '', 
 }
 
 /** Whom the policy lets in and out, as far as that is known here. */
-function peerFaults(located: Located, all: readonly Located[]): Fault[] {
+function peerFaults(located: Located, all: readonly Located[]): RuleViolation[] {
   const lists = ['ingress', 'egress'].flatMap((way) =>
     ((specOf(located)[way] ?? []) as Fields[]).flatMap((rule, i) =>
       ((rule?.from ?? rule?.to ?? []) as Fields[]).map((peer, j) => ({
@@ -93,10 +92,10 @@ function peerFaults(located: Located, all: readonly Located[]): Fault[] {
       })),
     ),
   );
-  return lists.flatMap(({ peer, path }): Fault[] => {
+  return lists.flatMap(({ peer, path }): RuleViolation[] => {
     const { podSelector, namespaceSelector } = peer ?? {};
     if (namespaceSelector === undefined && podSelector !== undefined) {
-      if (selected(all, namespaceOf(located), podSelector).length > 0) return [];
+      if (selectedPods(all, objectNamespace(located), podSelector).length > 0) return [];
       return [{ path: [...path, 'podSelector'], message: 'no pod has these labels.' }];
     }
     return namespacesNamed(namespaceSelector)
@@ -105,19 +104,19 @@ function peerFaults(located: Located, all: readonly Located[]): Fault[] {
   });
 }
 
-const nameLabel = 'kubernetes.io/metadata.name';
+const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 function namespacesNamed(selector: Fields): string[] {
-  const label = selector?.matchLabels?.[nameLabel];
+  const label = selector?.matchLabels?.[namespaceNameLabel];
   const expressions: Fields[] = selector?.matchExpressions ?? [];
-  const named = expressions.filter(({ key, operator }) => key === nameLabel && operator === 'In');
+  const named = expressions.filter(({ key, operator }) => key === namespaceNameLabel && operator === 'In');
   return [...(label === undefined ? [] : [label]), ...named.flatMap(({ values = [] }) => values)];
 }
 
 /** A port by its name is one of the pods that the policy is for. */
-function portFaults(located: Located, own: readonly Pod[]): Fault[] {
+function portFaults(located: Located, own: readonly RenderedPod[]): RuleViolation[] {
   return ((specOf(located).ingress ?? []) as Fields[]).flatMap((rule, i) =>
-    ((rule?.ports ?? []) as Fields[]).flatMap(({ port }, j): Fault[] =>
+    ((rule?.ports ?? []) as Fields[]).flatMap(({ port }, j): RuleViolation[] =>
       own.every((pod) => port === undefined || typeof port === 'number' || hasPort(pod, port))
         ? []
         : [{ path: ['spec', 'ingress', i, 'ports', j, 'port'], message: `the pods have no port ${port}.` }],
@@ -125,12 +124,12 @@ function portFaults(located: Located, own: readonly Pod[]): Fault[] {
   );
 }
 
-function chosen(service: Located, all: readonly Located[]): Pod[] {
+function podsOfSelector(service: Located, all: readonly Located[]): RenderedPod[] {
   const { selector } = specOf(service);
-  return selector === undefined ? [] : selected(all, namespaceOf(service), { matchLabels: selector });
+  return selector === undefined ? [] : selectedPods(all, objectNamespace(service), { matchLabels: selector });
 }
 
-function hasPort({ containers }: Pod, port: string | number): boolean {
+function hasPort({ containers }: RenderedPod, port: string | number): boolean {
   const ports = containers.flatMap(({ fields }): Fields[] => fields.ports ?? []);
   return ports.some(({ name, containerPort }) => name === port || containerPort === port);
 }

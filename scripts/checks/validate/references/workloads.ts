@@ -1,9 +1,15 @@
 import { closest } from '../../../lib/text.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import type { FieldPath } from '../../../repository/yaml.ts';
-import { type Fields, listOf, type Pod, podsOf } from '../policy/pod.ts';
-import type { Fault, ObjectRule } from '../policy/rule.ts';
-import { lookUp, matches, namesOf, namespaceOf, selected } from './cluster.ts';
+import {
+  type Fields,
+  listOf,
+  type ObjectRule,
+  type RenderedPod,
+  type RuleViolation,
+  renderedPods,
+} from '../policy/rule.ts';
+import { lookUp, matchesSelector, objectNames, objectNamespace, selectedPods } from './cluster.ts';
 
 const workloads = ['CronJob', 'DaemonSet', 'Deployment', 'Job', 'Pod', 'StatefulSet'];
 
@@ -16,7 +22,7 @@ export const workloadRules: readonly ObjectRule[] = [
     kinds: ['DaemonSet', 'Deployment', 'StatefulSet'],
     faults({ object }) {
       const { selector = {}, template } = object.spec as Fields;
-      if (matches(selector, template?.metadata?.labels ?? {})) return [];
+      if (matchesSelector(selector, template?.metadata?.labels ?? {})) return [];
       return [{ path: ['spec', 'selector'], message: 'its own pods lack one of these labels.' }];
     },
   },
@@ -27,7 +33,7 @@ export const workloadRules: readonly ObjectRule[] = [
       'Correct the name, or add the object; what the scripts make is named in scripts/checks/validate/references/cluster.ts.',
     kinds: workloads,
     faults: (located, all) =>
-      podsOf([located]).flatMap((pod) =>
+      renderedPods([located]).flatMap((pod) =>
         needsOf(pod).flatMap(({ kind, name, path }) => missing(located, all, kind, name, path)),
       ),
   },
@@ -48,7 +54,7 @@ export const workloadRules: readonly ObjectRule[] = [
     kinds: ['PodDisruptionBudget'],
     faults(located, all) {
       const { selector } = (located.object.spec ?? {}) as Fields;
-      if (selected(all, namespaceOf(located), selector).length > 0) return [];
+      if (selectedPods(all, objectNamespace(located), selector).length > 0) return [];
       return [{ path: ['spec', 'selector'], message: 'no pod has these labels, so nothing is protected.' }];
     },
   },
@@ -59,12 +65,12 @@ export const workloadRules: readonly ObjectRule[] = [
     kinds: ['ClusterRoleBinding', 'RoleBinding'],
     faults(located, all) {
       const { roleRef = {}, subjects = [] } = located.object as Fields;
-      const roleNamespace = roleRef.kind === 'Role' ? namespaceOf(located) : undefined;
-      const role: Fault[] =
+      const roleNamespace = roleRef.kind === 'Role' ? objectNamespace(located) : undefined;
+      const role: RuleViolation[] =
         lookUp(all, roleRef.kind, roleNamespace, roleRef.name) === undefined
           ? [{ path: ['roleRef'], message: `there is no ${roleRef.kind} ${roleRef.name}.` }]
           : [];
-      const accounts = (subjects as Fields[]).flatMap(({ kind, name, namespace }, i): Fault[] =>
+      const accounts = (subjects as Fields[]).flatMap(({ kind, name, namespace }, i): RuleViolation[] =>
         kind !== 'ServiceAccount' || lookUp(all, kind, namespace, name) !== undefined
           ? []
           : [{ path: ['subjects', i], message: `there is no ServiceAccount ${name} in ${namespace}.` }],
@@ -74,10 +80,16 @@ export const workloadRules: readonly ObjectRule[] = [
   },
 ];
 
-function missing(located: Located, all: readonly Located[], kind: string, name: string, path: FieldPath): Fault[] {
-  const namespace = namespaceOf(located);
+function missing(
+  located: Located,
+  all: readonly Located[],
+  kind: string,
+  name: string,
+  path: FieldPath,
+): RuleViolation[] {
+  const namespace = objectNamespace(located);
   if (lookUp(all, kind, namespace, name) !== undefined) return [];
-  const meant = closest(name, namesOf(all, kind, namespace));
+  const meant = closest(name, objectNames(all, kind, namespace));
   const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
   return [{ path, message: `there is no ${kind} ${name} in ${namespace}.${hint}` }];
 }
@@ -89,7 +101,7 @@ interface Need {
 }
 
 /** Everything that the kubelet has to find before it starts the pod. */
-function needsOf({ spec, path, containers }: Pod): Need[] {
+function needsOf({ spec, path, containers }: RenderedPod): Need[] {
   const found: Need[] = [];
   const add = (kind: string, name: unknown, at: FieldPath, optional?: unknown) => {
     if (typeof name === 'string' && optional !== true) found.push({ kind, name, path: at });

@@ -1,15 +1,13 @@
 // Writes scripts/checks/validate/schemas/*.json, which `npm run validate` reads. Needs Go and the network. Run it after a
-// change of a version in modules.ts or of a kind in kinds.ts: npm run schemas
+// change of a version or of a kind in sources.ts: npm run schemas
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { loadConfig } from '../../../../config/config.ts';
 import { createExec } from '../../../../lib/exec.ts';
-import { addEnumerations } from './enumerations.ts';
-import { condense, type Schema, special } from './json-schema.ts';
-import { customResources, kubernetesKinds } from './kinds.ts';
-import { fetchModule, modules } from './modules.ts';
+import { addEnumerations, condense, type Schema, special } from './json-schema.ts';
+import { customResources, fetchModule, kubernetesKinds, modules } from './sources.ts';
 
 /** A file of schemas: `kinds` leads from `apps/v1/Deployment` to a definition. */
 interface SchemaFile {

@@ -1,0 +1,68 @@
+import type { Context } from '../../images/context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
+import { toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
+import { isReady, type Pod, type Workload } from '../../kubernetes/workloads.ts';
+import { UserError } from '../../lib/errors.ts';
+import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
+
+/** Milliseconds between two looks: the times that are measured are as exact as that. */
+const intervalMs = 100;
+
+/**
+ * Looks until nothing is missing, and returns the seconds that took, from `started` on (`performance.now()`). Throws a
+ * `UserError` that says what was missing at the context's deadline.
+ */
+export async function waitForState(
+  context: Context,
+  look: () => Promise<string | undefined>,
+  started = performance.now(),
+): Promise<number> {
+  const { timeout, signal } = context;
+  try {
+    await waitUntil(toleratingOutages(context, look), { timeout, signal, every: intervalMs });
+  } catch (error) {
+    if (!(error instanceof WaitTimeout)) throw error;
+    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });
+  }
+  return (performance.now() - started) / 1000;
+}
+
+interface Autoscaler extends KubeObject {
+  spec: { minReplicas?: number; maxReplicas: number };
+}
+
+/** What Argo CD deploys for a service, under the service's name; undefined where there is none. */
+export async function serviceObject<T extends KubeObject>(
+  context: Context,
+  apiVersion: string,
+  kind: string,
+  service: string,
+): Promise<T | undefined> {
+  const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
+  return all.find(({ metadata }) => metadata.name === service);
+}
+
+export function deploymentOf(context: Context, service: string): Promise<Workload | undefined> {
+  return serviceObject<Workload>(context, 'apps/v1', 'Deployment', service);
+}
+
+export function autoscalerOf(context: Context, service: string): Promise<Autoscaler | undefined> {
+  return serviceObject<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
+}
+
+/** The pods of a service's Deployment that are not on their way out; none that somebody started with the same labels. */
+export async function podsOfService(context: Context, service: string): Promise<Pod[]> {
+  const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
+  return pods.filter(
+    ({ metadata: { labels, ownerReferences, deletionTimestamp } }) =>
+      labels?.['app.kubernetes.io/name'] === service &&
+      ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(`${service}-`)) &&
+      deletionTimestamp === undefined,
+  );
+}
+
+/** Those of them that serve. */
+export async function readyPods(context: Context, service: string): Promise<Pod[]> {
+  return (await podsOfService(context, service)).filter(isReady);
+}

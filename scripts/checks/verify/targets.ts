@@ -1,0 +1,205 @@
+import { monitoringParts } from '../../config/settings.ts';
+import { missingOf, type Pod, type Workload } from '../../kubernetes/workloads.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
+import { counted, type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
+import type { LiveCluster } from './live.ts';
+import type { ActiveTarget, DroppedTarget } from './prometheus-api.ts';
+import { describeLabel, explainDroppedTarget, jobsIn, type LiveJob } from './relabeling.ts';
+import { explainDownTarget } from './target-down.ts';
+
+/** Whether there is something to be scraped at all. */
+export const verifyServices: VerificationCheck = {
+  name: 'services',
+  title: 'every service runs',
+  async run(live) {
+    const [names, deployments, pods] = await Promise.all([
+      live.services(),
+      live.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
+      servicePods(live),
+    ]);
+    const findings = names.flatMap((name): VerificationFinding[] => {
+      const deployment = deployments.find(({ metadata }) => metadata.name === name);
+      if (!deployment)
+        return [{ message: `The service ${name} is not there: it has no Deployment.`, remedy: 'npm run up' }];
+      if (deployment.spec.replicas === 0) {
+        return [
+          {
+            message: `The service ${name} has no pod: its Deployment was scaled to zero.`,
+            remedy: `kubectl -n ${servicesNamespace} scale deployment/${name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
+            lasting: true,
+          },
+        ];
+      }
+      const missing = missingOf(deployment);
+      if (missing === undefined) return [];
+      const remedy = 'npm run status, and npm run up where it does not go on by itself.';
+      return [{ message: `The service ${name} is not complete: ${missing}.`, remedy }];
+    });
+    return { findings, detail: `${counted(pods.length, 'pod')} of ${counted(names.length, 'service')}` };
+  },
+};
+
+/** Whether each pod of each service is exactly one target, and that is up. */
+export const verifyTargets: VerificationCheck = {
+  name: 'targets',
+  title: 'every pod is one target, and up',
+  async run(live) {
+    const [services, pods, found, config] = await Promise.all([
+      live.services(),
+      servicePods(live),
+      live.prometheus.targets(),
+      live.prometheus.config(),
+    ]);
+    const jobs = jobsIn(config);
+    const all = await Promise.all(pods.map((one) => checkPod(live, one, found, jobs)));
+    const gone = staleTargets(found.activeTargets, services, pods);
+    return { findings: [...all.flat(), ...gone], detail: `${counted(pods.length, 'pod')}` };
+  },
+};
+
+async function checkPod(
+  live: LiveCluster,
+  { service, pod }: ServicePod,
+  { activeTargets, droppedTargets }: { activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] },
+  jobs: readonly LiveJob[],
+): Promise<VerificationFinding[]> {
+  const { name } = pod.metadata;
+  const own = activeTargets.filter((target) => podOf(target) === name);
+  const [target, ...others] = own;
+  if (target === undefined) return [missingTarget(pod, droppedTargets, jobs)];
+  if (others.length > 0) {
+    const pools = [...new Set(own.map(({ scrapePool }) => scrapePool))].join(', ');
+    return [
+      {
+        message: `The pod ${name} is ${own.length} targets (${own.map(({ scrapeUrl }) => scrapeUrl).join(', ')}), so that it counts ${own.length} times.`,
+        remedy: `Have the rules of ${pools} in prometheus.yml keep one port of each pod.`,
+      },
+    ];
+  }
+  if (target.health === 'up') return [];
+  if (target.health === 'unknown')
+    return [{ message: `The pod ${name} has not been scraped yet.`, remedy: 'Wait for a moment.' }];
+  return [await explainDownTarget(live, service, pod, target, jobs)];
+}
+
+/** Discovery's own words, since the label `pod` is only what a rule makes of them. */
+function podOf({ discoveredLabels }: ActiveTarget): string | undefined {
+  return discoveredLabels.__meta_kubernetes_pod_name;
+}
+
+function missingTarget(pod: Pod, dropped: readonly DroppedTarget[], jobs: readonly LiveJob[]): VerificationFinding {
+  const { name } = pod.metadata;
+  // Other jobs come across a pod as well, as the one that looks through Services, and rightly leave it alone.
+  const meant = jobs.filter(({ discovery }) => discovery.some(looksForServices));
+  const reasons = dropped
+    .filter(({ discoveredLabels }) => discoveredLabels.__meta_kubernetes_pod_name === name)
+    .flatMap((target) => explainDroppedTarget(target, meant) ?? [])
+    .sort((a, b) => b.passed - a.passed);
+  const [reason] = reasons;
+  if (reason === undefined) {
+    return {
+      message: `The pod ${name} is no target: Prometheus has not found it.`,
+      remedy: `Look whether a job of prometheus.yml looks for pods in ${servicesNamespace}, and at the log of Prometheus.`,
+    };
+  }
+  const { job, rule, value } = reason;
+  const words = rule.source_labels.map((label) => describeLabel(label, pod.metadata.labels ?? {})).join(' and ');
+  const demand = rule.action === 'keep' ? `to be ${rule.regex}` : `not to be ${rule.regex}`;
+  return {
+    message: `The pod ${name} is no target: the job ${job} wants ${words} ${demand}, and here it is ${value === '' ? 'empty' : `"${value}"`}.`,
+    remedy: `Call it so in the chart (helm/), or have the job take ${value === '' ? 'pods without it' : `"${value}"`} as well (observability/prometheus).`,
+  };
+}
+
+function looksForServices({ role, namespaces }: LiveJob['discovery'][number]): boolean {
+  return role === 'pod' && (namespaces.length === 0 || namespaces.includes(servicesNamespace));
+}
+
+/** Targets in the services' namespace whose pod is gone: they would raise alerts for ever. */
+function staleTargets(
+  active: readonly ActiveTarget[],
+  services: readonly string[],
+  pods: readonly ServicePod[],
+): VerificationFinding[] {
+  const known = new Set(pods.map(({ pod }) => pod.metadata.name));
+  return active
+    .filter(({ labels }) => labels.namespace === servicesNamespace && services.includes(labels.job ?? ''))
+    .filter((target) => podOf(target) !== undefined && !known.has(podOf(target) ?? ''))
+    .map((target) => ({
+      message: `Prometheus still scrapes the pod ${podOf(target)}, which is gone.`,
+      remedy: 'Wait until it has noticed, or look at the log of Prometheus.',
+    }));
+}
+
+/** The labels by which dashboards, rules and people ask. */
+const promisedLabels = ['job', 'namespace', 'pod', 'service', 'version'] as const;
+
+/** Whether the targets of the services have the labels that everything else asks by, with the right values. */
+export const verifyLabels: VerificationCheck = {
+  name: 'labels',
+  title: 'every target has the promised labels',
+  async run(live) {
+    const [pods, { activeTargets }] = await Promise.all([servicePods(live), live.prometheus.targets()]);
+    const findings = pods.flatMap((one): VerificationFinding[] => {
+      const { name } = one.pod.metadata;
+      const target = activeTargets.find((each) => each.discoveredLabels.__meta_kubernetes_pod_name === name);
+      // That it is no target at all is another check's to say.
+      if (!target) return [];
+      const wanted = labelsOf(one);
+      return promisedLabels.flatMap((label) => {
+        const found = target.labels[label];
+        if (found === wanted[label]) return [];
+        const what = found === undefined ? `has no label ${label}` : `has ${label}="${found}"`;
+        return [
+          {
+            message: `The target of the pod ${name} ${what}, where ${label}="${wanted[label]}" is promised.`,
+            remedy:
+              label === 'version'
+                ? 'Compare relabel_configs in prometheus.yml, and the label app.kubernetes.io/version of the pod with the tag of its image.'
+                : `Correct the rule for ${label} in relabel_configs of the job ${target.scrapePool} in prometheus.yml, and npm run up.`,
+          },
+        ];
+      });
+    });
+    return { findings, detail: `${promisedLabels.join(', ')} of ${counted(pods.length, 'pod')}` };
+  },
+};
+
+function labelsOf({ service, pod }: ServicePod): Record<(typeof promisedLabels)[number], string> {
+  const { name, namespace = '' } = pod.metadata;
+  const image = pod.spec.containers.find((container) => container.name === service)?.image ?? '';
+  // The chart makes the label of the tag, and one that is no text in YAML is made one there.
+  return { job: service, service, namespace, pod: name, version: image.slice(image.lastIndexOf(':') + 1) };
+}
+
+/** Whether what is scraped besides the services is there, too: Prometheus itself, Argo CD, the ingress controller, … */
+export const verifyJobs: VerificationCheck = {
+  name: 'jobs',
+  title: 'every scrape job has targets, all of them up',
+  async run(live) {
+    const [config, { activeTargets }] = await Promise.all([live.prometheus.config(), live.prometheus.targets()]);
+    const all = jobsIn(config);
+    const findings = all.flatMap(({ name }): VerificationFinding[] => {
+      const own = activeTargets.filter(({ scrapePool }) => scrapePool === name);
+      // The job of a part that nobody asks for waits for it.
+      const isUnwanted = monitoringParts.some((part) => part === name && !live.parts.includes(part));
+      if (own.length === 0 && isUnwanted) return [];
+      if (own.length === 0) {
+        return [
+          {
+            message: `The job ${name} has no target.`,
+            remedy: `Compare its rules in observability/prometheus with what runs; npm run status says what is missing.`,
+          },
+        ];
+      }
+      return own
+        .filter(({ health }) => health !== 'up')
+        .map(({ scrapeUrl, lastError }) => ({
+          message: `The job ${name} can't scrape ${scrapeUrl}: ${lastError || 'it has not tried yet'}.`,
+          remedy: 'npm run status says whether that runs; Status > Target health in Prometheus shows the last tries.',
+        }));
+    });
+    const targets = counted(activeTargets.length, 'target');
+    return { findings, detail: `${targets} of ${counted(all.length, 'job')}` };
+  },
+};
