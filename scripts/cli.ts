@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allCommands, commandNames, findCommand } from './commands/index.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
-import { outputWritten, watchOutput } from './lib/output.ts';
 import { npmFlagsOf, readArguments } from './lib/terminal/args.ts';
 import { commandList, helpPage } from './lib/terminal/help.ts';
+import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 import { closest } from './lib/text.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');

@@ -11,7 +11,7 @@ import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { outputRefused } from '../lib/output.ts';
+import { outputRefused } from '../lib/terminal/output.ts';
 import type { Invocation } from './command.ts';
 
 const usualTail = 100;

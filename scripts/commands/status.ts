@@ -6,7 +6,7 @@ import { driftLines } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
-import { outputRefused } from '../lib/output.ts';
+import { outputRefused } from '../lib/terminal/output.ts';
 import { columns, table } from '../lib/text.ts';
 import type { Invocation } from './command.ts';
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertDockerResponds } from '../lib/docker/images.ts';
+import { UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import { removeAbandoned } from '../lib/http/download.ts';
 import type { NodeImages } from './containerd.ts';
@@ -159,4 +160,17 @@ export function overLimit<T extends Pick<Archive, 'bytes' | 'usedAt'>>(archives:
       total -= bytes;
       return true;
     });
+}
+
+/**
+ * Makes sure that `prefetch` promises nothing that `up` can't find.
+ *
+ * @param missing the full names of the images that are not in the cache.
+ * @throws a `UserError` that names them.
+ */
+export function demandKept(missing: readonly string[]): void {
+  if (missing.length === 0) return;
+  throw new UserError(`These images were downloaded, but not kept: ${missing.join(', ')}.`, {
+    hint: 'Set IMAGE_CACHE_GB in .env to more gigabytes, and run npm run prefetch again. Until then npm run up downloads them.',
+  });
 }

@@ -3,9 +3,15 @@ import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'no
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Archive, archivesIn, createImageCache, fileNameOf, overLimit } from '../../scripts/images/cache.ts';
+import {
+  type Archive,
+  archivesIn,
+  createImageCache,
+  demandKept,
+  fileNameOf,
+  overLimit,
+} from '../../scripts/images/cache.ts';
 import { type NodeImages, nodeImages } from '../../scripts/images/containerd.ts';
-import { demandKept } from '../../scripts/images/demand-kept.ts';
 import { createImageStore } from '../../scripts/images/store.ts';
 import { CommandError, type Output } from '../../scripts/lib/exec.ts';
 import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';

@@ -1,7 +1,7 @@
 // How `npm run verify` follows counters whose pods come and go.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { followCounter, type Increase } from '../../scripts/checks/verify/increase.ts';
+import { followCounter, type Increase } from '../../scripts/checks/verify/traffic.ts';
 
 /** The increase after the last of these looks; each has the value of a pod, by its name. */
 function after(...looks: Record<string, number>[]): Increase {

@@ -51,7 +51,7 @@ const pins: [file: RegExp, pin: RegExp][] = [
   [/^scripts\/config\/versions\.ts$/, /(?<=^(?! *(?:\/\/|\*)).*?)(?<!minimum: '.*)\b(v\d+\.\d+\.\d+)\b/gm],
   [/^scripts\/config\/versions\.ts$/, /(?<=stubBaseImage = '\S+:)([^']+)/g],
   [/^scripts\/config\/versions\.ts$/, /(?<=kind(?:'s release)? )(v\d+\.\d+\.\d+)\b/g],
-  [/^scripts\/checks\/validate\/schemas\/update\/modules\.ts$/, /(?<=@)(v[\d.]+)/g],
+  [/^scripts\/checks\/validate\/schemas\/update\/sources\.ts$/, /(?<=@)(v[\d.]+)/g],
   [/^(cluster|ingress|observability)\/.*\.yaml$/, /(?<=^ +(?:- )?image: \S+?:)(\S+)/gm],
   [/^helm\/[^/]+\/values\.yaml$/, /(?<=^ +image: \S+?:)(\S+)/gm],
   [/^standins\/Dockerfile$/, /(?<=^FROM \S+?:)(\S+)/gm],

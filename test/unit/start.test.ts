@@ -38,14 +38,16 @@ async function loadedBy(...program: string[]) {
 const describing = new RegExp(
   [
     'cli\\.ts',
-    'hide-tokens\\.mjs',
-    '(npm-flags|known-failures)\\.ts',
-    'commands/index\\.ts',
+    'lib/startup/hide-tokens\\.mjs',
+    'commands/(index|known-failures)\\.ts',
     'commands/usage/[a-z-]+\\.ts',
-    'lib/(args|closest|errors|help|output)\\.ts',
-    'forwarding/destinations\\.ts',
-    'load/plan\\.ts',
-    '(checks|opening|validation|verification)/names\\.ts',
+    'lib/(errors|npm-flags|text)\\.ts',
+    'lib/terminal/(args|help|output)\\.ts',
+    'access/port-forward/destinations\\.ts',
+    'checks/traffic/plan\\.ts',
+    'checks/names\\.ts',
+    'components/site-names\\.ts',
+    'config/check-names\\.ts',
   ].join('|'),
 );
 /** tsx, and the compiler that it calls. */

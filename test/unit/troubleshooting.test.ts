@@ -68,19 +68,37 @@ for (const { id, says } of knownFailures) {
 }
 
 /** Whoever comes across one of these before or while the platform comes up has nobody to ask. */
-const covered =
-  /^scripts\/(checks|kubeconfig)\/|^scripts\/(context|images|standins|values|dotenv)\.ts|^scripts\/components\/(cluster|tolerant|terminating|deletion|repository-access|render-error)|^scripts\/lib\/(git|docker|tools)\.ts|^scripts\/credentials\/(sentences|clean-token|env-file)\.ts/;
+const covered = new RegExp(
+  [
+    'access/kubeconfig/',
+    'checks/doctor/',
+    'cluster/(cluster|creation|node)\\.ts',
+    'components/(git-source|render-errors)\\.ts',
+    'config/(dotenv|env-file)\\.ts',
+    'context\\.ts',
+    'images/(store|stubs)\\.ts',
+    'images/credentials/token-check\\.ts',
+    'kubernetes/tools/toolbox\\.ts',
+    'kubernetes/waiting/(api-server|deletion)\\.ts',
+    'lib/docker/containers\\.ts',
+    'lib/git/checkout\\.ts',
+    'repository/committed-values\\.ts',
+  ]
+    .map((place) => `^scripts/${place}`)
+    .join('|'),
+);
 /** Sentences that say what is well, and words that are a part of another message. */
 const noFailure = [
   / is ready/,
   / is free\./,
-  / answers \(/,
+  / answers( \(|\.$)/,
   / suits /,
   /high enough/,
   /it will do, but/,
   /a node evicts pods/,
   /^…\.$/,
   // The message of a failure follows.
+  /could not be stopped: …$/,
   /^Ignored check /,
   /^git …\.$/,
   /is no YAML|it is no|another program is writing it|in it already that platform-ops did not put there/,

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { messageOf, UserError } from './errors.ts';
+import { messageOf, UserError } from '../errors.ts';
 
 const streams = [
   { saying: 'Standard output could not be written', stream: process.stdout },
