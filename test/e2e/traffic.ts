@@ -41,6 +41,8 @@ export function ask({ port, host, ca }: Door, path: string, headers: Record<stri
 }
 
 export interface Stream {
+  /** How many requests were answered with 200 so far. */
+  answered(): number;
   /** Ends it; hands back how many requests were answered with 200, and what became of each other one. */
   stop(): Promise<{ answered: number; lost: string[] }>;
 }
@@ -69,6 +71,7 @@ export function steadyStream(door: Door, path: string, perSecond: number): Strea
     await Promise.all(open);
   })();
   return {
+    answered: () => answered,
     async stop() {
       ended.abort();
       await running;
