@@ -170,9 +170,13 @@ test('the sentence of a refusal is told, not the object that it comes in', async
 });
 
 test('an API server that restarts is asked again, also while it forbids everything, and each reason is told once', async () => {
-  const statuses = [403, 503, 429, 429, 200];
-  answer = (request, response) =>
-    response.writeHead(request.url === '/readyz' ? 500 : (statuses.shift() ?? 200)).end('{"items":[]}');
+  const statuses = [403, 403, 503, 429, 429, 200];
+  // Before the roles are read, this is forbidden as well.
+  const ready = [403, 500];
+  answer = (request, response) => {
+    const status = request.url === '/readyz' ? ready.shift() : statuses.shift();
+    response.writeHead(status ?? 200).end('{"items":[]}');
+  };
   const told: string[] = [];
   const retry = {
     patience: 5000,
