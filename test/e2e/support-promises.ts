@@ -23,6 +23,12 @@ export function supportPromises(used: () => { person: Person; cluster: string })
     const planted = plantedSecrets();
     const metadata = (name: string) => ({ name, namespace });
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    // Without it, the API server refuses pods and deletes the token.
+    await eventually(
+      'the namespace has its ServiceAccount',
+      60,
+      async () => (await run('get', 'serviceaccount', 'default', `--namespace=${namespace}`)).code === 0,
+    );
     await apply(
       ...planted.map(({ name, data }) => ({
         apiVersion: 'v1',
