@@ -88,7 +88,8 @@ async function kindCreate(context: Context, unpacked: string | undefined): Promi
   const { path } = await toolbox.find('kind');
   const input = await kindConfig(context, unpacked);
   const options = ['--name', config.clusterName, '--image', config.nodeImage, '--kubeconfig', kubeconfig];
-  const create = () => exec([path, 'create', 'cluster', ...options, '--config', '-', '--quiet'], { input });
+  // Not --quiet: kind then keeps the reason of a failure to itself as well.
+  const create = () => exec([path, 'create', 'cluster', ...options, '--config', '-'], { input });
   await create().catch(async (error: unknown) => {
     // Docker finished what a killed command had asked for.
     if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;

@@ -198,6 +198,7 @@ for (const [what, output, timeout, says] of kindFails) {
   test(`a kind that ${what} says so`, async () => {
     const exec: Exec = async (command, options) => {
       if (!command.includes('create')) return contextWith(undefined).exec(command, options);
+      assert(!command.includes('--quiet'), 'kind would not say why');
       throw new CommandError(command, { stdout: '', stderr: '', exitCode: 1, ...output }, timeout);
     };
     const context = contextWith(undefined, { exec });
