@@ -233,7 +233,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     const uid = async () => (await demand(kubectl('get', 'pod', 'mine', '--output=jsonpath={.metadata.uid}'))).stdout;
     const before = await uid();
     await untilIt(async () => /ErrImagePull|ImagePullBackOff/.test((await kubectl('get', 'pod', 'mine')).stdout));
-    await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: token } }));
+    await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } }));
     await heard(demand(person.run(['npm', 'run', '--silent', 'credentials', '--', '--remove'])));
     assert.equal(await uid(), before);
     await demand(kubectl('delete', 'pod', 'mine', '--now'));
@@ -264,7 +264,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.doesNotMatch(up.stderr, /can't pull/);
     assert.deepEqual(await images(), all(false));
     assert.match((await npm('status')).stdout, /with Secret default\/ghcr-cred, which the platform did not create/);
-    await heard(demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: token } })));
+    await heard(demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } })));
     assert.match((await heard(demand(person.npm('credentials', '--remove')))).stdout, /kept as it is/);
     assert.equal(await secret(), made);
     const { kept } = JSON.parse((await npm('reset', '--dry-run', '--json')).stdout) as { kept: { name: string }[] };
@@ -273,7 +273,11 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
       ['ghcr-cred'],
     );
     await demand(kubectl('delete', 'secret', 'ghcr-cred'));
+    // Without a secret the node goes on with the images that it has. A token's own secret comes and goes as before.
     await heard(demand(person.npm('up')));
+    assert.deepEqual(await images(), all(false));
+    await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } }));
+    await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
     assert.deepEqual(await images(), all(true));
   });
 
