@@ -36,7 +36,9 @@ const httpMetrics = exposed([requests, duration, processMetrics]);
 
 async function gateway(coreGo) {
   try {
-    const answer = await fetch(`${coreGo}/info`, { signal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MS) });
+    // A connection of its own: one that is kept would lead to a pod that drains until that dies, and lose what is under way.
+    const headers = { connection: 'close' };
+    const answer = await fetch(`${coreGo}/info`, { headers, signal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`core-go answered ${answer.status}`);
     return json(200, { gateway: 'api-node', ...about, upstream: await answer.json() });
   } catch (error) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -71,6 +72,18 @@ test('api-node passes on what core-go says', async () => {
     standIn: true,
     upstream: { service: 'core-go', env: 'test', version: 'abc1234', standIn: true },
   });
+});
+
+test('api-node keeps no connection to core-go: a pod that drains would take it along when it dies', async () => {
+  let connections = 0;
+  const core = createHttpServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
+  core.on('connection', () => connections++);
+  await once(core, 'listening');
+  const { port } = core.address() as AddressInfo;
+  const api = await serve({ SERVICE: 'api-node', CORE_GO_BASE_URL: `http://127.0.0.1:${port}` });
+  for (let request = 0; request < 3; request++) assert.equal((await fetch(`${api.url}/info`)).status, 200);
+  core.close();
+  assert.equal(connections, 3);
 });
 
 test('api-node answers 502 when core-go is gone, and when it is silent for two seconds', async () => {
