@@ -1,8 +1,9 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { delimiter } from 'node:path';
 import { parse } from 'yaml';
 import type { Context } from '../images/context.ts';
 import { UsageError } from '../lib/errors.ts';
+import { writeWhole } from '../lib/files.ts';
 
 /**
  * Takes the login of TARGET_CONTEXT over from the person's own kubeconfigs into the private one, with nothing else that is
@@ -46,10 +47,6 @@ export async function writePrivateKubeconfig(context: Context, text: string): Pr
   const known = await readFile(context.kubeconfig, 'utf8').catch(() => '');
   if (known === text) return;
   await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
-  // Whoever reads it meanwhile sees the old one or the new one, never half of it.
-  const whole = `${context.kubeconfig}.new`;
-  await rm(whole, { force: true });
-  await writeFile(whole, text, { mode: 0o600 });
-  await rename(whole, context.kubeconfig);
+  writeWhole(context.kubeconfig, text, { ownerOnly: true });
   context.reconnect();
 }

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { clusterSections } from '../checks/support-bundle/cluster-sections.ts';
@@ -9,6 +8,7 @@ import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
+import { writeWhole } from '../lib/files.ts';
 import type { Invocation } from './command.ts';
 
 /** Carries out `npm run support`. */
@@ -18,7 +18,7 @@ export async function runSupport({ config, flags, signal, print, progressStream 
   const usual = `support-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`;
   const file = resolve(config.root, typeof flags.output === 'string' ? flags.output : join(config.root, usual));
   const text = await redactedText(context, flags['without-cluster'] !== true && (await runs(context)));
-  await write(file, text);
+  write(file, text);
   if (flags.json) print(JSON.stringify({ file, bytes: Buffer.byteLength(text) }));
   else {
     print(file);
@@ -53,9 +53,9 @@ async function nodeState(context: Context): Promise<string | undefined> {
   return (await nodeContainer(context))?.state;
 }
 
-async function write(file: string, text: string): Promise<void> {
+function write(file: string, text: string): void {
   try {
-    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+    writeWhole(file, text, { ownerOnly: true, exclusive: true });
   } catch (cause) {
     throw new UserError(`${file} could not be written: ${messageOf(cause)}`, {
       hint: 'npm run support -- --output FILE takes another one, which must not exist yet.',

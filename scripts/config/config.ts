@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
+import { readFileOrPipe } from '../lib/files.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Parsed } from '../lib/terminal/args.ts';
 import type { PreflightCheckName } from './check-names.ts';
@@ -73,8 +73,7 @@ const hiddenFromChildren =
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
 export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
-  const file = join(root, '.env');
-  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file, 'utf8')) : {};
+  const fromFile = parseDotenv(readFileOrPipe(join(root, '.env')) ?? '');
   // An empty variable counts as not set, so that it does not hide the file's.
   const text = (name: SettingName) => environment[name] || fromFile[name];
   const target = readSetting('TARGET_CONTEXT', text('TARGET_CONTEXT'));

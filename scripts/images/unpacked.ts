@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, type Exec } from '../lib/exec.ts';
+import { writeWhole } from '../lib/files.ts';
 import { removeAbandoned } from '../lib/http/download.ts';
 import { archivesIn, listFolder, markUsed, overLimit, partialName } from './cache.ts';
 
@@ -62,9 +63,9 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
       const [archive] = await tarsIn(its);
       if (archive === undefined) return undefined;
       await markUsed(its, { file: archive });
-      await copyFile(join(scripts, 'restore.sh'), join(its, 'restore.sh'));
+      writeWhole(join(its, 'restore.sh'), await readFile(join(scripts, 'restore.sh')));
       // Of several additions the last in the order of their names has the last word.
-      await copyFile(join(scripts, 'restore.conf'), join(its, 'zz-platform-ops.conf'));
+      writeWhole(join(its, 'zz-platform-ops.conf'), await readFile(join(scripts, 'restore.conf')));
       return its;
     },
 

@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, shortened } from '../lib/errors.ts';
+import { writeWhole } from '../lib/files.ts';
 import type { Category, Span, Trace } from '../lib/trace.ts';
 import type { ClusterContext } from './context.ts';
 import type { KubeEvent } from './explain/explain.ts';
@@ -85,7 +85,7 @@ export async function writeTimeline(
   const spans = [...trace.spans(), ...(await eventsSince(context, origin))];
   try {
     // Commands name folders of this machine, and what goes on in a cluster is its owner's business.
-    await writeFile(path, JSON.stringify(timeline(spans, origin)), { mode: 0o600 });
+    writeWhole(path, JSON.stringify(timeline(spans, origin)), { ownerOnly: true });
   } catch (error) {
     return `! The timeline could not be written: ${messageOf(error)}`;
   }

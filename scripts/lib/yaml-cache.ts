@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
 import { parseDocument } from 'yaml';
+import { writeWhole } from './files.ts';
 
 /** Characters that are kept at most, of which the texts of this repository take a twentieth. */
 const maxCharacters = 4_000_000;
@@ -75,7 +76,6 @@ function readEntries(file: string): Map<string, string> {
   }
 }
 
-/** Aside, and then in its place: another command may read it at this moment. */
 function writeEntries({ file, entries, used, grown }: Cache): void {
   if (!grown) return;
   let left = maxCharacters;
@@ -83,12 +83,9 @@ function writeEntries({ file, entries, used, grown }: Cache): void {
     left -= key.length + json.length;
     return left >= 0;
   });
-  const aside = `${file}.${process.pid}.new`;
   try {
-    writeFileSync(aside, JSON.stringify(fitting));
-    renameSync(aside, file);
+    writeWhole(file, JSON.stringify(fitting));
   } catch {
     // The next command parses as this one did.
-    rmSync(aside, { force: true });
   }
 }

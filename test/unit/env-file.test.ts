@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
-  existsSync,
+  lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { loadConfig } from '../../scripts/config/config.ts';
 import { saveSettings } from '../../scripts/config/env-file.ts';
 import { compiled } from '../support/compiled.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
@@ -152,14 +155,41 @@ async function killedWhileSaving(root: string, delay: number): Promise<{ text: s
   const token = `ghp_crash${delay}`;
   const child = spawn(process.execPath, [saving, root, token], { stdio: 'ignore' });
   const text = read(root).replace(/^GITHUB_TOKEN=.*/, `GITHUB_TOKEN=${token}`);
-  const temporary = join(root, `.env.${child.pid}.tmp`);
+  const begun = () => names(root).some((name) => name.startsWith(`.env.${child.pid}-`));
   const ended = new Promise((resolve) => child.once('exit', resolve));
   // The new file takes the old one's place, so it is another one to the system, too.
   const file = () => statSync(join(root, '.env')).ino;
   const old = file();
-  while (!existsSync(temporary) && file() === old) await new Promise((resolve) => setImmediate(resolve));
+  while (!begun() && file() === old) await new Promise((resolve) => setImmediate(resolve));
   if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   child.kill('SIGKILL');
   await ended;
   return { text };
 }
+
+test('a named pipe or a device in the place of .env keeps what it is, and never gets the token', async () => {
+  const [piped, linked] = [checkout(), checkout()];
+  assert.equal(spawnSync('mkfifo', [join(piped, '.env')]).status, 0);
+  symlinkSync('/dev/null', join(linked, '.env'));
+  for (const [root, kind] of [
+    [piped, 'a named pipe'],
+    [linked, 'a device'],
+  ] as const) {
+    const before = lstatSync(join(root, '.env'));
+    const { text } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
+    assert.match(text, new RegExp(`\\.env can't be written: it is ${kind}`));
+    const { ino, mode } = lstatSync(join(root, '.env'));
+    assert.deepEqual([ino, mode, names(root)], [before.ino, before.mode, ['.env', '.env.example']]);
+  }
+});
+
+test('settings are read from a named pipe, as <(...) of a shell is one; a folder is refused in a sentence', async () => {
+  const root = checkout();
+  assert.equal(spawnSync('mkfifo', [join(root, '.env')]).status, 0);
+  const writer = spawn('sh', ['-c', 'echo CLUSTER_NAME=piped > "$1"', 'sh', join(root, '.env')]);
+  assert.equal(loadConfig(root, {}).clusterName, 'piped');
+  await new Promise((resolve) => writer.once('exit', resolve));
+  rmSync(join(root, '.env'));
+  mkdirSync(join(root, '.env'));
+  assert.match((await refusal(() => loadConfig(root, {}))).text, /\.env can't be read: it is a folder/);
+});

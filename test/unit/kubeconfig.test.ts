@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -12,6 +23,7 @@ import {
   withCluster,
   withoutCluster,
 } from '../../scripts/access/kubeconfig/merge.ts';
+import { writePrivateKubeconfig } from '../../scripts/cluster/kubeconfig.ts';
 import { mergedContextItems } from '../../scripts/commands/cleanup/files.ts';
 import { removeItems } from '../../scripts/commands/cleanup/items.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
@@ -220,4 +232,27 @@ test('of several files it is the first that exists, as for kubectl', () => {
   assert.equal(writableOf(['/nowhere/a', '/nowhere/b']), '/nowhere/b');
   assert.deepEqual(loadConfig('/nowhere', { HOME: '/home/ann' }).userKubeconfigs, ['/home/ann/.kube/config']);
   assert.deepEqual(loadConfig('/nowhere', { KUBECONFIG: ':/a:/b' }).userKubeconfigs, ['/a', '/b']);
+});
+
+test('a new kubeconfig is readable by its owner alone, whatever an earlier command left beside it', async () => {
+  const file = join(folder, 'fresh');
+  writeFileSync(`${file}.platform-ops-new`, 'half', { mode: 0o644 });
+  assert(await changeKubeconfig(file, () => 'x'));
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+test('a kubeconfig that is a pipe is left as it is', async () => {
+  const file = join(folder, 'piped');
+  assert.equal(spawnSync('mkfifo', [file]).status, 0);
+  assert.match((await refusal(() => changeKubeconfig(file, () => 'x'))).text, /left as it is[\s\S]*a named pipe/);
+  assert(lstatSync(file).isFIFO());
+});
+
+test('several commands may write the private kubeconfig at once', async () => {
+  const context = contextWith('/nowhere');
+  const texts = Array.from({ length: 20 }, (_, index) => privateText('kind-x', 40_000 + index));
+  await Promise.all(texts.map((text) => writePrivateKubeconfig({ ...context, reconnect: () => {} }, text)));
+  assert(texts.includes(readFileSync(context.kubeconfig, 'utf8')));
+  assert.equal(statSync(context.kubeconfig).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(dirname(context.kubeconfig)), ['kubeconfig']);
 });

@@ -64,7 +64,7 @@ describe('what manifests were parsed to', { concurrency: true }, () => {
     assert.deepEqual(run(join(folder, 'nowhere', 'x.json'), 'a: 1')[0]?.value, { a: 1 });
     assert.deepEqual(readdirSync(taken), []);
     assert.equal(
-      readdirSync(folder).some((name) => name.endsWith('.new')),
+      readdirSync(folder).some((name) => name.endsWith('.tmp')),
       false,
     );
   });

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
+import { findRegularFile, readFileOrPipe, writeWhole } from '../../lib/files.ts';
 
 /** Of a list of kubeconfigs, the one that kubectl would write something new to: the first that exists, or else the last. */
 export function writableOf(files: readonly string[]): string {
@@ -19,9 +20,9 @@ export function backupOf(file: string): string {
  * writes meanwhile. Returns whether anything was changed. Throws a `UserError` with the file's name.
  */
 export async function changeKubeconfig(file: string, change: (text: string) => string | undefined): Promise<boolean> {
-  const real = await realpath(file).catch(() => file);
   try {
-    await mkdir(dirname(real), { recursive: true, mode: 0o700 });
+    if (!existsSync(file)) await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    const { path: real } = findRegularFile(file);
     const unlock = await lockKubeconfig(real);
     try {
       return await writeKubeconfig(real, change);
@@ -38,19 +39,11 @@ export async function changeKubeconfig(file: string, change: (text: string) => s
 }
 
 async function writeKubeconfig(file: string, change: (text: string) => string | undefined): Promise<boolean> {
-  const known = existsSync(file);
-  const before = known ? await readFile(file, 'utf8') : '';
-  const after = change(before);
-  if (after === undefined || after === before) return false;
-  if (known) {
-    await copyFile(file, backupOf(file));
-    await chmod(backupOf(file), 0o600);
-  }
-  // Whole or not at all: a kubeconfig that breaks off in the middle locks a person out of every cluster.
-  const whole = `${file}.platform-ops-new`;
-  await writeFile(whole, after, { mode: 0o600 });
-  if (known) await chmod(whole, (await stat(file)).mode & 0o777);
-  await rename(whole, file);
+  const before = readFileOrPipe(file);
+  const after = change(before ?? '');
+  if (after === undefined || after === (before ?? '')) return false;
+  if (before !== undefined) writeWhole(backupOf(file), await readFile(file), { ownerOnly: true });
+  writeWhole(file, after, { mode: 0o600 });
   return true;
 }
 

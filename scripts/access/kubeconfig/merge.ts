@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
+import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 import {
   addEntry,
   type Kubeconfig,
@@ -91,7 +92,7 @@ export async function mergeKubeconfig(context: Context, use: boolean): Promise<{
   const text = await readFile(path, 'utf8');
   const file = mergedInto(config) ?? writableOf(config.userKubeconfigs);
   // Before, not after: whoever is killed in between can still take it out.
-  await writeFile(recordOf(config), `${file}\n`, { mode: 0o600 });
+  writeWhole(recordOf(config), `${file}\n`, { ownerOnly: true });
   return { file, changed: await changeKubeconfig(file, (persons) => withCluster(persons, { path, text, name, use })) };
 }
 
@@ -112,11 +113,7 @@ export async function unmergeKubeconfig(
 
 /** The kubeconfig that the cluster was put into on request. Without one, no kubeconfig of the person's is ever opened. */
 export function mergedInto(config: Config): string | undefined {
-  try {
-    return readFileSync(recordOf(config), 'utf8').trim() || undefined;
-  } catch {
-    return undefined;
-  }
+  return readFileOrPipe(recordOf(config))?.trim() || undefined;
 }
 
 /** Beside the cluster's folder, not in it, for that is recreated with the cluster. */

@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { writeWhole } from '../../lib/files.ts';
 import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
@@ -102,7 +103,7 @@ function isFree(path: FieldPath, base: ValuesFile, schema: JsonSchema): boolean 
 
 async function removeLine(path: string, field: FieldPath): Promise<void> {
   const cut = withoutLine(await readFile(path, 'utf8'), field);
-  if (cut !== undefined) await writeFile(path, cut);
+  if (cut !== undefined) writeWhole(path, cut);
 }
 
 function finding(file: ValuesFile, rule: string, path: FieldPath, what: string, remedy: string): Finding {

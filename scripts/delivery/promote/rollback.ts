@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
+import { writeWhole } from '../../lib/files.ts';
 import { holdsIn, withHold } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { readValuesText, type Service } from '../../repository/service-files.ts';
@@ -192,6 +193,6 @@ async function revertedText(
   } finally {
     await afterwards.attempt(['reset', '--quiet', '--', literalPath(service.file)]);
     await afterwards.attempt(['revert', '--quit']);
-    await writeFile(path, before);
+    writeWhole(path, before);
   }
 }

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { createExec } from '../../lib/exec.ts';
+import { writeWhole } from '../../lib/files.ts';
 import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
 import { findServices, type Service } from '../../repository/service-files.ts';
 import { type Git, gitIn, gitReason, literalPath } from './git.ts';
@@ -198,7 +198,7 @@ export interface FileEdit {
 
 /** Writes the edits into the working tree. */
 async function writeEdits(root: string, edits: readonly FileEdit[]): Promise<void> {
-  for (const { service, after } of edits) await writeFile(join(root, service.file), after);
+  for (const { service, after } of edits) writeWhole(join(root, service.file), after);
 }
 
 /**

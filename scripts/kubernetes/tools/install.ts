@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Exec } from '../../lib/exec.ts';
+import { writeWhole } from '../../lib/files.ts';
 import {
   type DownloadProgress,
   download,
@@ -100,12 +101,11 @@ async function withWorkFolder(installation: ToolInstallation, make: (work: strin
   try {
     const made = await make(work);
     await chmod(made, 0o755);
-    const sum = join(work, 'sum');
-    await writeFile(sum, `${await sha256Of(made)}\n`);
+    const sum = await sha256Of(made);
     const path = join(folder, spec.name);
     await rename(made, path);
     // Last: without it, another process takes the tool for not installed yet.
-    await rename(sum, `${path}.sha256`);
+    writeWhole(`${path}.sha256`, `${sum}\n`);
     return path;
   } finally {
     await rm(work, { recursive: true, force: true });

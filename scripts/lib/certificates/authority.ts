@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../errors.ts';
+import { readFileOrPipe, writeWhole } from '../files.ts';
 import { lock } from '../lock.ts';
 import { Secret } from '../secret.ts';
 import type { Certificate } from './certificate.ts';
@@ -33,7 +34,7 @@ export function certificateFile(folder: string): string {
 export async function readAuthority(
   folder: string,
 ): Promise<{ certificate: string; x509: X509Certificate } | undefined> {
-  const certificate = await readIfThere(certificateFile(folder));
+  const certificate = readFileOrPipe(certificateFile(folder));
   if (certificate === undefined) return undefined;
   const x509 = parseCertificate(certificate);
   return x509 === undefined || faultOf(x509) !== undefined ? undefined : { certificate, x509 };
@@ -73,8 +74,8 @@ async function createAuthority(folder: string): Promise<Authority> {
       import('node:crypto'),
     ]);
     const made = await createLocalAuthority(`${authorityName} ${randomBytes(4).toString('hex')}`, validDays);
-    await replaceFile(keyFile(folder), made.key, 0o600);
-    await replaceFile(certificateFile(folder), made.certificate, 0o644);
+    writeWhole(keyFile(folder), made.key, { ownerOnly: true });
+    writeWhole(certificateFile(folder), made.certificate);
     return authorityOf(made, true);
   } finally {
     unlock();
@@ -91,7 +92,7 @@ function authorityOf({ certificate, key }: Certificate, made: boolean): Authorit
 
 /** What lies in the folder, or undefined if it is of no use. Others are kept from reading the key. */
 async function loadAuthority(folder: string): Promise<Authority | undefined> {
-  const certificate = await readIfThere(certificateFile(folder));
+  const certificate = readFileOrPipe(certificateFile(folder));
   const key = await readKey(folder);
   if (certificate === undefined || key === undefined) return undefined;
   const x509 = parseCertificate(certificate);
@@ -148,18 +149,6 @@ function faultOf(x509: X509Certificate): string | undefined {
   if (!x509.ca || !isLimitedToLocalNames(x509.raw)) return 'not limited to local names';
   if (Date.parse(x509.validFrom) > Date.now()) return notYetValid;
   return daysLeft(x509) < noticeDays ? 'about to expire' : undefined;
-}
-
-/** Whoever reads sees the old text or the new one, never half of it. */
-async function replaceFile(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
-  await rm(temporary, { force: true });
-  await writeFile(temporary, text, { mode, flag: 'wx', flush: true });
-  await rename(temporary, file);
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch(ignoreMissing);
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): undefined {

@@ -1,8 +1,9 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMap, isSeq, parse, parseDocument, type YAMLSeq } from 'yaml';
 import { configMapLimit, readKustomization } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
+import { writeWhole } from '../../lib/files.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
@@ -44,13 +45,11 @@ export function normalText(text: string, where: string): string {
 
 /** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
-  await writeFile(join(root, dashboardPath(uid)), text);
+  writeWhole(join(root, dashboardPath(uid)), text);
   const before = await readDashboardManifests(root);
   const after = withDashboard(before, uid, await dashboardSizes(root));
-  if (after.kustomization !== before.kustomization)
-    await writeFile(join(root, dashboardManifestFiles.kustomization), after.kustomization);
-  if (after.deployment !== before.deployment)
-    await writeFile(join(root, dashboardManifestFiles.deployment), after.deployment);
+  for (const name of ['kustomization', 'deployment'] as const)
+    if (after[name] !== before[name]) writeWhole(join(root, dashboardManifestFiles[name]), after[name]);
 }
 
 /** The texts of the files that bring the dashboards to Grafana. */

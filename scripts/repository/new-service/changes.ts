@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
 import { Interrupted, messageOf, UserError } from '../../lib/errors.ts';
+import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 
 /** A file that is made, or edited, for a new service. */
 export interface FileChange {
@@ -22,15 +23,11 @@ export async function edit(root: string, file: string, make: (text: string) => s
 
 /** A file's text. Throws a `UserError` where it is not there. */
 export async function readRequired(root: string, file: string): Promise<string> {
-  try {
-    return await readFile(join(root, file), 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new UserError(`${file} is not there, and a new service needs it.`, {
-      hint: `git checkout HEAD -- ${file} brings it back.`,
-      cause,
-    });
-  }
+  const text = readFileOrPipe(join(root, file));
+  if (text !== undefined) return text;
+  throw new UserError(`${file} is not there, and a new service needs it.`, {
+    hint: `git checkout HEAD -- ${file} brings it back.`,
+  });
 }
 
 /** YAML with something changed in it; comments, blank lines and quotes stay. Throws a `UserError` for what is no YAML. */
@@ -92,35 +89,15 @@ function afterwards(left: readonly string[]): string {
 async function write(root: string, { file, before, after, link }: FileChange, steps: WrittenStep[]): Promise<void> {
   const path = join(root, file);
   if (before !== undefined) {
-    await replace(path, after);
-    steps.push({ file, undo: () => replace(path, before) });
+    writeWhole(path, after);
+    steps.push({ file, undo: async () => writeWhole(path, before) });
     return;
   }
   await makeFolders(root, dirname(file), steps);
   const undo = { file, undo: () => rm(path, { force: true }) };
   if (link) await symlink(after, path);
-  // Half of a file is one as well, when the disk is full.
-  else await writeFile(path, after, { flag: 'wx' }).catch(removePartial(path));
+  else writeWhole(path, after, { exclusive: true });
   steps.push(undo);
-}
-
-function removePartial(path: string): (error: NodeJS.ErrnoException) => Promise<never> {
-  return async (error) => {
-    if (error.code !== 'EEXIST') await rm(path, { force: true });
-    throw error;
-  };
-}
-
-/** Whole at any moment: a disk that is full leaves the old one. */
-async function replace(path: string, text: string): Promise<void> {
-  const beside = `${path}.new-service`;
-  try {
-    await writeFile(beside, text, { mode: (await stat(path)).mode & 0o777 });
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
 }
 
 async function makeFolders(root: string, folder: string, steps: WrittenStep[]): Promise<void> {

@@ -1,5 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '../../lib/files.ts';
 import { type FieldPath, readYaml, type YamlDocument } from '../yaml.ts';
 import { type Finding, fieldName } from './finding.ts';
 import type { Chart, Rendering } from './helm.ts';
@@ -146,7 +147,7 @@ export async function quote(root: string, file: string, path: FieldPath): Promis
   const range = plainScalar(text, path);
   if (range === undefined) return;
   const [start, end] = range;
-  await writeFile(join(root, file), `${text.slice(0, start)}"${text.slice(start, end)}"${text.slice(end)}`);
+  writeWhole(join(root, file), `${text.slice(0, start)}"${text.slice(start, end)}"${text.slice(end)}`);
 }
 
 function plainScalar(text: string, path: FieldPath): readonly [number, number] | undefined {

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '../../../lib/files.ts';
 import { type Dashboard, type DashboardFile, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import { fileText, type JsonMap } from '../../../repository/dashboards/normal-form.ts';
 import { variablesIn } from '../../../repository/dashboards/queries.ts';
@@ -43,7 +43,7 @@ function checkForm(root: string, { embedded }: DashboardFile, found: AddFinding)
   const [lines, wanted] = [embedded.text.split('\n'), text.split('\n')];
   const line = wanted.findIndex((each, index) => each !== lines[index]) + 1;
   const what = ` is not in the form in which it is pulled, from line ${line} on`;
-  const fix = () => writeFile(join(root, embedded.file), text);
+  const fix = async () => writeWhole(join(root, embedded.file), text);
   found('dashboard-form', [], what, 'npm run validate -- dashboards --fix puts it into that form.', fix);
 }
 

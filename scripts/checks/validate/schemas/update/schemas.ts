@@ -1,11 +1,12 @@
 // Writes scripts/checks/validate/schemas/*.json, which `npm run validate` reads. Needs Go and the network. Run it after a
 // change of a version or of a kind in sources.ts: npm run schemas
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { loadConfig } from '../../../../config/config.ts';
 import { createExec } from '../../../../lib/exec.ts';
+import { writeWhole } from '../../../../lib/files.ts';
 import { addEnumerations, condense, type Schema, special } from './json-schema.ts';
 import { customResources, fetchModule, kubernetesKinds, modules } from './sources.ts';
 
@@ -111,6 +112,6 @@ for (const [name, make] of Object.entries({ kubernetes, 'custom-resources': cust
       .join(',\n');
   // A line for each, so that a new version shows in a diff as what has changed.
   const text = `{"$id":"${name}.json","sources":${JSON.stringify(sources)},\n"kinds":{\n${entries(kinds)}},\n"definitions":{\n${entries(definitions)}}}\n`;
-  await writeFile(file, text);
+  writeWhole(file, text);
   process.stdout.write(`${file}: ${Object.keys(kinds).length} kinds, ${Math.round(text.length / 1024)} KiB\n`);
 }

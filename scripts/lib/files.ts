@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UserError } from './errors.ts';
+import { isRunning } from './processes.ts';
+
+interface WriteOptions {
+  /** Permissions of a new file, whatever the umask. Without it they are those that the umask leaves. */
+  mode?: number;
+  /** Keeps everybody but the owner from the file, also where it was open to others before. */
+  ownerOnly?: boolean;
+  /** Creates the file, and fails with EEXIST where there is one. A crash leaves a part of it. */
+  exclusive?: boolean;
+}
+
+/**
+ * Writes a file whole or not at all: a reader, a crash, a power failure or a full disk finds the old content or the new one.
+ * A link stays a link, an existing file keeps its mode, and its owner where the system lets us. Any number of processes may
+ * write the same file at once. Synchronous, so that no second Ctrl-C ends this process in the middle.
+ *
+ * @throws a `UserError` where there is something else than a regular file, and what the system says of a failure.
+ */
+export function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  { mode, ownerOnly = false, exclusive = false }: WriteOptions = {},
+): void {
+  const { path, known } = exclusive ? { path: file, known: undefined } : findRegularFile(file);
+  if (!exclusive) removeLeftovers(path);
+  const written = exclusive ? path : temporaryName(path);
+  const wanted = known?.mode ?? mode ?? (ownerOnly ? 0o600 : undefined);
+  const permissions = wanted === undefined ? undefined : wanted & (ownerOnly ? 0o700 : 0o777);
+  const descriptor = fs.openSync(written, 'wx', permissions ?? 0o666);
+  try {
+    if (known) keepOwner(descriptor, known);
+    if (permissions !== undefined) fs.fchmodSync(descriptor, permissions);
+    fs.writeFileSync(descriptor, content);
+    fs.fsyncSync(descriptor);
+    if (!exclusive) fs.renameSync(written, path);
+  } catch (error) {
+    fs.rmSync(written, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  syncFolder(dirname(path));
+}
+
+/**
+ * What a path leads to in the end, so that it can be replaced.
+ *
+ * @returns the path without links; `known` is undefined where no file is there yet.
+ * @throws a `UserError` where it is a device, a pipe, a socket or a folder.
+ */
+export function findRegularFile(file: string): { path: string; known: fs.Stats | undefined } {
+  const known = fs.statSync(file, { throwIfNoEntry: false });
+  if (known === undefined) return { path: withoutLinks(file), known };
+  if (known.isFile()) return { path: fs.realpathSync(file), known };
+  throw notRegular(`${file} can't be written`, known);
+}
+
+/**
+ * The text of a file, or of a named pipe, as `<(...)` of a shell is one. A device, such as /dev/zero, may have no end.
+ *
+ * @returns undefined where there is none.
+ * @throws a `UserError` for anything else.
+ */
+export function readFileOrPipe(file: string): string | undefined {
+  const known = fs.statSync(file, { throwIfNoEntry: false });
+  if (known === undefined) return undefined;
+  if (!known.isFile() && !known.isFIFO() && fs.realpathSync(file) !== '/dev/null')
+    throw notRegular(`${file} can't be read`, known);
+  return fs.readFileSync(file, 'utf8');
+}
+
+/** A name beside a file for what is to take its place; `removeLeftovers` knows by it whose it is. */
+export function temporaryName(path: string): string {
+  return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+}
+
+/** The names of that kind beside a file, with the process that each belongs to. */
+export function temporariesOf(path: string): { path: string; pid: number }[] {
+  const prefix = `${basename(path)}.`;
+  return fs.readdirSync(dirname(path)).flatMap((name) => {
+    const [, pid] = name.startsWith(prefix) ? (name.slice(prefix.length).match(/^(\d+)-[0-9a-f]{8}\.tmp$/) ?? []) : [];
+    return pid === undefined ? [] : [{ path: join(dirname(path), name), pid: Number(pid) }];
+  });
+}
+
+/** Removes what a process left behind that was killed while it wrote this file: it may hold a token. */
+export function removeLeftovers(path: string): void {
+  // We are not writing yet: one of our number is that of an earlier process.
+  for (const { path: temporary, pid } of temporariesOf(path))
+    if (pid === process.pid || !isRunning(pid, undefined)) fs.rmSync(temporary, { force: true });
+}
+
+/** Where a file would be made by writing through links that lead nowhere yet. */
+function withoutLinks(file: string): string {
+  const path = join(fs.realpathSync(dirname(file)), basename(file));
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()
+    ? withoutLinks(resolve(dirname(path), fs.readlinkSync(path)))
+    : path;
+}
+
+/** Root alone may give a file away: another user's file, in a checkout that several share, becomes ours. */
+function keepOwner(descriptor: number, { uid, gid }: fs.Stats): void {
+  try {
+    fs.fchownSync(descriptor, uid, gid);
+  } catch {}
+}
+
+/** The new name is part of the folder. Not every system lets a folder be opened: the file itself is on the disk by then. */
+function syncFolder(folder: string): void {
+  try {
+    const descriptor = fs.openSync(folder, 'r');
+    fs.fsyncSync(descriptor);
+    fs.closeSync(descriptor);
+  } catch {}
+}
+
+function notRegular(what: string, known: fs.Stats): UserError {
+  const special = known.isFIFO() ? 'a named pipe' : known.isSocket() ? 'a socket' : 'a device';
+  return new UserError(`${what}: it is ${known.isDirectory() ? 'a folder' : special}, not a regular file.`, {
+    hint: 'Replace it with a regular file, or with a link to one.',
+  });
+}
