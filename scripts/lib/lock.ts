@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
+import { removeLeftovers, temporariesOf, temporaryName, writeWhole } from './files.ts';
 import { isRunning, processStartTime } from './processes.ts';
 import { WaitTimeout, waitUntil } from './retry.ts';
 
@@ -70,47 +61,73 @@ export async function lock(file: string, options: LockOptions): Promise<() => vo
   return unlock as () => void;
 }
 
-/** Takes the lock, or tells who has it: `undefined` for one that is just being made. */
+/**
+ * Takes the lock, or tells who has it: `undefined` for one that is just being made. A lock is taken by creating its file. Only a
+ * dead process's file is ever replaced, by one process at a time: the one that holds a second lock, which is made in the same
+ * way. So what was read under it stays true until the file is replaced, and whatever a killed process leaves is taken over.
+ */
 function takeLock(
   file: string,
   command: string | undefined,
   onTakeOver: LockOptions['onTakeOver'],
 ): (() => void) | LockHolder | undefined {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const start = processStartTime(process.pid);
   const mine = JSON.stringify({ pid: process.pid, ...(start && { start }), ...(command && { command }) });
   for (let tries = 0; tries < 3; tries += 1) {
+    if (createLock(file, mine)) return releasing(file, mine);
+    const found = readLock(file);
+    if (found === undefined) continue; // Given back meanwhile.
+    const holder = parseHolder(found.text);
+    if (isHeld(file, found)) return holder;
+    const guard = takeLock(`${file}.takeover`, command, undefined);
+    if (typeof guard !== 'function') return guard;
     try {
-      const descriptor = openSync(file, 'wx', 0o600);
-      try {
-        writeSync(descriptor, mine);
-      } catch (error) {
-        // The disk is full: an empty lock would keep the next command waiting.
-        rmSync(file, { force: true });
-        throw error;
-      } finally {
-        closeSync(descriptor);
-      }
-      return releasing(file, mine);
-    } catch (error) {
-      // Whoever gave it back took the empty folder with it.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-        continue;
-      }
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const found = readLock(file);
-      if (found === undefined) continue;
-      // Whoever makes a lock writes into it at once; one that stays empty was left so by a crash.
-      // So was one from the future, by a clock that was ahead.
-      if (found.text === '' && Math.abs(Date.now() - found.writtenAt) < 5000) return undefined;
-      const holder = parseHolder(found.text);
-      if (holder && isRunning(holder.pid, holder.start)) return holder;
-      discard(file, found.text);
-      if (holder) onTakeOver?.(describeHolder(holder));
+      const now = readLock(file);
+      if (now?.text !== found.text || isHeld(file, now)) continue;
+      writeWhole(file, mine, { ownerOnly: true });
+    } finally {
+      guard();
     }
+    if (holder) onTakeOver?.(describeHolder(holder));
+    return releasing(file, mine);
   }
   return undefined;
+}
+
+/**
+ * Creates the lock's file, unless there is one. For a moment it is empty (a hard link could prevent that, where there are such):
+ * whoever finds it so knows by a file beside it, which was written before, that its process lives.
+ */
+function createLock(file: string, mine: string): boolean {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const announced = temporaryName(file);
+  try {
+    writeFileSync(announced, mine, { mode: 0o600, flag: 'wx' });
+    writeWhole(file, mine, { ownerOnly: true, exclusive: true });
+    return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    // ENOENT: whoever gave it back took the empty folder with it.
+    if (!['EEXIST', 'ENOENT'].includes(code)) throw error;
+    return false;
+  } finally {
+    rmSync(announced, { force: true });
+  }
+}
+
+/** Whether the process lives that holds a lock or, where the lock does not name it yet, is making it. */
+function isHeld(file: string, { text, writtenAt }: FoundLock): boolean {
+  const holder = parseHolder(text);
+  if (holder) return isRunning(holder.pid, holder.start);
+  // An earlier version announces nothing, but writes at once. A lock from the future is by a clock that was ahead.
+  if (Math.abs(Date.now() - writtenAt) < 5000) return true;
+  const isMade = temporariesOf(file).some(({ path }) => {
+    const maker = parseHolder(readLock(path)?.text ?? '');
+    return maker !== undefined && isRunning(maker.pid, maker.start);
+  });
+  // One that is being made no longer may have been completed in between.
+  const now = readLock(file);
+  return isMade || now?.text !== text || now.writtenAt !== writtenAt;
 }
 
 function releasing(file: string, mine: string): () => void {
@@ -120,23 +137,17 @@ function releasing(file: string, mine: string): () => void {
   };
   // A second Ctrl-C ends the process at once.
   process.on('exit', unlock);
+  removeLeftovers(file);
+  // Of a process that was killed once it had replaced a lock. One that lives removes it itself.
+  const guard = existsSync(`${file}.takeover`) && takeLock(`${file}.takeover`, undefined, undefined);
+  if (typeof guard === 'function') guard();
   return unlock;
 }
 
-/** Takes a dead process's lock away, but not that of somebody who did the same a moment ago. */
-function discard(file: string, text: string): void {
-  const aside = `${file}.${process.pid}`;
-  try {
-    renameSync(file, aside);
-    if (readLock(aside)?.text !== text) linkSync(aside, file);
-  } catch (error) {
-    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    rmSync(aside, { force: true });
-  }
-}
+/** A lock's text, and when it was written, in milliseconds since 1970. */
+type FoundLock = { text: string; writtenAt: number };
 
-function readLock(file: string): { text: string; writtenAt: number } | undefined {
+function readLock(file: string): FoundLock | undefined {
   try {
     return { text: readFileSync(file, 'utf8'), writtenAt: statSync(file).mtimeMs };
   } catch (error) {
@@ -157,8 +168,5 @@ function parseHolder(text: string): LockHolder | undefined {
 }
 
 function describeHolder(holder: LockHolder | undefined): string {
-  if (!holder) return 'Another command (process unknown)';
-  return holder.command === undefined
-    ? `Another command (process ${holder.pid})`
-    : `${holder.command} (process ${holder.pid})`;
+  return `${holder?.command ?? 'Another command'} (process ${holder?.pid ?? 'unknown'})`;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -137,3 +138,149 @@ test('a process that ends without giving it back leaves no lock', () => {
   assert.equal(ran.status, 130, String(ran.stderr));
   assert.equal(existsSync(file), false);
 });
+
+test('a process that is killed and that its parent never asks for is no holder', async () => {
+  const parent = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(line);
+  const start = processStartTime(pid);
+  const state = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2];
+  if (process.platform === 'linux') while (state() !== 'Z') await sleep(20);
+  assert(process.platform !== 'linux' || !isRunning(pid, start ?? assert.fail()));
+  parent.kill('SIGKILL');
+});
+
+test('a lock that its process is still making is not taken over, however long that takes', async () => {
+  const maker = spawn('sleep', ['60']);
+  const file = at('paused.lock');
+  const said = `${file}.${maker.pid}-0123abcd.tmp`;
+  writeFileSync(said, JSON.stringify({ pid: maker.pid, start: processStartTime(maker.pid ?? assert.fail()) }));
+  writeFileSync(file, '');
+  age(file);
+  assert.match((await refusal(() => lock(file, options()))).text, /is working on the cluster x/);
+  assert.equal(readFileSync(file, 'utf8'), '');
+  const gone = once(maker, 'exit');
+  maker.kill('SIGKILL');
+  await gone;
+  (await lock(file, options()))();
+  assert.deepEqual(left(file), []);
+});
+
+/** Of another age than one that is just being made. */
+function age(file: string): void {
+  const aMinuteAgo = new Date(Date.now() - 60_000);
+  utimesSync(file, aMinuteAgo, aMinuteAgo);
+}
+
+const left = (file: string) => readdirSync(folder).filter((name) => at(name).startsWith(file));
+
+/** Takes a lock when it is told to, at a moment that is told as well, and answers whether it got it. */
+const contender = compiled(`
+  import fs from 'node:fs';
+  import { syncBuiltinESMExports } from 'node:module';
+  import { UsageError } from './scripts/lib/errors.ts';
+  import { lock } from './scripts/lib/lock.ts';
+  // As on exFAT and some shared folders.
+  if (process.argv[2] === 'no-links')
+    fs.linkSync = () => { throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' }); };
+  syncBuiltinESMExports();
+  let unlock;
+  process.on('message', async ({ file, moment }) => {
+    if (file === undefined) return process.send(unlock?.() ?? (unlock = undefined) ?? false);
+    while (performance.timeOrigin + performance.now() < moment);
+    try {
+      unlock = await lock(file, { what: 'x', patience: 0, signal: new AbortController().signal });
+      process.send(true);
+    } catch (error) {
+      process.send(error instanceof UsageError ? false : error.stack);
+    }
+  });`);
+
+test('of six processes that find the same lock, in 160 rounds, never two have it', async () => {
+  const { pid } = spawnSync('true');
+  const dead = JSON.stringify({ pid, start: 'before', command: 'npm run up' });
+  const found: Record<string, (file: string) => void> = {
+    'that a dead process left': (file) => writeFileSync(file, dead),
+    'of an earlier version': (file) => writeFileSync(file, String(pid)),
+    'whose next holder died while it took it over': (file) => {
+      writeFileSync(file, dead);
+      writeFileSync(`${file}.takeover`, JSON.stringify({ pid }));
+    },
+    'that nobody has': () => {},
+  };
+  const processes = Array.from({ length: 6 }, (_, index) =>
+    spawn(process.execPath, [contender, index % 2 ? 'no-links' : ''], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    }),
+  );
+  const askAll = (question: (index: number) => object) =>
+    Promise.all(
+      processes.map(async (child, index) => {
+        const answer = once(child, 'message');
+        child.send(question(index));
+        return ((await answer) as [unknown])[0];
+      }),
+    );
+  let seed = 20;
+  const jitterMs = () => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return (seed / 2_147_483_647) * 2;
+  };
+  try {
+    for (let round = 0; round < 40; round += 1) {
+      for (const [what, make] of Object.entries(found)) {
+        const file = at(`round ${round} ${what}.lock`);
+        make(file);
+        const moment = performance.timeOrigin + performance.now() + 3;
+        const answers = await askAll(() => ({ file, moment: moment + jitterMs() }));
+        assert.deepEqual(answers.toSorted(), [false, false, false, false, false, true], `${what}, round ${round}`);
+        await askAll(() => ({}));
+        assert.deepEqual(left(file), [], `${what}, round ${round}`);
+      }
+    }
+  } finally {
+    for (const child of processes) child.kill('SIGKILL');
+  }
+});
+
+/** Takes a lock and is killed before its n-th change of the file system, or in the end by another signal. */
+const victim = compiled(`
+  import fs from 'node:fs';
+  import { syncBuiltinESMExports } from 'node:module';
+  import { lock } from './scripts/lib/lock.ts';
+  const [file, last] = process.argv.slice(2);
+  let calls = 0;
+  for (const name of Object.keys(fs).filter((one) => /^(?!read|l?stat|exists|realpath|access).*Sync$/.test(one))) {
+    const real = fs[name];
+    fs[name] = (...args) => {
+      calls += 1;
+      if (calls === Number(last)) process.kill(process.pid, 'SIGKILL');
+      return real(...args);
+    };
+  }
+  syncBuiltinESMExports();
+  await lock(file, { what: 'x', patience: 0, signal: new AbortController().signal });
+  process.kill(process.pid, 'SIGTERM');`);
+
+for (const [what, text] of [
+  ['a lock that nobody has', undefined],
+  ['a lock of a dead process', JSON.stringify({ pid: spawnSync('true').pid, start: 'before' })],
+] as const) {
+  test(`a process that is killed in any moment while it takes ${what} leaves nothing that stays`, async () => {
+    const endsOf = async (call: number) => {
+      const file = at(`victim ${call} ${what}.lock`);
+      if (text !== undefined) writeFileSync(file, text);
+      const [, signal] = await once(
+        spawn(process.execPath, [victim, file, String(call)], { stdio: 'inherit' }),
+        'exit',
+      );
+      for (const name of left(file)) age(at(name));
+      (await lock(file, options({ patience: 20_000 })))();
+      assert.deepEqual(left(file), [], `call ${call}`);
+      return signal === 'SIGKILL';
+    };
+    let call = 1;
+    while ((await Promise.all([endsOf(call), endsOf(call + 1)])).every(Boolean)) call += 2;
+    assert(call > 3, `${call} calls`);
+  });
+}
