@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,3 +61,12 @@ export const noTools: Tools = {
     throw new UsageError(`${name} is needed.`, `Install ${name}.`);
   },
 };
+
+/**
+ * Puts a character device at a path, or a link to one: a device of its own where a fault could replace /dev/null itself, which
+ * every program of this machine needs.
+ */
+export function placeDevice(path: string): void {
+  if (process.getuid?.() !== 0) symlinkSync('/dev/null', path);
+  else execFileSync('mknod', [path, 'c', '1', '3']);
+}

@@ -12,13 +12,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { saveSettings } from '../../scripts/config/env-file.ts';
 import { compiled } from '../support/compiled.ts';
-import { refusal, temporaryFolder } from '../support/fakes.ts';
+import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, copies, git, gitExec, write } from '../support/repository.ts';
 
 const folder = await temporaryFolder();
@@ -170,7 +170,9 @@ async function killedWhileSaving(root: string, delay: number): Promise<{ text: s
 test('a named pipe or a device in the place of .env keeps what it is, and never gets the token', async () => {
   const [piped, linked] = [checkout(), checkout()];
   assert.equal(spawnSync('mkfifo', [join(piped, '.env')]).status, 0);
-  symlinkSync('/dev/null', join(linked, '.env'));
+  const device = join(dirname(linked), `device of ${basename(linked)}`);
+  placeDevice(device);
+  symlinkSync(device, join(linked, '.env'));
   for (const [root, kind] of [
     [piped, 'a named pipe'],
     [linked, 'a device'],

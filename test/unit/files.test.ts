@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { readFileOrPipe, writeWhole } from '../../scripts/lib/files.ts';
 import { programFiles } from '../house/imports.ts';
 import { compiled } from '../support/compiled.ts';
-import { refusal, temporaryFolder } from '../support/fakes.ts';
+import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
 import { textOf } from '../support/tracked-files.ts';
 
 const folder = await temporaryFolder();
@@ -76,10 +76,11 @@ test('links stay links, and the file at their end is written, also one that is n
 });
 
 test('what is no regular file is never written, and stays', async () => {
-  const [pipe, direct, link] = [newFile(), newFile(), newFile()];
+  const [pipe, direct, device, link] = [newFile(), newFile(), newFile(), newFile()];
   assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
   fs.mkdirSync(direct);
-  fs.symlinkSync('/dev/null', link);
+  placeDevice(device);
+  fs.symlinkSync(device, link);
   for (const [file, kind] of [
     [pipe, 'a named pipe'],
     [direct, 'a folder'],
