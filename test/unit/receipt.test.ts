@@ -138,6 +138,12 @@ test('each stage keeps the time at which it was reached first, until another com
   assert.deepEqual(marks.seconds(), {});
 });
 
+test('the stages are told in their order, whichever was reached first', () => {
+  const marks = createStageTimes(performance.now());
+  for (const stage of ['scraped', 'ready', 'answering'] as const) marks.reach(stage);
+  assert.deepEqual(Object.keys(marks.seconds()), ['ready', 'answering', 'scraped']);
+});
+
 const receipt: RolloutReport = {
   application: 'api-node',
   commit: commits.new,

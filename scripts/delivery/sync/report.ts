@@ -210,6 +210,8 @@ export function createStageTimes(since: number): StageTimes {
       if (!reached.has(stage)) reached.set(stage, Math.round(performance.now() - since) / 1000);
     },
     clear: () => reached.clear(),
-    seconds: () => Object.fromEntries(reached),
+    // In the order of the stages: two may be reached by the same look, or the other way round.
+    seconds: () =>
+      Object.fromEntries(stages.flatMap((stage) => (reached.has(stage) ? [[stage, reached.get(stage)]] : []))),
   };
 }
