@@ -68,8 +68,9 @@ export interface Config {
   childEnv: Record<string, string>;
 }
 
+/** KUBERC, and what a shell reads before its script (bash(1), "INVOCATION"): with `delete: interactive`, `reset` waited for an answer. */
 const hiddenFromChildren =
-  /^(KUBECONFIG|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
+  /^(KUBECONFIG|KUBERC|BASH_ENV|ENV|CDPATH|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
 export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
@@ -122,7 +123,8 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       summary: environment.GITHUB_STEP_SUMMARY || undefined,
     },
     path: environment.PATH ?? '',
-    childEnv: pick(environment, (name) => !hiddenFromChildren.test(name)),
+    // No preferences of kubectl: https://kubernetes.io/docs/reference/kubectl/kuberc/
+    childEnv: { ...pick(environment, (name) => !hiddenFromChildren.test(name)), KUBERC: 'off' },
   };
 }
 
