@@ -73,10 +73,20 @@ export function shellArguments({ pod, container, image }: ShellTarget, command: 
     `--target=${container}`,
     // As the pod itself: no root, no capabilities, no way to get any.
     '--profile=restricted',
-    ...(command === undefined ? terminal : ['--attach']),
+    ...(command === undefined ? terminal : ['--stdin']),
     '--',
-    ...program,
+    ...(command === undefined ? program : ['sh', '-c', 'read -r _; exec sh -c "$0" < /dev/null', command]),
   ];
+}
+
+/**
+ * What `shellArguments` want on standard input. A debug container runs before kubectl is attached to it, and what it said by
+ * then is lost: so its command waits for a line, which reaches it only through that connection.
+ *
+ * @returns undefined where our own standard input is wanted.
+ */
+export function shellInput({ image }: ShellTarget, command: string | undefined): string | undefined {
+  return image !== undefined && command !== undefined ? '\n' : undefined;
 }
 
 function podArguments({ metadata }: Pod): string[] {

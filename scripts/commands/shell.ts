@@ -1,5 +1,5 @@
 import { workloadsNamed } from '../access/logs.ts';
-import { findShell, type ShellTarget, shellArguments } from '../access/shell.ts';
+import { findShell, type ShellTarget, shellArguments, shellInput } from '../access/shell.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
@@ -32,7 +32,7 @@ export async function runShell({
   context.reconnect();
   const line = kubectl.command(shellArguments(way, command));
   // What it ends with is the answer: that of the shell, or of the command.
-  return (await runInteractively(line, { env: config.childEnv, signal })) as ExitCode;
+  return (await runInteractively(line, { env: config.childEnv, signal, input: shellInput(way, command) })) as ExitCode;
 }
 
 function sentence({ pod, container, image }: ShellTarget): string {

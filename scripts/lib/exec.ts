@@ -137,15 +137,18 @@ async function runWithInput(
 
 /**
  * Runs a program that takes over this process's terminal, or its streams, until it ends. It stays in our process group, so
- * that the terminal is its own and Ctrl-C is for what runs in it. Returns its exit code, 130 where the signal ended it.
+ * that the terminal is its own and Ctrl-C is for what runs in it. With an `input` it gets that in place of our standard input,
+ * and no end behind it. Returns its exit code, 130 where the signal ended it.
  * Throws a `UserError` where it can't be started.
  */
 export function runInteractively(
   [file, ...args]: readonly [string, ...string[]],
-  { env, signal }: { env: Record<string, string>; signal: AbortSignal },
+  { env, signal, input }: { env: Record<string, string>; signal: AbortSignal; input?: string | undefined },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { env, stdio: 'inherit' });
+    const child = spawn(file, args, { env, stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'] });
+    // A program that ended before it read tells why itself.
+    child.stdin?.on('error', () => {}).write(input ?? '');
     const end = () => child.kill();
     signal.addEventListener('abort', end, { once: true });
     child.once('error', (cause) => reject(new UserError(`${file} could not be started: ${cause.message}`, { cause })));

@@ -18,10 +18,11 @@ export function habitsPromises(used: () => Used): void {
     const { person, cluster } = used();
     return demand(viewOf(person, cluster).kubectl(...args));
   };
+  /** One of them: the autoscaler may have added others. */
   const podOf = async (service: string) =>
     (await kubectl('get', 'pods', '--selector', `app.kubernetes.io/name=${service}`, '--output=name')).stdout
       .trim()
-      .replace('pod/', '');
+      .replace(/^pod\/(.*)[\s\S]*/, '$1');
 
   it('shows the logs of a service, of Argo CD and of the ingress, each line behind its pod', async () => {
     const { person } = used();

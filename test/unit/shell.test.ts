@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findShell, shellArguments } from '../../scripts/access/shell.ts';
+import { findShell, shellArguments, shellInput } from '../../scripts/access/shell.ts';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { runInteractively } from '../../scripts/lib/exec.ts';
@@ -57,7 +57,9 @@ for (const answer of shellless) {
     const command = shellArguments(way, undefined);
     for (const flag of ['--image-pull-policy=Never', '--target=app', '--profile=restricted', '--tty'])
       assert(command.includes(flag), flag);
-    assert(shellArguments(way, 'ls').includes('--attach') && !shellArguments(way, 'ls').includes('--tty'));
+    assert(shellArguments(way, 'ls').includes('--stdin') && !shellArguments(way, 'ls').includes('--tty'));
+    assert.deepEqual(shellArguments(way, 'ls').slice(-4), ['sh', '-c', 'read -r _; exec sh -c "$0" < /dev/null', 'ls']);
+    assert.deepEqual([shellInput(way, 'ls'), shellInput(way, undefined)], ['\n', undefined], 'it waits for the line');
   });
 }
 
