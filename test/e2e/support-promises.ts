@@ -16,7 +16,7 @@ export function supportPromises(used: () => { person: Person; cluster: string })
     const { kubectl: run, json } = viewOf(person, cluster);
     const kubectl = (...args: string[]) => demand(run(...args));
     const apply = (...objects: object[]) => {
-      const file = join(person.clone, '.state', 'canary.json');
+      const file = join(person.home, 'canary.json');
       writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
       return kubectl('apply', '--filename', file);
     };
@@ -90,7 +90,7 @@ export function supportPromises(used: () => { person: Person; cluster: string })
     for (const told of [speaks, `${namespace}/talker`, `Pod ${namespace}/talker Said (1): `, 'Bearer [redacted]'])
       assert(text.includes(told), told);
     for (const part of hidden) assert(!text.includes(part), part);
-    await demand(person.run(['rm', 'bundle.log', '.state/canary.json']));
+    await demand(person.run(['rm', 'bundle.log']));
     await kubectl('delete', 'namespace', namespace);
   });
 }

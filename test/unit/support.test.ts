@@ -144,6 +144,26 @@ test('the file tells what others need, with no secret in it though everything sa
   assert(!text.includes(home), 'nor the name of the account');
 });
 
+test('a container that starts again after the look at its pod does not take its last words with it', async () => {
+  const ended = {
+    ...pod,
+    status: { phase: 'Running', containerStatuses: [{ name: 'app', restartCount: 0, state: { terminated: {} } }] },
+  };
+  let runs = 1;
+  const api = () => ({
+    list: async (_: string, kind: string) => (kind === 'Secret' ? [] : [ended]),
+    json: async () => ({ items: [] }),
+    lines: async (path: string, _: number, onLine: (line: string) => void) => {
+      if (!path.includes('previous')) runs += 1;
+      else if (runs === 1) throw new ApiError(path, 400, 'previous terminated container not found');
+      else onLine('2026-01-02T03:04:05.000000000Z last words');
+      return '';
+    },
+  });
+  const text = await redactedText(leakingContext({ toolbox, api }), true);
+  assert(text.includes('[core-go-1, the run before] 2026-01-02T03:04:05.000000000Z last words'), text);
+});
+
 test('without the cluster nothing of it is asked for', async () => {
   const api = () => assert.fail('the cluster is asked');
   const text = await redactedText(leakingContext({ toolbox, api }), false);

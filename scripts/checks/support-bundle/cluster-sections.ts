@@ -44,11 +44,10 @@ async function warnings(context: Context): Promise<string> {
 async function logs(context: Context): Promise<string> {
   const all = await podsInScope(context);
   const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
-  const [now, before] = [sourcesOf(unwell), sourcesOf(unwell, true)];
-  const [lines, earlier] = await Promise.all([
-    readLogs(context, now.sources, { tail: limits.lines }),
-    readLogs(context, before.sources, { tail: limits.lines, previous: true }),
-  ]);
+  const now = sourcesOf(unwell);
+  const lines = await readLogs(context, now.sources, { tail: limits.lines });
+  // One behind the other, and of each: a container that ended may start again between the look at it and the first.
+  const earlier = await readLogs(context, now.sources, { tail: limits.lines, previous: true });
   const texts = [
     ...now.without,
     ...earlier.map(({ source, time, text }) => `[${source.label}, the run before] ${time} ${text}`),
