@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allCommands, commandNames, findCommand } from './commands/index.ts';
+import { commands, findCommand } from './commands/index.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { npmFlagsOf, readArguments } from './lib/terminal/args.ts';
 import { commandList, helpPage } from './lib/terminal/help.ts';
@@ -12,6 +12,8 @@ const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
 /** What a failure ends with, unless the command has another code for it. */
 let failure: ExitCode = ExitCode.failed;
+/** How to go on after an interruption. */
+let afterwards = '';
 /** Whether the command is done, and its output is what is waited for. */
 let done = false;
 
@@ -24,15 +26,19 @@ async function main(): Promise<ExitCode> {
 
 async function run(): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
-    process.stdout.write(commandList(allCommands()));
+    process.stdout.write(commandList(commands));
     return ExitCode.done;
   }
-  const command = findCommand(name);
+  const command = await findCommand(name);
   if (!command) {
-    const meant = closest(name, commandNames);
+    const meant = closest(
+      name,
+      commands.map((one) => one.name),
+    );
     throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
   }
   failure = command.failure ?? failure;
+  afterwards = command.interrupted ?? '';
   const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf(process.env));
   if (help) {
     process.stdout.write(helpPage(command));
@@ -77,22 +83,9 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-/** How to go on after an interruption; nothing for what only looks. */
-const afterwards: Record<string, string> = {
-  up: 'npm run up goes on where it stopped; npm run down takes everything away.',
-  reset: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
-  down: 'npm run down goes on where it stopped.',
-  promote: 'What was committed by then is deployed all the same: npm run history shows it.',
-  rollback: 'What was committed by then is deployed all the same: npm run history shows it.',
-  'new-service': 'Nothing was changed.',
-  drill: 'What the drill had begun is undone.',
-  forward: 'Nothing is forwarded any more.',
-  credentials: 'npm run credentials goes on where it stopped.',
-};
-
 async function report(error: unknown): Promise<ExitCode> {
   if (error instanceof Interrupted) {
-    console.error(`\nInterrupted. ${afterwards[name] ?? ''}`.trimEnd());
+    console.error(`\nInterrupted. ${afterwards}`.trimEnd());
     return ExitCode.interrupted;
   }
   if (error instanceof UserError) {

@@ -1,3 +1,4 @@
+import { preflightCheckNames } from '../config/check-names.ts';
 import type { Invocation } from '../config/config.ts';
 import type { ContextOptions } from '../context.ts';
 import type { ExitCode } from '../lib/errors.ts';
@@ -5,9 +6,12 @@ import type { Usage } from '../lib/terminal/args.ts';
 
 export type { Invocation };
 
-export interface Command extends Usage {
+/** A command without what the list of commands says of it. */
+export interface Command extends Omit<Usage, 'name' | 'summary'> {
   /** What it ends with when it fails, where 1 is an answer. */
   failure?: ExitCode;
+  /** How to go on after an interruption; nothing for what only looks. */
+  interrupted?: string;
   run(invocation: Invocation): Promise<ExitCode>;
 }
 
@@ -24,3 +28,29 @@ export function contextOptions(
     onRetry: (why) => note(`! Tried again: ${why}`),
   };
 }
+
+/** A flag for every command that changes the cluster. */
+export const lockFlags = {
+  'no-wait': { type: 'boolean', description: 'Fail at once if another command is working on the cluster.' },
+} as const;
+
+/** Flags of every command that edits values files. */
+export const deliveryFlags = {
+  'no-commit': { type: 'boolean', description: 'Only edit the files.' },
+  push: { type: 'boolean', description: 'Push the commit, after those that came in meanwhile.' },
+  json: { type: 'boolean', description: 'Print the result as JSON.' },
+  timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
+  verbose: { type: 'boolean', description: 'Show every command that is run.' },
+  ...lockFlags,
+} as const;
+
+/** A flag for every command that runs preflight checks. */
+export const checkFlags = {
+  'ignore-checks': {
+    type: 'text',
+    value: 'names',
+    repeated: true,
+    choices: preflightCheckNames,
+    description: `Only warn about problems of these checks, as IGNORE_CHECKS does: comma-separated.`,
+  },
+} as const;

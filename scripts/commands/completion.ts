@@ -2,10 +2,20 @@ import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
 import type { Usage } from '../lib/terminal/args.ts';
 import { readRegistrations } from '../repository/applications.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run completion`. */
-export async function runCompletion({ config, print }: Invocation): Promise<ExitCode> {
+export const completionCommand: Command = {
+  description: [
+    'Prints a text for bash to source, which completes npm run with the commands of this checkout, their flags, their words',
+    'and the names of the services. In other folders the completion of npm goes on as before. The text holds what the',
+    'commands are today: source it anew after an update.',
+  ].join('\n'),
+  flags: {},
+  examples: ['npm run --silent completion'],
+  run: runCompletion,
+};
+
+async function runCompletion({ config, print }: Invocation): Promise<ExitCode> {
   // Not above: the list of commands holds this one.
   const { allCommands } = await import('./index.ts');
   const [usages, { applications }] = await Promise.all([allCommands(), readRegistrations(config.root)]);

@@ -3,11 +3,27 @@ import { createContext } from '../context.ts';
 import { diffPage } from '../delivery/diff/print.ts';
 import { diffExitCode, gatherDiff } from '../delivery/diff/report.ts';
 import type { Context } from '../images/context.ts';
-import { type ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import type { Invocation } from './command.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run diff`. */
-export async function runDiff({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+export const diffCommand: Command = {
+  description: [
+    "Renders the charts of the working tree with Argo CD's own Helm, asks the API server what applying that would change,",
+    'as a dry run, and adds what would be pruned and what would restart. New files count, those that Git ignores do not.',
+    'The manifests outside of helm/ belong to npm run up: what that would change is told apart. Nothing is changed.',
+    'Exit code 0 if nothing would change, 1 if something would, 2 if not everything could be compared.',
+  ].join('\n'),
+  flags: {
+    app: { type: 'text', value: 'name', description: 'Look at this Application alone.' },
+    json: { type: 'boolean', description: 'Print the differences as JSON.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+  },
+  failure: ExitCode.usage,
+  examples: ['npm run diff', 'npm run diff -- --app core-go', 'npm run --silent diff -- --json | jq .applications'],
+  run: runDiff,
+};
+
+async function runDiff({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const note = (text: string) => void progressStream.write(`${text}\n`);
   const context = createContext(config, {
     signal,

@@ -6,12 +6,22 @@ import { createContext } from '../context.ts';
 import { reportCredentials } from '../images/credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
-import type { Invocation } from './command.ts';
+import { type Command, checkFlags, type Invocation } from './command.ts';
+
+export const doctorCommand: Command = {
+  description: [
+    'Checks what the platform needs of this machine, then every component if there is a cluster, and says what to do',
+    'about each trouble. Changes nothing, but fetches kind, kubectl and helm where they are missing. Exit code 0 if all',
+    'is well, 1 if a component is not, 2 if this machine is not.',
+  ].join('\n'),
+  flags: { json: { type: 'boolean', description: 'Print the findings as JSON.' }, ...checkFlags },
+  examples: ['npm run doctor'],
+  run: runDoctor,
+};
 
 const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 
-/** Carries out `npm run doctor`. */
-export async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   const examined = [...(await checkoutFinding(context)), ...(await diagnose(context))];
   // Without Docker, even where that is ignored, or a checkout there is nothing to ask the components.

@@ -14,10 +14,37 @@ import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { endpointOf, startPortForward } from '../kubernetes/port-forward.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run forward`. */
-export async function runForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
+export const forwardCommand: Command = {
+  description: [
+    'Opens a port on 127.0.0.1 for each of them, or for those that are named, until Ctrl-C. They stay open while pods are',
+    'replaced and the API server restarts: who comes meanwhile waits for the new pod. It needs no ingress, so it works',
+    'where that does not. A port that is taken is not replaced by another one: --port chooses. Ends with exit code 1 once',
+    'the cluster is deleted. With TARGET_CONTEXT, ingress opens HTTPS_PORT for all that the ingress serves.',
+  ].join('\n'),
+  flags: {
+    port: {
+      type: 'text',
+      value: 'port',
+      repeated: true,
+      description: 'Another port: 9091, or for one of several grafana=3001. 0 takes any that is free.',
+    },
+    json: { type: 'boolean', description: 'Print the addresses as a line of JSON.' },
+  },
+  words: [...destinations.map(({ name }) => name), ingressName],
+  severalWords: true,
+  examples: [
+    'npm run forward',
+    'npm run forward -- prometheus grafana',
+    'npm run forward -- argocd --port 9443',
+    'npm run forward -- --port grafana=3030 --port api=3031',
+  ],
+  interrupted: 'Nothing is forwarded any more.',
+  run: runForward,
+};
+
+async function runForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
   const chosen = destinationsFor(config, operands.includes(ingressName)).filter(
     ({ name }) => operands.length === 0 || operands.includes(name),
   );

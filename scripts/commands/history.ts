@@ -4,7 +4,18 @@ import { ExitCode } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
 import { table } from '../lib/text.ts';
 import { findService } from '../repository/service-files.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const historyCommand: Command = {
+  description: [
+    'Reads from Git what promote, rollback, the CI of the platform, and people by hand made of the image in the values file,',
+    'newest first. The age of an image comes from its registry, and what runs from the cluster, where these can be asked.',
+  ].join('\n'),
+  flags: { json: { type: 'boolean', description: 'Print as JSON.' } },
+  operands: ['service'],
+  examples: ['npm run history -- core-go', 'npm run --silent history -- core-go --json | jq .entries[0]'],
+  run: runHistory,
+};
 
 const kinds: Record<HistoryLine['kind'], string> = {
   start: 'first image',
@@ -13,8 +24,7 @@ const kinds: Record<HistoryLine['kind'], string> = {
   edit: 'by hand',
 };
 
-/** Carries out `npm run history`. */
-export async function runHistory({
+async function runHistory({
   config,
   flags,
   operands = [],

@@ -1,80 +1,181 @@
+import type { Usage } from '../lib/terminal/args.ts';
 import type { Command } from './command.ts';
-import { completionCommand } from './usage/completion.ts';
-import { credentialsCommand } from './usage/credentials.ts';
-import { dashboardsCommand } from './usage/dashboards.ts';
-import { diffCommand } from './usage/diff.ts';
-import { doctorCommand } from './usage/doctor.ts';
-import { downCommand } from './usage/down.ts';
-import { drillCommand } from './usage/drill.ts';
-import { forwardCommand } from './usage/forward.ts';
-import { historyCommand } from './usage/history.ts';
-import { kubeconfigCommand } from './usage/kubeconfig.ts';
-import { loadCommand } from './usage/load.ts';
-import { logsCommand } from './usage/logs.ts';
-import { newServiceCommand } from './usage/new-service.ts';
-import { openCommand } from './usage/open.ts';
-import { passwordsCommand } from './usage/passwords.ts';
-import { prefetchCommand } from './usage/prefetch.ts';
-import { promoteCommand } from './usage/promote.ts';
-import { releaseCommand } from './usage/release.ts';
-import { resetCommand } from './usage/reset.ts';
-import { rollbackCommand } from './usage/rollback.ts';
-import { shellCommand } from './usage/shell.ts';
-import { startCommand } from './usage/start.ts';
-import { statusCommand } from './usage/status.ts';
-import { stopCommand } from './usage/stop.ts';
-import { supportCommand } from './usage/support.ts';
-import { syncCommand } from './usage/sync.ts';
-import { trustCommand } from './usage/trust.ts';
-import { upCommand } from './usage/up.ts';
-import { validateCommand } from './usage/validate.ts';
-import { verifyCommand } from './usage/verify.ts';
 
-/**
- * Every command, in the order of the list that `npm run` and `--help` show. What is loaded here only describes it; the
- * command itself is loaded when it runs, so that what one of them needs costs neither the others nor help any time.
- */
-const all: readonly Command[] = [
-  upCommand,
-  syncCommand,
-  statusCommand,
-  diffCommand,
-  promoteCommand,
-  rollbackCommand,
-  releaseCommand,
-  historyCommand,
-  doctorCommand,
-  validateCommand,
-  trustCommand,
-  credentialsCommand,
-  newServiceCommand,
-  dashboardsCommand,
-  passwordsCommand,
-  kubeconfigCommand,
-  logsCommand,
-  shellCommand,
-  drillCommand,
-  forwardCommand,
-  openCommand,
-  verifyCommand,
-  loadCommand,
-  stopCommand,
-  startCommand,
-  resetCommand,
-  downCommand,
-  prefetchCommand,
-  supportCommand,
-  completionCommand,
-];
-
-export const commandNames = all.map(({ name }) => name);
-
-/** The command of that name, or undefined. */
-export function findCommand(name: string): Command | undefined {
-  return all.find((command) => command.name === name);
+/** What the list of commands says of one, and where the rest is. */
+interface CommandEntry extends Pick<Usage, 'name' | 'summary'> {
+  load(): Promise<Command>;
 }
 
-/** All of them, for the list. */
-export function allCommands(): readonly Command[] {
-  return all;
+/**
+ * Every command, in the order of the list that `npm run` and `--help` show. The file of a command is loaded when it runs or
+ * explains itself, so that what one of them needs costs neither the others nor the list any time.
+ */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    summary: 'Bring the whole platform up, or put right what is missing.',
+    load: async () => (await import('./up.ts')).upCommand,
+  },
+  {
+    name: 'sync',
+    summary: 'Have the checked-out commit run now, and show what became of it.',
+    load: async () => (await import('./sync.ts')).syncCommand,
+  },
+  {
+    name: 'status',
+    summary: 'Show what runs, from which commit, and where.',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'diff',
+    summary: 'Show what the working tree would change in the cluster, before it is committed.',
+    load: async () => (await import('./diff.ts')).diffCommand,
+  },
+  {
+    name: 'promote',
+    summary: 'Give a service, or all of them, the image of a commit, and wait until it runs.',
+    load: async () => (await import('./promote.ts')).promoteCommand,
+  },
+  {
+    name: 'rollback',
+    summary: 'Take the last promotion of a service back, and wait until that runs.',
+    load: async () => (await import('./rollback.ts')).rollbackCommand,
+  },
+  {
+    name: 'release',
+    summary: 'Lift the hold that a rollback put on a service.',
+    load: async () => (await import('./release.ts')).releaseCommand,
+  },
+  {
+    name: 'history',
+    summary: 'Show every image that a service was given, and which one runs now.',
+    load: async () => (await import('./history.ts')).historyCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'Check this machine and every component, with a remedy for each trouble.',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'validate',
+    summary: 'Check charts, manifests, metrics and promotion, without a cluster.',
+    load: async () => (await import('./validate.ts')).validateCommand,
+  },
+  {
+    name: 'trust',
+    summary: 'Show how to have browsers trust the local addresses.',
+    load: async () => (await import('./trust.ts')).trustCommand,
+  },
+  {
+    name: 'credentials',
+    summary: "Check, save and apply the token that pulls the services' images.",
+    load: async () => (await import('./credentials.ts')).credentialsCommand,
+  },
+  {
+    name: 'new-service',
+    summary: 'Generate all that one more service needs, from its chart to its dashboard.',
+    load: async () => (await import('./new-service.ts')).newServiceCommand,
+  },
+  {
+    name: 'dashboards',
+    summary: "Compare Grafana's dashboards with their files, and pull them into those.",
+    load: async () => (await import('./dashboards.ts')).dashboardsCommand,
+  },
+  {
+    name: 'passwords',
+    summary: 'Show the passwords of Argo CD and Grafana.',
+    load: async () => (await import('./passwords.ts')).passwordsCommand,
+  },
+  {
+    name: 'kubeconfig',
+    summary: "Show the cluster's private kubeconfig, or merge it into yours.",
+    load: async () => (await import('./kubeconfig.ts')).kubeconfigCommand,
+  },
+  {
+    name: 'logs',
+    summary: 'Show the logs of all pods of a service, or of a part of the platform.',
+    load: async () => (await import('./logs.ts')).logsCommand,
+  },
+  {
+    name: 'shell',
+    summary: 'Open a shell in a pod of a service, or beside it where it has none.',
+    load: async () => (await import('./shell.ts')).shellCommand,
+  },
+  {
+    name: 'drill',
+    summary: 'Show on the live cluster that the platform keeps its promises.',
+    load: async () => (await import('./drill.ts')).drillCommand,
+  },
+  {
+    name: 'forward',
+    summary: 'Lead ports of this machine to Prometheus, Grafana, Argo CD and the API.',
+    load: async () => (await import('./forward.ts')).forwardCommand,
+  },
+  {
+    name: 'open',
+    summary: 'Open the API, Argo CD, Prometheus or Grafana in the browser.',
+    load: async () => (await import('./open.ts')).openCommand,
+  },
+  {
+    name: 'verify',
+    summary: 'Hold the running monitoring against what it promises.',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'load',
+    summary: 'Send a gentle stream of requests, so that the dashboards have something to show.',
+    load: async () => (await import('./load.ts')).loadCommand,
+  },
+  {
+    name: 'stop',
+    summary: 'Put the cluster to sleep: it keeps what it has, and takes no CPU and no memory.',
+    load: async () => (await import('./stop.ts')).stopCommand,
+  },
+  {
+    name: 'start',
+    summary: 'Wake a cluster that npm run stop, or a reboot, has stopped.',
+    load: async () => (await import('./start.ts')).startCommand,
+  },
+  {
+    name: 'reset',
+    summary: 'Take the platform off the cluster, and keep the cluster.',
+    load: async () => (await import('./reset.ts')).resetCommand,
+  },
+  {
+    name: 'down',
+    summary: 'Delete the cluster and all that is in it.',
+    load: async () => (await import('./down.ts')).downCommand,
+  },
+  {
+    name: 'prefetch',
+    summary: 'Fetch everything that up needs, for a journey without a network.',
+    load: async () => (await import('./prefetch.ts')).prefetchCommand,
+  },
+  {
+    name: 'support',
+    summary: 'Write what others need to help you into one file, without secrets.',
+    load: async () => (await import('./support.ts')).supportCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'Print a completion of these commands and their flags for bash.',
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
+];
+
+export type NamedCommand = Usage & Command;
+
+/** @returns the command of that name, loaded; undefined where there is none. */
+export async function findCommand(name: string): Promise<NamedCommand | undefined> {
+  const entry = commands.find((one) => one.name === name);
+  return entry && named(entry);
+}
+
+/** @returns all of them, loaded. */
+export function allCommands(): Promise<NamedCommand[]> {
+  return Promise.all(commands.map(named));
+}
+
+async function named({ name, summary, load }: CommandEntry): Promise<NamedCommand> {
+  return { name, summary, ...(await load()) };
 }

@@ -1,4 +1,4 @@
-import { goodPath, readPlan } from '../checks/traffic/plan.ts';
+import { defaultPlan, goodPath, maximum, readPlan } from '../checks/traffic/plan.ts';
 import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../checks/traffic/report.ts';
 import { sendStream } from '../checks/traffic/stream.ts';
 import { assertCluster } from '../cluster/cluster.ts';
@@ -9,10 +9,36 @@ import type { Context } from '../images/context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run load`. */
-export async function runLoad({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+export const loadCommand: Command = {
+  description: [
+    `Sends GET ${goodPath} through the ingress of this cluster, and nowhere else, over TLS that the local authority has to`,
+    'vouch for. Some requests ask for a page that is not there: those 404s are the errors. Then it tells what came back and',
+    'how fast, and which dashboards show it. Ctrl-C ends it, and it tells what there is.',
+  ].join('\n'),
+  flags: {
+    seconds: {
+      type: 'seconds',
+      description: `For how long (default: ${defaultPlan.seconds}, at most ${maximum.seconds}).`,
+    },
+    rate: {
+      type: 'text',
+      value: 'number',
+      description: `Requests a second (default: ${defaultPlan.rate}, at most ${maximum.rate}).`,
+    },
+    errors: {
+      type: 'text',
+      value: 'percent',
+      description: `How many of them ask for what is not there (default: ${defaultPlan.errors}).`,
+    },
+    json: { type: 'boolean', description: 'Print what came of it as JSON.' },
+  },
+  examples: ['npm run load', 'npm run load -- --seconds 600 --rate 20', 'npm run load -- --errors 0'],
+  run: runLoad,
+};
+
+async function runLoad({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const plan = readPlan(flags);
   const context = createContext(config, { signal });
   await assertCluster(context);

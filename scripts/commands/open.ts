@@ -1,13 +1,24 @@
 import { type OpenTarget, openTargets, unreachableReason } from '../access/addresses.ts';
 import { browserEnvironment, openBrowser } from '../access/browser.ts';
 import { assertCluster } from '../cluster/cluster.ts';
+import { siteNames } from '../components/site-names.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run open`. */
-export async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+export const openCommand: Command = {
+  description: [
+    'Opens the address that the ingress answers at, with xdg-open, open (macOS) or wslview (Windows). Where there is no',
+    'browser, prints the address and says so. Without a name, lists the addresses.',
+  ].join('\n'),
+  flags: { json: { type: 'boolean', description: 'Print as JSON, and open nothing.' } },
+  words: siteNames,
+  examples: ['npm run open -- grafana', 'npm run open', 'npm run --silent open -- --json'],
+  run: runOpen,
+};
+
+async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await assertCluster(context);
   const all = await openTargets(context);

@@ -4,10 +4,17 @@ import { type PasswordSite, passwordSites } from '../components/site-names.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run passwords`. */
-export async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
+export const passwordsCommand: Command = {
+  description: 'Reads the passwords of the user admin from the cluster. With a name, prints that password alone.',
+  flags: { json: { type: 'boolean', description: 'Print as JSON.' } },
+  words: passwordSites,
+  examples: ['npm run passwords', 'npm run --silent passwords -- argocd'],
+  run: runPasswords,
+};
+
+async function runPasswords({ config, flags, word, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await assertCluster(context);
   const read = async (place: PasswordSite) => (await readPassword(context, place)).reveal();

@@ -6,11 +6,36 @@ import type { Context } from '../images/context.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import type { Progress } from '../lib/terminal/progress.ts';
 import { findServices } from '../repository/service-files.ts';
-import type { Invocation } from './command.ts';
+import { type Command, deliveryFlags, type Invocation } from './command.ts';
 import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
-/** Carries out `npm run promote`. */
-export async function runPromote(invocation: Invocation): Promise<ExitCode> {
+export const promoteCommand: Command = {
+  description: [
+    'Checks that the image exists, and for the processors of the node; without a token, builds stand-ins for it. Then it',
+    'edits image.tag in helm/<service>/values.yaml, and nothing else, commits "chore: promote images <sha>", and waits',
+    'until that runs. The index has to be clean, and nobody else is swept in: the commit holds these files alone. A',
+    'service that was rolled back is on hold, and refused, until npm run release. docs/promote-workflow.yml is the',
+    'workflow that runs it in the platform repository.',
+  ].join('\n'),
+  flags: {
+    ...deliveryFlags,
+    force: { type: 'boolean', description: 'Promote over a hold, and remove it.', typedOnly: true },
+    'from-ci': {
+      type: 'boolean',
+      description: 'For GitHub Actions: no cluster, no lock, outputs and a summary for the workflow.',
+    },
+  },
+  operands: ['service|all', 'sha'],
+  examples: [
+    'npm run promote -- core-go a1b2c3d',
+    'npm run promote -- all a1b2c3d --push',
+    'npm run promote -- all a1b2c3d --from-ci --push',
+  ],
+  interrupted: 'What was committed by then is deployed all the same: npm run history shows it.',
+  run: runPromote,
+};
+
+async function runPromote(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands = [] } = invocation;
   const [word = '', tag = ''] = operands;
   const commitOptions = commitOptionsOf(invocation);

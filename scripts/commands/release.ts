@@ -2,11 +2,23 @@ import { openWorkspace } from '../delivery/promote/workspace.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { holdSentence, holdsIn, withoutHolds } from '../repository/hold.ts';
 import { findService, readValuesText } from '../repository/service-files.ts';
-import type { Invocation } from './command.ts';
+import { type Command, deliveryFlags, type Invocation } from './command.ts';
 import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
-/** Carries out `npm run release`. */
-export async function runRelease(invocation: Invocation): Promise<ExitCode> {
+const { timeout: _, ...flags } = deliveryFlags;
+
+export const releaseCommand: Command = {
+  description: [
+    'Takes the note out of the values file and commits that, so that the service can be promoted again. The image that',
+    'runs stays the same.',
+  ].join('\n'),
+  flags,
+  operands: ['service'],
+  examples: ['npm run release -- core-go', 'npm run release -- core-go --push'],
+  run: runRelease,
+};
+
+async function runRelease(invocation: Invocation): Promise<ExitCode> {
   const { config, operands = [] } = invocation;
   const [word = ''] = operands;
   const commitOptions = commitOptionsOf(invocation);

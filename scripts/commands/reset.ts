@@ -10,10 +10,33 @@ import { createContext } from '../context.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { contextOptions, type Invocation } from './command.ts';
+import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
 
-/** Carries out `npm run reset`. */
-export async function runReset(invocation: Invocation): Promise<ExitCode> {
+export const resetCommand: Command = {
+  description: [
+    'Removes everything that npm run up installed, last things first, and then looks whether anything is left: exit',
+    'code 1 if so. What somebody put into the cluster by hand is listed and kept, with the namespace that it is in; --all',
+    "removes that, too, but nothing of Kubernetes' or kind's own. --apps only has Argo CD build the services anew;",
+    '--cluster makes the whole cluster anew. Images stay in the node, so the next npm run up is quick.',
+  ].join('\n'),
+  flags: {
+    all: { type: 'boolean', typedOnly: true, description: 'Remove what was put there by hand, too.' },
+    apps: { type: 'boolean', description: 'Only delete what Argo CD deployed, and have it build that anew.' },
+    cluster: { type: 'boolean', description: 'Delete the cluster and make it anew: npm run down and npm run up.' },
+    'dry-run': { type: 'boolean', description: 'Only list what would be removed, object by object.' },
+    yes: { type: 'boolean', typedOnly: true, description: 'Do not ask.' },
+    timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print what was removed, kept and left as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
+    ...lockFlags,
+  },
+  examples: ['npm run reset', 'npm run reset -- --dry-run', 'npm run reset -- --all --yes', 'npm run reset -- --apps'],
+  interrupted: 'npm run reset goes on where it stopped; npm run up brings the platform back.',
+  run: runReset,
+};
+
+async function runReset(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, progressStream, print } = invocation;
   const ways = (['all', 'apps', 'cluster'] as const).filter((flag) => flags[flag]);
   if (ways.length > 1) {
@@ -55,16 +78,16 @@ function confirmation({ flags, signal, progressStream }: Invocation): Confirm {
 /** Each of the two takes the lock for itself. */
 async function resetCluster(invocation: Invocation, confirm: Confirm): Promise<ExitCode> {
   const { config, flags, print } = invocation;
-  const [{ runDown }, { runUp }] = await Promise.all([import('./down.ts'), import('./up.ts')]);
+  const [{ downCommand }, { upCommand }] = await Promise.all([import('./down.ts'), import('./up.ts')]);
   const { 'dry-run': dryRun, ...others } = flags;
-  if (dryRun) return runDown({ ...invocation, flags: { 'dry-run': true, ...others } });
+  if (dryRun) return downCommand.run({ ...invocation, flags: { 'dry-run': true, ...others } });
   if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and make it anew?`))) {
     return resetDeclined(invocation);
   }
   const printed: string[] = [];
   const collecting = { ...invocation, ...(flags.json && { print: (text: string) => void printed.push(text) }) };
-  let code = await runDown({ ...collecting, flags: { ...others, yes: true } });
-  if (code === ExitCode.done) code = await runUp({ ...collecting, flags: others });
+  let code = await downCommand.run({ ...collecting, flags: { ...others, yes: true } });
+  if (code === ExitCode.done) code = await upCommand.run({ ...collecting, flags: others });
   if (flags.json) print(prettyJson(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
   return code;
 }

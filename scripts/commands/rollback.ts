@@ -3,11 +3,30 @@ import { planRollback } from '../delivery/promote/rollback.ts';
 import { openWorkspace } from '../delivery/promote/workspace.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { findService } from '../repository/service-files.ts';
-import type { Invocation } from './command.ts';
+import { type Command, deliveryFlags, type Invocation } from './command.ts';
 import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
-/** Carries out `npm run rollback`. */
-export async function runRollback(invocation: Invocation): Promise<ExitCode> {
+export const rollbackCommand: Command = {
+  description: [
+    'Finds the commit that brought the image of the service, whoever made it, and takes it back: by git revert, or only',
+    "this service's lines where that commit changed more. Run it again to go further back. The same commit puts a hold",
+    'into the values file, which keeps promote from bringing the image in again: npm run release lifts it.',
+  ].join('\n'),
+  flags: {
+    to: { type: 'text', value: 'sha', description: 'Go to this tag, which ran before, in place of the last one.' },
+    ...deliveryFlags,
+  },
+  operands: ['service'],
+  examples: [
+    'npm run rollback -- core-go',
+    'npm run rollback -- core-go --to 1df3b1f',
+    'npm run rollback -- core-go --push',
+  ],
+  interrupted: 'What was committed by then is deployed all the same: npm run history shows it.',
+  run: runRollback,
+};
+
+async function runRollback(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands = [] } = invocation;
   const [word = ''] = operands;
   const commitOptions = commitOptionsOf(invocation);

@@ -4,16 +4,26 @@ import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
 import { runInteractively } from '../lib/exec.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run shell`. */
-export async function runShell({
-  config,
-  flags,
-  operands = [],
-  signal,
-  progressStream,
-}: Invocation): Promise<ExitCode> {
+export const shellCommand: Command = {
+  description: [
+    'Opens a shell in a ready pod, in its first container. Most images have no shell, which is how it should be: for those a',
+    'debug container is put beside it, with an image that the node has already. It shares the network and, below',
+    '/proc/1/root, the files of the container; it has no more rights than that one. It stays in the pod,',
+    'ended, until the pod is replaced. A shell takes a terminal; --command takes none, and ends with the exit code of',
+    'the command where the container has the shell (kubectl tells none of a debug container).',
+  ].join('\n'),
+  flags: {
+    command: { type: 'text', value: 'text', description: 'Run this by sh, and end.' },
+    debug: { type: 'boolean', description: 'Take a debug container, also where there is a shell.' },
+  },
+  operands: ['service'],
+  examples: ['npm run shell -- api-node', 'npm run shell -- core-go --debug', 'npm run shell -- grafana --command=env'],
+  run: runShell,
+};
+
+async function runShell({ config, flags, operands = [], signal, progressStream }: Invocation): Promise<ExitCode> {
   const word = operands[0] ?? '';
   const command = typeof flags.command === 'string' ? flags.command : undefined;
   if (command === undefined && !(process.stdin.isTTY && process.stdout.isTTY))

@@ -8,11 +8,27 @@ import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import { contextOptions, type Invocation } from './command.ts';
+import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
 import { summary } from './summary.ts';
 
-/** Carries out `npm run start`. */
-export async function runStart(invocation: Invocation): Promise<ExitCode> {
+export const startCommand: Command = {
+  description: [
+    'Starts the node container and waits until everything in it serves again: every service answers and is scraped. It',
+    'changes nothing in the cluster; what is missing there, or other settings than those it was made with, are for npm run',
+    'up. A cluster that runs is only looked at.',
+  ].join('\n'),
+  flags: {
+    timeout: { type: 'seconds', description: 'How long a single component may take (default: 300).' },
+    json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
+    verbose: { type: 'boolean', description: 'Show every command that is run.' },
+    ...checkFlags,
+    ...lockFlags,
+  },
+  examples: ['npm run start', 'CLUSTER_NAME=second npm run start'],
+  run: runStart,
+};
+
+async function runStart(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, print, progressStream } = invocation;
   assertNoTargetContext(config, 'start', 'who runs it, starts it');
   const started = performance.now();

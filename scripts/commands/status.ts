@@ -8,12 +8,21 @@ import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
 import { outputRefused } from '../lib/terminal/output.ts';
 import { columns, table } from '../lib/text.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const statusCommand: Command = {
+  description: 'Looks at every component, Application and scrape target. Exit code 0 only if all is well.',
+  flags: {
+    json: { type: 'boolean', description: 'Print the report as JSON.' },
+    watch: { type: 'boolean', description: 'Look again every two seconds, until Ctrl-C.' },
+  },
+  examples: ['npm run status', 'npm run --silent status -- --json | jq .applications', 'npm run status -- --watch'],
+  run: runStatus,
+};
 
 const clearScreen = '\u001b[2J\u001b[H';
 
-/** Carries out `npm run status`. */
-export async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   let earlier: Context | undefined;
   const ended = AbortSignal.any([signal, outputRefused]);
   for (;;) {

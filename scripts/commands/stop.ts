@@ -5,13 +5,26 @@ import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { forwardItems } from './cleanup/processes.ts';
-import type { Invocation } from './command.ts';
+import { type Command, type Invocation, lockFlags } from './command.ts';
+
+export const stopCommand: Command = {
+  description: [
+    'Stops the node container. What is in the cluster stays on the disk, and its ports are free meanwhile. npm run start has',
+    'it serve again within seconds, also after this machine was started anew. npm run forward ends by itself.',
+  ].join('\n'),
+  flags: {
+    timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command (default: 120).' },
+    json: { type: 'boolean', description: 'Print what was done as JSON on standard output.' },
+    ...lockFlags,
+  },
+  examples: ['npm run stop', 'CLUSTER_NAME=second npm run stop'],
+  run: runStop,
+};
 
 /** Seconds that stopping may take; usually it is some three. */
 const defaultTimeoutSeconds = 120;
 
-/** Carries out `npm run stop`. */
-export async function runStop(invocation: Invocation): Promise<ExitCode> {
+async function runStop(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
   assertNoTargetContext(config, 'stop', 'who runs it, stops it');
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;

@@ -9,10 +9,26 @@ import type { Context } from '../images/context.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
 import { writeWhole } from '../lib/files.ts';
-import type { Invocation } from './command.ts';
+import { type Command, checkFlags, type Invocation } from './command.ts';
 
-/** Carries out `npm run support`. */
-export async function runSupport({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+export const supportCommand: Command = {
+  description: [
+    'Writes versions, settings, the findings of doctor and status, warnings, and the logs of pods that are not well into one',
+    'file that only you can read, and prints its path. Tokens, passwords and every value of the Secrets in the cluster are',
+    'taken out, in whatever form they stand there, and the file is looked through for them before it is written. Look it',
+    'through yourself before you attach it to an issue: a log may say what only you know to be secret.',
+  ].join('\n'),
+  flags: {
+    output: { type: 'text', value: 'file', description: 'Write it there, to a file that does not exist yet.' },
+    'without-cluster': { type: 'boolean', description: 'Leave out what comes from inside the cluster.' },
+    json: { type: 'boolean', description: 'Print the path as JSON.' },
+    ...checkFlags,
+  },
+  examples: ['npm run support', 'npm run support -- --output /tmp/support.log', 'npm run support -- --without-cluster'],
+  run: runSupport,
+};
+
+async function runSupport({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   // Git ignores this name.
   const usual = `support-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`;

@@ -6,12 +6,26 @@ import { createContext } from '../context.ts';
 import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const trustCommand: Command = {
+  description: [
+    'The certificates of the local addresses are signed by an authority that `up` makes once for you, on this machine. This',
+    'shows where it is and, for each system, how to have it trusted. It can vouch for localhost and what ends in .localhost',
+    'only: nobody who gets hold of its key can deceive you about another site.',
+  ].join('\n'),
+  flags: {
+    install: { type: 'boolean', description: 'Have it trusted where that needs no root rights.' },
+    remove: { type: 'boolean', description: 'Undo that, also for an authority of ours that was replaced since.' },
+    json: { type: 'boolean', description: 'Print as JSON.' },
+  },
+  examples: ['npm run trust', 'npm run trust -- --install', 'npm run trust -- --remove'],
+  run: runTrust,
+};
 
 const limits = ['localhost', '*.localhost', '127.0.0.0/8', '::1'];
 
-/** Carries out `npm run trust`. */
-export async function runTrust({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+async function runTrust({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   if (flags.install && flags.remove) {
     throw new UsageError('trust takes --install or --remove, not both.', 'npm run trust -- --install');
   }

@@ -1,3 +1,4 @@
+import { validationCheckNames } from '../checks/names.ts';
 import { findingLines, formatValidation, ruleList, validationJson } from '../checks/validate/print.ts';
 import {
   applyFixes,
@@ -11,10 +12,31 @@ import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import type { Tools, ValidationCheck } from '../repository/rendering/finding.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
 
-/** Carries out `npm run validate`. */
-export async function runValidate(invocation: Invocation): Promise<ExitCode> {
+export const validateCommand: Command = {
+  description: [
+    'Renders each chart with each values file and holds what comes out, and every plain manifest, against schemas, the',
+    'rules of the platform and each other. Needs helm, kube-score and promtool, which are fetched where they are',
+    'missing; no cluster and no Docker. A word chooses a single check. Exit code 0 if nothing was found, 1 if something',
+    'was, 2 if a check could not be run.',
+  ].join('\n'),
+  flags: {
+    json: { type: 'boolean', description: 'Print the findings as JSON.' },
+    fix: { type: 'boolean', description: 'Put right what has one right answer, and validate again.' },
+    rules: { type: 'boolean', description: 'List all rules, and check nothing.' },
+  },
+  words: validationCheckNames,
+  examples: [
+    'npm run validate',
+    'npm run validate -- policy',
+    'npm run validate -- --fix',
+    'npm run validate -- --rules',
+  ],
+  run: runValidate,
+};
+
+async function runValidate(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, word, signal, print, progressStream } = invocation;
   const chosen = validationChecks.filter(({ name }) => word === undefined || name === word);
   if (flags.rules) {

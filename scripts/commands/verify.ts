@@ -1,3 +1,4 @@
+import { verificationCheckNames } from '../checks/names.ts';
 import { connectLiveCluster } from '../checks/verify/live.ts';
 import { formatVerification, progressTitle, verificationJson } from '../checks/verify/print.ts';
 import { firstCause, runVerification, verificationChecks } from '../checks/verify/run.ts';
@@ -5,13 +6,33 @@ import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import type { Invocation } from './command.ts';
+import type { Command, Invocation } from './command.ts';
+
+export const verifyCommand: Command = {
+  description: [
+    'Looks whether every pod is one target with the right labels, whether every rule and every panel has data, whether the',
+    'counters move when requests come through the ingress (it sends ten), and whether Grafana has every dashboard and its',
+    'data source. Prints a table; exit code 1 with the first cause and what to do about it. What may pass by itself, as',
+    'while a pod starts, is waited for. Changes nothing. Words choose single checks.',
+  ].join('\n'),
+  flags: {
+    json: { type: 'boolean', description: 'Print what was found as JSON.' },
+    timeout: { type: 'seconds', description: 'How long to wait for what may pass by itself (default: 90).' },
+  },
+  words: verificationCheckNames,
+  severalWords: true,
+  examples: [
+    'npm run verify',
+    'npm run verify -- targets labels',
+    'npm run --silent verify -- --json | jq .firstCause',
+  ],
+  run: runVerify,
+};
 
 /** Seconds: a new pod is scraped within five, and what is worked out of a minute of scrapes has data after that minute. */
 const defaultTimeoutSeconds = 90;
 
-/** Carries out `npm run verify`. */
-export async function runVerify({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
+async function runVerify({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
   const context = createContext(config, { signal });
   await assertCluster(context);
   await context.api().text('/readyz');

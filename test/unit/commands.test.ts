@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { StatusReport } from '../../scripts/checks/status.ts';
-import { allCommands, commandNames, findCommand } from '../../scripts/commands/index.ts';
+import { allCommands, commands as entries, findCommand } from '../../scripts/commands/index.ts';
 import { statusPage } from '../../scripts/commands/status.ts';
 import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { helpPage } from '../../scripts/lib/terminal/help.ts';
@@ -72,9 +72,9 @@ for (const command of commands) {
 test('a command is found by the name that the list gives it, and no other word is one', async () => {
   assert.deepEqual(
     commands.map(({ name }) => name),
-    commandNames,
+    entries.map(({ name }) => name),
   );
-  for (const name of commandNames) assert.equal((await findCommand(name))?.name, name);
+  for (const name of entries.map((entry) => entry.name)) assert.equal((await findCommand(name))?.name, name);
   for (const word of ['', 'Up', 'toString', '__proto__']) assert.equal(await findCommand(word), undefined, word);
 });
 

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import type { Command } from '../../scripts/commands/command.ts';
-import { allCommands } from '../../scripts/commands/index.ts';
+import { allCommands, type NamedCommand } from '../../scripts/commands/index.ts';
 import { readSetting, type SettingName, settingNames } from '../../scripts/config/settings.ts';
 import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { type Code, readPage } from '../support/markdown.ts';
@@ -16,7 +15,7 @@ const code = [...pages].flatMap(([file, page]) => page.code.map((one) => ({ ...o
 type Placed = Code & { file: string };
 const place = ({ file, line }: { file: string; line: number }) => `${file}:${line}`;
 const folders = new Set(files.flatMap((file) => parentsOf(file)));
-const commands = new Map<string, Command>((await allCommands()).map((command) => [command.name, command]));
+const commands = new Map<string, NamedCommand>((await allCommands()).map((command) => [command.name, command]));
 const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
 
 function parentsOf(file: string): string[] {
@@ -98,7 +97,7 @@ test('every npm run is a script, with flags and words that it knows', () => {
 });
 
 /** A placeholder as <service> or NAME stands for any word of its place. */
-function readsAs(command: Command, argv: string[], at: string): void {
+function readsAs(command: NamedCommand, argv: string[], at: string): void {
   const isPlaceholder = (word: string) => /^(<\w+>|[A-Z]+)$/.test(word);
   const words = argv.filter((word) => !(command.words && isPlaceholder(word)));
   try {

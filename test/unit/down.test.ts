@@ -8,7 +8,7 @@ import { clusterItems, imageItems } from '../../scripts/commands/cleanup/docker.
 import { authorityItems, cacheItems, stateItems, trustItems } from '../../scripts/commands/cleanup/files.ts';
 import { type CleanupItem, removeItems } from '../../scripts/commands/cleanup/items.ts';
 import { forwardItems, orphanItems } from '../../scripts/commands/cleanup/processes.ts';
-import { downCommand } from '../../scripts/commands/usage/down.ts';
+import { downCommand } from '../../scripts/commands/down.ts';
 import type { Config } from '../../scripts/config/config.ts';
 import { notePulled } from '../../scripts/images/store.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';

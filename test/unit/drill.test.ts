@@ -5,7 +5,7 @@ import { type Drill, type DrillOutcome, performDrill } from '../../scripts/check
 import { drills, resultLine, selectDrills, summaryLines } from '../../scripts/checks/drill/drills.ts';
 import { allAnswered, describeLosses } from '../../scripts/checks/drill/requests.ts';
 import { comparable, compareSnapshots, type Snapshot } from '../../scripts/checks/drill/snapshot.ts';
-import { drillCommand as command } from '../../scripts/commands/usage/drill.ts';
+import { drillCommand as command } from '../../scripts/commands/drill.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { drillAnnotation } from '../../scripts/delivery/drift/drift.ts';
 import type { Context } from '../../scripts/images/context.ts';

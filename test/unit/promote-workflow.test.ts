@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { promoteCommand } from '../../scripts/commands/usage/promote.ts';
+import { promoteCommand } from '../../scripts/commands/promote.ts';
 import { readArguments } from '../../scripts/lib/terminal/args.ts';
 import { root, services } from '../support/helm.ts';
 
@@ -34,7 +34,10 @@ test('it builds every service, and promotes when all of them are pushed', () => 
 test('it calls promote as promote understands it, with the tag that was pushed', () => {
   const step = jobs.promote?.steps.find(({ id }) => id === 'promote') ?? assert.fail();
   const [, argv = ''] = step.run?.match(/^npm run promote -- (.*)$/) ?? [];
-  const { operands, flags } = readArguments(promoteCommand, argv.replaceAll('"', '').split(' '));
+  const { operands, flags } = readArguments(
+    { name: 'promote', summary: '', ...promoteCommand },
+    argv.replaceAll('"', '').split(' '),
+  );
   assert.deepEqual([operands, flags], [['all', '$TAG'], { 'from-ci': true, push: true }]);
   assert.match(step.env?.TAG ?? '', /^\$\{\{ needs\.images\.outputs\.tag }}$/);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component } from '../../scripts/cluster/component.ts';
-import { resetCommand } from '../../scripts/commands/usage/reset.ts';
+import { resetCommand } from '../../scripts/commands/reset.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
 import { takeInventory } from '../../scripts/components/reset/inventory.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { installAuthority, removeAuthority, storesOf, trustCommands } from '../../scripts/access/trust.ts';
-import { trustCommand } from '../../scripts/commands/usage/trust.ts';
+import { trustCommand } from '../../scripts/commands/trust.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';

@@ -38,7 +38,7 @@ function wrapped(words: readonly string[]): string[] {
 }
 
 /** The page that lists the commands. */
-export function commandList(usages: readonly Usage[]): string {
+export function commandList(usages: readonly Pick<Usage, 'name' | 'summary'>[]): string {
   return [
     'npm run <command> [-- <flags>]',
     '',
