@@ -5,23 +5,23 @@ import {
   ingressName,
 } from '../access/port-forward/destinations.ts';
 import { watchEndpoints } from '../access/port-forward/endpoints.ts';
-import { createForward, eventLine, type Forward, forwardJson, forwardLines } from '../access/port-forward/forward.ts';
-import { openProxies, portsFor } from '../access/port-forward/proxy.ts';
+import { eventLine, forwardJson, forwardLines, startForward } from '../access/port-forward/forward.ts';
+import { assertPortFree, choosePorts, portsFor } from '../access/port-forward/ports.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress.ts';
 import type { Config } from '../config/config.ts';
 import { createContext } from '../context.ts';
-import type { Context } from '../images/context.ts';
-import { endpointOf, startPortForward } from '../kubernetes/port-forward.ts';
-import { type ExitCode, UsageError } from '../lib/errors.ts';
+import { startPortForward } from '../kubernetes/port-forward.ts';
+import { ExitCode, Interrupted, UsageError } from '../lib/errors.ts';
+import { outputRefused } from '../lib/terminal/output.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const forwardCommand: Command = {
   description: [
-    'Opens a port on 127.0.0.1 for each of them, or for those that are named, until Ctrl-C. They stay open while pods are',
-    'replaced and the API server restarts: who comes meanwhile waits for the new pod. It needs no ingress, so it works',
-    'where that does not. A port that is taken is not replaced by another one: --port chooses. Ends with exit code 1 once',
-    'the cluster is deleted. With TARGET_CONTEXT, ingress opens HTTPS_PORT for all that the ingress serves.',
+    'Opens a port on 127.0.0.1 for each of them, or for those that you name, until Ctrl-C. When a pod is replaced or the API',
+    'server restarts, the port leads to the next pod within about two seconds. It needs no ingress, so it works where that',
+    'does not. If a port is taken, the command says by whom; --port chooses another. Ends with exit code 1 once the cluster',
+    'is deleted. With TARGET_CONTEXT, ingress opens HTTPS_PORT for all that the ingress serves.',
   ].join('\n'),
   flags: {
     port: {
@@ -45,23 +45,55 @@ export const forwardCommand: Command = {
 };
 
 async function runForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
-  const chosen = destinationsFor(config, operands.includes(ingressName)).filter(
+  const wanted = destinationsFor(config, operands.includes(ingressName)).filter(
     ({ name }) => operands.length === 0 || operands.includes(name),
   );
-  const ports = portsFor(chosen, typeof flags.port === 'string' ? flags.port : undefined);
+  const asked = portsFor(wanted, typeof flags.port === 'string' ? flags.port : undefined);
   const say = (text: string) => void progressStream.write(`${text}\n`);
-  const context = createContext(config, { signal, onDownload: (what) => say(`Fetching ${what}`) });
+  const failed = new AbortController();
+  const context = createContext(config, {
+    // A reader that has seen enough, as in `| head -1`, ends it as well.
+    signal: AbortSignal.any([signal, outputRefused, failed.signal]),
+    onDownload: (what) => say(`Fetching ${what}`),
+  });
   await assertCluster(context);
-  // Before a port is opened: where there is none to be had, this says so.
+  // Before a port is chosen: where there is none to be had, this says so.
   await context.kubectl();
-  const lines = await openLines(context, ports, say);
+  const ports = await choosePorts(context.exec, asked);
+  print(flags.json ? forwardJson(ports) : forwardLines(ports).join('\n'));
+  // Later than the addresses: only what is written then tells that the reader is gone.
+  let note = flags.json ? undefined : '\n  Ctrl-C ends it.';
+  const forwards = [...ports].map(([destination, port]) =>
+    startForward(destination, {
+      open: (endpoint, until) => startPortForward(context, endpoint, until, port),
+      assertPortFree: () => assertPortFree(context.exec, destination, port),
+      onEvent(event) {
+        say(eventLine(destination.name, event));
+        if (note !== undefined) print(note);
+        note = undefined;
+      },
+      signal: context.signal,
+    }),
+  );
+  const watching = watchEndpoints(context, {
+    onSlices(slices, wasLost) {
+      if (wasLost) say('✔ the API server answers again');
+      for (const forward of forwards) forward.follow(slices, wasLost);
+    },
+    onLost: (why) => say(`! ${why}; waiting for it`),
+  });
+  const ended = forwards.map((forward) => forward.ended);
   try {
-    print(flags.json ? forwardJson(lines) : [...forwardLines(lines), '', '  Ctrl-C ends it.'].join('\n'));
-    return await followAll(context, lines, say);
+    await Promise.race([watching, Promise.all(ended)]);
+  } catch (error) {
+    if (!outputRefused.aborted || signal.aborted) throw error;
   } finally {
-    await Promise.all(lines.map((line) => line.close()));
+    failed.abort();
+    await Promise.allSettled([watching, ...ended]);
     context.reconnect();
   }
+  if (signal.aborted) throw new Interrupted();
+  return ExitCode.done;
 }
 
 /** On a cluster of kind the ingress has its port of this machine anyway. Throws a `UsageError` where it is asked for there. */
@@ -73,28 +105,4 @@ function destinationsFor({ target, ingressController, ports }: Config, ingressAs
     `The ingress of a cluster of kind is there already, at port ${ports.https}: it need not be forwarded.`,
     'npm run open lists its addresses.',
   );
-}
-
-async function openLines(
-  context: Context,
-  ports: ReturnType<typeof portsFor>,
-  say: (text: string) => void,
-): Promise<Forward[]> {
-  const proxies = await openProxies(context.exec, ports);
-  return [...proxies].map(([destination, proxy]) =>
-    createForward(destination, proxy, {
-      open: (endpoint, signal) => startPortForward(context, endpoint, signal),
-      tell: (change) => say(eventLine(destination.name, change)),
-    }),
-  );
-}
-
-function followAll(context: Context, lines: readonly Forward[], say: (text: string) => void): Promise<ExitCode> {
-  return watchEndpoints(context, {
-    onSlices(slices, wasLost) {
-      if (wasLost) say('✔ the API server answers again');
-      for (const line of lines) line.follow(endpointOf(slices, line.destination, line.now()), wasLost);
-    },
-    onLost: (why) => say(`! ${why}; it is waited for`),
-  });
 }

@@ -6,9 +6,9 @@ import type { KubeObject } from './objects.ts';
 
 /** A `kubectl port-forward` to one pod. */
 export interface PortForward {
-  /** The port of 127.0.0.1 that it listens on, which the system chose. */
+  /** The port of 127.0.0.1 that it listens on. */
   port: number;
-  /** Resolves when it has ended, by itself or by `close`, with kubectl's last words. */
+  /** Resolves when it has ended, by itself, by `close` or by the signal, with kubectl's last words. */
   ended: Promise<string>;
   close(): void;
 }
@@ -23,17 +23,20 @@ const timeoutMs = 15_000;
 const listens = /^Forwarding from 127\.0\.0\.1:(\d+) -> /m;
 
 /**
- * Starts a tunnel and waits until it listens, unless the signal fires before. Throws `PortForwardFailed` with kubectl's words,
- * or `Interrupted`.
+ * Starts a kubectl that runs until the signal fires, and waits until it listens on the local port, or on one that the system
+ * chooses.
+ *
+ * @throws PortForwardFailed with kubectl's words, or Interrupted.
  */
 export async function startPortForward(
   context: ClusterContext,
-  endpoint: Endpoint,
+  { namespace, pod, port }: Endpoint,
   signal: AbortSignal,
+  localPort?: number,
 ): Promise<PortForward> {
-  const { namespace, pod, port } = endpoint;
   const kubectl = await context.kubectl();
-  const command = ['port-forward', '--address=127.0.0.1', `--namespace=${namespace}`, `pod/${pod}`, `:${port}`];
+  const ports = `${localPort ?? ''}:${port}`;
+  const command = ['port-forward', '--address=127.0.0.1', `--namespace=${namespace}`, `pod/${pod}`, ports];
   const [file, ...args] = gated(kubectl.command(command));
   const { execa } = await import('execa');
   const closing = new AbortController();
@@ -48,7 +51,7 @@ export async function startPortForward(
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     reject: false,
   });
-  superviseChild(child as unknown as ChildProcess, closing.signal);
+  superviseChild(child as unknown as ChildProcess, AbortSignal.any([signal, closing.signal]));
   let lastWords = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     lastWords = `${lastWords}${text}`.slice(-2000);
@@ -62,11 +65,9 @@ export async function startPortForward(
       if (found !== undefined) resolve(Number(found));
     });
   });
-  signal.addEventListener('abort', close);
   const deadline = setTimeout(close, timeoutMs);
   const first = await Promise.race([listening, ended]);
   clearTimeout(deadline);
-  signal.removeEventListener('abort', close);
   if (typeof first === 'number') return { port: first, ended, close };
   if (signal.aborted) throw new Interrupted();
   throw new PortForwardFailed(closing.signal.aborted ? `kubectl said nothing for ${timeoutMs / 1000} s` : first);

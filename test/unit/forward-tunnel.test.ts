@@ -79,13 +79,12 @@ test('one that is given up before it listens is ended', async () => {
   await assert.rejects(startPortForward(context, endpoint, AbortSignal.abort()), Interrupted);
 });
 
-test('giving up the opening, afterwards, does not end the tunnel', async () => {
-  const { context, pid } = await withKubectl(`${listening}\nexec sleep 60`);
+test('it listens on the local port that it was given, and ends with the signal', async () => {
+  const { context, args, pid } = await withKubectl(`${listening}\nexec sleep 60`);
   const controller = new AbortController();
-  const tunnel = await startPortForward(context, endpoint, controller.signal);
+  const tunnel = await startPortForward(context, endpoint, controller.signal, 3000);
+  assert.equal((await args()).at(-1), '3000:9090');
   controller.abort();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(isRunning(await pid(), undefined), true);
-  tunnel.close();
   await tunnel.ended;
+  assert.equal(isRunning(await pid(), undefined), false);
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
 import { watchEndpoints } from '../../scripts/access/port-forward/endpoints.ts';
 import { eventLine, forwardJson, forwardLines } from '../../scripts/access/port-forward/forward.ts';
-import { openProxies, portsFor } from '../../scripts/access/port-forward/proxy.ts';
+import { assertPortFree, choosePorts, portsFor } from '../../scripts/access/port-forward/ports.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
@@ -109,61 +109,56 @@ for (const [what, text, says] of refused) {
     const { error } = await refusal(() => portsFor(destinations, text));
     assert.match(error.message, says);
     assert.equal(error.exitCode, 2);
-    assert.match(error.hint ?? '', /npm run forward -- --port prometheus=9091/);
+    assert.match(error.hint ?? '', /npm run port-forward -- --port prometheus=9091/);
   });
 }
 
-test('a port that is taken is refused with the process that has it, and the others are given back', async () => {
+test('a port that is taken is refused with the process that has it', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const taken = typeof address === 'object' && address ? address.port : 0;
-  const [free] = [
-    ...(
-      await openProxies(
-        fakeExec(() => undefined),
-        new Map([[named('api'), 0]]),
-      )
-    ).values(),
-  ];
-  await free?.close();
+  const { port } = server.address() as AddressInfo;
   const exec = fakeExec((line) => (line.startsWith('lsof') ? { stdout: 'p12\ncnginx\n' } : undefined));
-  const ports = new Map([
-    [prometheus, free?.port ?? 0],
-    [named('grafana'), taken],
-  ]);
-  const { text } = await refusal(() => openProxies(exec, ports));
-  server.close();
-  assert.match(text, new RegExp(`Port ${taken} of 127\\.0\\.0\\.1, for grafana, is taken by nginx \\(process 12\\)`));
-  assert.match(text, /Stop it, or choose another: npm run forward -- grafana --port \d+/);
-  const again = await openProxies(exec, new Map([[prometheus, free?.port ?? 0]]));
-  await Promise.all([...again.values()].map((proxy) => proxy.close()));
+  const { text } = await refusal(() => choosePorts(exec, new Map([[named('grafana'), port]])));
+  assert.match(text, new RegExp(`Port ${port} of 127\\.0\\.0\\.1, for grafana, is taken by nginx \\(process 12\\)`));
+  assert.match(text, /Stop it, or choose another: npm run port-forward -- grafana --port \d+/);
+  await new Promise((resolve) => server.close(resolve));
+  await assertPortFree(exec, named('grafana'), port);
 });
 
-const line = (name: string, port: number) => ({ destination: named(name), proxy: { port } }) as never;
+test('each 0 becomes a free port of its own, also beside those that are named', async () => {
+  const exec = fakeExec(() => undefined);
+  const none = new Map(destinations.map((destination) => [destination, 0]));
+  const ports = [...(await choosePorts(exec, none)).values()];
+  assert.equal(new Set(ports).size, destinations.length);
+  const [first = assert.fail(), ...others] = destinations;
+  const mixed = await choosePorts(exec, new Map([...others.map((one) => [one, 0] as const), [first, ports[0] ?? 0]]));
+  assert.equal(mixed.get(first), ports[0]);
+  assert.equal(new Set(mixed.values()).size, destinations.length);
+  for (const port of mixed.values()) await assertPortFree(exec, first, port);
+});
 
 test('the addresses come with what one needs to log in, but no password', () => {
-  const lines = [line('prometheus', 9090), line('grafana', 3000), line('api', 3001)];
-  assert.deepEqual(forwardLines(lines), [
-    '  prometheus  http://127.0.0.1:9090',
-    '  grafana     http://127.0.0.1:3000       user admin, the password by npm run passwords -- grafana',
-    '  api         http://127.0.0.1:3001/info',
+  const ports = new Map(['prometheus', 'grafana', 'api'].map((name, index) => [named(name), 3000 + index]));
+  assert.deepEqual(forwardLines(ports), [
+    '  prometheus  http://127.0.0.1:3000',
+    '  grafana     http://127.0.0.1:3001       user admin, the password by npm run passwords -- grafana',
+    '  api         http://127.0.0.1:3002/info',
   ]);
-  assert.deepEqual(JSON.parse(forwardJson(lines.slice(0, 2))), {
+  assert.deepEqual(JSON.parse(forwardJson(ports)), {
     forwards: [
-      { name: 'prometheus', url: 'http://127.0.0.1:9090', port: 9090 },
-      { name: 'grafana', url: 'http://127.0.0.1:3000', port: 3000, user: 'admin' },
+      { name: 'prometheus', url: 'http://127.0.0.1:3000', port: 3000 },
+      { name: 'grafana', url: 'http://127.0.0.1:3001', port: 3001, user: 'admin' },
+      { name: 'api', url: 'http://127.0.0.1:3002/info', port: 3002 },
     ],
   });
 });
 
 test('what changes is told in a line', () => {
   const tell = (change: Parameters<typeof eventLine>[1]) => eventLine('api', change);
-  assert.equal(tell({ kind: 'leads', pod: 'a', seconds: 0 }), '✔ api leads to the pod a');
   assert.equal(tell({ kind: 'leads', pod: 'a', seconds: 0.44 }), '✔ api leads to the pod a (after 0.4 s)');
   assert.match(tell({ kind: 'waits' }), /no pod of it is ready/);
   assert.match(tell({ kind: 'ended', pod: 'a', why: 'lost connection to pod' }), /lost the pod a: lost connection/);
-  assert.match(tell({ kind: 'failed', pod: 'a', why: 'refused' }), /can't reach the pod a, and tries again: refused/);
+  assert.match(tell({ kind: 'failed', pod: 'a', why: 'refused' }), /can't reach the pod a and tries again: refused/);
 });
 
 interface Following {

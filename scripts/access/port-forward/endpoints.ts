@@ -82,6 +82,6 @@ async function assertClusterExists(context: Context, kubeconfig: string): Promis
   const now = await readFile(context.kubeconfig, 'utf8').catch(() => undefined);
   if (!gone && (now === undefined || now === kubeconfig)) return;
   throw new UserError(`The cluster ${context.config.clusterName} was deleted, so nothing is forwarded any more.`, {
-    hint: 'npm run up makes it anew.',
+    hint: 'npm run up creates it again.',
   });
 }

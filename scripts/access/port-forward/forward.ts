@@ -1,175 +1,137 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Endpoint, isSameEndpoint, type PortForward, PortForwardFailed } from '../../kubernetes/port-forward.ts';
+import {
+  type Endpoint,
+  type EndpointSlice,
+  endpointOf,
+  isSameEndpoint,
+  type PortForward,
+  PortForwardFailed,
+} from '../../kubernetes/port-forward.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import { columns } from '../../lib/text.ts';
 import type { Destination } from './destinations.ts';
-import type { PortProxy } from './proxy.ts';
 
-/** What became of one destination, for whoever tells it. `seconds`: how long nothing was behind its port. */
+/** What became of one destination. `seconds`: for how long nothing listened on its port. */
 export type ForwardEvent =
   | { kind: 'leads'; pod: string; seconds: number }
   | { kind: 'waits' }
   | { kind: 'ended'; pod: string; why: string }
   | { kind: 'failed'; pod: string; why: string };
 
-/** Keeps a port of this machine leading to a pod of its destination, whatever becomes of pods, tunnels and API server. */
+/** Keeps a port of this machine leading to a pod of its destination, by one kubectl after another. */
 export interface Forward {
-  destination: Destination;
-  proxy: PortProxy;
-  /** The pod that it leads to now. */
-  now(): Endpoint | undefined;
-  /** Says which pod it has to lead to. `renew`: also where it does already, since that tunnel may be dead. */
-  follow(wanted: Endpoint | undefined, renew: boolean): void;
-  /** Gives up the port, and ends the tunnels. */
-  close(): Promise<void>;
+  /** Says what is behind the Services. `renew`: start another kubectl in any case, since the connection may be dead. */
+  follow(slices: readonly EndpointSlice[], renew: boolean): void;
+  /** Resolves once the signal has fired and kubectl has ended. Rejects with what the options throw. */
+  ended: Promise<void>;
 }
 
 interface ForwardOptions {
-  /** Throws `PortForwardFailed`, or `Interrupted`. */
+  /** Starts kubectl, which runs until the signal fires. Throws `PortForwardFailed`, or `Interrupted`. */
   open(endpoint: Endpoint, signal: AbortSignal): Promise<PortForward>;
-  tell(change: ForwardEvent): void;
+  /** Asked where the first kubectl fails: throws a `UsageError` if another process has the port. */
+  assertPortFree(): Promise<void>;
+  onEvent(event: ForwardEvent): void;
+  signal: AbortSignal;
 }
 
-/** Milliseconds until the next try, while kubectl fails; and for which connections of a pod that is replaced may go on. */
+/** Milliseconds until the next try, while kubectl fails. */
 const retryMs = { shortest: 200, longest: 2000 };
-const drainMs = 10_000;
 
-export function createForward(destination: Destination, proxy: PortProxy, { open, tell }: ForwardOptions): Forward {
-  const closing = new AbortController();
-  const tunnels = new Set<PortForward>();
+export function startForward(
+  destination: Destination,
+  { open, assertPortFree, onEvent, signal }: ForwardOptions,
+): Forward {
   let wanted: Endpoint | undefined;
-  let current: { endpoint: Endpoint; tunnel: PortForward } | undefined;
-  let renewing = false;
-  let followed = false;
-  let attempt = new AbortController();
-  let working: Promise<void> | undefined;
-  let downSince = performance.now();
+  let isKnown = false;
+  let change = new AbortController();
 
-  const release = (tunnel: PortForward) => {
-    void proxy.idle(tunnel.port, drainMs).then(() => tunnel.close());
-  };
-  const isRight = () => !renewing && isSameEndpoint(current?.endpoint, wanted);
-  const use = (endpoint: Endpoint, tunnel: PortForward) => {
-    const before = current;
-    current = { endpoint, tunnel };
-    proxy.lead(tunnel.port);
-    if (before) release(before.tunnel);
-    tell({ kind: 'leads', pod: endpoint.pod, seconds: before ? 0 : (performance.now() - downSince) / 1000 });
-    tunnels.add(tunnel);
-    void tunnel.ended.then((why) => {
-      tunnels.delete(tunnel);
-      if (current?.tunnel !== tunnel || closing.signal.aborted) return;
-      leave();
-      tell({ kind: 'ended', pod: endpoint.pod, why });
-      settle();
-    });
-  };
-  const leave = () => {
-    current = undefined;
-    downSince = performance.now();
-    proxy.lead(undefined);
-  };
-
-  /** Works until the line is as it should be: what is wanted may change meanwhile, and then counts at once. */
-  const work = async () => {
+  const keep = async () => {
+    let hasLed = false;
     let told: string | undefined;
-    for (let wait = 0; !closing.signal.aborted && !isRight(); ) {
+    let waitMs = retryMs.shortest;
+    let downSince = performance.now();
+    while (!signal.aborted) {
+      change = new AbortController();
+      const until = AbortSignal.any([signal, change.signal]);
       const endpoint = wanted;
       if (endpoint === undefined) {
-        if (current) release(current.tunnel);
-        if (current) leave();
-        renewing = false;
-        tell({ kind: 'waits' });
-        return;
+        if (isKnown) onEvent({ kind: 'waits' });
+        await once(until, 'abort');
+        continue;
       }
-      attempt = new AbortController();
-      const signal = AbortSignal.any([closing.signal, attempt.signal]);
+      const { pod } = endpoint;
       try {
-        const renewed = renewing;
-        const tunnel = await open(endpoint, signal);
-        if (renewed) renewing = false;
-        use(endpoint, tunnel);
-        wait = 0;
+        const kubectl = await open(endpoint, until);
+        onEvent({ kind: 'leads', pod, seconds: (performance.now() - downSince) / 1000 });
+        hasLed = true;
+        told = undefined;
+        waitMs = retryMs.shortest;
+        // The next one needs the port, which is free once this one has ended.
+        const why = await kubectl.ended;
+        downSince = performance.now();
+        if (!until.aborted) onEvent({ kind: 'ended', pod, why });
       } catch (error) {
         if (error instanceof Interrupted) continue;
         if (!(error instanceof PortForwardFailed)) throw error;
-        if (error.message !== told) tell({ kind: 'failed', pod: endpoint.pod, why: error.message });
+        if (!hasLed) await assertPortFree();
+        if (error.message !== told) onEvent({ kind: 'failed', pod, why: error.message });
         told = error.message;
-        wait = Math.min(Math.max(retryMs.shortest, wait * 2), retryMs.longest);
-        await sleep(wait, undefined, { signal }).catch(() => {});
+        await sleep(waitMs, undefined, { signal: until }).catch(() => {});
+        waitMs = Math.min(waitMs * 2, retryMs.longest);
       }
     }
   };
-  const settle = () => {
-    working ??= work().finally(() => {
-      working = undefined;
-      if (!closing.signal.aborted && !isRight()) settle();
-    });
-  };
 
   return {
-    destination,
-    proxy,
-    now: () => current?.endpoint,
-    follow(endpoint, renew) {
-      const changed = !isSameEndpoint(endpoint, wanted);
+    follow(slices, renew) {
+      const endpoint = endpointOf(slices, destination, wanted);
+      if (isKnown && !renew && isSameEndpoint(endpoint, wanted)) return;
+      isKnown = true;
       wanted = endpoint;
-      renewing ||= renew;
-      if (!followed && endpoint === undefined) tell({ kind: 'waits' });
-      followed = true;
-      if (!changed && !renew) return;
-      attempt.abort();
-      settle();
+      change.abort();
     },
-    async close() {
-      closing.abort();
-      await proxy.close();
-      await working;
-      for (const tunnel of tunnels) tunnel.close();
-      await Promise.all([...tunnels].map(({ ended }) => ended));
-    },
+    ended: keep(),
   };
 }
 
-/** Where a line is found on this machine. An address in numbers: `localhost` may mean another program, on ::1. */
-function forwardUrl({ destination, proxy }: Pick<Forward, 'destination' | 'proxy'>): string {
-  return destination.url ?? `http://127.0.0.1:${proxy.port}${destination.path}`;
+/** An address in numbers: `localhost` may mean another program, on ::1. */
+function forwardUrl({ url, path = '' }: Destination, port: number): string {
+  return url ?? `http://127.0.0.1:${port}${path}`;
 }
 
 /** The addresses, and how to log in there. */
-export function forwardLines(lines: readonly Forward[]): string[] {
-  const urls = lines.map((line) => forwardUrl(line));
-  const width = Math.max(...urls.map((url) => url.length));
+export function forwardLines(ports: ReadonlyMap<Destination, number>): string[] {
+  const all = [...ports].map(([destination, port]) => ({ ...destination, shown: forwardUrl(destination, port) }));
+  const width = Math.max(...all.map(({ shown }) => shown.length));
   return columns(
-    lines.map(({ destination: { name, login } }, index) => {
+    all.map(({ name, login, shown }) => {
       const hint = login ? `user admin, the password by npm run passwords -- ${name}` : '';
-      return [name, `${urls[index]?.padEnd(width)}  ${hint}`.trimEnd()] as const;
+      return [name, `${shown.padEnd(width)}  ${hint}`.trimEnd()] as const;
     }),
   );
 }
 
 /** The same for a program. */
-export function forwardJson(lines: readonly Forward[]): string {
-  const forwards = lines.map((line) => {
-    const { destination, proxy } = line;
+export function forwardJson(ports: ReadonlyMap<Destination, number>): string {
+  const forwards = [...ports].map(([destination, port]) => {
     const { name, login } = destination;
-    return { name, url: forwardUrl(line), port: proxy.port, ...(login && { user: 'admin' }) };
+    return { name, url: forwardUrl(destination, port), port, ...(login && { user: 'admin' }) };
   });
   return JSON.stringify({ forwards });
 }
 
 /** What became of a destination, in a line. */
-export function eventLine(name: string, change: ForwardEvent): string {
-  switch (change.kind) {
-    case 'leads': {
-      const after = change.seconds === 0 ? '' : ` (after ${change.seconds.toFixed(1)} s)`;
-      return `✔ ${name} leads to the pod ${change.pod}${after}`;
-    }
+export function eventLine(name: string, event: ForwardEvent): string {
+  switch (event.kind) {
+    case 'leads':
+      return `✔ ${name} leads to the pod ${event.pod} (after ${event.seconds.toFixed(1)} s)`;
     case 'waits':
       return `! ${name} waits: no pod of it is ready`;
     case 'ended':
-      return `! ${name} lost the pod ${change.pod}: ${change.why}`;
+      return `! ${name} lost the pod ${event.pod}: ${event.why}`;
     case 'failed':
-      return `! ${name} can't reach the pod ${change.pod}, and tries again: ${change.why}`;
+      return `! ${name} can't reach the pod ${event.pod} and tries again: ${event.why}`;
   }
 }
