@@ -49,6 +49,7 @@ export function monitoringPromises(watched: () => Watched): void {
     for (const name of ['grafana', 'api']) {
       const time = await replacePod(person, cluster, api, name, forward.urls.get(name) ?? '');
       t.diagnostic(`${name} works again ${Math.round(time)} ms after its next pod was ready`);
+      assert.ok(time <= 2000, `${name} works again after ${Math.round(time)} ms`);
     }
     for (const [name, time] of await restartApiServer(person, cluster, api, forward.urls))
       t.diagnostic(`${name} works again ${Math.round(time)} ms after the API server did`);

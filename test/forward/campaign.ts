@@ -6,7 +6,7 @@ import { type Running, startForward } from './running.ts';
 
 /**
  * Replaces pods behind a running forward, restarts the API server, stops and starts the node, and deletes the cluster:
- * each address has to work again each time, and nothing may be left at the end. COUNT is the number of replacements;
+ * each address has to work again within two seconds each time, and nothing may be left at the end, also after SIGHUP and SIGKILL. COUNT is the number of replacements;
  * CLUSTER_NAME, HTTP_PORT and HTTPS_PORT say where. Prints how long each took from the moment that the new pod, or the API
  * server, was ready.
  */
@@ -53,6 +53,18 @@ async function campaign(person: Person): Promise<void> {
   await nothingLeft(person);
   say(forward.said());
 
+  for (const signal of ['SIGHUP', 'SIGKILL'] as const) {
+    const other = await startForward(person, ['grafana']);
+    await other.says(/✔ grafana leads/, 30);
+    process.kill(-(other.child.pid as number), signal);
+    await other.ended;
+    await nothingLeft(person);
+  }
+  const headed = await demand(person.run(['sh', '-c', 'npm run --silent forward -- grafana --port 0 | head -1']));
+  if (!/^ +grafana +http/.test(headed.stdout)) throw new Error(headed.text);
+  await nothingLeft(person);
+  say('✔ it ends with its reader');
+
   forward = await startForward(person, ['grafana']);
   const down = await demand(person.npm('down'));
   const ended = await forward.ended;
@@ -74,4 +86,4 @@ const within = times.filter((time) => time <= 2000).length;
 say(
   `\n${within} of ${times.length} worked again within two seconds; the slowest took ${Math.round(Math.max(...times))} ms.`,
 );
-process.exit(0);
+process.exit(within === times.length ? 0 : 1);
