@@ -1,4 +1,4 @@
-// Runs the tests of test/unit and test/manifests, or those whose file's name holds one of the words that are given:
+// Runs the tests of every folder of test/ but those that need a cluster or hours, or those whose file's name holds one of the words that are given:
 // npm test -- promotion lock. A process for each of a hundred files would load the same modules a hundred times, so a few
 // processes share them. Each file is a suite of its own there; it runs alone as well: node --import tsx --test FILE.
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,9 @@ import { pathToFileURL } from 'node:url';
 import { root } from './support/helm.ts';
 
 const words = process.argv.slice(2);
-const files = ['test/unit', 'test/manifests']
+const files = readdirSync(join(root, 'test'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !['e2e', 'campaigns'].includes(entry.name))
+  .map(({ name }) => join('test', name))
   .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
   .filter((file) => file.endsWith('.test.ts'))
   .filter((file) => words.length === 0 || words.some((word) => relative(root, file).includes(word)));

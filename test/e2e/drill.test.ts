@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { DrillResult } from '../../scripts/checks/drill/drill.ts';
-import { kill } from '../interruptions/killing.ts';
-import { objectsOf } from '../interruptions/looking.ts';
-import { differences } from '../interruptions/normalised.ts';
+import { kill } from '../campaigns/interruptions/killing.ts';
+import { objectsOf } from '../campaigns/interruptions/looking.ts';
+import { differences } from '../campaigns/interruptions/normalised.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { keys } from '../support/terminal.ts';
 import { eventually, viewOf } from './cluster-view.ts';

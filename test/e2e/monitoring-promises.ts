@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { apiOf, replacePod, restartApiServer } from '../forward/availability.ts';
-import { startForward } from '../forward/running.ts';
-import { faults } from '../verify/faults.ts';
-import { plantingOn } from '../verify/planting.ts';
-import { verifyAs } from '../verify/verifying.ts';
+import { apiOf, replacePod, restartApiServer } from '../campaigns/forward/availability.ts';
+import { startForward } from '../campaigns/forward/running.ts';
+import { faults } from '../campaigns/verify/faults.ts';
+import { plantingOn } from '../campaigns/verify/planting.ts';
+import { verifyAs } from '../campaigns/verify/verifying.ts';
 import { demand, type Person } from './support.ts';
 
 export interface Watched {

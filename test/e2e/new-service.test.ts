@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { validationCheckNames } from '../../scripts/checks/names.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
-import { verifyAs } from '../verify/verifying.ts';
+import { verifyAs } from '../campaigns/verify/verifying.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
 import { ask, type Door } from './traffic.ts';

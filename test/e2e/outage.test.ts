@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { cutTwice, startOrigin } from '../outages/origin.ts';
+import { cutTwice, startOrigin } from '../campaigns/outages/origin.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { demand, newPerson, type Person, type Ran } from './support.ts';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startForward } from '../forward/running.ts';
+import { startForward } from '../campaigns/forward/running.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually } from './cluster-view.ts';
 import { habitsPromises } from './habits-promises.ts';

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import { readDashboards } from '../../scripts/repository/dashboards/files.ts';
 
-/** What a healthy cluster answered, recorded by test/verify/record.ts; and what a test makes of it. */
+/** What a healthy cluster answered, recorded by test/campaigns/verify/record.ts; and what a test makes of it. */
 export interface Recorded {
   objects: KubeObject[];
   targets: { activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] };
