@@ -61,6 +61,14 @@ export interface PersonOptions {
   sharesImages?: boolean;
 }
 
+/** A cluster that several parts of a test use one after the other. */
+export interface SharedPlatform {
+  cluster: string;
+  ports: PersonOptions['ports'];
+  /** @returns the person, with the platform up as it was at the first commit, and with these settings. */
+  begin(settings: Record<string, string>): Promise<Person>;
+}
+
 /** A person with a home folder and a folder to clone into, in which nothing is yet. */
 export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true }: PersonOptions): Person {
   const base = mkdtempSync(join(tmpdir(), 'platform ops e2e '));

@@ -2,27 +2,22 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
 import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { isPullFailure } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import type { Pod } from '../../scripts/kubernetes/workloads.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually, viewOf } from './cluster-view.ts';
-import { demand, newPerson, type Person, type Ran } from './support.ts';
+import { demand, type Person, type Ran, type SharedPlatform } from './support.ts';
 import { steadyStream } from './traffic.ts';
 
-const cluster = 'e2e-sync';
-const ports = { http: 28280, https: 28643 };
-
 /** One day of commits, in order: each step starts from what the one before it left. */
-describe('a person who commits and syncs', () => {
+export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
   let person: Person;
 
   before(async () => {
-    person = await newPerson({ cluster, ports, env: { GHCR_CREDENTIALS: 'none' } });
-    await demand(person.npm('up'));
+    person = await begin({ GHCR_CREDENTIALS: 'none' });
   });
-  after(() => person?.remove());
 
   const git = (...args: string[]) => demand(person.run(['git', ...args]));
   const head = async () => (await git('rev-parse', 'HEAD')).stdout.trim();
@@ -243,4 +238,4 @@ describe('a person who commits and syncs', () => {
     assert.match(ran.text, /there is no cluster e2e-none\.\n {2}→ npm run up\n$/);
     assert.equal((await person.npm('sync', '--app', 'api-nod')).code, 2);
   });
-});
+}

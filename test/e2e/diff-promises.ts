@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DiffReport } from '../../scripts/delivery/diff/report.ts';
-import { demand, newPerson, type Person } from './support.ts';
-
-const cluster = 'e2e-diff';
-const ports = { http: 33180, https: 33543 };
+import { demand, type Person, type SharedPlatform } from './support.ts';
 
 /** One working tree, edited step by step, and looked at before each commit. */
-describe('what the working tree would change, asked before it is committed', () => {
+export function diffPromises({ cluster, begin }: SharedPlatform): void {
   let person: Person;
   before(async () => {
-    person = await newPerson({ cluster, ports });
-    assert.match((await demand(person.npm('up'))).stdout, /The platform is up/);
+    person = await begin({ GHCR_CREDENTIALS: 'none' });
   });
-  after(() => person?.remove());
 
   const kubectl = async (...args: string[]) =>
     (await demand(person.run(['kubectl', '--kubeconfig', `.state/${cluster}/kubeconfig`, ...args]))).stdout;
@@ -168,4 +163,4 @@ describe('what the working tree would change, asked before it is committed', () 
     assert.match(ran.stderr, /There is no cluster e2e-nowhere to compare with\./);
     assert.equal(ran.stdout, '');
   });
-});
+}

@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import type { History } from '../../scripts/delivery/promote/history.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { viewOf } from './cluster-view.ts';
-import { demand, newPerson, type Person } from './support.ts';
+import { demand, type Person, type SharedPlatform } from './support.ts';
 import { ask, type Door, type Stream, steadyStream } from './traffic.ts';
 
-const cluster = 'e2e-promote';
-const ports = { http: 28480, https: 28843 };
 const file = 'helm/core-go/values.yaml';
 /** Reads the services' images. Without it the same is shown with stand-ins. */
 const token = process.env.E2E_GITHUB_TOKEN;
 
 /** One build after another, in order: each step starts from what the one before it left. */
-describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
+export function promotePromises({ cluster, ports, begin }: SharedPlatform): void {
   let person: Person;
   let door: Door;
   let stream: Stream;
@@ -35,16 +33,11 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   };
 
   before(async () => {
-    const env: Record<string, string> = token ? { GITHUB_TOKEN: token } : { GHCR_CREDENTIALS: 'none' };
-    person = await newPerson({ cluster, ports, env });
-    await demand(person.npm('up'));
+    person = await begin(token ? { GITHUB_TOKEN: token } : { GHCR_CREDENTIALS: 'none' });
     const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
     door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
   });
-  after(async () => {
-    await stream?.stop();
-    await person?.remove();
-  });
+  after(() => stream?.stop());
 
   it('gets a commit of one line and a receipt, and the new build answers', async (t) => {
     stream = steadyStream(door, '/info', perSecond);
@@ -148,4 +141,4 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
     assert.equal(entries[0]?.built === null, token === undefined);
     assert.match((await demand(person.npm('history', 'core-go'))).stdout, /rollback +1df3b1f .* runs now\n/);
   });
-});
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
 import type { DrillResult } from '../../scripts/checks/drill/drill.ts';
 import { kill } from '../campaigns/interruptions/killing.ts';
 import { objectsOf } from '../campaigns/interruptions/looking.ts';
@@ -7,10 +7,8 @@ import { differences } from '../campaigns/interruptions/normalised.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { keys } from '../support/terminal.ts';
 import { eventually, viewOf } from './cluster-view.ts';
-import { demand, newPerson, type Person } from './support.ts';
+import { demand, type Person, type SharedPlatform } from './support.ts';
 
-const cluster = 'e2e-drill';
-const ports = { http: 26080, https: 26443 };
 const controller = 'argocd-application-controller';
 
 interface Result {
@@ -21,7 +19,7 @@ interface Result {
 }
 
 /** What is changed by hand is told, the promises are kept, and a drill leaves nothing behind, however it ends. */
-describe('drift and drill', () => {
+export function drillPromises({ cluster, begin }: SharedPlatform): void {
   let person: Person;
   let view: ReturnType<typeof viewOf>;
   /** What kubectl and git say before anything was drilled: not what the drill says of itself. */
@@ -29,13 +27,11 @@ describe('drift and drill', () => {
   let repository: string;
 
   before(async () => {
-    person = await newPerson({ cluster, ports });
+    person = await begin({ GHCR_CREDENTIALS: 'none' });
     view = viewOf(person, cluster);
-    await demand(person.npm('up'));
     objects = await objectsOf(person, cluster);
     repository = await gitState();
   });
-  after(() => person?.remove());
 
   const status = async () => {
     const ran = await person.npm('status', '--json');
@@ -157,4 +153,4 @@ describe('drift and drill', () => {
     assert.equal(await gitState(), repository);
     assert.deepEqual(differences(objects, await objectsOf(person, cluster)), []);
   });
-});
+}
