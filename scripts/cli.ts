@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commands, findCommand } from './commands/index.ts';
@@ -83,7 +84,14 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function report(error: unknown): Promise<ExitCode> {
+const troubleshootingPage = 'docs/troubleshooting.md';
+
+/** Whether the page explains the failures of this id: of the others, the message says all. */
+function hasSection(id: string): boolean {
+  return readFileSync(join(root, troubleshootingPage), 'utf8').includes(`\n### ${id}\n`);
+}
+
+function report(error: unknown): ExitCode {
   if (error instanceof Interrupted) {
     console.error(`\nInterrupted. ${afterwards}`.trimEnd());
     return ExitCode.interrupted;
@@ -91,10 +99,7 @@ async function report(error: unknown): Promise<ExitCode> {
   if (error instanceof UserError) {
     console.error(`\n✖ ${error.message}`);
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
-    const { failuresIn, troubleshootingPage } = await import('./commands/known-failures.ts');
-    // A hint may hold further failures, where several things are wrong at once.
-    for (const id of failuresIn(`${error.message}\n${error.hint ?? ''}`))
-      console.error(`  ${troubleshootingPage}#${id}`);
+    for (const id of error.ids.filter(hasSection)) console.error(`  ${troubleshootingPage}#${id}`);
     return error.exitCode === ExitCode.failed ? failure : error.exitCode;
   }
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
@@ -102,7 +107,7 @@ async function report(error: unknown): Promise<ExitCode> {
     console.error(
       '  → Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.',
     );
-    console.error('  docs/troubleshooting.md#disk-full');
+    console.error(`  ${troubleshootingPage}#disk-full`);
     return failure;
   }
   console.error(

@@ -162,6 +162,10 @@ function readKubeconfig(file: string, cluster: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new UserError(`There is no kubeconfig for the cluster ${cluster}.`, { hint: 'npm run up', cause });
+    throw new UserError(`There is no kubeconfig for the cluster ${cluster}.`, {
+      id: 'no-cluster',
+      hint: 'npm run up',
+      cause,
+    });
   }
 }

@@ -49,6 +49,6 @@ export function noCluster({ config, target }: Context): UserError {
     target === undefined
       ? `There is no cluster ${config.clusterName}.`
       : `The platform is not in the cluster of the context ${target}.`,
-    { hint: 'npm run up' },
+    { id: target === undefined ? 'no-cluster' : 'target-absent', hint: 'npm run up' },
   );
 }

@@ -7,8 +7,8 @@ import { toReadableYaml } from '../kubernetes/objects.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { missingOf, type Workload } from '../kubernetes/workloads.ts';
 import { removeContainers } from '../lib/docker/containers.ts';
-import { assertDockerResponds, diskFullHint, isDiskFull } from '../lib/docker/images.ts';
-import { UserError } from '../lib/errors.ts';
+import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
+import { isDiskFull, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import type { ApplyResult } from './component.ts';
 import { errorLine, gitMount, ownContainer } from './node.ts';
@@ -106,6 +106,7 @@ function notCreated({ config }: Context, error: CommandError): UserError {
   const why = error.timedOut === undefined ? errorLine(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
   const again = 'npm run doctor looks for the usual causes; npm run up tries again';
   return new UserError(`kind could not create the cluster ${config.clusterName}: ${why}`, {
+    id: 'cluster-not-created',
     hint: isDiskFull(stderr)
       ? diskFullHint
       : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
@@ -139,6 +140,7 @@ export async function finishedAt({ exec, node }: Context): Promise<Date | undefi
   if (/No such file/.test(stderr)) return undefined;
   assertDockerResponds(stderr);
   throw new UserError(`The node container ${node} can't be asked whether it is finished: ${errorLine(stderr)}`, {
+    id: 'node-not-started',
     hint: `docker logs ${node} may tell why; npm run up tries again, npm run down deletes the cluster.`,
   });
 }

@@ -55,7 +55,10 @@ function assertOurs(context: Context, mark: PlatformMarker): void {
   if (isOurs(context, mark)) return;
   throw new UsageError(
     `The platform in the cluster of the context ${context.kubeContext} follows ${mark.repository}, the settings say ${context.config.gitops?.repoUrl}.`,
-    'Set GITOPS_REPO_URL back, or take that platform away first: npm run down, with the GITOPS_REPO_URL that it has.',
+    {
+      id: 'target-other-repository',
+      hint: 'Set GITOPS_REPO_URL back, or take that platform away first: npm run down, with the GITOPS_REPO_URL that it has.',
+    },
   );
 }
 
@@ -77,17 +80,20 @@ export async function assertClusterAdmin(context: Context): Promise<void> {
     });
   throw new UsageError(
     `The login of the context ${context.kubeContext} may not do everything in its cluster, which installing the platform takes.`,
-    'Have it bound to the ClusterRole cluster-admin, or name a context of somebody who is.',
+    {
+      id: 'target-rights',
+      hint: 'Have it bound to the ClusterRole cluster-admin, or name a context of somebody who is.',
+    },
   );
 }
 
 /** Throws a `UsageError` where TARGET_CONTEXT names a cluster that a command is not for: those who run it do that. */
 export function assertNoTargetContext({ target }: Config, command: string, why: string): void {
   if (target === undefined) return;
-  throw new UsageError(
-    `The command ${command} is not for the cluster of the context ${target}: ${why}.`,
-    'Without TARGET_CONTEXT in .env or in the environment, commands are for the cluster of kind.',
-  );
+  throw new UsageError(`The command ${command} is not for the cluster of the context ${target}: ${why}.`, {
+    id: 'target-not-for',
+    hint: 'Without TARGET_CONTEXT in .env or in the environment, commands are for the cluster of kind.',
+  });
 }
 
 /** The cluster in words by which a person knows it: context, address, version, size. Throws where it does not answer. */

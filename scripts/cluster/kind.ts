@@ -98,6 +98,7 @@ async function startNode(context: Context, { state, binds }: DockerContainer): P
   if (exitCode !== 0) {
     assertDockerResponds(stderr);
     throw new UserError(`The stopped node container ${context.node} could not be started: ${errorLine(stderr)}`, {
+      id: 'node-not-started',
       hint: 'npm run down && npm run up',
     });
   }
@@ -110,6 +111,7 @@ async function fetchKubeconfig(context: Context): Promise<void> {
   const got = await context.exec([path, 'get', 'kubeconfig', '--name', context.config.clusterName], { nothrow: true });
   if (got.exitCode !== 0)
     throw new UserError(`kind can't tell the kubeconfig: ${errorLine(got.stderr)}`, {
+      id: 'node-not-started',
       hint: 'npm run down && npm run up',
     });
   await writePrivateKubeconfig(context, got.stdout);

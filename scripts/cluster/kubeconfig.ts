@@ -28,9 +28,13 @@ export async function copyUserContext(context: Context): Promise<void> {
         : `: ${stderr.trim().split('\n').at(-1)}`;
     throw new UsageError(
       `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
-      there.length > 0
-        ? `There are: ${there.join(', ')}.`
-        : 'Log in to the cluster as its provider tells, so that it has a context.',
+      {
+        id: 'target-no-context',
+        hint:
+          there.length > 0
+            ? `There are: ${there.join(', ')}.`
+            : 'Log in to the cluster as its provider tells, so that it has a context.',
+      },
     );
   }
   await writePrivateKubeconfig(context, stdout);

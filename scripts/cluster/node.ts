@@ -27,10 +27,10 @@ export async function assertOwnContainer(context: Context, container: DockerCont
   if (mounted === commonDir) return;
   const owner =
     mounted === undefined ? 'was not made by platform-ops' : `was made from another checkout (${dirname(mounted)})`;
-  throw new UsageError(
-    `The cluster ${context.config.clusterName} ${owner}.`,
-    'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
-  );
+  throw new UsageError(`The cluster ${context.config.clusterName} ${owner}.`, {
+    id: 'cluster-of-another',
+    hint: 'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
+  });
 }
 
 /** Throws a `UsageError` where the cluster publishes other ports than the settings ask for. */
@@ -39,7 +39,10 @@ export function assertPorts({ config }: Context, { ports }: DockerContainer): vo
   if (http === config.ports.http && https === config.ports.https) return;
   throw new UsageError(
     `The cluster ${config.clusterName} publishes the ports ${http} and ${https}, the settings say ${config.ports.http} and ${config.ports.https}.`,
-    'A cluster keeps the ports that it was created with: set HTTP_PORT and HTTPS_PORT back, or npm run down && npm run up.',
+    {
+      id: 'cluster-ports',
+      hint: 'A cluster keeps the ports that it was created with: set HTTP_PORT and HTTPS_PORT back, or npm run down && npm run up.',
+    },
   );
 }
 
@@ -102,6 +105,7 @@ export async function stopNode(context: Context, { state }: DockerContainer): Pr
   if (exitCode === 0) return;
   assertDockerResponds(stderr);
   throw new UserError(`The node container ${node} could not be stopped: ${errorLine(stderr)}`, {
+    id: 'node-not-stopped',
     hint: 'npm run stop tries again; npm run doctor looks at Docker.',
   });
 }

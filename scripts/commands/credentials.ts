@@ -105,7 +105,7 @@ async function answerTo(
 /** The first token that doesn't work is what to mend; of the others it is enough to hear. */
 function noTokenError({ refused, notes }: AccountSearch, say: (text: string) => void): UsageError {
   for (const note of notes.slice(1)) say(`! ${note}`);
-  if (refused) return new UsageError(refused.message, refused.remedy);
+  if (refused) return new UsageError(refused.message, { id: refused.errorId, hint: refused.remedy });
   return new UsageError(
     'There is no token: services run as stand-ins.',
     `Put GITHUB_TOKEN=<a classic token with read:packages> into .env: ${newTokenLink}`,

@@ -41,7 +41,11 @@ async function runDiff({ config, flags, signal, print, progressStream }: Invocat
 async function assertCluster(context: Context): Promise<void> {
   const { clusterName } = context.config;
   const state = await presence(context);
-  if (state === undefined) throw new UsageError(`There is no cluster ${clusterName} to compare with.`, 'npm run up');
+  if (state === undefined)
+    throw new UsageError(`There is no cluster ${clusterName} to compare with.`, {
+      id: 'no-cluster',
+      hint: 'npm run up',
+    });
   if (state !== 'running') {
     throw new UserError(`The cluster ${clusterName} is ${state}: there is nothing to compare with.`, {
       hint: 'npm run up wakes it.',

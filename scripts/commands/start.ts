@@ -39,7 +39,10 @@ async function runStart(invocation: Invocation): Promise<ExitCode> {
   try {
     const container = await ownContainer(context);
     if (!container)
-      throw new UserError(`There is no cluster ${config.clusterName} to start.`, { hint: 'npm run up makes one.' });
+      throw new UserError(`There is no cluster ${config.clusterName} to start.`, {
+        id: 'no-cluster',
+        hint: 'npm run up makes one.',
+      });
     for (const warning of (await preflight(context)).warnings) progress.note(`! ${warning}`);
     progress.start('cluster');
     const woken = await startOwnCluster(context, container);

@@ -47,6 +47,7 @@ export async function startOwnCluster(context: Context, container: DockerContain
   const woken = await startFinished(context, container);
   if (woken) return woken;
   throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing in it yet.`, {
+    id: 'cluster-half-created',
     hint: 'npm run up makes it anew; npm run down deletes it.',
   });
 }
@@ -62,6 +63,7 @@ export async function ensureStarted(context: Context, progress: Progress, onlyLo
   if (!container) return false;
   if (container.state !== 'running' && onlyLook) {
     throw new UserError(`The node container ${context.node} is ${container.state}, so nobody can say what is in it.`, {
+      id: 'node-stopped',
       hint: 'npm run start; npm run reset without --dry-run starts it by itself.',
     });
   }

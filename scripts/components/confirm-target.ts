@@ -42,7 +42,7 @@ export async function confirmTarget(context: Context, { terminal, yes, say }: Co
   if (!yes && !terminal)
     throw new UsageError(
       `Nobody has agreed yet that the platform be brought into ${where}, and there is no terminal to ask at.`,
-      'npm run up -- --yes brings it there, if that is the cluster which is meant.',
+      { id: 'target-not-agreed', hint: 'npm run up -- --yes brings it there, if that is the cluster which is meant.' },
     );
   if (!yes && terminal && !(await askWhether(terminal, `Bring the platform into ${where}?`))) return false;
   await applyMarker(context);
@@ -52,6 +52,7 @@ export async function confirmTarget(context: Context, { terminal, yes, say }: Co
 /** What `up` ends with where somebody said no. */
 export function targetDeclined({ kubeContext }: Context): UserError {
   return new UserError(`Nothing was changed in the cluster of the context ${kubeContext}.`, {
+    id: 'target-not-agreed',
     hint: 'TARGET_CONTEXT in .env names the cluster; without it, npm run up makes one of kind.',
   });
 }
@@ -77,7 +78,10 @@ async function assertImagesPullable(context: Context, say: (line: string) => voi
     }
     throw new UsageError(
       `The cluster of the context ${context.kubeContext} can't pull ${image} without a token, and stand-ins can't be put into its nodes.`,
-      'npm run credentials saves a token that reads the images; or put a pull secret ghcr-cred into the namespace default of that cluster.',
+      {
+        id: 'target-images',
+        hint: 'npm run credentials saves a token that reads the images; or put a pull secret ghcr-cred into the namespace default of that cluster.',
+      },
     );
   }
 }
@@ -114,13 +118,16 @@ export async function assertNoForeignObjects(
       ? `the cluster ${context.config.clusterName}`
       : `the cluster of the context ${context.kubeContext}`;
   if (strangers.some(({ metadata }) => metadata.name === 'applications.argoproj.io'))
-    throw new UsageError(
-      `There is an Argo CD in ${where} that platform-ops did not install: ${named}.`,
-      'It is left alone. Register the services with it (kubectl apply -n argocd -f argocd/), or name a cluster without one.',
-    );
+    throw new UsageError(`There is an Argo CD in ${where} that platform-ops did not install: ${named}.`, {
+      id: 'target-strangers',
+      hint: 'It is left alone. Register the services with it (kubectl apply -n argocd -f argocd/), or name a cluster without one.',
+    });
   throw new UsageError(
     `There are objects in ${where} that the platform would overwrite, and that are not its own: ${named}.`,
-    'They are left alone. Delete or rename them if nobody needs them, or use another cluster.',
+    {
+      id: 'target-strangers',
+      hint: 'They are left alone. Delete or rename them if nobody needs them, or use another cluster.',
+    },
   );
 }
 

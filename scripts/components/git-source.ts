@@ -110,6 +110,7 @@ async function requiredAccount(context: Context): Promise<Account | 'nothing' | 
   const account = await context.credentials.account();
   if (!account) {
     throw new UserError(`${url} is private or does not exist, and there is no token to read it with.`, {
+      id: 'repository-private',
       hint: `npm run credentials, with a classic token that has the scopes ${tokenScopes}.`,
     });
   }
@@ -119,7 +120,10 @@ async function requiredAccount(context: Context): Promise<Account | 'nothing' | 
     account.owner?.scopes?.includes('repo') === false
       ? `The token of ${account.username} may not read ${url}: it lacks the scope repo.`
       : `${account.username} may not read ${url}, or it does not exist.`,
-    { hint: `npm run credentials, with a classic token of somebody who reads it, with the scopes ${tokenScopes}.` },
+    {
+      id: 'repository-private',
+      hint: `npm run credentials, with a classic token of somebody who reads it, with the scopes ${tokenScopes}.`,
+    },
   );
 }
 

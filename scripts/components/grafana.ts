@@ -89,6 +89,7 @@ export function connectGrafana(context: Context, send: typeof askIngress = askIn
     if (status === undefined) throw new UserError(`Grafana can't be asked: ${missing}.`, { hint: 'npm run status' });
     if (status !== 401) return { status, body, missing };
     throw new GrafanaPasswordRefused('Grafana refuses the password that its Secret has: one of the two was changed.', {
+      id: 'grafana-password',
       hint: "Its database goes with its pod, and the new one takes the Secret's: kubectl -n observability rollout restart deployment/grafana",
     });
   };

@@ -127,6 +127,7 @@ export async function assertConfigurationValid(context: Context, objects: readon
     // Any other failure is kubectl's own, as of a pod that has just gone.
     if (exitCode === 0 || !/command terminated with exit code/.test(stderr)) continue;
     throw new UserError(`Prometheus would refuse ${file}: ${promtoolReason(`${stdout}\n${stderr}`)}.`, {
+      id: 'prometheus-refuses',
       hint: 'Nothing was changed, it goes on with the configuration that it has. npm run validate tells more.',
     });
   }

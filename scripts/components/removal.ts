@@ -82,6 +82,7 @@ export async function waitUntilRemoved(
     if (!(error instanceof WaitTimeout)) throw error;
     const reasons = await deletionObstacles(context, left);
     throw new UserError([`${error.missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
+      id: 'not-removed',
       hint: deletionHint,
     });
   }
@@ -201,6 +202,7 @@ export async function waitForTermination(context: Context, objects: readonly Kub
         '\n  ',
       ),
       {
+        id: 'finalizers',
         hint: 'Who set a finalizer has to lift it: have that program run, or take the finalizer out by kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
       },
     );

@@ -61,9 +61,7 @@ async function explainRenderError(
   if (noRefError.test(failure.error) && !context.config.gitops) {
     return new UserError(
       `Argo CD can't render ${name}${at}: no branch and no tag is at the commit that is checked out.`,
-      {
-        hint: 'git switch --create NAME gives it a branch; npm run up goes on from there.',
-      },
+      { id: 'render-error', hint: 'git switch --create NAME gives it a branch; npm run up goes on from there.' },
     );
   }
   const findings = await findingsOf(context, application, failure);
@@ -73,6 +71,7 @@ async function explainRenderError(
   });
   const remedies = new Set(findings.map(({ remedy }) => remedy));
   return new UserError(`Argo CD can't render ${name}${at}; what runs stays as it is.${lines.join('')}`, {
+    id: 'render-error',
     hint: `${[...remedies].join(' ')} Commit that, or git revert; either deploys at once.`.trimStart(),
   });
 }

@@ -44,6 +44,7 @@ export async function apiSite(context: Context): Promise<Site> {
     throw new UserError(
       `The values of ${apiService} for ENVIRONMENT=${context.config.environment} name no host for its Ingress.`,
       {
+        id: 'values-invalid',
         hint: `Commit a helm/${apiService}/values-${context.config.environment}.yaml that has ingress.hosts.`,
       },
     );

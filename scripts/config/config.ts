@@ -85,11 +85,17 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     https: readSetting('HTTPS_PORT', text('HTTPS_PORT')),
   };
   if (ports.http === ports.https)
-    throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', 'Correct them in .env or in the environment.');
+    throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', {
+      id: 'setting-wrong',
+      hint: 'Correct them in .env or in the environment.',
+    });
   if (target !== undefined && repoUrl === undefined)
     throw new UsageError(
       `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: a cluster elsewhere can't read the Git folder of this machine.`,
-      'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
+      {
+        id: 'target-no-repository',
+        hint: 'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
+      },
     );
   return {
     root,
@@ -178,10 +184,10 @@ function homeOfAccount(): string {
   try {
     return userInfo().homedir;
   } catch {
-    throw new UsageError(
-      'This account has no home folder to keep downloads and certificates in.',
-      'Set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME, to a folder that can be written to.',
-    );
+    throw new UsageError('This account has no home folder to keep downloads and certificates in.', {
+      id: 'no-home',
+      hint: 'Set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME, to a folder that can be written to.',
+    });
   }
 }
 

@@ -19,25 +19,28 @@ export function parseDotenv(text: string): Record<string, string> {
     const [, name, value = ''] = line.match(assignment) ?? [];
     const where = `.env, line ${index + 1}`;
     if (name === undefined)
-      throw new UsageError(
-        `${where} is not of the form NAME=value.`,
-        'Correct the line, or start it with # to make it a comment.',
-      );
+      throw new UsageError(`${where} is not of the form NAME=value.`, {
+        id: 'setting-wrong',
+        hint: 'Correct the line, or start it with # to make it a comment.',
+      });
     if (/^\s*(["'`])(?!.*\1\s*(#.*)?$)/.test(value))
-      throw new UsageError(
-        `${where}: the quote that ${name} starts with is not closed.`,
-        'Close the quote on the same line.',
-      );
+      throw new UsageError(`${where}: the quote that ${name} starts with is not closed.`, {
+        id: 'setting-wrong',
+        hint: 'Close the quote on the same line.',
+      });
     if (!(settingNames as string[]).includes(name)) {
       const meant = closest(name, settingNames);
-      throw new UsageError(
-        `${where}: there is no setting ${name}.`,
-        meant ? `Did you mean ${meant}?` : '.env.example lists every setting.',
-      );
+      throw new UsageError(`${where}: there is no setting ${name}.`, {
+        id: 'setting-wrong',
+        hint: meant ? `Did you mean ${meant}?` : '.env.example lists every setting.',
+      });
     }
     const earlier = seen.get(name);
     if (earlier !== undefined)
-      throw new UsageError(`${where}: ${name} is already set on line ${earlier}.`, 'Keep one of the two lines.');
+      throw new UsageError(`${where}: ${name} is already set on line ${earlier}.`, {
+        id: 'setting-wrong',
+        hint: 'Keep one of the two lines.',
+      });
     seen.set(name, index + 1);
   }
   return parse(text);

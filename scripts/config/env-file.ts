@@ -23,6 +23,7 @@ export async function saveSettings(exec: Exec, root: string, changes: EnvChanges
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code)) throw error;
     throw new UserError(`.env could not be written (${code}).`, {
+      id: 'disk-full',
       hint: `Make room, or make ${dirname(path)} writable; the file is as it was before.`,
       cause: error,
     });
@@ -36,18 +37,23 @@ async function assertNotTracked(exec: Exec, root: string): Promise<void> {
   const tracked = await git('ls-files', '--error-unmatch', '--', '.env');
   if (tracked.exitCode === 0) {
     throw new UserError('.env is in Git, so that a token in it would be published: nothing was saved.', {
+      id: 'env-in-git',
       hint: 'git rm --cached .env && git commit -m "Keep .env out of Git"',
     });
   }
   if (tracked.exitCode > 1 && !/not a git repository/i.test(tracked.stderr) && tracked.exitCode !== 127) {
     const why = tracked.stderr.trim().split('\n')[0];
-    throw new UserError(`Git can't tell whether it ignores .env: ${why}. Nothing was saved.`, { hint: 'git status' });
+    throw new UserError(`Git can't tell whether it ignores .env: ${why}. Nothing was saved.`, {
+      id: 'env-in-git',
+      hint: 'git status',
+    });
   }
   // The second name is that of the file while it is written.
   for (const name of ['.env', temporaryName('.env')]) {
     const { exitCode } = await git('check-ignore', '--quiet', '--', name);
     if (exitCode === 1) {
       throw new UserError(`Git does not ignore ${name === '.env' ? name : '.env.*'}: nothing was saved.`, {
+        id: 'env-in-git',
         hint: 'Put these two lines into .gitignore: .env and .env.*',
       });
     }

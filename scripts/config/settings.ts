@@ -63,10 +63,10 @@ export function readSetting<N extends SettingName>(
   try {
     return parse(text === undefined || text === '' ? fallback : text) as ReturnType<(typeof settings)[N]['parse']>;
   } catch (error) {
-    throw new UsageError(
-      `${name} must be ${(error as Error).message}.`,
-      `Correct ${name} in .env or in the environment; .env.example explains it.`,
-    );
+    throw new UsageError(`${name} must be ${(error as Error).message}.`, {
+      id: 'setting-wrong',
+      hint: `Correct ${name} in .env or in the environment; .env.example explains it.`,
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { assertDockerResponds, diskFullHint, isDiskFull } from '../lib/docker/images.ts';
-import { messageOf, UserError } from '../lib/errors.ts';
+import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
+import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../lib/exec.ts';
 import { gated, superviseChild } from '../lib/processes.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
@@ -89,6 +89,7 @@ export function nodeImages(
         assertDockerResponds(stderr);
         const reason = stderr.trim().split('\n').at(-1) || messageOf(error);
         throw new UserError(`The images ${names.join(', ')} could not be copied into the node ${node}: ${reason}`, {
+          id: 'image-not-copied',
           hint: isDiskFull(stderr) ? diskFullHint : `docker logs ${node} may tell why; npm run up tries again.`,
           cause: error,
         });

@@ -1,15 +1,8 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import {
-  assertDockerResponds,
-  ensureImage,
-  hasImage,
-  pullHint,
-  registryOf,
-  withPullTimeout,
-} from '../lib/docker/images.ts';
-import { shortened, UserError } from '../lib/errors.ts';
+import { assertDockerResponds, ensureImage, hasImage, pullError, withPullTimeout } from '../lib/docker/images.ts';
+import type { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { limitConcurrency } from '../lib/tasks.ts';
 import type { Trace } from '../lib/trace.ts';
@@ -188,15 +181,11 @@ function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () =
 }
 
 function notPulled(image: string, stderr: string): UserError {
-  const registry = registryOf(image);
   // containerd's last line carries the reason, behind the reference that is named already.
   const reason = (stderr.trim().split('\n').at(-1) ?? '')
     .replace(/^ctr: /, '')
     .replace(/failed to resolve reference "[^"]*": /, '');
-  return new UserError(
-    `The image ${image} could not be pulled from ${registry}: ${shortened(reason.replace(/\.$/, ''), 300) || 'no reason given'}.`,
-    { hint: pullHint(image, reason) },
-  );
+  return pullError(image, reason);
 }
 
 /**

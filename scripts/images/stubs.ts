@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stubBaseImage } from '../config/versions.ts';
-import { assertDockerResponds, diskFullHint, hasImage, isDiskFull } from '../lib/docker/images.ts';
-import { messageOf, UserError } from '../lib/errors.ts';
+import { assertDockerResponds, diskFullHint, hasImage } from '../lib/docker/images.ts';
+import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { limitConcurrency } from '../lib/tasks.ts';
 import { fullImageName } from './containerd.ts';
 import type { Context } from './context.ts';
@@ -97,6 +97,7 @@ async function build(context: Context, name: string, service: string, image: str
     if (context.signal.aborted) throw error;
     assertDockerResponds(messageOf(error));
     throw new UserError(`The stand-in for ${image} could not be built: ${messageOf(error)}`, {
+      id: 'stand-in-not-built',
       hint: isDiskFull(messageOf(error)) ? diskFullHint : `docker build ${folder} shows the whole output.`,
       cause: error,
     });

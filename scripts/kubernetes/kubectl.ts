@@ -125,6 +125,7 @@ function notApplied(error: CommandError, objects: readonly KubeObject[]): UserEr
   const named = objects.slice(0, 3).map(nameOf).join(', ');
   const more = objects.length > 3 ? ` and ${objects.length - 3} more` : '';
   return new UserError(`Could not be applied: ${named}${more}. ${why}`, {
+    id: 'not-applied',
     hint: remedyFor(line) ?? (apiRestarting.test(line) ? whereItIs : 'npm run doctor looks for the usual causes.'),
     cause: error,
   });

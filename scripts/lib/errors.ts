@@ -3,8 +3,10 @@ export const ExitCode = { done: 0, failed: 1, usage: 2, interrupted: 130 } as co
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 interface UserErrorOptions {
+  /** What kind of failure this is, in kebab case: the heading of its section in docs/troubleshooting.md, if it has one. */
+  id?: string | readonly string[] | undefined;
   /** One sentence of what to do. */
-  hint?: string;
+  hint?: string | undefined;
   exitCode?: ExitCode;
   cause?: unknown;
 }
@@ -12,13 +14,19 @@ interface UserErrorOptions {
 /** A failure that was expected: one sentence of what went wrong, and a hint of what to do about it. */
 export class UserError extends Error {
   override readonly name: string = 'UserError';
+  /** Which failure this is, whatever its message says: its own id, or else that of its cause. */
+  readonly id: string | undefined;
+  /** The same, and those of all its causes. */
+  readonly ids: readonly string[];
   readonly hint: string | undefined;
   readonly exitCode: ExitCode;
 
-  constructor(message: string, options: UserErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.hint = options.hint;
-    this.exitCode = options.exitCode ?? ExitCode.failed;
+  constructor(message: string, { id = [], hint, exitCode = ExitCode.failed, cause }: UserErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.ids = [...new Set([id, cause instanceof UserError ? cause.ids : []].flat(2))];
+    this.id = this.ids[0];
+    this.hint = hint;
+    this.exitCode = exitCode;
   }
 }
 
@@ -26,8 +34,8 @@ export class UserError extends Error {
 export class UsageError extends UserError {
   override readonly name = 'UsageError';
 
-  constructor(message: string, hint?: string) {
-    super(message, hint === undefined ? { exitCode: ExitCode.usage } : { exitCode: ExitCode.usage, hint });
+  constructor(message: string, options: string | Omit<UserErrorOptions, 'exitCode'> = {}) {
+    super(message, { ...(typeof options === 'string' ? { hint: options } : options), exitCode: ExitCode.usage });
   }
 }
 
@@ -37,6 +45,11 @@ export class Interrupted extends Error {
   constructor() {
     super('interrupted');
   }
+}
+
+/** Whether a program says that the disk is full. */
+export function isDiskFull(said: string): boolean {
+  return /no space left on device/i.test(said);
 }
 
 /** The message of whatever was thrown. */

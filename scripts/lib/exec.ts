@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
 import { startDeadline } from './deadline.ts';
-import { Interrupted, UserError } from './errors.ts';
+import { Interrupted, isDiskFull, UserError } from './errors.ts';
 import { gated, startGate, superviseChild } from './processes.ts';
 
 export interface Output {
@@ -40,6 +40,7 @@ export class CommandError extends UserError {
         : `took too long: it was not done after ${timedOut / 1000} s`;
     const stderr = output.stderr.trim();
     super(`${command.join(' ')} ${why}${stderr === '' ? '' : `: ${stderr}`}`, {
+      id: isDiskFull(stderr) ? 'disk-full' : undefined,
       hint: 'npm run doctor looks for the usual causes.',
     });
     this.command = command;

@@ -53,10 +53,10 @@ export async function lock(file: string, options: LockOptions): Promise<() => vo
     await waitUntil(look, { timeout: patience, signal, every: 200 });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UsageError(
-      `${error.missing} is working on ${what}.`,
-      `Wait until it is done. If there is no such command: rm "${file}"`,
-    );
+    throw new UsageError(`${error.missing} is working on ${what}.`, {
+      id: 'another-command',
+      hint: `Wait until it is done. If there is no such command: rm "${file}"`,
+    });
   }
   return unlock as () => void;
 }

@@ -80,7 +80,8 @@ export function joinErrors(errors: readonly UserError[]): UserError {
   const last = told.pop();
   const before = told.map(({ message, hint }) => `${message}\n  → ${hint}\n✖ `).join('');
   return new UserError(`${before}${last?.message}`, {
-    ...(last?.hint !== undefined && { hint: last.hint }),
+    id: errors.flatMap(({ ids }) => ids),
+    hint: last?.hint,
     ...(errors[0] && { exitCode: errors[0].exitCode, cause: errors[0].cause ?? errors[0] }),
   });
 }

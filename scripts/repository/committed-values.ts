@@ -80,6 +80,7 @@ async function readValues({ config, exec }: ClusterContext, { top, prefix, head 
       // A service that was just added, whose Application is read as it lies there.
       if (!texts.has(prefix + file))
         throw new UserError(`${file} at ${shortSha(head)} names no image.repository: it is not in that commit.`, {
+          id: 'values-invalid',
           hint: `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`,
         });
       return [metadata.name, checkedImage(image, file, head)] as const;
@@ -107,6 +108,7 @@ function valuesIn(file: string, text: string, head: string): object {
     return (parseManifest(text) as object | null) ?? {};
   } catch (cause) {
     throw new UserError(`${file} at ${shortSha(head)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+      id: 'values-invalid',
       hint: 'Correct it and commit.',
       cause,
     });
@@ -120,10 +122,14 @@ function checkedImage(
 ): string {
   const at = `${file} at ${shortSha(head)}`;
   if (typeof repository !== 'string' || repository === '') {
-    throw new UserError(`${at} names no image.repository.`, { hint: 'Commit a values file that has one.' });
+    throw new UserError(`${at} names no image.repository.`, {
+      id: 'values-invalid',
+      hint: 'Commit a values file that has one.',
+    });
   }
   if (typeof tag !== 'string' || tag === '') {
     throw new UserError(`${at} has an image.tag that YAML does not read as a text.`, {
+      id: 'values-invalid',
       hint: 'Put the tag into quotes and commit.',
     });
   }

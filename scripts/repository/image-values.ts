@@ -54,6 +54,7 @@ function replaced(text: string, key: (typeof keys)[number], value: string, file:
   const [document] = readYaml(text);
   if (document?.error)
     throw new UserError(`${file} is not valid YAML, in line ${document.error.line}: ${document.error.message}.`, {
+      id: 'values-invalid',
       hint: 'Correct it and commit.',
     });
   const written = document?.written(['image', key]);
@@ -86,6 +87,7 @@ function parseValues(text: string, version: '1.1' | '1.2', file: string): object
     return (parse(text, { version, merge: true, logLevel: 'error' }) as object | null) ?? {};
   } catch (cause) {
     throw new UserError(`${file} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+      id: 'values-invalid',
       hint: 'Correct it and commit.',
       cause,
     });

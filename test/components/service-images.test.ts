@@ -292,7 +292,14 @@ test('what the node has without a token and without a secret stays: somebody put
   assert.deepEqual([done, (await serviceImages.status(context)).state], [[], 'ready']);
 });
 
-const refused: Verdict = { state: 'refused', trouble: 'unknown', owner: undefined, message: 'Not known.', remedy: '' };
+const refused: Verdict = {
+  state: 'refused',
+  trouble: 'unknown',
+  owner: undefined,
+  errorId: 'token-unknown',
+  message: 'Not known.',
+  remedy: '',
+};
 
 for (const [whose, token] of [
   ['without a token of ours', undefined],

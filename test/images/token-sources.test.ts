@@ -16,6 +16,8 @@ const works: Verdict = { state: 'works', owner: { login: 'ann', scopes: ['read:p
 const refused: Verdict = {
   state: 'refused',
   trouble: 'unknown',
+
+  errorId: 'token-unknown',
   owner: undefined,
   message: 'It is unknown.',
   remedy: 'Make another.',

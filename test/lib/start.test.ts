@@ -36,7 +36,7 @@ async function loadedBy(...program: string[]) {
 
 /** What the list of commands and their names need. */
 const describing =
-  /^(cli\.ts|lib\/startup\/hide-tokens\.mjs|commands\/(index|known-failures)\.ts|lib\/(errors|text|terminal\/(args|help|output))\.ts)$/;
+  /^(cli\.ts|lib\/startup\/hide-tokens\.mjs|commands\/index\.ts|lib\/(errors|text|terminal\/(args|help|output))\.ts)$/;
 /** tsx, and the compiler that it calls. */
 const compiler = ['esbuild', 'tsx'];
 

@@ -32,6 +32,7 @@ export async function changeKubeconfig(file: string, change: (text: string) => s
   } catch (error) {
     const hint = error instanceof UserError ? error.hint : undefined;
     throw new UserError(`${file} was left as it is: ${messageOf(error)}`, {
+      id: 'kubeconfig-left',
       hint: hint ?? 'npm run kubeconfig shows how to use the cluster without changing that file.',
       cause: error,
     });

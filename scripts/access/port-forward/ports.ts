@@ -70,8 +70,8 @@ export async function assertPortFree(exec: Exec, { name }: Destination, port: nu
   if (state === 'forbidden')
     throw new UsageError(`This user may not open port ${port}, as it is below 1024.`, `C${another.slice(1)}`);
   const holder = await portHolder(exec, port);
-  throw new UsageError(
-    `Port ${port} of 127.0.0.1, for ${name}, is taken by ${holder?.who ?? 'another process'}.`,
-    `${holder?.stop ?? 'Stop that process'}, or ${another}`,
-  );
+  throw new UsageError(`Port ${port} of 127.0.0.1, for ${name}, is taken by ${holder?.who ?? 'another process'}.`, {
+    id: 'ports-taken',
+    hint: `${holder?.stop ?? 'Stop that process'}, or ${another}`,
+  });
 }

@@ -22,6 +22,7 @@ export const checkCgroup: DoctorCheck = async (context) => {
   return {
     check,
     level: 'problem',
+    errorId: 'cgroup-v1',
     message: `Docker uses cgroup v1, which Kubernetes ${context.kubernetesVersion} no longer runs on.`,
     remedy:
       'Use a system with cgroup v2 (every current Linux; update Docker Desktop or Colima), or set KIND_NODE_IMAGE to a node image of Kubernetes 1.34. If your node image is configured to accept cgroup v1: --ignore-checks cgroup.',

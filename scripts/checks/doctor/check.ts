@@ -7,6 +7,8 @@ export interface DoctorFinding {
   check: string;
   /** The name of the preflight check that looked, for `IGNORE_CHECKS`. */
   id?: PreflightCheckName;
+  /** The failure that this is, as in `UserError`. */
+  errorId?: string;
   level: 'ok' | 'warning' | 'problem';
   /** One sentence. */
   message: string;

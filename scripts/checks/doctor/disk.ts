@@ -20,7 +20,7 @@ export function judgeDisk(free: number, folder: string): DoctorFinding {
   if (free >= comfortable) return { check, level: 'ok', message: `${has}.` };
   const remedy = 'Make room: "docker system df" shows what Docker holds, "docker system prune" removes what is unused.';
   return free < needed
-    ? { check, level: 'problem', message: `${has}, the platform needs ${gibibytes(needed)}.`, remedy }
+    ? { check, errorId: 'disk', level: 'problem', message: `${has}, the platform needs ${gibibytes(needed)}.`, remedy }
     : { check, level: 'warning', message: `${has}; a node evicts pods when its disk runs full.`, remedy };
 }
 

@@ -12,6 +12,7 @@ export const checkDocker: DoctorCheck = async (context) => {
     return {
       check,
       level: 'problem',
+      errorId: 'docker-too-old',
       message: `Docker ${ServerVersion} is too old: kind needs ${docker.minimum} or newer.`,
       remedy: 'Update Docker: https://docs.docker.com/engine/install/.',
     };
@@ -80,6 +81,7 @@ function parseInfo(stdout: string): (Partial<DockerInfo> & { ServerErrors?: stri
 
 /** Why Docker doesn't answer, in a sentence, and what to do about it. */
 interface DockerProblem {
+  errorId: string;
   message: string;
   remedy: string;
 }
@@ -90,25 +92,40 @@ const notFound = 127;
 async function findDockerProblem(context: DoctorContext, exitCode: number, said: string): Promise<DockerProblem> {
   const { exec, platform = process.platform } = context;
   if (exitCode === notFound)
-    return { message: 'Docker is not installed, or not on the PATH.', remedy: installRemedy(platform) };
+    return {
+      errorId: 'docker-missing',
+      message: 'Docker is not installed, or not on the PATH.',
+      remedy: installRemedy(platform),
+    };
 
   const why = firstLine(said.replace(/^(warning|deprecated)\b.*$/gim, ''));
   // As the child sees it, which is what counts.
   const host = (await exec(['printenv', 'DOCKER_HOST'], { nothrow: true })).stdout.trim();
   const isSocket = host === '' || host.startsWith('unix://');
   if (isSocket && /permission denied/i.test(said))
-    return { message: 'This user may not use Docker.', remedy: permissionRemedy(platform) };
+    return {
+      errorId: 'docker-not-permitted',
+      message: 'This user may not use Docker.',
+      remedy: permissionRemedy(platform),
+    };
   const isSilent = /cannot connect|connection refused|no such file|is the docker daemon running/i.test(said);
   if (host !== '') {
     return {
+      errorId: 'docker-host',
       message: isSilent
         ? `Docker does not answer at ${host}, where DOCKER_HOST points.`
         : `DOCKER_HOST points to ${host}, which does not work: ${why}.`,
       remedy: 'Start Docker there, or correct DOCKER_HOST, or unset it to use the Docker of this machine.',
     };
   }
-  if (isSilent) return { message: 'Docker is installed but not running.', remedy: startRemedy(platform) };
+  if (isSilent)
+    return {
+      errorId: 'docker-not-running',
+      message: 'Docker is installed but not running.',
+      remedy: startRemedy(platform),
+    };
   return {
+    errorId: 'docker-odd',
     message: `Docker does not answer as expected: ${why || 'it says nothing'}.`,
     remedy: 'Run "docker info" to see what is wrong.',
   };

@@ -33,6 +33,7 @@ export function judgeInotify(limits: Limits): DoctorFinding {
   return {
     check,
     level: 'warning',
+    errorId: 'inotify',
     message: `${values}: pods may fail with "too many open files".`,
     remedy: `Raise it until the next start of the machine: sudo sysctl ${settings}; to keep it, put the same into /etc/sysctl.d/.`,
   };

@@ -19,6 +19,12 @@ export const checkMemory: DoctorCheck = async (context) => {
   if (info.MemTotal >= comfortable) return { check, level: 'ok', message: `${has}.` };
   const remedy = remedies[virtualMachineOf(info) ?? 'none'];
   return info.MemTotal < needed
-    ? { check, level: 'problem', message: `${has}, the platform needs ${gibibytes(needed)}.`, remedy }
+    ? {
+        check,
+        errorId: 'memory',
+        level: 'problem',
+        message: `${has}, the platform needs ${gibibytes(needed)}.`,
+        remedy,
+      }
     : { check, level: 'warning', message: `${has}: it will do, but ${gibibytes(comfortable)} are better.`, remedy };
 };

@@ -18,6 +18,7 @@ async function checkFreePort(context: DoctorContext, setting: string, port: numb
     return {
       check,
       level: 'problem',
+      errorId: 'ports-taken',
       message: `Port ${port} of 127.0.0.1 is taken by ${holder?.who ?? 'another process'}.`,
       remedy: `${holder?.stop ?? 'Stop that process'}, or ${another}.`,
     };
@@ -27,6 +28,7 @@ async function checkFreePort(context: DoctorContext, setting: string, port: numb
     return {
       check,
       level: 'problem',
+      errorId: 'ports-privileged',
       message: `Docker runs without root and may not open port ${port}, as it is below 1024.`,
       remedy: `Allow it (sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}), or ${another}.`,
     };

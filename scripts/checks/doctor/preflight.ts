@@ -89,13 +89,14 @@ function warningsAmong(findings: readonly DoctorFinding[]): string[] {
 
 /** Throws one `UsageError` for all problems among the findings. */
 function assertNoProblems(findings: readonly DoctorFinding[]): void {
-  const [first, ...others] = findings.filter(({ level }) => level === 'problem');
+  const problems = findings.filter(({ level }) => level === 'problem');
+  const [first, ...others] = problems;
   if (first === undefined) return;
   const more = others
     .map(({ message, remedy }) => `\n✖ ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`)
     .join('');
   const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
-  throw new UsageError(first.message, hint);
+  throw new UsageError(first.message, { id: problems.flatMap(({ errorId = [] }) => errorId), hint });
 }
 
 /** Whether the cluster that TARGET_CONTEXT names can be asked as the person's kubeconfig says, with their login of today. */
@@ -109,6 +110,12 @@ async function checkExistingCluster(context: Context): Promise<DoctorFinding> {
     if (context.signal.aborted || !(error instanceof UserError)) throw error;
     const message = error.message.charAt(0).toUpperCase() + error.message.slice(1);
     const remedy = error.hint === 'npm run up' ? 'Is the network there, and the VPN that it takes?' : error.hint;
-    return { check, level: 'problem', message, ...(remedy !== undefined && { remedy }) };
+    return {
+      check,
+      level: 'problem',
+      ...(error.id !== undefined && { errorId: error.id }),
+      message,
+      ...(remedy !== undefined && { remedy }),
+    };
   }
 }

@@ -24,7 +24,13 @@ async function checkTool({ toolbox }: DoctorContext, name: ToolName): Promise<Do
     return { check: name, level: 'ok', message: `${name} ${version} is ready, ${origin[source]} (${path}).` };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const finding: DoctorFinding = { check: name, level: 'problem', message: error.message };
-    return error.hint === undefined ? finding : { ...finding, remedy: error.hint };
+    const { id, message, hint } = error;
+    return {
+      check: name,
+      level: 'problem',
+      ...(id !== undefined && { errorId: id }),
+      message,
+      ...(hint !== undefined && { remedy: hint }),
+    };
   }
 }

@@ -74,6 +74,7 @@ async function ownershipOf(context: Context, claims: readonly Claim[]): Promise<
   }));
   if (finished) return { ownerOf: (object) => ownerOf(object, finished, claimed), concerns: () => true };
   throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
+    id: 'cluster-half-created',
     hint: 'npm run up makes it anew; npm run down deletes it.',
   });
 }

@@ -218,6 +218,7 @@ async function explainHelmError(context: Context, application: Application, said
     return `${place}: ${message.replace(/^helm does not render \S+: /, '')}`;
   });
   return new UserError(`${application.metadata.name} can't be rendered: ${lines.join('\n')}`, {
+    id: 'render-error',
     hint: findings[0]?.remedy ?? 'npm run validate',
   });
 }

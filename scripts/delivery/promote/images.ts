@@ -86,10 +86,12 @@ async function lookUpImage(
     const found = await readImage(client, name.repository, name.reference, architectures);
     if (found.state === 'missing')
       throw new UserError(`${image} does not exist.`, {
+        id: 'image-not-there',
         hint: `Check the SHA, and that CI has pushed it. npm run history -- ${service} lists earlier ones.`,
       });
     if (found.state === 'denied')
       throw new UserError(`${account.username} may not read ${image}, or it does not exist.`, {
+        id: 'image-not-there',
         hint: 'Check the SHA, and the token: npm run credentials -- --check',
       });
     assertPlatform(image, found.facts, architectures);
@@ -105,6 +107,7 @@ function assertPlatform(image: string, { platforms }: ImageFacts, architectures:
   const wanted = architectures.map((one) => `linux/${one}`);
   if (wanted.some((one) => platforms.includes(one))) return;
   throw new UserError(`${image} is built for ${platforms.join(' and ')}, and the node needs ${wanted.join(' or ')}.`, {
+    id: 'wrong-processor',
     hint: `Have CI build it for both: docker buildx build --platform linux/amd64,linux/arm64`,
   });
 }

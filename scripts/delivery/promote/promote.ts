@@ -43,9 +43,7 @@ export async function assertNotHeldUpstream(
     if (hold)
       throw new UserError(
         `${service.name} was put on hold elsewhere: ${holdSentence(hold)} It is not promoted to ${tag}.`,
-        {
-          hint: `git pull, and npm run release -- ${service.name} once it is sound again.`,
-        },
+        { id: 'on-hold', hint: `git pull, and npm run release -- ${service.name} once it is sound again.` },
       );
   }
 }
@@ -63,6 +61,7 @@ function assertNotHeld(edits: readonly FileEdit[], tag: string, several: boolean
     if (!hold) continue;
     const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
     throw new UserError(`${very}: ${holdSentence(hold)}${several ? ' Nothing is promoted.' : ''}`, {
+      id: 'on-hold',
       hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }

@@ -36,6 +36,7 @@ export async function destinationOf(git: Git, branch: string): Promise<PushDesti
   const [only] = remotes.includes('origin') ? ['origin'] : remotes.length === 1 ? remotes : [];
   if (only === undefined)
     throw new UserError(`The branch ${branch} has nowhere to be pushed to.`, {
+      id: 'push-refused',
       hint: `git push --set-upstream <remote> ${branch}`,
     });
   return { remote: only, ref: `refs/heads/${branch}`, tracking: `refs/remotes/${only}/${branch}` };
@@ -47,6 +48,7 @@ export async function fetchNewest(git: Git, { remote, ref, tracking }: PushDesti
   if (fetched.exitCode === 0) return git.read(['rev-parse', tracking]);
   if (/couldn't find remote ref/i.test(fetched.stderr)) return undefined;
   throw new UserError(`${remote} could not be asked what is there: ${gitReason(fetched)}`, {
+    id: 'push-refused',
     hint: `git fetch ${remote} has to work without a question.`,
   });
 }
@@ -69,6 +71,7 @@ export async function pendingCommits(
     if (!isMerge && (await filesOf(git, commit)).every((file) => files.has(file))) continue;
     const what = await git.read(['log', '-1', '--no-show-signature', '--format=%h (%s)', commit, '--']);
     throw new UserError(`${what} is not on ${destinationName(destination)} yet, and --push would take it along.`, {
+      id: 'push-refused',
       hint: `git push it first, or promote without --push.`,
     });
   }
@@ -133,6 +136,7 @@ async function moveBranch(git: Git, head: string, to: string, destination: PushD
 
 function pushError(destination: PushDestination, reason: string): UserError {
   return new UserError(`It is committed here, but not pushed to ${destinationName(destination)}: ${reason}`, {
+    id: 'push-refused',
     hint: 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.',
   });
 }

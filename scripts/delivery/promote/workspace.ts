@@ -146,17 +146,20 @@ async function assertSupported(git: Git, checkout: Checkout, files: readonly str
   await assertNoGitOperation(git);
   if (checkout.branch === undefined)
     throw new UserError(`HEAD is detached at ${shortSha(checkout.head)}: a commit there would belong to no branch.`, {
+      id: 'checkout-busy',
       hint: 'git switch <branch>, as in git switch main.',
     });
   const staged = await readPaths(git, ['diff', '--cached', '--name-only', '--no-renames', '-z']);
   if (staged.length > 0)
     throw new UserError(`There are staged changes, which are somebody's next commit: ${fileList(staged)}.`, {
+      id: 'checkout-busy',
       hint: 'git commit them, or take them back with git restore --staged.',
     });
   const status = await readPaths(git, ['status', '--porcelain', '-z', '--no-renames', '--', ...files.map(literalPath)]);
   const edited = status.map((line) => line.slice(3));
   if (edited.length > 0)
     throw new UserError(`There are edits that are not committed in ${fileList(edited)}.`, {
+      id: 'checkout-busy',
       hint: 'git diff shows them: commit them first, or git stash.',
     });
   await assertCommitter(git);
@@ -166,7 +169,7 @@ async function assertNoGitOperation(git: Git): Promise<void> {
   const names = gitOperations.flatMap(([name]) => ['--git-path', name]);
   const files = (await git.read(['rev-parse', '--path-format=absolute', ...names])).split('\n');
   const found = gitOperations.find((_, index) => existsSync(files[index] ?? ''));
-  if (found) throw new UserError(`${found[1]} is under way in this checkout.`, { hint: found[2] });
+  if (found) throw new UserError(`${found[1]} is under way in this checkout.`, { id: 'checkout-busy', hint: found[2] });
 }
 
 async function assertCommitter(git: Git): Promise<void> {
@@ -175,6 +178,7 @@ async function assertCommitter(git: Git): Promise<void> {
     if (output.exitCode === 0) continue;
     const reason = gitReason(output).split('\n').at(-1)?.replace('fatal: ', '');
     throw new UserError(`Git does not know who commits: ${reason}.`, {
+      id: 'no-identity',
       hint: 'git config --global user.name "Your Name" && git config --global user.email you@example.com',
     });
   }

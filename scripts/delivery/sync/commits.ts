@@ -66,7 +66,10 @@ export async function pushedCommit(context: Context, note: (text: string) => voi
   const { head, subject, branch } = await context.checkout('fresh');
   const push = `git push ${await remoteName(context, repoUrl)} ${branch === revision ? revision : `HEAD:${revision}`}`;
   if (remote.state === 'absent')
-    throw new UserError(`${repoUrl} has no ${revision} yet, so there is nothing to deploy.`, { hint: push });
+    throw new UserError(`${repoUrl} has no ${revision} yet, so there is nothing to deploy.`, {
+      id: 'not-pushed',
+      hint: push,
+    });
   if (remote.state !== 'found') throw remoteError(repoUrl, remote);
   const { commit } = remote;
   if (commit === head) return commit;
@@ -77,7 +80,7 @@ export async function pushedCommit(context: Context, note: (text: string) => voi
   const isBehind = await hasAncestor(exec, config.root, head, commit);
   throw new UserError(
     `${shortSha(head)} ${subject} is not pushed yet: ${repoUrl} is at ${shortSha(commit)}, and deploys that.`,
-    { hint: isBehind ? push : `git pull --rebase && ${push}` },
+    { id: 'not-pushed', hint: isBehind ? push : `git pull --rebase && ${push}` },
   );
 }
 
@@ -95,6 +98,7 @@ function remoteError(url: string, remote: Remote): UserError {
   return remote.state === 'unreachable'
     ? new UserError(`${url} does not answer: ${remote.reason}`, { hint: `git ls-remote ${url} shows the same.` })
     : new UserError(`${url} is private or does not exist, and neither Git here nor a token may read it.`, {
+        id: 'repository-private',
         hint: `Let git ls-remote ${url} work, or npm run credentials, with a token that has the scope repo.`,
       });
 }

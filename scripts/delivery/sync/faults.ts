@@ -49,7 +49,7 @@ export function syncFaults(
   const explained = () =>
     new UserError(
       [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
-      { hint: revertHint(context, revision) },
+      { id: 'not-synced', hint: revertHint(context, revision) },
     );
   const mayPass = told.every((one) => transientError.test(one));
   return [{ key: `${metadata.name} not synced`, patience: mayPass ? timeoutMs.passing : 0, explain: explained }];
@@ -137,8 +137,8 @@ async function explainRollout(
   trouble: PodProblem,
   rollout: Rollout,
 ): Promise<UserError> {
-  const { message, hint } = await explainPodProblem(context, missing, trouble);
-  return new UserError(`${message}\n  ${servingLine(rollout)}`, hint === undefined ? {} : { hint });
+  const cause = await explainPodProblem(context, missing, trouble);
+  return new UserError(`${cause.message}\n  ${servingLine(rollout)}`, { hint: cause.hint, cause });
 }
 
 /** What to type to undo a commit; for a new image also the way back to the one before it. */

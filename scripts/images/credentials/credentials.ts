@@ -4,7 +4,7 @@ import { UsageError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { base64, Secret } from '../../lib/secret.ts';
 import type { TokenOwner } from './github.ts';
-import { checkToken, ghcrHost, type Verdict } from './token-check.ts';
+import { checkToken, type Explanation, ghcrHost, type Verdict } from './token-check.ts';
 import { cleanToken, type SourceName, type TokenSource, tokenSources } from './token-sources.ts';
 
 /** An account that may pull the images, or at least was not refused. */
@@ -24,7 +24,7 @@ export interface AccountSearch {
   account: Account | undefined;
   notes: string[];
   /** The first token that doesn't work and was passed over: what is wrong with it and what to do. */
-  refused?: { message: string; remedy: string };
+  refused?: Explanation;
 }
 
 export type TokenCheck = (token: Secret, source: TokenSource['name']) => Promise<Verdict>;
@@ -42,12 +42,13 @@ export async function findAccount(sources: readonly TokenSource[], check: TokenC
     if (cleaned.state === 'empty') continue;
     const verdict = cleaned.state === 'refused' ? cleaned : await check(cleaned.token, source.name);
     if (verdict.state === 'refused') {
+      const message = `${capitalized(source.title)}: ${verdict.message}`;
       if (source.deliberate)
-        throw new UsageError(
-          `${capitalized(source.title)}: ${verdict.message}`,
-          `${verdict.remedy} (npm run credentials puts another one in its place.)`,
-        );
-      refused ??= { message: `${capitalized(source.title)}: ${verdict.message}`, remedy: verdict.remedy };
+        throw new UsageError(message, {
+          id: verdict.errorId,
+          hint: `${verdict.remedy} (npm run credentials puts another one in its place.)`,
+        });
+      refused ??= { errorId: verdict.errorId, message, remedy: verdict.remedy };
       notes.push(`Not used: ${source.title}. ${verdict.message}`);
       continue;
     }

@@ -43,10 +43,11 @@ export async function reportCredentials({ credentials, config }: Context): Promi
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
+    const { message, hint } = error;
     return {
       state: 'refused',
-      message: error.message,
-      ...(error.hint !== undefined && { remedy: error.hint }),
+      message,
+      ...(hint !== undefined && { remedy: hint }),
       notes: [],
     };
   }

@@ -21,7 +21,7 @@ export type Verdict =
   | { state: 'works'; owner: TokenOwner | undefined }
   /** Nobody answered, so that it may or may not work. */
   | { state: 'unchecked'; owner: TokenOwner | undefined; message: string }
-  | { state: 'refused'; trouble: TokenProblem; owner: TokenOwner | undefined; message: string; remedy: string };
+  | ({ state: 'refused'; trouble: TokenProblem; owner: TokenOwner | undefined } & Explanation);
 
 export interface Endpoints {
   ghcr: string;
@@ -118,7 +118,9 @@ async function replyOrUnanswered<T>(question: () => Promise<T>): Promise<T | Una
 }
 
 /** One sentence of what is wrong with a token, one of what to do. */
-interface Explanation {
+export interface Explanation {
+  /** As in `UserError`. */
+  errorId: string;
   message: string;
   remedy: string;
 }
@@ -130,18 +132,24 @@ const loginAgain = 'gh auth login --hostname github.com --scopes read:packages';
 
 function unknownToken(fromGh = false): Explanation {
   return {
+    errorId: 'token-unknown',
     message: 'GitHub does not know this token: it was mistyped, has expired or was revoked.',
     remedy: fromGh ? loginAgain : makeOne,
   };
 }
 
 function fineGrainedToken(): Explanation {
-  return { message: 'This is a fine-grained token, and GHCR takes classic ones only.', remedy: makeOne };
+  return {
+    errorId: 'token-fine-grained',
+    message: 'This is a fine-grained token, and GHCR takes classic ones only.',
+    remedy: makeOne,
+  };
 }
 
 function missingScope(has: readonly string[], fromGh = false): Explanation {
   const scopes = has.length === 0 ? 'no scope at all' : `only ${has.join(', ')}`;
   return {
+    errorId: 'token-scope',
     message: `This token may not read packages: it has ${scopes}, and needs read:packages.`,
     remedy: fromGh
       ? 'gh auth refresh --hostname github.com --scopes read:packages'
@@ -151,11 +159,16 @@ function missingScope(has: readonly string[], fromGh = false): Explanation {
 
 function tokenNotAccepted(login: string): Explanation {
   const whose = login === '' ? 'This token' : `This token of ${login}`;
-  return { message: `${whose} is none that GHCR takes: only classic ones will do.`, remedy: makeOne };
+  return {
+    errorId: 'token-fine-grained',
+    message: `${whose} is none that GHCR takes: only classic ones will do.`,
+    remedy: makeOne,
+  };
 }
 
 function singleSignOnNeeded(organisation: string, link: string): Explanation {
   return {
+    errorId: 'token-sign-on',
     message: `${organisation} demands single sign-on, and this token is not authorised for it yet.`,
     remedy: `Open this within the hour, and authorise it: ${link}`,
   };
@@ -165,6 +178,7 @@ function noAccess(login: string | undefined, denied: readonly ImageName[]): Expl
   const owners = [...new Set(denied.map(({ repository }) => repository.split('/')[0] ?? ''))].join(' and ');
   const names = denied.map(({ repository }) => repository).join(', ');
   return {
+    errorId: 'token-no-access',
     message: `${login || "This token's owner"} may not read these packages of ${owners}: ${names}.`,
     remedy: `Ask ${owners} for the role Read on them (Package settings, Manage access), or use a token of an account that has it.`,
   };
@@ -175,6 +189,7 @@ function noSuchImage(missing: readonly ImageName[]): Explanation {
     .map(({ registry, repository, reference }) => `${registry}/${repository}:${reference}`)
     .join(', ');
   return {
+    errorId: 'image-not-there',
     message: `GHCR has no ${names}: the package or the tag does not exist.`,
     remedy: 'Correct image.repository and image.tag in helm/*/values.yaml and commit, or push the image.',
   };

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '../../lib/exec.ts';
 import { Secret } from '../../lib/secret.ts';
-import { ghcrHost } from './token-check.ts';
+import { type Explanation, ghcrHost } from './token-check.ts';
 
 export type SourceName = 'environment' | '.env' | 'gh' | 'docker' | 'prompt';
 
@@ -116,7 +116,7 @@ function codeOf(error: unknown): string {
 /** A token as somebody gave it, looked at without asking anybody. */
 type CleanedToken =
   | { state: 'empty' }
-  | { state: 'refused'; message: string; remedy: string }
+  | ({ state: 'refused' } & Explanation)
   /** `cut` says what stood around it and was left out. */
   | { state: 'clean'; token: Secret; cut: string | undefined };
 
@@ -142,9 +142,19 @@ export function cleanToken(text: string): CleanedToken {
   if (token === '') return { state: 'empty' };
   const remedy = "Copy it once more, as a whole, with the button beside it on GitHub's page.";
   if (/\s/.test(token))
-    return { state: 'refused', message: 'There is a blank or a line break inside the token.', remedy };
+    return {
+      state: 'refused',
+      errorId: 'token-garbled',
+      message: 'There is a blank or a line break inside the token.',
+      remedy,
+    };
   if (!/^\w+$/.test(token))
-    return { state: 'refused', message: 'The token has characters in it that no token of GitHub has.', remedy };
+    return {
+      state: 'refused',
+      errorId: 'token-garbled',
+      message: 'The token has characters in it that no token of GitHub has.',
+      remedy,
+    };
   const names = around.map(({ name }) => name).filter((name) => cut.has(name));
   return { state: 'clean', token: new Secret(token), cut: names.length === 0 ? undefined : names.join(' and ') };
 }

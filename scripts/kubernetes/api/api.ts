@@ -47,6 +47,7 @@ export class ApiError extends UserError {
   readonly starting: boolean;
   constructor(path: string, status: number, body: string, starting = false) {
     super(`the API server answered ${status} to ${path}: ${shortened(reasonIn(body), 300)}`, {
+      id: 'api-server-refuses',
       hint: status === 403 ? lacksRight : 'npm run doctor',
     });
     this.status = status;
@@ -70,6 +71,7 @@ export class WrongClock extends UserError {
     const when = code === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has ended';
     const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     super(`the certificate of the API server at ${server} ${when}, by the clock of this machine, which says ${now}`, {
+      id: 'clock',
       hint: 'If that is not the time, set the clock (timedatectl set-ntp true; on macOS: sudo sntp -sS time.apple.com), then run the command again. If it is, the cluster is older than its certificates: npm run down && npm run up',
     });
   }
@@ -101,6 +103,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
     const { code = '' } = error as NodeJS.ErrnoException;
     if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(code)) throw new WrongClock(cluster.server, code);
     throw new Unreachable(`the API server at ${cluster.server} does not answer: ${messageOf(error)}`, {
+      id: 'api-server-silent',
       hint: 'npm run up',
     });
   };

@@ -68,10 +68,12 @@ function assertSupported({
 }: KubeconfigCluster): void {
   if (unchecked)
     throw new UserError(`The certificate of the API server at ${server} is not to be checked, says its kubeconfig.`, {
+      id: 'target-login',
       hint: 'Give the cluster its certificate-authority-data in place of insecure-skip-tls-verify.',
     });
   if (proxy !== undefined)
     throw new UserError(`The API server at ${server} is to be reached through a proxy, which is not done here.`, {
+      id: 'target-login',
       hint: 'Run this where the API server is reached without the proxy-url of its kubeconfig.',
     });
 }
@@ -123,6 +125,7 @@ const supportedLogins = ['client-certificate-data', 'token', 'tokenFile', 'exec'
 export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
   if (user.as !== undefined || !supportedLogins.some((one) => user[one] !== undefined))
     throw new UserError('The user of this context logs in by a way that is not known here.', {
+      id: 'target-login',
       hint: 'Give the context a user with a client certificate, a token or a credential plugin (exec), and impersonate nobody.',
     });
   if (user.exec && exec) return loginByPlugin(user.exec, exec);
@@ -171,6 +174,7 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
   if (!token && !(cert && key)) {
     const why = output.stderr.trim().split('\n').at(-1) || `exit code ${output.exitCode}, and no login`;
     throw new UserError(`${command}, by which this context logs in, gave no login: ${why}`, {
+      id: 'target-login',
       hint: installHint?.trim() || `Log in again as ${command} demands, and try kubectl get nodes with that context.`,
     });
   }
@@ -195,6 +199,7 @@ function readToken(file: string): string {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
     throw new UserError(`The token of this context could not be read: ${messageOf(cause)}`, {
+      id: 'target-login',
       hint: 'Correct tokenFile of the user in your kubeconfig.',
       cause,
     });

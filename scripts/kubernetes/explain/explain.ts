@@ -32,7 +32,7 @@ export async function explainPodProblem(
   if (event !== undefined && !message.includes(event)) lines.push(`  event: ${event}`);
   if (taints?.names.length) lines.push(`  taints of the node: ${taints.names.join(', ')}`);
   if (log.length > 0) lines.push('  log:', ...log.map((line) => `    ${line}`));
-  return new UserError(lines.join('\n'), { hint: taints?.remedy ?? hint });
+  return new UserError(lines.join('\n'), { id: trouble.errorId, hint: taints?.remedy ?? hint });
 }
 
 /** The events of an object, by its name. */

@@ -11,9 +11,12 @@ export interface PodProblem {
   /** Milliseconds after which it is not worth waiting on: it does not mend itself. */
   patience: number;
   hint: string;
+  /** As in `UserError`. */
+  errorId?: string;
 }
 
 interface KnownProblem {
+  errorId: string;
   reasons: string[];
   patience: number;
   hint: (pod: string, image: string, message: string) => string;
@@ -26,6 +29,7 @@ export const outOfMemory = 'The node is out of memory: give Docker more, or end 
 /** The known reasons, with how long each may last in a healthy start, and what to do about it. */
 const knownProblems: KnownProblem[] = [
   {
+    errorId: 'image-not-pulled',
     reasons: ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'],
     patience: 20_000,
     hint: (_pod, image) =>
@@ -34,16 +38,19 @@ const knownProblems: KnownProblem[] = [
         : 'Check that the node reaches the registry, then: npm run up',
   },
   {
+    errorId: 'pod-crashes',
     reasons: ['CrashLoopBackOff', 'RunContainerError', 'CreateContainerError', 'StartError'],
     patience: 45_000,
     hint: () => 'The log above is the place to start; a commit that fixes it, or git revert, deploys at once.',
   },
   {
+    errorId: 'pod-config-missing',
     reasons: ['CreateContainerConfigError'],
     patience: 30_000,
     hint: () => 'A ConfigMap or Secret that the pod names is missing; npm run up creates those of the platform.',
   },
   {
+    errorId: 'pod-unschedulable',
     reasons: ['Unschedulable'],
     patience: 30_000,
     hint: (_pod, _image, message) =>
@@ -52,12 +59,14 @@ const knownProblems: KnownProblem[] = [
         : 'Give Docker more memory or CPUs, or lower the requests in the values.',
   },
   {
+    errorId: 'pod-evicted',
     reasons: ['Evicted'],
     // The pod in its place may well be on its way, once the node has room again.
     patience: 60_000,
     hint: (_pod, _image, message) => (/memory/i.test(message) ? outOfMemory : diskNearlyFull),
   },
   {
+    errorId: 'pod-out-of-memory',
     reasons: ['OOMKilled'],
     patience: 45_000,
     hint: () => 'Raise resources.limits.memory in its values; if many pods die so, give Docker more memory.',
@@ -104,6 +113,7 @@ export function podProblemOf(pod: Pod): PodProblem | undefined {
       container: status?.name,
       reason,
       message,
+      errorId: kind.errorId,
       patience: kind.patience,
       hint: kind.hint(name, image, message),
     };

@@ -30,6 +30,7 @@ const nodeRuntime: ClusterRuntime = {
     const state = (await nodeContainer(context))?.state ?? 'gone';
     if (state === 'running' || state === 'restarting') return;
     throw new UserError(`The node container ${context.node} is ${state}: somebody stopped the cluster meanwhile.`, {
+      id: 'node-stopped',
       hint:
         state === 'gone'
           ? 'npm run up makes the cluster anew.'

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { toolSha256 } from '../../config/versions.ts';
-import { messageOf, UsageError } from '../../lib/errors.ts';
+import { messageOf, UsageError, type UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { DownloadProgress, RequestLimits } from '../../lib/http/download.ts';
 import { DownloadError } from '../../lib/http/download-error.ts';
@@ -98,18 +98,18 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
   try {
     return { name, path: await installRelease(installation), version, source: 'cache' };
   } catch (error) {
-    if (error instanceof CommandError) throw notAvailable(missing, firstLine(error));
+    if (error instanceof CommandError) throw notAvailable(missing, firstLine(error), error);
     // A file that is not the published one is no reason to look elsewhere: it is something that a person must see.
     if (!(error instanceof DownloadError) || error.problem === 'checksum' || error.problem === 'storage') throw error;
     const [go] = spec.goInstall === undefined ? [] : await programsOnPath('go', setup.path);
-    if (go === undefined || spec.goInstall === undefined) throw notAvailable(missing, error.message, error.hint);
+    if (go === undefined || spec.goInstall === undefined) throw notAvailable(missing, error.message, error);
     report('go install', { received: 0, total: undefined });
     try {
       const path = await installWithGo(installation, go, spec.goInstall);
       return { name, path, version, source: 'go install' };
     } catch (failure) {
       if (!(failure instanceof CommandError)) throw failure;
-      throw notAvailable(missing, `${error.message} ${firstLine(failure)}`, error.hint);
+      throw notAvailable(missing, `${error.message} ${firstLine(failure)}`, error);
     }
   }
 }
@@ -120,16 +120,18 @@ interface MissingTool {
   machine: Machine | undefined;
 }
 
-function notAvailable({ spec, candidates, machine }: MissingTool, why: string, hint?: string): UsageError {
+function notAvailable({ spec, candidates, machine }: MissingTool, why: string, cause?: UserError): UsageError {
   const [other] = candidates;
   const found =
     other === undefined ? 'is not on the PATH' : `on the PATH is ${other.version ?? 'broken'} (${other.path}) instead`;
+  const first = cause instanceof DownloadError ? `${cause.hint} Or install it` : 'Install it';
   const byHand = `by hand: brew install ${spec.brew}, or as its page says (${spec.page})`;
   const command = machine === undefined ? '' : `, or fetch it (curl -fLO ${fillTemplate(spec.url, spec, machine)})`;
-  return new UsageError(
-    `${spec.name} ${spec.supported} is needed: it ${found}, and it could not be fetched. ${why}`,
-    hint === undefined ? `Install it ${byHand}${command}.` : `${hint} Or install it ${byHand}${command}.`,
-  );
+  return new UsageError(`${spec.name} ${spec.supported} is needed: it ${found}, and it could not be fetched. ${why}`, {
+    id: 'tool-missing',
+    hint: `${first} ${byHand}${command}.`,
+    cause,
+  });
 }
 
 function firstLine(error: CommandError): string {

@@ -19,9 +19,10 @@ export async function timeoutError(context: ClusterContext, missing: string, hin
   const killed = await ground.killedForMemory(context);
   return killed > 0
     ? new UserError(`${sentence}\n  ${killed} processes of the node ${context.node} were killed for want of memory.`, {
+        id: ['api-server-silent', 'node-out-of-memory'],
         hint: outOfMemory,
       })
-    : new UserError(sentence, { hint: known ?? `${ground.tellsWhy(context)}; ${rerunHint}` });
+    : new UserError(sentence, { id: 'api-server-silent', hint: known ?? `${ground.tellsWhy(context)}; ${rerunHint}` });
 }
 
 /** Waits until the API server answers. A stopped node that was started again has it back within seconds; the rest is for slow disks. */

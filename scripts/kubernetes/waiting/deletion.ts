@@ -23,6 +23,7 @@ export async function startDeleting(
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new UserError(`Could not be removed: ${error.output.stderr.trim().split('\n').at(-1)}`, {
+      id: 'not-removed',
       hint: deletionHint,
       cause: error,
     });

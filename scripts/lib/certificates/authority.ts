@@ -51,6 +51,7 @@ export async function ensureAuthority(folder: string): Promise<Authority> {
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     throw new UserError(`The local certificate authority can't be kept in ${folder}: ${messageOf(error)}`, {
+      id: 'authority',
       hint: 'Let this folder belong to you, or name another place by XDG_DATA_HOME.',
       cause: error,
     });
@@ -107,6 +108,7 @@ function fromTheFuture(folder: string, { validFrom }: X509Certificate): UserErro
   return new UserError(
     `The local certificate authority in ${folder} is not valid before ${validFrom}, and the clock of this machine says ${now}.`,
     {
+      id: 'clock',
       hint: `Set the clock, if that is not the time. If it is, the authority was made by a wrong clock: npm run trust -- --remove, then rm -r "${folder}" and npm run up.`,
     },
   );
@@ -138,6 +140,7 @@ function assertOwner(path: string, uid: number): void {
   const user = process.getuid?.();
   if (user === undefined || uid === user) return;
   throw new UserError(`${path} belongs to another user (${uid}), who could pretend to be any of your local servers.`, {
+    id: 'authority',
     hint: `Run this as that user, or remove it: rm -r "${path}"`,
   });
 }

@@ -78,6 +78,7 @@ export async function removeContainers(
     if (!passing || performance.now() > deadline) {
       const reason = stderr.trim().split('\n').at(-1) ?? '';
       throw new UserError(`Docker could not remove ${left.join(', ')}: ${reason}`, {
+        id: 'not-removed',
         hint: `docker rm -f -v ${left.join(' ')}, or restart Docker and run the command again.`,
       });
     }
@@ -110,7 +111,10 @@ export function isMissing(stderr: string): boolean {
 
 /** For a failure that is no answer. */
 export function silent(stderr: string): UserError {
-  return new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, { hint: 'npm run doctor' });
+  return new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, {
+    id: 'docker-odd',
+    hint: 'npm run doctor',
+  });
 }
 
 /** A container as far as we look at it. */
@@ -136,9 +140,16 @@ export async function findContainer(exec: Exec, name: string): Promise<DockerCon
   const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
   if (shown.exitCode !== 0) {
     if (/no such container/i.test(shown.stderr)) return undefined;
-    if (shown.exitCode === 127) throw new UsageError('Docker was not found.', 'npm run doctor says how to get it.');
+    if (shown.exitCode === 127)
+      throw new UsageError('Docker was not found.', {
+        id: 'docker-missing',
+        hint: 'npm run doctor says how to get it.',
+      });
     const [reason = ''] = shown.stderr.trim().split('\n');
-    throw new UsageError(`Docker does not answer: ${reason}`, 'npm run doctor says what to do about it.');
+    throw new UsageError(`Docker does not answer: ${reason}`, {
+      id: 'docker-odd',
+      hint: 'npm run doctor says what to do about it.',
+    });
   }
   const [found] = JSON.parse(shown.stdout) as Inspected[];
   if (found === undefined) return undefined;

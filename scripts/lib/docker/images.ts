@@ -1,4 +1,4 @@
-import { shortened, UserError } from '../errors.ts';
+import { isDiskFull, shortened, UserError } from '../errors.ts';
 import { CommandError, type Exec, type Output } from '../exec.ts';
 
 /** What Docker's client says where nobody answers it. */
@@ -8,6 +8,7 @@ const notResponding = /cannot connect to the docker daemon|error during connect|
 export function assertDockerResponds(stderr: string): void {
   if (!notResponding.test(stderr)) return;
   throw new UserError('Docker does not answer any more.', {
+    id: 'docker-not-running',
     hint: 'Start it again (npm run doctor says how), then run the command again: it goes on where it stopped.',
   });
 }
@@ -21,10 +22,7 @@ export async function ensureImage(exec: Exec, image: string): Promise<boolean> {
   const pulled = await withPullTimeout(image, () => exec(['docker', 'pull', '--quiet', image], { nothrow: true }));
   if (pulled.exitCode === 0) return true;
   assertDockerResponds(pulled.stderr);
-  const problem = pullProblem(pulled.stderr);
-  throw new UserError(`The image ${image} could not be pulled from ${registryOf(image)}: ${problem}.`, {
-    hint: pullHint(image, problem),
-  });
+  throw pullError(image, pullProblem(pulled.stderr));
 }
 
 /** Pulls an image. Throws a `UserError` that tells what to do about a slow line where that takes too long. */
@@ -35,7 +33,7 @@ export async function withPullTimeout(image: string, pull: () => Promise<Output>
     if (!(error instanceof CommandError) || error.timedOut === undefined) throw error;
     throw new UserError(
       `The image ${image} did not come from ${registryOf(image)} within ${error.timedOut / 1000} s.`,
-      { hint: slowConnectionHint, cause: error },
+      { id: 'image-not-pulled', hint: slowConnectionHint, cause: error },
     );
   }
 }
@@ -43,16 +41,16 @@ export async function withPullTimeout(image: string, pull: () => Promise<Output>
 const slowConnectionHint =
   'The line may be slow: npm run up -- --timeout 1800 gives it half an hour. What came already is kept, so npm run up alone gets further each time.';
 
-/** What to do about an image that did not come, by the reason that was given. */
-export function pullHint(image: string, reason: string): string {
-  if (isDiskFull(reason)) return diskFullHint;
+/** The error for an image that did not come, by the reason that was given. */
+export function pullError(image: string, reason: string): UserError {
   const registry = registryOf(image);
-  return `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`;
-}
-
-/** Whether a program says that the disk is full. */
-export function isDiskFull(said: string): boolean {
-  return /no space left on device/i.test(said);
+  const why = shortened(reason.replace(/\.$/, ''), 300) || 'no reason given';
+  return new UserError(`The image ${image} could not be pulled from ${registry}: ${why}.`, {
+    id: isDiskFull(reason) ? ['image-not-pulled', 'disk-full'] : 'image-not-pulled',
+    hint: isDiskFull(reason)
+      ? diskFullHint
+      : `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+  });
 }
 
 export const diskFullHint =
@@ -78,6 +76,5 @@ function pullProblem(stderr: string): string {
     .trim()
     .split('\n')
     .filter((line) => line.trim() !== '');
-  const last = lines.at(-1) ?? 'no reason given';
-  return shortened(last.replace(/^Error response from daemon: /, '').replace(/\.$/, ''), 300);
+  return (lines.at(-1) ?? '').replace(/^Error response from daemon: /, '');
 }

@@ -44,30 +44,34 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   const [top = '', commonDir = '', gitDir = '', shallow, prefix = ''] = found.stdout.split('\n');
   if (commit.exitCode !== 0 && !/bad revision|does not have any commits/.test(commit.stderr))
     throw new UserError(`Git can't read the commit that is checked out: ${commit.stderr.trim().split('\n')[0]}`, {
+      id: 'clone-unfit',
       hint: 'git fsck',
     });
   if (commit.exitCode !== 0) {
-    throw new UsageError(
-      'This Git repository has no commit yet, and Argo CD deploys commits.',
-      'git add -A && git commit -m "Start"',
-    );
+    throw new UsageError('This Git repository has no commit yet, and Argo CD deploys commits.', {
+      id: 'no-checkout',
+      hint: 'git add -A && git commit -m "Start"',
+    });
   }
   if (shallow === 'true') {
-    throw new UsageError('This is a shallow clone, which Git refuses to fetch from.', 'git fetch --unshallow');
+    throw new UsageError('This is a shallow clone, which Git refuses to fetch from.', {
+      id: 'clone-unfit',
+      hint: 'git fetch --unshallow',
+    });
   }
   // The native form also knows how the folder is spelled where upper and lower case are the same.
   const common = realpathSync.native(commonDir);
   if (common.includes(':')) {
-    throw new UsageError(
-      `The path ${common} has a colon in it, which Docker can't mount.`,
-      'Move the checkout to a folder without one.',
-    );
+    throw new UsageError(`The path ${common} has a colon in it, which Docker can't mount.`, {
+      id: 'clone-unfit',
+      hint: 'Move the checkout to a folder without one.',
+    });
   }
   if (statSync(join(common, 'objects', 'info', 'alternates'), { throwIfNoEntry: false })) {
-    throw new UsageError(
-      'This clone borrows objects from another one (it was made with --shared or --reference).',
-      `git repack -a -d && rm "${join(common, 'objects', 'info', 'alternates')}"`,
-    );
+    throw new UsageError('This clone borrows objects from another one (it was made with --shared or --reference).', {
+      id: 'clone-unfit',
+      hint: `git repack -a -d && rm "${join(common, 'objects', 'info', 'alternates')}"`,
+    });
   }
   const [head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
   return {
@@ -113,7 +117,10 @@ export async function filesAt(
   const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
   // 1 only says that nothing was found.
   if (exitCode > 1)
-    throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, { hint: 'git fsck' });
+    throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, {
+      id: 'clone-unfit',
+      hint: 'git fsck',
+    });
   const texts = new Map<string, string>();
   for (const line of stdout.split('\n')) {
     const end = line.indexOf('\0');
@@ -137,15 +144,18 @@ export async function uncommittedFiles(exec: Exec, folder: string, folders: read
 
 function notACheckout(folder: string, { exitCode, stderr }: Output): UsageError {
   if (/dubious ownership/.test(stderr)) {
-    return new UsageError(
-      `Git does not trust ${folder}, because it belongs to another user.`,
-      `git config --global --add safe.directory "${folder}"`,
-    );
+    return new UsageError(`Git does not trust ${folder}, because it belongs to another user.`, {
+      id: 'git-untrusted',
+      hint: `git config --global --add safe.directory "${folder}"`,
+    });
   }
   if (exitCode === 127)
-    return new UsageError('git was not found.', 'Install Git, for example with your package manager.');
-  return new UsageError(
-    `${folder} is not a Git checkout, and Argo CD deploys commits.`,
-    'Clone the repository instead of unpacking an archive of it, or: git init && git add -A && git commit -m "Start"',
-  );
+    return new UsageError('git was not found.', {
+      id: 'git-missing',
+      hint: 'Install Git, for example with your package manager.',
+    });
+  return new UsageError(`${folder} is not a Git checkout, and Argo CD deploys commits.`, {
+    id: 'no-checkout',
+    hint: 'Clone the repository instead of unpacking an archive of it, or: git init && git add -A && git commit -m "Start"',
+  });
 }

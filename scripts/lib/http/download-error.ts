@@ -19,7 +19,11 @@ export class DownloadError extends UserError {
 
   constructor(url: string, { problem, why, hint, retryable = false, cause }: Description) {
     const { host, pathname } = new URL(url);
-    super(`Could not download ${pathname.split('/').at(-1)} from ${host}: ${why}.`, { hint, cause });
+    super(`Could not download ${pathname.split('/').at(-1)} from ${host}: ${why}.`, {
+      id: 'download-failed',
+      hint,
+      cause,
+    });
     this.problem = problem;
     this.retryable = retryable;
   }

@@ -47,6 +47,7 @@ export async function outputWritten(): Promise<void> {
   const [[saying, error] = []] = unwritten;
   if (saying === undefined) return;
   throw new UserError(`${saying}: ${messageOf(error)}`, {
+    id: 'disk-full',
     hint: 'Make room (df -h) or write to another file, and run the command again.',
     cause: error,
   });

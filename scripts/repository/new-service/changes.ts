@@ -36,6 +36,7 @@ export function editYaml(text: string, file: string, change: (document: Document
   const [error] = document.errors;
   if (error)
     throw new UserError(`${file} is not valid YAML: ${error.message.split('\n')[0]}`, {
+      id: 'values-invalid',
       hint: 'Correct it: npm run validate shows the line.',
       cause: error,
     });
