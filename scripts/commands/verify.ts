@@ -1,7 +1,12 @@
-import { verificationCheckNames } from '../checks/names.ts';
+import { counted } from '../checks/verify/check.ts';
 import { connectLiveCluster } from '../checks/verify/live.ts';
-import { formatVerification, progressTitle, verificationJson } from '../checks/verify/print.ts';
-import { firstCause, runVerification, verificationChecks } from '../checks/verify/run.ts';
+import {
+  firstCause,
+  formatVerification,
+  runVerification,
+  verificationChecks,
+  verificationJson,
+} from '../checks/verify/run.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
@@ -19,7 +24,7 @@ export const verifyCommand: Command = {
     json: { type: 'boolean', description: 'Print what was found as JSON.' },
     timeout: { type: 'seconds', description: 'How long to wait for what may pass by itself (default: 90).' },
   },
-  words: verificationCheckNames,
+  words: verificationChecks.map(({ name }) => name),
   severalWords: true,
   examples: [
     'npm run verify',
@@ -39,7 +44,7 @@ async function runVerify({ config, flags, operands = [], signal, print, progress
   const chosen = verificationChecks.filter(({ name }) => operands.length === 0 || operands.includes(name));
   const timeoutMs = (typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds) * 1000;
   const progress = await createProgress(progressStream);
-  progress.start(progressTitle(chosen.length));
+  progress.start(`checking ${counted(chosen.length, 'promise')}`);
   const outcomes = await runVerification(chosen, connectLiveCluster(context), { timeoutMs, signal }).finally(() =>
     progress.stop(),
   );

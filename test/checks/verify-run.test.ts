@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VerificationCheck, VerificationFinding } from '../../scripts/checks/verify/check.ts';
 import { type LiveCluster, reviewAccess } from '../../scripts/checks/verify/live.ts';
-import { formatVerification, verificationJson } from '../../scripts/checks/verify/print.ts';
-import { firstCause, runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
+import {
+  firstCause,
+  formatVerification,
+  runVerification,
+  verificationChecks,
+  verificationJson,
+} from '../../scripts/checks/verify/run.ts';
 import type { Kubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 

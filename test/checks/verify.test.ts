@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Series } from '../../scripts/checks/verify/prometheus-api.ts';
+import type { Series } from '../../scripts/checks/verify/live.ts';
 import { runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
-import type { NetworkPolicy } from '../../scripts/checks/verify/target-down.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
 import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
@@ -32,12 +31,22 @@ const targetOf = (made: Recorded, service: string) =>
   made.targets.activeTargets.find(({ labels }) => labels.pod === podOf(made, service).metadata.name) ??
   assert.fail(service);
 
-/** Has discovery leave out the pod of a service, with one of its labels changed. */
-function drop(made: Recorded, service: string, label: string, value: string) {
+/** Has a rule of the job leave out the pod of a service, for the value of one of its labels. */
+function drop(made: Recorded, service: string, label: string, value: string, action = 'keep') {
   const { name } = podOf(made, service).metadata;
   const discoveredLabels = { ...made.discovered[name], [label]: value };
+  const rule = { separator: ';', regex: 'promised', action };
   made.targets.activeTargets = made.targets.activeTargets.filter(({ labels }) => labels.pod !== name);
-  made.targets.droppedTargets.push({ discoveredLabels, scrapePool: 'services' });
+  // The last of them is of a job that looks at other pods.
+  for (const scrapePool of ['apiserver', 'services', 'kubelet'])
+    made.targets.droppedTargets.push({ discoveredLabels, scrapePool });
+  made.relabelSteps = ({ scrapePool }) =>
+    scrapePool === 'services'
+      ? [
+          { rule: { ...rule, action: 'replace' }, output: { [label]: value }, keep: true },
+          { rule: { ...rule, source_labels: [label, 'none'] }, output: {}, keep: false },
+        ]
+      : [{ rule: { ...rule, source_labels: ['role'] }, output: {}, keep: false }];
 }
 
 const down = (made: Recorded, service: string, lastError: string) =>
@@ -98,12 +107,13 @@ const faults: Fault[] = [
     what: 'a configuration that is refused, with the reason from its log',
     change: (made) => {
       made.status = refusing;
-      made.log = [
+      const log = [
         'time=2026-11-26T15:00:00.000Z level=INFO source=main.go:1 msg="Loading configuration file"',
         'time=2026-11-26T15:00:00.000Z level=ERROR source=manager.go:1 msg="loading groups failed" component="rule manager" err="/etc/prometheus/rules/red.yml: 5:7: group \\"red\\", rule 1: could not parse expression"',
         'time=2026-11-26T15:00:00.000Z level=ERROR source=main.go:2 msg="Failed to apply configuration" err="error loading rules, previous rule set restored"',
         'time=2026-11-26T15:00:00.000Z level=ERROR source=main.go:3 msg="Error reloading config" err="one or more errors occurred while applying the new configuration"',
       ].join('\n');
+      made.get = (path) => (/observability\/pods\/prometheus-\S+\/log\?/.test(path) ? log : undefined);
     },
     says: /^Prometheus refuses its configuration, and goes on with the one before: .*red\.yml: 5:7: group "red", rule 1: could not parse expression\.\n/,
   },
@@ -121,25 +131,19 @@ const faults: Fault[] = [
     change: (made) => {
       made.may = (verb, resource, namespace) => !(verb === 'watch' && resource === 'pods' && namespace === 'default');
     },
-    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, apiserver can't find their targets: it has the Role prometheus-\S+\.\nGive it the verb watch for pods/,
+    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, apiserver can't find their targets\.\nGive its ServiceAccount prometheus the verb watch for pods/,
   },
   {
     check: 'targets',
     what: 'a renamed port',
     change: (made) => drop(made, 'core-go', '__meta_kubernetes_pod_container_port_name', 'web'),
-    says: /^The pod core-go-\S+ is no target: the job services wants the name of the container's port to be http\|metrics, and here it is "web"\.\n.*take "web" as well/,
+    says: /^The pod core-go-\S+ is not a target: the job services drops targets whose __meta_kubernetes_pod_container_port_name;none does not match promised, and here it is "web;"\.\n.*helm/,
   },
   {
     check: 'targets',
-    what: 'a label with another value',
-    change: (made) => drop(made, 'core-go', '__meta_kubernetes_pod_label_app_kubernetes_io_part_of', 'x'),
-    says: /wants the label app\.kubernetes\.io\/part-of to be platform, and here it is "x"\./,
-  },
-  {
-    check: 'targets',
-    what: 'a label that is missing',
-    change: (made) => drop(made, 'core-go', '__meta_kubernetes_pod_label_app_kubernetes_io_part_of', ''),
-    says: /to be platform, and here it is empty\.\n.*take pods without it as well/,
+    what: 'a label that a rule drops',
+    change: (made) => drop(made, 'core-go', '__meta_kubernetes_pod_label_app_kubernetes_io_part_of', 'x', 'drop'),
+    says: /whose \S+_part_of;none matches promised, and here it is "x;"\./,
   },
   {
     check: 'targets',
@@ -148,7 +152,7 @@ const faults: Fault[] = [
       const { name } = podOf(made, 'core-go').metadata;
       made.targets.activeTargets = made.targets.activeTargets.filter(({ labels }) => labels.pod !== name);
     },
-    says: /^The pod core-go-\S+ is no target: Prometheus has not found it\./,
+    says: /^The pod core-go-\S+ is not a target: Prometheus has not found it\./,
   },
   {
     check: 'targets',
@@ -172,24 +176,22 @@ const faults: Fault[] = [
   {
     check: 'targets',
     what: 'a wrong path',
-    change: (made) => {
-      made.config = made.config.replaceAll('metrics_path: /metrics', 'metrics_path: /metricz');
+    change: (made) =>
       Object.assign(down(made, 'core-go', 'server returned HTTP status 404 Not Found'), {
         scrapeUrl: 'http://x/metricz',
-      });
-    },
+      }),
     says: /answers 404 to http:\/\/x\/metricz: the job services asks for \/metricz, and the metrics are elsewhere\.\nCorrect metrics_path of the job services/,
   },
   {
     check: 'targets',
-    what: 'a NetworkPolicy in the way',
+    what: 'a NetworkPolicy in the way of Prometheus, but not of the API server',
     change: (made) => {
-      down(made, 'core-go', 'context deadline exceeded');
-      const policy = made.objects.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'core-go');
-      const { spec } = policy as NetworkPolicy;
-      Object.assign(spec, JSON.parse(JSON.stringify(spec).replaceAll('observability', 'monitoring')));
+      const { scrapeUrl } = down(made, 'core-go', 'context deadline exceeded');
+      const { port } = new URL(scrapeUrl);
+      made.get = (path) =>
+        new RegExp(`/namespaces/default/pods/core-go-[^/]+:${port}/proxy/metrics$`).test(path) ? '# HELP' : undefined;
     },
-    says: /^The NetworkPolicy default\/core-go does not let Prometheus reach the pod core-go-\S+ \(context deadline exceeded\)\.\n.*helm\/core-go\/values\.yaml/,
+    says: /^The NetworkPolicy default\/core-go does not let Prometheus reach the pod core-go-\S+ \(context deadline exceeded\), which answers the API server\.\n.*helm\/core-go\/values\.yaml/,
   },
   {
     check: 'targets',

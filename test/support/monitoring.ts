@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { LiveCluster } from '../../scripts/checks/verify/live.ts';
-import type { ActiveTarget, DroppedTarget, LiveRule, Series } from '../../scripts/checks/verify/prometheus-api.ts';
+import type {
+  ActiveTarget,
+  DroppedTarget,
+  LiveCluster,
+  LiveRule,
+  RelabelStep,
+  Series,
+} from '../../scripts/checks/verify/live.ts';
 import { GrafanaPasswordRefused } from '../../scripts/components/grafana.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -19,7 +25,10 @@ export interface Recorded {
   /** Not recorded: what a query has for an answer; by default one series of the value 1. */
   answer: (query: string) => Series[] | Error;
   status: Awaited<ReturnType<LiveCluster['status']>>;
-  log: string;
+  /** What each rule makes of a target that was dropped. */
+  relabelSteps: (target: DroppedTarget) => RelabelStep[];
+  /** What the API server answers to a path, of a log or of a pod behind its proxy. */
+  get: (path: string) => string | undefined;
   may: (verb: string, resource: string, namespace: string | undefined) => boolean;
   send: () => number | string;
   /** The uids of the data sources that Grafana has. */
@@ -28,7 +37,7 @@ export interface Recorded {
   allowed: Awaited<ReturnType<LiveCluster['allowedEmpty']>>;
   /** The metrics that are known to be exposed, besides those that have data. */
   metricNames: string[];
-  ingressController: LiveCluster['ingressController'];
+  ingressController: LiveCluster['config']['ingressController'];
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -42,7 +51,8 @@ export function recorded(): Recorded {
     ...(JSON.parse(text) as Recorded),
     answer: () => [one],
     status: { state: 'ready' },
-    log: '',
+    relabelSteps: () => [],
+    get: () => undefined,
     may: () => true,
     send: () => 200,
     sources: ['prometheus'],
@@ -69,6 +79,7 @@ export function liveOf(made: Recorded): LiveCluster {
         return answer;
       },
       targets: async () => made.targets,
+      relabelSteps: async (target) => made.relabelSteps(target),
       rules: async () => made.rules,
       config: async () => made.config,
     },
@@ -82,8 +93,7 @@ export function liveOf(made: Recorded): LiveCluster {
           return { data: { result: [one] } } as T;
         }),
     },
-    ingressController: made.ingressController,
-    parts: [],
+    config: { root, ingressController: made.ingressController, parts: [] },
     status: async () => made.status,
     list: async <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
       made.objects.filter(
@@ -92,13 +102,12 @@ export function liveOf(made: Recorded): LiveCluster {
           each.kind === kind &&
           (namespace === undefined || each.metadata.namespace === namespace),
       ) as T[],
-    log: async () => made.log,
+    get: async (path) => made.get(path),
     may: async (_, questions) => questions.map(({ verb, resource, namespace }) => made.may(verb, resource, namespace)),
     send: async () => made.send(),
     services: async () => ['api-node', 'core-go', 'worker-python'],
     dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
     allowedEmpty: async () => made.allowed,
     metricNames: async () => new Set(made.metricNames),
-    limits: async () => ({ disk: 512 * 2 ** 20, memory: 512 * 2 ** 20 }),
   };
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readKustomizedObjects } from '../../repository/manifests.ts';
+import type { VerificationCheck } from './check.ts';
 
 /** What Prometheus takes in, as it tells itself. */
 interface IngestionLoad {
@@ -13,7 +14,7 @@ interface IngestionLoad {
 }
 
 /** What it has, in bytes: for its blocks (`retention.size`), and as the memory limit of its container. */
-export interface PrometheusLimits {
+interface PrometheusLimits {
   disk: number;
   memory: number;
 }
@@ -25,11 +26,33 @@ interface Capacity {
 }
 
 /** How Prometheus is asked for its load: each query has one value, or none. */
-export const loadQueries = {
-  samplesPerSecond: 'sum(rate(prometheus_tsdb_head_samples_appended_total[5m]))',
-  bytesPerSample: 'prometheus_tsdb_compaction_chunk_size_bytes_sum / prometheus_tsdb_compaction_chunk_samples_sum > 0',
-  series: 'prometheus_tsdb_head_series',
-} as const;
+const loadQueries = [
+  'sum(rate(prometheus_tsdb_head_samples_appended_total[5m]))',
+  'prometheus_tsdb_compaction_chunk_size_bytes_sum / prometheus_tsdb_compaction_chunk_samples_sum > 0',
+  'prometheus_tsdb_head_series',
+];
+
+/** Whether Prometheus has room for a day of what it takes in now. */
+export const verifyCapacity: VerificationCheck = {
+  name: 'capacity',
+  title: 'Prometheus holds a day of this',
+  async run(live) {
+    const answers = await Promise.all(loadQueries.map((query) => live.prometheus.query(query)));
+    const [samplesPerSecond, bytesPerSample, series] = answers.map(([first]) => first && Number(first.value[1]));
+    if (samplesPerSecond === undefined || series === undefined) {
+      const message = 'Prometheus does not tell yet how much it takes in.';
+      return { findings: [{ message, remedy: 'Wait until it has scraped itself twice.' }], detail: 'not known yet' };
+    }
+    const limits = await readPrometheusLimits(live.config.root);
+    const { fits, sentences } = capacityForADay({ samplesPerSecond, bytesPerSample, series }, limits);
+    const detail = sentences.join('; ');
+    if (fits) return { findings: [], detail };
+    const message = `Prometheus has no room for a day of what it takes in: ${detail}.`;
+    const remedy =
+      'Scrape less, or less often; or raise retention.size (prometheus.yml) or the memory limit (deployment.yaml) in observability/prometheus.';
+    return { findings: [{ message, remedy }], detail: 'it does not fit' };
+  },
+};
 
 const secondsPerDay = 24 * 3600;
 const mebibyte = 1024 * 1024;

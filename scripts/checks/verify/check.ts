@@ -2,13 +2,13 @@ import type { Pod, Workload } from '../../kubernetes/workloads.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import type { LiveCluster } from './live.ts';
 
-/** One thing that is not as promised, in words that a person can act on. */
+/** One thing that is not as promised. */
 export interface VerificationFinding {
   /** One sentence: what was found, and what it means. */
   message: string;
   /** What to do about it. */
   remedy: string;
-  /** It does not pass by itself, so that nobody waits for that. */
+  /** It does not pass by itself, so there is no point in waiting. */
   lasting?: true;
 }
 
@@ -31,20 +31,20 @@ export interface VerificationCheck {
   run(live: LiveCluster, worthIt: () => boolean): Promise<CheckResult>;
 }
 
-/** '1 pod', '2 pods'. */
+/** '1 pod', '2 pods', '3 queries'. */
 export function counted(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+  return `${number} ${number === 1 ? noun : `${noun}s`.replace(/ys$/, 'ies')}`;
 }
 
 /** The label by which a pod says which service it is of. */
-export const nameLabel = 'app.kubernetes.io/name';
+const nameLabel = 'app.kubernetes.io/name';
 
 export interface ServicePod {
   service: string;
   pod: Pod;
 }
 
-/** The pods of the services, those that are on their way out or over left out. */
+/** The pods of the services, except those that have ended or are terminating. */
 export async function servicePods(live: LiveCluster): Promise<ServicePod[]> {
   const [services, pods] = await Promise.all([live.services(), live.list<Pod>('v1', 'Pod', servicesNamespace)]);
   const deployments = await live.list<Workload>('apps/v1', 'Deployment', servicesNamespace);
@@ -57,3 +57,12 @@ export async function servicePods(live: LiveCluster): Promise<ServicePod[]> {
     return services.includes(service) && isDeployed ? [{ service, pod }] : [];
   });
 }
+
+/** The pods of Prometheus. */
+export async function prometheusPods(live: LiveCluster): Promise<Pod[]> {
+  const pods = await live.list<Pod>('v1', 'Pod', prometheusNamespace);
+  return pods.filter(({ metadata }) => metadata.labels?.[nameLabel] === 'prometheus');
+}
+
+/** Where Prometheus runs. */
+export const prometheusNamespace = 'observability';

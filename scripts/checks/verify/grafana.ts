@@ -5,9 +5,8 @@ import { limitConcurrency } from '../../lib/tasks.ts';
 import { asDashboard, panelsOf, uidOf } from '../../repository/dashboards/dashboard.ts';
 import { hasData, type PanelQuery, panelQueriesOf } from '../../repository/dashboards/queries.ts';
 import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
-import type { LiveCluster } from './live.ts';
-import { concurrentQueries, type Series } from './prometheus-api.ts';
-import { neverAnswered } from './selectors.ts';
+import { concurrentQueries, type LiveCluster, type Series } from './live.ts';
+import { neverAnswered } from './rules.ts';
 
 /** Data sources that Grafana has built in: https://grafana.com/docs/grafana/latest/datasources/#special-data-sources */
 const builtIn = /^(grafana|-- (Grafana|Mixed|Dashboard) --)$/;
@@ -120,7 +119,7 @@ export const verifyQueries: VerificationCheck = {
       ),
     );
     const panels = new Set(questions.map(({ dashboard, panel }) => `${dashboard} ${panel}`));
-    const detail = `${counted(questions.length, 'query').replace(/ys$/, 'ies')} of ${counted(panels.size, 'panel')}, ${exempt.size} may be empty`;
+    const detail = `${counted(questions.length, 'query')} of ${counted(panels.size, 'panel')}, ${exempt.size} may be empty`;
     return { findings: findings.flat(), detail };
   },
 };

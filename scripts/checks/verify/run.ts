@@ -1,13 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../lib/errors.ts';
-import { type VerificationCheckName, verificationCheckNames } from '../names.ts';
+import { verifyCapacity } from './capacity.ts';
 import type { CheckResult, VerificationCheck, VerificationFinding } from './check.ts';
+import { verifyDiscovery } from './discovery.ts';
 import { verifyGrafana, verifyQueries } from './grafana.ts';
 import type { LiveCluster } from './live.ts';
-import { verifyCapacity, verifyDiscovery, verifyPrometheus } from './prometheus.ts';
+import { verifyPrometheus } from './prometheus.ts';
 import { verifyRules } from './rules.ts';
 import { verifyJobs, verifyLabels, verifyServices, verifyTargets } from './targets.ts';
 import { verifyTraffic } from './traffic.ts';
+
+/**
+ * Every check, cause before effect: without pods there are no targets, without targets no numbers, without numbers nothing
+ * to show. So the first that finds something names the cause.
+ */
+export const verificationChecks: readonly VerificationCheck[] = [
+  verifyServices,
+  verifyPrometheus,
+  verifyDiscovery,
+  verifyTargets,
+  verifyLabels,
+  verifyJobs,
+  verifyTraffic,
+  verifyRules,
+  verifyGrafana,
+  verifyQueries,
+  verifyCapacity,
+];
 
 /** What came of a check. */
 export interface VerificationResult extends CheckResult {
@@ -33,9 +52,8 @@ interface VerificationOptions {
 export async function runVerification(
   checks: readonly VerificationCheck[],
   live: LiveCluster,
-  options: VerificationOptions,
+  { timeoutMs, signal, intervalMs = 1000 }: VerificationOptions,
 ): Promise<VerificationResult[]> {
-  const { timeoutMs, signal, intervalMs = 1000 } = options;
   const started = performance.now();
   const failed = new Set<number>();
   const one = async (check: VerificationCheck, index: number): Promise<VerificationResult> => {
@@ -72,21 +90,38 @@ export function firstCause(outcomes: readonly VerificationResult[]): Verificatio
   return outcomes.flatMap(({ findings }) => findings)[0];
 }
 
-const checksByName: Record<VerificationCheckName, VerificationCheck> = {
-  services: verifyServices,
-  prometheus: verifyPrometheus,
-  discovery: verifyDiscovery,
-  targets: verifyTargets,
-  labels: verifyLabels,
-  jobs: verifyJobs,
-  traffic: verifyTraffic,
-  rules: verifyRules,
-  grafana: verifyGrafana,
-  queries: verifyQueries,
-  capacity: verifyCapacity,
-};
+/** Findings of one check that are shown before it is only said how many there are. */
+const maxFindings = 5;
 
-/** Every check, cause before effect. */
-export const verificationChecks: readonly VerificationCheck[] = verificationCheckNames.map(
-  (name) => checksByName[name],
-);
+/** The outcomes as text: a line for each check, what was found below it, and the first cause at the end. */
+export function formatVerification(outcomes: readonly VerificationResult[]): string {
+  const width = Math.max(...outcomes.map(({ check }) => check.title.length));
+  const cause = firstCause(outcomes);
+  const lines = outcomes.flatMap(({ check, findings, detail, seconds, cutShort }) => {
+    const [sign, what] = cutShort
+      ? ['!', 'not waited for, since there is a cause above']
+      : [findings.length === 0 ? '✔' : '✖', detail];
+    const shown = cutShort ? [] : findings.map(({ message }) => `    ${message}`);
+    const more = shown.length > maxFindings ? [`    and ${shown.length - maxFindings} more`] : [];
+    const head = `${sign} ${check.title.padEnd(width)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${what}`;
+    return [head, ...shown.slice(0, maxFindings), ...more];
+  });
+  const end = cause ? [`✖ First cause: ${cause.message}`, `  → ${cause.remedy}`] : ['All is as promised.'];
+  return [...lines, '', ...end].join('\n');
+}
+
+/** The same for a program. */
+export function verificationJson(outcomes: readonly VerificationResult[]): string {
+  const cause = firstCause(outcomes);
+  const bare = ({ message, remedy }: VerificationFinding) => ({ message, remedy });
+  const checks = outcomes.map(({ check: { name, title }, findings, detail, seconds, cutShort }) => ({
+    check: name,
+    title,
+    ok: findings.length === 0,
+    ...(cutShort && { cutShort }),
+    detail,
+    seconds: Number(seconds.toFixed(3)),
+    findings: findings.map(bare),
+  }));
+  return JSON.stringify({ ok: !cause, ...(cause && { firstCause: bare(cause) }), checks }, undefined, 2);
+}

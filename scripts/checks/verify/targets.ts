@@ -1,11 +1,9 @@
 import { monitoringParts } from '../../config/settings.ts';
-import { missingOf, type Pod, type Workload } from '../../kubernetes/workloads.ts';
+import { missingOf, type Workload } from '../../kubernetes/workloads.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { counted, type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
-import type { LiveCluster } from './live.ts';
-import type { ActiveTarget, DroppedTarget } from './prometheus-api.ts';
-import { describeLabel, explainDroppedTarget, jobsIn, type LiveJob } from './relabeling.ts';
-import { explainDownTarget } from './target-down.ts';
+import { type ActiveTarget, jobsIn, type LiveCluster } from './live.ts';
+import { explainDownTarget, explainMissingTarget, podOf } from './target-faults.ts';
 
 /** Whether there is something to be scraped at all. */
 export const verifyServices: VerificationCheck = {
@@ -44,29 +42,27 @@ export const verifyTargets: VerificationCheck = {
   name: 'targets',
   title: 'every pod is one target, and up',
   async run(live) {
-    const [services, pods, found, config] = await Promise.all([
-      live.services(),
-      servicePods(live),
-      live.prometheus.targets(),
-      live.prometheus.config(),
-    ]);
-    const jobs = jobsIn(config);
-    const all = await Promise.all(pods.map((one) => checkPod(live, one, found, jobs)));
+    const [services, pods, found] = await Promise.all([live.services(), servicePods(live), live.prometheus.targets()]);
+    const all = await Promise.all(pods.map((one) => checkPod(live, one, found)));
     const gone = staleTargets(found.activeTargets, services, pods);
-    return { findings: [...all.flat(), ...gone], detail: `${counted(pods.length, 'pod')}` };
+    return { findings: [...all.flat(), ...gone], detail: counted(pods.length, 'pod') };
   },
 };
+
+type Targets = Awaited<ReturnType<LiveCluster['prometheus']['targets']>>;
 
 async function checkPod(
   live: LiveCluster,
   { service, pod }: ServicePod,
-  { activeTargets, droppedTargets }: { activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] },
-  jobs: readonly LiveJob[],
+  { activeTargets, droppedTargets }: Targets,
 ): Promise<VerificationFinding[]> {
   const { name } = pod.metadata;
   const own = activeTargets.filter((target) => podOf(target) === name);
   const [target, ...others] = own;
-  if (target === undefined) return [missingTarget(pod, droppedTargets, jobs)];
+  if (target === undefined) {
+    const dropped = droppedTargets.filter((one) => podOf(one) === name);
+    return [await explainMissingTarget(live, name, dropped)];
+  }
   if (others.length > 0) {
     const pools = [...new Set(own.map(({ scrapePool }) => scrapePool))].join(', ');
     return [
@@ -79,40 +75,7 @@ async function checkPod(
   if (target.health === 'up') return [];
   if (target.health === 'unknown')
     return [{ message: `The pod ${name} has not been scraped yet.`, remedy: 'Wait for a moment.' }];
-  return [await explainDownTarget(live, service, pod, target, jobs)];
-}
-
-/** Discovery's own words, since the label `pod` is only what a rule makes of them. */
-function podOf({ discoveredLabels }: ActiveTarget): string | undefined {
-  return discoveredLabels.__meta_kubernetes_pod_name;
-}
-
-function missingTarget(pod: Pod, dropped: readonly DroppedTarget[], jobs: readonly LiveJob[]): VerificationFinding {
-  const { name } = pod.metadata;
-  // Other jobs come across a pod as well, as the one that looks through Services, and rightly leave it alone.
-  const meant = jobs.filter(({ discovery }) => discovery.some(looksForServices));
-  const reasons = dropped
-    .filter(({ discoveredLabels }) => discoveredLabels.__meta_kubernetes_pod_name === name)
-    .flatMap((target) => explainDroppedTarget(target, meant) ?? [])
-    .sort((a, b) => b.passed - a.passed);
-  const [reason] = reasons;
-  if (reason === undefined) {
-    return {
-      message: `The pod ${name} is no target: Prometheus has not found it.`,
-      remedy: `Look whether a job of prometheus.yml looks for pods in ${servicesNamespace}, and at the log of Prometheus.`,
-    };
-  }
-  const { job, rule, value } = reason;
-  const words = rule.source_labels.map((label) => describeLabel(label, pod.metadata.labels ?? {})).join(' and ');
-  const demand = rule.action === 'keep' ? `to be ${rule.regex}` : `not to be ${rule.regex}`;
-  return {
-    message: `The pod ${name} is no target: the job ${job} wants ${words} ${demand}, and here it is ${value === '' ? 'empty' : `"${value}"`}.`,
-    remedy: `Call it so in the chart (helm/), or have the job take ${value === '' ? 'pods without it' : `"${value}"`} as well (observability/prometheus).`,
-  };
-}
-
-function looksForServices({ role, namespaces }: LiveJob['discovery'][number]): boolean {
-  return role === 'pod' && (namespaces.length === 0 || namespaces.includes(servicesNamespace));
+  return [await explainDownTarget(live, service, pod, target)];
 }
 
 /** Targets in the services' namespace whose pod is gone: they would raise alerts for ever. */
@@ -182,7 +145,7 @@ export const verifyJobs: VerificationCheck = {
     const findings = all.flatMap(({ name }): VerificationFinding[] => {
       const own = activeTargets.filter(({ scrapePool }) => scrapePool === name);
       // The job of a part that nobody asks for waits for it.
-      const isUnwanted = monitoringParts.some((part) => part === name && !live.parts.includes(part));
+      const isUnwanted = monitoringParts.some((part) => part === name && !live.config.parts.includes(part));
       if (own.length === 0 && isUnwanted) return [];
       if (own.length === 0) {
         return [

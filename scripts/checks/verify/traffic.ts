@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
-import type { LiveCluster } from './live.ts';
-import type { Series } from './prometheus-api.ts';
+import type { LiveCluster, Series } from './live.ts';
 
 /** How many requests are sent, and to what: api-node asks core-go for its answer. */
 const requestCount = 10;
@@ -23,7 +22,7 @@ const ofService = (service: string): Counter => ({
   by: requestCount,
 });
 
-const ofController: Record<LiveCluster['ingressController'], Counter> = {
+const ofController: Record<LiveCluster['config']['ingressController'], Counter> = {
   nginx: { who: 'ingress-nginx', query: 'nginx_ingress_controller_requests{service="api-node"}', by: requestCount },
   traefik: { who: 'Traefik', query: 'traefik_entrypoint_requests_total', by: requestCount },
 };
@@ -40,7 +39,12 @@ export const verifyTraffic: VerificationCheck = {
   name: 'traffic',
   title: 'counters move when requests come',
   async run(live, worthIt) {
-    const counters = [ofController[live.ingressController], ofService('api-node'), ofService('core-go'), ofWorker];
+    const counters = [
+      ofController[live.config.ingressController],
+      ofService('api-node'),
+      ofService('core-go'),
+      ofWorker,
+    ];
     const followed = counters.map((counter) => ({ counter, follow: followCounter() }));
     const read = () =>
       Promise.all(

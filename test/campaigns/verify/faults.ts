@@ -40,7 +40,7 @@ export const faults: readonly Fault[] = [
         '--patch=[{"op":"replace","path":"/rules/0/verbs","value":["get","list"]}]',
       ),
     restore: async () => {},
-    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, \S+ can't find their targets: it has the Role prometheus-discovery\.$/,
+    says: /^Prometheus may not watch the pods in the namespace default, so that jobs services, \S+ can't find their targets\.$/,
   },
   {
     what: 'a renamed port',
@@ -55,7 +55,7 @@ export const faults: readonly Fault[] = [
       );
     },
     restore: (planted) => planted.revert('worker-python'),
-    says: /^The pod worker-python-\S+ is no target: the job services wants the name of the container's port to be http\|metrics, and here it is "numbers"\.$/,
+    says: /^The pod worker-python-\S+ is not a target: the job services drops targets whose __meta_kubernetes_pod_container_port_name does not match http\|metrics, and here it is "numbers"\.$/,
   },
   {
     what: 'a wrong label',
@@ -77,7 +77,7 @@ export const faults: readonly Fault[] = [
         'app.kubernetes.io/part-of=platform',
         '--overwrite',
       ),
-    says: /^The pod core-go-\S+ is no target: the job services wants the label app\.kubernetes\.io\/part-of to be platform, and here it is "elsewhere"\.$/,
+    says: /^The pod core-go-\S+ is not a target: the job services drops targets whose __meta_kubernetes_pod_label_app_kubernetes_io_part_of does not match platform, and here it is "elsewhere"\.$/,
   },
   {
     what: 'a NetworkPolicy in the way',
@@ -89,7 +89,7 @@ export const faults: readonly Fault[] = [
       await planted.untilPrometheus('is kept out', 'up{service="core-go"} == 0');
     },
     restore: (planted) => planted.revert('core-go'),
-    says: /^The NetworkPolicy default\/core-go does not let Prometheus reach the pod core-go-\S+ \(.+\)\.$/,
+    says: /^The NetworkPolicy default\/core-go does not let Prometheus reach the pod core-go-\S+ \(.+\), which answers the API server\.$/,
   },
   {
     what: 'a wrong path to scrape',
