@@ -1,16 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { argocd } from '../config/versions.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
-import { type KubeObject, parseObjects, verbatim, withField } from '../kubernetes/objects.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
-import { withTemplate } from '../kubernetes/workloads.ts';
+import { writeWhole } from '../lib/files.ts';
 import { download } from '../lib/http/download.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
-import { readManifests } from '../repository/manifests.ts';
-import { install } from './installation.ts';
+import { contentAnnotation, install } from './installation.ts';
 import { argocdPassword } from './passwords.ts';
 import { routeTable, siteUrl } from './routes.ts';
 
@@ -33,27 +35,82 @@ export const argoCd = install({
 
 async function argoCdObjects(context: Context): Promise<KubeObject[]> {
   const { config, signal, downloads } = context;
-  const file = await download({
-    url: argocd.installUrl,
-    sha256: argocd.installSha256,
-    cacheDir: join(config.cacheDir, 'downloads'),
-    fileName: `argo-cd-${argocd.version}-install.yaml`,
-    signal,
-    ...downloads,
-  });
-  const [manifest, settings, metrics] = await Promise.all([
-    readFile(file, 'utf8'),
-    readManifests(config.root, ['cluster/argocd/argocd-cm.yaml', 'cluster/argocd/argocd-cmd-params-cm.yaml']),
-    readManifests(config.root, ['cluster/argocd/metrics.yaml']),
-  ]);
-  const local = settings.map((object) => (object.metadata.name === 'argocd-cm' ? withUrl(context, object) : object));
-  const release = readRelease(manifest, config.argocdFull).map((object) => adapt(object, local));
-  return [argocdNamespaceObject, ...release, ...metrics];
+  const release = await kustomizedRelease(context, () =>
+    download({
+      url: argocd.installUrl,
+      sha256: argocd.installSha256,
+      cacheDir: join(config.cacheDir, 'downloads'),
+      fileName: `argo-cd-${argocd.version}-install.yaml`,
+      signal,
+      ...downloads,
+    }),
+  );
+  const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
+  return [
+    argocdNamespaceObject,
+    ...release.map((object) =>
+      site && object.metadata.name === 'argocd-cm'
+        ? { ...object, data: { ...(object.data as object), url: siteUrl(context, site) } }
+        : object,
+    ),
+  ];
 }
 
-function withUrl(context: Context, settings: KubeObject): KubeObject {
-  const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
-  return withField(settings, 'data', (data) => ({ ...(data as object), ...(site && { url: siteUrl(context, site) }) }));
+/** What of Argo CD is installed, as files that kustomize reads. */
+const kustomizations = 'cluster/argocd';
+
+/**
+ * What `kubectl kustomize` makes of the release and `cluster/argocd`. It takes one to two seconds of a processor, so the outcome
+ * is kept in the cache folder with a hash of all that goes in. Of kubectl that is the cluster's version, to which it has to
+ * fit: to ask kubectl itself would take `status` longer.
+ * @param fetchRelease returns the path of the release's manifest
+ * @throws `UserError` where the release can't be had or kustomize refuses
+ */
+export async function kustomizedRelease(
+  { config, exec, toolbox }: Context,
+  fetchRelease: () => Promise<string>,
+): Promise<KubeObject[]> {
+  const source = join(config.root, kustomizations);
+  const names = (await readdir(source, { recursive: true })).filter((name) => name.endsWith('.yaml')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(source, name), 'utf8')));
+  const from = sha256([argocd.installSha256, config.nodeImage, names, texts]);
+  const kept = join(config.cacheDir, 'argo-cd', config.argocdFull ? 'full.json' : 'trimmed.json');
+  const known = readKept(kept);
+  if (known?.from === from) return known.objects;
+
+  const [release, kubectl] = await Promise.all([fetchRelease(), toolbox.find('kubectl')]);
+  const work = await mkdtemp(join(tmpdir(), 'platform-ops-argo-cd-'));
+  try {
+    await cp(source, work, { recursive: true });
+    await copyFile(release, join(work, 'full', 'install.yaml'));
+    const { stdout } = await exec([kubectl.path, 'kustomize', config.argocdFull ? join(work, 'full') : work]);
+    const objects = parseAllDocuments(stdout, { version: '1.1' }).map((document) => marked(document.toJS()));
+    await mkdir(dirname(kept), { recursive: true });
+    writeWhole(kept, JSON.stringify({ from, objects }));
+    return objects;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function readKept(file: string): { from: string; objects: KubeObject[] } | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // Not there, or not whole: it is made from the release once more.
+    return undefined;
+  }
+}
+
+/** A CRD with a mark of its content: it is large, and need not be applied to a cluster that has the same. */
+function marked(object: KubeObject): KubeObject {
+  if (object.kind !== 'CustomResourceDefinition') return object;
+  const annotations = { ...object.metadata.annotations, [contentAnnotation]: sha256(object).slice(0, 16) };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+function sha256(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 /** A definition that was made a moment ago is not served at once, and nothing of its kind can be applied before. */
@@ -86,83 +143,4 @@ export const argocdNamespaceObject: KubeObject = {
 function ensureRedisPassword(context: Context): Promise<string[]> {
   const make = () => ({ type: 'Opaque', stringData: { auth: randomBytes(18).toString('base64url') } });
   return ensureSecret(context, redisPassword, make, [argocdNamespaceObject]);
-}
-
-const clusterWide = /^(CustomResourceDefinition|Cluster)/;
-
-/** The fields of a version of a definition, as the manifest is indented. */
-const crdSchema = /^ {4}schema:\n(?: {6}.*\n| *\n)*/m;
-const anyFields = `    schema:
-      openAPIV3Schema:
-        type: object
-        x-kubernetes-preserve-unknown-fields: true
-`;
-
-/**
- * The objects of the manifest that Argo CD's release has for installing it; without what a laptop does not need, unless it is
- * wanted in `full`. Throws for YAML that is broken.
- */
-export function readRelease(manifest: string, full: boolean): KubeObject[] {
-  const objects = trim(splitManifest(manifest, full), full);
-  return full ? objects : objects.map(withoutSecretInit);
-}
-
-/**
- * Redis' password is made before Redis is (argo-cd.ts), so its own way of making one has nothing to do. It would have to reach
- * the API server all the same, also when the node wakes and there is no way to it yet: then it dies, and Redis waits.
- */
-function withoutSecretInit(object: KubeObject): KubeObject {
-  if (object.kind !== 'Deployment' || object.metadata.name !== 'argocd-redis') return object;
-  return withTemplate(object, ({ spec }: { spec: { initContainers?: { name: string }[] } }) => {
-    spec.initContainers = spec.initContainers?.filter(({ name }) => name !== 'secret-init') ?? [];
-  });
-}
-
-/**
- * The server watches ApplicationSets, so their definition has to be there; but without their controller nobody makes one, and
- * its fields are three quarters of the manifest, which the API server would read again at each step of taking it in.
- */
-function splitManifest(manifest: string, full: boolean): KubeObject[] {
-  return manifest.split(/^---$/m).flatMap((text) => {
-    if (/^kind: CustomResourceDefinition$/m.test(text)) {
-      const spare = !full && /^ {2}name: applicationsets\./m.test(text);
-      return [verbatim(spare ? text.replace(crdSchema, anyFields) : text)];
-    }
-    const objects = parseObjects(text, argocd.installUrl);
-    for (const { kind, metadata } of objects) if (!clusterWide.test(kind)) metadata.namespace = argocdNamespace;
-    return objects;
-  });
-}
-
-/**
- * Leaves out single sign-on, the notifications and the ApplicationSet controller, which nothing here uses and which
- * cost a laptop memory and start-up time. The definitions of all resources stay: the server watches them.
- */
-export function trim(objects: readonly KubeObject[], full: boolean): KubeObject[] {
-  const spare = /^argocd-(dex-server|notifications|applicationset-controller)/;
-  return objects.filter(({ metadata }) => full || !spare.test(metadata.name));
-}
-
-/** Adds our settings to Argo CD's, and makes its programs start as soon as they can. */
-function adapt(object: KubeObject, settings: readonly KubeObject[]): KubeObject {
-  const ours = settings.find(({ kind, metadata }) => kind === object.kind && metadata.name === object.metadata.name);
-  if (ours) return withField(object, 'data', (data) => ({ ...(data as object | undefined), ...(ours.data as object) }));
-  return object.kind === 'Deployment' || object.kind === 'StatefulSet' ? withTemplate(object, tuneForStart) : object;
-}
-
-interface ArgoCdContainer {
-  imagePullPolicy?: string;
-  readinessProbe?: { initialDelaySeconds?: number; periodSeconds?: number };
-}
-
-/**
- * The node may keep the images: their tags are pinned, so "Always" only costs time. And readiness is asked every two
- * seconds: the server's own probe looks only twice a minute, which would be half of the time that `up` takes.
- */
-function tuneForStart({ spec }: { spec: { initContainers?: ArgoCdContainer[]; containers: ArgoCdContainer[] } }): void {
-  const { initContainers = [], containers } = spec;
-  for (const container of [...initContainers, ...containers]) {
-    container.imagePullPolicy = 'IfNotPresent';
-    if (container.readinessProbe) Object.assign(container.readinessProbe, { initialDelaySeconds: 1, periodSeconds: 2 });
-  }
 }

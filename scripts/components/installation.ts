@@ -2,7 +2,7 @@ import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
-import { contentAnnotation, identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import { identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import { startDeleting } from '../kubernetes/waiting/deletion.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { type ContainerStatus, type Pod, podsOfWorkloads, workloadKinds } from '../kubernetes/workloads.ts';
@@ -108,8 +108,11 @@ async function objectsIfReadable(objects: Promise<KubeObject[]>): Promise<KubeOb
   }
 }
 
+/** Marks an object with a hash of its content, which tells whether the cluster has this very one. */
+export const contentAnnotation = 'platform-ops/content';
+
 /**
- * The objects that have to be applied: all but those whose whole text the cluster is known to have. Applying the others
+ * The objects that have to be applied: all but those whose whole content the cluster is known to have. Applying the others
  * again costs little and puts right what somebody edited.
  */
 async function changedObjects(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {

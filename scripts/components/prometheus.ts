@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
-import { type KubeObject, withField } from '../kubernetes/objects.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readKustomizedObjects, readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
@@ -67,6 +67,6 @@ export function watchController(all: readonly KubeObject[], controller: Config['
     if (object.kind !== 'ConfigMap' || !text?.includes('scrape_configs:')) return object;
     if (!text.includes(nginxNamespace)) throw new Error(`${manifestFolder}/${configFile} has no ${nginxNamespace}`);
     const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
-    return withField(object, 'data', () => data);
+    return { ...object, data };
   });
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import { messageOf } from '../lib/errors.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
@@ -46,70 +45,21 @@ export interface ManagedFields {
   fieldsV1?: object;
 }
 
-/** What `verbatim` keeps of an object behind its head. */
-const texts = new WeakMap<KubeObject, string>();
-
-/**
- * The objects of a manifest, in its order. Most of the time only their names are looked at, and parsing is what costs:
- * so the rest of an object is parsed when it is first asked for. Throws with the file's name where the YAML is broken.
- */
+/** The objects of a manifest, in its order. Throws with the file's name where the YAML is broken. */
 export function parseObjects(yaml: string, file: string): KubeObject[] {
   return yaml.split(/^---$/m).flatMap((text) => {
-    const head = parsePart(text.slice(0, endOfHead(text)), file);
-    if (head?.apiVersion && head.kind && head.metadata?.name) return [completeLater(head, text, file)];
-    const whole = parsePart(text, file);
-    return whole === null ? [] : [whole];
+    try {
+      return (parseManifest(text) as KubeObject | null) ?? [];
+    } catch (error) {
+      throw new Error(`${file}: ${messageOf(error)}`);
+    }
   });
-}
-
-/** Where the first field begins that is neither kind nor name. */
-function endOfHead(text: string): number {
-  const field = /^(?!apiVersion:|kind:|metadata:)[A-Za-z]\w*:/m.exec(text);
-  return field?.index ?? text.length;
-}
-
-function completeLater(head: KubeObject, text: string, file: string): KubeObject {
-  let whole: KubeObject | undefined;
-  const names = [...text.matchAll(/^([A-Za-z]\w*):/gm)].map((match) => match[1] ?? '');
-  const fields = new Set(names.filter((field) => !(field in head)));
-  for (const field of fields) {
-    const get = () => {
-      whole ??= parsePart(text, file) ?? head;
-      return whole[field];
-    };
-    Object.defineProperty(head, field, { get, enumerable: true });
-  }
-  return head;
-}
-
-function parsePart(text: string, file: string): KubeObject | null {
-  try {
-    return parseManifest(text) as KubeObject | null;
-  } catch (error) {
-    throw new Error(`${file}: ${messageOf(error)}`);
-  }
-}
-
-/** The same object with another value for one of its fields, which is made when it is first asked for. */
-export function withField(object: KubeObject, field: string, make: (value: unknown) => unknown): KubeObject {
-  let made: { value: unknown } | undefined;
-  const get = () => {
-    made ??= { value: make(object[field]) };
-    return made.value;
-  };
-  const fields = {
-    ...Object.getOwnPropertyDescriptors(object),
-    [field]: { get, enumerable: true, configurable: true },
-  };
-  return Object.defineProperties({}, fields) as KubeObject;
 }
 
 /** One YAML text of several objects, for `kubectl apply`. */
 export function toYaml(objects: readonly KubeObject[]): string {
   // JSON is YAML, and far quicker to write and to read than indented blocks.
-  return objects
-    .map((object) => (texts.has(object) ? toReadableYaml(object) + texts.get(object) : JSON.stringify(object)))
-    .join('\n---\n');
+  return objects.map((object) => JSON.stringify(object)).join('\n---\n');
 }
 
 /** YAML as a person reads it. */
@@ -159,21 +109,4 @@ function pluralOf(kind: string): string {
   const lower = kind.toLowerCase();
   if (/(s|x|z|ch|sh)$/.test(lower)) return `${lower}es`;
   return /[^aeiou]y$/.test(lower) ? `${lower.slice(0, -1)}ies` : `${lower}s`;
-}
-
-/** Says which text a `verbatim` object was made from. */
-export const contentAnnotation = 'platform-ops/content';
-
-/**
- * An object of which only the head is read, and whose text is handed on as it stands: CRDs are
- * a megabyte of schema that nothing here looks at. An annotation tells whether the cluster has this very text.
- */
-export function verbatim(yaml: string): KubeObject {
-  const end = endOfHead(yaml);
-  const object = parsePart(yaml.slice(0, end), 'manifest');
-  if (object === null) throw new Error('a manifest without an object');
-  const content = createHash('sha256').update(yaml).digest('hex').slice(0, 16);
-  object.metadata.annotations = { ...object.metadata.annotations, [contentAnnotation]: content };
-  texts.set(object, yaml.slice(end).trim());
-  return object;
 }

@@ -1,5 +1,5 @@
 import type { ClusterContext } from './context.ts';
-import { type KubeObject, type Metadata, withField } from './objects.ts';
+import type { KubeObject, Metadata } from './objects.ts';
 
 /** The parts of Deployments, StatefulSets and DaemonSets that tell whether they are rolled out. */
 export interface Workload extends KubeObject {
@@ -136,19 +136,12 @@ export function podsOfWorkloads(context: ClusterContext, objects: readonly KubeO
   return Promise.all(workloads.map((workload) => context.view().podsOf(workload)));
 }
 
-/**
- * The same workload with another pod template: `edit` is given a copy of it, once the spec is first asked for. What it throws,
- * who reads the spec is thrown.
- */
-export function withTemplate<T>(workload: KubeObject, edit: (template: T) => void): KubeObject {
-  return withField(workload, 'spec', (spec) => {
-    const copy = structuredClone(spec) as { template: T };
-    edit(copy.template);
+/** The same objects, of which the Deployments have another pod template: `edit` is given a copy of it. */
+export function withTemplates<T>(objects: readonly KubeObject[], edit: (template: T) => void): KubeObject[] {
+  return objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    const copy = structuredClone(object);
+    edit((copy.spec as { template: T }).template);
     return copy;
   });
-}
-
-/** The same objects, of which the Deployments have another pod template. */
-export function withTemplates<T>(objects: readonly KubeObject[], edit: (template: T) => void): KubeObject[] {
-  return objects.map((object) => (object.kind === 'Deployment' ? withTemplate(object, edit) : object));
 }

@@ -53,12 +53,10 @@ function podSpecOf(object: KubeObject): PodSpec {
  * start, so a change of it has to restart them.
  */
 export function restartOnConfigChange(objects: readonly KubeObject[]): KubeObject[] {
-  const checksum = () => {
-    const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
-    return createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
-  };
+  const configuration = objects.filter(({ kind }) => kind === 'ConfigMap').map(({ data }) => data);
+  const checksum = createHash('sha256').update(JSON.stringify(configuration)).digest('hex').slice(0, 16);
   return withTemplates(objects, ({ metadata }: { metadata: { annotations?: object } }) => {
-    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum() };
+    metadata.annotations = { ...metadata.annotations, 'platform-ops/config-checksum': checksum };
   });
 }
 

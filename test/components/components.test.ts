@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parse } from 'yaml';
 import { notReadyReason, sourceDifference } from '../../scripts/components/applications.ts';
-import { readRelease, trim } from '../../scripts/components/argo-cd.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
 import { type Config, loadConfig } from '../../scripts/config/config.ts';
-import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/tasks.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/repository/manifests.ts';
@@ -47,89 +45,6 @@ for (const [where, config, local] of settings) {
 }
 
 const named = (name: string, kind = 'Deployment'): KubeObject => ({ apiVersion: 'v1', kind, metadata: { name } });
-const spare = ['argocd-dex-server', 'argocd-notifications-controller', 'argocd-notifications-cm'];
-const all = [
-  'applicationsets.argoproj.io',
-  'argocd-server',
-  'argocd-repo-server',
-  'argocd-redis',
-  'argocd-application-controller',
-  'argocd-applicationset-controller',
-  'argocd-cm',
-  ...spare,
-].map((name) => named(name));
-
-test('Argo CD is trimmed of sign-on, notifications and ApplicationSets, but of no definition', () => {
-  assert.deepEqual(
-    trim(all, false).map(({ metadata }) => metadata.name),
-    [
-      'applicationsets.argoproj.io',
-      'argocd-server',
-      'argocd-repo-server',
-      'argocd-redis',
-      'argocd-application-controller',
-      'argocd-cm',
-    ],
-  );
-  assert.deepEqual(trim(all, true), all);
-});
-
-const definition = (name: string) => `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: ${name}.argoproj.io
-spec:
-  scope: Namespaced
-  versions:
-  - name: v1alpha1
-    schema:
-      openAPIV3Schema:
-        properties:
-          spec:
-            type: object
-
-        type: object
-    served: true
-    storage: true
-`;
-
-test('nobody makes an ApplicationSet where its controller is left out, so its definition has no fields then', () => {
-  const manifest = [definition('applications'), definition('applicationsets')].join('---\n');
-  assert.match(toYaml(readRelease(manifest, true)), /applicationsets.*properties:\n {10}spec:.*served: true/s);
-  const [applications, applicationSets] = readRelease(manifest, false);
-  assert(applications && applicationSets);
-  assert.match(toYaml([applications]), /properties:\n {10}spec:/);
-  const { spec } = parse(toYaml([applicationSets]));
-  assert.deepEqual(spec.versions, [
-    {
-      name: 'v1alpha1',
-      schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      served: true,
-      storage: true,
-    },
-  ]);
-});
-
-test('Redis need not make the password that is made before it, but in full it is as it came', () => {
-  const manifest = `apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: argocd-redis
-spec:
-  template:
-    spec:
-      initContainers:
-        - name: secret-init
-        - name: another
-      containers:
-        - name: redis
-`;
-  const initOf = (full: boolean) => {
-    const { spec } = parse(toYaml(readRelease(manifest, full)));
-    return spec.template.spec.initContainers.map(({ name }: { name: string }) => name);
-  };
-  assert.deepEqual([initOf(false), initOf(true)], [['another'], ['secret-init', 'another']]);
-});
 
 const commit = 'abcdef0123456789';
 const synced = { sync: { status: 'Synced', revision: commit }, health: { status: 'Healthy' } };

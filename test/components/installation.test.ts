@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ComponentSpec, install } from '../../scripts/components/installation.ts';
-import { type KubeObject, verbatim } from '../../scripts/kubernetes/objects.ts';
+import { type ComponentSpec, contentAnnotation, install } from '../../scripts/components/installation.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { fakeContext } from '../support/fakes.ts';
 
 const named = (name: string, kind = 'ConfigMap', apiVersion = 'v1'): KubeObject => ({
@@ -9,10 +9,10 @@ const named = (name: string, kind = 'ConfigMap', apiVersion = 'v1'): KubeObject 
   kind,
   metadata: { name },
 });
-const definition = (name: string, spec = 'a') =>
-  verbatim(
-    `apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: { name: ${name} }\nspec: ${spec}\n`,
-  );
+const definition = (name: string, content = 'a'): KubeObject => ({
+  ...named(name, 'CustomResourceDefinition', 'apiextensions.k8s.io/v1'),
+  metadata: { name, annotations: { [contentAnnotation]: content } },
+});
 
 /** A cluster that remembers what was applied; what is applied becomes ready after so many looks. */
 function fakeCluster(present: KubeObject[] = [], looksUntilReady = 0) {
@@ -52,7 +52,7 @@ function fakeCluster(present: KubeObject[] = [], looksUntilReady = 0) {
 const component = (objects: KubeObject[], parts: Partial<ComponentSpec> = {}) =>
   install({ name: 'x', needs: [], objects: async () => objects, ...parts });
 
-test('a verbatim object that the cluster has with this very text is left out, and nothing else is', async () => {
+test('a large object that the cluster has with this very content is left out, and nothing else is', async () => {
   const { context, log } = fakeCluster([definition('same'), definition('other', 'old'), named('plain')]);
   const objects = [definition('same'), definition('other', 'new'), definition('fresh'), named('plain')];
   const told = await component(objects).objects?.(context);

@@ -4,15 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
-import {
-  collectionPath,
-  contentAnnotation,
-  nameOf,
-  parseObjects,
-  toReadableYaml,
-  toYaml,
-  verbatim,
-} from '../../scripts/kubernetes/objects.ts';
+import { collectionPath, nameOf, parseObjects, toReadableYaml, toYaml } from '../../scripts/kubernetes/objects.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -87,6 +79,18 @@ test('a manifest is read in its order, documents of comments left out', () => {
   assert.deepEqual(parseObjects('', 'a.yaml'), []);
 });
 
+test('a manifest with Windows line ends is the same manifest', () => {
+  assert.deepEqual(parseObjects(two.replaceAll('\n', '\r\n'), 'a.yaml'), parseObjects(two, 'a.yaml'));
+});
+
+test('a line of dashes within a text ends no document', () => {
+  const [map, ...others] = parseObjects(
+    'kind: ConfigMap\ndata:\n  text: |\n    kind: Inner\n    ---\n    x: 1\n',
+    'a.yaml',
+  );
+  assert.deepEqual([map?.data, others], [{ text: 'kind: Inner\n---\nx: 1\n' }, []]);
+});
+
 test('numbers and switches are read as kubectl reads them', () => {
   const [object] = parseObjects(
     'apiVersion: v1\nkind: A\nmetadata: {name: a}\nspec: {mode: 0440, hidden: yes}\n',
@@ -106,40 +110,4 @@ test('what is written can be read again', () => {
   const objects = parseObjects(two, 'a.yaml');
   assert.deepEqual(parseObjects(toYaml(objects), 'b.yaml'), objects);
   assert.deepEqual(parseObjects(toReadableYaml(objects[0]), 'b.yaml'), [objects[0]]);
-});
-
-const definition = `# a comment
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: apps
-  labels: { x: "a spec: b" }
-  annotations: { mine: kept }
-`;
-const body = 'spec:\n  a: [1] # as it stood\n  nested:\n    spec: 2';
-
-test('of a verbatim object only the head is read, and the text behind it is handed on as it stood', () => {
-  const object = verbatim(`\n${definition}${body}\n`);
-  assert.equal(nameOf(object), 'CustomResourceDefinition apps');
-  assert.equal(object.spec, undefined);
-  assert(toYaml([object]).endsWith(`\n${body}`), toYaml([object]));
-  const [, between, after] = parseObjects(toYaml([...parseObjects(two, 'a'), object]).concat('\n---\nkind: X'), 'b');
-  assert.equal(between?.kind, 'Pod');
-  assert.deepEqual(after?.spec, { a: [1], nested: { spec: 2 } });
-  assert.deepEqual(after?.metadata.labels, { x: 'a spec: b' });
-});
-
-test('a verbatim object bears a mark of its whole text, beside the annotations that it had', () => {
-  const marks = [body, body, body.replace('[1]', '[2]'), `${body}\n# more`].map(
-    (text) => verbatim(definition + text).metadata.annotations,
-  );
-  const [first, again, ...others] = marks.map((annotations) => annotations?.[contentAnnotation]);
-  assert.match(first ?? '', /^[0-9a-f]{16}$/);
-  assert.equal(again, first);
-  assert.equal(new Set([first, ...others]).size, 3, 'another text, another mark');
-  for (const annotations of marks) assert.equal(annotations?.mine, 'kept');
-});
-
-test('a verbatim text without an object is refused', () => {
-  assert.throws(() => verbatim('# nothing here\n'), /without an object/);
 });

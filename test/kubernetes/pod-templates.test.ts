@@ -28,13 +28,3 @@ test('a Deployment has the edited template and all else as before; others stay, 
   assert.equal(changed[1], given[1]);
   assert.deepEqual(given, before);
 });
-
-test('nothing is edited before the spec is asked for, and then once', () => {
-  let edits = 0;
-  const [changed] = withTemplates([workload('Deployment')], () => {
-    edits += 1;
-  });
-  assert.equal(`${changed?.kind} ${edits}`, 'Deployment 0');
-  assert.equal(changed?.spec, changed?.spec);
-  assert.equal(edits, 1);
-});

@@ -44,10 +44,12 @@ export interface RepositoryOptions {
 const folders = ['argocd', 'observability', 'ingress', 'cluster'];
 
 /**
- * YAML in those folders that is no manifest: the list of metrics, what may be empty, and the unit tests of Prometheus' rules.
- * Besides, there is what a kustomization.yaml has put into a ConfigMap, and that file itself.
+ * YAML in those folders that is no manifest: the list of metrics, what may be empty, the unit tests of Prometheus' rules, and
+ * what kubectl makes of Argo CD's release. Besides, there is what a kustomization.yaml has put into a ConfigMap, and that file
+ * itself.
  */
-const noManifest = /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)/;
+const noManifest =
+  /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools, options: RepositoryOptions = {}): Repository {
