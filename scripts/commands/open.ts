@@ -2,6 +2,7 @@ import { type OpenTarget, openTargets, unreachableReason } from '../access/addre
 import { browserEnvironment, openBrowser } from '../access/browser.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { siteNames } from '../components/site-names.ts';
+import { withoutTokens } from '../config/child-environment.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';
@@ -37,7 +38,7 @@ async function runOpen({ config, flags, word, signal, print, progressStream }: I
     throw new UserError(`${place.url} is not opened: ${missing}.`, {
       hint: 'npm run status says what is missing, and how to call what has another name.',
     });
-  const why = await openBrowser(place.url, browserEnvironment(config.path, config.childEnv));
+  const why = await openBrowser(place.url, browserEnvironment(config.path, withoutTokens(config.childEnv.user)));
   print(place.url);
   progressStream.write(`${why === undefined ? 'Opened' : `Not opened, ${why}: open it yourself`}.\n`);
   if (place.login) progressStream.write(`User admin; the password: npm run passwords -- ${place.name}\n`);

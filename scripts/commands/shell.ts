@@ -42,7 +42,11 @@ async function runShell({ config, flags, operands = [], signal, progressStream }
   context.reconnect();
   const line = kubectl.command(shellArguments(way, command));
   // What it ends with is the answer: that of the shell, or of the command.
-  return (await runInteractively(line, { env: config.childEnv, signal, input: shellInput(way, command) })) as ExitCode;
+  return (await runInteractively(line, {
+    env: config.childEnv.tool,
+    signal,
+    input: shellInput(way, command),
+  })) as ExitCode;
 }
 
 function sentence({ pod, container, image }: ShellTarget): string {

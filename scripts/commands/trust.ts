@@ -36,8 +36,8 @@ async function runTrust({ config, flags, signal, print }: Invocation): Promise<E
   const x509 = (made ?? (await readAuthority(folder)))?.x509;
   const authority = x509 && { name: x509.subject.replace(/^CN=/, ''), file };
   const { exec } = createContext(config, { signal });
-  const home = config.childEnv.HOME || homedir();
-  const stores = storesOf({ exec, home, configHome: config.childEnv.XDG_CONFIG_HOME || join(home, '.config') });
+  const home = config.childEnv.tool.HOME || homedir();
+  const stores = storesOf({ exec, home, configHome: config.childEnv.tool.XDG_CONFIG_HOME || join(home, '.config') });
   const done = flags.remove
     ? await removeAuthority(stores)
     : made && authority

@@ -1,10 +1,12 @@
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
+import type { Environments } from '../lib/exec.ts';
 import { readFileOrPipe } from '../lib/files.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Parsed } from '../lib/terminal/args.ts';
 import type { PreflightCheckName } from './check-names.ts';
+import { childEnvironments } from './child-environment.ts';
 import { parseDotenv } from './dotenv.ts';
 import {
   type Environment,
@@ -64,13 +66,9 @@ export interface Config {
   actions: { output: string | undefined; summary: string | undefined };
   /** The PATH to look for tools on. */
   path: string;
-  /** What children get to see: no token, and no kubeconfig or repository but those they are told. */
-  childEnv: Record<string, string>;
+  /** What children get to see, by what they are. */
+  childEnv: Environments;
 }
-
-/** KUBERC, and what a shell reads before its script (bash(1), "INVOCATION"): with `delete: interactive`, `reset` waited for an answer. */
-const hiddenFromChildren =
-  /^(KUBECONFIG|KUBERC|BASH_ENV|ENV|CDPATH|KIND_EXPERIMENTAL_PROVIDER|GITHUB_TOKEN|GH_TOKEN|GIT_DIR|GIT_WORK_TREE|GIT_INDEX_FILE|GIT_PREFIX|npm_.*)$/;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
 export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
@@ -97,6 +95,8 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
         hint: 'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
       },
     );
+  // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
+  const stateDir = join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`);
   return {
     root,
     clusterName,
@@ -121,16 +121,14 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
       'platform-ops',
     ),
-    // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
-    stateDir: join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`),
+    stateDir,
     userKubeconfigs: userKubeconfigs(environment),
     actions: {
       output: environment.GITHUB_OUTPUT || undefined,
       summary: environment.GITHUB_STEP_SUMMARY || undefined,
     },
     path: environment.PATH ?? '',
-    // No preferences of kubectl: https://kubernetes.io/docs/reference/kubectl/kuberc/
-    childEnv: { ...pick(environment, (name) => !hiddenFromChildren.test(name)), KUBERC: 'off' },
+    childEnv: childEnvironments(environment, stateDir),
   };
 }
 
@@ -189,14 +187,6 @@ function homeOfAccount(): string {
       hint: 'Set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME, to a folder that can be written to.',
     });
   }
-}
-
-function pick(environment: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0]),
-    ),
-  );
 }
 
 /** What a command is given. It returns the exit code, and throws what went wrong. */

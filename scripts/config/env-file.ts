@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { findRegularFile, readFileOrPipe, temporaryName, writeWhole } from '../lib/files.ts';
+import { gitIn } from '../lib/git/run.ts';
 
 /** What to write; undefined puts the setting back to its default. */
 export type EnvChanges = Partial<Record<'GITHUB_TOKEN' | 'GHCR_CREDENTIALS', string | undefined>>;
@@ -32,9 +33,8 @@ export async function saveSettings(exec: Exec, root: string, changes: EnvChanges
 
 /** Makes sure that Git leaves `.env` alone. Where there is no repository, there is none to commit it into. */
 async function assertNotTracked(exec: Exec, root: string): Promise<void> {
-  const git = (...args: string[]) =>
-    exec(['git', '-C', root, ...args], { nothrow: true, timeout: 20_000, env: { LC_ALL: 'C' } });
-  const tracked = await git('ls-files', '--error-unmatch', '--', '.env');
+  const git = gitIn(exec, root, 'reading');
+  const tracked = await git.attempt(['ls-files', '--error-unmatch', '--', '.env']);
   if (tracked.exitCode === 0) {
     throw new UserError('.env is in Git, so that a token in it would be published: nothing was saved.', {
       id: 'env-in-git',
@@ -50,7 +50,7 @@ async function assertNotTracked(exec: Exec, root: string): Promise<void> {
   }
   // The second name is that of the file while it is written.
   for (const name of ['.env', temporaryName('.env')]) {
-    const { exitCode } = await git('check-ignore', '--quiet', '--', name);
+    const { exitCode } = await git.attempt(['check-ignore', '--quiet', '--', name]);
     if (exitCode === 1) {
       throw new UserError(`Git does not ignore ${name === '.env' ? name : '.env.*'}: nothing was saved.`, {
         id: 'env-in-git',

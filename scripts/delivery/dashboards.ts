@@ -4,6 +4,7 @@ import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
+import { gitFailed, gitIn } from '../lib/git/run.ts';
 import {
   assertUid,
   dashboardConfigMaps,
@@ -111,15 +112,11 @@ export async function dashboardDiff(
   if (there === undefined || state === 'same') return '';
   const file = dashboardPath(uid);
   const before = here === undefined ? '/dev/null' : join(root, file);
-  const compare = ['diff', '--no-index', '--no-color', '--no-ext-diff', '--', before, '-'] as const;
+  const how = ['--no-index', '--no-color', '--no-ext-diff', '--no-textconv', '--unified=3'];
   // 1 says that there is a difference.
-  const { stdout, stderr, exitCode } = await exec(['git', ...compare], {
-    input: there,
-    nothrow: true,
-    timeout: 20_000,
-  });
-  if (exitCode > 1)
-    throw new UserError(`git diff of ${file} failed: ${stderr.trim().split('\n').at(-1)}`, { hint: 'git status' });
+  const compared = await gitIn(exec, root, 'reading').attempt(['diff', ...how, '--', before, '-'], { input: there });
+  if (compared.exitCode > 1) throw gitFailed('diff', compared);
+  const { stdout } = compared;
   const hunks = stdout.slice(Math.max(stdout.search(/^@@/m), 0));
   return [`--- ${here === undefined ? '/dev/null' : file}`, `+++ ${uid} in Grafana`, hunks.trimEnd()].join('\n');
 }

@@ -1,9 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
-import { CommandError, type Exec, type Output } from '../lib/exec.ts';
-import { gated, superviseChild } from '../lib/processes.ts';
+import { CommandError, type Exec, type Output, startProcess } from '../lib/exec.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 import type { Context } from './context.ts';
 import { unpackingMark } from './unpacked.ts';
@@ -128,19 +125,13 @@ export async function withContainerd<T>(context: Context, work: (container: stri
   // Unlike a node it needs no privilege: what is fetched stays packed. It reaches registries as this machine does.
   const options = ['--rm', '--interactive', '--network', 'host', '--volume', '/var', '--name', container];
   const entry = ['--entrypoint', 'bash', config.nodeImage, '-c', untilInputEnds];
-  const [file, ...args] = gated(['docker', 'run', ...options, ...entry]);
-  const running = spawn(file, args, {
-    env: config.childEnv,
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-  });
-  const ended = once(running as ChildProcess, 'close').catch(() => {});
-  superviseChild(running as ChildProcess, signal);
-  running.stdin?.on('error', () => {});
+  const command = ['docker', 'run', ...options, ...entry];
+  const { child } = await startProcess(command, { env: config.childEnv.tool, signal });
+  child.stdin.on('error', () => {});
   try {
     return await work(container);
   } finally {
-    running.stdin?.end();
-    await ended;
+    child.stdin.end();
+    await child;
   }
 }

@@ -1,6 +1,5 @@
-import type { ChildProcess } from 'node:child_process';
 import { Interrupted } from '../lib/errors.ts';
-import { gated, superviseChild } from '../lib/processes.ts';
+import { startProcess } from '../lib/exec.ts';
 import type { ClusterContext } from './context.ts';
 import type { KubeObject } from './objects.ts';
 
@@ -37,21 +36,13 @@ export async function startPortForward(
   const kubectl = await context.kubectl();
   const ports = `${localPort ?? ''}:${port}`;
   const command = ['port-forward', '--address=127.0.0.1', `--namespace=${namespace}`, `pod/${pod}`, ports];
-  const [file, ...args] = gated(kubectl.command(command));
-  const { execa } = await import('execa');
   const closing = new AbortController();
   const close = () => closing.abort();
   if (signal.aborted) throw new Interrupted();
-  const child = execa(file, args, {
-    env: context.config.childEnv,
-    extendEnv: false,
-    detached: true,
-    // It tells of every connection: what it says is looked at as it comes, and not kept.
-    buffer: false,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    reject: false,
-  });
-  superviseChild(child as unknown as ChildProcess, AbortSignal.any([signal, closing.signal]));
+  const ending = AbortSignal.any([signal, closing.signal]);
+  // It tells of every connection: what it says is looked at as it comes, and not kept.
+  const settings = { env: context.config.childEnv.tool, signal: ending, buffer: false };
+  const { child } = await startProcess(kubectl.command(command), settings);
   let lastWords = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     lastWords = `${lastWords}${text}`.slice(-2000);

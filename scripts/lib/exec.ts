@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
 import { startDeadline } from './deadline.ts';
 import { Interrupted, isDiskFull, UserError } from './errors.ts';
-import { gated, startGate, superviseChild } from './processes.ts';
+import { gatedArguments, startGate, superviseChild } from './processes.ts';
 
 export interface Output {
   stdout: string;
@@ -17,10 +17,21 @@ export interface ExecOptions {
   timeout?: number;
   /** Return the exit code instead of throwing. */
   nothrow?: boolean;
-  /** Variables on top of the runner's environment, for this child only. */
-  env?: Record<string, string>;
+  /** Whose environment the child gets. Default: that of a `tool`. */
+  as?: ChildKind;
+  /** Variables on top of that, for this child only. */
+  env?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
 }
+
+/**
+ * What a child is. A `probe` is a program that is only asked for its version. A `tool` works for the platform. What you could type
+ * yourself, with your own settings and logins, is a `user`'s, as in `git push` or a browser.
+ */
+export type ChildKind = 'probe' | 'tool' | 'user';
+
+/** The whole environment of each kind of child. */
+export type Environments = Readonly<Record<ChildKind, Readonly<Record<string, string>>>>;
 
 /** Runs one finite command, given as an array. Throws `CommandError`, or `Interrupted` once the signal fired. */
 export type Exec = (command: readonly [string, ...string[]], options?: ExecOptions) => Promise<Output>;
@@ -50,8 +61,7 @@ export class CommandError extends UserError {
 }
 
 interface ExecSetup {
-  /** The whole environment of the children: a token that they don't need is not in it. */
-  env: Record<string, string>;
+  env: Environments;
   /** Ends every running child when it fires. */
   signal: AbortSignal;
   /** Milliseconds after which a child is ended. Default: 10 minutes. */
@@ -71,11 +81,11 @@ export function createExec(setup: ExecSetup): Exec {
     const timeout = options.timeout ?? setup.timeout ?? tenMinutesMs;
     const deadline = startDeadline(timeout);
     const signal = AbortSignal.any([interrupted, deadline.signal]);
-    const settings = { env: { ...setup.env, ...options.env }, signal };
+    const settings = { env: { ...setup.env[options.as ?? 'tool'], ...options.env }, signal };
     try {
       const output = await (options.input === undefined
         ? runQuietly(command, settings)
-        : runWithInput(command, settings, options.input));
+        : runWithInput(command, { ...settings, input: options.input }));
       if (interrupted.aborted) throw new Interrupted();
       // A child that was told to end may still do so in its own way: the deadline tells why, not the exit code.
       if (deadline.signal.aborted) throw new CommandError(command, output, timeout);
@@ -96,6 +106,9 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
   const shell = $({
     env,
     quiet: true,
+    // Not bash, which would read the user's BASH_ENV first.
+    shell: '/bin/sh',
+    quote: (word) => `'${word.replaceAll("'", `'\\''`)}'`,
     // A group of its own, which is ended as a whole; a Ctrl-C of the terminal reaches us alone.
     detached: true,
     spawn: ((file: string, args: string[], options: object): ChildProcess => {
@@ -113,27 +126,36 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
   return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode ?? 1 };
 }
 
-async function runWithInput(
+/**
+ * Starts a program that runs for long, or takes a secret on standard input. It ends with the signal, or with this process.
+ * @param settings `input` is all of its standard input; without it that stays open. With `buffer: false` the streams have to be
+ * read as they come, and are not kept.
+ * @returns execa's child, in an object, because it is a promise of its end itself, which never rejects.
+ */
+export async function startProcess(
   command: readonly string[],
-  { env, signal }: ChildSettings,
-  input: string | Uint8Array,
-): Promise<Output> {
+  { signal, ...settings }: ChildSettings & { input?: string | Uint8Array; buffer?: boolean },
+) {
   // Loaded when it is needed: most commands that only look never feed a child.
   const { execa } = await import('execa');
-  const [file, ...args] = gated(command);
-  const running = execa(file, args, {
-    env,
+  const child = execa('/bin/sh', gatedArguments(command), {
+    ...settings,
     extendEnv: false,
     detached: true,
-    input,
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     reject: false,
     stripFinalNewline: false,
   });
-  superviseChild(running as unknown as ChildProcess, signal);
-  const result = await running;
-  const stderr = result.exitCode === undefined ? result.stderr || (result.shortMessage ?? '') : result.stderr;
-  return { stdout: result.stdout, stderr, exitCode: result.exitCode ?? 1 };
+  superviseChild(child as unknown as ChildProcess, signal);
+  return { child };
+}
+
+async function runWithInput(
+  command: readonly string[],
+  settings: ChildSettings & { input: string | Uint8Array },
+): Promise<Output> {
+  const { stdout, stderr, exitCode, shortMessage } = await (await startProcess(command, settings)).child;
+  return { stdout, stderr: exitCode === undefined ? stderr || (shortMessage ?? '') : stderr, exitCode: exitCode ?? 1 };
 }
 
 /**

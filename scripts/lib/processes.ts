@@ -37,9 +37,9 @@ for one in $groups; do kill -s KILL -- "-$one"; done`;
  */
 export const startGate = 'read -r word <&3 || exit 1; exec 3<&-; ';
 
-/** The command whose child waits for the word and then becomes this program; it ends with 127 where there is none. */
-export function gated(command: readonly string[]): ['/bin/sh', ...string[]] {
-  return ['/bin/sh', '-c', `${startGate}exec "$@"`, 'sh', ...command];
+/** Arguments of /bin/sh with which it waits for the word and then becomes this program; it ends with 127 where there is none. */
+export function gatedArguments(command: readonly string[]): string[] {
+  return ['-c', `${startGate}exec "$@"`, 'sh', ...command];
 }
 
 /**

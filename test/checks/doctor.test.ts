@@ -225,7 +225,7 @@ const rows: Row[] = [
   {
     check: checkGit,
     when: 'it is a clone',
-    answers: { ...git, 'git -C /checkout rev-parse': { stdout: 'abc' } },
+    answers: { ...git, 'git -C': { stdout: 'abc' } },
     level: 'ok',
   },
   { check: checkGit, when: 'git is missing', answers: {}, level: 'problem', says: /not installed/ },

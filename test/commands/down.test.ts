@@ -13,7 +13,7 @@ import type { Config } from '../../scripts/config/config.ts';
 import { notePulled } from '../../scripts/images/store.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
-import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
 const signal = new AbortController().signal;
@@ -96,7 +96,7 @@ const config = () =>
     cacheDir: join(folder, 'cache'),
     dataDir: join(folder, 'data'),
     nodeImage: 'kindest/node:v1.36.4',
-    childEnv: { HOME: folder },
+    childEnv: everyKind({ HOME: folder }),
   }) as unknown as Config;
 const contextWith = (parts: object = {}) =>
   fakeContext({
@@ -245,7 +245,7 @@ test('only children that lost their parent and have no terminal are ours to end'
 });
 
 test('an orphan is ended, even one that takes no hint', async () => {
-  const real = createExec({ env: { PATH: process.env.PATH ?? '' }, signal });
+  const real = createExec({ env: everyKind({ PATH: process.env.PATH ?? '' }), signal });
   // A shell that ends at once, so that its child has no parent any more.
   const script = `(trap '' TERM; exec -a "docker exec x-control-plane y" sleep 77) >/dev/null 2>&1 & echo started`;
   await new Promise((resolve) =>

@@ -11,7 +11,7 @@ import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { createExec, type Exec } from '../../scripts/lib/exec.ts';
 import { canRead } from '../../scripts/lib/git/remote.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment } from '../support/repository.ts';
 
 const folder = await temporaryFolder();
@@ -37,7 +37,7 @@ after(() => server.close());
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 const commands: (readonly string[])[] = [];
 const exec: Exec = createExec({
-  env: { ...gitEnvironment, HOME: folder },
+  env: everyKind({ ...gitEnvironment, HOME: folder }),
   signal: new AbortController().signal,
   onCommand: (command) => void commands.push(command),
 });

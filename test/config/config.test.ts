@@ -141,14 +141,6 @@ test("Docker's settings are where DOCKER_CONFIG says, or in the home folder", ()
   assert.equal(load(undefined, { HOME: '/home/ann', DOCKER_CONFIG: '/d' }).tokens.dockerFolder, '/d');
 });
 
-test('children see the environment, but no token, no kubeconfig, no repository and nothing of npm', () => {
-  const git = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE'];
-  const hidden = ['GITHUB_TOKEN', 'GH_TOKEN', 'KUBECONFIG', 'KUBERC', 'BASH_ENV', 'ENV', ...git];
-  const seen = { PATH: '/bin', HOME: '/home/ann', DOCKER_HOST: 'tcp://d', HTTPS_PROXY: 'http://p', GITHUB_USER: 'ann' };
-  const environment = Object.fromEntries([...hidden, 'npm_config_json'].map((name) => [name, canary]));
-  assert.deepEqual(load(undefined, { ...environment, ...seen }).childEnv, { ...seen, KUBERC: 'off' });
-});
-
 test('downloads lie in XDG_CACHE_HOME, else in the home folder, also where HOME is empty or not set', () => {
   const cache = (environment: NodeJS.ProcessEnv) => load(undefined, environment).cacheDir;
   assert.equal(cache({ XDG_CACHE_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');

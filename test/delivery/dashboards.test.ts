@@ -25,7 +25,7 @@ import {
 } from '../../scripts/repository/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/repository/dashboards/normal-form.ts';
 import { hasData, panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
-import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
 const folder = join(root, 'observability/grafana/dashboards');
@@ -219,7 +219,7 @@ test('without a ConfigMap in the cluster the files are compared all the same', a
 });
 
 test('a difference is shown as Git shows it', async () => {
-  const exec = createExec({ env: { PATH: process.env.PATH ?? '' }, signal: new AbortController().signal });
+  const exec = createExec({ env: everyKind({ PATH: process.env.PATH ?? '' }), signal: new AbortController().signal });
   const { context, grafana, checkout } = await scene({ one: dashboard('one', 'Theirs'), two: dashboard('two', 'Two') });
   const [one, two] = await compareDashboards(context, [], grafana);
   assert(one && two);

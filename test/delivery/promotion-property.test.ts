@@ -16,7 +16,7 @@ import type { Exec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { holdsIn, withoutHolds } from '../../scripts/repository/hold.ts';
 import { findService, type Service } from '../../scripts/repository/service-files.ts';
-import { fakeContext, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, subjects } from '../support/promotion.ts';
 import { commit, git, gitEnvironment } from '../support/repository.ts';
 import { sed } from '../support/sed.ts';
@@ -93,7 +93,7 @@ const heldIn = (text: string) => holdsIn(text).map(({ tag }) => tag);
 
 async function play(folder: string, actions: readonly Action[]): Promise<void> {
   const { signal } = new AbortController();
-  const config = { root: folder, childEnv: gitEnvironment };
+  const config = { root: folder, childEnv: everyKind(gitEnvironment) };
   const context = fakeContext({ config, exec, checkout: () => readCheckout(exec, folder), signal });
   const service = await findService(folder, 'core-go');
   const states: State[] = [{ tag: '1df3b1f', held: [] }];

@@ -8,7 +8,7 @@ import { createExec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { changedFiles, hasAncestor, readCommit } from '../../scripts/lib/git/commits.ts';
 import { remoteCommit } from '../../scripts/lib/git/remote.ts';
-import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, gitExec } from '../support/repository.ts';
 
 const folder = await temporaryFolder();
@@ -94,9 +94,9 @@ test('a tag is at the commit that it names, with a message or without', async ()
   git(root, 'tag', '--annotate', '--message', 'a message', 'heavy');
   git(root, 'push', '--quiet', '--tags', repoUrl);
   for (const tag of ['light', 'heavy'])
-    assert.deepEqual(await remoteCommit(gitExec, repoUrl, tag), { state: 'found', commit: first });
-  assert.deepEqual(await remoteCommit(gitExec, repoUrl, 'HEAD'), { state: 'found', commit: first });
-  assert.deepEqual(await remoteCommit(gitExec, repoUrl, 'other'), { state: 'absent' });
+    assert.deepEqual(await remoteCommit(gitExec, root, repoUrl, tag), { state: 'found', commit: first });
+  assert.deepEqual(await remoteCommit(gitExec, root, repoUrl, 'HEAD'), { state: 'found', commit: first });
+  assert.deepEqual(await remoteCommit(gitExec, root, repoUrl, 'other'), { state: 'absent' });
 });
 
 test('history is read off this clone, and what it lacks is unknown', async () => {
@@ -124,13 +124,13 @@ test('where Git fails, that is told, and is no answer about a commit', async () 
   const { root, first } = clone();
   // As in a checkout that belongs to another user.
   const env = { ...gitEnvironment, GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' };
-  const foreign = createExec({ env, signal: new AbortController().signal });
+  const foreign = createExec({ env: everyKind(env), signal: new AbortController().signal });
   for (const ask of [
     () => readCommit(foreign, root, 'HEAD'),
     () => hasAncestor(foreign, root, first, first),
     () => changedFiles(foreign, root, [first, first], ['helm']),
   ])
-    assert.match((await refusal(ask)).text, /git (log|merge-base|diff) failed: .*/);
+    assert.match((await refusal(ask)).text, /git (rev-list|merge-base|diff-tree) failed: .*/);
 });
 
 test('another commit that is checked out is news, from when it was made', async () => {

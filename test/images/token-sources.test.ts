@@ -8,7 +8,7 @@ import { tokenSources } from '../../scripts/images/credentials/token-sources.ts'
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { createExec, type Exec } from '../../scripts/lib/exec.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
 const noSuchProgram = fakeExec(() => ({ exitCode: 127 }));
@@ -135,7 +135,7 @@ test('a real helper is asked on standard input, the one of the registry before t
     writeFileSync(join(bin, `docker-credential-${helper}`), script);
     chmodSync(join(bin, `docker-credential-${helper}`), 0o755);
   }
-  const exec = createExec({ env: { PATH: `${bin}:/usr/bin:/bin` }, signal: new AbortController().signal });
+  const exec = createExec({ env: everyKind({ PATH: `${bin}:/usr/bin:/bin` }), signal: new AbortController().signal });
   assert.equal(await tokenOf({ exec, docker: { credHelpers: { 'ghcr.io': 'ours' }, credsStore: 'all' } }), 'ghp_ours');
   assert.equal(await tokenOf({ exec, docker: { credsStore: 'all' } }), 'ghp_all');
   assert.equal(await tokenOf({ exec, docker: { ...docker, credsStore: 'missing' } }), 'ghp_docker');

@@ -7,7 +7,7 @@ import { PortForwardFailed, startPortForward } from '../../scripts/kubernetes/po
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
 import { isRunning } from '../../scripts/lib/processes.ts';
-import { fakeContext, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
 const { signal } = new AbortController();
@@ -23,8 +23,8 @@ async function withKubectl(script: string) {
   await chmod(file, 0o755);
   const env = { PATH: process.env.PATH ?? '' };
   const context = fakeContext({
-    config: { childEnv: env },
-    kubectl: async () => createKubectl(createExec({ env, signal }), file, '/the/kubeconfig', 'kind-x'),
+    config: { childEnv: everyKind(env) },
+    kubectl: async () => createKubectl(createExec({ env: everyKind(env), signal }), file, '/the/kubeconfig', 'kind-x'),
   });
   return {
     context,

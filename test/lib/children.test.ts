@@ -14,7 +14,7 @@ const program = compiled(`
   const controller = new AbortController();
   if (onSignal === 'abort') process.on('SIGTERM', () => controller.abort());
   if (onSignal === 'exit') process.on('SIGTERM', () => process.exit(130));
-  const exec = createExec({ env: { PATH: process.env.PATH }, signal: controller.signal });
+  const exec = createExec({ env: { tool: { PATH: process.env.PATH } }, signal: controller.signal });
   const run = (shell, options) => exec(['sh', '-c', shell], options).catch(() => {});
   await Promise.all(shells.map((shell, index) => run(shell, index === 0 ? {} : { input: 'x' })));
   process.exit(0);`);

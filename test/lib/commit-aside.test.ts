@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createExec } from '../../scripts/lib/exec.ts';
 import { commitUnreferenced } from '../../scripts/lib/git/commits.ts';
-import { refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, write } from '../support/repository.ts';
 
 const repository = createRepository(join(await temporaryFolder(), 'repository'));
 const head = commit(repository, 'Start', { 'a.txt': 'a\n', 'sub/b.txt': 'b\n' });
 /** A machine on which nobody has told git who they are. */
 const { GIT_AUTHOR_NAME: _, GIT_COMMITTER_NAME: __, ...anonymous } = gitEnvironment;
-const exec = createExec({ env: { ...anonymous, HOME: '/nonexistent' }, signal: new AbortController().signal });
+const exec = createExec({
+  env: everyKind({ ...anonymous, HOME: '/nonexistent' }),
+  signal: new AbortController().signal,
+});
 const aside = (files: Record<string, string>, parent = head, like?: string) =>
   commitUnreferenced(exec, repository, {
     parent,
@@ -62,6 +65,6 @@ test('a commit that takes another one back has the files of the one before it', 
 test('a commit that is not there is refused in git’s words, and nothing stays behind', async () => {
   const before = everything().temporary;
   const { text } = await refusal(() => aside({}, '0'.repeat(40)));
-  assert.match(text, /git read-tree could not write a commit: .+/);
+  assert.match(text, /git read-tree failed: .+/);
   assert.deepEqual(everything().temporary, before);
 });

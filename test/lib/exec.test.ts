@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { CommandError, createExec, type ExecOptions } from '../../scripts/lib/exec.ts';
+import { everyKind } from '../support/fakes.ts';
 
 const env = { PATH: process.env.PATH ?? '' };
-const exec = createExec({ env, signal: new AbortController().signal });
+const exec = createExec({ env: everyKind(env), signal: new AbortController().signal });
 const canary = 'ghp_canaryCanaryCanary';
 
 /** The two ways in which a child is run: without and with standard input. */
@@ -95,7 +96,10 @@ for (const [way, options] of ways) {
 
   test(`${way}: an interruption ends the child, and is no failure even with nothrow`, async () => {
     const controller = new AbortController();
-    const running = createExec({ env, signal: controller.signal })(['sleep', '31.41'], { ...options, nothrow: true });
+    const running = createExec({ env: everyKind(env), signal: controller.signal })(['sleep', '31.41'], {
+      ...options,
+      nothrow: true,
+    });
     const interrupted = assert.rejects(running, Interrupted);
     const started = Date.now();
     await sleep(100);
@@ -135,7 +139,10 @@ test('every command that starts is told, and nothing starts after an interruptio
   const told: string[] = [];
   const onCommand = (command: readonly string[]) => void told.push(command.join(' '));
   const signal = new AbortController().signal;
-  await createExec({ env, signal, onCommand })(['cat'], { input: canary });
+  await createExec({ env: everyKind(env), signal, onCommand })(['cat'], { input: canary });
   assert.deepEqual(told, ['cat']);
-  await assert.rejects(createExec({ env, signal: AbortSignal.abort() })(['touch', '/nowhere/x']), Interrupted);
+  await assert.rejects(
+    createExec({ env: everyKind(env), signal: AbortSignal.abort() })(['touch', '/nowhere/x']),
+    Interrupted,
+  );
 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { createExec, type Exec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
-import { refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitEnvironment, gitExec, write } from '../support/repository.ts';
 
 const folder = realpathSync(await temporaryFolder());
@@ -103,7 +103,7 @@ test('a path with a colon, which Docker cannot mount, is refused', async () => {
 test('a checkout of another user is refused with the command that trusts it', async () => {
   // Git's own tests pretend it by this variable.
   const env = { ...gitEnvironment, GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' };
-  const exec = createExec({ env, signal: new AbortController().signal });
+  const exec = createExec({ env: everyKind(env), signal: new AbortController().signal });
   const { text } = await refusal(() => readCheckout(exec, origin));
   assert.match(text, /does not trust .*\ngit config --global --add safe\.directory ".*origin"/);
 });
@@ -128,7 +128,7 @@ test('neither a shown signature nor a translated Git changes what is read', asyn
   chmodSync(join(folder, 'signer'), 0o755);
   const gpg = `gpg.program=${join(folder, 'signer')}`;
   git(signed, '-c', gpg, 'commit', '--quiet', '--allow-empty', '--gpg-sign=x', '--message', 'Signed');
-  const settings = ['-c', gpg, '-c', 'log.showSignature=true', '-c', 'log.decorate=short'];
+  const settings = ['-c', gpg, '-c', 'log.showSignature=true', '-c', 'log.excludeDecoration=*'];
   const seen: unknown[] = [];
   const exec: Exec = (command, options = {}) => {
     seen.push(options.env?.LC_ALL);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Context } from '../../scripts/images/context.ts';
 import { UsageError, UserError } from '../../scripts/lib/errors.ts';
-import { CommandError, type Exec, type ExecOptions, type Output } from '../../scripts/lib/exec.ts';
+import { CommandError, type Environments, type Exec, type ExecOptions, type Output } from '../../scripts/lib/exec.ts';
 import type { Tools } from '../../scripts/repository/rendering/finding.ts';
 
 type Call = { command: readonly string[]; options: ExecOptions };
@@ -22,6 +22,11 @@ export function fakeExec(answer: (line: string) => Partial<Output> | undefined):
     return output;
   };
   return Object.assign(exec, { calls, lines: () => calls.map(({ command }) => command.join(' ')) });
+}
+
+/** An environment that children of every kind get. */
+export function everyKind(env: Record<string, string>): Environments {
+  return { probe: env, tool: env, user: env };
 }
 
 /** A context of which only the given parts exist: a test that reaches for another one fails there. */

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createExec, type Exec } from '../../scripts/lib/exec.ts';
-import { lastingFolder } from './fakes.ts';
+import { everyKind, lastingFolder } from './fakes.ts';
 
 /** No setting of whoever runs the tests, and an identity of its own. */
 export const gitEnvironment: Record<string, string> = {
@@ -17,7 +17,7 @@ export const gitEnvironment: Record<string, string> = {
 };
 
 /** The real runner of commands, with that environment. */
-export const gitExec: Exec = createExec({ env: gitEnvironment, signal: new AbortController().signal });
+export const gitExec: Exec = createExec({ env: everyKind(gitEnvironment), signal: new AbortController().signal });
 
 /** Runs git in a folder and hands back what it prints. */
 export function git(folder: string, ...args: string[]): string {

@@ -1,10 +1,11 @@
 import { git, isAtLeast } from '../../config/versions.ts';
+import { gitIn, gitVersion } from '../../lib/git/run.ts';
 import { type DoctorCheck, firstLine } from './check.ts';
 
 /** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */
 export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process.platform }) => {
   const check = 'git';
-  const version = await exec(['git', '--version'], { nothrow: true });
+  const version = await gitVersion(exec);
   if (version.exitCode !== 0) {
     const how =
       platform === 'darwin'
@@ -24,7 +25,7 @@ export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process
       remedy: 'Update git: https://git-scm.com/downloads.',
     };
   }
-  const head = await exec(['git', '-C', checkout, 'rev-parse', '--verify', 'HEAD'], { nothrow: true });
+  const head = await gitIn(exec, checkout, 'reading').attempt(['rev-parse', '--verify', 'HEAD']);
   if (head.exitCode === 0) return { check, level: 'ok', message: `git ${found} is ready.` };
   if (head.stderr.includes('dubious ownership')) {
     return {

@@ -2,6 +2,7 @@ import { applicationNames, isTracked } from '../../cluster/ownership.ts';
 import type { Context } from '../../images/context.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
+import { gitIn } from '../../lib/git/run.ts';
 import { applicationApi, servicesNamespace } from '../../repository/applications.ts';
 
 /** What has to be after a drill as it was before: a text for each thing's name. */
@@ -48,8 +49,8 @@ export async function takeSnapshot(context: Context): Promise<Snapshot> {
 
 async function refsOf({ exec, config }: Context): Promise<Map<string, string>> {
   const format = '--format=%(refname) %(objectname)';
-  const { stdout } = await exec(['git', '-C', config.root, 'for-each-ref', format], { timeout: 20_000 });
-  const lines = stdout.split('\n').filter((line) => line !== '');
+  const refs = await gitIn(exec, config.root, 'reading').read(['for-each-ref', format]);
+  const lines = refs.split('\n').filter((line) => line !== '');
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]));
 }
 

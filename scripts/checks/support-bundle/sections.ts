@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as versions from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { Interrupted, messageOf } from '../../lib/errors.ts';
+import { uncommittedFiles } from '../../lib/git/checkout.ts';
 import { firstLine } from '../doctor/check.ts';
 import { diagnose } from '../doctor/preflight.ts';
 import { gatherStatus } from '../status.ts';
@@ -26,16 +27,13 @@ export const machineSections: readonly Section[] = [
 
 async function versionsOf({ exec, config, checkout, node, target }: Context): Promise<string> {
   const { head, branch } = await checkout();
-  const changed = await exec(['git', '-C', config.root, 'status', '--porcelain'], { nothrow: true, timeout: 20_000 });
+  const changed = await uncommittedFiles(exec, config.root, ['.']).catch(messageOf);
   const inspect = ['docker', 'container', 'inspect', '--format', '{{.Config.Image}} {{.State.Status}}', node] as const;
   const container = target === undefined ? await exec(inspect, { nothrow: true, timeout: 30_000 }) : undefined;
   return toJson({
     commit: head,
     branch: branch ?? 'none',
-    changedFiles:
-      changed.exitCode === 0
-        ? changed.stdout.split('\n').filter(Boolean).length
-        : `not known: ${firstLine(changed.stderr)}`,
+    changedFiles: typeof changed === 'string' ? `not known: ${firstLine(changed)}` : changed.length,
     node: process.version,
     system: `${process.platform} ${process.arch} ${release()}`,
     wanted: { argocd: versions.argocd.version, nodeImage: versions.nodeImage, kind: versions.tools.kind.version },

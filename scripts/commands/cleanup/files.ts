@@ -69,8 +69,8 @@ const systemFiles = [
 
 /** Authorities of ours that browsers of this user trust: what their key could sign must not be trusted without need. */
 export async function trustItems({ exec, config }: Context, stores?: readonly TrustStore[]): Promise<TrustItems> {
-  const home = config.childEnv.HOME || homedir();
-  const reach = { exec, home, configHome: config.childEnv.XDG_CONFIG_HOME || join(home, '.config') };
+  const home = config.childEnv.tool.HOME || homedir();
+  const reach = { exec, home, configHome: config.childEnv.tool.XDG_CONFIG_HOME || join(home, '.config') };
   const items: CleanupItem[] = [];
   const notes: string[] = systemFiles
     .filter(([file]) => existsSync(file))

@@ -5,6 +5,7 @@ import type { Context } from '../../images/context.ts';
 import { isReady, type Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
+import { gitIn, literalPath } from '../../lib/git/run.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Application, argocdNamespace } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
@@ -116,9 +117,9 @@ export async function chartFiles(exec: Exec, top: string, folders: readonly stri
 
 async function listFiles(exec: Exec, top: string, folders: readonly string[]): Promise<string[]> {
   const which = ['-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
-  const git = ['git', '-C', top, '--literal-pathspecs', 'ls-files'] as const;
-  const { stdout } = await exec([...git, ...which, '--', ...folders], { timeout: 20_000 });
-  return stdout.split('\0').filter((path) => path !== '');
+  const paths = folders.map(literalPath);
+  const listed = await gitIn(exec, top, 'reading').read(['ls-files', ...which, '--', ...paths]);
+  return listed.split('\0').filter((path) => path !== '');
 }
 
 /** Undefined for what was deleted but not committed yet, and for other repositories below this one. */

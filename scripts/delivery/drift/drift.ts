@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { groupOf, type KubeObject, titleOf } from '../../kubernetes/objects.ts';
+import { gitIn } from '../../lib/git/run.ts';
 import { applicationApi, argocdNamespace } from '../../repository/applications.ts';
 import {
   type ApplicationResource,
@@ -71,8 +72,8 @@ function compareCharts({ exec, config }: Context): SameChart {
     const known = sameChartCache.get(key);
     if (known !== undefined) return known;
     const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);
-    const diff = ['git', '-C', config.root, 'diff', '--quiet', '--no-ext-diff', '--no-textconv'] as const;
-    const { exitCode } = await exec([...diff, one, other, '--', ...paths], { nothrow: true, timeout: 20_000 });
+    const compare = ['diff-tree', '-r', '--quiet', one, other, '--', ...paths];
+    const { exitCode } = await gitIn(exec, config.root, 'reading').attempt(compare);
     if (exitCode <= 1) sameChartCache.set(key, exitCode === 0);
     return exitCode === 0;
   };

@@ -5,6 +5,7 @@ import { Interrupted, UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { hasAncestor, readCommit } from '../../lib/git/commits.ts';
 import { type Remote, remoteCommit } from '../../lib/git/remote.ts';
+import { gitIn } from '../../lib/git/run.ts';
 import { applicationsNow } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD found elsewhere. */
@@ -85,12 +86,12 @@ export async function pushedCommit(context: Context, note: (text: string) => voi
 }
 
 /** As the person can, or else with the token that Argo CD reads it with. */
-async function askRemote({ exec, credentials }: Context, url: string, revision: string): Promise<Remote> {
-  const asPerson = await remoteCommit(exec, url, revision);
+async function askRemote({ exec, config, credentials }: Context, url: string, revision: string): Promise<Remote> {
+  const asPerson = await remoteCommit(exec, config.root, url, revision);
   if (asPerson.state !== 'refused' || !githubUrl.test(url)) return asPerson;
   const account = await credentials.account();
   return account
-    ? remoteCommit(exec, url, revision, { username: account.username, password: account.token })
+    ? remoteCommit(exec, config.root, url, revision, { username: account.username, password: account.token })
     : asPerson;
 }
 
@@ -105,7 +106,7 @@ function remoteError(url: string, remote: Remote): UserError {
 
 /** What the remote is called here, or its address. */
 async function remoteName({ exec, config }: Context, url: string): Promise<string> {
-  const { stdout } = await exec(['git', '-C', config.root, 'remote', '--verbose'], { nothrow: true, timeout: 20_000 });
+  const { stdout } = await gitIn(exec, config.root, 'reading').attempt(['remote', '--verbose']);
   const plain = (address: string) => address.replace(/(\.git)?\/?$/, '');
   for (const line of stdout.split('\n')) {
     const [, name = '', address = ''] = /^(\S+)\t(.*) \(push\)$/.exec(line) ?? [];

@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
-import { devNull } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { parseVersion } from '../../config/versions.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
@@ -50,8 +49,7 @@ async function versionOf(program: string, spec: ToolSpec, exec: Exec): Promise<s
     const { stdout, exitCode } = await exec([program, ...spec.versionArgs], {
       nothrow: true,
       timeout: 15_000,
-      // Asking for a version must not read the user's kubeconfig.
-      env: { KUBECONFIG: devNull },
+      as: 'probe',
     });
     return exitCode === 0 ? spec.readVersion(stdout) : undefined;
   } catch (error) {

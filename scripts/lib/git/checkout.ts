@@ -2,6 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
+import { gitIn, literalPath } from './run.ts';
 
 /** The Git checkout that a folder belongs to. */
 export interface Checkout {
@@ -21,24 +22,13 @@ export interface Checkout {
   linked: boolean;
 }
 
-/** What git says is read here, so it must not be translated. */
-const english = { LC_ALL: 'C' };
-
 /** Looks at the checkout around `folder`. Throws a `UsageError` where there is none, or none that can be served. */
 export async function readCheckout(exec: Exec, folder: string): Promise<Checkout> {
-  const git = async (...args: string[]) =>
-    exec(['git', '-C', folder, ...args], { nothrow: true, timeout: 20_000, env: english });
+  const git = gitIn(exec, folder, 'reading');
+  const where = ['--show-toplevel', '--git-common-dir', '--git-dir', '--is-shallow-repository', '--show-prefix'];
   const [found, commit] = await Promise.all([
-    git(
-      'rev-parse',
-      '--path-format=absolute',
-      '--show-toplevel',
-      '--git-common-dir',
-      '--git-dir',
-      '--is-shallow-repository',
-      '--show-prefix',
-    ),
-    git('log', '-1', '--no-show-signature', '--decorate=full', '--format=%H%n%s%n%D', 'HEAD', '--'),
+    git.attempt(['rev-parse', '--path-format=absolute', ...where]),
+    git.attempt(['rev-list', '--no-walk', '--encoding=UTF-8', '--format=%H%n%s%n%D', 'HEAD', '--']),
   ]);
   if (found.exitCode !== 0) throw notACheckout(folder, found);
   const [top = '', commonDir = '', gitDir = '', shallow, prefix = ''] = found.stdout.split('\n');
@@ -73,14 +63,14 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
       hint: `git repack -a -d && rm "${join(common, 'objects', 'info', 'alternates')}"`,
     });
   }
-  const [head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
+  const [, head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
   return {
     top,
     prefix,
     commonDir: common,
     head,
     subject,
-    branch: decoration.match(/HEAD -> refs\/heads\/(.+?)(?:, |$)/)?.[1],
+    branch: decoration.match(/HEAD -> (.+?)(?:, |$)/)?.[1],
     linked: realpathSync.native(gitDir) !== common,
   };
 }
@@ -100,21 +90,12 @@ export async function filesAt(
   commit: string,
   paths: readonly string[],
 ): Promise<Map<string, string>> {
-  const args = [
-    'grep',
-    '--null',
-    '--no-color',
-    '--text',
-    '--no-line-number',
-    '--no-column',
-    '--full-name',
-    '-e',
-    '',
-    commit,
-    '--',
-    ...paths.map((path) => `:(literal)${path}`),
-  ];
-  const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...args], { nothrow: true, timeout: 20_000 });
+  const all = ['--null', '--text', '--full-name', '--no-recurse-submodules', '--fixed-strings', '-e', ''];
+  const plain = ['--no-color', '--no-line-number', '--no-column'];
+  const { stdout, stderr, exitCode } = await gitIn(exec, top, 'reading').attempt([
+    ...['grep', ...all, ...plain, commit, '--'],
+    ...paths.map(literalPath),
+  ]);
   // 1 only says that nothing was found.
   if (exitCode > 1)
     throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, {
@@ -133,10 +114,9 @@ export async function filesAt(
 
 /** The files below `folders` that differ from HEAD or are new, counted from the top folder. */
 export async function uncommittedFiles(exec: Exec, folder: string, folders: readonly string[]): Promise<string[]> {
-  const status = await exec(['git', '-C', folder, 'status', '--porcelain', '-z', '--no-renames', '--', ...folders], {
-    timeout: 20_000,
-  });
-  return status.stdout
+  const how = ['--porcelain', '-z', '--no-renames', '--untracked-files=normal', '--ignore-submodules=none'];
+  const status = await gitIn(exec, folder, 'reading').read(['status', ...how, '--', ...folders]);
+  return status
     .split('\0')
     .filter((line) => line !== '')
     .map((line) => line.slice(3));

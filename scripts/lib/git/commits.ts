@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
+import { gitFailed, gitIn } from './run.ts';
 
 /** A commit that this clone has. */
 export interface Commit {
@@ -13,40 +13,27 @@ export interface Commit {
   committedAt: number;
 }
 
-/** What git says is read here, so it must not be translated. */
-const options = { nothrow: true, timeout: 20_000, env: { LC_ALL: 'C' } };
 /** What it says of a commit that this clone lacks. */
 const unknown = /bad (revision|object)|unknown revision|not a valid (commit|object) name|invalid object name/i;
 
-/** Throws a `UserError` where git failed for another reason than a commit that is not there. */
-function demandUnknown(command: string, { stderr }: Output): void {
-  if (!unknown.test(stderr))
-    throw new UserError(`git ${command} failed: ${stderr.trim().split('\n').at(-1)}`, { hint: 'git status' });
+/**
+ * What git prints, or undefined where this clone lacks a commit that was asked about.
+ * @throws UserError where it failed for another reason.
+ */
+async function askAbout(exec: Exec, folder: string, args: readonly string[]): Promise<Output | undefined> {
+  const output = await gitIn(exec, folder, 'reading').attempt(args);
+  // 1 is an answer.
+  if (output.exitCode <= 1) return output;
+  if (unknown.test(output.stderr)) return undefined;
+  throw gitFailed(args[0], output);
 }
 
 /** The commit that a revision names, or undefined where this clone has no such commit. */
 export async function readCommit(exec: Exec, folder: string, revision: string): Promise<Commit | undefined> {
-  const output = await exec(
-    [
-      'git',
-      '-C',
-      folder,
-      'log',
-      '-1',
-      '--no-show-signature',
-      '--format=%H%n%ct%n%s',
-      '--end-of-options',
-      revision,
-      '--',
-    ],
-    options,
-  );
-  if (output.exitCode !== 0) {
-    demandUnknown('log', output);
-    return undefined;
-  }
-  const [sha = '', seconds = '', subject = ''] = output.stdout.split('\n');
-  return sha !== '' ? { sha, subject, committedAt: Number(seconds) * 1000 } : undefined;
+  const how = ['--no-walk', '--encoding=UTF-8', '--format=%H%n%ct%n%s', '--end-of-options'];
+  const output = await askAbout(exec, folder, ['rev-list', ...how, revision, '--']);
+  const [, sha = '', seconds = '', subject = ''] = output?.stdout.split('\n') ?? [];
+  return sha === '' ? undefined : { sha, subject, committedAt: Number(seconds) * 1000 };
 }
 
 /** Whether a commit has another one in its history, or is that one; undefined where this clone lacks one of the two. */
@@ -56,12 +43,8 @@ export async function hasAncestor(
   newer: string,
   older: string,
 ): Promise<boolean | undefined> {
-  const output = await exec(['git', '-C', folder, 'merge-base', '--is-ancestor', older, newer], options);
-  if (output.exitCode > 1) {
-    demandUnknown('merge-base', output);
-    return undefined;
-  }
-  return output.exitCode === 0;
+  const output = await askAbout(exec, folder, ['merge-base', '--is-ancestor', older, newer]);
+  return output && output.exitCode === 0;
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */
@@ -71,13 +54,9 @@ export async function changedFiles(
   [from, to]: readonly [string, string],
   paths: readonly string[],
 ): Promise<string[]> {
-  const range = ['--name-only', '--no-renames', '--no-ext-diff', '-z', from, to];
-  const output = await exec(['git', '-C', folder, 'diff', ...range, '--', ...paths], options);
-  if (output.exitCode !== 0) {
-    demandUnknown('diff', output);
-    return [];
-  }
-  return output.stdout.split('\0').filter((file) => file !== '');
+  const how = ['-r', '--name-only', '--no-renames', '-z', from, to, '--'];
+  const output = await askAbout(exec, folder, ['diff-tree', ...how, ...paths]);
+  return output?.stdout.split('\0').filter((file) => file !== '') ?? [];
 }
 
 interface NewCommit {
@@ -98,9 +77,6 @@ const identity = Object.fromEntries(
   ),
 );
 
-/** An index that is split, or watched, leaves files and processes behind beside the one that it is meant to be. */
-const isolated = ['-c', 'core.splitIndex=false', '-c', 'core.fsmonitor=false'];
-
 /**
  * Makes a commit that no branch, tag or HEAD knows of, and returns its SHA. Only objects are written: the working tree,
  * the index and every ref stay as they are, and `git gc` collects it after two weeks. Whoever knows the SHA can fetch
@@ -113,13 +89,10 @@ export async function commitUnreferenced(
 ): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'platform-ops-'));
   try {
+    const repository = gitIn(exec, top, 'reading');
     const env = { GIT_INDEX_FILE: join(folder, 'index'), ...identity };
-    const git = async (args: readonly string[], input?: string) => {
-      const options = { env, timeout: 60_000, nothrow: true, ...(input !== undefined && { input }) };
-      const { stdout, stderr, exitCode } = await exec(['git', '-C', top, ...isolated, ...args], options);
-      if (exitCode === 0) return stdout.trim();
-      throw new UserError(`git ${args[0]} could not write a commit: ${stderr.trim()}`, { hint: 'git fsck' });
-    };
+    const git = (args: readonly string[], input?: string) =>
+      repository.read(args, { env, ...(input !== undefined && { input }) });
     await git(['read-tree', like ?? parent]);
     for (const [path, text] of files ?? []) {
       const blob = await git(['hash-object', '-w', '--stdin'], text);

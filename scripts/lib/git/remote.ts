@@ -1,5 +1,5 @@
 import type { Exec, Output } from '../exec.ts';
-import type { Secret } from '../secret.ts';
+import { gitIn, type Login } from './run.ts';
 
 /** Whether a repository can be read, or the reason why not, in Git's words. */
 export type Readable = { state: 'readable' } | { state: 'refused' } | { state: 'unreachable'; reason: string };
@@ -10,42 +10,30 @@ export type Remote =
   | { state: 'absent' }
   | Exclude<Readable, { state: 'readable' }>;
 
-interface Login {
-  username: string;
-  password: Secret;
-}
-
-/**
- * The password comes on standard input, which the shell hands on as descriptor 3; the helper reads it there when Git asks.
- * So it is in no argument, no variable and no file. What the person has set up by way of helpers is left out.
- */
-const withPassword =
-  'exec 3<&0 </dev/null; helper=$1; shift; exec git -c credential.helper= -c "credential.helper=$helper" ls-remote --exit-code "$@"';
-const helper = '!f() { test "$1" = get && cat <&3; }; f';
-/** No question, no translation, and no program that asks in its own window. */
-const quietly = { GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: '', SSH_ASKPASS: '', LC_ALL: 'C' };
 const timeoutMs = 30_000;
 
 /** Asks a repository for its branches, as anybody or with a user name and password. Throws `Interrupted` alone. */
 export async function canRead(exec: Exec, url: string, login?: Login): Promise<Readable> {
-  const output = await askAs(exec, [url], login);
+  const output = await listAs(exec, [url], login);
   // 2 says that there is a repository, which has no branch yet.
   return output.exitCode === 2 ? { state: 'readable' } : (whyNot(output) ?? { state: 'readable' });
 }
 
 /**
- * Asks a repository which commit a branch or a tag is at, with a user name and password, or else with what the person has
- * set up for Git; nobody is asked for anything. Throws `Interrupted` alone.
+ * Asks a repository which commit a branch or a tag is at, with a user name and password, or else with what you have set up
+ * for Git in this folder; nothing is asked at the terminal. Throws `Interrupted` alone.
  */
-export async function remoteCommit(exec: Exec, url: string, name: string, login?: Login): Promise<Remote> {
+export async function remoteCommit(
+  exec: Exec,
+  folder: string,
+  url: string,
+  name: string,
+  login?: Login,
+): Promise<Remote> {
   const refs = name === 'HEAD' ? [name] : [`refs/heads/${name}`, `refs/tags/${name}^{}`, `refs/tags/${name}`];
   const output = login
-    ? await askAs(exec, [url, ...refs], login)
-    : await exec(['git', 'ls-remote', '--exit-code', url, ...refs], {
-        nothrow: true,
-        timeout: timeoutMs,
-        env: quietly,
-      });
+    ? await listAs(exec, [url, ...refs], login)
+    : await gitIn(exec, folder, 'remote').attempt(['ls-remote', '--exit-code', url, ...refs], { timeout: timeoutMs });
   if (output.exitCode === 2) return { state: 'absent' };
   const refused = whyNot(output);
   if (refused) return refused;
@@ -63,22 +51,13 @@ export async function remoteCommit(exec: Exec, url: string, name: string, login?
 /** Has a clone get a commit that it lacks, and changes no branch of it; whether it has it then. Throws `Interrupted` alone. */
 export async function fetchCommit(exec: Exec, folder: string, url: string, commit: string): Promise<boolean> {
   const how = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
-  const { exitCode } = await exec(['git', '-C', folder, 'fetch', ...how, url, commit], {
-    nothrow: true,
-    timeout: timeoutMs,
-    env: quietly,
-  });
+  const args = ['fetch', ...how, url, commit];
+  const { exitCode } = await gitIn(exec, folder, 'remote').attempt(args, { timeout: timeoutMs });
   return exitCode === 0;
 }
 
-function askAs(exec: Exec, what: readonly string[], login: Login | undefined): Promise<Output> {
-  const input = login === undefined ? '' : `username=${login.username}\npassword=${login.password.reveal()}\n`;
-  return exec(['sh', '-c', withPassword, 'sh', helper, ...what], {
-    input,
-    nothrow: true,
-    timeout: timeoutMs,
-    env: quietly,
-  });
+function listAs(exec: Exec, what: readonly string[], login: Login | undefined): Promise<Output> {
+  return gitIn(exec, '/', 'anonymous').attempt(['ls-remote', '--exit-code', ...what], { login, timeout: timeoutMs });
 }
 
 function whyNot({ exitCode, stderr }: Output): Exclude<Readable, { state: 'readable' }> | undefined {

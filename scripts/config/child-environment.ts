@@ -1,0 +1,64 @@
+import { devNull } from 'node:os';
+import type { Environments } from '../lib/exec.ts';
+
+/** What is set for each of our tools to the folder of the cluster's state. `down` ends what bears it and was left behind. */
+export const startedForVariable = 'PLATFORM_OPS_STARTED_FOR';
+
+/**
+ * Hidden from every child: what npm adds for its scripts, what a shell in between would obey, and variables that lead git to another
+ * repository, index or pathspec than it is told, or mix its trace into its messages.
+ */
+const foreign =
+  /^(npm_.*|SHELLOPTS|BASHOPTS|GIT_(DIR|WORK_TREE|COMMON_DIR|NAMESPACE|PREFIX|INDEX_\w+|OBJECT_\w+|ALTERNATE_\w+|GRAFT_FILE|SHALLOW_FILE|QUARANTINE_PATH|\w*PATHSPECS|TRACE\w*))$/;
+
+/** Hidden from tools as well: preferences that change what they do or how they say it, beside tokens. */
+const preferences = [
+  /^(KUBECONFIG|KUBERC|KUBECTL_\w+|KIND_EXPERIMENTAL_PROVIDER|HELM_\w+|PS_\w+|TAR_OPTIONS|BASH_ENV|ENV|CDPATH|BASH_FUNC_.*)$/,
+  // Where git's configuration is, and how it reaches servers, stays.
+  /^GIT_(?!CONFIG_|EXEC_PATH|SSL_|HTTP_|PROXY_)/,
+];
+const token = /^(GH|GITHUB|GITLAB|NPM|NODE|HOMEBREW)_(\w+_)?TOKEN$/;
+
+/** What a program may need to start at all, for example where a version manager's shim looks for it. */
+const needed =
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LANGUAGE|LC_\w+|XDG_\w+|LD_LIBRARY_PATH|DYLD_\w+|NIX_\w+|(ASDF|MISE|RTX|AQUA|PROTO)_\w+)$/;
+const secret = /TOKEN|SECRET|PASS|KEY|AUTH|CREDENTIAL/i;
+
+/** Set for those two: no preferences of kubectl (https://kubernetes.io/docs/reference/kubectl/kuberc/), no plugin or login of helm. */
+const given = { KUBERC: 'off', HELM_PLUGINS: devNull, HELM_REGISTRY_CONFIG: devNull };
+
+/**
+ * The environment of each kind of child.
+ * @param environment the one of this process, tokens included.
+ * @param stateDir the folder of the cluster's state, by which `down` knows its processes.
+ */
+export function childEnvironments(environment: NodeJS.ProcessEnv, stateDir: string): Environments {
+  const user = pick(environment, (name) => !foreign.test(name));
+  const kinds = {
+    probe: { ...pick(environment, (name) => needed.test(name) && !secret.test(name)), ...given, KUBECONFIG: devNull },
+    tool: {
+      ...pick(withoutTokens(user), (name) => !preferences.some((pattern) => pattern.test(name))),
+      ...given,
+      [startedForVariable]: stateDir,
+    },
+    user,
+  };
+  // Tokens may be in it, which must not show where a configuration is printed.
+  return Object.defineProperty(kinds, 'user', { enumerable: false });
+}
+
+/** What a program of the user's gets that needs no token, as a browser. */
+export function withoutTokens(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return pick(environment, (name) => !token.test(name));
+}
+
+function pick(
+  environment: Readonly<Record<string, string | undefined>>,
+  wanted: (name: string) => boolean,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && wanted(entry[0]),
+    ),
+  );
+}
