@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { programsOnPath } from '../kubernetes/tools/search-path.ts';
+import { programsOnPath } from '../lib/processes.ts';
 
 export interface BrowserEnvironment {
   platform: NodeJS.Platform;

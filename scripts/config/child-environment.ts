@@ -41,10 +41,9 @@ export function childEnvironments(environment: NodeJS.ProcessEnv, stateDir: stri
       ...given,
       [startedForVariable]: stateDir,
     },
-    user,
   };
   // Tokens may be in it, which must not show where a configuration is printed.
-  return Object.defineProperty(kinds, 'user', { enumerable: false });
+  return Object.defineProperty(kinds as typeof kinds & Pick<Environments, 'user'>, 'user', { get: () => user });
 }
 
 /** What a program of the user's gets that needs no token, as a browser. */

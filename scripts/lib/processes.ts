@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
+import { delimiter, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 
 /** Milliseconds that a child has to end in its own way, once it was told to. */
@@ -131,4 +133,21 @@ export function isRunning(pid: number, start: string | undefined): boolean {
   }
   const now = start === undefined ? undefined : processStartTime(pid);
   return now === undefined || now === start;
+}
+
+/** Every program of that name on the PATH, as absolute paths in the PATH's order, each one once. */
+export async function programsOnPath(name: string, path: string): Promise<string[]> {
+  const found = new Map<string, string>();
+  // An empty entry means the current folder: a program of a folder that someone happens to stand in is not trusted.
+  for (const folder of path.split(delimiter).filter((entry) => entry !== '')) {
+    const program = resolve(folder, name);
+    try {
+      await access(program, constants.X_OK);
+      const real = await realpath(program);
+      if ((await stat(real)).isFile() && !found.has(real)) found.set(real, program);
+    } catch {
+      // Not there, or not for us.
+    }
+  }
+  return [...found.values()];
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { type Git, literalPath } from '../../lib/git/run.ts';
 import { type ImageValues, imageInValues } from '../../repository/image-values.ts';
-import type { Git } from './git.ts';
-import { literalPath } from './git.ts';
 
 /** A commit that gave a service another image. */
 export interface ImageChange {

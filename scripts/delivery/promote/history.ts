@@ -3,12 +3,12 @@ import type { Context } from '../../images/context.ts';
 import { ghcrHost } from '../../images/credentials/token-check.ts';
 import { parseImage, readImage } from '../../images/registry.ts';
 import { UserError } from '../../lib/errors.ts';
+import { gitIn } from '../../lib/git/run.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
 import { holdSentence, holdsIn } from '../../repository/hold.ts';
 import type { ImageValues } from '../../repository/image-values.ts';
 import { readValuesText, type Service } from '../../repository/service-files.ts';
 import { type ImageChange, readImageChanges } from './changes.ts';
-import { gitIn } from './git.ts';
 import { accountFor, noClusterReason, registryAs, runningImages } from './images.ts';
 
 /** A line of the history, as `--json` prints it. */
@@ -44,7 +44,7 @@ const maxImages = 30;
 export async function readHistory(context: Context, service: Service): Promise<History> {
   const { config, exec } = context;
   const { prefix } = await context.checkout();
-  const changes = (await readImageChanges(gitIn(exec, config.root), prefix, service.file)).reverse();
+  const changes = (await readImageChanges(gitIn(exec, config.root, 'reading'), prefix, service.file)).reverse();
   const notes: string[] = [];
   const [built, running] = await Promise.all([
     builtAt(context, [...new Set(changes.map(({ image }) => imageName(image)))].slice(0, maxImages), notes),

@@ -1,8 +1,9 @@
 import { UserError } from '../../lib/errors.ts';
+import { fileAt } from '../../lib/git/checkout.ts';
+import { gitReason } from '../../lib/git/run.ts';
 import { holdSentence, holdsIn, withoutHolds } from '../../repository/hold.ts';
 import { imageInValues, withImage } from '../../repository/image-values.ts';
 import { assertTag, readValuesText, type Service } from '../../repository/service-files.ts';
-import { fileAt, gitReason } from './git.ts';
 import type { FileEdit, Workspace } from './workspace.ts';
 
 /** The edits that give services another tag; none for those that have it. Throws a `UserError` where one is on hold. */

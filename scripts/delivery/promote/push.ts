@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { type Git, gitReason, isAncestor } from './git.ts';
+import { isAncestor } from '../../lib/git/commits.ts';
+import { type Git, gitReason } from '../../lib/git/run.ts';
 import { filesOf, replay } from './replay.ts';
 
 /** Where a branch is pushed to. */

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
-import { shortSha } from '../../lib/git/checkout.ts';
+import { fileAt, shortSha } from '../../lib/git/checkout.ts';
+import type { Git } from '../../lib/git/run.ts';
 import { holdsIn, withNote, withoutHolds } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { sameImage } from './changes.ts';
-import { fileAt, type Git } from './git.ts';
 
 /** What one commit is made of. */
 interface CommitContent {

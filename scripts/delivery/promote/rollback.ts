@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
+import { type Git, literalPath } from '../../lib/git/run.ts';
 import { holdsIn, withHold } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { readValuesText, type Service } from '../../repository/service-files.ts';
 import { type ImageChange, readImageChanges, rollbackTrailer, sameImage } from './changes.ts';
-import { type Git, literalPath } from './git.ts';
 import { filesOf } from './replay.ts';
 import type { FileEdit, Workspace } from './workspace.ts';
 

@@ -5,8 +5,8 @@ import { UserError } from '../../lib/errors.ts';
 import { createExec } from '../../lib/exec.ts';
 import { writeWhole } from '../../lib/files.ts';
 import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
+import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
 import { findServices, type Service } from '../../repository/service-files.ts';
-import { type Git, gitIn, gitReason, literalPath } from './git.ts';
 import {
   destinationName,
   destinationOf,
@@ -59,8 +59,8 @@ export async function openWorkspace(
 ): Promise<Workspace> {
   const { root, childEnv } = context.config;
   const checkout = await context.checkout('fresh');
-  const [git, top] = [gitIn(context.exec, root), gitIn(context.exec, checkout.top)];
-  const afterwards = gitIn(createExec({ env: childEnv, signal: new AbortController().signal }), root);
+  const [git, top] = [gitIn(context.exec, root, 'committing'), gitIn(context.exec, checkout.top, 'committing')];
+  const afterwards = gitIn(createExec({ env: childEnv, signal: new AbortController().signal }), root, 'committing');
   const workspace: Workspace = {
     context,
     root,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { toolSha256 } from '../../config/versions.ts';
+import { parseVersion, toolSha256 } from '../../config/versions.ts';
 import { messageOf, UsageError, type UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { DownloadProgress, RequestLimits } from '../../lib/http/download.ts';
 import { DownloadError } from '../../lib/http/download-error.ts';
+import { programsOnPath } from '../../lib/processes.ts';
 import { findInstalled, installRelease, installWithGo, type ToolInstallation } from './install.ts';
-import { candidatesOnPath, programsOnPath, type ToolCandidate } from './search-path.ts';
 import { fillTemplate, type Machine, machineOf, type ToolName, type ToolSpec, toolSpecs } from './specs.ts';
 
 export interface Tool {
@@ -136,4 +136,41 @@ function notAvailable({ spec, candidates, machine }: MissingTool, why: string, c
 
 function firstLine(error: CommandError): string {
   return `${messageOf(error).split('\n')[0]}.`;
+}
+
+interface ToolCandidate {
+  path: string;
+  /** Nothing where the program doesn't run, or doesn't say. */
+  version: string | undefined;
+  supported: boolean;
+}
+
+/**
+ * The first program on the PATH in a supported version, after all that were looked at before it. An older one in
+ * front does not hide a newer one behind.
+ */
+async function candidatesOnPath(spec: ToolSpec, path: string, exec: Exec): Promise<ToolCandidate[]> {
+  const candidates: ToolCandidate[] = [];
+  for (const program of await programsOnPath(spec.name, path)) {
+    const version = await versionOf(program, spec, exec);
+    const parsed = version === undefined ? undefined : parseVersion(version);
+    candidates.push({ path: program, version, supported: parsed !== undefined && spec.isSupported(parsed) });
+    if (candidates.at(-1)?.supported) break;
+  }
+  return candidates;
+}
+
+async function versionOf(program: string, spec: ToolSpec, exec: Exec): Promise<string | undefined> {
+  try {
+    const { stdout, exitCode } = await exec([program, ...spec.versionArgs], {
+      nothrow: true,
+      timeout: 15_000,
+      as: 'probe',
+    });
+    return exitCode === 0 ? spec.readVersion(stdout) : undefined;
+  } catch (error) {
+    // Too slow to say its version: too slow to be used.
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
 }

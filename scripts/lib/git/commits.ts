@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Exec, Output } from '../exec.ts';
-import { gitFailed, gitIn } from './run.ts';
+import { type Git, gitFailed, gitIn } from './run.ts';
 
 /** A commit that this clone has. */
 export interface Commit {
@@ -45,6 +45,13 @@ export async function hasAncestor(
 ): Promise<boolean | undefined> {
   const output = await askAbout(exec, folder, ['merge-base', '--is-ancestor', older, newer]);
   return output && output.exitCode === 0;
+}
+
+/** Whether a commit has another one in its history, or is that one. Throws a `UserError` where Git can't tell. */
+export async function isAncestor(git: Git, older: string, newer: string): Promise<boolean> {
+  const output = await git.attempt(['merge-base', '--is-ancestor', older, newer]);
+  if (output.exitCode > 1) throw gitFailed('merge-base', output);
+  return output.exitCode === 0;
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */
