@@ -78,7 +78,10 @@ test('each kind of child sees what it needs, and nothing else', () => {
 test('an environment with tokens in it does not show where a configuration is printed', () => {
   const environments = childEnvironments({ GITHUB_TOKEN: canary }, '/state');
   assert.equal(environments.user.GITHUB_TOKEN, canary);
-  assert.doesNotMatch(inspect({ environments }, { depth: 9, showHidden: true }) + JSON.stringify({ environments }), /canary/);
+  assert.doesNotMatch(
+    inspect({ environments }, { depth: 9, showHidden: true }) + JSON.stringify({ environments }),
+    /canary/,
+  );
 });
 
 test('a child gets the environment of its kind, whatever a shell in between would read', async () => {

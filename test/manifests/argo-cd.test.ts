@@ -8,7 +8,7 @@ import { kustomizedRelease } from '../../scripts/components/argo-cd.ts';
 import { contentAnnotation } from '../../scripts/components/installation.ts';
 import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
-import { fakeContext, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
 const skip = spawnSync('kubectl', ['version', '--client']).error ? 'kubectl is not on the PATH' : false;
@@ -78,7 +78,8 @@ cpSync(join(root, 'cluster/argocd'), join(folder, 'cluster/argocd'), { recursive
 let runs = 0;
 /** Installs from a copy of cluster/argocd, which a test may edit. */
 async function install(full: boolean, nodeImage = 'kindest/node:v1.36.4'): Promise<KubeObject[]> {
-  const exec = createExec({ env: process.env as Record<string, string>, signal: new AbortController().signal });
+  const env = everyKind(process.env as Record<string, string>);
+  const exec = createExec({ env, signal: new AbortController().signal });
   const context = fakeContext({
     config: { root: folder, cacheDir: join(folder, 'cache'), argocdFull: full, nodeImage },
     exec: (...args: Parameters<typeof exec>) => {
