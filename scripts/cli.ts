@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap, type SourceMapping } from 'node:module';
+import { inspect } from 'node:util';
 import { commands, findCommand } from './commands/index.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { npmFlagsOf, readArguments } from './lib/terminal/args.ts';
@@ -9,7 +9,6 @@ import { commandList, helpPage } from './lib/terminal/help.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 import { closest } from './lib/text.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const [name = '', ...argv] = process.argv.slice(2);
 /** What a failure ends with, unless the command has another code for it. */
 let failure: ExitCode = ExitCode.failed;
@@ -18,14 +17,33 @@ let afterwards = '';
 /** Whether the command is done, and its output is what is waited for. */
 let done = false;
 
-async function main(): Promise<ExitCode> {
-  const code = await run();
+/**
+ * Runs the command that was typed, and ends the process with its exit code.
+ * @param root the top folder of the checkout.
+ * @param cache a folder for what the next command can use, as long as the sources stay as they are.
+ */
+export async function main(root: string, cache: string): Promise<never> {
+  // As npm does: whatever a command starts is started there.
+  process.chdir(root);
+  // A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is
+  // being done is done to its end, and the exit code is that of the command.
+  watchOutput();
+  process.on('uncaughtException', (error) => process.exit(report(error)));
+  const code = await run(root, cache).catch(report);
+  // What `report` said. It has told already what could not be written.
+  await outputWritten().catch(() => {});
+  // Kept-alive connections would hold the process open, and everything that it waits for is awaited.
+  process.exit(code);
+}
+
+async function run(root: string, cache: string): Promise<ExitCode> {
+  const code = await runCommand(root, cache);
   done = true;
   await outputWritten();
   return code;
 }
 
-async function run(): Promise<ExitCode> {
+async function runCommand(root: string, cache: string): Promise<ExitCode> {
   if (name === '' || name === '--help' || name === 'help') {
     process.stdout.write(commandList(commands));
     return ExitCode.done;
@@ -49,7 +67,7 @@ async function run(): Promise<ExitCode> {
     import('./config/config.ts'),
     import('./lib/yaml-cache.ts'),
   ]);
-  cacheParsed(join(root, 'node_modules', '.cache', 'platform-ops', 'parsed.json'));
+  cacheParsed(`${cache}/parsed.json`);
   return command.run({
     config: withIgnoredChecks(loadConfig(root), flags['ignore-checks']),
     flags,
@@ -88,7 +106,7 @@ const troubleshootingPage = 'docs/troubleshooting.md';
 
 /** Whether the page explains the failures of this id: of the others, the message says all. */
 function hasSection(id: string): boolean {
-  return readFileSync(join(root, troubleshootingPage), 'utf8').includes(`\n### ${id}\n`);
+  return existsSync(troubleshootingPage) && readFileSync(troubleshootingPage, 'utf8').includes(`\n### ${id}\n`);
 }
 
 function report(error: unknown): ExitCode {
@@ -113,15 +131,20 @@ function report(error: unknown): ExitCode {
   console.error(
     '\n✖ This is a bug in platform-ops. Please report it with the lines below, at the address that package.json names.',
   );
-  console.error(error);
+  console.error(sourceLines(inspect(error)));
   return failure;
 }
 
-// A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is
-// being done is done to its end, and the exit code is that of the command.
-watchOutput();
-const code = await main().catch(report);
-// What `report` said. It has told already what could not be written.
-await outputWritten().catch(() => {});
-// Kept-alive connections would hold the process open, and everything that it waits for is awaited.
-process.exit(code);
+/** A stack with the lines of the sources in place of those of the bundle. */
+function sourceLines(stack: string): string {
+  return stack.replaceAll(/(file:\S+\.mjs):(\d+):(\d+)/g, (place, file: string, line: string, column: string) => {
+    try {
+      const map = new SourceMap(JSON.parse(readFileSync(new URL(`${file}.map`), 'utf8')));
+      const entry = map.findEntry(Number(line) - 1, Number(column) - 1) as SourceMapping;
+      const source = entry.originalSource.replace(/^(\.\.\/)+/, '');
+      return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+    } catch {
+      return place;
+    }
+  });
+}

@@ -143,7 +143,7 @@ export function withIgnoredChecks(config: Config, names: unknown): Config {
   return { ...config, ignoredChecks: [...new Set([...config.ignoredChecks, ...readSetting('IGNORE_CHECKS', names)])] };
 }
 
-/** The variables with the tokens, which hide-tokens.mjs keeps from what is started before us. */
+/** The variables with the tokens, which platform.mjs keeps from the processes that esbuild and tsx start. */
 function wholeEnvironment(): NodeJS.ProcessEnv {
   const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
   return { ...process.env, ...taken };

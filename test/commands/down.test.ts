@@ -262,10 +262,10 @@ test('a forwarder is known by the port-forward that it started on our cluster, a
   const kubectl = (path: string) =>
     `kubectl --kubeconfig ${path} --context x port-forward --address=127.0.0.1 pod/p :1`;
   const table = [
-    `10 9 pts/1 node --import tsx scripts/cli.ts forward grafana`,
+    `10 9 pts/1 node platform.mjs forward grafana`,
     `11 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
     `12 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
-    `20 9 pts/2 node --import tsx scripts/cli.ts forward`,
+    `20 9 pts/2 node platform.mjs forward`,
     `21 20 ? ${kubectl(join(folder, '.state', 'another', 'kubeconfig'))}`,
     `30 9 pts/3 bash`,
     `31 30 pts/3 ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import os, { homedir } from 'node:os';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { format, inspect } from 'node:util';
 import { loadConfig, withIgnoredChecks } from '../../scripts/config/config.ts';
 import { nodeImage } from '../../scripts/config/versions.ts';
@@ -106,25 +104,6 @@ test('tokens are kept apart by where they stand, and GH_TOKEN is one too', () =>
     'ghp_one',
     undefined,
   ]);
-});
-
-test('a token of the environment is there for the settings, but not for what is started beside them', () => {
-  const program = `
-    const { loadConfig } = await import('./scripts/config/config.ts');
-    console.log(JSON.stringify([process.env.GITHUB_TOKEN ?? null, loadConfig('/nowhere').tokens.inEnvironment.reveal()]));`;
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const flags = [
-    '--import',
-    './scripts/lib/startup/hide-tokens.mjs',
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '--eval',
-    program,
-  ];
-  const env = { ...process.env, GITHUB_TOKEN: canary };
-  const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: root, env, encoding: 'utf8' });
-  assert.deepEqual(JSON.parse(stdout || stderr), [null, canary]);
 });
 
 test('what stands around a token in .env is no reason to refuse the file', () => {

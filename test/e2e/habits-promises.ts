@@ -106,19 +106,7 @@ function start(person: Person, [name, ...args]: readonly [string, ...string[]]) 
   const pid = new Promise<number>((resolve) => {
     started = resolve;
   });
-  const command = [
-    'node',
-    '--import',
-    './scripts/lib/startup/hide-tokens.mjs',
-    '--import',
-    './scripts/lib/startup/compiled.mjs',
-    '--import',
-    'tsx',
-    'scripts/cli.ts',
-    name,
-    ...args,
-  ];
-  const running = person.run(command as [string, ...string[]], {
+  const running = person.run(['node', 'platform.mjs', name, ...args], {
     watch(number, all) {
       started(number);
       text = all;

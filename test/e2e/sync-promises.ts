@@ -205,8 +205,7 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
 
   it('goes on with each commit that comes, good and bad, until Ctrl-C', async (t) => {
     const [lines, pid] = ['lines', 'pid'].map((name) => join(person.home, name)) as [string, string];
-    const cli =
-      'node --import ./scripts/lib/startup/hide-tokens.mjs --import ./scripts/lib/startup/compiled.mjs --import tsx scripts/cli.ts sync --watch --json';
+    const cli = './platform.mjs sync --watch --json';
     const watching = person.run(['bash', '-c', `${cli} >"${lines}" & echo $! >"${pid}"; wait $!`]);
     const told = (count: number) =>
       eventually(`${count} lines of sync --watch`, 90, async () => {

@@ -226,7 +226,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   it('refuses a cluster of that name that another checkout made, and leaves it alone', async () => {
     const other = join(person.home, 'other clone');
     await demand(person.run(['git', 'clone', '--quiet', person.clone, other]));
-    const command = ['node', '--import', 'tsx', 'scripts/cli.ts'] as const;
+    const command = ['node', 'platform.mjs'] as const;
     await demand(person.run(['cp', '-r', 'node_modules', other]));
     for (const name of ['up', 'down']) {
       const ran = await person.run([...command, name], { cwd: other });

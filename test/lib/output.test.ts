@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { lastingFolder } from '../support/fakes.ts';
@@ -23,9 +23,8 @@ function typed(line: string) {
 }
 
 before(() => {
-  for (const file of trackedFiles().filter((one) => !/^(test|docs)\//.test(one)))
+  for (const file of trackedFiles().filter((one) => !/^test\//.test(one)))
     cpSync(join(root, file), join(top, file), { recursive: true, verbatimSymlinks: true });
-  mkdirSync(join(top, 'docs'));
   symlinkSync(join(root, 'node_modules'), join(top, 'node_modules'));
   writeFileSync(join(top, 'observability', 'leaks.txt'), `ghp_${'0'.repeat(36)}\n`.repeat(8000));
 });

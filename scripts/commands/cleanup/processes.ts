@@ -84,6 +84,6 @@ export async function forwardItems(context: Context): Promise<CleanupItem[]> {
     all.filter(({ command }) => command.includes(ours) && / port-forward /.test(command)).map(({ parent }) => parent),
   );
   return all
-    .filter(({ pid, command }) => parents.has(pid) && /\bcli\.ts forward\b/.test(command))
+    .filter(({ pid, command }) => parents.has(pid) && /\bplatform(\.mjs)? (port-)?forward\b/.test(command))
     .map((one) => processItem(context, one, 'npm run forward', forwardEndMs));
 }

@@ -24,7 +24,9 @@ const note = (what: string, milliseconds: number) => {
 /** Processes that name the clone: of the forwarder, none may stay. */
 function left({ clone }: Person): string[] {
   const { stdout } = spawnSync('ps', ['-A', '-ww', '-o', 'pid=,args='], { encoding: 'utf8' });
-  return stdout.split('\n').filter((line) => line.includes(clone) && / port-forward |cli\.ts forward/.test(line));
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes(clone) && / port-forward |platform\.mjs (port-)?forward/.test(line));
 }
 
 async function nothingLeft(person: Person): Promise<void> {

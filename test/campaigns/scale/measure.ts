@@ -41,7 +41,7 @@ export async function measure(person: Person, name: string, ...args: string[]): 
   }
 }
 
-/** KiB of the process of scripts/cli.ts below a process; 0 where there is none, or no /proc. */
+/** KiB of the process of platform.mjs below a process; 0 where there is none, or no /proc. */
 function peakBelow(pid: number): number {
   const parents = new Map<number, number>();
   for (const entry of folders()) parents.set(entry, Number(/^PPid:\s*(\d+)/m.exec(status(entry))?.[1] ?? 0));
@@ -62,7 +62,7 @@ function folders(): number[] {
 
 function isCli(pid: number): boolean {
   const [program = '', ...args] = text(`/proc/${pid}/cmdline`).split('\0');
-  return /node$/.test(program) && args.includes('scripts/cli.ts');
+  return /node$/.test(program) && args.includes('platform.mjs');
 }
 
 const status = (pid: number) => text(`/proc/${pid}/status`);

@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { KubeObject } from '../../../kubernetes/objects.ts';
 import { closest } from '../../../lib/text.ts';
@@ -70,11 +69,13 @@ export function loadSchemas(): Promise<Schemas> {
 
 async function readSchemas(): Promise<Schemas> {
   const { Ajv } = await import('ajv');
-  const folder = new URL('.', import.meta.url);
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-  const files = await Promise.all(
-    names.map(async (name) => JSON.parse(await readFile(new URL(name, folder), 'utf8')) as SchemaFile),
-  );
+  // Written out, so that esbuild sees them.
+  const modules = await Promise.all([
+    import('./custom-resources.json', { with: { type: 'json' } }),
+    import('./kind.json', { with: { type: 'json' } }),
+    import('./kubernetes.json', { with: { type: 'json' } }),
+  ]);
+  const files = modules.map((module): SchemaFile => module.default);
   const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, inlineRefs: false });
   // The schemas are data of this repository, generated: checking them against the meta-schema each time is for nothing.
   for (const file of files) ajv.addSchema(file, file.$id, false, false);

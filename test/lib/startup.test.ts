@@ -1,0 +1,151 @@
+// platform.mjs: from any folder, by any name, of any state of the sources, and without showing a token.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { temporaryFolder } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+
+/** A small checkout: the start as it is, with a program of its own. */
+async function checkout() {
+  const top = join(await temporaryFolder(), 'a checkout');
+  mkdirSync(join(top, 'scripts'), { recursive: true });
+  for (const file of ['platform.mjs', 'scripts/lib/startup', 'tsconfig.json'])
+    cpSync(join(root, file), join(top, file), { recursive: true });
+  writeFileSync(join(top, 'package.json'), '{ "type": "module" }');
+  mkdirSync(join(top, 'node_modules'));
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(top, 'node_modules', name));
+  const write = (name: string, text: string) => writeFileSync(join(top, 'scripts', name), text);
+  write('word.ts', "export const word: string = 'one';\n");
+  write('later.ts', "export const later: string = 'day';\n");
+  write(
+    'cli.ts',
+    `import { stringify } from 'yaml';
+import { word } from './word.ts';
+export async function main(root: string, cache: string): Promise<never> {
+  const { later } = await import('./later.ts');
+  const { Ajv } = await import('ajv');
+  const tokens = Reflect.get(globalThis, Symbol.for('platform-ops.tokens'));
+  console.log(stringify([word, later, root, process.env.GITHUB_TOKEN ?? null, tokens.GITHUB_TOKEN, typeof Ajv, process.argv.slice(2)]));
+  process.exit(0);
+}
+`,
+  );
+  const run = (...args: string[]) => start(process.execPath, [join(top, 'platform.mjs'), ...args]);
+  const cache = join(top, 'node_modules/.cache/platform-ops');
+  const bundles = () => readdirSync(cache).sort();
+  return { top, write, run, cache, bundles };
+}
+
+function start(program: string, args: string[], { cwd = '/', env = {} }: { cwd?: string; env?: object } = {}) {
+  const child = spawn(program, args, { cwd, env: { ...process.env, GITHUB_TOKEN: 'ghp_canary', ...env } });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (said += data));
+  return new Promise<string>((resolve) => child.on('close', () => resolve(said)));
+}
+
+describe('a start', { concurrency: 2 }, () => {
+  it('is bundled once, and sees every edit at the next start', async () => {
+    const { top, write, run, bundles } = await checkout();
+    const first = await run();
+    assert.match(first, /^- one\n- day\n/);
+    // Where it is, no token for children but one for the settings, and what a CommonJS package exports by name.
+    assert(first.includes(`- ${top}\n- null\n- ghp_canary\n- function\n`), first);
+    const [made = assert.fail()] = bundles();
+    assert.equal(await run(), first);
+    assert.deepEqual(bundles(), [made], 'nothing was bundled again');
+
+    // As long as before, and with the times of before: by these alone nobody could tell.
+    for (const [name, from, to] of [
+      ['word.ts', 'one', 'two'],
+      ['later.ts', 'day', 'age'],
+    ] as const) {
+      const file = join(top, 'scripts', name);
+      const { atime, mtime } = statSync(file);
+      writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+      utimesSync(file, atime, mtime);
+      assert.match(await run(), new RegExp(`- ${to}\n`));
+    }
+    write('word.ts', 'export const word = ;\n');
+    assert.match(await run(), /word\.ts:1:20/, 'tsx tells what is wrong');
+    write('word.ts', "export const word: string = 'mended';\n");
+    assert.match(await run(), /- mended\n- age\n/);
+  });
+
+  it('is bundled by several at the same time, and what nobody started for a week goes', async () => {
+    const { run, cache, bundles, write } = await checkout();
+    const all = await Promise.all([run(), run(), run(), run()]);
+    assert.equal(new Set(all).size, 1, all.join('\n'));
+    const [old = assert.fail(), ...more] = bundles();
+    assert.deepEqual(more, []);
+    const longAgo = Date.now() / 1000 - 8 * 24 * 3600;
+    utimesSync(join(cache, old), longAgo, longAgo);
+    assert.equal(await run(), all[0]);
+    write('word.ts', "export const word: string = 'new';\n");
+    assert.match(await run(), /- new\n/);
+    assert(!bundles().includes(old) && bundles().length === 1, bundles().join());
+  });
+
+  it('works by a link on the PATH, from any folder, with flags behind it', async () => {
+    const { top } = await checkout();
+    const bin = await temporaryFolder();
+    symlinkSync(join(top, 'platform.mjs'), join(bin, 'platform'));
+    const env = { PATH: `${bin}${delimiter}${process.env.PATH}` };
+    const said = await start('platform', ['up', '--json'], { cwd: bin, env });
+    assert.match(said, /- one\n/);
+    assert.match(said, /- - up\n {2}- --json\n/);
+    assert.match(await start('sh', ['-c', './platform.mjs status'], { cwd: top }), /- - status\n/);
+  });
+
+  it('is left to tsx where nothing can be written', async () => {
+    const { top, run } = await checkout();
+    writeFileSync(join(top, 'node_modules/.cache'), 'in the way');
+    assert.match(await run(), /- one\n- day\n/);
+    rmSync(join(top, 'node_modules/.cache'));
+  });
+});
+
+it('a bug is told with the lines of the sources', async () => {
+  const clone = join(await temporaryFolder(), 'clone');
+  cpSync(root, clone, { recursive: true, filter: (from) => !/\/(node_modules|\.git|test|\.state)(\/|$)/.test(from) });
+  symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
+  const file = join(clone, 'scripts/config/config.ts');
+  const [before = '', after = ''] = readFileSync(file, 'utf8').split('  const fromFile = ');
+  writeFileSync(file, `${before}  throw new RangeError('planted');\n  const fromFile = ${after}`);
+  const said = await start(process.execPath, [join(clone, 'platform.mjs'), 'passwords']);
+  const place = `scripts/config/config\\.ts:${before.split('\n').length}:9`;
+  assert.match(
+    said,
+    new RegExp(`This is a bug in platform-ops[^]*RangeError: planted\\n +at loadConfig \\(${place}\\)`),
+  );
+});
+
+it('no bundled package asks for its own place, which it would not have any more', async () => {
+  const { bundle } = (await import(join(root, 'scripts/lib/startup/bundle.mjs'))) as {
+    bundle(root: string, folder: string): Promise<void>;
+  };
+  const folder = join(await temporaryFolder(), 'bundle');
+  await bundle(root, folder);
+  const asking = readdirSync(folder)
+    .filter((name) => name.endsWith('.mjs'))
+    .flatMap(
+      (name) => readFileSync(join(folder, name), 'utf8').match(/.*(?:import\.meta|\b__(?:dir|file)name\b).*/g) ?? [],
+    );
+  // zx does so in Deno; the last is our own, for what packages require.
+  assert.deepEqual(
+    asking.filter((line) => !/^\s*globalThis\.(require|__filename|__dirname) = |^import \{ createRequire/.test(line)),
+    [],
+  );
+});
