@@ -8,7 +8,7 @@ import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { missingOf, type Workload } from '../kubernetes/workloads.ts';
 import { removeContainers } from '../lib/docker/containers.ts';
 import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
-import { isDiskFull, UserError } from '../lib/errors.ts';
+import { isDiskFull, shortened, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import type { ApplyResult } from './component.ts';
 import { errorLine, gitMount, ownContainer } from './node.ts';
@@ -103,7 +103,7 @@ async function kindCreate(context: Context, unpacked: string | undefined): Promi
 function notCreated({ config }: Context, error: CommandError): UserError {
   const { stderr } = error.output;
   assertDockerResponds(stderr);
-  const why = error.timedOut === undefined ? errorLine(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
+  const why = error.timedOut === undefined ? reasonOf(stderr) : `it was not done after ${error.timedOut / 1000} s.`;
   const again = 'npm run doctor looks for the usual causes; npm run up tries again';
   return new UserError(`kind could not create the cluster ${config.clusterName}: ${why}`, {
     id: 'cluster-not-created',
@@ -112,6 +112,21 @@ function notCreated({ config }: Context, error: CommandError): UserError {
       : `${again}${error.timedOut === undefined ? '' : ', with --timeout for longer'}.`,
     cause: error,
   });
+}
+
+/**
+ * What kind says, with kubeadm's reason where that failed: kind adds kubeadm's log, which ends with the message of the
+ * error and the stack of each place that handed it on.
+ */
+function reasonOf(stderr: string): string {
+  const [said = '', log] = stderr.split(/^Command Output:/m);
+  if (log === undefined) return errorLine(stderr);
+  const reason = log
+    .split(/^[IWEF]\d{4} .*$/m)
+    .at(-1)
+    ?.split('\n')
+    .find((line) => line.trim() !== '');
+  return reason === undefined ? errorLine(said) : `${errorLine(said)}: ${shortened(reason.trim(), 300)}`;
 }
 
 /**

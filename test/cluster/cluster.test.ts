@@ -192,6 +192,23 @@ const kindFails: [string, Partial<Output>, number | undefined, RegExp][] = [
     undefined,
     /no space left on .*\nThe disk is full/,
   ],
+  [
+    'ran kubeadm, which failed,',
+    {
+      stderr: `ERROR: failed to create cluster: failed to init node with kubeadm: command "x" failed with error: exit status 1
+Command Output: I1129 21:33:00.1 10 initconfiguration.go:1] loading
+[init] Using Kubernetes version: v1.36.4
+I1129 21:33:09.1 10 uploadconfig.go:112] [upload-config] Uploading the kubeadm ClusterConfiguration to a ConfigMap
+
+etcdserver: request timed out
+error creating or updating ConfigMap
+k8s.io/kubernetes/cmd/kubeadm/app/phases/uploadconfig.UploadConfiguration
+	cmd/kubeadm/app/phases/uploadconfig/uploadconfig.go:69
+`,
+    },
+    undefined,
+    /with error: exit status 1: etcdserver: request timed out\nnpm run doctor/,
+  ],
   ['was left alone by Docker', { stderr: gone }, undefined, /^Docker does not answer any more\.\nStart it again/],
 ];
 for (const [what, output, timeout, says] of kindFails) {
