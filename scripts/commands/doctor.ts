@@ -1,8 +1,9 @@
-import type { DoctorFinding } from '../checks/doctor/check.ts';
+import { type DoctorFinding, ok, problem, problemOf } from '../checks/doctor/check.ts';
 import { diagnose } from '../checks/doctor/preflight.ts';
 import { gatherStatus } from '../checks/status.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { reportCredentials } from '../images/credentials/report.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
@@ -23,7 +24,7 @@ const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
 
 async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
-  const examined = [...(await checkoutFinding(context)), ...(await diagnose(context))];
+  const examined = [await checkoutFinding(context), ...(await diagnose(context))];
   // Without Docker, even where that is ignored, or a checkout there is nothing to ask the components.
   const blind = examined.some(({ check, level }) => level === 'problem' || (check === 'docker' && level !== 'ok'));
   const machine = [...examined, ...(blind ? [] : await credentialsFindings(context))];
@@ -35,30 +36,18 @@ async function runDoctor({ config, flags, signal, print }: Invocation): Promise<
   return platform.some(({ level }) => level === 'problem') ? ExitCode.failed : ExitCode.done;
 }
 
-async function checkoutFinding(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
+async function checkoutFinding(context: Context): Promise<DoctorFinding> {
   try {
     const { head, branch } = await context.checkout();
-    return [
-      {
-        check: 'checkout',
-        level: 'ok',
-        message: `This checkout is at ${shortSha(head)}${branch === undefined ? '' : ` of ${branch}`}.`,
-      },
-    ];
+    const where = branch === undefined ? '' : ` of ${branch}`;
+    return ok('checkout', `This checkout is at ${shortSha(head)}${where}.`);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return [
-      {
-        check: 'checkout',
-        level: 'problem',
-        message: error.message,
-        ...(error.hint !== undefined && { remedy: error.hint }),
-      },
-    ];
+    return problemOf('checkout', error);
   }
 }
 
-async function credentialsFindings(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
+async function credentialsFindings(context: Context): Promise<DoctorFinding[]> {
   const check = 'credentials';
   const { state, message, remedy, notes } = await reportCredentials(context);
   return [
@@ -67,30 +56,16 @@ async function credentialsFindings(context: ReturnType<typeof createContext>): P
   ];
 }
 
-async function componentFindings(context: ReturnType<typeof createContext>): Promise<DoctorFinding[]> {
+async function componentFindings(context: Context): Promise<DoctorFinding[]> {
   const { components } = await gatherStatus(context);
   const [first] = components;
   if (first?.state === 'absent')
-    return [
-      {
-        check: 'cluster',
-        level: 'ok',
-        message: noCluster(context).message.replace(/\.$/, ' yet.'),
-        remedy: 'npm run up brings it there.',
-      },
-    ];
+    return [{ ...ok('cluster', noCluster(context).message.replace(/\.$/, ' yet.')), remedy: 'npm run up creates it.' }];
   return components.map((one): DoctorFinding => {
     if (one.state === 'ready')
-      return {
-        check: one.name,
-        level: 'ok',
-        message: `${one.name} is ready${one.detail === undefined ? '' : `: ${one.detail}`}.`,
-      };
-    const remedy =
-      one.state === 'unready' && one.hint !== undefined
-        ? one.hint
-        : 'npm run up puts it right, or says why it can not.';
-    return { check: one.name, level: 'problem', message: `${one.name}: ${one.missing}.`, remedy };
+      return ok(one.name, `${one.name} is ready${one.detail === undefined ? '' : `: ${one.detail}`}.`);
+    const remedy = (one.state === 'unready' && one.hint) || 'npm run up repairs it, or says why it cannot.';
+    return problem(one.name, { message: `${one.name}: ${one.missing}.`, remedy });
   });
 }
 

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import { release } from 'node:os';
 import { test } from 'node:test';
-import { checkCgroup } from '../../scripts/checks/doctor/cgroup.ts';
 import type { DoctorCheck, DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
-import { checkDisk, judgeDisk } from '../../scripts/checks/doctor/disk.ts';
 import { checkDocker } from '../../scripts/checks/doctor/docker.ts';
-import { checkGit } from '../../scripts/checks/doctor/git.ts';
-import { checkInotify, judgeInotify } from '../../scripts/checks/doctor/inotify.ts';
-import { checkMemory } from '../../scripts/checks/doctor/memory.ts';
-import { checkFreePorts } from '../../scripts/checks/doctor/ports.ts';
-import { dockerChecks, runDoctorChecks } from '../../scripts/checks/doctor/run.ts';
-import { checkTools } from '../../scripts/checks/doctor/tools.ts';
+import {
+  checkCgroup,
+  checkDisk,
+  checkFreePorts,
+  checkInotify,
+  checkMemory,
+  judgeDisk,
+  judgeInotify,
+} from '../../scripts/checks/doctor/machine.ts';
+import { dockerChecks, runDoctorChecks } from '../../scripts/checks/doctor/preflight.ts';
+import { checkGit, checkTools } from '../../scripts/checks/doctor/tools.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';

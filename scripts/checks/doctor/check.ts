@@ -1,5 +1,6 @@
 import type { PreflightCheckName } from '../../config/check-names.ts';
 import type { Toolbox } from '../../kubernetes/tools/toolbox.ts';
+import type { UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
 
 export interface DoctorFinding {
@@ -37,18 +38,31 @@ export interface DoctorContext {
 /** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */
 export type DoctorCheck = (context: DoctorContext) => Promise<DoctorFinding | DoctorFinding[]>;
 
-/** The first line that says something, for a sentence. */
-export function firstLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split('\n')[0]
-      ?.trim()
-      .replace(/[.?!]+$/, '') ?? ''
-  );
+export function ok(check: string, message: string): DoctorFinding {
+  return { check, level: 'ok', message };
 }
 
-/** `2.5 GiB`. */
-export function gibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
+
+export function warning(check: string, trouble: Trouble): DoctorFinding {
+  return { check, level: 'warning', ...trouble };
+}
+
+export function problem(check: string, trouble: Trouble): DoctorFinding {
+  return { check, level: 'problem', ...trouble };
+}
+
+/** An error as a finding. */
+export function problemOf(check: string, { id, message, hint }: UserError): DoctorFinding {
+  return {
+    ...{ check, level: 'problem', message },
+    ...(id !== undefined && { errorId: id }),
+    ...(hint !== undefined && { remedy: hint }),
+  };
+}
+
+/** The first line that says something, without what ends a sentence. */
+export function firstLine(text: string): string {
+  const [line = ''] = text.trim().split('\n');
+  return line.trim().replace(/[.?!]+$/, '');
 }

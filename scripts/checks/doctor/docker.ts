@@ -1,23 +1,20 @@
 import { docker, isAtLeast } from '../../config/versions.ts';
 import { CommandError } from '../../lib/exec.ts';
-import { type DoctorCheck, type DoctorContext, firstLine } from './check.ts';
+import { type DoctorCheck, type DoctorContext, firstLine, ok, problem } from './check.ts';
 
 /** Docker answers, and is new enough for kind. */
 export const checkDocker: DoctorCheck = async (context) => {
-  const check = 'docker';
   const state = await dockerState(context);
-  if ('trouble' in state) return { check, level: 'problem', ...state.trouble };
+  if ('trouble' in state) return problem('docker', state.trouble);
   const { ServerVersion, OperatingSystem } = state.info;
   if (!isAtLeast(ServerVersion, docker.minimum)) {
-    return {
-      check,
-      level: 'problem',
+    return problem('docker', {
       errorId: 'docker-too-old',
       message: `Docker ${ServerVersion} is too old: kind needs ${docker.minimum} or newer.`,
       remedy: 'Update Docker: https://docs.docker.com/engine/install/.',
-    };
+    });
   }
-  return { check, level: 'ok', message: `Docker ${ServerVersion} answers (${OperatingSystem}).` };
+  return ok('docker', `Docker ${ServerVersion} answers (${OperatingSystem}).`);
 };
 
 /** What `docker info` tells and the checks use. */
@@ -88,14 +85,28 @@ interface DockerProblem {
 
 const notFound = 127;
 
+const remedies = {
+  mac: {
+    install: 'Install Docker Desktop (https://docs.docker.com/desktop/) or Colima (brew install colima docker).',
+    start: 'Start Docker Desktop (open -a Docker) or Colima (colima start).',
+    permit: 'Restart Docker Desktop or Colima as this user.',
+  },
+  other: {
+    install: 'Install Docker Engine: https://docs.docker.com/engine/install/.',
+    start: 'Start it: sudo systemctl start docker, or Docker Desktop if that is what you use.',
+    permit: 'Join the group docker, then log out and in again: sudo usermod -aG docker "$USER".',
+  },
+};
+
 /** Tells apart what can be wrong, by how `docker info` ended and what it wrote. */
 async function findDockerProblem(context: DoctorContext, exitCode: number, said: string): Promise<DockerProblem> {
   const { exec, platform = process.platform } = context;
+  const remedy = remedies[platform === 'darwin' ? 'mac' : 'other'];
   if (exitCode === notFound)
     return {
       errorId: 'docker-missing',
       message: 'Docker is not installed, or not on the PATH.',
-      remedy: installRemedy(platform),
+      remedy: remedy.install,
     };
 
   const why = firstLine(said.replace(/^(warning|deprecated)\b.*$/gim, ''));
@@ -103,11 +114,7 @@ async function findDockerProblem(context: DoctorContext, exitCode: number, said:
   const host = (await exec(['printenv', 'DOCKER_HOST'], { nothrow: true })).stdout.trim();
   const isSocket = host === '' || host.startsWith('unix://');
   if (isSocket && /permission denied/i.test(said))
-    return {
-      errorId: 'docker-not-permitted',
-      message: 'This user may not use Docker.',
-      remedy: permissionRemedy(platform),
-    };
+    return { errorId: 'docker-not-permitted', message: 'This user may not use Docker.', remedy: remedy.permit };
   const isSilent = /cannot connect|connection refused|no such file|is the docker daemon running/i.test(said);
   if (host !== '') {
     return {
@@ -119,32 +126,10 @@ async function findDockerProblem(context: DoctorContext, exitCode: number, said:
     };
   }
   if (isSilent)
-    return {
-      errorId: 'docker-not-running',
-      message: 'Docker is installed but not running.',
-      remedy: startRemedy(platform),
-    };
+    return { errorId: 'docker-not-running', message: 'Docker is installed but not running.', remedy: remedy.start };
   return {
     errorId: 'docker-odd',
     message: `Docker does not answer as expected: ${why || 'it says nothing'}.`,
     remedy: 'Run "docker info" to see what is wrong.',
   };
-}
-
-function installRemedy(platform: NodeJS.Platform): string {
-  return platform === 'darwin'
-    ? 'Install Docker Desktop (https://docs.docker.com/desktop/) or Colima (brew install colima docker).'
-    : 'Install Docker Engine: https://docs.docker.com/engine/install/.';
-}
-
-function startRemedy(platform: NodeJS.Platform): string {
-  return platform === 'darwin'
-    ? 'Start Docker Desktop (open -a Docker) or Colima (colima start).'
-    : 'Start it: sudo systemctl start docker, or Docker Desktop if that is what you use.';
-}
-
-function permissionRemedy(platform: NodeJS.Platform): string {
-  return platform === 'darwin'
-    ? 'Restart Docker Desktop or Colima as this user.'
-    : 'Join the group docker, then log out and in again: sudo usermod -aG docker "$USER".';
 }

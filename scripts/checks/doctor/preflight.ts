@@ -1,13 +1,59 @@
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import { assertOwnContainer, assertPorts } from '../../cluster/node.ts';
+import { type PreflightCheckName, preflightCheckNames } from '../../config/check-names.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import type { DockerContainer } from '../../lib/docker/containers.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
-import type { DoctorContext, DoctorFinding } from './check.ts';
-import { dockerChecks, existingClusterChecks, runDoctorChecks } from './run.ts';
+import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problemOf } from './check.ts';
+import { checkDocker } from './docker.ts';
+import { checkCgroup, checkDisk, checkFreePorts, checkInotify, checkMemory } from './machine.ts';
+import { checkClientTools, checkGit, checkTools } from './tools.ts';
+
+type DoctorChecks = Partial<Record<PreflightCheckName, DoctorCheck>>;
+
+/** All checks of a machine that runs a kind cluster. */
+const doctorChecks = {
+  docker: checkDocker,
+  memory: checkMemory,
+  disk: checkDisk,
+  cgroup: checkCgroup,
+  inotify: checkInotify,
+  ports: checkFreePorts,
+  git: checkGit,
+  tools: checkTools,
+} satisfies Record<PreflightCheckName, DoctorCheck>;
+
+/** Those that tell something where the cluster is not on this machine. */
+const existingClusterChecks: DoctorChecks = { git: checkGit, tools: checkClientTools };
+
+/** What a command needs that works with a running kind cluster. */
+export const dockerChecks: DoctorChecks = { docker: checkDocker };
+
+/**
+ * Runs the chosen checks side by side. Docker is asked again in every run.
+ *
+ * @returns the findings, in the order of `checkNames`. A problem that an ignored check found is a warning.
+ */
+export async function runDoctorChecks(
+  context: DoctorContext,
+  chosen: DoctorChecks = doctorChecks,
+): Promise<DoctorFinding[]> {
+  const run = { ...context };
+  const results = preflightCheckNames.map(async (name): Promise<DoctorFinding[]> => {
+    const found = [(await chosen[name]?.(run)) ?? []].flat();
+    const ignored = context.ignored?.includes(name) === true;
+    return found.map((finding) => ({ id: name, ...(ignored ? asIgnored(finding, name) : finding) }));
+  });
+  return (await Promise.all(results)).flat();
+}
+
+function asIgnored(finding: DoctorFinding, name: PreflightCheckName): DoctorFinding {
+  if (finding.level !== 'problem') return finding;
+  return { ...finding, level: 'warning', ignored: true, message: `Ignored check "${name}": ${finding.message}` };
+}
 
 /** The states of a container in which its published ports are taken by itself. */
 const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
@@ -101,21 +147,17 @@ function assertNoProblems(findings: readonly DoctorFinding[]): void {
 
 /** Whether the cluster that TARGET_CONTEXT names can be asked as the person's kubeconfig says, with their login of today. */
 async function checkExistingCluster(context: Context): Promise<DoctorFinding> {
-  const check = 'target';
   try {
     await copyUserContext(context);
-    const where = await describeTarget(context);
-    return { check, level: 'ok', message: `${where.charAt(0).toUpperCase()}${where.slice(1)} answers.` };
+    return ok('target', `${capitalized(await describeTarget(context))} answers.`);
   } catch (error) {
     if (context.signal.aborted || !(error instanceof UserError)) throw error;
-    const message = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-    const remedy = error.hint === 'npm run up' ? 'Is the network there, and the VPN that it takes?' : error.hint;
-    return {
-      check,
-      level: 'problem',
-      ...(error.id !== undefined && { errorId: error.id }),
-      message,
-      ...(remedy !== undefined && { remedy }),
-    };
+    const { remedy: hint, ...finding } = problemOf('target', error);
+    const remedy = hint === 'npm run up' ? 'Is the network there, and the VPN that it takes?' : hint;
+    return { ...finding, message: capitalized(finding.message), ...(remedy !== undefined && { remedy }) };
   }
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

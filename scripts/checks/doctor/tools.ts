@@ -1,9 +1,18 @@
+import { git, isAtLeast } from '../../config/versions.ts';
 import type { ToolName } from '../../kubernetes/tools/specs.ts';
 import type { Tool } from '../../kubernetes/tools/toolbox.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { DoctorCheck, DoctorContext, DoctorFinding } from './check.ts';
-
-const names: readonly ToolName[] = ['kind', 'kubectl', 'helm'];
+import { gitIn, gitVersion } from '../../lib/git/run.ts';
+import {
+  type DoctorCheck,
+  type DoctorContext,
+  type DoctorFinding,
+  firstLine,
+  ok,
+  problem,
+  problemOf,
+  warning,
+} from './check.ts';
 
 const origin: Record<Tool['source'], string> = {
   path: 'from the PATH',
@@ -12,25 +21,54 @@ const origin: Record<Tool['source'], string> = {
 };
 
 /** kind, kubectl and helm are here in a supported version, or can be fetched: what is missing is fetched right away. */
-export const checkTools: DoctorCheck = (context) => Promise.all(names.map((name) => checkTool(context, name)));
+export const checkTools: DoctorCheck = (context) => findTools(context, ['kind', 'kubectl', 'helm']);
 
 /** The same of the tools that a cluster needs which kind did not make. */
-export const checkClientTools: DoctorCheck = (context) =>
-  Promise.all(names.filter((name) => name !== 'kind').map((name) => checkTool(context, name)));
+export const checkClientTools: DoctorCheck = (context) => findTools(context, ['kubectl', 'helm']);
 
-async function checkTool({ toolbox }: DoctorContext, name: ToolName): Promise<DoctorFinding> {
-  try {
-    const { version, path, source } = await toolbox.find(name);
-    return { check: name, level: 'ok', message: `${name} ${version} is ready, ${origin[source]} (${path}).` };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const { id, message, hint } = error;
-    return {
-      check: name,
-      level: 'problem',
-      ...(id !== undefined && { errorId: id }),
-      message,
-      ...(hint !== undefined && { remedy: hint }),
-    };
-  }
+function findTools({ toolbox }: DoctorContext, names: readonly ToolName[]): Promise<DoctorFinding[]> {
+  const findings = names.map(async (name) => {
+    try {
+      const { version, path, source } = await toolbox.find(name);
+      return ok(name, `${name} ${version} is ready, ${origin[source]} (${path}).`);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return problemOf(name, error);
+    }
+  });
+  return Promise.all(findings);
 }
+
+/** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */
+export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process.platform }) => {
+  const version = await gitVersion(exec);
+  if (version.exitCode !== 0) {
+    const how =
+      platform === 'darwin'
+        ? 'xcode-select --install'
+        : 'use the package manager of this system, for example apt install git';
+    const why =
+      version.exitCode === 127 ? 'is not installed, or not on the PATH' : `does not run: ${firstLine(version.stderr)}`;
+    return problem('git', { errorId: 'git-missing', message: `git ${why}.`, remedy: `Install git: ${how}.` });
+  }
+  const found = version.stdout.trim().replace('git version ', '');
+  if (!isAtLeast(found, git.minimum)) {
+    const message = `git ${found} is too old: ${git.minimum} or newer is needed.`;
+    return problem('git', { errorId: 'git-missing', message, remedy: 'Update git: https://git-scm.com/downloads.' });
+  }
+  const head = await gitIn(exec, checkout, 'reading').attempt(['rev-parse', '--verify', 'HEAD']);
+  if (head.exitCode === 0) return ok('git', `git ${found} is ready.`);
+  if (head.stderr.includes('dubious ownership')) {
+    return warning('git', {
+      errorId: 'git-untrusted',
+      message: 'git refuses to read this checkout, as it belongs to another user.',
+      remedy: `If you trust it: git config --global --add safe.directory "${checkout}".`,
+    });
+  }
+  return warning('git', {
+    errorId: 'no-checkout',
+    message: 'This folder is not a git repository with a commit, so Argo CD has nothing to read from here.',
+    remedy:
+      'Use a clone (git clone) in place of a downloaded archive, or: git init && git add -A && git commit -m "Start"',
+  });
+};
