@@ -1,8 +1,8 @@
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
+import { foreignNodesReason, nodeDrainDrill } from '../checks/drill/disruption.ts';
 import { type Drill, type DrillResult, performDrill } from '../checks/drill/drill.ts';
 import { drills, planLines, resultLine, selectDrills, summaryLines } from '../checks/drill/drills.ts';
 import { assertHealthy, undoInterruptedDrill } from '../checks/drill/health.ts';
-import { foreignNodesReason, nodeDrainDrill } from '../checks/drill/node-drain.ts';
 import { compareSnapshots, takeSnapshot } from '../checks/drill/snapshot.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';

@@ -1,11 +1,9 @@
 import { UsageError } from '../../lib/errors.ts';
 import { closest, columns } from '../../lib/text.ts';
-import { badImageDrill } from './bad-image.ts';
+import { badImageDrill, rollbackDrill } from './bad-release.ts';
+import { nodeDrainDrill, podKillDrill } from './disruption.ts';
 import type { Drill, DrillResult } from './drill.ts';
-import { nodeDrainDrill } from './node-drain.ts';
-import { podKillDrill } from './pod-kill.ts';
 import { pruneDrill } from './prune.ts';
-import { rollbackDrill } from './rollback.ts';
 import { selfHealDrill } from './self-heal.ts';
 import type { SnapshotComparison } from './snapshot.ts';
 

@@ -2,7 +2,7 @@ import { cluster } from '../../cluster/cluster.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { gatherStatus, type StatusReport } from '../status.ts';
-import { removeBadImage, removeBadRollout } from './bad-image.ts';
+import { removeBadImage, removeBadRollout } from './bad-release.ts';
 import { restoreFromGit, restoreRegistrations } from './commits.ts';
 import { waitForState } from './service-state.ts';
 
@@ -36,8 +36,8 @@ export async function assertHealthy(context: Context, how?: 'patiently'): Promis
     await waitForState({ ...context, timeout: Math.min(context.timeout, settlingMs) }, look);
   } catch (error) {
     if (!(error instanceof UserError) || trouble === undefined) throw error;
-    throw new UserError(`Not all is well, and a drill would tell nothing: ${trouble}.`, {
-      hint: 'npm run up puts right what is missing; npm run status shows it.',
+    throw new UserError(`The platform is unhealthy, so a drill would tell nothing: ${trouble}.`, {
+      hint: 'npm run up repairs it; npm run status shows it.',
       cause: error,
     });
   }

@@ -4,7 +4,7 @@ import { restoreFromGit } from './commits.ts';
 import { type Drill, drillServices } from './drill.ts';
 import { autoscalerOf, deploymentOf, serviceObject, waitForState } from './service-state.ts';
 
-/** By hand as a person would: scales one service, deletes a Service of another. Argo CD sets both back. */
+/** By hand, as you would: scales one service, deletes a Service of another. Argo CD reverts both. */
 export const selfHealDrill: Drill = {
   name: 'self-heal',
   promise: 'What is changed or deleted by hand is set back',
@@ -22,41 +22,22 @@ export const selfHealDrill: Drill = {
   undo: restoreFromGit,
 };
 
-/** Under an autoscaler the number of pods is the autoscaler's, and what Git says is how far it may go. */
+/** Under an autoscaler the number of pods is the autoscaler's, and what Git says is how far it may scale. */
 async function scale(context: Context, service: string): Promise<{ what: string; seconds: number }> {
-  const most = (await autoscalerOf(context, service))?.spec.maxReplicas;
-  if (most !== undefined) {
-    const patch = JSON.stringify({ spec: { maxReplicas: most + 1 } });
-    const args = ['patch', 'horizontalpodautoscaler', service, '--type=merge', '--patch', patch];
-    const at = async () => (await autoscalerOf(context, service))?.spec.maxReplicas;
-    return { what: `maxReplicas ${most + 1} of ${service}`, seconds: await measureSelfHeal(context, args, at, most) };
-  }
-  const replicas = async () => (await deploymentOf(context, service))?.spec.replicas ?? 1;
-  const before = await replicas();
-  const args = ['scale', 'deployment', service, `--replicas=${before + 1}`];
-  return {
-    what: `replicas ${before + 1} of ${service}`,
-    seconds: await measureSelfHeal(context, args, replicas, before),
+  const look = async () => {
+    const autoscaler = await autoscalerOf(context, service);
+    return autoscaler
+      ? { kind: 'horizontalpodautoscaler', field: 'maxReplicas', number: autoscaler.spec.maxReplicas }
+      : { kind: 'deployment', field: 'replicas', number: (await deploymentOf(context, service))?.spec.replicas ?? 1 };
   };
-}
-
-/** Changes a number by hand, and measures how long until it is the one that Git says. */
-async function measureSelfHeal(
-  context: Context,
-  change: readonly string[],
-  look: () => Promise<number | undefined>,
-  wanted: number,
-): Promise<number> {
-  await changeByHand(context, change);
-  const started = performance.now();
-  return waitForState(
-    context,
-    async () => {
-      const found = await look();
-      return found === wanted ? undefined : `${change[2]} has ${found}, not ${wanted} as Git says`;
-    },
-    started,
-  );
+  const { kind, field, number } = await look();
+  const patch = JSON.stringify({ spec: { [field]: number + 1 } });
+  await changeByHand(context, ['patch', kind, service, '--type=merge', '--patch', patch]);
+  const seconds = await waitForState(context, async () => {
+    const now = (await look()).number;
+    return now === number ? undefined : `${service} has ${field} ${now}, not ${number} as Git says`;
+  });
+  return { what: `${field} ${number + 1} of ${service}`, seconds };
 }
 
 async function deleteService(context: Context, service: string): Promise<number> {
@@ -65,9 +46,8 @@ async function deleteService(context: Context, service: string): Promise<number>
   await changeByHand(context, ['delete', 'service', service, '--wait=false']);
   return waitForState(context, async () => {
     const { uid, deletionTimestamp } = (await find())?.metadata ?? {};
-    return uid === undefined || uid === before || deletionTimestamp
-      ? `Service ${service} is not there again`
-      : undefined;
+    const isBack = uid !== undefined && uid !== before && !deletionTimestamp;
+    return isBack ? undefined : `Service ${service} is not there again`;
   });
 }
 

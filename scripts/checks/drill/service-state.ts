@@ -23,7 +23,7 @@ export async function waitForState(
     await waitUntil(toleratingOutages(context, look), { timeout, signal, every: intervalMs });
   } catch (error) {
     if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Waited ${timeout / 1000} s in vain: ${error.missing}.`, { hint: 'npm run status' });
+    throw new UserError(`Timed out after ${timeout / 1000} s: ${error.missing}.`, { hint: 'npm run status' });
   }
   return (performance.now() - started) / 1000;
 }
@@ -65,4 +65,11 @@ export async function podsOfService(context: Context, service: string): Promise<
 /** Those of them that serve. */
 export async function readyPods(context: Context, service: string): Promise<Pod[]> {
   return (await podsOfService(context, service)).filter(isReady);
+}
+
+/** The pods of a service that serve; at least one. */
+export async function servingPods(context: Context, service: string): Promise<string[]> {
+  const names = (await readyPods(context, service)).map(({ metadata }) => metadata.name);
+  if (names.length === 0) throw new UserError(`No pod of ${service} serves.`, { hint: 'npm run status' });
+  return names;
 }

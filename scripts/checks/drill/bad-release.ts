@@ -1,4 +1,5 @@
 import { parseDocument } from 'yaml';
+import { notReadyReason } from '../../components/applications.ts';
 import { deployedPods } from '../../components/deployed-pods.ts';
 import type { Context } from '../../images/context.ts';
 import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
@@ -7,27 +8,49 @@ import { podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { isReady, type Pod, type PodSpec, type Workload } from '../../kubernetes/workloads.ts';
-import { UserError } from '../../lib/errors.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { imagesAtHead } from '../../repository/committed-values.ts';
-import { chartFile, commitFiles, commitsHindrance, deployCommit, restoreFromGit } from './commits.ts';
+import {
+  chartFile,
+  commitFiles,
+  commitRevert,
+  commitsHindrance,
+  deployCommit,
+  liveApplication,
+  restoreFromGit,
+} from './commits.ts';
 import { type Drill, drillServices } from './drill.ts';
 import { allAnswered, describeLosses, withRequests } from './requests.ts';
-import { podsOfService, readyPods, waitForState } from './service-state.ts';
+import { podsOfService, readyPods, servingPods, waitForState } from './service-state.ts';
 
 /** Milliseconds for which the bad release is watched once it is known to be bad. */
 const watchMs = 8000;
 
-/** A commit promotes an image that never gets ready. The rolling update waits for it, and the old pods go on serving. */
+const service = drillServices.front;
+/** A stub of this tag starts and never gets healthy. Of the real services there is none: then it can't be pulled. */
+const badTag = 'broken';
+const valuesFile = 'values.yaml';
+
+/** What both drills with a bad release have in common. */
+const badRelease = {
+  hindrance: commitsHindrance,
+  async undo(context: Context) {
+    await restoreFromGit(context);
+    await removeBadRollout(context);
+  },
+  tidy: removeBadImage,
+};
+
+/** A commit promotes an image that never gets ready. The rolling update waits for it, and the old pods continue to serve. */
 export const badImageDrill: Drill = {
+  ...badRelease,
   name: 'bad-image',
   promise: 'A bad image is held back, and the old pods go on serving',
-  hindrance: commitsHindrance,
 
   async run(context) {
     await prepareBadImage(context);
-    const old = (await readyPods(context, drillServices.front)).map(({ metadata }) => metadata.name);
-    if (old.length === 0) throw new UserError(`No pod of ${drillServices.front} serves.`, { hint: 'npm run status' });
+    const old = await servingPods(context, service);
     const { result, answers } = await withRequests(context, async () => {
       const bad = await releaseBadImage(context, badImageDrill.name);
       const complaint = await watch(context, bad, old);
@@ -35,19 +58,37 @@ export const badImageDrill: Drill = {
     });
     const { bad, complaint, seconds } = result;
     const seen = complaint ?? `the new pod is not let in (${bad.reason})`;
-    return {
-      held: complaint === undefined && allAnswered(answers),
-      seconds,
-      evidence: `${seen}; ${describeLosses(answers)}`,
-    };
+    const held = complaint === undefined && allAnswered(answers);
+    return { held, seconds, evidence: `${seen}; ${describeLosses(answers)}` };
   },
+};
 
-  async undo(context) {
-    await restoreFromGit(context);
-    await removeBadRollout(context);
+/** A bad release is under way; the commit that reverts it deploys like any other. */
+export const rollbackDrill: Drill = {
+  ...badRelease,
+  name: 'rollback',
+  promise: 'A revert of a bad release restores the service',
+
+  async run(context) {
+    await prepareBadImage(context);
+    const { result, answers } = await withRequests(context, async () => {
+      const bad = await releaseBadImage(context, rollbackDrill.name);
+      const revert = await commitRevert(context, bad.commit);
+      const started = performance.now();
+      await deployCommit(context, rollbackDrill.name, service, revert);
+      const look = async () => {
+        const unfit = notReadyReason(await liveApplication(context, service), revert);
+        if (unfit !== undefined) return `Application ${service} is ${unfit}`;
+        const [pod] = await bad.pods();
+        return pod && `the bad pod ${pod.metadata.name} is still there`;
+      };
+      return { revert, bad, seconds: await waitForState(context, look, started) };
+    });
+    const { revert, bad, seconds } = result;
+    const [from, to] = [bad.commit, revert].map(shortSha);
+    const evidence = `healthy at ${to}, the revert of ${from}, and its pod is gone; ${describeLosses(answers)}`;
+    return { held: allAnswered(answers), seconds, evidence };
   },
-
-  tidy: removeBadImage,
 };
 
 /** Looks for a while whether all stays so. Returns what does not, or undefined. */
@@ -55,20 +96,15 @@ async function watch(context: Context, bad: BadRelease, old: readonly string[]):
   const end = performance.now() + watchMs;
   let complaint: string | undefined;
   await waitForState(context, async () => {
-    const [pods, serving] = await Promise.all([bad.pods(), readyPods(context, drillServices.front)]);
+    const [pods, serving] = await Promise.all([bad.pods(), readyPods(context, service)]);
     const names = new Set(serving.map(({ metadata }) => metadata.name));
     const gone = old.find((name) => !names.has(name));
-    if (gone !== undefined) complaint = `the old pod ${gone} was taken away`;
+    if (gone !== undefined) complaint = `the old pod ${gone} was deleted`;
     if (pods.some(isReady)) complaint = `a pod of ${bad.image} got ready`;
     return complaint !== undefined || performance.now() > end ? undefined : 'the bad release is watched';
   });
   return complaint;
 }
-
-const service = drillServices.front;
-/** A stand-in of this tag starts and never gets healthy. Of the real services there is none: then it can't be pulled. */
-const badTag = 'broken';
-const valuesFile = 'values.yaml';
 
 interface BadRelease {
   commit: string;
@@ -81,14 +117,14 @@ interface BadRelease {
   pods(): Promise<Pod[]>;
 }
 
-/** Without a token the bad image is a stand-in, which takes a while to build. */
-export async function prepareBadImage(context: Context): Promise<void> {
+/** Without a token the bad image is a stub, which takes a while to build. */
+async function prepareBadImage(context: Context): Promise<void> {
   if (await context.credentials.account()) return;
   await ensureStubs(context, new Map([[service, await badImageName(context)]]));
 }
 
 /** Releases an image that never gets ready, and waits until Kubernetes has found that out. */
-export async function releaseBadImage(context: Context, drill: string): Promise<BadRelease> {
+async function releaseBadImage(context: Context, drill: string): Promise<BadRelease> {
   const image = await badImageName(context);
   const values = parseDocument(await chartFile(context, service, valuesFile));
   values.setIn(['image', 'tag'], badTag);
@@ -131,7 +167,7 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
 export async function removeBadRollout(context: Context): Promise<void> {
   const image = await badImageName(context);
   const runsIt = ({ containers }: PodSpec) => containers.some((one) => one.image === image);
-  // Somebody may try the image by hand in that namespace.
+  // You may try the image by hand in that namespace.
   const pods = async () =>
     deployedPods(
       context,
@@ -158,9 +194,9 @@ async function deleteObjects(context: Context, resource: string, objects: readon
   await kubectl.run(['delete', resource, ...how, ...objects.map(({ metadata }) => metadata.name)]);
 }
 
-/** Takes the bad image out of the node, where it is a stand-in. */
+/** Removes the bad image from the node, where it is a stub. */
 export async function removeBadImage(context: Context): Promise<void> {
   if (context.target !== undefined) return;
-  const standIns = await stubsAmong(context, [await badImageName(context)]);
-  if (standIns.size > 0) await removeStubs(context, standIns);
+  const stubs = await stubsAmong(context, [await badImageName(context)]);
+  if (stubs.size > 0) await removeStubs(context, stubs);
 }
