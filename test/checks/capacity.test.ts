@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesOf, capacityForADay, readPrometheusLimits } from '../../scripts/checks/verify/capacity.ts';
+import { capacityForADay, readPrometheusLimits, sizeInBytes } from '../../scripts/checks/verify/capacity.ts';
 import { root } from '../support/helm.ts';
 
 const mebibyte = 1024 * 1024;
@@ -34,8 +34,8 @@ test('what Prometheus has is what the manifests give it', async () => {
 });
 
 test('sizes as Kubernetes and as Prometheus write them', () => {
-  assert.equal(bytesOf('1Gi'), 1024 * mebibyte);
-  assert.equal(bytesOf('1.5GB'), 1536 * mebibyte);
-  assert.equal(bytesOf('512MiB'), 512 * mebibyte);
-  assert.throws(() => bytesOf('lots'), /no size/);
+  assert.equal(sizeInBytes('1Gi'), 1024 * mebibyte);
+  assert.equal(sizeInBytes('1.5GB'), 1536 * mebibyte);
+  assert.equal(sizeInBytes('512MiB'), 512 * mebibyte);
+  assert.throws(() => sizeInBytes('lots'), /no size/);
 });

@@ -44,7 +44,7 @@ export function ok(check: string, message: string): DoctorFinding {
 
 type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
 
-export function warning(check: string, trouble: Trouble): DoctorFinding {
+export function warn(check: string, trouble: Trouble): DoctorFinding {
   return { check, level: 'warning', ...trouble };
 }
 

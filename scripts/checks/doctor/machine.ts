@@ -2,7 +2,7 @@ import { readFile, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { compareVersions, parseVersion } from '../../config/versions.ts';
 import { portHolder, probePort } from '../../lib/ports.ts';
-import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problem, warning } from './check.ts';
+import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problem, warn } from './check.ts';
 import { dockerInfo, virtualMachineOf } from './docker.ts';
 
 /** Bytes. */
@@ -23,7 +23,7 @@ export const checkMemory: DoctorCheck = async (context) => {
   if (info.MemTotal >= memory.comfortable) return ok('memory', `${has}.`);
   const remedy = memoryRemedies[virtualMachineOf(info) ?? 'none'];
   if (info.MemTotal >= memory.needed)
-    return warning('memory', {
+    return warn('memory', {
       message: `${has}: it will do, but ${gibibytes(memory.comfortable)} are better.`,
       remedy,
     });
@@ -46,7 +46,7 @@ export function judgeDisk(free: number, folder: string): DoctorFinding {
   if (free >= disk.comfortable) return ok('disk', `${has}.`);
   const remedy = 'Make room: "docker system df" shows what Docker holds, "docker system prune" removes what is unused.';
   if (free >= disk.needed)
-    return warning('disk', { message: `${has}; a node evicts pods when its disk runs full.`, remedy });
+    return warn('disk', { message: `${has}; a node evicts pods when its disk runs full.`, remedy });
   const message = `${has}, the platform needs ${gibibytes(disk.needed)}.`;
   return problem('disk', { errorId: 'disk', message, remedy });
 }
@@ -104,7 +104,7 @@ export function judgeInotify(limits: Limits): DoctorFinding {
   if (low.length === 0) return ok('inotify', 'The limits for watching files (inotify) are high enough.');
   const values = low.map((name) => `fs.inotify.${name} is ${limits[name]}`).join(' and ');
   const settings = low.map((name) => `fs.inotify.${name}=${recommended[name]}`).join(' ');
-  return warning('inotify', {
+  return warn('inotify', {
     errorId: 'inotify',
     message: `${values}: pods may fail with "too many open files".`,
     remedy: `Raise it until the next start of the machine: sudo sysctl ${settings}; to keep it, put the same into /etc/sysctl.d/.`,

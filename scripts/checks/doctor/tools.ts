@@ -11,7 +11,7 @@ import {
   ok,
   problem,
   problemOf,
-  warning,
+  warn,
 } from './check.ts';
 
 const origin: Record<Tool['source'], string> = {
@@ -59,13 +59,13 @@ export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process
   const head = await gitIn(exec, checkout, 'reading').attempt(['rev-parse', '--verify', 'HEAD']);
   if (head.exitCode === 0) return ok('git', `git ${found} is ready.`);
   if (head.stderr.includes('dubious ownership')) {
-    return warning('git', {
+    return warn('git', {
       errorId: 'git-untrusted',
       message: 'git refuses to read this checkout, as it belongs to another user.',
       remedy: `If you trust it: git config --global --add safe.directory "${checkout}".`,
     });
   }
-  return warning('git', {
+  return warn('git', {
     errorId: 'no-checkout',
     message: 'This folder is not a git repository with a commit, so Argo CD has nothing to read from here.',
     remedy:

@@ -110,13 +110,13 @@ export async function readPrometheusLimits(root: string): Promise<PrometheusLimi
     storage: { tsdb: { retention: { size: string } } };
   };
   return {
-    disk: bytesOf(storage.tsdb.retention.size),
-    memory: bytesOf(spec?.template.spec.containers[0]?.resources.limits.memory ?? ''),
+    disk: sizeInBytes(storage.tsdb.retention.size),
+    memory: sizeInBytes(spec?.template.spec.containers[0]?.resources.limits.memory ?? ''),
   };
 }
 
 /** `512Mi` as Kubernetes writes it, or `512MB` as Prometheus does, which means the same by it: 1024 of 1024. */
-export function bytesOf(text: string): number {
+export function sizeInBytes(text: string): number {
   const { number, prefix = '' } = /^(?<number>[\d.]+)(?<prefix>[KMGT])(?:i|i?B)$/.exec(text)?.groups ?? {};
   if (number === undefined) throw new Error(`"${text}" is no size in bytes`);
   return Number(number) * 1024 ** prefixes.indexOf(prefix);
