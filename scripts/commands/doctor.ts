@@ -1,4 +1,4 @@
-import { type DoctorFinding, ok, problem, problemOf } from '../checks/doctor/check.ts';
+import { type DoctorFinding, ok, problemOf } from '../checks/doctor/check.ts';
 import { diagnose } from '../checks/doctor/preflight.ts';
 import { gatherStatus } from '../checks/status.ts';
 import { noCluster } from '../cluster/cluster.ts';
@@ -65,7 +65,7 @@ async function componentFindings(context: Context): Promise<DoctorFinding[]> {
     if (one.state === 'ready')
       return ok(one.name, `${one.name} is ready${one.detail === undefined ? '' : `: ${one.detail}`}.`);
     const remedy = (one.state === 'unready' && one.hint) || 'npm run up repairs it, or says why it cannot.';
-    return problem(one.name, { message: `${one.name}: ${one.missing}.`, remedy });
+    return { check: one.name, level: 'problem', message: `${one.name}: ${one.missing}.`, remedy };
   });
 }
 

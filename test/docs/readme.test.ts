@@ -1,6 +1,7 @@
 // That what the README says of versions and components is what the code has.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { memory } from '../../scripts/checks/doctor/machine.ts';
 import { allComponents, componentsFor } from '../../scripts/components/index.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { monitoringParts, settings } from '../../scripts/config/settings.ts';
@@ -20,13 +21,12 @@ test('the versions that are needed are those that the code demands', () => {
   assert(row(start, /\[Docker\]/).includes(`| ${short(docker.minimum)} or newer |`));
   assert(row(start, /\[Node\.js\]/).includes(`| ${engines.node.replace('>=', '')} or newer |`));
   assert(row(start, /\| Git/).includes(`| ${short(git.minimum)} or newer |`));
-  const memory = textOf('scripts/checks/doctor/memory.ts');
   for (const [name, pattern] of [
     ['comfortable', /with (\d) GiB/],
     ['needed', /; (\d) GiB/],
   ] as const) {
     const [, said] = row(start, /\[Docker\]/).match(pattern) ?? assert.fail(name);
-    assert(memory.includes(`const ${name} = ${said} * 2 ** 30;`), name);
+    assert.equal(memory[name], Number(said) * 2 ** 30, name);
   }
 });
 

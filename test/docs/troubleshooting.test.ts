@@ -67,7 +67,8 @@ function withHoles(text: string): string {
 const covered = new RegExp(
   [
     'access/kubeconfig/file\\.ts',
-    'checks/doctor/',
+    // What builds a finding takes the id from its caller, as its type demands.
+    'checks/doctor/(?!check\\.ts)',
     'cluster/(cluster|creation|node)\\.ts',
     'components/(git-source|render-errors)\\.ts',
     'config/(dotenv|env-file)\\.ts',

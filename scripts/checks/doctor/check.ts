@@ -48,7 +48,8 @@ export function warn(check: string, trouble: Trouble): DoctorFinding {
   return { check, level: 'warning', ...trouble };
 }
 
-export function problem(check: string, trouble: Trouble): DoctorFinding {
+/** A problem has an id in docs/troubleshooting.md. */
+export function problem(check: string, trouble: Required<Trouble>): DoctorFinding {
   return { check, level: 'problem', ...trouble };
 }
 

@@ -5,8 +5,8 @@ import { portHolder, probePort } from '../../lib/ports.ts';
 import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problem, warn } from './check.ts';
 import { dockerInfo, virtualMachineOf } from './docker.ts';
 
-/** Bytes. */
-const memory = { needed: 3 * 2 ** 30, comfortable: 5 * 2 ** 30 };
+/** Bytes. The README says the same. */
+export const memory = { needed: 3 * 2 ** 30, comfortable: 5 * 2 ** 30 };
 const disk = { needed: 3 * 2 ** 30, comfortable: 10 * 2 ** 30 };
 
 const memoryRemedies = {
