@@ -10,7 +10,6 @@ export const validationCheckNames = [
   'promotion',
   'values',
   'prometheus',
-  'scrape',
   'dashboards',
   'queries',
 ] as const;

@@ -1,8 +1,6 @@
-// The list of metrics, held against a Prometheus, and what Prometheus' scrape jobs can find.
+// The list of metrics, held against a Prometheus.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { discoverTargets } from '../../scripts/checks/validate/prometheus/discovery.ts';
-import { matchesRuleFile } from '../../scripts/checks/validate/prometheus/promtool.ts';
 import { compareMetrics, namesPath, readMetricList } from '../../scripts/repository/metric-names.ts';
 
 const text = `api:
@@ -51,24 +49,4 @@ test("the question to Prometheus' API names the job", () => {
   const { pathname, searchParams } = new URL(namesPath('core-go'), 'http://localhost');
   assert.equal(pathname, '/api/v1/label/__name__/values');
   assert.equal(searchParams.get('match[]'), '{job="core-go"}');
-});
-
-test('discovery finds a target for each port, within the namespaces', () => {
-  const inventory = {
-    pods: [{ namespace: 'a', labels: { 'app.kubernetes.io/name': 'x' }, ports: [{ name: 'http', containerPort: 80 }] }],
-    services: [{ name: 'y', namespace: 'b', labels: {}, ports: [{ name: 'web', port: 81 }] }],
-  };
-  const [pod] = discoverTargets('pod', ['a'], inventory) ?? [];
-  assert.equal(pod?.__meta_kubernetes_pod_label_app_kubernetes_io_name, 'x');
-  assert.equal(pod.__meta_kubernetes_pod_container_port_name, 'http');
-  assert.deepEqual(discoverTargets('pod', ['b'], inventory), []);
-  assert.equal(discoverTargets('endpoints', [], inventory)?.[0]?.__meta_kubernetes_service_name, 'y');
-  assert.equal(discoverTargets('node', [], inventory), undefined, 'no manifest names the nodes');
-});
-
-test('rule_files take files by their name, in their folder only', () => {
-  assert(matchesRuleFile('/etc/rules/*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
-  assert(matchesRuleFile('rules.yml', '/etc/prometheus/rules.yml', '/etc/prometheus'));
-  assert(!matchesRuleFile('/etc/rules/*.yml', '/etc/rules/a.yaml', '/etc/prometheus'));
-  assert(!matchesRuleFile('*.yml', '/etc/rules/a.yml', '/etc/prometheus'));
 });

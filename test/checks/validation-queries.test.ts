@@ -1,7 +1,7 @@
 // What `npm run validate` reads out of PromQL queries, and what it puts in place of Grafana's variables.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readQuery } from '../../scripts/checks/validate/queries/promql.ts';
+import { readQuery } from '../../scripts/checks/validate/prometheus/promql.ts';
 import { undefinedVariables, withoutVariables } from '../../scripts/repository/dashboards/queries.ts';
 
 const names = (query: string) => readQuery(query).selectors.map(({ name }) => name);

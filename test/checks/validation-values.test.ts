@@ -1,14 +1,7 @@
 // How `npm run validate` reads values files: what is a value, what explains it, and what can be taken out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  findInSchema,
-  isCommented,
-  type JsonSchema,
-  leaves,
-  namedInComment,
-  withoutLine,
-} from '../../scripts/checks/validate/values.ts';
+import { isCommented, leaves, withoutLine } from '../../scripts/checks/validate/values.ts';
 
 const overlay = `# On top.
 
@@ -42,8 +35,6 @@ test('a comment explains the line below it', () => {
   assert(!isCommented(overlay, 3), 'a blank line is between');
   assert(!isCommented(overlay, 11));
   assert(!isCommented('#-- no\na: 1\n', 2));
-  assert(namedInComment('# or `minAvailable`\na: 1\n', 'minAvailable'));
-  assert(!namedInComment('a: "`minAvailable`"\n', 'minAvailable'));
 });
 
 test('a value of one line goes with its comment, and nothing else does', () => {
@@ -52,16 +43,4 @@ test('a value of one line goes with its comment, and nothing else does', () => {
   assert.equal(withoutLine(overlay, ['b', 'only']), undefined, 'its map would be empty');
   assert.equal(withoutLine(overlay, ['c']), undefined, 'it has several lines');
   assert.equal(withoutLine(overlay, ['gone']), undefined);
-});
-
-test('what a schema names, through references and alternatives', () => {
-  const schema: JsonSchema = {
-    properties: { a: { $ref: '#/definitions/a' }, env: { additionalProperties: {} }, no: false, any: true },
-    definitions: { a: { oneOf: [{ properties: { b: {} } }, { properties: { c: {} } }] } },
-  };
-  for (const path of [['a', 'b'], ['a', 'c'], ['env', 'X'], ['any']])
-    assert(findInSchema(schema, path), path.join('.'));
-  for (const path of [['a', 'd'], ['no'], ['any', 'x'], ['z']]) {
-    assert.equal(findInSchema(schema, path), undefined, path.join('.'));
-  }
 });

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { secondsUntilFailure } from '../../scripts/checks/validate/policy/services.ts';
+import { matchesSelector } from '../../scripts/checks/validate/objects/lookup.ts';
 import { formatValidation, ruleList, validationJson } from '../../scripts/checks/validate/print.ts';
-import { matchesSelector } from '../../scripts/checks/validate/references/cluster.ts';
-import { applyFixes, runValidation, validationExitCode } from '../../scripts/checks/validate/run.ts';
-import { explainSchemaError, loadSchemas } from '../../scripts/checks/validate/schemas/schemas.ts';
+import { applyFixes, limitedTools, runValidation, validationExitCode } from '../../scripts/checks/validate/run.ts';
 import { addEnumerations, condense } from '../../scripts/checks/validate/schemas/update/json-schema.ts';
 import { modules } from '../../scripts/checks/validate/schemas/update/sources.ts';
+import { explainSchemaError, loadSchemas } from '../../scripts/checks/validate/schemas.ts';
 import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/config/versions.ts';
+import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import {
   type Finding,
   fieldName,
@@ -180,11 +180,6 @@ test('the schemas take an int-or-string, a quantity as a number, and any label',
   assert.equal(checkObject({ ...service, kind: 'Sevrice' }), 'unknown');
 });
 
-test('a probe gives up after its delay and all its failures', () => {
-  assert.equal(secondsUntilFailure({ initialDelaySeconds: 5, periodSeconds: 2, failureThreshold: 4 }), 13);
-  assert.equal(secondsUntilFailure({}), 30);
-});
-
 test('label selectors are read as Kubernetes reads them', () => {
   const labels = { app: 'a', tier: 'web' };
   assert(matchesSelector({}, labels));
@@ -267,4 +262,22 @@ test('the values of an enumeration come from its Go type', async () => {
     all: { type: 'array', items: { ...text, enum: values } },
     name: text,
   });
+});
+
+test('of a hundred programs that the checks run, no more are running than they may', async () => {
+  let [running, most] = [0, 0];
+  const exec = async (command: readonly string[]) => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    return { stdout: command.join(' '), stderr: '', exitCode: 0 };
+  };
+  const tools = limitedTools({ exec, toolbox: {} as Toolbox }, 2);
+  const ran = await Promise.all(Array.from({ length: 100 }, (_, n) => tools.exec(['helm', String(n)])));
+  assert.equal(most, 2);
+  assert.deepEqual(
+    ran.map(({ stdout }) => stdout),
+    ran.map((_, n) => `helm ${n}`),
+  );
 });

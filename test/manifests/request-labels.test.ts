@@ -5,9 +5,8 @@ import { STATUS_CODES } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { regexOf } from '../../scripts/checks/validate/prometheus/discovery.ts';
-import { dashboardQueries, ruleQueries } from '../../scripts/checks/validate/queries/located.ts';
-import { type Matcher, readQuery } from '../../scripts/checks/validate/queries/promql.ts';
+import { dashboardQueries, ruleQueries } from '../../scripts/checks/validate/prometheus/located.ts';
+import { type Matcher, readQuery } from '../../scripts/checks/validate/prometheus/promql.ts';
 import { withoutVariables } from '../../scripts/repository/dashboards/queries.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { at, find, needsHelm, render, root } from '../support/helm.ts';
@@ -27,7 +26,10 @@ const replacements =
 
 /** The label after the scrape, as Prometheus computes it: the rules run in order, each on what the one before made. */
 const kept = (status: string) =>
-  replacements.reduce((value, rule) => (regexOf(rule)?.test(value) ? rule.replacement : value), status);
+  replacements.reduce(
+    (value, rule) => (new RegExp(`^(?:${rule.regex})$`).test(value) ? rule.replacement : value),
+    status,
+  );
 
 /** Where Go's net/http (status.go, StatusText) spells a phrase in another way than Node.js does. */
 const spelledByGo: Record<string, string> = {

@@ -171,7 +171,7 @@ const faults: [string, string, string, (folder: string) => void][] = [
   ],
   [
     'its line in the alert on absent services',
-    'references',
+    'queries',
     'service-absence',
     (folder) => {
       const line = '            or\n          absent(up{service="newcomer"})\n';

@@ -1,15 +1,19 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { lastingFolder } from './fakes.ts';
 import { root } from './helm.ts';
 
-/** A fault that somebody could make, and the rule that has to find it. */
+/** A fault that is easily made, and the rule that has to find it. */
 export interface Fault {
   name: string;
   rule: string;
   edits: Edit[];
-  expect?: { file?: string; line?: number; message?: string };
+  /** Where it is found, if not in a file that is edited. */
+  found?: string;
+  line?: number;
+  /** What the finding says, as a regular expression. */
+  message?: string;
 }
 
 interface Edit {
@@ -25,12 +29,12 @@ interface Edit {
 const folder = join(root, 'test/faults');
 const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster', 'docs'];
 
-/** Every fault of test/faults, by the name of its file. */
+/** @returns every fault, by its name: a file of test/faults for each check. One edit needs no list. */
 export function readFaults(): Fault[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.yaml'))
-    .sort()
-    .map((file) => ({ name: basename(file, '.yaml'), ...parse(readFileSync(join(folder, file), 'utf8')) }) as Fault);
+  return readdirSync(folder).flatMap((file) => {
+    const faults = parse(readFileSync(join(folder, file), 'utf8')) as Record<string, Omit<Fault, 'name'> & Edit>;
+    return Object.entries(faults).map(([name, fault]) => ({ ...fault, name, edits: fault.edits ?? [fault] }));
+  });
 }
 
 /** Copies of the manifests without any fault, which nobody uses just now. */

@@ -2,8 +2,8 @@ import { columns } from '../../lib/text.ts';
 import { dashboardFiles } from '../../repository/dashboards/dashboard.ts';
 import { withoutVariables } from '../../repository/dashboards/queries.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
-import { dashboardQueries, ruleQueries } from '../validate/queries/located.ts';
-import { readQuery } from '../validate/queries/promql.ts';
+import { dashboardQueries, ruleQueries } from '../validate/prometheus/located.ts';
+import { readQuery } from '../validate/prometheus/promql.ts';
 import { badPath, type TrafficPlan } from './plan.ts';
 import { type StreamResult, type StreamStatistics, statisticsOf } from './stream.ts';
 

@@ -3,8 +3,31 @@ import { join, posix } from 'node:path';
 import type { Finding, Tools, ValidationCheck } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
+import { kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
-import { readYaml, type YamlDocument } from '../../repository/yaml.ts';
+import { mapIn, mapsIn, readYaml } from '../../repository/yaml.ts';
+
+/** Whether the manifests and the charts' values can be read at all. */
+export const validateFiles: ValidationCheck = {
+  name: 'files',
+  title: 'every YAML file can be read',
+  rules: {
+    'yaml-syntax': 'Every YAML file is valid, and no key stands twice in the same place.',
+    'yaml-object': 'Every document of a manifest has apiVersion, kind and metadata.name.',
+    ...kustomizationRules,
+  },
+  async run(repository) {
+    const inputs = (await repository.files('helm')).filter((file) => /^helm\/[^/]+\/[^/]+\.ya?ml$/.test(file));
+    const read = inputs.map(async (file) =>
+      readYaml(await repository.text(file)).flatMap(({ error }) => (error ? [syntaxFault(file, error)] : [])),
+    );
+    return [
+      ...(await repository.faults()),
+      ...(await Promise.all(read)).flat(),
+      ...(await repository.renderings()).flatMap(({ faults }) => faults),
+    ];
+  },
+};
 
 /** Each chart, with values.yaml alone and with each file on top of it. */
 export const validateCharts: ValidationCheck = {
@@ -36,9 +59,9 @@ export const validateCharts: ValidationCheck = {
 };
 
 interface Dependency {
-  name?: string;
-  version?: string;
-  repository?: string;
+  name: string;
+  version: string;
+  repository: string;
 }
 
 /**
@@ -48,46 +71,41 @@ interface Dependency {
 async function checkDependencies(repository: Repository, chart: Chart): Promise<Finding[]> {
   const file = `${chart.folder}/Chart.yaml`;
   const [document] = readYaml(await repository.text(file));
-  if (document === undefined || document.error) return [];
-  const { dependencies = [] } = (document.value ?? {}) as { dependencies?: Dependency[] };
-  const found = dependencies.map(async (dependency, i): Promise<Finding[]> => {
+  const { dependencies } = mapIn<{ dependencies: unknown }>(document?.value);
+  const found = mapsIn<Dependency>(dependencies).map(async (dependency, i): Promise<Finding[]> => {
     const fault = await faultOf(repository, chart, dependency);
-    const line = document.line(['dependencies', i]);
-    return fault === undefined
-      ? []
-      : [{ rule: 'chart-dependency', file, ...(line !== undefined && { line }), ...fault }];
+    if (fault === undefined) return [];
+    const [message, remedy] = fault;
+    return [{ rule: 'chart-dependency', file, line: document?.line(['dependencies', i]), message, remedy }];
   });
   return (await Promise.all(found)).flat();
 }
 
 async function faultOf(
   repository: Repository,
-  chart: Chart,
-  { name = '', version, repository: source = '' }: Dependency,
-): Promise<Pick<Finding, 'message' | 'remedy'> | undefined> {
+  { folder }: Chart,
+  { name = '', version, repository: source = '' }: Partial<Dependency>,
+): Promise<[message: string, remedy: string] | undefined> {
   if (!source.startsWith('file://../')) {
-    return {
-      message: `${name} comes from ${source || 'nowhere'}, which takes a download before each rendering.`,
-      remedy: `Take it from a folder of this repository, as in file://../${name || 'common'}.`,
-    };
+    const message = `${name} comes from ${source || 'nowhere'}, which takes a download before each rendering.`;
+    return [message, `Take it from a folder of this repository, as in file://../${name || 'common'}.`];
   }
   const target = posix.join('..', source.slice('file://'.length));
-  const link = `${chart.folder}/charts/${name}`;
+  const link = `${folder}/charts/${name}`;
   const leadsTo = await linkTarget(join(repository.root, link));
   if (leadsTo !== target) {
-    return {
-      message: `${link} is ${leadsTo === undefined ? 'no link' : `a link to ${leadsTo}`}, and one to ${target} is wanted.`,
-      remedy: `ln -sfn ${target} ${link}`,
-    };
+    const what = leadsTo === undefined ? 'not a link' : `a link to ${leadsTo}`;
+    return [`${link} is ${what}, and one to ${target} is wanted.`, `ln -sfn ${target} ${link}`];
   }
-  const library = posix.join(chart.folder, 'charts', target, 'Chart.yaml');
-  const [document]: (YamlDocument | undefined)[] = readYaml(await repository.text(library).catch(() => ''));
-  const has = (document?.value as { version?: string } | undefined)?.version;
+  const library = posix.join(folder, 'charts', target, 'Chart.yaml');
+  const [document] = readYaml(await repository.text(library).catch(() => ''));
+  const { version: has } = mapIn<Dependency>(document?.value);
   if (has === version) return undefined;
-  return {
-    message: `${name} ${version} is asked for, and ${library} is ${has === undefined ? 'not there' : `version ${has}`}.`,
-    remedy: `Write version: ${has ?? version} here, or in ${library} the other way round.`,
-  };
+  const state = has === undefined ? 'missing' : `version ${has}`;
+  return [
+    `${name} ${version} is asked for, and ${library} is ${state}.`,
+    `Write version: ${has ?? version} here, or in ${library} the other way round.`,
+  ];
 }
 
 async function linkTarget(path: string): Promise<string | undefined> {

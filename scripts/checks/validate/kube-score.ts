@@ -1,32 +1,36 @@
 import { kubernetesVersion, nodeImage } from '../../config/versions.ts';
-import type { Finding, Tools, ValidationCheck } from '../../repository/rendering/finding.ts';
-import type { Rendering } from '../../repository/rendering/helm.ts';
-
-/** Tests of kube-score that don't hold here, each with its reason. */
-const switchedOff: readonly { test: string; kind?: string; values?: string; because: string }[] = [
-  { test: 'container-image-pull-policy', because: 'a tag is a commit or a version: one image for good' },
-  {
-    test: 'pod-probes-identical',
-    because: 'it compares the requests only; service-probes holds the times against each other',
-  },
-  {
-    test: 'deployment-has-host-podantiaffinity',
-    because: 'topology spread constraints do that, without its drawbacks',
-  },
-  { test: 'pod-networkpolicy', kind: 'Pod', because: 'the pod of helm test asks a service, once' },
-  { test: 'horizontalpodautoscaler-replicas', values: 'values-dev.yaml', because: 'a laptop runs one pod of each' },
-];
+import {
+  type Finding,
+  findingAt,
+  type Located,
+  type Tools,
+  type ValidationCheck,
+} from '../../repository/rendering/finding.ts';
+import { type Exemption, exemptions, isExempt } from './objects/exemptions.ts';
+import { objectNamespace } from './objects/lookup.ts';
+import { environments } from './objects/rule.ts';
 
 /** Tests that kube-score leaves out unless it is asked. */
-const switchedOn = ['container-seccomp-profile', 'container-ports-check'];
+const switchedOn = ['container-ports-check'];
+
+/** What is asked of the plain manifests too; the other tests are about services that run in several pods. */
+const forManifests = new Set([
+  'container-resources',
+  'container-security-context-readonlyrootfilesystem',
+  'deployment-pod-selector-labels-match-template-metadata-labels',
+  'horizontalpodautoscaler-has-target',
+  'ingress-targets-service',
+  'networkpolicy-targets-pod',
+  'service-targets-pod',
+  'statefulset-pod-selector-labels-match-template-metadata-labels',
+]);
 
 /** Below this grade a test has something to say: 1 is critical, 5 a warning, 10 is well. */
 const passingGrade = 10;
 
 interface Scored {
   type_meta: { kind: string };
-  object_meta: { name: string };
-  file_name: string;
+  object_meta: { name: string; namespace?: string };
   checks: {
     check: { id: string };
     grade: number;
@@ -35,54 +39,77 @@ interface Scored {
   }[];
 }
 
-/** What kube-score finds in the services: https://github.com/zegl/kube-score/blob/master/README_CHECKS.md */
+/** What kube-score finds: https://github.com/zegl/kube-score/blob/master/README_CHECKS.md */
 export const validateKubeScore: ValidationCheck = {
   name: 'kube-score',
-  title: 'kube-score has nothing against the services',
+  title: 'kube-score has nothing against the workloads',
   rules: {
-    'kube-score': 'Every test of kube-score passes, but those that scripts/checks/validate/kube-score.ts names.',
+    'kube-score':
+      'Every test of kube-score passes, but those that scripts/checks/validate/objects/exemptions.ts names.',
   },
-  async run(repository, tools) {
-    const renderings = (await repository.renderings()).filter(({ refusal, known }) => refusal === undefined && !known);
-    return (await Promise.all(renderings.map((rendering) => score(rendering, tools)))).flat();
+  run: async (repository, tools) => {
+    const worlds = await environments(repository);
+    return (await Promise.all(worlds.map((all) => score(all, tools)))).flat();
   },
 };
 
-async function score(rendering: Rendering, { find, exec }: Tools): Promise<Finding[]> {
+/** Scores all objects of an environment at once, since its tests follow Services to pods and Ingresses to Services. */
+export async function score(
+  all: readonly Located[],
+  { find, exec }: Tools,
+  exempt: readonly Exemption[] = exemptions,
+): Promise<Finding[]> {
   const { path } = await find('kube-score');
+  // A ConfigMap has no test, and those of the dashboards are large.
+  const scored = all.filter(({ object }) => object.kind !== 'ConfigMap' && object.metadata !== undefined);
+  const named = scored.map((located) => {
+    const { metadata, ...object } = located.object;
+    const { namespace: _, ...rest } = metadata;
+    const namespace = objectNamespace(located);
+    return { ...object, metadata: { ...rest, ...(namespace !== undefined && { namespace }) } };
+  });
   const version = kubernetesVersion(nodeImage).replace(/\.\d+$/, '');
-  const options = ['--output-format', 'json', '--kubernetes-version', version];
   const optional = switchedOn.flatMap((test) => ['--enable-optional-test', test]);
   // Exit code 1 is also that of a finding.
-  const { stdout } = await exec([path, 'score', ...options, ...optional, '-'], {
-    nothrow: true,
-    input: rendering.yaml,
-  });
-  return (JSON.parse(stdout) as Scored[]).flatMap((scored) => findingsOf(scored, rendering));
-}
-
-function findingsOf({ type_meta, object_meta, file_name, checks }: Scored, rendering: Rendering): Finding[] {
-  const { chart, values } = rendering;
-  const { kind } = type_meta;
-  const failed = checks.filter(
-    ({ grade, skipped, check }) => !skipped && grade < passingGrade && !isOff(check.id, kind, values),
+  const { stdout } = await exec(
+    [path, 'score', '--output-format', 'json', '--kubernetes-version', version, ...optional, '-'],
+    { nothrow: true, input: named.map((object) => JSON.stringify(object)).join('\n---\n') },
   );
-  return failed.flatMap(({ check, comments }) =>
-    (comments ?? []).map(({ path, summary, description }) => ({
-      rule: 'kube-score',
-      file: `${chart.folder}/${file_name.replace(/^[^/]+\//, '')}`,
-      message: `${kind} ${object_meta.name}${path === '' ? '' : `, ${path}`}: ${summary} (${check.id}).`,
-      remedy: description.replaceAll(/\s+/g, ' ').trim() || 'See the test in the README_CHECKS.md of kube-score.',
-      renderings: [values],
-    })),
+  const places = new Map(
+    scored.map((located) => [
+      key(located.object.kind, located.object.metadata.name, objectNamespace(located)),
+      located,
+    ]),
+  );
+  return (JSON.parse(stdout) as Scored[]).flatMap(
+    ({ type_meta: { kind }, object_meta: { name, namespace }, checks }) => {
+      const located = places.get(key(kind, name, namespace));
+      return located === undefined ? [] : findings(located, checks, exempt);
+    },
   );
 }
 
-function isOff(test: string, kind: string, values: string): boolean {
-  return switchedOff.some(
-    (off) =>
-      off.test === test &&
-      (off.kind === undefined || off.kind === kind) &&
-      (off.values === undefined || off.values === values),
-  );
+function findings(located: Located, checks: Scored['checks'], exempt: readonly Exemption[]): Finding[] {
+  return checks
+    .filter(({ grade, skipped }) => !skipped && grade < passingGrade)
+    .filter(({ check }) => located.rendering !== undefined || forManifests.has(check.id))
+    .flatMap(({ check: { id }, comments }) =>
+      (comments ?? [])
+        .filter(({ summary }) => !isExempt(exempt, id, located, { comment: summary }))
+        .map(({ path, summary, description }) => {
+          const message = `${path === '' ? '' : `${path}: `}${summary} (${id}).`;
+          const remedy = description.replaceAll(/\s+/g, ' ').trim();
+          return findingAt(
+            located,
+            'kube-score',
+            [],
+            message,
+            remedy || `See ${id} in the README_CHECKS.md of kube-score.`,
+          );
+        }),
+    );
+}
+
+function key(kind: string, name: string, namespace = ''): string {
+  return `${kind} ${namespace}/${name}`;
 }

@@ -2,7 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
-import { readYaml } from '../../repository/yaml.ts';
+import { mapIn, readYaml } from '../../repository/yaml.ts';
 
 const words = ['repository:', 'tag:'] as const;
 
@@ -69,19 +69,17 @@ function linesWith(text: string, word: string): number[] {
 
 function checkLines(file: string, text: string, word: string): Finding[] {
   const found = linesWith(text, word);
-  if (found.length === 1) return [];
-  const own = readYaml(text)[0]?.line(['image', word.slice(0, -1)]);
-  const places = found.length === 0 ? [undefined] : found.filter((line) => line !== own);
-  return places.map((line) => ({
-    rule: 'promotion-lines',
-    file,
-    ...(line !== undefined && { line }),
-    message:
-      line === undefined
-        ? `No line has "${word}", which CI replaces to promote a build.`
-        : `"${word}" stands here too, and CI's sed would overwrite the rest of this line.`,
-    remedy: line === undefined ? `State image.${word.slice(0, -1)}.` : 'Use another word or another key.',
-  }));
+  const key = word.slice(0, -1);
+  const finding = { rule: 'promotion-lines', file };
+  if (found.length === 0) {
+    const message = `No line has "${word}", which CI replaces to promote a build.`;
+    return [{ ...finding, message, remedy: `State image.${key}.` }];
+  }
+  const own = found.length === 1 ? found[0] : readYaml(text)[0]?.line(['image', key]);
+  const message = `"${word}" stands here too, and CI's sed would overwrite the rest of this line.`;
+  return found
+    .filter((line) => line !== own)
+    .map((line) => ({ ...finding, line, message, remedy: 'Use another word or another key.' }));
 }
 
 function checkOverlay(file: string, text: string): Finding[] {
@@ -96,41 +94,28 @@ function checkOverlay(file: string, text: string): Finding[] {
   );
 }
 
+/** The first tag that is promoted wrongly: one is enough to say it, and the first of them is the likeliest. */
 async function checkResults(repository: Repository, { name, folder }: Chart, text: string): Promise<Finding[]> {
-  const file = `${folder}/values.yaml`;
   const image = `ghcr.io/owner/${name}`;
   const accepts = await schemaOf(repository, folder);
-  if (accepts === undefined) return [];
-  const findings: Finding[] = [];
-  const line = readYaml(text)[0]?.line(['image', 'tag']);
-  const at = { file, ...(line !== undefined && { line }) };
-  for (const tag of tags) {
-    const [document] = readYaml(promoted(text, image, tag));
-    const values = (document?.value ?? {}) as { image?: { repository?: unknown; tag?: unknown } };
-    const isMeant = values.image?.repository === image && values.image.tag === tag;
-    const isAccepted = accepts(values);
-    if (isAccepted && !isMeant) {
-      const read =
-        values.image?.repository === image
-          ? `a ${typeof values.image.tag}, ${String(values.image.tag)},`
-          : 'another image';
-      findings.push({
-        ...at,
-        rule: 'promotion-tag',
-        message: `If CI promotes the tag ${tag}, YAML reads ${read} and the schema lets it pass.`,
-        remedy: `Let ${folder}/values.schema.json demand a string for image.tag, and keep the two lines below image.`,
-      });
-    } else if (tag === tags[0] && !isAccepted) {
-      findings.push({
-        ...at,
-        rule: 'promotion-result',
-        message: `After CI promoted ${image}:${tag}, the schema refuses the values: ${reason(accepts)}.`,
-        remedy: 'Keep the two lines to a plain `key: value` below image, and the schema open to any short SHA.',
-      });
+  const at = { file: `${folder}/values.yaml`, line: readYaml(text)[0]?.line(['image', 'tag']) };
+  for (const tag of accepts === undefined ? [] : tags) {
+    const values = mapIn<{ image: unknown }>(readYaml(promoted(text, image, tag))[0]?.value);
+    const read = mapIn<{ repository: unknown; tag: unknown }>(values.image);
+    const isAccepted = accepts?.(values);
+    if (isAccepted && (read.repository !== image || read.tag !== tag)) {
+      const what = read.repository === image ? `a ${typeof read.tag}, ${String(read.tag)},` : 'another image';
+      const message = `If CI promotes the tag ${tag}, YAML reads ${what} and the schema lets it pass.`;
+      const remedy = `Let ${folder}/values.schema.json demand a string for image.tag, and keep the two lines below image.`;
+      return [{ ...at, rule: 'promotion-tag', message, remedy }];
+    }
+    if (accepts !== undefined && tag === tags[0] && !isAccepted) {
+      const message = `After CI promoted ${image}:${tag}, the schema refuses the values: ${reason(accepts)}.`;
+      const remedy = 'Keep the two lines to a plain `key: value` below image, and the schema open to any short SHA.';
+      return [{ ...at, rule: 'promotion-result', message, remedy }];
     }
   }
-  // One is enough to say it, and the first of them is the likeliest.
-  return findings.slice(0, 1);
+  return [];
 }
 
 /** The check of values against a chart's schema, as helm makes it; undefined where it is no schema, which helm says. */

@@ -5,18 +5,16 @@ import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Finding, mergeFindings, type Tools, type ValidationCheck } from '../../repository/rendering/finding.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
 import { type ValidationCheckName, validationCheckNames } from '../names.ts';
-import { validateApplications } from './applications/applications.ts';
-import { validateCharts } from './charts.ts';
+import { validateApplications } from './applications.ts';
+import { validateCharts, validateFiles } from './charts.ts';
 import { validateDashboards } from './dashboards/dashboards.ts';
-import { validateFiles } from './files.ts';
 import { validateKubeScore } from './kube-score.ts';
-import { validatePolicy } from './policy/policy.ts';
+import { validatePolicy } from './objects/policy.ts';
+import { validateReferences } from './objects/references.ts';
 import { validatePrometheus } from './prometheus/prometheus.ts';
-import { validateScrape } from './prometheus/scrape.ts';
+import { validateQueries } from './prometheus/queries.ts';
 import { validatePromotion } from './promotion.ts';
-import { validateQueries } from './queries/queries.ts';
-import { validateReferences } from './references/references.ts';
-import { validateSchemas } from './schemas/schemas.ts';
+import { validateSchemas } from './schemas.ts';
 import { validateValues } from './values.ts';
 
 /** What came of a check. */
@@ -76,7 +74,6 @@ const checksByName: Record<ValidationCheckName, ValidationCheck> = {
   promotion: validatePromotion,
   values: validateValues,
   prometheus: validatePrometheus,
-  scrape: validateScrape,
   dashboards: validateDashboards,
   queries: validateQueries,
 };

@@ -1,6 +1,6 @@
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { hasData } from '../../repository/dashboards/queries.ts';
-import { readQuery, type Selector } from '../validate/queries/promql.ts';
+import { readQuery, type Selector } from '../validate/prometheus/promql.ts';
 import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
 import { concurrentQueries, type LiveCluster, type LiveRule } from './live.ts';
 

@@ -12,7 +12,7 @@ export interface Finding {
   /** Relative to the top of the repository, with `/`. */
   file: string;
   /** From 1. */
-  line?: number;
+  line?: number | undefined;
   /** One sentence: what was found, and what is wanted. */
   message: string;
   /** What to do about it. */
@@ -22,7 +22,7 @@ export interface Finding {
    */
   renderings?: readonly string[];
   /** Puts it right in the file. Only where there is one right answer for certain. */
-  fix?: () => Promise<void>;
+  fix?: (() => Promise<void>) | undefined;
 }
 
 /** Those that differ in nothing but the rendering are one, with all their renderings; sorted by file and line. */
@@ -65,12 +65,11 @@ export interface Located {
 /** The finding about a field of an object. The object and the field are put before `message`, the rendering is added. */
 export function findingAt(located: Located, rule: string, path: FieldPath, message: string, remedy: string): Finding {
   const { object, file, rendering } = located;
-  const line = located.line(path);
   const field = path.length === 0 ? '' : `, ${fieldName(path)}`;
   return {
     rule,
     file,
-    ...(line !== undefined && { line }),
+    line: located.line(path),
     message: `${object.kind} ${object.metadata?.name ?? ''}${field}: ${message}`,
     remedy,
     ...(rendering && { renderings: [rendering.values] }),

@@ -1,6 +1,5 @@
 import { type DashboardFile, type Panel, panelsOf, uidOf } from '../../../repository/dashboards/dashboard.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import { type AddFinding, collectFindings } from './dashboard.ts';
+import type { Fault } from './dashboard.ts';
 
 export const panelRules = {
   'panel-id': 'No two panels of a dashboard have the same id.',
@@ -17,51 +16,51 @@ export const panelRules = {
 const typesWithoutQueries = ['row', 'text', 'dashlist', 'alertlist', 'news', 'annolist'];
 
 /** What each panel of a dashboard has. */
-export function checkPanels(file: DashboardFile, uids: ReadonlySet<string>): Finding[] {
-  const seen = { ids: new Set<number>(), titles: new Set<string>() };
-  return collectFindings(file, (found) => {
-    for (const { panel, path } of panelsOf(file.dashboard.panels)) {
-      const name = `, panel ${panel.title ? `"${panel.title}"` : panel.id}: `;
-      checkPanel(panel, uids, seen, (rule, field, what, remedy) =>
-        found(rule, [...path, ...field], name + what, remedy),
-      );
-    }
-  });
-}
-
-interface Seen {
-  ids: Set<number>;
-  titles: Set<string>;
-}
-
-function checkPanel(panel: Panel, uids: ReadonlySet<string>, seen: Seen, found: AddFinding): void {
-  const { id, type, title, description } = panel;
-  if (id !== undefined && seen.ids.has(id)) {
-    found('panel-id', ['id'], `another panel has the id ${id}`, 'Give it the next free number.');
+export function* checkPanels({ dashboard }: DashboardFile, uids: ReadonlySet<string>): Iterable<Fault> {
+  const ids = new Set<number>();
+  const titles = new Set<string>();
+  for (const { panel, path } of panelsOf(dashboard.panels)) {
+    const { id, title } = panel;
+    const faults: Fault[] = [...checkPanel(panel, uids)];
+    if (id !== undefined && ids.has(id))
+      faults.push(['panel-id', ['id'], `another panel has the id ${id}`, 'Give it the next free number.']);
+    const remedy = 'Say in a few words what it shows: other files know it by that.';
+    if (!title) faults.push(['panel-title', ['title'], 'it has no title', remedy]);
+    else if (titles.has(title)) faults.push(['panel-title', ['title'], 'another panel has this title', remedy]);
+    if (id !== undefined) ids.add(id);
+    if (title) titles.add(title);
+    const name = `, panel ${title ? `"${title}"` : id}: `;
+    for (const [rule, field, what, todo] of faults) yield [rule, [...path, ...field], name + what, todo];
   }
-  if (id !== undefined) seen.ids.add(id);
-  const remedy = 'Say in a few words what it shows: other files know it by that.';
-  if (!title) found('panel-title', ['title'], 'it has no title', remedy);
-  else if (seen.titles.has(title)) found('panel-title', ['title'], 'another panel has this title', remedy);
-  else seen.titles.add(title);
+}
+
+function* checkPanel(panel: Panel, uids: ReadonlySet<string>): Iterable<Fault> {
+  const { type = '', description, targets } = panel;
   if (type === 'row') return;
   if (!description) {
-    found(
-      'panel-description',
-      ['description'],
-      'it has no description',
-      'Say what it shows, and what is good and bad.',
-    );
+    const remedy = 'Say what it shows, and what is good and bad.';
+    yield ['panel-description', ['description'], 'it has no description', remedy];
   }
-  if (typesWithoutQueries.includes(type ?? '')) return;
-  checkDataSources(panel, uids, found);
-  if (panel.targets.length === 0)
-    found('panel-query', [], 'it asks for nothing', 'Add a query, or take the panel out.');
-  checkUnit(panel, found);
-  if (type === 'stat') checkThresholds(panel, found);
+  if (typesWithoutQueries.includes(type)) return;
+  yield* checkDataSources(panel, uids);
+  if (targets.length === 0) yield ['panel-query', [], 'it asks for nothing', 'Add a query, or take the panel out.'];
+  const { unit, steps } = panel.fieldConfig.defaults;
+  if (unit === undefined || !isUnit(unit)) {
+    const what = unit === undefined ? 'it has no unit' : `it has the unit ${unit}, which Grafana does not know`;
+    const remedy =
+      'Write reqps, s, bytes, percentunit or short, say; scripts/checks/validate/dashboards/panels.ts has the list.';
+    yield ['panel-unit', ['fieldConfig', 'defaults', 'unit'], what, remedy];
+  }
+  const [first, ...others] = steps;
+  const rises = others.every(({ value }, index) => index === 0 || Number(value) > Number(others[index - 1]?.value));
+  if (type !== 'stat' || (first !== undefined && (first.value ?? null) === null && rises)) return;
+  const what = first === undefined ? 'it has no thresholds' : 'its thresholds are not in order';
+  const remedy =
+    'The first step has the value null and holds below all others; a number that is neither good nor bad has it only.';
+  yield ['panel-thresholds', ['fieldConfig', 'defaults', 'thresholds'], what, remedy];
 }
 
-function checkDataSources({ datasource, targets }: Panel, uids: ReadonlySet<string>, found: AddFinding): void {
+function* checkDataSources({ datasource, targets }: Panel, uids: ReadonlySet<string>): Iterable<Fault> {
   const own = targets.map((target, index) => ({ source: target.datasource, field: ['targets', index, 'datasource'] }));
   const named = own.filter(({ source }) => source && uidOf(source) !== uidOf(datasource));
   for (const { source, field } of [{ source: datasource, field: ['datasource'] }, ...named]) {
@@ -69,27 +68,8 @@ function checkDataSources({ datasource, targets }: Panel, uids: ReadonlySet<stri
     if (uid !== undefined && uids.has(uid)) continue;
     const what = uid === undefined ? 'names no data source' : `names the data source ${uid}, which is not provisioned`;
     const remedy = `Write {"type": "prometheus", "uid": "${[...uids].join(' or ')}"}.`;
-    found('panel-data-source', field, `it ${what}`, remedy);
+    yield ['panel-data-source', field, `it ${what}`, remedy];
   }
-}
-
-function checkUnit({ fieldConfig }: Panel, found: AddFinding): void {
-  const unit = fieldConfig.defaults.unit;
-  if (unit !== undefined && isUnit(unit)) return;
-  const what = unit === undefined ? 'it has no unit' : `it has the unit ${unit}, which Grafana does not know`;
-  const remedy =
-    'Write reqps, s, bytes, percentunit or short, say; scripts/checks/validate/dashboards/panels.ts has the list.';
-  found('panel-unit', ['fieldConfig', 'defaults', 'unit'], what, remedy);
-}
-
-function checkThresholds({ fieldConfig }: Panel, found: AddFinding): void {
-  const [first, ...others] = fieldConfig.defaults.steps;
-  const rises = others.every(({ value }, index) => index === 0 || Number(value) > Number(others[index - 1]?.value));
-  if (first !== undefined && (first.value ?? null) === null && rises) return;
-  const what = first === undefined ? 'it has no thresholds' : 'its thresholds are not in order';
-  const remedy =
-    'The first step has the value null and holds below all others; a number that is neither good nor bad has it only.';
-  found('panel-thresholds', ['fieldConfig', 'defaults', 'thresholds'], what, remedy);
 }
 
 /**

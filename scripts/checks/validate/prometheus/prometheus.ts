@@ -1,18 +1,18 @@
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import type { Output } from '../../../lib/exec.ts';
 import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
 import type { Embedded } from '../../../repository/rendering/manifests.ts';
 import { mapIn, readYaml, textsIn } from '../../../repository/yaml.ts';
-import { prometheusFiles } from './files.ts';
+import { prometheusFiles } from './located.ts';
 import {
   findPromtool,
   inTemporaryFolder,
-  matchesRuleFile,
   mountPaths,
   type Promtool,
   pathInPod,
   promtoolErrors,
   relocatedConfig,
-  writeReadable,
+  writeInto,
 } from './promtool.ts';
 import { checkRunbooks, checkTested, checkUnitTests } from './rules.ts';
 
@@ -30,16 +30,15 @@ export const validatePrometheus: ValidationCheck = {
     'alert-runbook': 'Every alert has a summary, a description, and a link to a heading of docs/runbooks/ that exists.',
   },
   async run(repository, tools) {
-    const promtool = await findPromtool(repository, tools);
-    const files = await prometheusFiles(repository);
+    const promtool = await findPromtool(tools);
+    const { configs, rules } = await prometheusFiles(repository);
     const mounts = await mountPaths(repository);
     const findings = await Promise.all([
-      ...files.configs.map((config) => checkConfig(config, files.rules, mounts, promtool)),
-      checkRules(files.rules, promtool),
+      ...configs.map((config) => checkConfig(config, rules, mounts, promtool)),
+      checkRules(rules, promtool),
       checkUnitTests(repository, promtool),
       checkTested(repository),
       checkRunbooks(repository),
-      ...files.configs.map((config) => checkRuleFiles(config, files.rules, mounts)),
     ]);
     return findings.flat();
   },
@@ -53,14 +52,35 @@ function checkConfig(
   promtool: Promtool,
 ): Promise<Finding[]> {
   return inTemporaryFolder(async (folder) => {
-    for (const each of rules) {
-      const path = pathInPod(each, mounts);
-      if (path !== undefined) await writeReadable(join(folder, path), 'groups: []\n');
-    }
-    const path = join(folder, pathInPod(config, mounts) ?? config.key);
-    await writeReadable(path, await relocatedConfig(config.text, folder, mounts));
-    const output = await promtool(folder, ['check', 'config', '--lint=none', path]);
-    return findings(config, 'prometheus-config', output, folder);
+    const pathOf = (each: Embedded) => join(folder, pathInPod(each, mounts) ?? join('not-mounted', each.key));
+    for (const each of rules) await writeInto(pathOf(each), 'groups: []\n');
+    const text = await relocatedConfig(config.text, folder, mounts.values());
+    await writeInto(pathOf(config), text);
+    const output = await promtool('check', 'config', '--lint=none', pathOf(config));
+    if (output.exitCode !== 0) return complaints(config, 'prometheus-config', output, folder);
+
+    const loaded = [...output.stdout.matchAll(/^Checking (.*)$/gm)].map((match) => match[1] ?? '');
+    const [document] = readYaml(text);
+    const entries = textsIn(mapIn<{ rule_files: unknown }>(document?.value).rule_files);
+    return [
+      ...rules
+        .filter((each) => !loaded.includes(pathOf(each)))
+        .map((each) => ({
+          rule: 'prometheus-rule-files',
+          file: each.file,
+          line: each.line(1),
+          message: `${each.key} holds rules that ${config.key} does not load.`,
+          remedy: 'Mount its ConfigMap in the pod, and name the file under rule_files.',
+        })),
+      ...entries.flatMap((entry, index): Finding[] => {
+        // promtool itself says so of an entry without a `*`.
+        if (loaded.some((path) => dirname(path) === dirname(resolve(dirname(pathOf(config)), entry)))) return [];
+        const line = config.line(document?.line(['rule_files', index]) ?? 1);
+        const message = `${config.key} loads ${entry.replace(folder, '')}, which no ConfigMap holds.`;
+        const remedy = 'Add the file to a ConfigMap, or take the entry out.';
+        return [{ rule: 'prometheus-rule-files', file: config.file, line, message, remedy }];
+      }),
+    ];
   });
 }
 
@@ -68,74 +88,23 @@ function checkConfig(
 function checkRules(all: readonly Embedded[], promtool: Promtool): Promise<Finding[]> {
   return inTemporaryFolder(async (folder) => {
     const paths = all.map(({ key }, index) => join(folder, String(index), key));
-    await Promise.all(all.map(({ text }, index) => writeReadable(paths[index] ?? '', text)));
+    await Promise.all(all.map(({ text }, index) => writeInto(paths[index] ?? '', text)));
     // The linter knows of rules that are there twice; by default that is no error.
-    const check = (files: readonly string[]) =>
-      promtool(folder, ['check', 'rules', '--lint=all', '--lint-fatal', ...files]);
+    const check = (files: readonly string[]) => promtool('check', 'rules', '--lint=all', '--lint-fatal', ...files);
     if (all.length === 0 || (await check(paths)).exitCode === 0) return [];
-    const found = await Promise.all(
-      all.map(async (rules, index) =>
-        findings(rules, 'prometheus-rules', await check([paths[index] ?? '']), join(folder, String(index))),
-      ),
+    const found = all.map(async (rules, index) =>
+      complaints(rules, 'prometheus-rules', await check([paths[index] ?? '']), join(folder, String(index))),
     );
-    return found.flat();
+    return (await Promise.all(found)).flat();
   });
 }
 
-function findings(
-  { file, key, text, line }: Embedded,
-  rule: string,
-  output: Parameters<typeof promtoolErrors>[0],
-  folder: string,
-): Finding[] {
-  return promtoolErrors(output, folder, text).map((complaint) => {
-    const at = line(complaint.line ?? 1);
-    return {
-      rule,
-      file,
-      ...(at !== undefined && { line: at }),
-      message: `${key}: ${complaint.message}.`,
-      remedy: 'Correct it: prometheus.io/docs/prometheus/latest/configuration says what can stand there.',
-    };
-  });
-}
-
-async function checkRuleFiles(
-  config: Embedded,
-  rules: readonly Embedded[],
-  mounts: ReadonlyMap<string, string>,
-): Promise<Finding[]> {
-  const [document] = readYaml(config.text);
-  const entries = textsIn(mapIn<{ rule_files: unknown }>(document?.value).rule_files);
-  const folder = mounts.get(config.configMap.object.metadata.name) ?? '/';
-  const isLoaded = (each: Embedded) => {
-    const path = pathInPod(each, mounts);
-    return path !== undefined && entries.some((entry) => matchesRuleFile(entry, path, folder));
-  };
-  const finding = (file: string, line: number | undefined, message: string, remedy: string): Finding => ({
-    rule: 'prometheus-rule-files',
+function complaints({ file, key, text, line }: Embedded, rule: string, output: Output, folder: string): Finding[] {
+  return promtoolErrors(output, folder, text).map((complaint) => ({
+    rule,
     file,
-    ...(line !== undefined && { line }),
-    message,
-    remedy,
-  });
-  const unused = rules
-    .filter((each) => !isLoaded(each))
-    .map((each) =>
-      finding(
-        each.file,
-        each.line(1),
-        `${each.key} holds rules that ${config.key} does not load.`,
-        'Mount its ConfigMap in the pod, and name the file under rule_files.',
-      ),
-    );
-  const empty = entries.flatMap((entry, index) => {
-    const isMatched = rules.some((each) => matchesRuleFile(entry, pathInPod(each, mounts) ?? '', folder));
-    const line = config.line(document?.line(['rule_files', index]) ?? 1);
-    const message = `${config.key} loads ${entry}, which no ConfigMap holds.`;
-    return isMatched
-      ? []
-      : [finding(config.file, line, message, 'Add the file to a ConfigMap, or take the entry out.')];
-  });
-  return [...unused, ...empty];
+    line: line(complaint.line ?? 1),
+    message: `${key}: ${complaint.message}.`,
+    remedy: 'Correct it: prometheus.io/docs/prometheus/latest/configuration says what can stand there.',
+  }));
 }
