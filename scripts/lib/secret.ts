@@ -30,3 +30,16 @@ export class Secret {
 export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
+
+/** What secrets look like, by the prefixes that their makers gave them so that they can be found. */
+export const secretPatterns: readonly [what: string, pattern: RegExp][] = [
+  ['a private key', /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],
+  ['a token of GitHub', /\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})/],
+  ['a token of GitLab', /\bglpat-[\w-]{20,}/],
+  ['a key of AWS', /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/],
+  ['a key of Google', /\bAIza[\w-]{35}\b/],
+  ['a token of Slack', /\bxox[abprs]-[\w-]{10,}/],
+  ['a token of npm', /\bnpm_[A-Za-z0-9]{36}\b/],
+  ['a signed web token', /\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}/],
+  ['a password in an address', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@{}$]+:[^\s/@{}$]{3,}@/],
+];

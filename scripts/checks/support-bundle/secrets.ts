@@ -6,8 +6,8 @@ import { tokenSources } from '../../images/credentials/token-sources.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
+import { secretPatterns } from '../../lib/secret.ts';
 import { readRegistrations, servicesNamespace } from '../../repository/applications.ts';
-import { secretPatterns } from '../validate/objects/secrets.ts';
 import { bytesOf, resolve, textOfBytes, withPlainBlanks } from './resolved.ts';
 import { type SecretValue, secretValues } from './secret-values.ts';
 

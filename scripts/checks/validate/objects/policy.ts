@@ -1,7 +1,8 @@
-import type { ValidationCheck } from '../../../repository/rendering/finding.ts';
+import { secretPatterns } from '../../../lib/secret.ts';
+import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Repository } from '../../../repository/rendering/repository.ts';
 import { podRules } from './pods.ts';
 import { checkObjects, type Fields, listOf, type ObjectRule, sentences } from './rule.ts';
-import { findSecrets } from './secrets.ts';
 
 /** What else than pods has rules of its own. */
 const objectRules: readonly ObjectRule[] = [
@@ -68,3 +69,22 @@ export const validatePolicy: ValidationCheck = {
   },
   run: async (repository) => [...(await checkObjects(repository, policyRules)), ...(await findSecrets(repository))],
 };
+
+/** Lines of any manifest, chart or values file that look like a secret. Says where, and never what. */
+async function findSecrets(repository: Repository): Promise<Finding[]> {
+  const folders = ['helm', 'argocd', 'observability', 'ingress', 'cluster'];
+  const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
+  const texts = files.filter(
+    (file) => /\.(ya?ml|json|tpl|txt|lua)$/.test(file) && !/^helm\/[^/]+\/charts\//.test(file),
+  );
+  const found = texts.map(async (file) =>
+    (await repository.text(file)).split('\n').flatMap((text, i): Finding[] => {
+      const what = secretPatterns.find(([, pattern]) => pattern.test(text))?.[0];
+      const remedy = 'Take it out, and have it replaced where it came from: whatever was in Git once is known.';
+      return what === undefined
+        ? []
+        : [{ rule: 'secret-text', file, line: i + 1, message: `This looks like ${what}.`, remedy }];
+    }),
+  );
+  return (await Promise.all(found)).flat();
+}
