@@ -44,7 +44,7 @@ async function runStop(invocation: Invocation): Promise<ExitCode> {
     if (['exited', 'created', 'dead'].includes(container.state))
       return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start has it serve again.`);
     progress.start(`stopping ${config.clusterName}`);
-    for (const forwarder of await forwardItems(context)) await forwarder.remove?.();
+    for (const forwarder of forwardItems(config)) await forwarder.remove?.();
     await stopNode(context, container);
     return tell(true, `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start goes on.`);
   } finally {

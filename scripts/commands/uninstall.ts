@@ -110,6 +110,5 @@ async function remove(
 
 /** What is on this machine. */
 async function removeLocalItems(context: Context): Promise<void> {
-  const items = await findLocalItems(context);
-  await removeItems(items, async () => [], context.signal);
+  await removeItems(findLocalItems(context.config), async () => [], context.signal);
 }

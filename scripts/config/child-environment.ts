@@ -1,8 +1,11 @@
 import { devNull } from 'node:os';
 import type { Environments } from '../lib/exec.ts';
+import { processStartTime } from '../lib/processes.ts';
 
-/** What is set for each of our tools to the folder of the cluster's state. `down` ends what bears it and was left behind. */
+/** By these `down` knows what we started: the folder of the cluster's state, and the command that started it. */
 export const startedForVariable = 'PLATFORM_OPS_STARTED_FOR';
+/** Number, name and start time of its process, separated by blanks. */
+export const startedByVariable = 'PLATFORM_OPS_STARTED_BY';
 
 /**
  * Hidden from every child: what npm adds for its scripts, what a shell in between would obey, and variables that lead git to another
@@ -40,10 +43,16 @@ export function childEnvironments(environment: NodeJS.ProcessEnv, stateDir: stri
       ...pick(withoutTokens(user), (name) => !preferences.some((pattern) => pattern.test(name))),
       ...given,
       [startedForVariable]: stateDir,
+      [startedByVariable]: `${process.pid} ${/^[\w-]+$/.exec(process.argv[2] ?? '')?.[0] ?? ''} ${ownStartTime()}`,
     },
   };
   // Tokens may be in it, which must not show where a configuration is printed.
   return Object.defineProperty(kinds as typeof kinds & Pick<Environments, 'user'>, 'user', { get: () => user });
+}
+
+/** None on macOS, where it would take a process of its own to ask. */
+function ownStartTime(): string {
+  return process.platform === 'linux' ? (processStartTime(process.pid) ?? '') : '';
 }
 
 /** What a program of the user's gets that needs no token, as a browser. */

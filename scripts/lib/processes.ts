@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { constants, readFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -60,8 +60,8 @@ export function superviseChild(child: ChildProcess, signal: AbortSignal): void {
   word.end('known\n');
   let force: NodeJS.Timeout | undefined;
   const end = () => {
-    send(group, 'SIGTERM');
-    force = setTimeout(() => send(group, 'SIGKILL'), graceMs);
+    sendSignal(-group, 'SIGTERM');
+    force = setTimeout(() => sendSignal(-group, 'SIGKILL'), graceMs);
   };
   if (signal.aborted) end();
   else signal.addEventListener('abort', end, { once: true });
@@ -80,7 +80,7 @@ function tell(line: string): void {
 
 function startWatcher(): ChildProcess {
   process.once('exit', () => {
-    for (const group of groups) send(group, 'SIGKILL');
+    for (const group of groups) sendSignal(-group, 'SIGKILL');
   });
   const options = { detached: true, env: { PATH: '/usr/bin:/bin' }, stdio: ['pipe', 'ignore', 'ignore'] as const };
   const started = spawn('/bin/sh', ['-c', watcherScript], { ...options, stdio: [...options.stdio] });
@@ -92,9 +92,10 @@ function startWatcher(): ChildProcess {
   return started;
 }
 
-function send(group: number, signal: NodeJS.Signals): void {
+/** Sends a signal to a process, or to a group, by its negative number; one that is gone needs none. */
+export function sendSignal(target: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-group, signal);
+    process.kill(target, signal);
   } catch (error) {
     // Gone already, or (on macOS) about to be.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
@@ -117,9 +118,12 @@ export function processStartTime(pid: number): string | undefined {
   } catch {
     if (process.platform === 'linux') return undefined;
   }
+  return ps('-o', 'lstart=', '-p', String(pid)).trim() || undefined;
+}
+
+function ps(...args: string[]): string {
   const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-  const shown = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { env, encoding: 'utf8', timeout: 5000 });
-  return shown.stdout?.trim() || undefined;
+  return spawnSync('ps', args, { env, encoding: 'utf8', timeout: 5000, maxBuffer: 100_000_000 }).stdout ?? '';
 }
 
 /** Whether a process of that number runs, and is the one that started then, if that is known. */
@@ -133,6 +137,59 @@ export function isRunning(pid: number, start: string | undefined): boolean {
   }
   const now = start === undefined ? undefined : processStartTime(pid);
   return now === undefined || now === start;
+}
+
+/** A process, and what it was started with. */
+export interface Process {
+  pid: number;
+  /** As `processStartTime` tells it. */
+  start: string | undefined;
+  command: string;
+  /** The values of the variables that were asked for, in their order. */
+  variables: string[];
+}
+
+/**
+ * The processes of this user, and of this container, that were started with all of these variables.
+ * Linux: /proc/PID/environ (proc_pid_environ(5)). On macOS `ps -E` shows the environment behind the arguments; it hides that of
+ * the system's own programs, which therefore are not found.
+ */
+export function processesWith(names: readonly string[]): Process[] {
+  return (process.platform === 'linux' ? fromProc(names) : fromPs(names)).flatMap(({ variables, ...found }) =>
+    variables.every((value) => value !== undefined)
+      ? [{ ...found, variables, start: processStartTime(found.pid) }]
+      : [],
+  );
+}
+
+type Seen = { pid: number; command: string; variables: (string | undefined)[] };
+
+function fromProc(names: readonly string[]): Seen[] {
+  const namespace = readlinkSync('/proc/self/ns/pid');
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      if (readlinkSync(`/proc/${pid}/ns/pid`) !== namespace) return [];
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      const variables = names.map((name) =>
+        environment.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1),
+      );
+      return [{ pid: Number(pid), command, variables }];
+    } catch {
+      // No process, gone meanwhile, or of another user.
+      return [];
+    }
+  });
+}
+
+function fromPs(names: readonly string[]): Seen[] {
+  return ps('-A', '-E', '-ww', '-o', 'pid=', '-o', 'command=')
+    .split('\n')
+    .flatMap((line) => {
+      const [, pid, command = ''] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
+      const variables = names.map((name) => new RegExp(` ${name}=(.*?)(?= [A-Za-z_]\\w*=|$)`).exec(command)?.[1]);
+      return pid === undefined ? [] : [{ pid: Number(pid), command, variables }];
+    });
 }
 
 /** Every program of that name on the PATH, as absolute paths in the PATH's order, each one once. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterItems, imageItems } from '../../scripts/commands/cleanup/docker.ts';
 import { authorityItems, cacheItems, stateItems, trustItems } from '../../scripts/commands/cleanup/files.ts';
 import { type CleanupItem, removeItems } from '../../scripts/commands/cleanup/items.ts';
@@ -12,7 +13,7 @@ import { downCommand } from '../../scripts/commands/down.ts';
 import type { Config } from '../../scripts/config/config.ts';
 import { notePulled } from '../../scripts/images/store.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import { createExec } from '../../scripts/lib/exec.ts';
+import { isRunning, processesWith, processStartTime, sendSignal } from '../../scripts/lib/processes.ts';
 import { everyKind, fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();
@@ -223,62 +224,73 @@ test('the trust goes out of every store that has it; one that can not be read is
   assert.deepEqual(await removeItems(items, async () => [], signal), []);
 });
 
-test('only children that lost their parent and have no terminal are ours to end', async () => {
-  const kubeconfig = join(folder, '.state', 'x', 'kubeconfig');
-  const table = [
-    `  100     1 ?        kubectl --kubeconfig ${kubeconfig} apply -f -`,
-    `  101     1 ?        docker exec x-control-plane ctr images pull y`,
-    `  102     1 pts/0    docker exec -it x-control-plane bash`,
-    `  103   200 ?        kubectl --kubeconfig ${kubeconfig} get pods`,
-    `  104     1 ?        docker logs xx-control-plane`,
-    `  105     1 ?        kind create cluster --name x2`,
-    `  106   300 ??       kind create cluster --name x --config -`,
-    '  300     1 ?        /usr/lib/systemd/systemd --user',
-  ].join('\n');
-  const found = await orphanItems(
-    contextWith({ exec: fakeExec((line) => (line.startsWith('ps ') ? { stdout: table } : undefined)) }),
-  );
-  assert.deepEqual(
-    found.map(({ name }) => name.split(' ')[0]),
-    ['100', '101', '106'],
-  );
-});
-
-test('an orphan is ended, even one that takes no hint', async () => {
-  const real = createExec({ env: everyKind({ PATH: process.env.PATH ?? '' }), signal });
-  // A shell that ends at once, so that its child has no parent any more.
-  const script = `(trap '' TERM; exec -a "docker exec x-control-plane y" sleep 77) >/dev/null 2>&1 & echo started`;
-  await new Promise((resolve) =>
-    spawn('bash', ['-c', script], { detached: true, stdio: 'ignore' }).once('exit', resolve),
-  );
-  const find = () => orphanItems(contextWith({ exec: real }));
-  let items = await find();
-  for (const deadline = Date.now() + 60_000; items.length === 0 && Date.now() < deadline; ) items = await find();
-  assert.equal(items.length, 1);
-  assert.deepEqual(await removeItems(items, find, signal), []);
-});
-
-test('a forwarder is known by the port-forward that it started on our cluster, and is given time to end by itself', async () => {
-  const kubectl = (path: string) =>
-    `kubectl --kubeconfig ${path} --context x port-forward --address=127.0.0.1 pod/p :1`;
-  const table = [
-    `10 9 pts/1 node platform.mjs forward grafana`,
-    `11 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
-    `12 10 ? ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
-    `20 9 pts/2 node platform.mjs forward`,
-    `21 20 ? ${kubectl(join(folder, '.state', 'another', 'kubeconfig'))}`,
-    `30 9 pts/3 bash`,
-    `31 30 pts/3 ${kubectl(join(folder, '.state', 'x', 'kubeconfig'))}`,
-  ];
-  let looks = 0;
-  const exec = fakeExec(() => {
-    looks += 1;
-    return { stdout: (looks < 4 ? table : table.slice(1)).join('\n') };
+/** Starts a program in bash that outlives the shell which started it, as a command that was killed leaves one. */
+function startProgram(program: string, variables: Record<string, string> = {}): Promise<number> {
+  const shell = spawn('bash', ['-c', `(${program}) > /dev/null 2>&1 & echo $!`], {
+    env: { PATH: process.env.PATH, ...variables },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
   });
-  const items = await forwardItems(contextWith({ exec }));
-  assert.deepEqual(names(items), ['process 10 (npm run forward)']);
-  // Were it told to end, process 10 of this machine would be.
+  return new Promise((resolve) => shell.stdout.once('data', (text) => resolve(Number(text))));
+}
+/** Variables of a child of a command, which runs no more unless another process is given. */
+const startedBy = (by = '999999 up', stateDir = config().stateDir) => ({
+  PLATFORM_OPS_STARTED_FOR: stateDir,
+  PLATFORM_OPS_STARTED_BY: by,
+});
+const isAlive = (pid: number) => isRunning(pid, undefined) && processStartTime(pid) !== 'ended';
+const pids = (items: readonly CleanupItem[]) => items.map(({ name }) => Number(name.split(' ')[0]));
+
+test('what a killed command left behind is ended, and nothing else, whatever its command line says', async (t) => {
+  const own = `${process.pid} up ${processStartTime(process.pid)}`;
+  const orphan = await startProgram("trap '' TERM; exec sleep 77", startedBy());
+  const reused = await startProgram('exec sleep 77', startedBy(`${process.pid} up another start`));
+  const others = await Promise.all([
+    startProgram('exec -a "docker logs -f x-control-plane" sleep 77'),
+    startProgram(`exec -a "vi ${config().stateDir}/kubeconfig --name x" sleep 77`),
+    startProgram(`exec -a "grep PLATFORM_OPS_STARTED_FOR=${config().stateDir}" sleep 77`),
+    startProgram('exec sleep 77', startedBy(own)),
+    startProgram('exec sleep 77', startedBy('999999 up', join(folder, '.state', 'another'))),
+  ]);
+  t.after(() => {
+    for (const pid of others) sendSignal(pid, 'SIGKILL');
+  });
+  const find = () => orphanItems(config());
+  let items = find();
+  for (const deadline = Date.now() + 20_000; items.length < 2 && Date.now() < deadline; items = find()) await sleep(50);
+  assert.deepEqual(pids(items).sort(), [orphan, reused].sort());
+  assert.deepEqual(await removeItems(items, async () => find(), signal), []);
+  assert.deepEqual([isAlive(orphan), isAlive(reused)], [false, false]);
+  assert.deepEqual(others.map(isAlive), [true, true, true, true, true]);
+});
+
+test('a number that another process has by now gets no signal', async (t) => {
+  const orphan = await startProgram('exec sleep 77', startedBy());
+  t.after(() => sendSignal(orphan, 'SIGKILL'));
+  let items: CleanupItem[] = [];
+  while (items.length === 0) items = orphanItems(config());
+  const [found] = processesWith(['PLATFORM_OPS_STARTED_FOR']).filter(({ pid }) => pid === orphan);
+  assert(found?.start !== undefined && isRunning(orphan, found.start));
+  assert.equal(isRunning(orphan, `${found.start}0`), false);
+});
+
+test('a forward is known by the port-forward that it started for this cluster, and is given time to end by itself', async () => {
+  const child = 'me=$BASHPID; PLATFORM_OPS_STARTED_FOR="$FOR" PLATFORM_OPS_STARTED_BY="$me $COMMAND" sleep 1.5 & ';
+  const variables = { FOR: config().stateDir, FILE: join(folder, 'told') };
+  const program = `${child} trap 'echo told >> "$FILE"' TERM; wait; echo itself >> "$FILE"`;
+  const pid = await startProgram(program, { ...variables, COMMAND: 'port-forward' });
+  const other = await startProgram(`${child} wait`, { ...variables, COMMAND: 'verify' });
+  let items: CleanupItem[] = [];
+  for (
+    const deadline = Date.now() + 20_000;
+    items.length === 0 && Date.now() < deadline;
+    items = forwardItems(config())
+  )
+    await sleep(20);
+  assert.deepEqual(names(items), [`process ${pid} (npm run forward)`]);
+  assert(isAlive(other));
   assert.deepEqual(await removeItems(items, async () => [], signal), []);
+  assert.equal(readFileSync(variables.FILE, 'utf8'), 'itself\n');
 });
 
 test('a port that stays taken is a leftover', async () => {

@@ -1,4 +1,5 @@
 import { gitMount } from '../../cluster/node.ts';
+import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { findContainersByLabel } from '../../lib/docker/containers.ts';
 import { clusterItems, clusterLabel, imageItems } from './docker.ts';
@@ -7,9 +8,8 @@ import type { CleanupItem, CleanupItems } from './items.ts';
 import { forwardItems, orphanItems } from './processes.ts';
 
 /** What a cluster that is not on this machine has here: processes, and the private kubeconfig. */
-export async function findLocalItems(context: Context): Promise<CleanupItem[]> {
-  const [processes, forwarding] = await Promise.all([orphanItems(context), forwardItems(context)]);
-  return [...processes, ...forwarding, ...stateItems(context.config)];
+export function findLocalItems(config: Config): CleanupItem[] {
+  return [...orphanItems(config), ...forwardItems(config), ...stateItems(config)];
 }
 
 /**
@@ -18,12 +18,9 @@ export async function findLocalItems(context: Context): Promise<CleanupItem[]> {
  */
 export async function findItems(context: Context, { purge }: { purge: boolean }): Promise<CleanupItems> {
   const { config } = context;
-  const [cluster, processes, forwarding] = await Promise.all([
-    clusterItems(context),
-    orphanItems(context),
-    forwardItems(context),
-  ]);
-  const items = [...processes, ...cluster, ...forwarding, ...mergedContextItems(context), ...stateItems(config)];
+  const cluster = await clusterItems(context);
+  const processes = [...orphanItems(config), ...cluster, ...forwardItems(config)];
+  const items = [...processes, ...mergedContextItems(context), ...stateItems(config)];
   if (!purge) return { items, notes: [] };
   const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
   const others = (await findContainersByLabel(context.exec, clusterLabel))

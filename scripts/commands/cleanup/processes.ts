@@ -1,89 +1,64 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Context } from '../../images/context.ts';
+import { startedByVariable, startedForVariable } from '../../config/child-environment.ts';
+import type { Config } from '../../config/config.ts';
+import { isRunning, type Process, processesWith, sendSignal } from '../../lib/processes.ts';
 import type { CleanupItem } from './items.ts';
 
-/** What takes over processes whose parent is gone. */
-const adopter = /(^|\/)(systemd --user|tini|dumb-init|docker-init|launchd)\b/;
-
-/** A line of `ps`. */
-interface Process {
-  pid: number;
-  parent: number;
-  terminal: string;
-  command: string;
+/** A process that a command of the platform started for this cluster. */
+interface Started extends Process {
+  starter: { pid: number; start: string | undefined; command: string };
 }
 
-/**
- * Children of commands of ours that were killed, and that nobody was left to end: they name our kubeconfig, our node or
- * our cluster, and have lost their parent. What a person runs on the cluster has a terminal or a parent.
- */
-export async function orphanItems(context: Context): Promise<CleanupItem[]> {
-  const all = await listProcesses(context);
-  const commandOf = new Map(all.map(({ pid, command }) => [pid, command]));
-  const { kubeconfig, node, config } = context;
-  const word = (text: string) => new RegExp(`(^|\\s)${escaped(text)}(\\s|$)`);
-  const patterns = [word(node), word(`--name ${config.clusterName}`), word(kubeconfig)];
-  return all
-    .filter(({ parent }) => parent === 1 || adopter.test(commandOf.get(parent) ?? ''))
-    .filter(({ pid, terminal }) => pid !== process.pid && /^\?+$|^-$/.test(terminal))
-    .filter(({ command }) => patterns.some((pattern) => pattern.test(command)))
-    .map((one) => processItem(context, one));
+/** Found by variables that only our children have: what a command line says is no evidence of whose a process is. */
+function startedFor({ stateDir }: Pick<Config, 'stateDir'>): Started[] {
+  return processesWith([startedForVariable, startedByVariable])
+    .filter(({ variables: [folder] }) => folder === stateDir)
+    .map((found) => {
+      const [pid, command = '', ...start] = (found.variables[1] ?? '').split(' ');
+      return { ...found, starter: { pid: Number(pid), command, start: start.join(' ') || undefined } };
+    });
 }
 
-/** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */
-function processItem(
-  context: Context,
-  { pid, command }: Process,
-  name = command.slice(0, 60),
-  patience = 0,
-): CleanupItem {
-  const isThere = async () => (await listProcesses(context)).some((one) => one.pid === pid && one.command === command);
-  return {
-    kind: 'process',
-    name: `${pid} (${name})`,
-    isThere,
-    async remove() {
-      const deadline = performance.now() + patience;
-      while (performance.now() < deadline && (await isThere())) await sleep(50);
-      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-        if (!(await isThere())) return;
-        process.kill(pid, signal);
-        for (let looks = 0; looks < 20 && (await isThere()); looks += 1) await sleep(50);
-      }
-    },
-  };
-}
-
-/** What runs on this machine. Empty where `ps` can't tell. */
-async function listProcesses({ exec }: Context): Promise<Process[]> {
-  const columns = ['-o', 'pid=', '-o', 'ppid=', '-o', 'tty=', '-o', 'args='];
-  const { stdout } = await exec(['ps', '-A', '-ww', ...columns], { nothrow: true, timeout: 10_000 });
-  return stdout.split('\n').flatMap((line) => {
-    const [, pid, parent, terminal, command] = line.match(/^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/) ?? [];
-    return command === undefined
-      ? []
-      : [{ pid: Number(pid), parent: Number(parent), terminal: terminal ?? '', command }];
-  });
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** What commands that were killed left behind: their children, and the children of those. */
+export function orphanItems(config: Pick<Config, 'stateDir'>): CleanupItem[] {
+  return startedFor(config)
+    .filter(({ starter }) => !isRunning(starter.pid, starter.start))
+    .map(({ pid, start, command }) => processItem({ pid, start }, command.slice(0, 60)));
 }
 
 /** Milliseconds in which `npm run forward` notices that its cluster is gone, and ends with a sentence that says so. */
 const forwardEndMs = 5000;
 
-/**
- * Each `npm run forward` of this cluster, known by a port-forward that it started with our kubeconfig. It belongs behind
- * the cluster, with whose end it ends by itself. A person's own port-forward ends with its connection.
- */
-export async function forwardItems(context: Context): Promise<CleanupItem[]> {
-  const all = await listProcesses(context);
-  const ours = ` --kubeconfig ${context.kubeconfig} `;
-  const parents = new Set(
-    all.filter(({ command }) => command.includes(ours) && / port-forward /.test(command)).map(({ parent }) => parent),
-  );
-  return all
-    .filter(({ pid, command }) => parents.has(pid) && /\bplatform(\.mjs)? (port-)?forward\b/.test(command))
-    .map((one) => processItem(context, one, 'npm run forward', forwardEndMs));
+/** Each `npm run forward` that leads to this cluster now. It belongs behind the cluster, with whose end it ends by itself. */
+export function forwardItems(config: Pick<Config, 'stateDir'>): CleanupItem[] {
+  const starters = new Map(startedFor(config).map(({ starter }) => [starter.pid, starter]));
+  return [...starters.values()]
+    .filter(({ pid, start, command }) => /^(port-)?forward$/.test(command) && isRunning(pid, start))
+    .map((starter) => processItem(starter, 'npm run forward', forwardEndMs));
+}
+
+/** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */
+function processItem(
+  { pid, start }: { pid: number; start: string | undefined },
+  name: string,
+  patience = 0,
+): CleanupItem {
+  // Another process may have got the number since.
+  const isThere = async () => isRunning(pid, start);
+  const untilGone = async (milliseconds: number) => {
+    for (const end = performance.now() + milliseconds; performance.now() < end && (await isThere()); ) await sleep(50);
+  };
+  return {
+    kind: 'process',
+    name: `${pid} (${name})`,
+    isThere,
+    async remove() {
+      await untilGone(patience);
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        if (!(await isThere())) return;
+        sendSignal(pid, signal);
+        await untilGone(1000);
+      }
+    },
+  };
 }
