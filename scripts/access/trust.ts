@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { UserError } from '../lib/errors.ts';
+import { shellWord } from '../lib/text.ts';
 import { keychainStore, nssStores, type StoreOptions, type TrustStore, windowsStore } from './trust-stores.ts';
 
 /** What became of one store. */
@@ -68,7 +69,7 @@ interface TrustCommand {
 
 /** Every way, for an authority of this name in this file; example is an address that it then vouches for. */
 export function trustCommands(name: string, path: string, example: string): TrustCommand[] {
-  const file = quoted(path);
+  const file = shellWord(path);
   return [
     {
       system: 'macOS',
@@ -87,12 +88,12 @@ export function trustCommands(name: string, path: string, example: string): Trus
     { system: 'Arch Linux', command: `sudo trust anchor --store ${file}` },
     {
       system: 'Chrome, Chromium, Edge on Linux',
-      command: `certutil -d "sql:$HOME/.pki/nssdb" -A -t C,, -n ${quoted(name)} -i ${file}`,
+      command: `certutil -d "sql:$HOME/.pki/nssdb" -A -t C,, -n ${shellWord(name)} -i ${file}`,
       note: 'Without root. certutil is in libnss3-tools (Debian, Ubuntu), nss-tools (Fedora), nss (Arch).',
     },
     {
       system: 'Firefox on Linux',
-      command: `certutil -d "sql:<profile folder>" -A -t C,, -n ${quoted(name)} -i ${file}`,
+      command: `certutil -d "sql:<profile folder>" -A -t C,, -n ${shellWord(name)} -i ${file}`,
       note: 'Without root. about:profiles shows the folder. Or: Settings, Certificates, View Certificates, Authorities, Import.',
     },
     {
@@ -108,9 +109,4 @@ export function trustCommands(name: string, path: string, example: string): Trus
       note: 'Takes the place of all other authorities. The package requests reads REQUESTS_CA_BUNDLE in the same way.',
     },
   ];
-}
-
-/** As a POSIX shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

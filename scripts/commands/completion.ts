@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
 import type { Usage } from '../lib/terminal/args.ts';
+import { shellWord } from '../lib/text.ts';
 import { readRegistrations } from '../repository/applications.ts';
 import type { Command, Invocation } from './command.ts';
 
@@ -51,7 +52,7 @@ ${name}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" folder="$PWD" command= dashes= words= at
   while [ -n "$folder" ] && [ ! -e "$folder/package.json" ]; do folder="\${folder%/*}"; done
   case "\${COMP_WORDS[1]}" in run | run-script) ;; *) folder= ;; esac
-  if [ -z "$folder" ] || [ "$(cd "$folder" && pwd -P)" != ${quoted(root)} ]; then
+  if [ -z "$folder" ] || [ "$(cd "$folder" && pwd -P)" != ${shellWord(root)} ]; then
     [ -n "$${name}_before" ] && "$${name}_before" "$@"
     return
   fi
@@ -83,8 +84,4 @@ function wordsOf({ flags, words = [], operands = [] }: Usage, services: readonly
 function choicesOf(usages: readonly Usage[]): Map<string, readonly string[]> {
   const flags = usages.flatMap((usage) => Object.entries(usage.flags));
   return new Map(flags.flatMap(([name, { choices }]) => (choices ? [[name, choices] as const] : [])));
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -16,7 +16,7 @@ import { newTokenLink } from '../images/credentials/token-check.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, type Terminal, terminalOf } from '../lib/terminal/prompt.ts';
-import { type Command, type Invocation, lockFlags } from './command.ts';
+import { type Command, contextOptions, type Invocation, lockFlags } from './command.ts';
 
 export const credentialsCommand: Command = {
   description: [
@@ -44,11 +44,7 @@ async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   const progress = await createProgress(progressStream);
   // Whoever calls this wants a token, whatever .env says.
   const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
-  const context = createContext(asked, {
-    signal,
-    onDownload: (what) => progress.note(`Fetching ${what}.`),
-    onRetry: (why) => progress.note(`! Tried again: ${why}`),
-  });
+  const context = createContext(asked, contextOptions(invocation, progress.note));
   const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
   const unlock = flags.check ? () => {} : await lockCluster(invocation, 'credentials');
   try {
@@ -62,11 +58,20 @@ async function runCredentials(invocation: Invocation): Promise<ExitCode> {
 
 function assertFlags(flags: Invocation['flags']): void {
   if (flags.remove && (flags.check || flags.keep))
-    throw new UsageError('--remove goes with --forget only.', 'npm run credentials -- --remove --forget');
+    throw new UsageError('--remove goes with --forget only.', {
+      id: 'flags-exclude',
+      hint: 'npm run credentials -- --remove --forget',
+    });
   if (flags.check && flags.keep)
-    throw new UsageError('--check changes nothing, so there is nothing to keep.', 'npm run credentials -- --keep');
+    throw new UsageError('--check changes nothing, so there is nothing to keep.', {
+      id: 'flags-exclude',
+      hint: 'npm run credentials -- --keep',
+    });
   if (flags.forget && !flags.remove)
-    throw new UsageError('--forget goes with --remove.', 'npm run credentials -- --remove --forget');
+    throw new UsageError('--forget goes with --remove.', {
+      id: 'flags-exclude',
+      hint: 'npm run credentials -- --remove --forget',
+    });
 }
 
 async function give(invocation: Invocation, context: Context, terminal: Terminal | undefined): Promise<ExitCode> {

@@ -20,7 +20,9 @@ import { type RolloutReport, reportLines } from '../delivery/sync/report.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
+import { shellWord } from '../lib/text.ts';
 import { imageInValues } from '../repository/image-values.ts';
+import { contextOptions } from './command.ts';
 
 /** Edits that may be made, and what is to be done about them. */
 export interface PreparedEdits {
@@ -54,12 +56,7 @@ export async function deliver(
   const { config, flags, signal, print, progressStream } = invocation;
   const forActions = flags['from-ci'] === true;
   const progress = await createProgress(progressStream);
-  const context = createContext(config, {
-    signal,
-    ...(typeof flags.timeout === 'number' && { timeout: flags.timeout }),
-    ...(flags.verbose && { onCommand: (command) => progress.note(`$ ${command.join(' ')}`) }),
-    onDownload: (what) => progress.note(`Fetching ${what}.`),
-  });
+  const context = createContext(config, contextOptions({ flags, signal }, progress.note));
   try {
     const unlock = forActions ? () => {} : await lockCluster(invocation, name);
     let prepared: PreparedEdits;
@@ -109,7 +106,7 @@ function deliveryResult(context: Context, prepared: PreparedEdits, { commit, pus
     edits.length > 0 && workspace.commitOptions.commit ? notFollowedReason(context, prepared, landed) : undefined;
   if (why !== undefined) notes.push(why);
   if (edits.length > 0 && !workspace.commitOptions.commit)
-    notes.push(`Not committed: git commit -m ${quoted(subject)} -- ${changes.map(({ file }) => file).join(' ')}`);
+    notes.push(`Not committed: git commit -m ${shellWord(subject)} -- ${changes.map(({ file }) => file).join(' ')}`);
   return { changes, subject, ...landed, receipts: [], notes };
 }
 
@@ -123,11 +120,6 @@ function notFollowedReason(
   return gitops && pushed === null
     ? `Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`
     : prepared.unfollowed;
-}
-
-/** A text as one word of a shell's command line. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 interface FollowSettings {

@@ -4,7 +4,7 @@ import { diffPage } from '../delivery/diff/print.ts';
 import { diffExitCode, gatherDiff } from '../delivery/diff/report.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import type { Command, Invocation } from './command.ts';
+import { type Command, contextOptions, type Invocation } from './command.ts';
 
 export const diffCommand: Command = {
   description: [
@@ -25,11 +25,7 @@ export const diffCommand: Command = {
 
 async function runDiff({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const note = (text: string) => void progressStream.write(`${text}\n`);
-  const context = createContext(config, {
-    signal,
-    onDownload: (what) => note(`Fetching ${what}`),
-    ...(flags.verbose && { onCommand: (command) => note(`$ ${command.join(' ')}`) }),
-  });
+  const context = createContext(config, contextOptions({ flags, signal }, note));
   await assertCluster(context);
   const report = await gatherDiff(context, typeof flags.app === 'string' ? flags.app : undefined);
   const coloured = process.stdout.isTTY === true && process.stdout.hasColors();

@@ -42,10 +42,10 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
-    throw new UsageError(
-      'There is no terminal to ask whether --purge is meant.',
-      'npm run down -- --purge --dry-run shows what goes; npm run down -- --purge --yes removes it.',
-    );
+    throw new UsageError('There is no terminal to ask whether --purge is meant.', {
+      id: 'no-terminal',
+      hint: 'npm run down -- --purge --dry-run shows what goes; npm run down -- --purge --yes removes it.',
+    });
   }
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });

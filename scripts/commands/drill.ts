@@ -108,10 +108,10 @@ function confirmation({ flags, signal, progressStream, config }: Invocation): ()
   if (flags.yes) return async () => true;
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (terminal) return () => askWhether(terminal, `Break these things on ${config.clusterName} and put them right?`);
-  throw new UsageError(
-    'There is no terminal to ask whether this is meant.',
-    'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
-  );
+  throw new UsageError('There is no terminal to ask whether this is meant.', {
+    id: 'no-terminal',
+    hint: 'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
+  });
 }
 
 function json(value: object): string {

@@ -32,7 +32,10 @@ export const kubeconfigCommand: Command = {
 
 async function runKubeconfig({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   if (flags.remove && (flags.merge || flags.use))
-    throw new UsageError('kubeconfig takes --merge or --remove, not both.', 'npm run kubeconfig -- --merge');
+    throw new UsageError('kubeconfig takes --merge or --remove, not both.', {
+      id: 'flags-exclude',
+      hint: 'npm run kubeconfig -- --merge',
+    });
   if (flags.merge || flags.use) assertNoTargetContext(config, 'kubeconfig -- --merge', 'your own kubeconfig has it');
   const context = createContext(config, { signal });
   const told = flags.remove ? await remove(context) : await show(context, flags);

@@ -40,7 +40,10 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, progressStream, print } = invocation;
   const ways = (['all', 'apps', 'cluster'] as const).filter((flag) => flags[flag]);
   if (ways.length > 1) {
-    throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, 'npm run reset -- --help');
+    throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, {
+      id: 'flags-exclude',
+      hint: 'npm run reset -- --help',
+    });
   }
   if (flags.cluster) assertNoTargetContext(config, 'reset -- --cluster', 'it was not made here');
   if (flags.all) assertNoTargetContext(config, 'reset -- --all', 'others have things in it');
@@ -69,10 +72,10 @@ function confirmation({ flags, signal, progressStream }: Invocation): Confirm {
   if (flags.yes || flags['dry-run']) return async () => true;
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (terminal) return (message) => askWhether(terminal, message);
-  throw new UsageError(
-    'There is no terminal to ask whether this is meant.',
-    'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
-  );
+  throw new UsageError('There is no terminal to ask whether this is meant.', {
+    id: 'no-terminal',
+    hint: 'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
+  });
 }
 
 /** Each of the two takes the lock for itself. */

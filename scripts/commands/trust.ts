@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { installAuthority, removeAuthority, type StoreResult, storesOf, trustCommands } from '../access/trust.ts';
-import { authorityFolder } from '../components/routes.ts';
+import { authorityFolder } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
@@ -27,7 +27,10 @@ const limits = ['localhost', '*.localhost', '127.0.0.0/8', '::1'];
 
 async function runTrust({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   if (flags.install && flags.remove) {
-    throw new UsageError('trust takes --install or --remove, not both.', 'npm run trust -- --install');
+    throw new UsageError('trust takes --install or --remove, not both.', {
+      id: 'flags-exclude',
+      hint: 'npm run trust -- --install',
+    });
   }
   const folder = authorityFolder(config);
   const file = certificateFile(folder);

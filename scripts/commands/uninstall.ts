@@ -8,7 +8,6 @@ import {
   keptLines,
   nameLines,
   objectCount,
-  objectNames,
   prettyJson,
   previewLines,
   resetDeclined,
@@ -17,6 +16,7 @@ import { objectsToRemove, removePlatform } from '../components/reset/platform.ts
 import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
+import { namedOf } from '../kubernetes/objects.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
@@ -33,10 +33,10 @@ export async function uninstall(invocation: Invocation): Promise<ExitCode> {
     assertNoTargetContext(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (!flags.yes && !flags['dry-run'] && !terminal)
-    throw new UsageError(
-      'There is no terminal to ask whether this is meant.',
-      'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
-    );
+    throw new UsageError('There is no terminal to ask whether this is meant.', {
+      id: 'no-terminal',
+      hint: 'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
+    });
   const note = (text: string) => void progressStream.write(`${text}\n`);
   const timeout = typeof flags.timeout === 'number' ? { timeout: flags.timeout } : {};
   const context = createContext(config, { signal, ...timeout, onRetry: (why) => note(`! Tried again: ${why}`) });
@@ -55,7 +55,7 @@ export async function uninstall(invocation: Invocation): Promise<ExitCode> {
     const before = await takeInventory(context);
     const doomed = objectsToRemove(before, false);
     if (flags['dry-run']) {
-      const plan = { wouldRemove: objectNames(doomed), kept: objectNames(before.byHand) };
+      const plan = { wouldRemove: doomed.map(namedOf), kept: before.byHand.map(namedOf) };
       print(flags.json ? prettyJson(plan) : previewLines(config.clusterName, before, false, config.target).join('\n'));
       return ExitCode.done;
     }
@@ -102,7 +102,7 @@ async function remove(
   ];
   print(
     flags.json
-      ? prettyJson({ removed: objectNames(removed), kept: objectNames(kept), left: objectNames(left), seconds })
+      ? prettyJson({ removed: removed.map(namedOf), kept: kept.map(namedOf), left: left.map(namedOf), seconds })
       : lines.join('\n'),
   );
   return left.length === 0 ? ExitCode.done : ExitCode.failed;

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Component } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
+import { authorityFolder } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
@@ -13,7 +14,7 @@ import { ingressesAtHead } from '../repository/committed-values.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { argocdNamespaceObject as argocdNamespace } from './argo-cd.ts';
 import { removeObjects, waitForTermination } from './removal.ts';
-import { authorityFolder, isLocal, readRoutes, readTlsSecret } from './routes.ts';
+import { isLocal, readRoutes, readTlsSecret } from './routes.ts';
 
 /** Longer ones are refused by some programs, even from an authority that a person trusts. */
 const validDays = 397;
@@ -98,6 +99,7 @@ async function refuseTheirs(
   if (!theirs) return;
   const { namespace, name, fault } = theirs;
   throw new UserError(`${fault}. The platform did not create it and does not overwrite it.`, {
+    id: 'certificate-not-ours',
     hint: `To get the platform's certificate: kubectl delete secret ${name} --namespace ${namespace}, then npm run up.`,
   });
 }

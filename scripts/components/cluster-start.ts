@@ -21,6 +21,7 @@ export async function waitUntilServing(context: Context, component: Component): 
     const status = await component.status(context);
     if (status.state === 'absent')
       throw new UserError(`${component.name} is not in the cluster ${context.config.clusterName}: ${status.missing}.`, {
+        id: 'component-absent',
         hint: 'npm run up brings what is missing.',
       });
     const missing = status.state === 'ready' ? await unreadyPod(context, objects) : status.missing;

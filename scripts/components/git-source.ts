@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
+import { githubUrl } from '../config/settings.ts';
 import type { Context } from '../images/context.ts';
 import type { Account } from '../images/credentials/credentials.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
@@ -47,9 +48,6 @@ async function ownerOf(folder: string): Promise<Partial<SecurityContext>> {
 
 const repositorySecretName = 'gitops-repository';
 const tokenScopes = 'repo and read:packages';
-/** The only host that gets to see a GitHub token. */
-const githubUrl = /^https:\/\/github\.com\//;
-
 /**
  * Lets Argo CD read a private GITOPS_REPO_URL on GitHub, with the account that pulls the images. A public one needs
  * nothing, and for one elsewhere or over ssh Argo CD has to be given a key by hand.

@@ -1,5 +1,4 @@
 import { appliedFields } from '../cluster/ownership.ts';
-import { fullImageName } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
 import {
   type Account,
@@ -14,6 +13,7 @@ import { isPullFailure } from '../kubernetes/explain/pod-problem.ts';
 import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import type { Pod } from '../kubernetes/workloads.ts';
+import { fullImageName } from '../lib/docker/images.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { deployedPods } from './deployed-pods.ts';
 import { isTheirs } from './removal.ts';

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import { authorityFolder, type Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import {
@@ -107,11 +106,6 @@ function siteScheme(site: Site): string {
 export interface Site {
   host: string;
   secret: { namespace: string; name: string } | undefined;
-}
-
-/** Where this user's certificate authority lies. */
-export function authorityFolder({ dataDir }: Config): string {
-  return join(dataDir, 'ca');
 }
 
 /** Whether a host is this machine by its name alone (RFC 6761, 6.3), so that the local authority may vouch for it. */

@@ -1,11 +1,11 @@
 import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
-import { fullImageName } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
 import { pullSecret } from '../images/credentials/credentials.ts';
 import { ghcrHost } from '../images/credentials/token-check.ts';
 import { buildStubs, ensureStubs, removeStubs, stubsAmong } from '../images/stubs.ts';
 import { identityOf } from '../kubernetes/objects.ts';
+import { fullImageName } from '../lib/docker/images.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
 import {

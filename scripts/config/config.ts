@@ -189,6 +189,11 @@ function homeOfAccount(): string {
   }
 }
 
+/** Where this user's certificate authority lies. */
+export function authorityFolder({ dataDir }: Config): string {
+  return join(dataDir, 'ca');
+}
+
 /** What a command is given. It returns the exit code, and throws what went wrong. */
 export interface Invocation {
   config: Config;

@@ -125,6 +125,9 @@ function contextName(text: string): string | undefined {
   return text;
 }
 
+/** Repositories that a token of GitHub may open. */
+export const githubUrl = /^https:\/\/github\.com\//;
+
 function repositoryUrl(text: string): string | undefined {
   if (text === '') return undefined;
   if (!/^(https:\/\/|ssh:\/\/|git@)\S+$/.test(text)) throw new Error('an https or ssh address of a Git repository');

@@ -1,4 +1,4 @@
-import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
+import { assertDockerResponds, diskFullHint, fullImageName } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output, startProcess } from '../lib/exec.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
@@ -100,13 +100,6 @@ export function nodeImages(
       await exec(inNode('tag', '--force', fullImageName(source), fullImageName(target)));
     },
   };
-}
-
-/** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */
-export function fullImageName(image: string): string {
-  const [first = ''] = image.split('/');
-  if (!image.includes('/')) return `docker.io/library/${image}`;
-  return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
 }
 
 /**

@@ -1,13 +1,20 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { assertDockerResponds, ensureImage, hasImage, pullError, withPullTimeout } from '../lib/docker/images.ts';
+import {
+  assertDockerResponds,
+  ensureImage,
+  fullImageName,
+  hasImage,
+  pullError,
+  withPullTimeout,
+} from '../lib/docker/images.ts';
 import type { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { limitConcurrency } from '../lib/tasks.ts';
 import type { Trace } from '../lib/trace.ts';
 import type { ImageCache, KeptImages } from './cache.ts';
-import { fullImageName, nodeImages } from './containerd.ts';
+import { nodeImages } from './containerd.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
 export interface ImageStore {

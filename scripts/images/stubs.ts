@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stubBaseImage } from '../config/versions.ts';
-import { assertDockerResponds, diskFullHint, hasImage } from '../lib/docker/images.ts';
+import { assertDockerResponds, diskFullHint, fullImageName, hasImage } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { limitConcurrency } from '../lib/tasks.ts';
-import { fullImageName } from './containerd.ts';
 import type { Context } from './context.ts';
 
 const folder = 'standins';

@@ -34,6 +34,11 @@ export interface Named {
   name: string;
 }
 
+/** Kind, namespace and name of an object. */
+export function namedOf({ kind, metadata: { name, namespace } }: Pick<KubeObject, 'kind' | 'metadata'>): Named {
+  return { kind, ...(namespace !== undefined && { namespace }), name };
+}
+
 export interface ManagedFields {
   manager?: string;
   operation?: string;

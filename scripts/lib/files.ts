@@ -121,6 +121,7 @@ function syncFolder(folder: string): void {
 function notRegular(what: string, known: fs.Stats): UserError {
   const special = known.isFIFO() ? 'a named pipe' : known.isSocket() ? 'a socket' : 'a device';
   return new UserError(`${what}: it is ${known.isDirectory() ? 'a folder' : special}, not a regular file.`, {
+    id: 'not-a-regular-file',
     hint: 'Replace it with a regular file, or with a link to one.',
   });
 }

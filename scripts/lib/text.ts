@@ -37,3 +37,8 @@ export function table(rows: readonly string[][]): string[] {
       .trimEnd(),
   );
 }
+
+/** A text as one word of a POSIX shell's command line, in quotes where it needs some. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

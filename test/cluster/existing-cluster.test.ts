@@ -40,7 +40,8 @@ test('what is for those who run the cluster is refused, and only there', async (
   const { error } = await refusal(() =>
     assertNoTargetContext({ ...loadConfig('/nowhere', {}), target: 'x' }, 'stop', 'no'),
   );
-  assert.match(error.message, /stop is not for the cluster of the context x: no\./);
+  assert.equal(error.id, 'target-not-for');
+  assert.match(error.message, /stop .* x: no\./);
   assertNoTargetContext(loadConfig('/nowhere', {}), 'stop', 'no');
 });
 

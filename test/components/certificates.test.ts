@@ -219,11 +219,9 @@ test('a certificate that is of no use any more is replaced, and the others stay'
 test('a certificate that somebody put under that name is not overwritten, and it is said how to get the platform’s', async () => {
   secrets.set('argocd/localhost-tls', await signedBy(issuer, ['argocd.localhost'], 10));
   listed = [{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'argocd', name: 'localhost-tls' } }];
-  const { text } = await refusal(() => certificates.apply(contextFor('dev')));
-  assert.match(
-    text,
-    /argocd\/localhost-tls holds .* did not create it.*\n.*kubectl delete secret localhost-tls --namespace argocd/,
-  );
+  const { error } = await refusal(() => certificates.apply(contextFor('dev')));
+  assert.equal(error.id, 'certificate-not-ours');
+  assert.match(error.hint ?? '', /kubectl delete secret localhost-tls --namespace argocd/);
   assert.deepEqual(applied, []);
 });
 

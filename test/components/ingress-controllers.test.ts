@@ -65,8 +65,9 @@ for (const [setting, name, other] of [
 }
 
 test('another controller is a mistake, and said so', async () => {
-  const { text } = await refusal(() => loadConfig('/nowhere', { INGRESS_CONTROLLER: 'haproxy' }));
-  assert.match(text, /INGRESS_CONTROLLER must be nginx or traefik/);
+  const { error } = await refusal(() => loadConfig('/nowhere', { INGRESS_CONTROLLER: 'haproxy' }));
+  assert.equal(error.id, 'setting-wrong');
+  assert.match(error.message, /INGRESS_CONTROLLER.*nginx or traefik/);
 });
 
 test('the chosen controller takes all of the other one away but the class that both have, webhooks first', async () => {

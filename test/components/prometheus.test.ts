@@ -133,8 +133,9 @@ const broken = (_check: string, input: string) =>
 
 test('what promtool refuses is told with its reason', async () => {
   const { context, inputs } = running({ promtool: broken });
-  const { text } = await refusal(() => assertConfigurationValid(context, all));
-  assert.match(text, /^Prometheus would refuse prometheus\.yml: yaml: line 1: field a not found\.\n/);
+  const { error } = await refusal(() => assertConfigurationValid(context, all));
+  assert.equal(error.id, 'prometheus-refuses');
+  assert.match(error.message, /prometheus\.yml: yaml: line 1: field a not found\.$/);
   assert.deepEqual(inputs, ['a: 1']);
 });
 

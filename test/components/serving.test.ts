@@ -51,8 +51,9 @@ test('pods that are on their way out, or over, are no reason to wait', async () 
 });
 
 test('what was never installed is not waited for', async () => {
-  const { text } = await refusal(() => waitFor({ state: 'absent', missing: 'Namespace argocd is missing' }, [[]]));
-  assert.match(text, /argo-cd is not in the cluster x: Namespace argocd is missing\.\nnpm run up/);
+  const { error } = await refusal(() => waitFor({ state: 'absent', missing: 'Namespace argocd is missing' }, [[]]));
+  assert.equal(error.id, 'component-absent');
+  assert.match(error.message, /argo-cd .*Namespace argocd is missing/);
 });
 
 test('metrics-server asks the API server of its node in kind, and the Service in a cluster elsewhere', async () => {

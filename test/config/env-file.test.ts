@@ -102,8 +102,9 @@ for (const [name, root, hint] of [
   ['is ignored, but not while it is written', checkout('A=1\n', '.env\n'), /\.env\.\*/],
 ] as const) {
   test(`nothing is saved where .env ${name}`, async () => {
-    const { text } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
-    assert.match(text, hint);
+    const { error } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
+    assert.equal(error.id, 'env-in-git');
+    assert.match(error.hint ?? '', hint);
     assert.equal(read(root), 'A=1\n');
   });
 }
@@ -111,8 +112,9 @@ for (const [name, root, hint] of [
 test('nothing is saved where .env is tracked, although it is ignored', async () => {
   const root = checkout('A=1\n');
   git(root, 'add', '--force', '.env');
-  const { text } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
-  assert.match(text, /is in Git[\s\S]*git rm --cached/);
+  const { error } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
+  assert.equal(error.id, 'env-in-git');
+  assert.match(error.hint ?? '', /git rm --cached/);
   assert.equal(read(root), 'A=1\n');
 });
 
@@ -178,8 +180,9 @@ test('a named pipe or a device in the place of .env keeps what it is, and never 
     [linked, 'a device'],
   ] as const) {
     const before = lstatSync(join(root, '.env'));
-    const { text } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
-    assert.match(text, new RegExp(`\\.env can't be written: it is ${kind}`));
+    const { error } = await refusal(() => saveSettings(gitExec, root, { GITHUB_TOKEN: 'ghp_new' }));
+    assert.equal(error.id, 'not-a-regular-file');
+    assert.match(error.message, new RegExp(`\\.env.*${kind}`));
     const { ino, mode } = lstatSync(join(root, '.env'));
     assert.deepEqual([ino, mode, names(root)], [before.ino, before.mode, ['.env', '.env.example']]);
   }
@@ -193,5 +196,5 @@ test('settings are read from a named pipe, as <(...) of a shell is one; a folder
   await new Promise((resolve) => writer.once('exit', resolve));
   rmSync(join(root, '.env'));
   mkdirSync(join(root, '.env'));
-  assert.match((await refusal(() => loadConfig(root, {}))).text, /\.env can't be read: it is a folder/);
+  assert.equal((await refusal(() => loadConfig(root, {}))).error.id, 'not-a-regular-file');
 });

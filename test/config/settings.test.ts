@@ -58,7 +58,8 @@ for (const [name, text, rule] of bad) {
   test(`${name}=${text.replace(canary, '<token>').slice(0, 60)} is refused with the rule, not with the value`, async () => {
     const { error, text: said } = await refusal(() => readSetting(name, text));
     assert(error instanceof UsageError && error.exitCode === ExitCode.usage);
-    assert(error.message.startsWith(`${name} must be `) && error.hint?.includes(name), said);
+    assert.equal(error.id, 'setting-wrong');
+    assert(error.message.includes(name) && error.hint?.includes(name), said);
     assert.match(error.message, rule);
     assert.doesNotMatch(said, /canary/i);
   });
@@ -91,30 +92,20 @@ test('.env may have comments, blank lines, export, quotes, Windows line ends and
 });
 
 const malformed: [string, string, RegExp, RegExp][] = [
-  ['a line that is no assignment', `# first\n${canary}\n`, /^\.env, line 2 is not of the form/, /#/],
-  ['a colon in place of the equals sign', `GITHUB_TOKEN: ${canary}`, /line 1 is not of the form/, /#/],
-  ['a name with a dash', `GITHUB-TOKEN=${canary}`, /line 1 is not of the form/, /#/],
-  ['a quote that stays open', `\nGITHUB_TOKEN="${canary}\n`, /line 2: the quote that GITHUB_TOKEN/, /Close/],
-  ['a closing quote of the other kind', `GITHUB_TOKEN="${canary}'`, /line 1: the quote/, /Close/],
-  [
-    'a setting twice',
-    `GITHUB_TOKEN=${canary}\nGITHUB_TOKEN=${canary}2`,
-    /line 2: GITHUB_TOKEN is already set on line 1/,
-    /one/,
-  ],
-  [
-    'a misspelt setting',
-    `GITHUB_TOKN=${canary}`,
-    /line 1: there is no setting GITHUB_TOKN/,
-    /Did you mean GITHUB_TOKEN\?/,
-  ],
-  ['a setting in lower case', `github_token=${canary}`, /no setting github_token/, /Did you mean GITHUB_TOKEN\?/],
-  ['a setting like none of ours', `DATABASE=${canary}`, /no setting DATABASE/, /\.env\.example/],
+  ['a line that is no assignment', `# first\n${canary}\n`, /\.env, line 2/, /#/],
+  ['a colon in place of the equals sign', `GITHUB_TOKEN: ${canary}`, /line 1/, /#/],
+  ['a name with a dash', `GITHUB-TOKEN=${canary}`, /line 1/, /#/],
+  ['a quote that stays open', `\nGITHUB_TOKEN="${canary}\n`, /line 2.*GITHUB_TOKEN/, /quote/],
+  ['a closing quote of the other kind', `GITHUB_TOKEN="${canary}'`, /line 1.*GITHUB_TOKEN/, /quote/],
+  ['a setting twice', `GITHUB_TOKEN=${canary}\nGITHUB_TOKEN=${canary}2`, /line 2.*GITHUB_TOKEN.*line 1/, /lines/],
+  ['a misspelt setting', `GITHUB_TOKN=${canary}`, /line 1.*GITHUB_TOKN/, /GITHUB_TOKEN/],
+  ['a setting in lower case', `github_token=${canary}`, /github_token/, /GITHUB_TOKEN/],
+  ['a setting like none of ours', `DATABASE=${canary}`, /DATABASE/, /\.env\.example/],
 ];
 for (const [what, text, message, hint] of malformed) {
   test(`.env with ${what} is refused by its line, without its content`, async () => {
     const { error, text: said } = await refusal(() => parseDotenv(text));
-    assert(error instanceof UsageError);
+    assert(error instanceof UsageError && error.id === 'setting-wrong');
     assert.match(error.message, message);
     assert.match(error.hint ?? '', hint);
     assert.doesNotMatch(said, /canary/i);

@@ -64,7 +64,7 @@ for (const fault of [unavailable, () => new Unreachable('no answer within 10 s')
 
 test('an aggregated API that refuses us is no empty one, unless it is being removed', async () => {
   const refusing = api((path) => new ApiError(path, 403, 'forbidden'));
-  await assert.rejects(discover(refusing), /answered 403 to .*metrics.k8s.io/);
+  await assert.rejects(discover(refusing), { id: 'api-server-refuses', message: /403 .*metrics.k8s.io/ });
   let looks = 0;
   const list = async () => (looks++ === 0 ? refusing.list('apiregistration.k8s.io/v1', 'APIService') : []);
   assert.equal((await discover({ ...refusing, list } as typeof refusing)).length, 3);

@@ -181,7 +181,7 @@ test("promtool is a member of Prometheus' archive, whose name has the version wi
 test('offline, nothing is fetched or built, and what is in the cache is used', async () => {
   await assert.rejects(toolbox({ offline: true }).find('kind'), {
     name: 'UsageError',
-    message: /Nothing is to be fetched/,
+    id: 'tool-missing',
   });
   assert.deepEqual(requests, []);
   await toolbox().find('kind');
@@ -217,14 +217,14 @@ const unavailable: { title: string; name: ToolName; changes?: Partial<ToolboxSet
     {
       title: 'no release, no Go',
       name: 'kind',
-      says: /^kind 0\.32\.0 or newer is needed: it is not on the PATH.*HTTP 404/,
+      says: /^kind 0\.32\.0 .*HTTP 404/,
     },
-    { title: 'an old one on the PATH', name: 'helm', prints: 'v3.1.0', says: /on the PATH is v3\.1\.0 \(.*\) instead/ },
+    { title: 'an old one on the PATH', name: 'helm', prints: 'v3.1.0', says: /v3\.1\.0/ },
     {
       title: 'an unknown machine',
       name: 'kubectl',
       changes: { arch: 's390x' },
-      says: /1\.36 \(or one minor.*kind of machine/,
+      says: /^kubectl .*1\.36/,
     },
   ];
 for (const { title, name, changes, prints, says } of unavailable) {
@@ -234,7 +234,7 @@ for (const { title, name, changes, prints, says } of unavailable) {
     const error = await toolbox(changes)
       .find(name)
       .catch((failure) => failure);
-    assert.equal(error.name, 'UsageError');
+    assert.deepEqual([error.id, error.name], ['tool-missing', 'UsageError']);
     assert.match(error.message, says);
     assert.match(error.hint, /brew install .*https:/);
   });
@@ -244,7 +244,7 @@ test('a failing go install is part of the reason, and the next try starts anew',
   files = {};
   await program('bin', 'go');
   const box = toolbox();
-  await assert.rejects(box.find('kind'), { name: 'UsageError', message: /HTTP 404.*no module proxy/ });
+  await assert.rejects(box.find('kind'), { id: 'tool-missing', message: /HTTP 404.*no module proxy/ });
   goWorks = true;
   assert.equal((await box.find('kind')).source, 'go install');
 });

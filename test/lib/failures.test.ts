@@ -5,17 +5,22 @@ import { assertNoFailures, type TaskResult } from '../../scripts/lib/tasks.ts';
 import { refusal } from '../support/fakes.ts';
 
 const failed = (error: unknown): TaskResult => ({ state: 'failed', error });
-const gone = () => failed(new UserError('Docker does not answer any more.', { hint: 'Start it.' }));
+const gone = () =>
+  failed(new UserError('Docker does not answer any more.', { id: 'docker-not-running', hint: 'Start it.' }));
 
 test('steps that failed for the same reason are told together, the others each with its own', async () => {
   const results = new Map([
     ['cluster', { state: 'done' } as TaskResult],
     ['argo-cd', gone()],
-    ['ingress', failed(new UserError('No webhook.'))],
+    [
+      'ingress',
+      failed(new UserError('No webhook.', { cause: new UserError('x', { id: ['not-applied', 'no-cluster'] }) })),
+    ],
     ['grafana', gone()],
     ['routes', { state: 'skipped', because: 'ingress' } as TaskResult],
   ]);
-  const { text } = await refusal(() => assertNoFailures(results));
+  const { error, text } = await refusal(() => assertNoFailures(results));
+  assert.deepEqual(error.ids, ['docker-not-running', 'not-applied', 'no-cluster']);
   assert.equal(
     text,
     'argo-cd, grafana: Docker does not answer any more.\n  → Start it.\n✖ ingress: No webhook.\nnpm run doctor',

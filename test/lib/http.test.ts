@@ -120,8 +120,8 @@ test('any other refusal is an ApiError with path, status and the start of the bo
   respond(403, 'forbidden '.repeat(1000));
   await assert.rejects(api().list('v1', 'Secret'), (error) => {
     assert(error instanceof ApiError && error.status === 403 && error instanceof UserError);
-    assert.match(error.hint ?? '', /lacks that right .*can-i --list/);
-    assert.match(error.message, /answered 403 to \/api\/v1\/secrets: forbidden/);
+    assert.match(error.hint ?? '', /can-i --list/);
+    assert.match(error.message, /403 .*\/api\/v1\/secrets: forbidden/);
     return error.message.length < 500;
   });
 });
@@ -163,10 +163,10 @@ test('a refusal says why in the API server’s words, also where something else 
 
 test('the sentence of a refusal is told, not the object that it comes in', async () => {
   respond(403, { kind: 'Status', message: 'pods is forbidden: User "x" cannot list' });
-  await assert.rejects(
-    api().list('v1', 'Pod'),
-    /^ApiError: the API server answered 403 to \/api\/v1\/pods: pods is forb/,
-  );
+  await assert.rejects(api().list('v1', 'Pod'), {
+    id: 'api-server-refuses',
+    message: /403 .*\/api\/v1\/pods: pods is forb/,
+  });
 });
 
 test('an API server that restarts is asked again, also while it forbids everything, and each reason is told once', async () => {
@@ -222,8 +222,8 @@ test('a 403 of an API server that is ready is told at once, in its words; one th
 test('an API server that is not there is unreachable, and an interruption is no such thing', async () => {
   await assert.rejects(api(undefined, 'http://127.0.0.1:1').text('/readyz'), (error) => {
     assert(error instanceof Unreachable && error instanceof UserError);
-    assert.match(error.hint ?? '', /npm run up/);
-    return /http:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/.test(error.message);
+    assert.equal(error.id, 'api-server-silent');
+    return /http:\/\/127\.0\.0\.1:1 .*ECONNREFUSED/.test(error.message);
   });
   await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);
 });
@@ -251,7 +251,7 @@ for (const [days, says] of [
       const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
       const kubeconfig = JSON.stringify({ clusters: [{ cluster }], users: [{ user }] });
       await assert.rejects(connect(kubeconfig, new AbortController().signal).text('/readyz'), (error) => {
-        assert(error instanceof WrongClock && error.hint?.includes('set the clock'));
+        assert(error instanceof WrongClock && error.id === 'clock');
         return says.test(error.message);
       });
     } finally {

@@ -1,18 +1,9 @@
 import type { Invocation } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
-import { type KubeObject, type Named, nameOf } from '../../kubernetes/objects.ts';
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { ExitCode } from '../../lib/errors.ts';
 import type { Progress } from '../../lib/terminal/progress.ts';
 import type { ClusterInventory } from './inventory.ts';
-
-/** Objects by kind, namespace and name. */
-export function objectNames(objects: readonly KubeObject[]): Named[] {
-  return objects.map(({ kind, metadata: { name, namespace } }) => ({
-    kind,
-    ...(namespace !== undefined && { namespace }),
-    name,
-  }));
-}
 
 /** '1 object', '2 objects'. */
 export function objectCount(objects: readonly unknown[]): string {

@@ -1,6 +1,7 @@
 import type { Component } from '../../cluster/component.ts';
 import type { Context } from '../../images/context.ts';
 import type { DiscoveredObject } from '../../kubernetes/api/discovery.ts';
+import { namedOf } from '../../kubernetes/objects.ts';
 import { startStopwatch } from '../../lib/deadline.ts';
 import { ExitCode } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
@@ -15,7 +16,6 @@ import {
   nameLines,
   nothingToRemove,
   objectCount,
-  objectNames,
   prettyJson,
   previewLines,
   type ResetOptions,
@@ -31,13 +31,13 @@ export async function resetPlatform({ invocation, context, confirm, progress }: 
   const doomed = objectsToRemove(before, all);
   const kept = all ? [] : [...before.byHand, ...before.holders];
   if (flags['dry-run']) {
-    const plan = { wouldRemove: objectNames(doomed), kept: objectNames(kept) };
+    const plan = { wouldRemove: doomed.map(namedOf), kept: kept.map(namedOf) };
     print(flags.json ? prettyJson(plan) : previewLines(config.clusterName, before, all, config.target).join('\n'));
     return ExitCode.done;
   }
   if (doomed.length === 0 && before.orphans.length === 0) {
     const lines = [nothingToRemove(config.clusterName), ...keptLines(before, all, config.target)];
-    print(flags.json ? prettyJson({ removed: [], kept: objectNames(kept), left: [] }) : lines.join('\n'));
+    print(flags.json ? prettyJson({ removed: [], kept: kept.map(namedOf), left: [] }) : lines.join('\n'));
     return ExitCode.done;
   }
   // What is only waited for needs nobody's word.
@@ -55,7 +55,7 @@ export async function resetPlatform({ invocation, context, confirm, progress }: 
     left.length === 0 ? '0 left. npm run up brings the platform back.' : `${left.length} left:`,
     ...nameLines(left),
   ];
-  const result = { removed: objectNames(removed), kept: objectNames(kept), left: objectNames(left), seconds };
+  const result = { removed: removed.map(namedOf), kept: kept.map(namedOf), left: left.map(namedOf), seconds };
   print(flags.json ? prettyJson(result) : lines.join('\n'));
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
 }

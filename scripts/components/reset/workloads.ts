@@ -1,5 +1,5 @@
 import type { Context } from '../../images/context.ts';
-import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
+import { type KubeObject, namedOf, nameOf } from '../../kubernetes/objects.ts';
 import { timeoutError, toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
@@ -9,7 +9,7 @@ import { workloadsOf } from '../applications-removal.ts';
 import { argoCd } from '../argo-cd.ts';
 import { inCluster, removeObjects } from '../removal.ts';
 import { services } from '../services.ts';
-import { nameLines, objectCount, objectNames, prettyJson, type ResetOptions, resetDeclined } from './output.ts';
+import { nameLines, objectCount, prettyJson, type ResetOptions, resetDeclined } from './output.ts';
 
 /** Has Argo CD recreate the workloads, or lists them, and tells what came of it. */
 export async function resetWorkloads({ invocation, context, confirm, progress }: ResetOptions): Promise<ExitCode> {
@@ -18,7 +18,7 @@ export async function resetWorkloads({ invocation, context, confirm, progress }:
   const workloads = await workloadsToRebuild(context);
   if (flags['dry-run']) {
     const lines = [`Would be deleted, and built anew by Argo CD: ${objectCount(workloads)}.`, ...nameLines(workloads)];
-    print(flags.json ? prettyJson({ wouldRebuild: objectNames(workloads) }) : lines.join('\n'));
+    print(flags.json ? prettyJson({ wouldRebuild: workloads.map(namedOf) }) : lines.join('\n'));
     return ExitCode.done;
   }
   const ask = `Delete what Argo CD deployed to ${config.clusterName} (${objectCount(workloads)}), and have it built anew?`;
@@ -27,7 +27,7 @@ export async function resetWorkloads({ invocation, context, confirm, progress }:
   progress.stop();
   const seconds = Math.round(performance.now() - started) / 1000;
   const done = `Argo CD has built all of it anew: ${objectCount(workloads)}, every service is ready (${seconds.toFixed(1)} s).`;
-  print(flags.json ? prettyJson({ rebuilt: objectNames(workloads), seconds }) : done);
+  print(flags.json ? prettyJson({ rebuilt: workloads.map(namedOf), seconds }) : done);
   return ExitCode.done;
 }
 

@@ -1,6 +1,7 @@
 import { notReadyReason } from '../../components/applications.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject, Named } from '../../kubernetes/objects.ts';
+import { namedOf } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { type Application, applicationsOf } from '../../repository/applications.ts';
 import {
@@ -8,7 +9,6 @@ import {
   type Failure,
   failureOf,
   type IgnoreRule,
-  namedOf,
   type ObjectComparison,
   type Refusal,
 } from './compare.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError, type ApiServer, jsonIfThere, Unreachable } from '../../kubernetes/api/api.ts';
-import { groupOf, type KubeObject, type Named, toReadableYaml, toYaml } from '../../kubernetes/objects.ts';
+import { groupOf, type KubeObject, type Named, namedOf, toReadableYaml, toYaml } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type ClusterFacts, servedAs, servedPath } from './kinds.ts';
@@ -49,11 +49,6 @@ export async function compareObjects(wanted: readonly KubeObject[], means: Compa
     changes: results.flatMap((result) => (result && 'action' in result ? [result] : [])),
     refused: results.flatMap((result) => (result && 'reason' in result ? [result] : [])),
   };
-}
-
-/** Kind, namespace and name. */
-export function namedOf({ kind, metadata: { name, namespace } }: KubeObject): Named {
-  return { kind, ...(namespace !== undefined && { namespace }), name };
 }
 
 async function compareObject(

@@ -1,6 +1,5 @@
-import type { KubeObject } from '../../kubernetes/objects.ts';
+import { namedOf } from '../../kubernetes/objects.ts';
 import {
-  type ApplicationResource,
   type HistoryEntry,
   keyOf,
   lastAppliedByArgocd,
@@ -76,12 +75,13 @@ function touchedIn(
   return objects.flatMap(([resource, object]) => {
     if (!object || !within(lastAppliedByArgocd(object.metadata))) return [];
     const isNew = within(Date.parse(object.metadata.creationTimestamp ?? ''));
-    return [{ ...namedResource(resource, object), what: isNew ? ('made anew' as const) : ('set back' as const) }];
+    return [
+      {
+        ...namedOf({ kind: resource.kind, metadata: object.metadata }),
+        what: isNew ? ('made anew' as const) : ('set back' as const),
+      },
+    ];
   });
-}
-
-function namedResource({ kind, name }: ApplicationResource, { metadata: { namespace } }: KubeObject) {
-  return { kind, ...(namespace !== undefined && { namespace }), name };
 }
 
 /** What Argo CD's controller writes about an Application. Kubernetes keeps it for an hour. */

@@ -1,7 +1,7 @@
-import { fullImageName } from '../../images/containerd.ts';
 import type { Context } from '../../images/context.ts';
 import { ghcrHost } from '../../images/credentials/token-check.ts';
 import { parseImage, readImage } from '../../images/registry.ts';
+import { fullImageName } from '../../lib/docker/images.ts';
 import { UserError } from '../../lib/errors.ts';
 import { gitIn } from '../../lib/git/run.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';

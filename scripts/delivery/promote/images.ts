@@ -1,6 +1,5 @@
 import { cluster } from '../../cluster/cluster.ts';
 import { canPull } from '../../components/pull-secret.ts';
-import { fullImageName } from '../../images/containerd.ts';
 import type { Context } from '../../images/context.ts';
 import { type Account, type AccountSearch, findAccount } from '../../images/credentials/credentials.ts';
 import { checkToken, type Endpoints, ghcrHost, publicEndpoints } from '../../images/credentials/token-check.ts';
@@ -9,6 +8,7 @@ import { createRegistry, type ImageFacts, parseImage, type Registry, readImage }
 import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { containerImage, isStaying, type Workload } from '../../kubernetes/workloads.ts';
+import { fullImageName } from '../../lib/docker/images.ts';
 import { UserError } from '../../lib/errors.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
 import { servicesNamespace } from '../../repository/applications.ts';

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { githubUrl } from '../../config/settings.ts';
 import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
@@ -49,9 +50,6 @@ async function renderedCommits(context: Context): Promise<string[]> {
     throw error;
   }
 }
-
-/** The only host that gets to see a GitHub token. */
-const githubUrl = /^https:\/\/github\.com\//;
 
 /**
  * The commit that GITOPS_REPO_URL is at, which Argo CD deploys. Throws a `UserError` where it can't be told, and where

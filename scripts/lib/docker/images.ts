@@ -64,10 +64,16 @@ export async function hasImage(exec: Exec, image: string): Promise<boolean> {
   return exitCode === 0;
 }
 
-/** The host that an image name points to: the first part if it looks like a host, else Docker Hub. */
-export function registryOf(image: string): string {
+/** containerd's way of writing a name: Docker Hub's host and its `library/` are spelled out. */
+export function fullImageName(image: string): string {
   const [first = ''] = image.split('/');
-  return image.includes('/') && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
+  if (!image.includes('/')) return `docker.io/library/${image}`;
+  return /[.:]|^localhost$/.test(first) ? image : `docker.io/${image}`;
+}
+
+/** The host that an image name points to: the first part if it looks like a host, else Docker Hub. */
+function registryOf(image: string): string {
+  return fullImageName(image).split('/')[0] ?? '';
 }
 
 /** The reason, out of what the engine prints around it. */
