@@ -1,19 +1,8 @@
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
-import type { Component } from './component.ts';
+import type { Cluster, Component } from './component.ts';
 import { existingCluster } from './existing-cluster.ts';
 import { kindCluster } from './kind.ts';
-
-/** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */
-export interface Cluster extends Pick<Component, 'status' | 'apply'> {
-  /**
-   * In which state it is, in Docker's words, or undefined where there is none that this checkout brought the platform to.
-   * Throws a `UsageError` where it belongs to somebody else.
-   */
-  presence(context: Context): Promise<string | undefined>;
-  /** Makes sure that the API server of one that runs can be asked. Throws a `UserError` where it does not answer. */
-  reach(context: Context): Promise<void>;
-}
 
 /** The one that the settings name. */
 function chosenCluster({ target }: Pick<Context, 'target'>): Cluster {

@@ -5,8 +5,7 @@ import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { missingApi, waitForApi } from '../kubernetes/waiting/api-server.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
-import type { Cluster } from './cluster.ts';
-import type { ApplyResult, Status } from './component.ts';
+import type { ApplyResult, Cluster, Status } from './component.ts';
 import { copyUserContext, serverIn } from './kubeconfig.ts';
 import { isOurs, type PlatformMarker, readMarker } from './territory.ts';
 

@@ -3,7 +3,18 @@ import type { DiscoveredObject } from '../kubernetes/api/discovery.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
 import { applicationApi, readRegistrations } from '../repository/applications.ts';
-import type { Territory } from './territory.ts';
+
+/** What of a cluster is the platform's. */
+export interface Territory {
+  /** The namespaces that it brought. */
+  namespaces: ReadonlySet<string>;
+  /** Whether it is in a namespace of the platform's, or of a kind that the platform brought: nobody else keeps anything there. */
+  within(object: KubeObject): boolean;
+  /** Whether it is the platform's: applied by `up`, deployed by its Argo CD, or within what it brought, and no older than it. */
+  owns(object: KubeObject): boolean;
+  /** Whether it runs, or ran, for one of the platform's Applications, by the labels of its charts: its Deployment may be gone. */
+  ranFor(object: KubeObject): boolean;
+}
 
 /** Whose an object is: a component's, by its name; of the platform, but of no component; Kubernetes' own; or somebody's. */
 export type Owner = { of: 'component'; name: string } | { of: 'platform' } | { of: 'kubernetes' } | { of: 'person' };

@@ -1,18 +1,6 @@
 import type { Context } from '../images/context.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
-import { applicationNames, isTracked, isUnwritten, wasApplied } from './ownership.ts';
-
-/** What of a cluster is the platform's. */
-export interface Territory {
-  /** The namespaces that it brought. */
-  namespaces: ReadonlySet<string>;
-  /** Whether it is in a namespace of the platform's, or of a kind that the platform brought: nobody else keeps anything there. */
-  within(object: KubeObject): boolean;
-  /** Whether it is the platform's: applied by `up`, deployed by its Argo CD, or within what it brought, and no older than it. */
-  owns(object: KubeObject): boolean;
-  /** Whether it runs, or ran, for one of the platform's Applications, by the labels of its charts: its Deployment may be gone. */
-  ranFor(object: KubeObject): boolean;
-}
+import { applicationNames, isTracked, isUnwritten, type Territory, wasApplied } from './ownership.ts';
 
 /**
  * Asks the cluster what is the platform's there. Nothing may be removed or overwritten by its name alone, which somebody

@@ -10,8 +10,8 @@ import {
 } from '../checks/validate/run.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import type { Tools, ValidationCheck } from '../repository/rendering/finding.ts';
-import { openRepository } from '../repository/rendering/repository.ts';
+import type { Tools } from '../repository/rendering/finding.ts';
+import { openRepository, type ValidationCheck } from '../repository/rendering/repository.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const validateCommand: Command = {

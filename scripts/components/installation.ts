@@ -1,11 +1,12 @@
 import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
+import { podsOfWorkloads } from '../kubernetes/api/view.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import { startDeleting } from '../kubernetes/waiting/deletion.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import { type ContainerStatus, type Pod, podsOfWorkloads, workloadKinds } from '../kubernetes/workloads.ts';
+import { type ContainerStatus, type Pod, workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
 import { removeObjects, waitForTermination } from './removal.ts';

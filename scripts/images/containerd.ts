@@ -1,9 +1,11 @@
+import type { ClusterContext } from '../kubernetes/context.ts';
 import { assertDockerResponds, diskFullHint, fullImageName } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output, startProcess } from '../lib/exec.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
-import type { Context } from './context.ts';
-import { unpackingMark } from './unpacked.ts';
+
+/** Made in the node with the images, and says whether all are there: cluster/node-images/restore.sh. */
+const unpackingMark = '/var/lib/platform-ops-images';
 
 /** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
 export interface NodeImages {
@@ -112,7 +114,7 @@ const untilInputEnds = 'containerd > /dev/null 2>&1 & read -r line; kill $!; wai
  * Runs a container of the node image in which nothing but containerd runs, which pulls and exports images as a node does,
  * while `work` is done with the container's name. It is gone afterwards, with all that it held. Throws what `work` throws.
  */
-export async function withContainerd<T>(context: Context, work: (container: string) => Promise<T>): Promise<T> {
+export async function withContainerd<T>(context: ClusterContext, work: (container: string) => Promise<T>): Promise<T> {
   const { config, signal } = context;
   const container = `${config.clusterName}-prefetch`;
   // Unlike a node it needs no privilege: what is fetched stays packed. It reaches registries as this machine does.

@@ -8,8 +8,6 @@ import { archivesIn, listFolder, markUsed, overLimit, partialName } from './cach
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
 export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
-/** Made in the node with the images, and says whether all are there: cluster/node-images/restore.sh. */
-export const unpackingMark = '/var/lib/platform-ops-images';
 /** To be run in a node that was offered images: waits until it has them, and says how that stands. */
 export const awaitUnpacked = ['bash', `${unpackedMount}/restore.sh`, 'await'] as const;
 

@@ -1,4 +1,3 @@
-import type { ClusterContext } from './context.ts';
 import type { KubeObject, Metadata } from './objects.ts';
 
 /** The parts of Deployments, StatefulSets and DaemonSets that tell whether they are rolled out. */
@@ -128,12 +127,6 @@ export function rolloutState({ metadata, spec }: Workload, pods: readonly Pod[])
 export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
   const wanted = Object.entries(selector ?? {});
   return wanted.length > 0 && wanted.every(([key, value]) => metadata.labels?.[key] === value);
-}
-
-/** The pods of each workload among the objects that is to stay, so of no Job. Throws what the API server answers. */
-export function podsOfWorkloads(context: ClusterContext, objects: readonly KubeObject[]): Promise<Pod[][]> {
-  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
-  return Promise.all(workloads.map((workload) => context.view().podsOf(workload)));
 }
 
 /** The same objects, of which the Deployments have another pod template: `edit` is given a copy of it. */

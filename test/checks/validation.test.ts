@@ -10,15 +10,10 @@ import { modules } from '../../scripts/checks/validate/schemas/update/sources.ts
 import { explainSchemaError, loadSchemas } from '../../scripts/checks/validate/schemas.ts';
 import { argocd, kubernetesVersion, nodeImage, tools as versions } from '../../scripts/config/versions.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
-import {
-  type Finding,
-  fieldName,
-  mergeFindings,
-  type ValidationCheck,
-} from '../../scripts/repository/rendering/finding.ts';
+import { type Finding, fieldName, mergeFindings } from '../../scripts/repository/rendering/finding.ts';
 import { quote } from '../../scripts/repository/rendering/helm-error.ts';
 import { readManifest } from '../../scripts/repository/rendering/manifests.ts';
-import { openRepository } from '../../scripts/repository/rendering/repository.ts';
+import { openRepository, type ValidationCheck } from '../../scripts/repository/rendering/repository.ts';
 import { noTools, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 

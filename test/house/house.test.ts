@@ -1,7 +1,7 @@
-// That scripts/ has its thirteen places, and that each imports only from those below it.
+// That scripts/ has its thirteen places, that each imports only from those below it, and that no files import each other.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { againstTheDirection, allImports, importsIn, placeOf, programFiles } from './imports.ts';
+import { againstTheDirection, allImports, circles, importsIn, placeOf, programFiles } from './imports.ts';
 
 test('every file of scripts/ lies in one of the places', () => {
   assert.deepEqual(
@@ -17,6 +17,22 @@ test('no import points up, types included', () => {
     againstTheDirection(imports).map(({ from, to }) => `${from} imports ${to}`),
     [],
   );
+});
+
+/** May only shrink. `completion` lists the commands, of which it is one. */
+const allowedCircles = ['scripts/commands/completion.ts scripts/commands/index.ts'];
+
+test('no files import each other, also not the long way round', () => {
+  const found = circles(allImports()).map((files) => files.join(' '));
+  assert.deepEqual(
+    found.filter((files) => !allowedCircles.includes(files)),
+    [],
+  );
+});
+
+test('a circle is found whole, with each of its files once, and what only leads to it is no part of it', () => {
+  const imports = ['ab', 'bc', 'ca', 'da', 'ce', 'ff'].map(([from = '', to = '']) => ({ from, to }));
+  assert.deepEqual(circles(imports), [['a', 'b', 'c'], ['f']]);
 });
 
 test('every way of importing is read, and judged by its place', () => {

@@ -60,3 +60,36 @@ export function againstTheDirection(imports: readonly Import[]): Import[] {
 export function allImports(): Import[] {
   return programFiles().flatMap((file) => importsIn(file, textOf(file)));
 }
+
+/**
+ * Files that reach each other by imports, types included, however long the way round is.
+ *
+ * @returns each such group, sorted; a file that takes part in none is in none.
+ */
+export function circles(imports: readonly Import[]): string[][] {
+  const below = new Map<string, Set<string>>();
+  for (const { from, to } of imports) below.set(from, (below.get(from) ?? new Set()).add(to));
+  const reached = new Map([...below.keys()].map((file) => [file, reachable(file, below)]));
+  const groups = [...reached].flatMap(([file, others]) =>
+    others.has(file)
+      ? [
+          [...others]
+            .filter((other) => reached.get(other)?.has(file))
+            .sort()
+            .join(' '),
+        ]
+      : [],
+  );
+  return [...new Set(groups)].sort().map((group) => group.split(' '));
+}
+
+function reachable(file: string, below: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
+  const found = new Set<string>();
+  const waiting = [...(below.get(file) ?? [])];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    waiting.push(...(below.get(next) ?? []));
+  }
+  return found;
+}

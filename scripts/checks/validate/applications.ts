@@ -1,5 +1,6 @@
-import { type Finding, findingAt, type Located, type ValidationCheck } from '../../repository/rendering/finding.ts';
+import { type Finding, findingAt, type Located } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
+import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../repository/yaml.ts';
 import { type Fields, listOf } from './objects/rule.ts';
 import { checkKinds } from './project.ts';

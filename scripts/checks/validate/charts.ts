@@ -1,10 +1,10 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { Finding, Tools, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Finding, Tools } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
 import { kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
-import type { Repository } from '../../repository/rendering/repository.ts';
+import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
 import { mapIn, mapsIn, readYaml } from '../../repository/yaml.ts';
 
 /** Whether the manifests and the charts' values can be read at all. */

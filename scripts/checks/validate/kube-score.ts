@@ -1,11 +1,6 @@
 import { kubernetesVersion, nodeImage } from '../../config/versions.ts';
-import {
-  type Finding,
-  findingAt,
-  type Located,
-  type Tools,
-  type ValidationCheck,
-} from '../../repository/rendering/finding.ts';
+import { type Finding, findingAt, type Located, type Tools } from '../../repository/rendering/finding.ts';
+import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import { type Exemption, exemptions, isExempt } from './objects/exemptions.ts';
 import { objectNamespace } from './objects/lookup.ts';
 import { environments } from './objects/rule.ts';

@@ -1,5 +1,6 @@
 import { columns } from '../../lib/text.ts';
-import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Finding } from '../../repository/rendering/finding.ts';
+import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { ValidationResult } from './run.ts';
 
 /** The outcomes as a person reads them: a line for each check, and below it what was found. */

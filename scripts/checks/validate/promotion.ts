@@ -1,7 +1,7 @@
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Finding } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
-import type { Repository } from '../../repository/rendering/repository.ts';
+import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
 import { mapIn, readYaml } from '../../repository/yaml.ts';
 
 const words = ['repository:', 'tag:'] as const;

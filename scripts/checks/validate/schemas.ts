@@ -1,7 +1,8 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { closest } from '../../lib/text.ts';
-import { type Finding, findingAt, type Located, type ValidationCheck } from '../../repository/rendering/finding.ts';
+import { type Finding, findingAt, type Located } from '../../repository/rendering/finding.ts';
+import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../repository/yaml.ts';
 
 /** Every object, held against what Kubernetes and the custom resource definitions say of its kind. */

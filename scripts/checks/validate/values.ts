@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { writeWhole } from '../../lib/files.ts';
-import type { Finding, ValidationCheck } from '../../repository/rendering/finding.ts';
+import type { Finding } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
-import type { Repository } from '../../repository/rendering/repository.ts';
+import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
 import { type FieldPath, mapIn, readYaml } from '../../repository/yaml.ts';
 
 /** Whether a reader of values.yaml sees all that can be set, and in an overlay what is different there. */

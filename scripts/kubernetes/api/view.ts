@@ -70,3 +70,9 @@ export function createView(api: ApiServer, freshness = freshnessMs): View {
   }
   return view;
 }
+
+/** The pods of each workload among the objects that is to stay, so of no Job. Throws what the API server answers. */
+export function podsOfWorkloads(context: { view(): View }, objects: readonly KubeObject[]): Promise<Pod[][]> {
+  const workloads = objects.filter(({ kind }) => workloadKinds.has(kind) && kind !== 'Job') as Workload[];
+  return Promise.all(workloads.map((workload) => context.view().podsOf(workload)));
+}

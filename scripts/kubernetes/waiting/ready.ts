@@ -2,11 +2,12 @@ import { startStopwatch } from '../../lib/deadline.ts';
 import type { UserError } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { createWaitTracer } from '../../lib/trace.ts';
+import { podsOfWorkloads } from '../api/view.ts';
 import type { ClusterContext } from '../context.ts';
 import { explainPodProblem } from '../explain/explain.ts';
 import { isPullFailure, podProblemOf } from '../explain/pod-problem.ts';
 import type { KubeObject } from '../objects.ts';
-import { isReady, type Pod, podsOfWorkloads } from '../workloads.ts';
+import { isReady, type Pod } from '../workloads.ts';
 import { timeoutError, toleratingOutages } from './api-server.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */

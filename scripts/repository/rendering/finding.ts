@@ -3,7 +3,6 @@ import type { ToolName } from '../../kubernetes/tools/specs.ts';
 import type { Tool } from '../../kubernetes/tools/toolbox.ts';
 import type { Exec } from '../../lib/exec.ts';
 import type { FieldPath } from '../yaml.ts';
-import type { Repository } from './repository.ts';
 
 /** One thing that is wrong, in words that a person can act on. */
 export interface Finding {
@@ -92,15 +91,4 @@ export interface Tools {
   exec: Exec;
   /** Throws `UsageError` where the tool can't be had: the runner then reports the check as not checked. */
   find(name: ToolName): Promise<Tool>;
-}
-
-/** One line of `npm run validate`. */
-export interface ValidationCheck {
-  /** The word that chooses it: `npm run validate -- policy`. */
-  name: string;
-  /** What is true when it finds nothing, as a short phrase. */
-  title: string;
-  /** Every rule that it knows: its id, and one sentence of what it demands. */
-  rules: Readonly<Record<string, string>>;
-  run(repository: Repository, tools: Tools): Promise<Finding[]>;
 }

@@ -4,7 +4,19 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { type FieldPath, readYaml, type YamlDocument } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
-import type { Repository } from './repository.ts';
+
+/** The files of a checkout, or of a copy of it, and what their manifests hold. */
+export interface RepositoryFiles {
+  /**
+   * The objects of argocd/, observability/, ingress/ and cluster/, with the ConfigMaps that are made of files there. What
+   * can't be read is in `faults`.
+   */
+  manifests(): Promise<Located[]>;
+  /** A file's text; `file` is relative to the root. */
+  text(file: string): Promise<string>;
+  /** The files below a folder of the repository, relative to the root, sorted. Empty where it doesn't exist. */
+  files(folder: string): Promise<string[]>;
+}
 
 export interface Manifest {
   objects: Located[];
@@ -77,7 +89,7 @@ interface LocatedKustomization {
 
 /** Reads a kustomization.yaml, given relative to the root, with what it names. `others` are the files that may be left out. */
 export async function locateKustomized(
-  repository: Repository,
+  repository: RepositoryFiles,
   file: string,
   others: RegExp,
 ): Promise<LocatedKustomization> {
@@ -148,7 +160,7 @@ export interface Embedded {
 }
 
 /** Every text in the ConfigMaps of the manifests below a folder, in their order. */
-export async function embeddedTexts(repository: Repository, folder: string): Promise<Embedded[]> {
+export async function embeddedTexts(repository: RepositoryFiles, folder: string): Promise<Embedded[]> {
   const manifests = await repository.manifests();
   const configMaps = manifests.filter(({ object, file }) => object.kind === 'ConfigMap' && file.startsWith(folder));
   const found = await Promise.all(

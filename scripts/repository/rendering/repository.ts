@@ -4,19 +4,14 @@ import { parse } from 'yaml';
 import { kustomizationFile } from '../../kubernetes/kustomization.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
-import { locateKustomized, type Manifest, readManifest } from './manifests.ts';
+import { locateKustomized, type Manifest, type RepositoryFiles, readManifest } from './manifests.ts';
 
 /** The manifests of a checkout, or of a copy of it. Each is read and rendered once, when it is first asked for. */
-export interface Repository {
+export interface Repository extends RepositoryFiles {
   /** Absolute. */
   root: string;
   /** Of the services, in the order of their names; the library chart is none of them. */
   charts(): Promise<Chart[]>;
-  /**
-   * The objects of argocd/, observability/, ingress/ and cluster/, with the ConfigMaps that are made of files there. What
-   * can't be read is in `faults`.
-   */
-  manifests(): Promise<Located[]>;
   /** What is wrong with those files. */
   faults(): Promise<Finding[]>;
   /** Each chart with values.yaml alone and with each overlay: what helm renders, or why it refuses. */
@@ -27,10 +22,17 @@ export interface Repository {
   rendered(): Promise<Located[]>;
   /** One of those files. Each text is parsed once. */
   manifest(file: string): Promise<Manifest>;
-  /** A file's text; `file` is relative to the root. */
-  text(file: string): Promise<string>;
-  /** The files below a folder of the repository, relative to the root, sorted. Empty where it doesn't exist. */
-  files(folder: string): Promise<string[]>;
+}
+
+/** One line of `npm run validate`. */
+export interface ValidationCheck {
+  /** The word that chooses it: `npm run validate -- policy`. */
+  name: string;
+  /** What is true when it finds nothing, as a short phrase. */
+  title: string;
+  /** Every rule that it knows: its id, and one sentence of what it demands. */
+  rules: Readonly<Record<string, string>>;
+  run(repository: Repository, tools: Tools): Promise<Finding[]>;
 }
 
 export interface RepositoryOptions {

@@ -1,8 +1,8 @@
 import { type DashboardFile, dashboardFiles, panelsOf } from '../../../repository/dashboards/dashboard.ts';
 import { allowedEmptyFile } from '../../../repository/dashboards/files.ts';
-import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Finding } from '../../../repository/rendering/finding.ts';
 import { embeddedTexts } from '../../../repository/rendering/manifests.ts';
-import type { Repository } from '../../../repository/rendering/repository.ts';
+import type { Repository, ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { type FieldPath, mapIn, mapsIn, readYaml } from '../../../repository/yaml.ts';
 import { ruleQueries, scrapeInterval } from '../prometheus/located.ts';
 import { checkDashboard, dashboardRules } from './dashboard.ts';

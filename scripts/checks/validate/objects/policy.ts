@@ -1,6 +1,6 @@
 import { secretPatterns } from '../../../lib/secret.ts';
-import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
-import type { Repository } from '../../../repository/rendering/repository.ts';
+import type { Finding } from '../../../repository/rendering/finding.ts';
+import type { Repository, ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { podRules } from './pods.ts';
 import { checkObjects, type Fields, listOf, type ObjectRule, sentences } from './rule.ts';
 

@@ -1,5 +1,6 @@
 import { closest } from '../../../lib/text.ts';
-import type { Located, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Located } from '../../../repository/rendering/finding.ts';
+import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../../repository/yaml.ts';
 import { exists, isNamespaced, objectNames, objectNamespace, selectedPods } from './lookup.ts';
 import {

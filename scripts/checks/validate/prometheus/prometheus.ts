@@ -1,7 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Output } from '../../../lib/exec.ts';
-import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Embedded } from '../../../repository/rendering/manifests.ts';
+import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { mapIn, readYaml, textsIn } from '../../../repository/yaml.ts';
 import { prometheusFiles } from './located.ts';
 import {

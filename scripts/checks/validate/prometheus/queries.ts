@@ -6,8 +6,9 @@ import {
   withoutVariables,
 } from '../../../repository/dashboards/queries.ts';
 import { alertSeries, metricsFile, ownSeries, readMetricList } from '../../../repository/metric-names.ts';
-import type { Finding, ValidationCheck } from '../../../repository/rendering/finding.ts';
+import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Chart } from '../../../repository/rendering/helm.ts';
+import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { dashboardQueries, findingIn, type LocatedQuery, ruleQueries } from './located.ts';
 import { type Matcher, readQuery, type Selector } from './promql.ts';
 
