@@ -1,6 +1,5 @@
-import { defaultPlan, goodPath, maximum, readPlan } from '../checks/traffic/plan.ts';
 import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../checks/traffic/report.ts';
-import { sendStream } from '../checks/traffic/stream.ts';
+import { defaultPlan, goodPath, maximum, readPlan, sendStream } from '../checks/traffic/stream.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { askIngress, routeTable, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';

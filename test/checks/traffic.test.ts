@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { badPath, defaultPlan, goodPath, readPlan, requestPath } from '../../scripts/checks/traffic/plan.ts';
-import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../../scripts/checks/traffic/report.ts';
-import { percentile, sendStream, statisticsOf } from '../../scripts/checks/traffic/stream.ts';
+import {
+  dashboardsWithRequests,
+  formatTrafficReport,
+  percentile,
+  statisticsOf,
+  trafficReport,
+} from '../../scripts/checks/traffic/report.ts';
+import {
+  badPath,
+  defaultPlan,
+  goodPath,
+  readPlan,
+  requestPath,
+  sendStream,
+} from '../../scripts/checks/traffic/stream.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { refusal } from '../support/fakes.ts';

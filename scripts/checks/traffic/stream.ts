@@ -1,10 +1,56 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Interrupted, messageOf } from '../../lib/errors.ts';
+import { Interrupted, messageOf, UsageError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { requestPath, type TrafficPlan } from './plan.ts';
+import type { Parsed } from '../../lib/terminal/args.ts';
+
+/** What is to be sent. */
+export interface TrafficPlan {
+  seconds: number;
+  /** Requests a second. */
+  rate: number;
+  /** How many of a hundred requests ask for what is not there. */
+  errors: number;
+}
+
+/** The ingress lets one client send 50 a second (`limit-rps` in the values of api-node); an hour fills the dashboards. */
+export const maximum = { seconds: 3600, rate: 50, errors: 100 };
+export const defaultPlan: TrafficPlan = { seconds: 60, rate: 5, errors: 5 };
+
+/** Goes to core-go as well, so that both show it. */
+export const goodPath = '/info';
+/**
+ * The services answer nothing with a 5xx on purpose, so an honest one takes a real fault, as core-go without pods. What
+ * asks for this path is answered 404.
+ */
+export const badPath = '/no-such-page';
+
+/** Reads the flags. Throws a `UsageError` for what is not within the bounds. */
+export function readPlan(flags: Parsed['flags']): TrafficPlan {
+  return {
+    seconds: numberOf('seconds', flags.seconds, 1),
+    rate: numberOf('rate', flags.rate, 1),
+    errors: numberOf('errors', flags.errors, 0),
+  };
+}
+
+function numberOf(name: keyof TrafficPlan, value: Parsed['flags'][string], least: number): number {
+  if (value === undefined) return defaultPlan[name];
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= least && number <= maximum[name]) return number;
+  throw new UsageError(
+    `--${name} takes a whole number from ${least} to ${maximum[name]}, not "${value}".`,
+    `npm run load -- --${name} ${defaultPlan[name]}`,
+  );
+}
+
+/** The path of each request, from 0: the errors are spread evenly, so with five percent it is every twentieth. */
+export function requestPath(index: number, { errors }: TrafficPlan): string {
+  const before = Math.floor((index * errors) / 100);
+  return Math.floor(((index + 1) * errors) / 100) > before ? badPath : goodPath;
+}
 
 /** What became of a request. */
-interface SentRequest {
+export interface SentRequest {
   path: string;
   /** Undefined where there was no answer. */
   status: number | undefined;
@@ -41,59 +87,18 @@ export async function sendStream(
     await sleep(Math.max(due - performance.now(), 0), undefined, { signal }).catch(() => {});
     if (signal.aborted) break;
     const path = requestPath(index, plan);
-    running.push(
-      limited(async () => {
-        const result = await sendRequest(path, send);
-        if (result) sent.push({ ...result, milliseconds: performance.now() - due });
-      }),
-    );
+    const one = async () => {
+      const after = () => performance.now() - due;
+      try {
+        sent.push({ path, status: await send(path), milliseconds: after() });
+      } catch (error) {
+        // One that Ctrl-C cut off says nothing about the server.
+        if (error instanceof Interrupted) return;
+        sent.push({ path, status: undefined, why: messageOf(error), milliseconds: after() });
+      }
+    };
+    running.push(limited(one));
   }
   await Promise.all(running);
   return { sent, seconds: (performance.now() - started) / 1000, interrupted: signal.aborted };
-}
-
-/** Nothing for one that was cut off by Ctrl-C: that says nothing about the server. */
-async function sendRequest(
-  path: string,
-  send: (path: string) => Promise<number>,
-): Promise<Omit<SentRequest, 'milliseconds'> | undefined> {
-  try {
-    return { path, status: await send(path) };
-  } catch (error) {
-    return error instanceof Interrupted ? undefined : { path, status: undefined, why: messageOf(error) };
-  }
-}
-
-/** How a stream went. */
-export interface StreamStatistics {
-  requests: number;
-  /** By path and status, or why there was none; the most frequent first. */
-  answers: { path: string; status: number | undefined; why?: string; count: number }[];
-  /** Milliseconds until the answer, of those that were answered; none where nothing was. */
-  latency: { p50: number; p90: number; p95: number; p99: number; max: number } | undefined;
-}
-
-/** Counts, and measures. */
-export function statisticsOf(sent: readonly SentRequest[]): StreamStatistics {
-  const groups = new Map<string, StreamStatistics['answers'][number]>();
-  for (const { path, status, why } of sent) {
-    const key = `${path} ${status ?? why}`;
-    const group = groups.get(key) ?? { path, status, ...(why !== undefined && { why }), count: 0 };
-    group.count += 1;
-    groups.set(key, group);
-  }
-  const answered = sent.filter(({ status }) => status !== undefined).map(({ milliseconds }) => milliseconds);
-  const sorted = answered.sort((a, b) => a - b);
-  const at = (share: number) => percentile(sorted, share);
-  return {
-    requests: sent.length,
-    answers: [...groups.values()].sort((a, b) => b.count - a.count),
-    latency: sorted.length === 0 ? undefined : { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: at(1) },
-  };
-}
-
-/** The smallest of the values that at least this share of them doesn't exceed (nearest rank). They have to be sorted. */
-export function percentile(sorted: readonly number[], share: number): number {
-  const rank = Math.max(Math.ceil(share * sorted.length), 1);
-  return sorted[rank - 1] ?? Number.NaN;
 }
