@@ -23,21 +23,10 @@ async function runPasswords({ config, flags, word, signal, print }: Invocation):
     print(flags.json ? JSON.stringify({ user: 'admin', password }) : password);
     return ExitCode.done;
   }
-  const found = await Promise.all(passwordSites.map(async (place) => [place, await read(place)] as const));
-  if (flags.json)
-    print(
-      JSON.stringify(
-        Object.fromEntries(found.map(([place, password]) => [place, { user: 'admin', password }])),
-        undefined,
-        2,
-      ),
-    );
-  else
-    print(
-      columns(
-        found.map(([place, password]) => [place, `admin  ${password}`] as const),
-        '',
-      ).join('\n'),
-    );
+  const found = await Promise.all(
+    passwordSites.map(async (place) => [place, { user: 'admin', password: await read(place) }] as const),
+  );
+  const rows = found.map(([place, { user, password }]) => [place, `${user}  ${password}`] as const);
+  print(flags.json ? JSON.stringify(Object.fromEntries(found), undefined, 2) : columns(rows, '').join('\n'));
   return ExitCode.done;
 }

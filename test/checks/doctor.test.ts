@@ -60,7 +60,6 @@ const toolbox: Toolbox = {
 const contextWith = (answers: Answers, changes: Partial<DoctorContext> = {}): DoctorContext => ({
   exec: fakeExec(answers),
   toolbox,
-  clusterName: 'test',
   ports: { http: 80, https: 443 },
   clusterExists: true,
   checkout: '/checkout',

@@ -22,7 +22,6 @@ export interface DoctorFinding {
 export interface DoctorContext {
   exec: Exec;
   toolbox: Toolbox;
-  clusterName: string;
   ports: { http: number; https: number };
   /** The cluster holds its ports itself. */
   clusterExists: boolean | Promise<boolean>;

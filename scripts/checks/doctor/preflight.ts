@@ -88,7 +88,6 @@ function checkContext(
   return {
     exec,
     toolbox,
-    clusterName: config.clusterName,
     ports: config.ports,
     clusterExists,
     checkout: config.root,
