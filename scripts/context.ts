@@ -66,10 +66,10 @@ export function createContext(config: Config, options: ContextOptions): Context 
     signal,
     offline: options.offline ?? false,
     limits: downloads,
-    onProgress: ({ name, step }) => {
+    onDownload: (name) => {
       if (announced.has(name)) return;
       announced.add(name);
-      options.onDownload?.(step === 'download' ? name : `${name} (built by go install)`);
+      options.onDownload?.(name);
     },
   });
   const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };

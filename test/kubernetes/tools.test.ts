@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
+import { kubernetesVersion, nodeImage, toolSha256 } from '../../scripts/config/versions.ts';
 import { type ToolName, toolSpecs } from '../../scripts/kubernetes/tools/specs.ts';
 import { createToolbox, type ToolboxSetup } from '../../scripts/kubernetes/tools/toolbox.ts';
-import { CommandError, type Exec } from '../../scripts/lib/exec.ts';
+import type { Exec } from '../../scripts/lib/exec.ts';
 
 const binary = 'the program';
 const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -19,7 +20,6 @@ let files: Record<string, string>;
 let commands: string[][];
 /** What a program on the PATH prints as its version, by its path. */
 let printed: Record<string, string>;
-let goWorks: boolean;
 
 const server = createServer((request, response) => {
   requests.push(request.url ?? '');
@@ -32,7 +32,7 @@ after(() => server.close());
 beforeEach(async () => {
   await listening;
   root = await mkdtemp(join(tmpdir(), 'tools-test-'));
-  [requests, commands, printed, goWorks] = [[], [], {}, false];
+  [requests, commands, printed] = [[], [], {}];
   files = { '/tool': binary, '/tool.sha256sum': `${sumOf(binary)}  tool-linux-amd64\n` };
 });
 afterEach(async () => {
@@ -40,21 +40,17 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-const exec: Exec = async (command, options) => {
+const exec: Exec = async (command) => {
   commands.push([...command]);
   const [program, ...args] = command;
   const output = { stdout: printed[program] ?? '', stderr: '', exitCode: printed[program] === undefined ? 1 : 0 };
   if (program === 'tar') await writeMember(args[3] as string, args[4] as string);
-  else if (args[0] === 'install') {
-    if (!goWorks) throw new CommandError(command, { stdout: '', stderr: 'no module proxy', exitCode: 1 });
-    await writeMember(options?.env?.GOBIN as string, 'kind');
-  }
   return output;
 };
 
 async function writeMember(folder: string, member: string) {
   await mkdir(dirname(join(folder, member)), { recursive: true });
-  await writeFile(join(folder, member), `${binary}, unpacked or built`);
+  await writeFile(join(folder, member), `${binary}, unpacked`);
 }
 
 async function program(folder: string, name: string, prints?: string): Promise<string> {
@@ -134,12 +130,12 @@ test('a tool that is asked for twice is looked for once', async () => {
 });
 
 test('what is not on the PATH is fetched, checked, and served from the cache from then on', async () => {
-  const steps = new Set<string>();
-  const first = await toolbox({ onProgress: ({ name, step }) => steps.add(`${name} ${step}`) }).find('kind');
+  const announced = new Set<string>();
+  const first = await toolbox({ onDownload: (name) => announced.add(name) }).find('kind');
   const path = cached('kind-v0.33.0-linux-amd64', 'kind');
   assert.deepEqual(first, { name: 'kind', path, version: 'v0.33.0', source: 'cache' });
   assert.equal(await readFile(path, 'utf8'), binary);
-  assert.deepEqual([...steps], ['kind download']);
+  assert.deepEqual([...announced], ['kind']);
   assert.deepEqual(await toolbox().find('kind'), first);
   assert.deepEqual(requests, ['/tool.sha256sum', '/tool']);
   assert.deepEqual((await readdir(dirname(path))).sort(), ['kind', 'kind.sha256']);
@@ -156,7 +152,7 @@ test('a cached tool that was tampered with is fetched again', async () => {
 test('helm is unpacked from its archive, that one file only', async () => {
   const { path } = await toolbox({ arch: 'arm64', platform: 'darwin' }).find('helm');
   assert.equal(path, cached('helm-v4.3.1-darwin-arm64', 'helm'));
-  assert.equal(await readFile(path, 'utf8'), `${binary}, unpacked or built`);
+  assert.equal(await readFile(path, 'utf8'), `${binary}, unpacked`);
   assert.equal(commands[0]?.at(-1), 'darwin-arm64/helm');
 });
 
@@ -173,12 +169,10 @@ test("promtool is a member of Prometheus' archive, whose name has the version wi
   const { path } = await toolbox().find('promtool');
   assert.equal(path, cached('promtool-v3.13.5-linux-amd64', 'promtool'));
   assert.equal(commands[0]?.at(-1), 'prometheus-3.13.5.linux-amd64/promtool');
-  const { url, goInstall } = toolSpecs('v1.36.4').promtool;
-  assert.match(url, /prometheus-\{number\}\.\{os\}-\{arch\}\.tar\.gz$/);
-  assert.equal(goInstall?.at(-1), 'github.com/prometheus/prometheus/cmd/promtool@v0.313.5');
+  assert.match(toolSpecs('v1.36.4').promtool.url, /prometheus-\{number\}\.\{os\}-\{arch\}\.tar\.gz$/);
 });
 
-test('offline, nothing is fetched or built, and what is in the cache is used', async () => {
+test('offline, nothing is fetched, and what is in the cache is used', async () => {
   await assert.rejects(toolbox({ offline: true }).find('kind'), {
     name: 'UsageError',
     id: 'tool-missing',
@@ -194,28 +188,38 @@ test('two toolboxes at the same time do not harm each other', async () => {
   assert.deepEqual((await readdir(dirname(found[0].path))).sort(), ['kind', 'kind.sha256']);
 });
 
-test('another file than the published one is refused, and Go is not asked', async () => {
-  files['/tool'] = 'forged';
-  goWorks = true;
-  await program('bin', 'go');
-  await assert.rejects(toolbox().find('kind'), { name: 'DownloadError', problem: 'checksum' });
-  assert.equal(commands.length, 0);
+test('another file than the published or the pinned one is refused, and nothing of it is kept', async () => {
+  // Of this machine the checksum is pinned: what a server says of its own file does not count.
+  for (const machine of [{}, { platform: 'darwin', arch: 'arm64' } as const]) {
+    files['/tool'] = 'forged';
+    if ('platform' in machine) files['/tool.sha256sum'] = `${sumOf('forged')}  tool\n`;
+    const error = await toolbox(machine)
+      .find('kind')
+      .catch((failure) => failure);
+    assert.deepEqual([error.name, error.problem, error.id], ['DownloadError', 'checksum', 'download-failed']);
+    const kept = (await readdir(join(root, 'cache'), { recursive: true, withFileTypes: true })).filter((one) =>
+      one.isFile(),
+    );
+    assert.deepEqual(kept, []);
+  }
 });
 
-test('without the release, kind is built with Go, and served from the cache from then on', async () => {
-  files = {};
-  goWorks = true;
-  const go = await program('bin', 'go');
-  const found = await toolbox().find('kind');
-  assert.equal(found.source, 'go install');
-  assert.deepEqual(commands, [[go, 'install', '-trimpath', 'sigs.k8s.io/kind@v0.33.0']]);
-  assert.equal((await toolbox().find('kind')).source, 'cache');
+test('each pinned checksum is of a download that the scripts make', () => {
+  const specs = toolSpecs(kubernetesVersion(nodeImage));
+  for (const [key, sum] of Object.entries(toolSha256)) {
+    assert.match(sum, /^[0-9a-f]{64}$/);
+    const names = Object.values(specs).map(({ name, version }) => `${name}-${version}`);
+    assert(
+      names.some((name) => new RegExp(`^${name}-(linux|darwin)-(amd64|arm64)$`).test(key)),
+      key,
+    );
+  }
 });
 
 const unavailable: { title: string; name: ToolName; changes?: Partial<ToolboxSetup>; prints?: string; says: RegExp }[] =
   [
     {
-      title: 'no release, no Go',
+      title: 'no release',
       name: 'kind',
       says: /^kind 0\.32\.0 .*HTTP 404/,
     },
@@ -240,13 +244,13 @@ for (const { title, name, changes, prints, says } of unavailable) {
   });
 }
 
-test('a failing go install is part of the reason, and the next try starts anew', async () => {
+test('a failure is not remembered', async () => {
+  const published = files;
   files = {};
-  await program('bin', 'go');
   const box = toolbox();
-  await assert.rejects(box.find('kind'), { id: 'tool-missing', message: /HTTP 404.*no module proxy/ });
-  goWorks = true;
-  assert.equal((await box.find('kind')).source, 'go install');
+  await assert.rejects(box.find('kind'), { id: 'tool-missing', message: /HTTP 404/ });
+  files = published;
+  assert.equal((await box.find('kind')).source, 'cache');
 });
 
 test('what is no Kubernetes version is a usage error', () => {

@@ -17,7 +17,6 @@ import {
 const origin: Record<Tool['source'], string> = {
   path: 'from the PATH',
   cache: 'from the cache',
-  'go install': 'built with go install',
 };
 
 /** kind, kubectl and helm are here in a supported version, or can be fetched: what is missing is fetched right away. */

@@ -36,42 +36,31 @@ export async function findInstalled(folder: string, name: string): Promise<strin
   return recorded !== undefined && recorded.trim() === (await sha256Of(path)) ? path : undefined;
 }
 
-/** Fetches the release's file and checks it. Throws `DownloadError`, or `CommandError` when it can't be unpacked. */
+/**
+ * Fetches the release's file, checks it and installs the tool, together with its sha256, which every later use is checked against.
+ * @throws DownloadError, or CommandError when it can't be unpacked; then nothing is kept.
+ */
 export async function installRelease(installation: ToolInstallation): Promise<string> {
-  const { spec, machine, exec, signal, limits, onProgress } = installation;
+  const { spec, machine, folder, exec, signal, limits, onProgress } = installation;
   const url = fillTemplate(spec.url, spec, machine);
   const sha256 = installation.sha256 ?? (await publishedSha256(installation));
-  return withWorkFolder(installation, async (work) => {
-    const path = await download({
-      url,
-      sha256,
-      signal,
-      ...limits,
-      cacheDir: work,
-      fileName: basename(url),
-      onProgress,
-    });
-    if (spec.member === undefined) return path;
-    const member = fillTemplate(spec.member, spec, machine);
-    await exec(['tar', '-xzf', path, '-C', work, member]);
-    return join(work, member);
-  });
-}
-
-/**
- * Builds the tool from its Go module: its checksum database vouches for the sources, as the published sum does for
- * the file. Throws `CommandError`.
- */
-export async function installWithGo(
-  installation: ToolInstallation,
-  go: string,
-  args: readonly string[],
-): Promise<string> {
-  const { spec, exec } = installation;
-  return withWorkFolder(installation, async (work) => {
-    await exec([go, 'install', '-trimpath', ...args], { env: { GOBIN: work, GOFLAGS: '', CGO_ENABLED: '0' } });
-    return join(work, spec.name);
-  });
+  const work = await makeWorkFolder(installation);
+  try {
+    const file = { cacheDir: work, fileName: basename(url) };
+    const fetched = await download({ url, sha256, signal, ...limits, ...file, onProgress });
+    const member = spec.member && fillTemplate(spec.member, spec, machine);
+    if (member) await exec(['tar', '-xzf', fetched, '-C', work, member]);
+    const program = member ? join(work, member) : fetched;
+    await chmod(program, 0o755);
+    const sum = await sha256Of(program);
+    const path = join(folder, spec.name);
+    await rename(program, path);
+    // Last: without it, another process takes the tool for not installed yet.
+    writeWhole(`${path}.sha256`, `${sum}\n`);
+    return path;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }
 
 async function publishedSha256({ spec, machine, signal, limits }: ToolInstallation): Promise<string> {
@@ -92,24 +81,6 @@ function sumIn(text: string, name: string): string | undefined {
   const line =
     lines.find((each) => each.split(/[\s*]+/).at(-1) === name) ?? (lines.length === 1 ? lines[0] : undefined);
   return line?.slice(0, 64);
-}
-
-/** Moves what `make` made into its place, together with its sha256, which every later use is checked against. */
-async function withWorkFolder(installation: ToolInstallation, make: (work: string) => Promise<string>) {
-  const { spec, folder } = installation;
-  const work = await makeWorkFolder(installation);
-  try {
-    const made = await make(work);
-    await chmod(made, 0o755);
-    const sum = await sha256Of(made);
-    const path = join(folder, spec.name);
-    await rename(made, path);
-    // Last: without it, another process takes the tool for not installed yet.
-    writeWhole(`${path}.sha256`, `${sum}\n`);
-    return path;
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
 }
 
 async function makeWorkFolder({ spec, machine, folder }: ToolInstallation): Promise<string> {

@@ -24,8 +24,6 @@ export interface ToolSpec {
   checksumUrl: string;
   /** The tool's path inside the archive, where the download is one. */
   member?: string;
-  /** Arguments of `go install`, where the module can be built like that. */
-  goInstall?: readonly string[];
   brew: string;
   page: string;
 }
@@ -51,7 +49,6 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       isSupported: atLeast(kind.minimum),
       versionArgs: ['version'],
       readVersion: (stdout) => /^kind (\S+)/m.exec(stdout)?.[1],
-      goInstall: [`sigs.k8s.io/kind@${kind.version}`],
       brew: 'kind',
       page: 'https://kind.sigs.k8s.io/docs/user/quick-start/#installation',
     },
@@ -75,12 +72,6 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       versionArgs: ['version', '--template', '{{.Version}}'],
       readVersion: (stdout) => /v\d\S*/.exec(stdout)?.[0],
       member: '{os}-{arch}/helm',
-      // Built from its module, helm knows only its minor version, unless the linker is told.
-      goInstall: [
-        '-ldflags',
-        `-X helm.sh/helm/v4/internal/version.version=${helm.version}`,
-        `helm.sh/helm/v4/cmd/helm@${helm.version}`,
-      ],
       brew: 'helm',
       page: 'https://helm.sh/docs/intro/install/',
     },
@@ -91,12 +82,6 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       isSupported: atLeast(kubeScore.minimum),
       versionArgs: ['version'],
       readVersion: (stdout) => /version: v?(\d[^\s,]*)/.exec(stdout)?.[1],
-      // Built from its module, it knows no version unless the linker is told.
-      goInstall: [
-        '-ldflags',
-        `-X main.version=${numberOf(kubeScore.version)}`,
-        `github.com/zegl/kube-score/cmd/kube-score@${kubeScore.version}`,
-      ],
       brew: 'kube-score',
       page: 'https://github.com/zegl/kube-score#installation',
     },
@@ -108,12 +93,6 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       versionArgs: ['--version'],
       readVersion: (stdout) => /^promtool, version (\d[^\s,]*)/m.exec(stdout)?.[1],
       member: 'prometheus-{number}.{os}-{arch}/promtool',
-      // Prometheus 3.x.y is the Go module v0.3xx.y: its import path has no version in it.
-      goInstall: [
-        '-ldflags',
-        `-X github.com/prometheus/common/version.Version=${numberOf(promtool.version)}`,
-        `github.com/prometheus/prometheus/cmd/promtool@${moduleVersion(promtool.version)}`,
-      ],
       brew: 'prometheus',
       page: 'https://prometheus.io/download/',
     },
@@ -135,12 +114,6 @@ export function fillTemplate(template: string, spec: ToolSpec, { os, arch }: Mac
 
 function numberOf(version: string): string {
   return version.replace(/^v/, '');
-}
-
-/** `v3.13.5` is tagged as the module's `v0.313.5`. */
-function moduleVersion(version: string): string {
-  const { major, minor, patch } = parseVersion(version) as Version;
-  return `v0.${major}${String(minor).padStart(2, '0')}.${patch}`;
 }
 
 function atLeast(minimum: string): (version: Version) => boolean {

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { parseVersion, toolSha256 } from '../../config/versions.ts';
 import { messageOf, UsageError, type UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
-import type { DownloadProgress, RequestLimits } from '../../lib/http/download.ts';
+import type { RequestLimits } from '../../lib/http/download.ts';
 import { DownloadError } from '../../lib/http/download-error.ts';
 import { programsOnPath } from '../../lib/processes.ts';
-import { findInstalled, installRelease, installWithGo, type ToolInstallation } from './install.ts';
+import { findInstalled, installRelease } from './install.ts';
 import { fillTemplate, type Machine, machineOf, type ToolName, type ToolSpec, toolSpecs } from './specs.ts';
 
 export interface Tool {
@@ -14,7 +14,7 @@ export interface Tool {
   path: string;
   version: string;
   /** `cache` is also a file that was fetched a moment ago. */
-  source: 'path' | 'cache' | 'go install';
+  source: 'path' | 'cache';
 }
 
 export interface Toolbox {
@@ -25,11 +25,6 @@ export interface Toolbox {
   find(name: ToolName): Promise<Tool>;
 }
 
-export interface ToolProgress extends DownloadProgress {
-  name: ToolName;
-  step: 'download' | 'go install';
-}
-
 export interface ToolboxSetup {
   exec: Exec;
   /** The PATH. */
@@ -38,8 +33,9 @@ export interface ToolboxSetup {
   /** Of the cluster, for example `v1.36.4`: kubectl follows it. */
   kubernetesVersion: string;
   signal: AbortSignal;
-  onProgress?: (progress: ToolProgress) => void;
-  /** Fetch and build nothing: what is neither on the PATH nor in the cache is missing. */
+  /** Called often while a tool is fetched. */
+  onDownload?: (name: ToolName) => void;
+  /** Fetch nothing: what is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
   platform?: NodeJS.Platform;
   arch?: string;
@@ -82,35 +78,24 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
   if (cached !== undefined) return { name, path: cached, version, source: 'cache' };
 
   if (setup.offline) throw notAvailable({ spec, candidates, machine }, 'Nothing is to be fetched here.');
-  const report = (step: ToolProgress['step'], progress: DownloadProgress) =>
-    setup.onProgress?.({ name, step, ...progress });
-  const installation: ToolInstallation = {
-    spec,
-    machine,
-    folder,
-    exec: setup.exec,
-    signal: setup.signal,
-    sha256: toolSha256[key],
-    limits: setup.limits ?? {},
-    onProgress: (progress) => report('download', progress),
-  };
-  const missing: MissingTool = { spec, candidates, machine };
   try {
-    return { name, path: await installRelease(installation), version, source: 'cache' };
+    const path = await installRelease({
+      spec,
+      machine,
+      folder,
+      exec: setup.exec,
+      signal: setup.signal,
+      sha256: toolSha256[key],
+      limits: setup.limits ?? {},
+      onProgress: () => setup.onDownload?.(name),
+    });
+    return { name, path, version, source: 'cache' };
   } catch (error) {
+    const missing: MissingTool = { spec, candidates, machine };
     if (error instanceof CommandError) throw notAvailable(missing, firstLine(error), error);
-    // A file that is not the published one is no reason to look elsewhere: it is something that a person must see.
+    // You have to see that a file is not the published one, or that the disk is full.
     if (!(error instanceof DownloadError) || error.problem === 'checksum' || error.problem === 'storage') throw error;
-    const [go] = spec.goInstall === undefined ? [] : await programsOnPath('go', setup.path);
-    if (go === undefined || spec.goInstall === undefined) throw notAvailable(missing, error.message, error);
-    report('go install', { received: 0, total: undefined });
-    try {
-      const path = await installWithGo(installation, go, spec.goInstall);
-      return { name, path, version, source: 'go install' };
-    } catch (failure) {
-      if (!(failure instanceof CommandError)) throw failure;
-      throw notAvailable(missing, `${error.message} ${firstLine(failure)}`, error);
-    }
+    throw notAvailable(missing, error.message, error);
   }
 }
 
