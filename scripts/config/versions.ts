@@ -28,7 +28,9 @@ export function kubernetesVersion(image: string): string {
 /**
  * The command-line tools that are fetched when the PATH holds none in a supported version. In the addresses, `{os}` is
  * `linux` or `darwin`, `{arch}` is `amd64` or `arm64`, `{version}` starts with a `v`, and `{number}` is the same without it.
- * kubectl has no version of its own: it follows the node image's Kubernetes.
+ * kubectl has no version of its own: it follows the node image's Kubernetes. A download that has no `sha256` here is compared with the
+ * checksum file of its release. Add only one that was computed from the file, or read at its publisher or in a collection that pins
+ * it, and name the source.
  */
 export const tools = {
   kind: {
@@ -38,6 +40,13 @@ export const tools = {
     minimum: '0.32.0',
     url: 'https://github.com/kubernetes-sigs/kind/releases/download/{version}/kind-{os}-{arch}',
     checksumUrl: 'https://github.com/kubernetes-sigs/kind/releases/download/{version}/kind-{os}-{arch}.sha256sum',
+    // github.com/cert-manager/makefile-modules, modules/tools/00_mod.mk. Not of linux-amd64, because the hub of CI serves a build of its
+    // own there.
+    sha256: {
+      'linux-arm64': '20022bee6cfcd5086cb7234d218e3454e6090022f2a8f55d1fa7fcf42c3867a2',
+      'darwin-amd64': '5a99f26f57246dc9319dd294803313197a0f34d33c525b3ea8b655db5916ece0',
+      'darwin-arm64': '0c8c7dbe5e23594a198b786c4bc13dacc101fa6196b0cb0b23a1ca44e61f4b4f',
+    },
   },
   kubectl: {
     url: 'https://dl.k8s.io/release/{version}/bin/{os}/{arch}/kubectl',
@@ -65,18 +74,6 @@ export const tools = {
     checksumUrl: 'https://github.com/prometheus/prometheus/releases/download/{version}/sha256sums.txt',
   },
 } as const;
-
-/**
- * Checksums of the tools' downloads, by `<name>-<version>-<os>-<arch>`. A download that has none here is compared with the
- * checksum file of its release. Add only what was computed from the file, or read at its publisher or in a collection that pins it,
- * and name the source. kind for linux-amd64 is left out, because the registry hub of CI serves a build of its own there.
- */
-export const toolSha256: Readonly<Record<string, string>> = {
-  // github.com/cert-manager/makefile-modules, modules/tools/00_mod.mk
-  'kind-v0.33.0-linux-arm64': '20022bee6cfcd5086cb7234d218e3454e6090022f2a8f55d1fa7fcf42c3867a2',
-  'kind-v0.33.0-darwin-amd64': '5a99f26f57246dc9319dd294803313197a0f34d33c525b3ea8b655db5916ece0',
-  'kind-v0.33.0-darwin-arm64': '0c8c7dbe5e23594a198b786c4bc13dacc101fa6196b0cb0b23a1ca44e61f4b4f',
-};
 
 /** git's first release with `git init --initial-branch`; every system in support has a newer one. */
 export const git = { minimum: '2.31.0' } as const;

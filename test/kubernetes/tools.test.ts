@@ -6,7 +6,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { kubernetesVersion, nodeImage, toolSha256 } from '../../scripts/config/versions.ts';
 import { type ToolName, toolSpecs } from '../../scripts/kubernetes/tools/specs.ts';
 import { createToolbox, type ToolboxSetup } from '../../scripts/kubernetes/tools/toolbox.ts';
 import type { Exec } from '../../scripts/lib/exec.ts';
@@ -204,16 +203,10 @@ test('another file than the published or the pinned one is refused, and nothing 
   }
 });
 
-test('each pinned checksum is of a download that the scripts make', () => {
-  const specs = toolSpecs(kubernetesVersion(nodeImage));
-  for (const [key, sum] of Object.entries(toolSha256)) {
-    assert.match(sum, /^[0-9a-f]{64}$/);
-    const names = Object.values(specs).map(({ name, version }) => `${name}-${version}`);
-    assert(
-      names.some((name) => new RegExp(`^${name}-(linux|darwin)-(amd64|arm64)$`).test(key)),
-      key,
-    );
-  }
+test('a pinned checksum is of a kind of machine that a download is published for', () => {
+  const pinned = Object.values(toolSpecs('v1.36.4')).flatMap(({ sha256 = {} }) => Object.entries(sha256));
+  assert(pinned.length > 0);
+  for (const [machine, sum] of pinned) assert.match(`${machine} ${sum}`, /^(linux|darwin)-(amd64|arm64) [0-9a-f]{64}$/);
 });
 
 const unavailable: { title: string; name: ToolName; changes?: Partial<ToolboxSetup>; prints?: string; says: RegExp }[] =

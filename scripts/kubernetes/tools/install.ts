@@ -23,8 +23,6 @@ export interface ToolInstallation {
   folder: string;
   exec: Exec;
   signal: AbortSignal;
-  /** The pinned sha256 of the download, where there is one. */
-  sha256: string | undefined;
   limits: RequestLimits;
   onProgress: (progress: DownloadProgress) => void;
 }
@@ -43,7 +41,7 @@ export async function findInstalled(folder: string, name: string): Promise<strin
 export async function installRelease(installation: ToolInstallation): Promise<string> {
   const { spec, machine, folder, exec, signal, limits, onProgress } = installation;
   const url = fillTemplate(spec.url, spec, machine);
-  const sha256 = installation.sha256 ?? (await publishedSha256(installation));
+  const sha256 = spec.sha256?.[`${machine.os}-${machine.arch}`] ?? (await publishedSha256(installation));
   const work = await makeWorkFolder(installation);
   try {
     const file = { cacheDir: work, fileName: basename(url) };

@@ -22,6 +22,8 @@ export interface ToolSpec {
   readVersion: (stdout: string) => string | undefined;
   url: string;
   checksumUrl: string;
+  /** Pinned checksums of the download, by `<os>-<arch>`. */
+  sha256?: Readonly<Record<string, string>>;
   /** The tool's path inside the archive, where the download is one. */
   member?: string;
   brew: string;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseVersion, toolSha256 } from '../../config/versions.ts';
+import { parseVersion } from '../../config/versions.ts';
 import { messageOf, UsageError, type UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { RequestLimits } from '../../lib/http/download.ts';
@@ -72,8 +72,7 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
     throw notAvailable({ spec, candidates, machine }, 'No file is published for this kind of machine.');
   }
 
-  const key = `${name}-${version}-${machine.os}-${machine.arch}`;
-  const folder = join(setup.cacheDir, 'tools', key);
+  const folder = join(setup.cacheDir, 'tools', `${name}-${version}-${machine.os}-${machine.arch}`);
   const cached = await findInstalled(folder, name);
   if (cached !== undefined) return { name, path: cached, version, source: 'cache' };
 
@@ -85,7 +84,6 @@ async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
       folder,
       exec: setup.exec,
       signal: setup.signal,
-      sha256: toolSha256[key],
       limits: setup.limits ?? {},
       onProgress: () => setup.onDownload?.(name),
     });
