@@ -23,6 +23,13 @@ const ofKind = (kind: string) => objects.filter(({ object }) => object.kind === 
 const configMap = (name: string): Record<string, string> =>
   ofKind('ConfigMap').find(({ object }) => object.metadata.name === name)?.object.data ?? assert.fail(`no ${name}`);
 
+test('a Role or binding has a label: its rules are owned as a whole, so after a change by hand nothing else shows that up applied it', () => {
+  const all = objects.filter(({ object }) => /^(Cluster)?Role(Binding)?$/.test(object.kind));
+  assert(all.length > 10);
+  for (const { file, id, object } of all)
+    assert(Object.keys(object.metadata.labels ?? {}).length > 0, `${file}: ${id}`);
+});
+
 test('every object has a field beside its name: only of such a one the API server records that up applied it', () => {
   for (const { file, id, object } of objects) {
     const { apiVersion: _, kind: __, metadata = {}, ...rest } = object;
