@@ -1,3 +1,4 @@
+import { diffArrays } from 'diff';
 import {
   type Alias,
   type Document,
@@ -6,8 +7,10 @@ import {
   isScalar,
   LineCounter,
   parseAllDocuments,
+  parseDocument,
   type Scalar,
 } from 'yaml';
+import { UserError } from '../lib/errors.ts';
 
 /** A YAML document with the lines of its fields. */
 export interface YamlDocument {
@@ -105,4 +108,56 @@ export function mapsIn<T extends object>(value: unknown): Partial<T>[] {
 /** The texts of a list. */
 export function textsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
+}
+
+/**
+ * YAML with something changed in it. Whatever the change is not about stays byte by byte, also where the library would write it
+ * in another form. (A single scalar of a values file is replaced by its range: see image-values.ts.)
+ * @param file is named in the error
+ * @throws `UserError` for what is no YAML
+ */
+export function editYaml(text: string, file: string, change: (document: Document) => void): string {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error)
+    throw new UserError(`${file} is not valid YAML: ${error.message.split('\n')[0]}`, {
+      hint: 'Correct it: npm run validate shows the line.',
+      cause: error,
+    });
+  const written = () => document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  const before = written();
+  change(document);
+  return withChange(text, before, written());
+}
+
+/** What turns the lines of `before` into those of `after`, done to a text that says the same as `before` in another form. */
+function withChange(text: string, before: string, after: string): string {
+  const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
+  const linesOf = (of: string) => of.split(/(?<=\n)/).map((line) => line.replace(/\r?\n$/, ''));
+  const own = text.replace(/(?<=.)$(?!\n)/, lineEnd).split(/(?<=\n)/);
+  // Where each line of `before` begins and ends in the text; one that is written otherwise there, with those around it.
+  const places: { start: number; end: number }[] = [];
+  let at = 0;
+  const sameWords = (a: string, b: string) => a.replaceAll(/[\s'"]/g, '') === b.replaceAll(/[\s'"]/g, '');
+  const asWritten = diffArrays(linesOf(before), linesOf(text), { comparator: sameWords });
+  for (const [index, { count, added, removed }] of asWritten.entries()) {
+    const next = asWritten[index + 1];
+    const end = at + (next?.added ? next.count : 0);
+    const oneByOne = !removed || next?.count === count;
+    for (let n = 0; n < count && !added; n += 1)
+      places.push(oneByOne ? { start: at + n, end: at + n + 1 } : { start: at, end });
+    if (!removed) at += count;
+  }
+  const result: string[] = [];
+  let line = 0;
+  let copied = 0;
+  for (const { count, added, removed, value } of diffArrays(linesOf(before), linesOf(after))) {
+    const until = removed ? places[line]?.start : places[line - 1]?.end;
+    if (added || removed) result.push(...own.slice(copied, until ?? copied));
+    if (added || removed) copied = Math.max(copied, until ?? copied);
+    if (added) result.push(...value.map((one) => one + lineEnd));
+    else line += count;
+    if (removed) copied = places[line - 1]?.end ?? copied;
+  }
+  return [...result, ...own.slice(copied)].join('');
 }

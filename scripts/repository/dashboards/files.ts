@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, isSeq, parse, parseDocument, type YAMLSeq } from 'yaml';
+import { isMap, isSeq, parse, visit, type YAMLSeq } from 'yaml';
 import { configMapLimit, readKustomization } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
+import { editYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
@@ -94,7 +95,7 @@ const roomBytes = (configMapLimit * 3) / 4;
 
 /** The ConfigMaps of a kustomization.yaml that hold dashboards, by their names. */
 export function dashboardConfigMaps(kustomization: string): string[] {
-  const { configMaps } = readKustomization(parseDocument(kustomization).toJS());
+  const { configMaps } = readKustomization(parse(kustomization));
   return configMaps.map(({ name }) => name).filter(isOurs);
 }
 
@@ -107,27 +108,27 @@ export function withDashboard(
   uid: string,
   sizes: ReadonlyMap<string, number>,
 ): DashboardManifests {
-  const document = parseDocument(files.kustomization);
-  const generators = document.get('configMapGenerator');
-  const ours = isSeq(generators) ? generators.items.filter(isMap).filter((one) => isOurs(one.get('name'))) : [];
-  const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
-  const [like] = ours;
-  if (like === undefined || lists.length === 0)
-    throw new Error(`${dashboardManifestFiles.kustomization} has no list of the files of ${firstConfigMap}`);
-  const entry = entryOf(uid);
-  if (lists.some((list) => entriesOf(list).includes(entry))) return files;
-  const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
-  const sum = (list: YAMLSeq) => entriesOf(list).reduce((bytes, one) => bytes + (bytesOf.get(one) ?? 0), 0);
-  const place = lists.find((list) => sum(list) + (sizes.get(uid) ?? 0) <= roomBytes);
-  if (place) {
-    place.add(entry);
-    return { ...files, kustomization: document.toString({ lineWidth: 0 }) };
-  }
-  const name = `${firstConfigMap}-${ours.length + 1}`;
-  const another = document.createNode({ name, namespace: like.get('namespace'), files: [entry] });
-  const all = (generators as YAMLSeq).items;
-  all.splice(all.lastIndexOf(ours.at(-1)) + 1, 0, another);
-  return { kustomization: document.toString({ lineWidth: 0 }), deployment: mounting(files.deployment, name) };
+  const { kustomization: file } = dashboardManifestFiles;
+  let another: string | undefined;
+  const kustomization = editYaml(files.kustomization, file, (document) => {
+    const generators = document.get('configMapGenerator');
+    const ours = isSeq(generators) ? generators.items.filter(isMap).filter((one) => isOurs(one.get('name'))) : [];
+    const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
+    const [like] = ours;
+    if (like === undefined || lists.length === 0)
+      throw new Error(`${file} has no list of the files of ${firstConfigMap}`);
+    const entry = entryOf(uid);
+    if (lists.some((list) => entriesOf(list).includes(entry))) return;
+    const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
+    const sum = (list: YAMLSeq) => entriesOf(list).reduce((bytes, one) => bytes + (bytesOf.get(one) ?? 0), 0);
+    const place = lists.find((list) => sum(list) + (sizes.get(uid) ?? 0) <= roomBytes);
+    if (place) return place.add(entry);
+    another = `${firstConfigMap}-${ours.length + 1}`;
+    const { items } = generators as YAMLSeq;
+    const generator = document.createNode({ name: another, namespace: like.get('namespace'), files: [entry] });
+    items.splice(items.lastIndexOf(ours.at(-1)) + 1, 0, generator);
+  });
+  return { kustomization, deployment: another === undefined ? files.deployment : mounting(files.deployment, another) };
 }
 
 function entryOf(uid: string): string {
@@ -138,14 +139,23 @@ function entriesOf(list: YAMLSeq): string[] {
   return list.toJSON() as string[];
 }
 
-/** As text: of numbers as 0440 a YAML library would make others. */
+/** The Deployment that mounts one more ConfigMap, beside the others that hold dashboards. */
 function mounting(deployment: string, name: string): string {
-  const sources = [...deployment.matchAll(/^ *- configMap:\n *name: grafana-dashboards(-\d+)?\n/gm)];
-  const last = sources.at(-1);
-  if (last === undefined) throw new Error(`${dashboardManifestFiles.deployment} mounts no ConfigMap ${firstConfigMap}`);
-  const end = last.index + last[0].length;
-  const another = last[0].replace(/name: .*/, `name: ${name}`);
-  return deployment.slice(0, end) + another + deployment.slice(end);
+  const { deployment: file } = dashboardManifestFiles;
+  const mounts = (source: unknown) => isMap(source) && isOurs(source.getIn(['configMap', 'name']));
+  return editYaml(deployment, file, (document) => {
+    let done = false;
+    visit(document, {
+      Seq(_, { items }) {
+        const last = items.findLastIndex(mounts);
+        if (last === -1) return;
+        done = true;
+        items.splice(last + 1, 0, document.createNode({ configMap: { name } }));
+        return visit.BREAK;
+      },
+    });
+    if (!done) throw new Error(`${file} mounts no ConfigMap ${firstConfigMap}`);
+  });
 }
 
 /** What may have no data on a healthy platform. */

@@ -1,6 +1,5 @@
 import { mkdir, rm, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Document, parseDocument } from 'yaml';
 import { Interrupted, messageOf, UserError } from '../../lib/errors.ts';
 import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 
@@ -28,20 +27,6 @@ export async function readRequired(root: string, file: string): Promise<string> 
   throw new UserError(`${file} is not there, and a new service needs it.`, {
     hint: `git checkout HEAD -- ${file} brings it back.`,
   });
-}
-
-/** YAML with something changed in it; comments, blank lines and quotes stay. Throws a `UserError` for what is no YAML. */
-export function editYaml(text: string, file: string, change: (document: Document) => void): string {
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error)
-    throw new UserError(`${file} is not valid YAML: ${error.message.split('\n')[0]}`, {
-      id: 'values-invalid',
-      hint: 'Correct it: npm run validate shows the line.',
-      cause: error,
-    });
-  change(document);
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 /** A text with another name in the place of one, wherever that stands as a word of its own. */

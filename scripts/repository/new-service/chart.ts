@@ -3,7 +3,8 @@ import { join, relative, sep } from 'node:path';
 import { type Document, isMap, isScalar } from 'yaml';
 import { withoutHolds } from '../hold.ts';
 import { withImage } from '../image-values.ts';
-import { editYaml, type FileChange, readRequired, renamed } from './changes.ts';
+import { editYaml } from '../yaml.ts';
+import { type FileChange, readRequired, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 /** What a chart is made of. Packed dependencies and what editors leave behind is no part of it. */

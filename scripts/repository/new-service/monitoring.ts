@@ -8,7 +8,8 @@ import {
 } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
-import { edit, editYaml, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
+import { editYaml } from '../yaml.ts';
+import { edit, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 const alert = 'ServiceMissing';
