@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../kubernetes/api/api.ts';
 import { nameOf } from '../kubernetes/objects.ts';
-import type { ContainerStatus, Pod, Workload } from '../kubernetes/workloads.ts';
+import type { ContainerStatus, Pod, Workload } from '../kubernetes/types.ts';
 import { Interrupted, UsageError } from '../lib/errors.ts';
 import { closest } from '../lib/text.ts';
 

@@ -1,5 +1,6 @@
 import type { Context } from '../images/context.ts';
-import { isReady, isStaying, type Pod, type Workload } from '../kubernetes/workloads.ts';
+import type { Pod, Workload } from '../kubernetes/types.ts';
+import { isReady, isStaying } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 
 /** How a shell is had in a pod. */

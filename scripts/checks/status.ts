@@ -11,7 +11,8 @@ import type { Context } from '../images/context.ts';
 import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
 import { stubsAmong } from '../images/stubs.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
-import { rolloutState, type Workload } from '../kubernetes/workloads.ts';
+import type { Workload } from '../kubernetes/types.ts';
+import { rolloutState } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
 

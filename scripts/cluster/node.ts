@@ -2,9 +2,9 @@ import { dirname } from 'node:path';
 import type { Context } from '../images/context.ts';
 import { jsonIfThere } from '../kubernetes/api/api.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
-import { type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { nameOf } from '../kubernetes/objects.ts';
+import type { Lease, Pod } from '../kubernetes/types.ts';
 import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
-import type { Pod } from '../kubernetes/workloads.ts';
 import type { DockerContainer } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
@@ -48,10 +48,6 @@ export function assertPorts({ config }: Context, { ports }: DockerContainer): vo
 
 /** Milliseconds; usually the kubelet reports some seconds after it was started. */
 const timeoutMs = 120_000;
-
-interface Lease extends KubeObject {
-  spec: { renewTime?: string };
-}
 
 /**
  * Waits until the kubelet has renewed its lease and told of each pod since the node was started: before that, what the API

@@ -3,8 +3,8 @@ import { applicationNames, isTracked } from '../cluster/ownership.ts';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import type { Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import type { Workload } from '../kubernetes/workloads.ts';
 import { type Checkout, shortSha } from '../lib/git/checkout.ts';
 import {
   type Application,

@@ -4,6 +4,7 @@ import { wasApplied } from '../cluster/ownership.ts';
 import { authorityFolder } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
+import type { Ingress } from '../kubernetes/types.ts';
 import { ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
 import type { Certificate } from '../lib/certificates/certificate.ts';
 import { daysLeft, isKeyOf, parseCertificate } from '../lib/certificates/x509.ts';
@@ -118,10 +119,6 @@ async function secretFor(context: Context, { namespace, name, hosts }: WantedCer
 
 function certificateDetail(wanted: readonly WantedCertificate[]): string {
   return [...new Set(wanted.flatMap(({ hosts }) => hosts))].sort().join(', ');
-}
-
-interface Ingress extends KubeObject {
-  spec: { rules?: { host?: string }[]; tls?: { hosts?: string[]; secretName?: string }[] };
 }
 
 /** Every Secret that an Ingress of ours, or of the services at the checked-out commit, takes its certificate from. */

@@ -4,7 +4,8 @@ import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
 import { type KubeObject, objectPath } from '../kubernetes/objects.ts';
-import { type Job, withTemplates } from '../kubernetes/workloads.ts';
+import type { Job, ValidatingWebhookConfiguration } from '../kubernetes/types.ts';
+import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { removeObjects, removeOwn } from './removal.ts';
@@ -134,10 +135,6 @@ function containerPorts({ args = [], ports = [] }: ListeningContainer): Set<numb
   return new Set([...ports.map(({ containerPort }) => containerPort), ...inArgs]);
 }
 
-interface WebhookConfiguration extends KubeObject {
-  webhooks: { clientConfig: { caBundle?: string } }[];
-}
-
 const nginxObjects = controllerObjects('nginx');
 const componentLabel = 'app.kubernetes.io/component';
 const admissionComponent = 'admission-webhook';
@@ -173,7 +170,7 @@ async function removeOldJobs(context: Context): Promise<string[]> {
 async function webhookCertificateMissing(context: Context): Promise<string | undefined> {
   const configurations = await context
     .view()
-    .list<WebhookConfiguration>('admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration');
+    .list<ValidatingWebhookConfiguration>('admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration');
   const ours = configurations.find(({ metadata }) => metadata.name === 'ingress-nginx-admission');
   return ours?.webhooks.every(({ clientConfig }) => clientConfig.caBundle)
     ? undefined

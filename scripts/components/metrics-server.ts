@@ -4,6 +4,7 @@ import type { Context } from '../images/context.ts';
 import { ApiError, jsonIfThere } from '../kubernetes/api/api.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
+import type { ApiService } from '../kubernetes/types.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { shortened } from '../lib/errors.ts';
 import { readManifests } from '../repository/manifests.ts';
@@ -106,11 +107,6 @@ function ensureCertificate(context: Context): Promise<string[]> {
     const { certificate, key } = await selfSigned([host], validDays);
     return { type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificate, 'tls.key': key } };
   });
-}
-
-interface ApiService extends KubeObject {
-  spec: { caBundle?: string };
-  status?: { conditions?: { type: string; message?: string }[] };
 }
 
 /** How the API server is told of metrics-server, and what it says about it. */

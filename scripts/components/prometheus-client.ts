@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { isStaying, type Pod, type Workload } from '../kubernetes/workloads.ts';
+import type { Pod, Workload } from '../kubernetes/types.ts';
+import { isStaying } from '../kubernetes/workloads.ts';
 import { shortened, UserError } from '../lib/errors.ts';
 
 const prometheusNamespace = 'observability';

@@ -12,7 +12,7 @@ import { jsonIfThere } from '../kubernetes/api/api.ts';
 import { isPullFailure } from '../kubernetes/explain/pod-problem.ts';
 import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
-import type { Pod } from '../kubernetes/workloads.ts';
+import type { Pod } from '../kubernetes/types.ts';
 import { fullImageName } from '../lib/docker/images.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { deployedPods } from './deployed-pods.ts';

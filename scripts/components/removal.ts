@@ -2,6 +2,7 @@ import { wasApplied } from '../cluster/ownership.ts';
 import { territoryOf } from '../cluster/territory.ts';
 import type { Context } from '../images/context.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import type { Pod } from '../kubernetes/types.ts';
 import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
 import {
   deletionHint,
@@ -11,7 +12,7 @@ import {
   shortGracePeriod,
   startDeleting,
 } from '../kubernetes/waiting/deletion.ts';
-import { isReady, type Pod } from '../kubernetes/workloads.ts';
+import { isReady } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';

@@ -1,14 +1,9 @@
 import { authorityFolder, type Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import {
-  type EndpointSlice,
-  endpointOf,
-  type PortForward,
-  slicesPath,
-  startPortForward,
-} from '../kubernetes/port-forward.ts';
+import { endpointOf, type PortForward, slicesPath, startPortForward } from '../kubernetes/port-forward.ts';
 import { readSecret } from '../kubernetes/secret.ts';
+import type { EndpointSlice } from '../kubernetes/types.ts';
 import { readAuthority } from '../lib/certificates/authority.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';

@@ -1,9 +1,9 @@
 import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
-import type { KubeObject } from '../kubernetes/objects.ts';
+import type { HorizontalPodAutoscaler, Pod, Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import { isStaying, missingOf, type Pod, type Workload } from '../kubernetes/workloads.ts';
+import { isStaying, missingOf } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
@@ -113,13 +113,9 @@ async function notRunning(context: Context): Promise<string | undefined> {
   return undefined;
 }
 
-interface Autoscaler extends KubeObject {
-  spec: { scaleTargetRef: { kind: string; name: string }; minReplicas?: number };
-}
-
 /** A new Deployment has one pod. Its autoscaler raises that to the least number of pods a few seconds later. */
 async function tooFewPods(context: Context, { metadata, spec }: Workload): Promise<string | undefined> {
-  const autoscalers = await context.view().list<Autoscaler>('autoscaling/v2', 'HorizontalPodAutoscaler');
+  const autoscalers = await context.view().list<HorizontalPodAutoscaler>('autoscaling/v2', 'HorizontalPodAutoscaler');
   const autoscaler = autoscalers.find(
     (one) => one.metadata.namespace === metadata.namespace && one.spec.scaleTargetRef.name === metadata.name,
   );

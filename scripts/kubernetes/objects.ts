@@ -10,13 +10,15 @@ export interface KubeObject {
   [field: string]: unknown;
 }
 
+export type Labels = Record<string, string>;
+
 export interface Metadata {
   name: string;
   namespace?: string;
   uid?: string;
   resourceVersion?: string;
   generation?: number;
-  labels?: Record<string, string>;
+  labels?: Labels;
   annotations?: Record<string, string>;
   creationTimestamp?: string;
   deletionTimestamp?: string;

@@ -1,7 +1,7 @@
 import { Interrupted } from '../lib/errors.ts';
 import { startProcess } from '../lib/exec.ts';
 import type { ClusterContext } from './context.ts';
-import type { KubeObject } from './objects.ts';
+import type { EndpointSlice } from './types.ts';
 
 /** A `kubectl port-forward` to one pod. */
 export interface PortForward {
@@ -79,17 +79,6 @@ interface ServicePort {
   namespace: string;
   service: string;
   port: string;
-}
-
-/** A part of what is behind a Service: which pods, at which ports, in which state. */
-export interface EndpointSlice extends KubeObject {
-  endpoints?:
-    | {
-        conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
-        targetRef?: { kind?: string; name?: string; uid?: string };
-      }[]
-    | null;
-  ports?: { name?: string; port?: number }[] | null;
 }
 
 /** A pod, and the port in it that a Service leads to. */

@@ -3,7 +3,7 @@ import { messageOf, shortened } from '../lib/errors.ts';
 import { writeWhole } from '../lib/files.ts';
 import type { Category, Span, Trace } from '../lib/trace.ts';
 import type { ClusterContext } from './context.ts';
-import type { KubeEvent } from './explain/explain.ts';
+import type { KubeEvent } from './types.ts';
 
 /** An event of the Trace Event Format, which Perfetto and Chrome's about:tracing open. Times are microseconds. */
 interface TraceEvent {

@@ -1,58 +1,5 @@
 import type { KubeObject, Metadata } from './objects.ts';
-
-/** The parts of Deployments, StatefulSets and DaemonSets that tell whether they are rolled out. */
-export interface Workload extends KubeObject {
-  spec: { replicas?: number; selector: { matchLabels?: Record<string, string> }; template: { spec: PodSpec } };
-  status?: {
-    observedGeneration?: number;
-    replicas?: number;
-    updatedReplicas?: number;
-    readyReplicas?: number;
-    availableReplicas?: number;
-    desiredNumberScheduled?: number;
-    updatedNumberScheduled?: number;
-    numberAvailable?: number;
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
-  };
-}
-
-export interface PodSpec {
-  containers: { name: string; image: string }[];
-  initContainers?: { name: string; image: string }[];
-}
-
-export interface Job extends KubeObject {
-  spec: { selector?: { matchLabels?: Record<string, string> } };
-  status?: { conditions?: { type: string; status: string; message?: string }[] };
-}
-
-export interface ContainerStatus {
-  name: string;
-  image: string;
-  imageID: string;
-  ready: boolean;
-  restartCount: number;
-  lastState?: { terminated?: { finishedAt?: string; reason?: string } };
-  state: {
-    waiting?: { reason?: string; message?: string };
-    running?: { startedAt?: string };
-    terminated?: { reason?: string; message?: string; exitCode: number };
-  };
-}
-
-export interface Pod extends KubeObject {
-  spec: PodSpec & { nodeName?: string };
-  status: {
-    phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
-    podIP?: string;
-    /** Why it failed as a whole, as in Evicted. */
-    reason?: string;
-    message?: string;
-    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
-    containerStatuses?: ContainerStatus[];
-    initContainerStatuses?: ContainerStatus[];
-  };
-}
+import type { Job, Pod, PodSpec, Workload } from './types.ts';
 
 export const workloadKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job']);
 

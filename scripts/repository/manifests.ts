@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
 import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
-import { type Job, type PodSpec, type Workload, withTemplates, workloadKinds } from '../kubernetes/workloads.ts';
+import type { Job, PodSpec, Workload } from '../kubernetes/types.ts';
+import { withTemplates, workloadKinds } from '../kubernetes/workloads.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
 
 /** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
@@ -45,7 +46,7 @@ export function imagesOf(objects: readonly KubeObject[]): string[] {
 }
 
 function podSpecOf(object: KubeObject): PodSpec {
-  return (object as Workload | (Job & { spec: { template: { spec: PodSpec } } })).spec.template.spec;
+  return (object as Workload | Job).spec.template.spec;
 }
 
 /**

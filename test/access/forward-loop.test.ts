@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { destinations } from '../../scripts/access/port-forward/destinations.ts';
 import { type ForwardEvent, startForward } from '../../scripts/access/port-forward/forward.ts';
-import { type Endpoint, type EndpointSlice, PortForwardFailed } from '../../scripts/kubernetes/port-forward.ts';
+import { type Endpoint, PortForwardFailed } from '../../scripts/kubernetes/port-forward.ts';
+import type { EndpointSlice } from '../../scripts/kubernetes/types.ts';
 import { Interrupted, UsageError } from '../../scripts/lib/errors.ts';
 
 const [destination = assert.fail()] = destinations;

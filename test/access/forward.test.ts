@@ -8,7 +8,8 @@ import { watchEndpoints } from '../../scripts/access/port-forward/endpoints.ts';
 import { eventLine, forwardJson, forwardLines } from '../../scripts/access/port-forward/forward.ts';
 import { assertPortFree, choosePorts, portsFor } from '../../scripts/access/port-forward/ports.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
-import { type EndpointSlice, endpointOf } from '../../scripts/kubernetes/port-forward.ts';
+import { endpointOf } from '../../scripts/kubernetes/port-forward.ts';
+import type { EndpointSlice } from '../../scripts/kubernetes/types.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 

@@ -10,7 +10,7 @@ import {
 } from '../../scripts/access/logs.ts';
 import { logRangeOf } from '../../scripts/commands/logs.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
-import type { ContainerStatus, Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import type { ContainerStatus, Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 

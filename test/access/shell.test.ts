@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findShell, shellArguments, shellInput } from '../../scripts/access/shell.ts';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
-import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import { runInteractively } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Series } from '../../scripts/checks/verify/live.ts';
 import { runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
-import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
 
 const settled = () => false;

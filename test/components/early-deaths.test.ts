@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { replaceCrashedPods } from '../../scripts/components/installation.ts';
-import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import { fakeContext, fakeExec } from '../support/fakes.ts';
 
 const started = '2026-03-01T12:00:00.500Z';

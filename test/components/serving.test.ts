@@ -6,7 +6,7 @@ import { waitUntilServing } from '../../scripts/components/cluster-start.ts';
 import { metricsServer } from '../../scripts/components/metrics-server.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import type { Pod } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

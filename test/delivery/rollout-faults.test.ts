@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createWarnings, killedByProbe, rolloutFaults, syncFaults } from '../../scripts/delivery/sync/faults.ts';
 import { rolloutOf } from '../../scripts/delivery/sync/rollout.ts';
-import type { KubeEvent } from '../../scripts/kubernetes/explain/explain.ts';
-import type { Pod } from '../../scripts/kubernetes/workloads.ts';
+import type { KubeEvent, Pod } from '../../scripts/kubernetes/types.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { application, began, commits, deployment, image, pod, rolledOut } from '../support/sights.ts';
 

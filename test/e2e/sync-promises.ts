@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, it } from 'node:test';
 import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { isPullFailure } from '../../scripts/kubernetes/explain/pod-problem.ts';
-import type { Pod } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person, type Ran, type SharedPlatform } from './support.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { podProblemOf } from '../../scripts/kubernetes/explain/pod-problem.ts';
-import type { Pod } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
 
 function pod(status: object, metadata: object = {}): Pod {
   const spec = { containers: [] };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { isReady, isStaying, missingOf, type Pod, rolloutState, selects } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
+import { isReady, isStaying, missingOf, rolloutState, selects } from '../../scripts/kubernetes/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',

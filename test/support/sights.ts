@@ -1,5 +1,5 @@
 import type { ApplicationState, ReplicaSet } from '../../scripts/delivery/sync/rollout.ts';
-import type { Pod, Workload } from '../../scripts/kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 
 /** Two commits, and the times of the sync that brought the second. */

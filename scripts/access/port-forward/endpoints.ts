@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../../kubernetes/api/api.ts';
 import { runtimeOf } from '../../kubernetes/explain/runtime.ts';
-import { type EndpointSlice, slicesPath } from '../../kubernetes/port-forward.ts';
+import { slicesPath } from '../../kubernetes/port-forward.ts';
+import type { EndpointSlice } from '../../kubernetes/types.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 
 /** Who is told what is seen. */

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Endpoint,
-  type EndpointSlice,
   endpointOf,
   isSameEndpoint,
   type PortForward,
   PortForwardFailed,
 } from '../../kubernetes/port-forward.ts';
+import type { EndpointSlice } from '../../kubernetes/types.ts';
 import { Interrupted } from '../../lib/errors.ts';
 import { columns } from '../../lib/text.ts';
 import type { Destination } from './destinations.ts';

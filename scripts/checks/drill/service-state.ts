@@ -1,7 +1,8 @@
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import type { HorizontalPodAutoscaler, Pod, Workload } from '../../kubernetes/types.ts';
 import { toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
-import { isReady, type Pod, type Workload } from '../../kubernetes/workloads.ts';
+import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
@@ -28,10 +29,6 @@ export async function waitForState(
   return (performance.now() - started) / 1000;
 }
 
-interface Autoscaler extends KubeObject {
-  spec: { minReplicas?: number; maxReplicas: number };
-}
-
 /** What Argo CD deploys for a service, under the service's name; undefined where there is none. */
 export async function serviceObject<T extends KubeObject>(
   context: Context,
@@ -47,8 +44,8 @@ export function deploymentOf(context: Context, service: string): Promise<Workloa
   return serviceObject<Workload>(context, 'apps/v1', 'Deployment', service);
 }
 
-export function autoscalerOf(context: Context, service: string): Promise<Autoscaler | undefined> {
-  return serviceObject<Autoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
+export function autoscalerOf(context: Context, service: string): Promise<HorizontalPodAutoscaler | undefined> {
+  return serviceObject<HorizontalPodAutoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
 }
 
 /** The pods of a service's Deployment that are not on their way out; none that somebody started with the same labels. */

@@ -1,7 +1,7 @@
 import { readLogs, sourcesOf } from '../../access/logs.ts';
 import type { Context } from '../../images/context.ts';
-import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
-import { isReady, type Pod } from '../../kubernetes/workloads.ts';
+import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
+import { isReady } from '../../kubernetes/workloads.ts';
 import { table } from '../../lib/text.ts';
 import { scopeOf } from './secrets.ts';
 import type { Section } from './sections.ts';

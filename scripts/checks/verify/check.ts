@@ -1,4 +1,4 @@
-import type { Pod, Workload } from '../../kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import type { LiveCluster } from './live.ts';
 

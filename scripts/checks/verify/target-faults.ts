@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Pod } from '../../kubernetes/workloads.ts';
+import type { Pod } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { prometheusNamespace, type VerificationFinding } from './check.ts';
 import { type ActiveTarget, type DroppedTarget, jobsIn, type LiveCluster, type LiveJob } from './live.ts';

@@ -1,5 +1,6 @@
 import { monitoringParts } from '../../config/settings.ts';
-import { missingOf, type Workload } from '../../kubernetes/workloads.ts';
+import type { Workload } from '../../kubernetes/types.ts';
+import { missingOf } from '../../kubernetes/workloads.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { counted, type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
 import { type ActiveTarget, jobsIn, type LiveCluster } from './live.ts';

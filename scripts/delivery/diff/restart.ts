@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Workload } from '../../kubernetes/workloads.ts';
+import type { Workload } from '../../kubernetes/types.ts';
 
 /** Pods that would be replaced, and why: what changes in the template that they are made of. */
 export interface Restart {

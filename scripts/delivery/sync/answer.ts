@@ -1,7 +1,7 @@
 import { askIngress, siteUrl } from '../../components/routes.ts';
 import { apiSite, hasRoute, infoOf, type ServiceInfo } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
-import type { KubeObject } from '../../kubernetes/objects.ts';
+import type { EndpointSlice } from '../../kubernetes/types.ts';
 import { UserError } from '../../lib/errors.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import type { IngressAnswer } from './report.ts';
@@ -54,10 +54,6 @@ export function judgeAnswer(
   if (told.version !== undefined && told.version === earlier && tag !== earlier)
     return { missing: `${told.url} still answers with version ${earlier}` };
   return { answer: { ...told, by: 'endpoints', ...leaving } };
-}
-
-interface EndpointSlice extends KubeObject {
-  endpoints?: { conditions?: { ready?: boolean; serving?: boolean }; targetRef?: { name: string } }[] | null;
 }
 
 async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<OtherPods> {

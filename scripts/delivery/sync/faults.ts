@@ -1,10 +1,10 @@
 import { notReadyReason } from '../../components/applications.ts';
 import { retryPullsOfPresent } from '../../components/pull-secret.ts';
 import type { Context } from '../../images/context.ts';
-import { explainPodProblem, type KubeEvent } from '../../kubernetes/explain/explain.ts';
+import { explainPodProblem } from '../../kubernetes/explain/explain.ts';
 import { isPullFailure, type PodProblem, podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
+import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
 import type { Blocker } from '../../kubernetes/waiting/ready.ts';
-import type { Pod } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import type { Application } from '../../repository/applications.ts';

@@ -2,7 +2,7 @@ import { notReadyReason, registrations } from '../../components/applications.ts'
 import { renderFaults } from '../../components/render-errors.ts';
 import { unscraped } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
-import type { KubeEvent } from '../../kubernetes/explain/explain.ts';
+import type { KubeEvent } from '../../kubernetes/types.ts';
 import { type Blocker, waitForReady } from '../../kubernetes/waiting/ready.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';

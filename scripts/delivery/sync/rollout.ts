@@ -1,7 +1,8 @@
 import { notReadyReason, sourceDifference } from '../../components/applications.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { containerImage, isReady, missingOf, type Pod, selects, type Workload } from '../../kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../kubernetes/types.ts';
+import { containerImage, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { type Application, applicationsNow, servicesNamespace } from '../../repository/applications.ts';
 

@@ -1,4 +1,5 @@
 import { groupOf, type KubeObject } from '../objects.ts';
+import type { ApiService } from '../types.ts';
 import { ApiError, type ApiServer, Unreachable } from './api.ts';
 
 /** A kind of objects that the API server keeps. */
@@ -16,11 +17,6 @@ export type ServedResource = ApiResource & { verbs: readonly string[] };
 
 /** An object with the plural of its kind, by which it can be looked up again. */
 export type DiscoveredObject = KubeObject & { resource: string };
-
-interface ApiService extends KubeObject {
-  /** Where another server answers for the group. */
-  spec: { service?: object | null };
-}
 
 interface GroupVersion {
   resources: { name: string; kind: string; namespaced: boolean; verbs: string[] }[];

@@ -1,5 +1,6 @@
 import { collectionPath, type KubeObject, nameOf } from '../objects.ts';
-import { missingOf, type Pod, selects, type Workload, workloadKinds } from '../workloads.ts';
+import type { Pod, Workload } from '../types.ts';
+import { missingOf, selects, workloadKinds } from '../workloads.ts';
 import type { ApiServer } from './api.ts';
 
 /**

@@ -1,19 +1,8 @@
 import { UserError } from '../../lib/errors.ts';
 import type { ClusterContext } from '../context.ts';
-import type { KubeObject } from '../objects.ts';
+import type { KubeEvent, Node } from '../types.ts';
 import type { PodProblem } from './pod-problem.ts';
 import { runtimeOf } from './runtime.ts';
-
-export interface KubeEvent extends KubeObject {
-  type?: string;
-  reason?: string;
-  message?: string;
-  /** How often it was seen. */
-  count?: number;
-  lastTimestamp?: string;
-  eventTime?: string;
-  involvedObject?: { kind?: string; name?: string; uid?: string };
-}
 
 /** The error for a pod that won't get ready: what is missing, which pod, its last warning, its last words, what to do. */
 export async function explainPodProblem(
@@ -77,10 +66,6 @@ async function lastLogLines(
 }
 
 const unschedulable = 'node.kubernetes.io/unschedulable';
-
-interface Node extends KubeObject {
-  spec: { taints?: { key: string; effect: string }[] };
-}
 
 /**
  * What keeps new pods away from the cluster's nodes, by the names of its taints, and what to do about the first that is

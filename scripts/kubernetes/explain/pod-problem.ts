@@ -1,4 +1,5 @@
-import { type ContainerStatus, isReady, type Pod } from '../workloads.ts';
+import type { ContainerStatus, Pod } from '../types.ts';
+import { isReady } from '../workloads.ts';
 
 /** Why a pod doesn't get ready, as far as the pod itself tells. */
 export interface PodProblem {

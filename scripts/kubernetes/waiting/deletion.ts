@@ -3,6 +3,7 @@ import { CommandError } from '../../lib/exec.ts';
 import { ApiError, Unreachable } from '../api/api.ts';
 import type { ClusterContext } from '../context.ts';
 import { type KubeObject, nameOf, toYaml } from '../objects.ts';
+import type { Namespace } from '../types.ts';
 import { workloadKinds } from '../workloads.ts';
 
 /** What to do where something does not go away. */
@@ -109,10 +110,6 @@ export async function shortenGracePeriods(
 /** The namespaces among the objects, once they take no new pods any more. */
 function namespacesAmong(objects: readonly KubeObject[]): ReadonlySet<string> {
   return new Set(objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name));
-}
-
-interface Namespace extends KubeObject {
-  status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
 /** No more than these are told: one obstacle often holds many. */

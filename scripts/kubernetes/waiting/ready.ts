@@ -7,7 +7,8 @@ import type { ClusterContext } from '../context.ts';
 import { explainPodProblem } from '../explain/explain.ts';
 import { isPullFailure, podProblemOf } from '../explain/pod-problem.ts';
 import type { KubeObject } from '../objects.ts';
-import { isReady, type Pod } from '../workloads.ts';
+import type { Pod } from '../types.ts';
+import { isReady } from '../workloads.ts';
 import { timeoutError, toleratingOutages } from './api-server.ts';
 
 /** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { destinations } from '../../../scripts/access/port-forward/destinations.ts';
 import { type ApiServer, connect } from '../../../scripts/kubernetes/api/api.ts';
-import { type EndpointSlice, endpointOf, slicesPath } from '../../../scripts/kubernetes/port-forward.ts';
+import { endpointOf, slicesPath } from '../../../scripts/kubernetes/port-forward.ts';
+import type { EndpointSlice } from '../../../scripts/kubernetes/types.ts';
 import { httpGet } from '../../../scripts/lib/http/client.ts';
 import { demand, type Person } from '../../e2e/support.ts';
 

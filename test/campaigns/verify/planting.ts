@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { missingOf, type Pod, type Workload } from '../../../scripts/kubernetes/workloads.ts';
+import type { Pod, Workload } from '../../../scripts/kubernetes/types.ts';
+import { missingOf } from '../../../scripts/kubernetes/workloads.ts';
 import { viewOf } from '../../e2e/cluster-view.ts';
 import { demand, type Person } from '../../e2e/support.ts';
 
