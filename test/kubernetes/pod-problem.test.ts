@@ -151,5 +151,6 @@ for (const [index, [what, , reason, hint]] of troubles().entries()) {
 test('a trouble names pod, namespace, container and Kubernetes’ own message', () => {
   const { patience, hint, ...named } =
     podProblemOf(pod({ containerStatuses: [waiting('StartError')] }, { namespace: 'a' })) ?? {};
-  assert.deepEqual(named, { pod: 'p', namespace: 'a', container: 'c', reason: 'StartError', message: 'because' });
+  const where = { pod: 'p', namespace: 'a', container: 'c' };
+  assert.deepEqual(named, { ...where, reason: 'StartError', message: 'because', errorId: 'pod-crashes' });
 });
