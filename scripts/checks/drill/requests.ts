@@ -47,18 +47,11 @@ export async function withRequests<T>(
     }
     await Promise.all(open);
   })();
-  try {
-    const result = await work(answers);
-    return { result, answers: await stopped() };
-  } finally {
-    await stopped();
-  }
-
-  async function stopped(): Promise<RequestStatistics> {
+  const result = await work(answers).finally(async () => {
     ended.abort();
     await stream;
-    return answers;
-  }
+  });
+  return { result, answers };
 }
 
 /** Whether requests were sent and every one of them was answered: where none was sent, nothing is known. */
