@@ -1,4 +1,3 @@
-import { validationCheckNames } from '../checks/names.ts';
 import { findingLines, formatValidation, ruleList, validationJson } from '../checks/validate/print.ts';
 import {
   applyFixes,
@@ -26,7 +25,7 @@ export const validateCommand: Command = {
     fix: { type: 'boolean', description: 'Put right what has one right answer, and validate again.' },
     rules: { type: 'boolean', description: 'List all rules, and check nothing.' },
   },
-  words: validationCheckNames,
+  words: validationChecks.map(({ name }) => name),
   examples: [
     'npm run validate',
     'npm run validate -- policy',

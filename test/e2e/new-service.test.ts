@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { validationCheckNames } from '../../scripts/checks/names.ts';
+import { validationChecks } from '../../scripts/checks/validate/run.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { verifyAs } from '../campaigns/verify/verifying.ts';
 import { eventually, viewOf } from './cluster-view.ts';
@@ -45,7 +45,7 @@ describe('a person who adds a service', () => {
   });
 
   // kube-score would be fetched, or built, into the home of somebody who is new here: the unit tests have it look.
-  for (const check of validationCheckNames.filter((one) => one !== 'kube-score')) {
+  for (const check of validationChecks.map(({ name }) => name).filter((one) => one !== 'kube-score')) {
     it(`passes npm run validate -- ${check}`, async () => {
       await demand(person.npm('validate', check));
     });

@@ -4,7 +4,6 @@ import { ExitCode, UsageError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Finding, mergeFindings, type Tools } from '../../repository/rendering/finding.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
-import { type ValidationCheckName, validationCheckNames } from '../names.ts';
 import { validateApplications } from './applications.ts';
 import { validateCharts, validateFiles } from './charts.ts';
 import { validateDashboards } from './dashboards/dashboards.ts';
@@ -63,23 +62,21 @@ export async function applyFixes(outcomes: readonly ValidationResult[]): Promise
   return fixable;
 }
 
-const checksByName: Record<ValidationCheckName, ValidationCheck> = {
-  files: validateFiles,
-  charts: validateCharts,
-  schemas: validateSchemas,
-  policy: validatePolicy,
-  'kube-score': validateKubeScore,
-  references: validateReferences,
-  applications: validateApplications,
-  promotion: validatePromotion,
-  values: validateValues,
-  prometheus: validatePrometheus,
-  dashboards: validateDashboards,
-  queries: validateQueries,
-};
-
 /** Every check, in the order in which they are reported. */
-export const validationChecks: readonly ValidationCheck[] = validationCheckNames.map((name) => checksByName[name]);
+export const validationChecks: readonly ValidationCheck[] = [
+  validateFiles,
+  validateCharts,
+  validateSchemas,
+  validatePolicy,
+  validateKubeScore,
+  validateReferences,
+  validateApplications,
+  validatePromotion,
+  validateValues,
+  validatePrometheus,
+  validateDashboards,
+  validateQueries,
+];
 
 /**
  * How the checks run other programs: as many at once as there are processors. A hundred charts take a thousand runs of helm
