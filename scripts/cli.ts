@@ -3,11 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapping } from 'node:module';
 import { inspect } from 'node:util';
 import { commands, findCommand } from './commands/index.ts';
-import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
-import { npmFlagsOf, readArguments } from './lib/terminal/args.ts';
-import { commandList, helpPage } from './lib/terminal/help.ts';
+import { ExitCode, Interrupted, messageOf, UserError } from './lib/errors.ts';
+import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
-import { closest } from './lib/text.ts';
 
 const [name = '', ...argv] = process.argv.slice(2);
 /** What a failure ends with, unless the command has another code for it. */
@@ -49,13 +47,7 @@ async function runCommand(root: string, cache: string): Promise<ExitCode> {
     return ExitCode.done;
   }
   const command = await findCommand(name);
-  if (!command) {
-    const meant = closest(
-      name,
-      commands.map((one) => one.name),
-    );
-    throw new UsageError(`There is no command ${name}.`, meant ? `Did you mean ${meant}?` : 'npm run lists them.');
-  }
+  if (!command) throw unknownCommand(name, commands);
   failure = command.failure ?? failure;
   afterwards = command.interrupted ?? '';
   const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf(process.env));

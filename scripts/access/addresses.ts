@@ -17,7 +17,7 @@ export interface Address {
 }
 
 /** Leads the port of all addresses to the ingress of a cluster that is not on this machine. */
-const forwardIngressCommand = 'npm run forward -- ingress';
+const forwardIngressCommand = 'npm run port-forward -- ingress';
 
 /** The addresses at which a person finds things. */
 export async function addresses(context: Context): Promise<Address[]> {

@@ -7,7 +7,7 @@ import type { Usage } from '../lib/terminal/args.ts';
 export type { Invocation };
 
 /** A command without what the list of commands says of it. */
-export interface Command extends Omit<Usage, 'name' | 'summary'> {
+export interface Command extends Omit<Usage, 'name' | 'aliases' | 'summary'> {
   /** What it ends with when it fails, where 1 is an answer. */
   failure?: ExitCode;
   /** How to go on after an interruption; nothing for what only looks. */

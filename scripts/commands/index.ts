@@ -2,7 +2,7 @@ import type { Usage } from '../lib/terminal/args.ts';
 import type { Command } from './command.ts';
 
 /** What the list of commands says of one, and where the rest is. */
-interface CommandEntry extends Pick<Usage, 'name' | 'summary'> {
+interface CommandEntry extends Pick<Usage, 'name' | 'aliases' | 'summary'> {
   load(): Promise<Command>;
 }
 
@@ -42,9 +42,10 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./rollback.ts')).rollbackCommand,
   },
   {
-    name: 'release',
+    name: 'resume',
+    aliases: ['release'],
     summary: 'Lift the hold that a rollback put on a service.',
-    load: async () => (await import('./release.ts')).releaseCommand,
+    load: async () => (await import('./resume.ts')).resumeCommand,
   },
   {
     name: 'history',
@@ -107,9 +108,10 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./drill.ts')).drillCommand,
   },
   {
-    name: 'forward',
+    name: 'port-forward',
+    aliases: ['forward'],
     summary: 'Lead ports of this machine to Prometheus, Grafana, Argo CD and the API.',
-    load: async () => (await import('./forward.ts')).forwardCommand,
+    load: async () => (await import('./port-forward.ts')).portForwardCommand,
   },
   {
     name: 'open',
@@ -122,9 +124,10 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {
-    name: 'load',
+    name: 'traffic',
+    aliases: ['load'],
     summary: 'Send a gentle stream of requests, so that the dashboards have something to show.',
-    load: async () => (await import('./load.ts')).loadCommand,
+    load: async () => (await import('./traffic.ts')).trafficCommand,
   },
   {
     name: 'stop',
@@ -152,9 +155,10 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./prefetch.ts')).prefetchCommand,
   },
   {
-    name: 'support',
+    name: 'support-bundle',
+    aliases: ['support'],
     summary: 'Write what others need to help you into one file, without secrets.',
-    load: async () => (await import('./support.ts')).supportCommand,
+    load: async () => (await import('./support-bundle.ts')).supportBundleCommand,
   },
   {
     name: 'completion',
@@ -167,7 +171,7 @@ export type NamedCommand = Usage & Command;
 
 /** @returns the command of that name, loaded; undefined where there is none. */
 export async function findCommand(name: string): Promise<NamedCommand | undefined> {
-  const entry = commands.find((one) => one.name === name);
+  const entry = commands.find((one) => one.name === name || one.aliases?.includes(name));
   return entry && named(entry);
 }
 
@@ -176,6 +180,6 @@ export function allCommands(): Promise<NamedCommand[]> {
   return Promise.all(commands.map(named));
 }
 
-async function named({ name, summary, load }: CommandEntry): Promise<NamedCommand> {
-  return { name, summary, ...(await load()) };
+async function named({ load, ...entry }: CommandEntry): Promise<NamedCommand> {
+  return { ...entry, ...(await load()) };
 }

@@ -14,7 +14,7 @@ export const promoteCommand: Command = {
     'Checks that the image exists, and for the processors of the node; without a token, builds stand-ins for it. Then it',
     'edits image.tag in helm/<service>/values.yaml, and nothing else, commits "chore: promote images <sha>", and waits',
     'until that runs. The index has to be clean, and nobody else is swept in: the commit holds these files alone. A',
-    'service that was rolled back is on hold, and refused, until npm run release. docs/promote-workflow.yml is the',
+    'service that was rolled back is on hold, and refused, until npm run resume. docs/promote-workflow.yml is the',
     'workflow that runs it in the platform repository.',
   ].join('\n'),
   flags: {

@@ -10,7 +10,7 @@ export const rollbackCommand: Command = {
   description: [
     'Finds the commit that brought the image of the service, whoever made it, and takes it back: by git revert, or only',
     "this service's lines where that commit changed more. Run it again to go further back. The same commit puts a hold",
-    'into the values file, which keeps promote from bringing the image in again: npm run release lifts it.',
+    'into the values file, which keeps promote from bringing the image in again: npm run resume lifts it.',
   ].join('\n'),
   flags: {
     to: { type: 'text', value: 'sha', description: 'Go to this tag, which ran before, in place of the last one.' },
@@ -52,7 +52,7 @@ async function runRollback(invocation: Invocation): Promise<ExitCode> {
       workspace,
       edits: [plan.edit],
       message: plan.message,
-      notes: [...notes, `${word} is on hold: npm run release -- ${word} lets it be promoted again.`],
+      notes: [...notes, `${word} is on hold: npm run resume -- ${word} lets it be promoted again.`],
       unchanged: '',
       ...(missing !== undefined && {
         unfollowed: `Nothing follows it for now: ${missing}. npm run up brings the platform up at the newest commit.`,

@@ -68,7 +68,7 @@ export function withoutHolds(text: string, notes?: readonly string[]): string {
 function noteLine({ service, tag, by, at }: NewHold): string {
   const when = at.toISOString().slice(0, 16).replace('T', ' ');
   const who = by.replace(/[\s:\p{C}]+/gu, ' ').trim() || 'somebody';
-  return `# hold: ${tag} was rolled back by ${who}, ${when} UTC; npm run release -- ${service} lifts this hold.`;
+  return `# hold: ${tag} was rolled back by ${who}, ${when} UTC; npm run resume -- ${service} lifts this hold.`;
 }
 
 function withInserted(text: string, at: number, note: string): string {

@@ -110,7 +110,7 @@ for (const [what, text, says] of refused) {
     const { error } = await refusal(() => portsFor(destinations, text));
     assert.match(error.message, says);
     assert.equal(error.exitCode, 2);
-    assert.match(error.hint ?? '', /npm run forward -- --port prometheus=9091/);
+    assert.match(error.hint ?? '', /npm run port-forward -- --port prometheus=9091/);
   });
 }
 
@@ -121,7 +121,7 @@ test('a port that is taken is refused with the process that has it', async () =>
   const exec = fakeExec((line) => (line.startsWith('lsof') ? { stdout: 'p12\ncnginx\n' } : undefined));
   const { text } = await refusal(() => choosePorts(exec, new Map([[named('grafana'), port]])));
   assert.match(text, new RegExp(`Port ${port} of 127\\.0\\.0\\.1, for grafana, is taken by nginx \\(process 12\\)`));
-  assert.match(text, /Stop it, or choose another: npm run forward -- grafana --port \d+/);
+  assert.match(text, /Stop it, or choose another: npm run port-forward -- grafana --port \d+/);
   await new Promise((resolve) => server.close(resolve));
   await assertPortFree(exec, named('grafana'), port);
 });

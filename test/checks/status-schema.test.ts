@@ -69,7 +69,7 @@ const report: StatusReport = {
   },
   urls: [
     { title: 'API', url: 'https://api.example.com/info', command: 'curl -k https://api.example.com/info' },
-    { title: 'Grafana', url: 'https://grafana.localhost:8443', through: 'npm run forward -- ingress' },
+    { title: 'Grafana', url: 'https://grafana.localhost:8443', through: 'npm run port-forward -- ingress' },
   ],
 };
 

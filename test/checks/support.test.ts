@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { collectSecrets, createRedactor } from '../../scripts/checks/support-bundle/secrets.ts';
 import { renderSections as sectionsText } from '../../scripts/checks/support-bundle/sections.ts';
-import { redactedText } from '../../scripts/commands/support.ts';
+import { redactedText } from '../../scripts/commands/support-bundle.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';

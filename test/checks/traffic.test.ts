@@ -38,7 +38,7 @@ test('without flags it is gentle, and with them it stays so', async () => {
     const [name, value] = Object.entries(flags)[0] ?? [];
     assert.match(
       text,
-      new RegExp(`--${name} takes a whole number from \\d to \\d+, not "${value}"[^]*npm run load -- --${name} `),
+      new RegExp(`--${name} takes a whole number from \\d to \\d+, not "${value}"[^]*npm run traffic -- --${name} `),
     );
   }
 });

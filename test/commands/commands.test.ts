@@ -4,8 +4,7 @@ import { test } from 'node:test';
 import type { StatusReport } from '../../scripts/checks/status.ts';
 import { allCommands, commands as entries, findCommand } from '../../scripts/commands/index.ts';
 import { statusPage } from '../../scripts/commands/status.ts';
-import { readArguments } from '../../scripts/lib/terminal/args.ts';
-import { helpPage } from '../../scripts/lib/terminal/help.ts';
+import { helpPage, readArguments } from '../../scripts/lib/terminal/args.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   scripts: Record<string, string>;
@@ -72,6 +71,13 @@ test('a command is found by the name that the list gives it, and no other word i
     entries.map(({ name }) => name),
   );
   for (const name of entries.map((entry) => entry.name)) assert.equal((await findCommand(name))?.name, name);
+  for (const [earlier, name] of Object.entries({
+    release: 'resume',
+    forward: 'port-forward',
+    load: 'traffic',
+    support: 'support-bundle',
+  }))
+    assert.equal((await findCommand(earlier))?.name, name);
   for (const word of ['', 'Up', 'toString', '__proto__']) assert.equal(await findCommand(word), undefined, word);
 });
 
@@ -79,7 +85,8 @@ test('commands have names of their own, and every script of platform.mjs is one 
   const names = commands.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   const called = Object.entries(scripts).filter(([, line]) => line.includes('platform.mjs'));
-  assert.deepEqual(called.map(([name]) => name).sort(), names.toSorted());
+  const aliases = entries.flatMap((entry) => entry.aliases ?? []);
+  assert.deepEqual(called.map(([name]) => name).sort(), [...names, ...aliases].sort());
 });
 
 const report: StatusReport = {

@@ -287,7 +287,7 @@ test('a forward is known by the port-forward that it started for this cluster, a
     items = forwardItems(config())
   )
     await sleep(20);
-  assert.deepEqual(names(items), [`process ${pid} (npm run forward)`]);
+  assert.deepEqual(names(items), [`process ${pid} (npm run port-forward)`]);
   assert(isAlive(other));
   assert.deepEqual(await removeItems(items, async () => [], signal), []);
   assert.equal(readFileSync(variables.FILE, 'utf8'), 'itself\n');

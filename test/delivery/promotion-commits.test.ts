@@ -254,7 +254,7 @@ test('CRLF, no final newline and everything else that a file has stays, also thr
     assert.equal(values(folder, 'core-go'), text.replace('tag: "1df3b1f"', 'tag: "a1b2c3d"'));
     const rolled = await run(folder, ['rollback', 'core-go']);
     assert.equal(rolled.code, 0, rolled.text);
-    const released = await run(folder, ['release', 'core-go']);
+    const released = await run(folder, ['resume', 'core-go']);
     assert.equal(released.code, 0, released.text);
     assert.equal(values(folder, 'core-go').replaceAll('\r', ''), text.replaceAll('\r', ''));
     assert.equal(dirt(folder), '');
@@ -297,7 +297,7 @@ test('a hold is respected until it is released or forced, by one service and by 
   for (const [words, says] of [
     [
       ['promote', 'core-go', 'b2c3d4e'],
-      /on hold for this very tag: b2c3d4e was rolled back by Test, .*\n.*npm run release -- core-go/,
+      /on hold for this very tag: b2c3d4e was rolled back by Test, .*\n.*npm run resume -- core-go/,
     ],
     [['promote', 'core-go', 'c3d4e5f'], /core-go is on hold: b2c3d4e was rolled back/],
     [['promote', 'all', 'c3d4e5f'], /core-go is on hold.*Nothing is promoted\./],
@@ -313,7 +313,7 @@ test('a hold is respected until it is released or forced, by one service and by 
   assert.equal(forced.code, 0, forced.text);
   assert.equal(tagOf(folder), 'c3d4e5f');
   assert(!values(folder, 'core-go').includes('# hold:'));
-  const released = await run(folder, ['release', 'core-go']);
+  const released = await run(folder, ['resume', 'core-go']);
   assert.deepEqual([released.code, /not on hold/.test(released.text)], [0, true]);
 });
 
@@ -322,10 +322,10 @@ test('release takes the note out, commits that, and the service can be promoted'
   await run(folder, ['promote', 'core-go', 'b2c3d4e']);
   const promoted = values(folder, 'core-go');
   await run(folder, ['rollback', 'core-go']);
-  const edited = await run(folder, ['release', 'core-go'], { flags: { 'no-commit': true } });
+  const edited = await run(folder, ['resume', 'core-go'], { flags: { 'no-commit': true } });
   assert.match(edited.text, /Not committed: git commit -m 'chore: release core-go'/);
   git(folder, 'checkout', '--', core);
-  const said = await run(folder, ['release', 'core-go']);
+  const said = await run(folder, ['resume', 'core-go']);
   assert.match(said.text, /Committed as .*: chore: release core-go\n[\s\S]*Lifted: b2c3d4e was rolled back/);
   assert.equal((await run(folder, ['promote', 'core-go', 'b2c3d4e'])).code, 0);
   assert.equal(values(folder, 'core-go'), promoted);

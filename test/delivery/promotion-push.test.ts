@@ -174,7 +174,7 @@ test('a hold that was lifted here and is not pushed yet is none', async () => {
   await demand(mine, ['rollback', 'core-go']);
   git(theirs, 'pull', '--quiet');
   await demand(theirs, ['promote', 'api-node', 'b2c3d4e']);
-  await demand(mine, ['release', 'core-go'], {});
+  await demand(mine, ['resume', 'core-go'], {});
   await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
   assert.deepEqual([holdsIn(git(bare, 'show', `main:${core}`)), tagThere(bare)], [[], 'c3d4e5f']);
   assert.deepEqual(subjects(bare, 'main').slice(0, 2), ['chore: promote images c3d4e5f', 'chore: release core-go']);
@@ -234,7 +234,7 @@ test('rollback and release land behind promotions of other services, and edits o
   git(theirs, 'pull', '--quiet', '--rebase');
   commit(theirs, 'Edit', { [core]: values(theirs, 'core-go').replace('replicaCount: 3', 'replicaCount: 4') });
   git(theirs, 'push', '--quiet');
-  await demand(mine, ['release', 'core-go']);
+  await demand(mine, ['resume', 'core-go']);
   const text = git(bare, 'show', `main:${core}`);
   assert.deepEqual([holdsIn(text), /replicaCount: 4/.test(text), imageInValues(text)?.tag], [[], true, '1df3b1f']);
 });

@@ -147,7 +147,7 @@ test('a second rollback goes further back, and never to what is on hold', async 
   assert.equal(tagOf(folder), 'b2c3d4e');
   await demand(folder, 'rollback', 'core-go');
   assert.equal(tagOf(folder), 'a1b2c3d');
-  await demand(folder, 'release', 'core-go');
+  await demand(folder, 'resume', 'core-go');
   await demand(folder, 'promote', 'core-go', 'd4e5f6a');
   await demand(folder, 'rollback', 'core-go');
   assert.equal(tagOf(folder), 'a1b2c3d');

@@ -183,7 +183,7 @@ test('the note says which tag, when, by whom, and how to lift it', () => {
   const [{ note } = assert.fail()] = holdsIn(withHold(`image:\n  ${repository}\n  tag: a\n`, hold));
   assert.equal(
     note,
-    '# hold: b2c3d4e was rolled back by Ann Tag the repository owner, 2026-11-26 14:03 UTC; npm run release -- core-go lifts this hold.',
+    '# hold: b2c3d4e was rolled back by Ann Tag the repository owner, 2026-11-26 14:03 UTC; npm run resume -- core-go lifts this hold.',
   );
 });
 

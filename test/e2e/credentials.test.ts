@@ -310,7 +310,9 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     await untilIt(
       async () => (await kubectl('get', 'pod', 'leak', '--output=jsonpath={.status.phase}')).stdout === 'Failed',
     );
-    const ran = await demand(person.run(['npm', 'run', '--silent', 'support'], { env: { GITHUB_TOKEN: token } }));
+    const ran = await demand(
+      person.run(['npm', 'run', '--silent', 'support-bundle'], { env: { GITHUB_TOKEN: token } }),
+    );
     const file = ran.stdout.trim();
     const text = readFileSync(file, 'utf8');
     assert.match(text, /^\[leak\] \S+ \[redacted\]$/m);

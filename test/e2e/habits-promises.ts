@@ -70,7 +70,7 @@ export function habitsPromises(used: () => Used): void {
 
   it('writes a file for those who help, which only its owner reads and Git leaves alone', async () => {
     const { person } = used();
-    const { file } = JSON.parse((await demand(person.npm('support', '--json'))).stdout) as { file: string };
+    const { file } = JSON.parse((await demand(person.npm('support-bundle', '--json'))).stdout) as { file: string };
     const text = readFileSync(file, 'utf8');
     for (const told of ['== doctor', '== pods', 'argocd/argocd-', '"ok": ']) assert(text.includes(told), told);
     const { stdout: password } = await demand(person.npm('passwords', 'argocd'));

@@ -62,7 +62,7 @@ export function monitoringPromises(watched: () => Watched): void {
   it('sends load, and tells what came back and which dashboards show it', async () => {
     const { person, ports } = watched();
     // The last of them is due a tenth of a second before the four are over.
-    const { stdout } = await demand(person.npm('load', '--seconds', '4', '--rate', '10', '--errors', '10'));
+    const { stdout } = await demand(person.npm('traffic', '--seconds', '4', '--rate', '10', '--errors', '10'));
     assert.match(stdout, new RegExp(`^Sent 40 requests to https://api\\.localhost:${ports.https} in [34]\\.\\d s`));
     assert.match(stdout, /36 times 200 +\/info\n +4 times 404 +\/no-such-page/);
     assert.match(stdout, new RegExp(`https://grafana\\.localhost:${ports.https}/d/platform-overview`));

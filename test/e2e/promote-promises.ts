@@ -111,11 +111,11 @@ export function promotePromises({ cluster, ports, begin }: SharedPlatform): void
       assert.equal(ran.code, 1, ran.text);
       assert.match(
         ran.stderr,
-        /core-go is on hold.*broken was rolled back by A Person[\s\S]*npm run release -- core-go/,
+        /core-go is on hold.*broken was rolled back by A Person[\s\S]*npm run resume -- core-go/,
       );
     }
     assert.equal((await person.npm('validate', 'promotion')).code, 0);
-    await demand(person.npm('release', 'core-go'));
+    await demand(person.npm('resume', 'core-go'));
     assert.doesNotMatch(values(), /hold:/);
     await demand(person.npm('promote', 'core-go', 'a1b2c3d'));
     assert.equal(await version(), 'a1b2c3d');

@@ -107,6 +107,7 @@ describe('two clones that promote at once', { skip: missing.length > 0 && `not s
 
   it('without a password nobody is asked for one, and it is said in the words of Git', async () => {
     rmSync(join(person.home, '.git-credentials'));
+    // By the command's earlier name, which goes on working: resume.
     await demand(npm(clones[0], 'release', 'core-go'));
     const ran = await npm(clones[0], 'promote', 'core-go', 'a7b8c9d', '--push');
     assert.equal(ran.code, 1, ran.text);

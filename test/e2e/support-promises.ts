@@ -9,7 +9,7 @@ import { demand, type Person } from './support.ts';
 const namespace = 'support-canary';
 const speaks = 'the canary speaks';
 
-/** That `npm run support` tells what happened in a cluster, and nothing of its Secrets: a test that leaves it as it is. */
+/** That `npm run support-bundle` tells what happened in a cluster, and nothing of its Secrets: a test that leaves it as it is. */
 export function supportPromises(used: () => { person: Person; cluster: string }): void {
   it('writes a file for support that has pods, events and logs in it, and nothing of any Secret that they say', async () => {
     const { person, cluster } = used();
@@ -85,7 +85,7 @@ export function supportPromises(used: () => { person: Person; cluster: string })
       (await run('logs', 'talker', `--namespace=${namespace}`)).stdout.includes(signature),
     );
 
-    await demand(person.npm('support', '--output', 'bundle.log'));
+    await demand(person.npm('support-bundle', '--output', 'bundle.log'));
     const text = readFileSync(join(person.clone, 'bundle.log'), 'utf8');
     for (const told of [speaks, `${namespace}/talker`, `Pod ${namespace}/talker Said (1): `, 'Bearer [redacted]'])
       assert(text.includes(told), told);

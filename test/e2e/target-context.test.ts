@@ -126,7 +126,7 @@ describe('a cluster that TARGET_CONTEXT names', {
       ran.stderr,
       new RegExp(`to be applied to the cluster of the context ${target} \\(https://127\\.0\\.0\\.1:`),
     );
-    assert.match(ran.stdout, /They answer while this runs: npm run forward -- ingress/);
+    assert.match(ran.stdout, /They answer while this runs: npm run port-forward -- ingress/);
     const state = join(person.clone, '.state', `target.${target}`);
     assert.equal(statSync(join(state, 'kubeconfig')).mode & 0o777, 0o600);
     for (const { name, sync, health } of await viewOf(person, `target.${target}`).applications())
@@ -137,7 +137,7 @@ describe('a cluster that TARGET_CONTEXT names', {
   it('is well by status, and a second up asks nobody and changes nothing', async () => {
     const report = reportIn((await demand(npm('status', '--json'))).stdout);
     assert.equal(report.ok, true);
-    assert(report.urls.every(({ through }) => through === 'npm run forward -- ingress'));
+    assert(report.urls.every(({ through }) => through === 'npm run port-forward -- ingress'));
     const { changed } = JSON.parse((await demand(npm('up', '--json'))).stdout) as { changed: string[] };
     assert.deepEqual(changed, []);
   });
@@ -146,7 +146,7 @@ describe('a cluster that TARGET_CONTEXT names', {
     const ca = readFileSync(join(person.home, '.local/share/platform-ops/ca/ca.crt'), 'utf8');
     const forwarding = new AbortController();
     let answered: string | undefined;
-    const ran = await person.run(['timeout', '20', 'npm', 'run', '--silent', 'forward', '--', 'ingress'], {
+    const ran = await person.run(['timeout', '20', 'npm', 'run', '--silent', 'port-forward', '--', 'ingress'], {
       watch: (pid, text) => {
         if (!/leads to the pod/.test(text) || forwarding.signal.aborted) return;
         forwarding.abort();

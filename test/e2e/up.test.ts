@@ -247,7 +247,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     const ran = await demand(person.npm('down'));
     assert.equal(await forward.ended, 1);
     assert.match(forward.said(), /was deleted, so nothing is forwarded any more/);
-    assert.match(ran.stdout, /process \d+ \(npm run forward\)/);
+    assert.match(ran.stdout, /process \d+ \(npm run port-forward\)/);
     assert.match(ran.stdout, new RegExp(`cluster ${cluster}`));
     assert.ok(!existsSync(join(person.clone, '.state')));
     const left = await demand(

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ExitCode, UsageError } from '../../scripts/lib/errors.ts';
-import { npmFlagsOf, readArguments, type Usage } from '../../scripts/lib/terminal/args.ts';
-import { commandList, helpPage } from '../../scripts/lib/terminal/help.ts';
+import { commandList, helpPage, npmFlagsOf, readArguments, type Usage } from '../../scripts/lib/terminal/args.ts';
 import { closest, columns } from '../../scripts/lib/text.ts';
 import { refusal } from '../support/fakes.ts';
 
@@ -27,7 +26,8 @@ const accepted: [string[], object][] = [
   [['--timeout=60', '--timeout=5'], { flags: { timeout: 5 } }],
   [['--cup', 'big', '--cup=small'], { flags: { cup: 'small' } }],
   [['--help'], { help: true }],
-  [['-h', '--json'], { help: true, flags: { json: true } }],
+  [['-h', '--json'], { help: true }],
+  [['--', '--json', '--timeout', '5'], { flags: { json: true, timeout: 5 } }],
 ];
 for (const [argv, expected] of accepted) {
   test(`brew ${argv.join(' ')}`, () =>
@@ -65,16 +65,16 @@ const withSeveral: Usage = {
 test('several words come each once, in the order that they were typed in', () => {
   const read = (...argv: string[]) => readArguments(withSeveral, argv).operands;
   assert.deepEqual([read(), read('strong'), read('strong', 'mild', 'strong')], [[], ['strong'], ['strong', 'mild']]);
-  assert.throws(() => read('strong', 'weak'), /does not know "weak"/);
-  assert.match(helpPage(withSeveral), /^npm run brew -- \[mild \| strong\] \.\.\.\n/);
+  assert.throws(() => read('strong', 'weak'), /'weak' is invalid/);
+  assert.match(helpPage(withSeveral), /^Usage: npm run brew -- \[options\] \[word\.\.\.\]\n/);
 });
 
 test('what may follow a word is handed on, each once, and not without the word', () => {
   const withMore: Usage = { ...usage, words: ['mild', 'strong'], more: 'cup' };
   const { word, operands } = readArguments(withMore, ['mild', 'red', 'blue', 'red']);
   assert.deepEqual([word, operands], ['mild', ['red', 'blue']]);
-  assert.throws(() => readArguments(withMore, ['red']), /does not know "red"/);
-  assert.match(helpPage(withMore), /^npm run brew -- \[mild \| strong\] \[<cup> \.\.\.\]\n/);
+  assert.throws(() => readArguments(withMore, ['red']), /'red' is invalid/);
+  assert.match(helpPage(withMore), /^Usage: npm run brew -- \[options\] \[word\] \[cup\.\.\.\]\n/);
 });
 
 test('a text that may be typed several times is handed on whole, and takes the place of what npm kept', () => {
@@ -84,27 +84,24 @@ test('a text that may be typed several times is handed on whole, and takes the p
 });
 
 const refused: [Usage, string[], RegExp, RegExp][] = [
-  [usage, ['--jsn'], /has no flag --jsn/, /Did you mean --json\?/],
-  [usage, ['--colour'], /has no flag --colour/, /npm run brew -- --help/],
-  [usage, ['-x'], /has no flag -x/, /--help/],
-  [usage, ['--no-json'], /has no flag --no-json/, /./],
-  [usage, ['--json=yes'], /--json takes no value/, /npm run brew -- --json$/],
-  [usage, ['--timeout'], /whole number of seconds/, /npm run brew -- --timeout 300/],
-  [usage, ['--timeout', '5m'], /whole number of seconds/, /--timeout 300/],
-  [usage, ['--timeout', '0'], /whole number of seconds/, /--timeout 300/],
-  [usage, ['--timeout=-5'], /whole number of seconds/, /--timeout 300/],
-  [usage, ['--timeout=1.5'], /whole number of seconds/, /--timeout 300/],
-  [usage, ['--cup'], /--cup takes a value/, /npm run brew -- --cup <size>/],
-  [usage, ['--cup='], /--cup takes a value/, /--cup <size>/],
-  [usage, ['--', '--json'], /takes flags only, not "--json"/, /--help/],
-  [usage, ['strong'], /takes flags only, not "strong"/, /npm run brew -- --help/],
-  [withWords, ['weak'], /does not know "weak"/, /mild, strong/],
-  [withOperands, [], /brew needs <bean> and <cup>/, /npm run brew -- <bean> <cup>$/],
-  [withOperands, ['arabica'], /brew needs <cup>/, /npm run brew -- <bean> <cup>$/],
-  [withOperands, ['arabica', 'large', 'now'], /does not know what "now" is for/, /npm run brew -- <bean> <cup>$/],
-  [withOperands, ['arabica', 'large', '--with'], /--with takes a value/, /npm run brew -- --with <spice>/],
-  [withOperands, ['arabica', 'large', '--with='], /--with takes a value/, /--with <spice>/],
-  [withWords, ['mild', 'strong'], /one word, not "mild" and "strong"/, /npm run brew -- mild/],
+  [usage, ['--jsn'], /unknown option '--jsn'/, /Did you mean --json\?/],
+  [usage, ['--colour'], /unknown option '--colour'/, /npm run brew -- --help/],
+  [usage, ['-x'], /unknown option '-x'/, /npm run brew -- --help/],
+  [usage, ['--no-json'], /unknown option '--no-json'/, /./],
+  [usage, ['--json=yes'], /unknown option '--json=yes'/, /npm run brew -- --help/],
+  [usage, ['--timeout'], /'--timeout <seconds>' argument missing/, /npm run brew -- --help/],
+  [usage, ['--timeout', '5m'], /--timeout <seconds>.* '5m' .*whole number of seconds/, /npm run brew -- --help/],
+  [usage, ['--timeout', '0'], /whole number of seconds/, /npm run brew -- --help/],
+  [usage, ['--timeout=-5'], /whole number of seconds/, /npm run brew -- --help/],
+  [usage, ['--timeout=1.5'], /whole number of seconds/, /npm run brew -- --help/],
+  [usage, ['--cup'], /'--cup <size>' argument missing/, /npm run brew -- --help/],
+  [usage, ['--cup='], /--cup <size>.* It takes a value/, /npm run brew -- --help/],
+  [usage, ['strong'], /too many arguments/, /npm run brew -- --help/],
+  [withWords, ['weak'], /'weak' is invalid .* mild, strong/, /npm run brew -- --help/],
+  [withOperands, [], /missing required argument 'bean'/, /npm run brew -- --help/],
+  [withOperands, ['arabica'], /missing required argument 'cup'/, /npm run brew -- --help/],
+  [withOperands, ['arabica', 'large', 'now'], /too many arguments/, /npm run brew -- --help/],
+  [withWords, ['mild', 'strong'], /too many arguments/, /npm run brew -- --help/],
 ];
 for (const [command, argv, message, hint] of refused) {
   test(`brew ${argv.join(' ')} is refused with the right form`, async () => {
@@ -160,7 +157,8 @@ test('a value that npm tore off its flag is answered with the right form', async
 test('the help page shows how to call it, the description, every flag and every example', () => {
   const page = helpPage(withWords);
   for (const part of [
-    'npm run brew -- [mild | strong]',
+    'Usage: npm run brew -- [options] [word]\n',
+    '(choices: "mild", "strong")',
     'strong.',
     '--json ',
     '--timeout <seconds>',
@@ -172,7 +170,7 @@ test('the help page shows how to call it, the description, every flag and every 
 
 test('the help page names the operands, and what a text is', () => {
   const page = helpPage(withOperands);
-  assert.match(page, /^npm run brew -- <bean> <cup>\n/);
+  assert.match(page, /^Usage: npm run brew -- \[options\] <bean> <cup>\n/);
   assert.match(page, /^ {2}--with <spice> {2,}What to add\.$/m);
 });
 
@@ -208,7 +206,7 @@ test('the nearest candidate wins, not the first near one', () => {
 test('a dry run that npm kept for itself is never ignored by a command that has none', async () => {
   const brewing = { name: 'brew', summary: '', description: '', flags: {}, examples: [] };
   const { error, text } = await refusal(() => readArguments(brewing, [], { 'dry-run': 'true' }));
-  assert.match(text, /brew has no flag --dry-run/);
+  assert.match(text, /unknown option '--dry-run'/);
   assert.equal(error.exitCode, ExitCode.usage);
   const dry = { ...brewing, flags: { 'dry-run': { type: 'boolean' as const, description: '' } } };
   assert.equal(readArguments(dry, [], { 'dry-run': 'true' }).flags['dry-run'], true);
@@ -225,6 +223,6 @@ test('a flag that takes names refuses an unknown one, with all that it knows, an
   const roast = { name: 'roast', summary: '', description: '', flags: { beans }, examples: [] };
   assert.equal(readArguments(roast, ['--beans', 'b, a', '--beans=a']).flags.beans, 'b,a,a');
   const { error, text } = await refusal(() => readArguments(roast, ['--beans', 'a,toString']));
-  assert.match(text, /--beans does not know "toString"\.\nIt knows: a, b\./);
+  assert.match(text, /'a,toString' is invalid\. Allowed names are a, b\./);
   assert.equal(error.exitCode, ExitCode.usage);
 });

@@ -42,7 +42,7 @@ describe('output', () => {
     // An argument holds 128 KiB at most, as a pipe and what Node has in hand do; the message has it twice.
     const name = 'x'.repeat(120_000);
     const { stdout, code } = typed(
-      `npm run --silent support -- --without-cluster --output ${name} 2>&1 >/dev/null | { sleep 1; cat; }`,
+      `npm run --silent support-bundle -- --without-cluster --output ${name} 2>&1 >/dev/null | { sleep 1; cat; }`,
     );
     assert.match(stdout, /✖ .*x could not be written: ENAMETOOLONG.*\n {2}→ .*\n$/);
     assert(stdout.length > 240_000, `${stdout.length} bytes`);
@@ -59,7 +59,7 @@ describe('output', () => {
 
   it('that a full disk does not take on standard error is a failure as well', { skip: full }, () => {
     const { code, stdout } = typed(
-      'npm run --silent support -- --without-cluster --output said.log 2> /dev/full | cat',
+      'npm run --silent support-bundle -- --without-cluster --output said.log 2> /dev/full | cat',
     );
     assert.match(stdout, /said\.log\n$/);
     assert.equal(code, 1);

@@ -14,7 +14,7 @@ export function portsFor(chosen: readonly Destination[], text: string | undefine
   const ports = new Map(chosen.map((destination) => [destination, destination.localPort]));
   const [first] = chosen;
   const form = chosen.length === 1 ? `${first?.name} --port 9091` : `--port ${first?.name}=9091`;
-  const refuse = (message: string) => new UsageError(message, `npm run forward -- ${form}`);
+  const refuse = (message: string) => new UsageError(message, `npm run port-forward -- ${form}`);
   for (const part of text?.split(',') ?? []) {
     const [, name, number = ''] = /^(?:([^=]*)=)?(.*)$/.exec(part) ?? [];
     const only = name === undefined && chosen.length === 1 ? first : undefined;
@@ -66,7 +66,7 @@ export async function choosePorts(
 export async function assertPortFree(exec: Exec, { name }: Destination, port: number): Promise<void> {
   const state = await probePort(port);
   if (state === 'free') return;
-  const another = `choose another: npm run forward -- ${name} --port ${port + 1000 <= 65535 ? port + 1000 : 9090}`;
+  const another = `choose another: npm run port-forward -- ${name} --port ${port + 1000 <= 65535 ? port + 1000 : 9090}`;
   if (state === 'forbidden')
     throw new UsageError(`This user may not open port ${port}, as it is below 1024.`, `C${another.slice(1)}`);
   const holder = await portHolder(exec, port);

@@ -46,7 +46,7 @@ async function clusterSecrets(context: Context): Promise<SecretValue[]> {
     if (!(error instanceof ApiError) && !(error instanceof Unreachable)) throw error;
     // Without knowing what must not be shown, nothing of the cluster is.
     throw new UserError(`The cluster's Secrets can't be asked for, which have to be left out: ${error.message}`, {
-      hint: 'npm run support -- --without-cluster leaves out all that comes from the cluster.',
+      hint: 'npm run support-bundle -- --without-cluster leaves out all that comes from the cluster.',
       cause: error,
     });
   }

@@ -94,7 +94,7 @@ function stuckCounter({
   const asked = who === ofWorker.who ? 'It works by itself' : `${requestCount} requests went through the ingress`;
   return {
     message: `${asked}, and ${who} counts ${rise.total} more, where ${by} were to be seen: ${query}.`,
-    remedy: `Look at the metrics of ${who}: npm run forward -- prometheus, then Status > Target health.`,
+    remedy: `Look at the metrics of ${who}: npm run port-forward -- prometheus, then Status > Target health.`,
   };
 }
 

@@ -26,15 +26,15 @@ export function orphanItems(config: Pick<Config, 'stateDir'>): CleanupItem[] {
     .map(({ pid, start, command }) => processItem({ pid, start }, command.slice(0, 60)));
 }
 
-/** Milliseconds in which `npm run forward` notices that its cluster is gone, and ends with a sentence that says so. */
+/** Milliseconds in which `npm run port-forward` notices that its cluster is gone, and ends with a sentence that says so. */
 const forwardEndMs = 5000;
 
-/** Each `npm run forward` that leads to this cluster now. It belongs behind the cluster, with whose end it ends by itself. */
+/** Each `npm run port-forward` that leads to this cluster now. It belongs behind the cluster, with whose end it ends by itself. */
 export function forwardItems(config: Pick<Config, 'stateDir'>): CleanupItem[] {
   const starters = new Map(startedFor(config).map(({ starter }) => [starter.pid, starter]));
   return [...starters.values()]
     .filter(({ pid, start, command }) => /^(port-)?forward$/.test(command) && isRunning(pid, start))
-    .map((starter) => processItem(starter, 'npm run forward', forwardEndMs));
+    .map((starter) => processItem(starter, 'npm run port-forward', forwardEndMs));
 }
 
 /** A process that is told to end, and made to if it doesn't, unless it does so by itself within `patience` milliseconds. */

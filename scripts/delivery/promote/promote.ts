@@ -44,7 +44,7 @@ export async function assertNotHeldUpstream(
     if (hold)
       throw new UserError(
         `${service.name} was put on hold elsewhere: ${holdSentence(hold)} It is not promoted to ${tag}.`,
-        { id: 'on-hold', hint: `git pull, and npm run release -- ${service.name} once it is sound again.` },
+        { id: 'on-hold', hint: `git pull, and npm run resume -- ${service.name} once it is sound again.` },
       );
   }
 }
@@ -63,7 +63,7 @@ function assertNotHeld(edits: readonly FileEdit[], tag: string, several: boolean
     const very = hold.tag === tag ? `${service.name} is on hold for this very tag` : `${service.name} is on hold`;
     throw new UserError(`${very}: ${holdSentence(hold)}${several ? ' Nothing is promoted.' : ''}`, {
       id: 'on-hold',
-      hint: `npm run release -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
+      hint: `npm run resume -- ${service.name} lifts the hold; npm run promote -- ${service.name} ${tag} --force promotes over it.`,
     });
   }
 }

@@ -94,7 +94,7 @@ function messageFor(
     '',
     ...(what.length > 0 ? [...what, ''] : []),
     `${name} goes back from ${from.tag} to ${to.tag}. A hold keeps promotions off it:`,
-    `npm run release -- ${name} lifts it.`,
+    `npm run resume -- ${name} lifts it.`,
     '',
     `${rollbackTrailer}: ${name} ${from.tag}`,
   ].join('\n');

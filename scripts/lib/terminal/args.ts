@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../errors.ts';
-import { closest } from '../text.ts';
 
 interface Flag {
   type: 'boolean' | 'seconds' | 'text';
@@ -17,6 +16,8 @@ interface Flag {
 
 export interface Usage {
   name: string;
+  /** Earlier names, which go on working. */
+  aliases?: readonly string[];
   /** One line, for the list of commands. */
   summary: string;
   description: string;
@@ -41,135 +42,148 @@ export interface Parsed {
 }
 
 /**
- * Reads what was typed behind `npm run NAME --`. Without the dashes npm keeps the flags for itself and hands them on as
- * variables (`npmFlags`): those of ours are honoured. Throws a `UsageError` with the right form.
+ * Reads what was typed behind the name of a command. Without `--`, npm keeps the flags for itself and passes them on as
+ * variables (`npmFlags`): those of ours count. The `--` that pnpm and Yarn pass on is dropped.
+ * @throws UsageError with the right form.
  */
 export function readArguments(
   usage: Usage,
   argv: readonly string[],
   npmFlags: Readonly<Record<string, string>> = {},
 ): Parsed {
-  const options = Object.fromEntries(
-    Object.entries(usage.flags).map(([name, { type }]) => [
-      name,
-      { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) },
-    ]),
+  const command = commandOf(usage);
+  const parsed: Parsed = { flags: {}, word: undefined, operands: [], help: false };
+  const typed = argv[0] === '--' ? argv.slice(1) : argv;
+  const kept = keptByNpm(usage, npmFlags, (name) => typed.some((word) => word.split('=')[0] === `--${name}`));
+  try {
+    command.parse([...kept, ...typed], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { ...parsed, help: true };
+    throw usageError(usage.name, error);
+  }
+  for (const [name, { type }] of Object.entries(usage.flags)) {
+    const key = new Option(`--${name}`).attributeName();
+    if (command.getOptionValueSource(key) === 'cli')
+      parsed.flags[name] = type === 'boolean' || command.getOptionValue(key);
+  }
+  const words = command.processedArgs.flat().filter((word): word is string => word !== undefined);
+  if (usage.operands) return { ...parsed, operands: words };
+  if (usage.severalWords) return { ...parsed, operands: [...new Set(words)] };
+  const [word, ...operands] = words;
+  return { ...parsed, word, operands: [...new Set(operands)] };
+}
+
+/** @returns the page that `--help` shows. */
+export function helpPage(usage: Usage): string {
+  return [commandOf(usage).helpInformation(), 'Examples:', ...usage.examples.map((example) => `  ${example}`), ''].join(
+    '\n',
   );
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: { ...options, help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    tokens: true,
+}
+
+/** @returns the page that lists the commands. */
+export function commandList(usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[]): string {
+  return listOf(usages).helpInformation();
+}
+
+/** @returns the error for a command that does not exist, with the one that is most like it. */
+export function unknownCommand(
+  name: string,
+  usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[],
+): UsageError {
+  try {
+    listOf(usages).parse([name], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return usageError(undefined, error);
+  }
+  return new UsageError(`unknown command '${name}'.`, 'npm run lists them.');
+}
+
+function listOf(usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[]): Command {
+  const program = quiet(new Command('npm run')).usage('<command> [-- <flags>]').helpCommand(false).helpOption(false);
+  for (const { name, aliases = [], summary } of usages) program.command(name).aliases(aliases).description(summary);
+  return program
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .description('npm run <command> -- --help explains one of them.');
+}
+
+/** Has a command throw and print nothing. */
+function quiet(command: Command): Command {
+  return command
+    .exitOverride()
+    .configureOutput({ writeOut: () => {}, writeErr: () => {}, getOutHelpWidth: () => process.stdout.columns ?? 120 });
+}
+
+function commandOf({ name, description, flags, words, more, severalWords, operands = [] }: Usage): Command {
+  const command = quiet(new Command(`npm run ${name} --`))
+    .description(description)
+    .helpOption('-h, --help', 'Show this page.');
+  for (const operand of operands) command.addArgument(new Argument(`<${operand}>`));
+  if (words)
+    command.addArgument(new Argument(severalWords ? '[word...]' : '[word]', 'One of these:').choices([...words]));
+  if (more !== undefined) command.addArgument(new Argument(`[${more}...]`));
+  for (const [flag, settings] of Object.entries(flags)) command.addOption(optionOf(flag, settings));
+  return command;
+}
+
+function optionOf(name: string, flag: Flag): Option {
+  const option = new Option(withValue(name, flag), flag.description);
+  if (flag.type === 'boolean') return option;
+  return option.argParser((text: string, before?: unknown) => {
+    const value = parseValue(flag, text);
+    return flag.repeated && before !== undefined ? `${before},${value}` : value;
   });
-  const parsed: Parsed = { flags: fromNpm(usage, npmFlags), word: undefined, operands: [], help: false };
-  const words: string[] = [];
-  const typed = new Set<string>();
-  for (const token of tokens) {
-    if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') {
-      if (usage.operands) words.push(token.value);
-      else if (usage.more !== undefined && parsed.word !== undefined) words.push(token.value);
-      else if (usage.severalWords) words.push(wordOf(usage, token.value, undefined));
-      else parsed.word = wordOf(usage, token.value, parsed.word);
-    } else if (token.name === 'help' || token.name === 'h') {
-      parsed.help = true;
-    } else {
-      const flag = Object.hasOwn(usage.flags, token.name) ? usage.flags[token.name] : undefined;
-      if (!flag) throw unknownFlag(usage, token.rawName);
-      const value = parseValue(usage, token.name, flag, token.value);
-      const joined = flag.repeated && typed.has(token.name);
-      parsed.flags[token.name] = joined ? `${parsed.flags[token.name]},${value}` : value;
-      typed.add(token.name);
-    }
-  }
-  if (usage.severalWords || usage.more !== undefined) parsed.operands = [...new Set(words)];
-  if (usage.operands && !parsed.help) parsed.operands = operandsOf(usage, usage.operands, words);
-  return parsed;
-}
-
-/** How a command with operands is called: `npm run promote -- <service> <sha>`. */
-export function callOf({ name, operands = [] }: Usage): string {
-  return [`npm run ${name} --`, ...operands.map((operand) => `<${operand}>`)].join(' ');
-}
-
-function operandsOf(usage: Usage, operands: readonly string[], words: readonly string[]): readonly string[] {
-  if (words.length < operands.length) {
-    const missing = operands.slice(words.length).map((operand) => `<${operand}>`);
-    throw new UsageError(`${usage.name} needs ${missing.join(' and ')}.`, callOf(usage));
-  }
-  const [more] = words.slice(operands.length);
-  if (more !== undefined) throw new UsageError(`${usage.name} does not know what "${more}" is for.`, callOf(usage));
-  return words;
-}
-
-function fromNpm(usage: Usage, npmFlags: Readonly<Record<string, string>>): Parsed['flags'] {
-  // To ignore this one would do what the person only wanted to see.
-  if (npmFlags['dry-run'] === 'true' && !Object.hasOwn(usage.flags, 'dry-run')) throw unknownFlag(usage, '--dry-run');
-  const flags: Parsed['flags'] = {};
-  for (const [name, flag] of Object.entries(usage.flags)) {
-    if (flag.typedOnly) continue;
-    const value = valueFromNpm(name, npmFlags);
-    if (value === undefined || value === 'false' || value === '') continue;
-    // npm takes "--timeout 60" apart, and what remains of it is "true".
-    if (flag.type !== 'boolean' && value === 'true')
-      throw new UsageError(
-        `npm kept --${name} for itself.`,
-        `Put two dashes before it: npm run ${usage.name} -- ${withValue(name, flag)}`,
-      );
-    flags[name] = parseValue(usage, name, flag, flag.type === 'boolean' ? undefined : value);
-  }
-  return flags;
-}
-
-/** npm makes of `--no-wait` that `wait` is not set. */
-function valueFromNpm(name: string, npmFlags: Readonly<Record<string, string>>): string | undefined {
-  const positive = name.startsWith('no-') ? npmFlags[name.slice(3)] : undefined;
-  return positive === '' || positive === 'false' ? 'true' : npmFlags[name];
-}
-
-function parseValue(usage: Usage, name: string, flag: Flag, value: string | undefined): boolean | number | string {
-  if (flag.type === 'boolean') {
-    if (value !== undefined) throw new UsageError(`--${name} takes no value.`, `npm run ${usage.name} -- --${name}`);
-    return true;
-  }
-  if (flag.type === 'text') {
-    if (!value) throw new UsageError(`--${name} takes a value.`, `npm run ${usage.name} -- ${withValue(name, flag)}`);
-    return flag.choices ? namesOf(name, flag.choices, value) : value;
-  }
-  const seconds = Number(value);
-  if (value === undefined || !/^\d+$/.test(value) || seconds < 1) {
-    throw new UsageError(`--${name} takes a whole number of seconds.`, `npm run ${usage.name} -- --${name} 300`);
-  }
-  return seconds;
-}
-
-function namesOf(flag: string, choices: readonly string[], value: string): string {
-  const names = value.split(',').flatMap((name) => name.trim() || []);
-  const unknown = names.find((name) => !choices.includes(name));
-  if (unknown !== undefined)
-    throw new UsageError(`--${flag} does not know "${unknown}".`, `It knows: ${choices.join(', ')}.`);
-  return names.join(',');
 }
 
 /** A flag as it is typed: `--timeout <seconds>`. */
-export function withValue(name: string, { type, value }: Flag): string {
+function withValue(name: string, { type, value }: Flag): string {
   return type === 'boolean' ? `--${name}` : `--${name} <${type === 'seconds' ? type : (value ?? type)}>`;
 }
 
-function wordOf({ name, words = [] }: Usage, word: string, earlier: string | undefined): string {
-  if (words.length === 0) throw new UsageError(`${name} takes flags only, not "${word}".`, `npm run ${name} -- --help`);
-  if (earlier !== undefined)
-    throw new UsageError(`${name} takes one word, not "${earlier}" and "${word}".`, `npm run ${name} -- ${earlier}`);
-  if (!words.includes(word)) throw new UsageError(`${name} does not know "${word}".`, `It knows: ${words.join(', ')}.`);
-  return word;
+function parseValue({ type, choices }: Flag, text: string): string | number {
+  if (type === 'seconds') {
+    if (!/^0*[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It takes a whole number of seconds.');
+    return Number(text);
+  }
+  if (text === '') throw new InvalidArgumentError('It takes a value.');
+  if (!choices) return text;
+  const names = text.split(',').flatMap((name) => name.trim() || []);
+  if (!names.every((name) => choices.includes(name)))
+    throw new InvalidArgumentError(`Allowed names are ${choices.join(', ')}.`);
+  return names.join(',');
 }
 
-function unknownFlag({ name, flags }: Usage, typed: string): UsageError {
-  const meant = closest(typed.replace(/^-+/, ''), Object.keys(flags));
+function usageError(name: string | undefined, { message }: CommanderError): UsageError {
+  const [what = '', meant] = message.replace(/^error: /, '').split('\n');
+  const help = name === undefined ? 'npm run lists them.' : `npm run ${name} -- --help shows how to call it.`;
   return new UsageError(
-    `${name} has no flag ${typed}.`,
-    meant ? `Did you mean --${meant}?` : `npm run ${name} -- --help lists them.`,
+    `${name === undefined ? '' : `${name}: `}${what.replace(/([^.])$/, '$1.')}`,
+    meant?.replace(/^\((.*)\)$/, '$1') ?? help,
   );
+}
+
+/**
+ * What npm kept of the flags, as it was typed. It sets `wait` to nothing for `--no-wait`, and takes `--timeout 60` apart:
+ * "true" remains of it.
+ */
+function keptByNpm(
+  { name: command, flags }: Usage,
+  npmFlags: Readonly<Record<string, string>>,
+  isTyped: (name: string) => boolean,
+): string[] {
+  const kept = Object.entries(flags).flatMap(([name, flag]) => {
+    const positive = name.startsWith('no-') ? npmFlags[name.slice(3)] : undefined;
+    const value = positive === '' || positive === 'false' ? 'true' : npmFlags[name];
+    if (flag.typedOnly || isTyped(name) || value === undefined || value === 'false' || value === '') return [];
+    if (flag.type === 'boolean') return `--${name}`;
+    if (value !== 'true') return `--${name}=${value}`;
+    throw new UsageError(
+      `npm kept --${name} for itself.`,
+      `Put two dashes before it: npm run ${command} -- ${withValue(name, flag)}`,
+    );
+  });
+  // To ignore this one would do what was only to be shown.
+  return npmFlags['dry-run'] === 'true' && !Object.hasOwn(flags, 'dry-run') ? [...kept, '--dry-run'] : kept;
 }
 
 const npmFlag = /^npm_config_(.+)$/;

@@ -117,7 +117,7 @@ function withEmptyPanels(text: string, name: string): string {
     const panels = document.get('panels');
     if (!isSeq(panels)) throw noPlace(allowedEmptyFile, 'list of panels');
     const ofModel = panels.items.filter((item) => isMap(item) && item.get('dashboard') === model);
-    const reason = `Until somebody asks ${name}, there is nothing to show; npm run load asks api-node alone.`;
+    const reason = `Until somebody asks ${name}, there is nothing to show; npm run traffic asks api-node alone.`;
     const added = ofModel.map((item) =>
       document.createNode({ dashboard: name, panel: isMap(item) && item.get('panel'), reason }),
     );

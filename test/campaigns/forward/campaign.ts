@@ -62,7 +62,7 @@ async function campaign(person: Person): Promise<void> {
     await other.ended;
     await nothingLeft(person);
   }
-  const headed = await demand(person.run(['sh', '-c', 'npm run --silent forward -- grafana --port 0 | head -1']));
+  const headed = await demand(person.run(['sh', '-c', 'npm run --silent port-forward -- grafana --port 0 | head -1']));
   if (!/^ +grafana +http/.test(headed.stdout)) throw new Error(headed.text);
   await nothingLeft(person);
   say('✔ it ends with its reader');
@@ -72,7 +72,7 @@ async function campaign(person: Person): Promise<void> {
   const ended = await forward.ended;
   if (ended !== 1 || !/was deleted, so nothing is forwarded/.test(forward.said()))
     throw new Error(`after down: exit code ${ended}\n${forward.said()}`);
-  if (!/process \d+ \(npm run forward\)/.test(down.stdout) || !/\n0 left\./.test(down.stdout))
+  if (!/process \d+ \(npm run port-forward\)/.test(down.stdout) || !/\n0 left\./.test(down.stdout))
     throw new Error(down.stdout);
   say('✔ the forwarder has ended with its cluster, and down says so');
   await nothingLeft(person);

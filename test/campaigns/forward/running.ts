@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import type { Person } from '../../e2e/support.ts';
 
-/** An `npm run forward` that runs. */
+/** An `npm run port-forward` that runs. */
 export interface Running {
   child: ChildProcess;
   /** By the name of what they lead to. */
@@ -16,7 +16,7 @@ export interface Running {
   ended: Promise<number>;
 }
 
-/** Starts `npm run forward` as a person does, on free ports, and waits for its addresses. */
+/** Starts `npm run port-forward` as a person does, on free ports, and waits for its addresses. */
 export async function startForward(person: Person, names: readonly string[]): Promise<Running> {
   const { uid, gid } = statSync(person.clone);
   const ports = names.flatMap((name) => ['--port', `${name}=0`]);

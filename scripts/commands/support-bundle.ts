@@ -11,7 +11,7 @@ import { ExitCode, messageOf, UserError } from '../lib/errors.ts';
 import { writeWhole } from '../lib/files.ts';
 import { type Command, checkFlags, type Invocation } from './command.ts';
 
-export const supportCommand: Command = {
+export const supportBundleCommand: Command = {
   description: [
     'Writes versions, settings, the findings of doctor and status, warnings, and the logs of pods that are not well into one',
     'file that only you can read, and prints its path. Tokens, passwords and every value of the Secrets in the cluster are',
@@ -24,11 +24,15 @@ export const supportCommand: Command = {
     json: { type: 'boolean', description: 'Print the path as JSON.' },
     ...checkFlags,
   },
-  examples: ['npm run support', 'npm run support -- --output /tmp/support.log', 'npm run support -- --without-cluster'],
-  run: runSupport,
+  examples: [
+    'npm run support-bundle',
+    'npm run support-bundle -- --output /tmp/support.log',
+    'npm run support-bundle -- --without-cluster',
+  ],
+  run: runSupportBundle,
 };
 
-async function runSupport({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+async function runSupportBundle({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   // Git ignores this name.
   const usual = `support-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`;
@@ -74,7 +78,7 @@ function write(file: string, text: string): void {
     writeWhole(file, text, { ownerOnly: true, exclusive: true });
   } catch (cause) {
     throw new UserError(`${file} could not be written: ${messageOf(cause)}`, {
-      hint: 'npm run support -- --output FILE takes another one, which must not exist yet.',
+      hint: 'npm run support-bundle -- --output FILE takes another one, which must not exist yet.',
       cause,
     });
   }

@@ -10,7 +10,7 @@ import { createProgress } from '../lib/terminal/progress.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
 import type { Command, Invocation } from './command.ts';
 
-export const loadCommand: Command = {
+export const trafficCommand: Command = {
   description: [
     `Sends GET ${goodPath} through the ingress of this cluster, and nowhere else, over TLS that the local authority has to`,
     'vouch for. Some requests ask for a page that is not there: those 404s are the errors. Then it tells what came back and',
@@ -33,11 +33,11 @@ export const loadCommand: Command = {
     },
     json: { type: 'boolean', description: 'Print what came of it as JSON.' },
   },
-  examples: ['npm run load', 'npm run load -- --seconds 600 --rate 20', 'npm run load -- --errors 0'],
-  run: runLoad,
+  examples: ['npm run traffic', 'npm run traffic -- --seconds 600 --rate 20', 'npm run traffic -- --errors 0'],
+  run: runTraffic,
 };
 
-async function runLoad({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
+async function runTraffic({ config, flags, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const plan = readPlan(flags);
   const context = createContext(config, { signal });
   await assertCluster(context);

@@ -7,22 +7,22 @@ import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
 
 const { timeout: _, ...flags } = deliveryFlags;
 
-export const releaseCommand: Command = {
+export const resumeCommand: Command = {
   description: [
     'Takes the note out of the values file and commits that, so that the service can be promoted again. The image that',
     'runs stays the same.',
   ].join('\n'),
   flags,
   operands: ['service'],
-  examples: ['npm run release -- core-go', 'npm run release -- core-go --push'],
-  run: runRelease,
+  examples: ['npm run resume -- core-go', 'npm run resume -- core-go --push'],
+  run: runResume,
 };
 
-async function runRelease(invocation: Invocation): Promise<ExitCode> {
+async function runResume(invocation: Invocation): Promise<ExitCode> {
   const { config, operands = [] } = invocation;
   const [word = ''] = operands;
   const commitOptions = commitOptionsOf(invocation);
-  return deliver(invocation, 'release', async (context): Promise<PreparedEdits> => {
+  return deliver(invocation, 'resume', async (context): Promise<PreparedEdits> => {
     const service = await findService(config.root, word);
     const workspace = await openWorkspace(context, [service], commitOptions);
     const before = await readValuesText(config.root, service);

@@ -16,7 +16,7 @@ import { ExitCode, Interrupted, UsageError } from '../lib/errors.ts';
 import { outputRefused } from '../lib/terminal/output.ts';
 import type { Command, Invocation } from './command.ts';
 
-export const forwardCommand: Command = {
+export const portForwardCommand: Command = {
   description: [
     'Opens a port on 127.0.0.1 for each of them, or for those that you name, until Ctrl-C. When a pod is replaced or the API',
     'server restarts, the port leads to the next pod within about two seconds. It needs no ingress, so it works where that',
@@ -35,16 +35,16 @@ export const forwardCommand: Command = {
   words: [...destinations.map(({ name }) => name), ingressName],
   severalWords: true,
   examples: [
-    'npm run forward',
-    'npm run forward -- prometheus grafana',
-    'npm run forward -- argocd --port 9443',
-    'npm run forward -- --port grafana=3030 --port api=3031',
+    'npm run port-forward',
+    'npm run port-forward -- prometheus grafana',
+    'npm run port-forward -- argocd --port 9443',
+    'npm run port-forward -- --port grafana=3030 --port api=3031',
   ],
   interrupted: 'Nothing is forwarded any more.',
-  run: runForward,
+  run: runPortForward,
 };
 
-async function runForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
+async function runPortForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
   const wanted = destinationsFor(config, operands.includes(ingressName)).filter(
     ({ name }) => operands.length === 0 || operands.includes(name),
   );
