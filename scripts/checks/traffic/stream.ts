@@ -39,7 +39,7 @@ function numberOf(name: keyof TrafficPlan, value: Parsed['flags'][string], least
   if (Number.isInteger(number) && number >= least && number <= maximum[name]) return number;
   throw new UsageError(
     `--${name} takes a whole number from ${least} to ${maximum[name]}, not "${value}".`,
-    `npm run load -- --${name} ${defaultPlan[name]}`,
+    `npm run traffic -- --${name} ${defaultPlan[name]}`,
   );
 }
 
