@@ -27,43 +27,42 @@ const portReleaseMs = 3000;
  * for this cluster and nobody else is in it. Throws a `UsageError` where a cluster of that name belongs to somebody else.
  */
 export async function clusterItems(context: Context): Promise<CleanupItem[]> {
-  const { config, exec } = context;
+  const { config, exec, timeout, signal } = context;
   if (!(await ownContainer(context))) return [];
   const containers = await findContainersByLabel(exec, `${clusterLabel}=${config.clusterName}`);
   const names = containers.map(({ name }) => name);
   const volumes = containers.flatMap((container) => container.volumes);
   const ports = containers.filter(({ running }) => running).flatMap((container) => container.ports);
   return [
-    ...names.map((name) => containerItem(context, name)),
-    ...volumes.map((name) => volumeItem(context, name)),
+    ...names.map((name) =>
+      dockerItem(context, 'container', name, () => removeContainers(exec, [name], { timeout, signal })),
+    ),
+    // Usually they go with their container.
+    ...volumes.map((name) => dockerItem(context, 'volume', name)),
     ...(await networkItems(context, containers)),
     ...ports.filter((port) => Object.values(config.ports).includes(port)).map(portItem),
   ];
 }
 
-function containerItem({ exec, timeout, signal }: Context, name: string): CleanupItem {
-  return {
-    kind: 'container',
-    name,
-    remove: () => removeContainers(exec, [name], { timeout, signal }),
-    isThere: async () => (await findExisting(exec, 'container', [name])).length > 0,
-  };
+/** A thing of Docker's. `remove` is the command that removes it, which fails with the last line of what Docker says. */
+function dockerItem(
+  { exec }: Context,
+  kind: 'container' | 'volume' | 'network' | 'image',
+  name: string,
+  remove: () => Promise<void> = async () => {
+    const { exitCode, stderr } = await exec(['docker', kind, 'rm', name], { nothrow: true, timeout: 60_000 });
+    if (exitCode === 0 || isMissing(stderr)) return;
+    throw new UserError(stderr.trim().split('\n').at(-1) ?? 'Docker gave no reason', {
+      hint: `docker ${kind} rm ${name}`,
+    });
+  },
+): CleanupItem {
+  const isThere = async () => (await findExisting(exec, kind, [name])).length > 0;
+  return { kind, name: kind === 'volume' ? name.slice(0, 12) : name, remove, isThere };
 }
 
-function volumeItem({ exec }: Context, name: string): CleanupItem {
-  const isThere = async () => (await findExisting(exec, 'volume', [name])).length > 0;
-  return {
-    kind: 'volume',
-    name: name.slice(0, 12),
-    isThere,
-    async remove() {
-      // Usually it goes with its container.
-      if (await isThere()) await assertDone(exec(['docker', 'volume', 'rm', name], { nothrow: true, timeout: 60_000 }));
-    },
-  };
-}
-
-async function networkItems({ exec }: Context, containers: readonly ContainerDetails[]): Promise<CleanupItem[]> {
+async function networkItems(context: Context, containers: readonly ContainerDetails[]): Promise<CleanupItem[]> {
+  const { exec } = context;
   const first = Math.min(
     ...containers.filter(({ networks }) => networks.includes(networkName)).map((one) => one.createdAt),
   );
@@ -83,14 +82,7 @@ async function networkItems({ exec }: Context, containers: readonly ContainerDet
   const users = await exec(['docker', 'ps', '--all', ...filters], { timeout: 30_000 });
   const ours = new Set(containers.map(({ name }) => name));
   if (users.stdout.split('\n').some((name) => name !== '' && !ours.has(name))) return [];
-  return [
-    {
-      kind: 'network',
-      name: networkName,
-      remove: () => assertDone(exec(['docker', 'network', 'rm', networkName], { nothrow: true, timeout: 60_000 })),
-      isThere: async () => (await findExisting(exec, 'network', [networkName])).length > 0,
-    },
-  ];
+  return [dockerItem(context, 'network', networkName)];
 }
 
 function portItem(port: number): CleanupItem {
@@ -104,11 +96,6 @@ function portItem(port: number): CleanupItem {
       return true;
     },
   };
-}
-
-async function assertDone(running: Promise<{ exitCode: number; stderr: string }>): Promise<void> {
-  const { exitCode, stderr } = await running;
-  if (exitCode !== 0) throw new UserError(stderr.trim().split('\n').at(-1) ?? 'Docker gave no reason');
 }
 
 /** The stand-ins that were built here, and the images that Docker has because we had them pulled and nobody uses. */
@@ -126,7 +113,7 @@ export async function imageItems(context: Context): Promise<{ items: CleanupItem
   );
   if (!pulled.includes(config.nodeImage) && (await findExisting(exec, 'image', [config.nodeImage])).length > 0)
     notes.push(`The image ${config.nodeImage} stays: Docker had it before. docker rmi ${config.nodeImage}`);
-  return { items: [...standIns, ...unused].map((name) => imageItem(context, name)), notes };
+  return { items: [...standIns, ...unused].map((name) => dockerItem(context, 'image', name)), notes };
 }
 
 /** Containers of other clusters. */
@@ -134,17 +121,4 @@ async function usersOf({ exec, node }: Context, image: string): Promise<string[]
   const format = ['--filter', `ancestor=${image}`, '--format', '{{.Names}}'];
   const { stdout } = await exec(['docker', 'ps', '--all', ...format], { timeout: 30_000 });
   return stdout.split('\n').filter((name) => name !== '' && name !== node);
-}
-
-function imageItem({ exec }: Context, name: string): CleanupItem {
-  return {
-    kind: 'image',
-    name,
-    async remove() {
-      const { exitCode, stderr } = await exec(['docker', 'image', 'rm', name], { nothrow: true, timeout: 60_000 });
-      if (exitCode !== 0 && !/no such image/i.test(stderr))
-        throw new UserError(stderr.trim().split('\n').at(-1) ?? '', { hint: `docker rmi ${name}` });
-    },
-    isThere: async () => (await findExisting(exec, 'image', [name])).length > 0,
-  };
 }
