@@ -1,4 +1,3 @@
-import { parseDocument } from 'yaml';
 import { notReadyReason } from '../../components/applications.ts';
 import { deployedPods } from '../../components/deployed-pods.ts';
 import type { Context } from '../../images/context.ts';
@@ -12,6 +11,7 @@ import { isReady } from '../../kubernetes/workloads.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { imagesAtHead } from '../../repository/committed-values.ts';
+import { editYaml } from '../../repository/yaml.ts';
 import {
   chartFile,
   commitFiles,
@@ -127,11 +127,10 @@ async function prepareBadImage(context: Context): Promise<void> {
 /** Releases an image that never gets ready, and waits until Kubernetes has found that out. */
 async function releaseBadImage(context: Context, drill: string): Promise<BadRelease> {
   const image = await badImageName(context);
-  const values = parseDocument(await chartFile(context, service, valuesFile));
-  values.setIn(['image', 'tag'], badTag);
-  const commit = await commitFiles(context, service, `Promote ${service} to ${badTag}`, {
-    [valuesFile]: values.toString(),
-  });
+  const values = editYaml(await chartFile(context, service, valuesFile), valuesFile, (document) =>
+    document.setIn(['image', 'tag'], badTag),
+  );
+  const commit = await commitFiles(context, service, `Promote ${service} to ${badTag}`, { [valuesFile]: values });
   const since = performance.now();
   await deployCommit(context, drill, service, commit);
   const pods = async () =>

@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml';
 import type { Context } from '../../images/context.ts';
 import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { CommandError } from '../../lib/exec.ts';
 import { localValueFiles, servicesNamespace } from '../../repository/applications.ts';
+import { editYaml } from '../../repository/yaml.ts';
 import { chartFile, commitFiles, commitsHindrance, deployCommit, registrationOf, restoreFromGit } from './commits.ts';
 import { type Drill, drillServices } from './drill.ts';
 import { allAnswered, describeLosses, withRequests } from './requests.ts';
@@ -145,11 +145,11 @@ async function noSecondPod(context: Context, service: string): Promise<string | 
 async function haveTwo(context: Context, drill: string, service: string): Promise<void> {
   if ((await fewest(context, service)) < pair) {
     const file = localValueFiles(await registrationOf(context, service), context.config.environment).at(-1) ?? '';
-    const values = parseDocument(await chartFile(context, service, file));
-    values.setIn(['replicaCount'], pair);
-    values.setIn(['autoscaling', 'minReplicas'], pair);
-    const changed = { [file]: values.toString() };
-    const commit = await commitFiles(context, service, `Run ${service} with ${pair} pods`, changed);
+    const values = editYaml(await chartFile(context, service, file), file, (document) => {
+      document.setIn(['replicaCount'], pair);
+      document.setIn(['autoscaling', 'minReplicas'], pair);
+    });
+    const commit = await commitFiles(context, service, `Run ${service} with ${pair} pods`, { [file]: values });
     await deployCommit(context, drill, service, commit);
   }
   await waitForState(context, () => tooFew(context, service, pair));
