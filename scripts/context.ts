@@ -25,7 +25,7 @@ export interface ContextOptions {
   onCommand?: (command: readonly string[]) => void;
   /** Records commands, downloads, images and waits. */
   trace?: Trace;
-  /** Fetch no tool: one that is neither on the PATH nor in the cache is missing. */
+  /** Fetch nothing: what is neither on this machine nor in the cache is missing. */
   offline?: boolean;
   /** Nothing is waited for: each list of objects is asked for once, and all that is told is of the same moment. */
   oneLook?: boolean;
@@ -56,7 +56,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
   const kubeContext = target ?? `kind-${config.clusterName}`;
   const onRetry = options.onRetry && onceInAWhile(options.onRetry);
   const onRequest = trace && ((url: string) => trace.begin('download', url));
-  const downloads = { timeout, onRetry, onRequest };
+  const downloads = { timeout, onRetry, onRequest, offline: options.offline ?? false };
   const announced = new Set<string>();
   const toolbox = createToolbox({
     exec,

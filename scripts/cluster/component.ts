@@ -31,7 +31,7 @@ export interface Component {
   /** Makes what takes long and needs neither the network nor the cluster, while that boots. */
   prepare?(context: Context): Promise<unknown>;
   /** Reads of files what `apply` needs, while something else is waited for. What goes wrong here goes wrong again in `apply`. */
-  read?(context: Context): Promise<unknown>;
+  read?(context: Context): Promise<readonly KubeObject[]>;
   /** Looks, and changes nothing. Throws only what makes looking impossible. */
   status(context: Context): Promise<Status>;
   /** Brings it to ready, from whatever state it is in. Throws a `UserError` with the reason where it doesn't get there. */
@@ -41,10 +41,21 @@ export interface Component {
   /** Tells whether an object of the cluster is one that `apply` brings, or one that its programs make there. */
   owns?(context: Context): Promise<(object: KubeObject) => boolean>;
   /**
-   * Takes away all that `apply` brings, but none of `kept`, and returns its names; none where nothing is there. Throws a
-   * `UserError` for what stays.
+   * Removes these objects of its own, where that takes more than deleting them. Returns what it did.
+   * @throws UserError for what stays.
    */
-  remove?(context: Context, kept?: readonly KubeObject[]): Promise<string[]>;
+  remove?(context: Context, objects: readonly KubeObject[]): Promise<string[]>;
+}
+
+/** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */
+export interface Cluster extends Pick<Component, 'status' | 'apply'> {
+  /**
+   * In which state it is, in Docker's words, or undefined where there is none that this checkout brought the platform to.
+   * Throws a `UsageError` where it belongs to somebody else.
+   */
+  presence(context: Context): Promise<string | undefined>;
+  /** Makes sure that the API server of one that runs can be asked. Throws a `UserError` where it does not answer. */
+  reach(context: Context): Promise<void>;
 }
 
 /** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */

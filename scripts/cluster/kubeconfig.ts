@@ -1,6 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { delimiter } from 'node:path';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { parse } from 'yaml';
+import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { UsageError } from '../lib/errors.ts';
 import { writeWhole } from '../lib/files.ts';
@@ -53,4 +55,18 @@ export async function writePrivateKubeconfig(context: Context, text: string): Pr
   await mkdir(context.config.stateDir, { recursive: true, mode: 0o700 });
   writeWhole(context.kubeconfig, text, { ownerOnly: true });
   context.reconnect();
+}
+
+/**
+ * Does what only looks, with a copy of the folder of this cluster that is gone afterwards: a kubeconfig that has to be fetched
+ * leaves no trace.
+ */
+export async function withScratchState<T>(config: Config, work: (config: Config) => Promise<T>): Promise<T> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'platform-ops-'));
+  try {
+    await copyFile(join(config.stateDir, 'kubeconfig'), join(stateDir, 'kubeconfig')).catch(() => {});
+    return await work({ ...config, stateDir });
+  } finally {
+    await rm(stateDir, { recursive: true, force: true });
+  }
 }

@@ -2,7 +2,7 @@ import { cluster } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { applications } from '../components/applications.ts';
-import { repositoryAccess } from '../components/git-source.ts';
+import { removeRepositorySecret, repositoryAccess } from '../components/git-source.ts';
 import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
 import { serviceImages } from '../components/service-images.ts';
 import { services } from '../components/services.ts';
@@ -219,7 +219,7 @@ async function applyCredentials(context: Context, stream: NodeJS.WriteStream): P
   try {
     const changed = await step(serviceImages);
     if (account && context.config.gitops) changed.push(...(await step(repositoryAccess)));
-    if (!account) changed.push(...((await repositoryAccess.remove?.(context)) ?? []));
+    if (!account) changed.push(...(await removeRepositorySecret(context)));
     // A cluster that was never finished has no services to wait for.
     const deployed = (await applications.status(context)).state !== 'absent';
     if (changed.length > 0 && deployed) changed.push(...(await step(services)));

@@ -4,7 +4,7 @@ import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import { findItems } from './cleanup/find.ts';
@@ -49,13 +49,12 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
   }
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });
-  // Only looking takes no lock.
-  const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'down');
+  if (flags['dry-run']) return preview(invocation, context, purge);
+  const unlock = await lockCluster(invocation, 'down');
   try {
     const warnings = await assertMachineReady(context);
     const { items, notes } = await findItems(context, { purge });
     notes.unshift(...warnings);
-    if (flags['dry-run']) return listOnly(invocation, items, notes);
     if (purge && !flags.yes && terminal && items.length > 0) {
       invocation.print([...listed('To be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
       if (!(await askWhether(terminal, `Remove these ${items.length}, which all your clusters share in part?`))) {
@@ -92,10 +91,22 @@ async function remove(
   }
 }
 
-function listOnly({ flags, print, config }: Invocation, items: CleanupItem[], notes: string[]): ExitCode {
+/** Lists what would be removed, as far as that can be told: without Docker, what lies in files. Changes nothing. */
+async function preview({ flags, print, config }: Invocation, context: Context, purge: boolean): Promise<ExitCode> {
+  let withDocker = true;
+  const warnings = await assertMachineReady(context).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    withDocker = false;
+    return [`Not looked for containers, volumes, networks and images: ${error.message}`];
+  });
+  const { items, notes } = await findItems(context, { purge, withDocker });
+  notes.unshift(...warnings);
   if (flags.json) print(JSON.stringify({ wouldRemove: plain(items), notes }, undefined, 2));
-  else if (items.length === 0) print(nothing(config.clusterName));
-  else print([...listed('Would be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
+  else {
+    const none = withDocker ? nothing(config.clusterName) : 'Nothing to remove, as far as can be told without Docker.';
+    const lines = items.length === 0 ? [none] : listed('Would be removed:', items);
+    print([...lines, ...notes.map((note) => `! ${note}`)].join('\n'));
+  }
   return ExitCode.done;
 }
 

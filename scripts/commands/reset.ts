@@ -1,13 +1,13 @@
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
+import { withScratchState } from '../cluster/kubeconfig.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { ensureStarted } from '../components/cluster-start.ts';
-import { type Confirm, prettyJson, resetDeclined } from '../components/reset/output.ts';
-import { resetPlatform } from '../components/reset/platform.ts';
+import { prettyJson, type ResetOptions, resetDeclined, resetPlatform } from '../components/reset/reset.ts';
 import { resetWorkloads } from '../components/reset/workloads.ts';
 import { createContext } from '../context.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
+import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
@@ -16,13 +16,13 @@ export const resetCommand: Command = {
   description: [
     'Removes everything that npm run up installed, last things first, and then looks whether anything is left: exit',
     'code 1 if so. What somebody put into the cluster by hand is listed and kept, with the namespace that it is in; --all',
-    "removes that, too, but nothing of Kubernetes' or kind's own. --apps only has Argo CD build the services anew;",
-    '--cluster makes the whole cluster anew. Images stay in the node, so the next npm run up is quick.',
+    "removes that, too, but nothing of Kubernetes' or kind's own. --apps only has Argo CD recreate the services;",
+    '--cluster recreates the whole cluster. Images stay in the node, so the next npm run up is quick.',
   ].join('\n'),
   flags: {
     all: { type: 'boolean', typedOnly: true, description: 'Remove what was put there by hand, too.' },
-    apps: { type: 'boolean', description: 'Only delete what Argo CD deployed, and have it build that anew.' },
-    cluster: { type: 'boolean', description: 'Delete the cluster and make it anew: npm run down and npm run up.' },
+    apps: { type: 'boolean', description: 'Only delete what Argo CD deployed, and have it recreate that.' },
+    cluster: { type: 'boolean', description: 'Delete the cluster and recreate it: npm run down and npm run up.' },
     'dry-run': { type: 'boolean', description: 'Only list what would be removed, object by object.' },
     yes: { type: 'boolean', typedOnly: true, description: 'Do not ask.' },
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
@@ -47,20 +47,30 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
   }
   if (flags.cluster) assertNoTargetContext(config, 'reset -- --cluster', 'it was not made here');
   if (flags.all) assertNoTargetContext(config, 'reset -- --all', 'others have things in it');
+  const dryRun = flags['dry-run'] === true;
   const confirm = confirmation(invocation);
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);
-  const context = createContext(config, contextOptions(invocation, progress.note));
-  // Only looking takes no lock.
-  const unlock = flags['dry-run'] ? () => {} : await lockCluster(invocation, 'reset');
-  try {
+  const unlock = dryRun ? () => {} : await lockCluster(invocation, 'reset');
+  const work = async (settings: Invocation['config']) => {
+    const context = createContext(settings, contextOptions(invocation, progress.note));
     for (const warning of await assertMachineReady(context)) progress.note(`! ${warning}`);
-    if (!(await ensureStarted(context, progress, flags['dry-run'] === true))) {
+    if (!(await ensureStarted(context, progress, dryRun))) {
       if (flags.apps) throw noCluster(context);
-      print(flags.json ? prettyJson({ removed: [], kept: [], left: [] }) : noCluster(context).message);
+      const result = dryRun ? { wouldRemove: [], kept: [] } : { removed: [], kept: [], left: [] };
+      print(flags.json ? prettyJson(result) : noCluster(context).message);
       return ExitCode.done;
     }
-    return await (flags.apps ? resetWorkloads : resetPlatform)({ invocation, context, confirm, progress });
+    return (flags.apps ? resetWorkloads : resetPlatform)({ invocation, context, confirm, progress });
+  };
+  try {
+    return await (dryRun ? withScratchState(config, work) : work(config));
+  } catch (error) {
+    if (!dryRun || !(error instanceof UserError)) throw error;
+    // What can't be looked at is no failure of a command that only looks.
+    progress.note(`! Can't tell what would be removed: ${error.message}\n  → ${error.hint ?? 'npm run doctor'}`);
+    if (flags.json) print(prettyJson({ wouldRemove: [], kept: [], unknown: error.message }));
+    return ExitCode.done;
   } finally {
     progress.stop();
     unlock();
@@ -68,7 +78,7 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
 }
 
 /** How to be sure that it is meant. Throws a `UsageError` where nobody could be asked. */
-function confirmation({ flags, signal, progressStream }: Invocation): Confirm {
+function confirmation({ flags, signal, progressStream }: Invocation): ResetOptions['confirm'] {
   if (flags.yes || flags['dry-run']) return async () => true;
   const terminal = terminalOf(process.stdin, progressStream, signal);
   if (terminal) return (message) => askWhether(terminal, message);
@@ -79,18 +89,22 @@ function confirmation({ flags, signal, progressStream }: Invocation): Confirm {
 }
 
 /** Each of the two takes the lock for itself. */
-async function resetCluster(invocation: Invocation, confirm: Confirm): Promise<ExitCode> {
+async function resetCluster(invocation: Invocation, confirm: ResetOptions['confirm']): Promise<ExitCode> {
   const { config, flags, print } = invocation;
-  const [{ downCommand }, { upCommand }] = await Promise.all([import('./down.ts'), import('./up.ts')]);
-  const { 'dry-run': dryRun, ...others } = flags;
-  if (dryRun) return downCommand.run({ ...invocation, flags: { 'dry-run': true, ...others } });
-  if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and make it anew?`))) {
+  const [{ downCommand }, { upCommand }, { previewUp }] = await Promise.all([
+    import('./down.ts'),
+    import('./up.ts'),
+    import('./up-preview.ts'),
+  ]);
+  if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and recreate it?`))) {
     return resetDeclined(invocation);
   }
   const printed: string[] = [];
   const collecting = { ...invocation, ...(flags.json && { print: (text: string) => void printed.push(text) }) };
-  let code = await downCommand.run({ ...collecting, flags: { ...others, yes: true } });
-  if (code === ExitCode.done) code = await upCommand.run({ ...collecting, flags: others });
+  let code = await downCommand.run({ ...collecting, flags: { ...flags, yes: true } });
+  // What the cluster has now is gone by then, also where that is only a plan.
+  const up = flags['dry-run'] ? (again: Invocation) => previewUp(again, { isNew: true }) : upCommand.run;
+  if (code === ExitCode.done) code = await up(collecting);
   if (flags.json) print(prettyJson(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
   return code;
 }

@@ -1,17 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import { preflight } from '../checks/doctor/preflight.ts';
-import { cluster } from '../cluster/cluster.ts';
-import type { ApplyResult, Component } from '../cluster/component.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { assertNoForeignObjects, confirmTarget, targetDeclined } from '../components/confirm-target.ts';
+import { confirmTarget, targetDeclined } from '../components/confirm-target.ts';
 import { componentsFor } from '../components/index.ts';
+import { executeInstall, type InstallStep, planInstall } from '../components/install-plan.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { chooseAccount } from '../images/credentials/choose-account.ts';
-import { criticalPath, criticalPathLine, type TimedStep, writeTimeline } from '../kubernetes/timeline.ts';
+import { criticalPath, criticalPathLine, writeTimeline } from '../kubernetes/timeline.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { assertNoFailures, runGraph } from '../lib/tasks.ts';
-import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
@@ -33,6 +31,7 @@ export const upCommand: Command = {
       typedOnly: true,
       description: 'Do not ask whether the cluster of TARGET_CONTEXT is meant.',
     },
+    'dry-run': { type: 'boolean', description: 'Only say what would be done, and change nothing.' },
     timeout: { type: 'seconds', description: 'How long a single step may take (default: 300).' },
     json: { type: 'boolean', description: 'Print the result as JSON on standard output.' },
     verbose: { type: 'boolean', description: 'Show every command that is run.' },
@@ -42,6 +41,7 @@ export const upCommand: Command = {
   },
   examples: [
     'npm run up',
+    'npm run up -- --dry-run',
     'npm run up -- --timeout 600',
     'npm run up -- --trace up.json',
     'CLUSTER_NAME=second HTTP_PORT=9080 HTTPS_PORT=9443 npm run up',
@@ -52,6 +52,7 @@ export const upCommand: Command = {
 
 async function runUp(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
+  if (flags['dry-run']) return (await import('./up-preview.ts')).previewUp(invocation);
   const started = performance.now();
   const progress = await createProgress(progressStream);
   const unlock = await lockCluster(invocation, 'up');
@@ -93,15 +94,15 @@ async function bringUp(
     throw targetDeclined(context);
 
   const isNew = !isThere && context.target === undefined;
-  const { steps, notes } = await installAll(context, progress, { isNew });
+  const plan = planInstall(componentsFor(context.config), { isNew });
+  const { done, notes } = await executeInstall(context, plan, progress);
   const seconds = secondsSince(started);
   const uncommitted = await uncommittedNote(context);
   for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
   progress.stop();
-  const changed = steps.flatMap((step) => step.changed);
-  if (flags.json)
-    print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(steps, started) }, undefined, 2));
-  else print(await summary(context, seconds, { changes: changed.length, path: criticalPathLine(steps) }));
+  const changed = done.flatMap((step) => step.changed);
+  if (flags.json) print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(done, started) }, undefined, 2));
+  else print(await summary(context, seconds, { changes: changed.length, path: criticalPathLine(done) }));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
   if (context.target === undefined) {
     for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
@@ -137,59 +138,4 @@ function terminalToAsk({ config, flags, signal, progressStream }: Invocation) {
 
 function secondsSince(start: number): number {
   return Math.round(performance.now() - start) / 1000;
-}
-
-/** A component that was brought to ready. */
-interface InstallStep extends TimedStep {
-  changed: string[];
-}
-
-/**
- * Applies every component as soon as what it needs is ready; `isNew` says that there is no cluster yet. Throws a `UserError`
- * that names all that failed.
- */
-async function installAll(
-  context: Context,
-  progress: Progress,
-  { isNew }: { isNew: boolean },
-): Promise<{ steps: InstallStep[]; notes: string[] }> {
-  const components = componentsFor(context.config);
-  if (isNew) prefetchAll(context, components);
-  else for (const { read } of components) read?.(context).catch(() => {});
-  const steps: InstallStep[] = [];
-  const notes: string[] = [];
-  const tasks = components.map((component) => ({
-    name: component.name,
-    needs: component.needs,
-    run: async () => {
-      const { name, needs } = component;
-      const start = performance.now();
-      const over = context.trace?.begin('component', name);
-      const apply = async () => {
-        const outcome = await component.apply(context);
-        // It answers now. One that others run was looked at before.
-        if (name === cluster.name && !isNew && context.target === undefined) await assertNoForeignObjects(context);
-        return outcome;
-      };
-      const applied = timed(progress, name, apply, described);
-      const outcome = await applied.finally(() => over?.());
-      steps.push({ name, needs, start, end: performance.now(), changed: outcome.changed });
-      notes.push(...(outcome.notes ?? []));
-    },
-  }));
-  assertNoFailures(await runGraph(tasks));
-  return { steps, notes };
-}
-
-/** A new cluster has no images yet: fetching them starts while it boots. An existing one has them. */
-function prefetchAll(context: Context, components: readonly Component[]): void {
-  for (const { prefetch, prepare } of components) {
-    prefetch?.(context).catch(() => {});
-    prepare?.(context).catch(() => {});
-  }
-}
-
-function described({ changed, detail }: ApplyResult): string {
-  const what = changed.length === 0 ? 'nothing to do' : '';
-  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
 }

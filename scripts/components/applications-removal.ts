@@ -1,7 +1,7 @@
 import { applicationNames, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { everyObject } from '../kubernetes/api/discovery.ts';
-import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
+import { groupOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import {
   runningObjectsOf,
   shortenGracePeriods,
@@ -17,27 +17,22 @@ import { argocdControllerState, removeFinalizers, removeObjects, waitUntilRemove
 /** Milliseconds that Argo CD's controller gets to start, or to get on, before its work is done here. */
 const controllerTimeoutMs = { starting: 20_000, standing: 30_000 };
 
-/** What Argo CD deployed for the platform's Applications, and for those among the objects. */
-export async function workloadsOf(context: Context, applications: readonly KubeObject[] = []): Promise<KubeObject[]> {
+/** What Argo CD deployed for the platform's Applications. */
+export async function workloadsOf(context: Context): Promise<KubeObject[]> {
   const names = await applicationNames(context);
-  for (const { metadata } of applications) names.add(metadata.name);
   return (await everyObject(context.api())).filter((object) => isTracked(object, names));
 }
 
 /**
- * Deletes every Application and project but those that are kept, and waits until Argo CD has pruned what they deployed.
+ * Deletes Applications and projects, and waits until Argo CD has pruned what they deployed, which is to be among the objects.
  * Where it can't, without a working controller, their finalizers are removed and the rest is pruned here.
+ * @returns what it did.
+ * @throws UserError for what does not go away.
  */
-export async function removeApplications(context: Context, kept: readonly KubeObject[] = []): Promise<string[]> {
-  const keptNames = new Set(kept.map(identityOf));
-  const isDoomed = (object: KubeObject) => !keptNames.has(identityOf(object));
-  const [applications, projects] = await Promise.all(
-    ['Application', 'AppProject'].map(async (kind) =>
-      (await context.api().listMetadata(applicationApi, kind)).filter(isDoomed),
-    ),
-  );
-  const workloads = (await workloadsOf(context, applications)).filter(isDoomed);
-  const registered = [...(applications ?? []), ...(projects ?? [])];
+export async function removeApplications(context: Context, objects: readonly KubeObject[]): Promise<string[]> {
+  const isRegistered = ({ apiVersion }: KubeObject) => groupOf(apiVersion) === groupOf(applicationApi);
+  const registered = objects.filter(isRegistered);
+  const workloads = objects.filter((object) => !isRegistered(object));
   const running = await runningObjectsOf(context, workloads);
   await startDeleting(
     context,
@@ -57,7 +52,7 @@ export async function removeApplications(context: Context, kept: readonly KubeOb
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await removeFinalizers(context);
     return ending;
   });
-  await removeObjects(context, workloads, kept);
+  await removeObjects(context, workloads);
   return [...registered, ...workloads].map((object) => `${nameOf(object)} (removed)`);
 }
 

@@ -1,13 +1,14 @@
 import type { Component } from '../cluster/component.ts';
-import { applicationNames, isTracked } from '../cluster/ownership.ts';
+import { applicationNames, isTracked, wasApplied } from '../cluster/ownership.ts';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
-import { identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import { groupOf, identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import type { Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { type Checkout, shortSha } from '../lib/git/checkout.ts';
 import {
   type Application,
+  applicationApi,
   applicationsOf,
   localValueFiles,
   readRegistrations,
@@ -57,7 +58,11 @@ export const applications: Component = {
   async owns(context) {
     const [ours, names] = await Promise.all([registrations(context), applicationNames(context)]);
     const registered = new Set(ours.map(identityOf));
-    return (object) => registered.has(identityOf(object)) || isTracked(object, names);
+    const isRegistered = (object: KubeObject) =>
+      registered.has(identityOf(object)) ||
+      // By an earlier `up`: Git no longer registers it.
+      (groupOf(object.apiVersion) === groupOf(applicationApi) && wasApplied(object));
+    return (object) => isRegistered(object) || isTracked(object, names);
   },
 };
 

@@ -14,7 +14,7 @@ import { servicesNamespace } from '../repository/applications.ts';
 import { ingressesAtHead } from '../repository/committed-values.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { argocdNamespaceObject as argocdNamespace } from './argo-cd.ts';
-import { removeObjects, waitForTermination } from './removal.ts';
+import { waitForTermination } from './removal.ts';
 import { isLocal, readRoutes, readTlsSecret } from './routes.ts';
 
 /** Longer ones are refused by some programs, even from an authority that a person trusts. */
@@ -73,12 +73,7 @@ export const certificates: Component = {
     return { changed, detail: certificateDetail(wanted), notes };
   },
 
-  /** The Secrets, also those of hosts that are not asked for any more. The authority stays: it is the user's. */
-  async remove(context, kept) {
-    const secrets = await context.api().listMetadata('v1', 'Secret');
-    return removeObjects(context, secrets.filter(isOurs), kept);
-  },
-
+  /** The Secrets, also those of hosts that are not asked for any more. The authority is no object: it stays, and is the user's. */
   owns: async () => isOurs,
 };
 

@@ -26,27 +26,38 @@ interface ConfirmOptions {
 }
 
 /**
- * Says which cluster everything is about to be applied to, and makes sure that it is meant and can be: that nothing of
- * somebody else's would be overwritten, that the login may do it, that the services' images can be pulled. Asked is once for a
- * cluster; afterwards a mark in it says so. Throws a `UsageError` before anything is changed there, and returns false
- * where somebody said no.
+ * Says which cluster everything is about to be applied to, and makes sure that it is meant. You are asked once for a cluster;
+ * afterwards a mark in it says so.
+ * @returns false where the answer was no.
+ * @throws UsageError before anything is changed there.
  */
 export async function confirmTarget(context: Context, { terminal, yes, say }: ConfirmOptions): Promise<boolean> {
+  const { where, isKnown } = await assertTargetFits(context, say);
+  if (isKnown) return true;
+  if (!yes && !terminal)
+    throw new UsageError(`Installing into ${where} needs confirmation, and this is not an interactive terminal.`, {
+      id: 'target-not-agreed',
+      hint: 'Pass --yes if that is the cluster which is meant: npm run up -- --yes',
+    });
+  if (!yes && terminal && !(await askWhether(terminal, `Install the platform into ${where}?`))) return false;
+  await applyMarker(context);
+  return true;
+}
+
+/**
+ * Makes sure that everything can be applied to a cluster that others run: that nothing of somebody else's would be overwritten,
+ * that the login may do it, that the services' images can be pulled. Changes nothing.
+ * @returns what cluster that is, and whether it has the mark.
+ * @throws UsageError where it can't be.
+ */
+export async function assertTargetFits(context: Context, say: (line: string) => void) {
   const where = await describeTarget(context);
   say(`Everything is to be applied to ${where}.`);
-  const known = (await readMarker(context)) !== undefined;
+  const isKnown = (await readMarker(context)) !== undefined;
   await assertClusterAdmin(context);
   await assertNoForeignObjects(context);
   await assertImagesPullable(context, say);
-  if (known) return true;
-  if (!yes && !terminal)
-    throw new UsageError(
-      `Nobody has agreed yet that the platform be brought into ${where}, and there is no terminal to ask at.`,
-      { id: 'target-not-agreed', hint: 'npm run up -- --yes brings it there, if that is the cluster which is meant.' },
-    );
-  if (!yes && terminal && !(await askWhether(terminal, `Bring the platform into ${where}?`))) return false;
-  await applyMarker(context);
-  return true;
+  return { where, isKnown };
 }
 
 /** What `up` ends with where somebody said no. */

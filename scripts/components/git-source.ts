@@ -82,8 +82,6 @@ export const repositoryAccess: Component = {
     return { changed, detail: `as ${need.username}` };
   },
 
-  remove: removeRepositorySecret,
-
   async owns() {
     const name = identityOf(repositorySecret());
     return (object) => identityOf(object) === name && wasApplied(object);
@@ -92,7 +90,8 @@ export const repositoryAccess: Component = {
 
 const theirs = `with Secret ${argocdNamespace}/${repositorySecretName}, which the platform did not create`;
 
-async function removeRepositorySecret(context: Context): Promise<string[]> {
+/** Removes the Secret from the cluster. Returns what it did. */
+export async function removeRepositorySecret(context: Context): Promise<string[]> {
   if ((await savedPassword(context)) === undefined || (await isTheirs(context, repositorySecret()))) return [];
   const kubectl = await context.kubectl();
   await kubectl.run(['delete', 'secret', repositorySecretName, '--namespace', argocdNamespace, '--ignore-not-found']);

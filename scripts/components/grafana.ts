@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
@@ -16,7 +15,8 @@ const namespace = 'observability';
 const namespaceFile = 'observability/prometheus/namespace.yaml';
 const manifestFolder = 'observability/grafana';
 
-const manifests = install({
+/** Grafana, with its data source and dashboards provisioned from files. The namespace is Prometheus', too, which removes it. */
+export const grafana = install({
   name: 'grafana',
   needs: ['cluster'],
   objects: async ({ config }) =>
@@ -27,15 +27,6 @@ const manifests = install({
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,
 });
-
-/** Grafana, with its data source and dashboards provisioned from files. The namespace is Prometheus', too, which removes it. */
-export const grafana: Component = {
-  ...manifests,
-  remove: async (context, kept = []) => {
-    const shared = await readManifests(context.config.root, [namespaceFile]);
-    return (await manifests.remove?.(context, [...kept, ...shared])) ?? [];
-  },
-};
 
 /** What lets somebody without a password look, as Grafana calls it. */
 const anonymousEnv = [

@@ -10,7 +10,7 @@ import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
-import { removeObjects, waitForTermination } from './removal.ts';
+import { waitForTermination } from './removal.ts';
 
 /** A component that consists of Kubernetes objects: data, not code of its own. */
 export interface ComponentSpec {
@@ -92,8 +92,6 @@ export function install(installation: ComponentSpec): Component {
       const applied = new Set(made.map(identityOf));
       return (object) => names.has(identityOf(object)) && (!applied.has(identityOf(object)) || wasApplied(object));
     },
-
-    remove: async (context, kept) => removeObjects(context, await belongings(context), kept),
   };
 }
 

@@ -2,8 +2,8 @@ import { dirname, join } from 'node:path';
 import { shortened, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type ExecOptions, type Output } from '../lib/exec.ts';
 import { type RetryOptions, withRetry } from '../lib/retry.ts';
-import { ApiError, Unreachable } from './api/api.ts';
-import { type KubeObject, nameOf, toYaml } from './objects.ts';
+import { ApiError, type ApiServer, Unreachable } from './api/api.ts';
+import { type KubeObject, nameOf, objectPath, toYaml } from './objects.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
 export interface Kubectl {
@@ -79,7 +79,7 @@ export function createKubectl(
     async apply(objects, options = {}) {
       if (objects.length === 0) return [];
       const started = Math.floor((await time()) / 1000) * 1000;
-      if (predict && (await wouldChangeNothing(objects, { manager: fieldManager, predict, started }))) return [];
+      if (predict && (await wouldChangeNothing(objects, { predict, started }))) return [];
       const args = [
         'apply',
         '--server-side',
@@ -175,22 +175,48 @@ export function remedyFor(said: string): string | undefined {
 /** What the metadata of an object would be once it was applied, by a dry run. */
 type Predict = (object: KubeObject) => Promise<KubeObject>;
 
+interface Prediction {
+  predict: Predict;
+  /** Milliseconds since 1970, by the clock that stamps the objects: what was changed before that stays as it is. */
+  started: number;
+}
+
+async function wouldStay(object: KubeObject, { predict, started }: Prediction): Promise<boolean> {
+  const { managedFields = [], creationTimestamp } = (await predict(object)).metadata;
+  const own = managedFields.find(({ manager, operation }) => manager === fieldManager && operation === 'Apply');
+  // Of an object that is nothing but its name, no field is anybody's: it is there or would be made.
+  const changed = own ? own.time : creationTimestamp;
+  return changed !== undefined && Date.parse(changed) < started;
+}
+
+/**
+ * Asks the API server by dry runs, without kubectl, what applying objects would do.
+ * @returns those that would be created or changed; one that it refuses is among them.
+ */
+export async function objectsToChange<T extends KubeObject>(api: ApiServer, objects: readonly T[]): Promise<T[]> {
+  const predict = (object: KubeObject) => api.dryRunMetadata(objectPath(object), toYaml([object]), fieldManager);
+  const prediction = { predict, started: Math.floor((await api.time()) / 1000) * 1000 };
+  const changes = await Promise.all(
+    objects.map((object) =>
+      wouldStay(object, prediction).then(
+        (stays) => !stays,
+        (error: unknown) => {
+          if (error instanceof ApiError) return true;
+          throw error;
+        },
+      ),
+    ),
+  );
+  return objects.filter((_, index) => changes[index]);
+}
+
 /**
  * Whether applying the objects would change nothing, as far as the API server tells: the time stamp of the manager's fields
  * would stay that of before `started`. The last one is asked for first: in a new cluster it is missing, and nothing else
  * need be asked.
  */
-async function wouldChangeNothing(
-  objects: readonly KubeObject[],
-  { manager, predict, started }: { manager: string; predict: Predict; started: number },
-): Promise<boolean> {
-  const stays = async (object: KubeObject) => {
-    const { managedFields = [], creationTimestamp } = (await predict(object)).metadata;
-    const own = managedFields.find((one) => one.manager === manager && one.operation === 'Apply');
-    // Of an object that is nothing but its name, no field is anybody's: it is there or would be made.
-    const changed = own ? own.time : creationTimestamp;
-    return changed !== undefined && Date.parse(changed) < started;
-  };
+async function wouldChangeNothing(objects: readonly KubeObject[], prediction: Prediction): Promise<boolean> {
+  const stays = (object: KubeObject) => wouldStay(object, prediction);
   try {
     const [last, ...others] = objects.toReversed();
     return last === undefined || ((await stays(last)) && (await Promise.all(others.map(stays))).every(Boolean));

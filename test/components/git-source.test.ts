@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { repositoryAccess } from '../../scripts/components/git-source.ts';
+import { removeRepositorySecret, repositoryAccess } from '../../scripts/components/git-source.ts';
 import type { Account } from '../../scripts/images/credentials/credentials.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -149,7 +149,7 @@ test('a secret of that name that somebody made is used, and neither replaced nor
     const { context, applied, run } = fakeCluster({ open, account: ann, held: 'ghp_mine', theirs: true });
     assert.match(JSON.stringify(await repositoryAccess.status(context)), /ready.*which the platform did not create/);
     await repositoryAccess.apply(context);
-    assert.deepEqual(await repositoryAccess.remove?.(context), []);
+    assert.deepEqual(await removeRepositorySecret(context), []);
     assert.deepEqual([applied, run], [[], []]);
   }
 });

@@ -180,36 +180,25 @@ const controller = (ready: string) => ({
 });
 
 test('where Argo CD has no controller, the finalizers are lifted and what it deployed is pruned', async () => {
-  const kept = [application('guestbook'), deployed('guestbook')];
-  const { context, cluster } = contextOf([
-    application('core-go'),
-    deployed('core-go'),
-    made('Service', 'mine'),
-    ...kept,
-  ]);
-  await removeApplications(context, kept);
+  const ours = [application('core-go'), deployed('core-go')];
+  const kept = [made('Service', 'mine'), application('guestbook'), deployed('guestbook')];
+  const { context, cluster } = contextOf([...ours, ...kept]);
+  await removeApplications(context, ours);
   assert.deepEqual(names(cluster.objects), ['Service mine', 'Application guestbook', 'Service guestbook']);
 });
 
 test('where it has one, that does the work', async () => {
-  const { context, cluster } = contextOf([application('core-go'), deployed('core-go'), controller('True')]);
+  const ours = [application('core-go'), deployed('core-go')];
+  const { context, cluster } = contextOf([...ours, controller('True')]);
   const pruning = setTimeout(() => {
     const held = cluster.objects.find(({ kind }) => kind === 'Application') ?? assert.fail();
     assert.ok(held.metadata.deletionTimestamp, 'it was told');
     assert.deepEqual(held.metadata.finalizers, finalizers, 'and left to it');
     cluster.objects = [controller('True')];
   }, 500);
-  await removeApplications(context);
+  await removeApplications(context, ours);
   clearTimeout(pruning);
   assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
-});
-
-test('workloads whose Applications are gone already are pruned as well, also those that Git no longer registers', async () => {
-  const old = application('of-before');
-  old.metadata.managedFields = [{ manager: 'platform-ops', operation: 'Apply' }];
-  const { context, cluster } = contextOf([deployed('core-go'), old, deployed('of-before')]);
-  await removeApplications(context);
-  assert.deepEqual(names(cluster.objects), []);
 });
 
 test('Applications are gone when their pods are, which terminate when Argo CD is done', async () => {
@@ -225,13 +214,13 @@ test('Applications are gone when their pods are, which terminate when Argo CD is
       cluster.objects = [controller('True')];
     }, 800);
   });
-  await removeApplications(context);
+  await removeApplications(context, [own, deployment]);
   assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
 
   const stuck = contextOf([own, deployment, replicaSet, pod('web-1-1'), controller('True')], 600);
   onceDeleting(stuck.cluster, () => {
     stuck.cluster.objects = stuck.cluster.objects.filter(({ kind }) => kind === 'Pod');
   });
-  const { text } = await refusal(() => removeApplications(stuck.context));
+  const { text } = await refusal(() => removeApplications(stuck.context, [own, deployment]));
   assert.match(text, /Pod default\/web-1-1 still terminates after 0\.6 s\./);
 });

@@ -5,9 +5,8 @@ import type { Component } from '../../scripts/cluster/component.ts';
 import { resetCommand } from '../../scripts/commands/reset.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
-import { takeInventory } from '../../scripts/components/reset/inventory.ts';
-import { confirmationQuestion, previewLines } from '../../scripts/components/reset/output.ts';
-import { inReverse, removePlatform } from '../../scripts/components/reset/platform.ts';
+import { confirmationQuestion, objectsToRemove, planReset, resetLines } from '../../scripts/components/reset/plan.ts';
+import { executeReset, inReverse } from '../../scripts/components/reset/reset.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { identityOf, type KubeObject, type Metadata, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/tasks.ts';
@@ -29,8 +28,8 @@ function component(name: string, needs: string[], objects: readonly KubeObject[]
     status: () => assert.fail(),
     apply: () => assert.fail(),
     owns: async () => (one) => known.has(identityOf(one)),
-    async remove(context, kept) {
-      const removed = await removeObjects(context, objects, kept);
+    async remove(context, planned) {
+      const removed = await removeObjects(context, planned);
       log.push(name);
       return removed;
     },
@@ -71,19 +70,31 @@ const names = (objects: readonly KubeObject[]) => objects.map(nameOf).sort();
 
 test('the platform goes, what stands on something before that, also what earlier versions left; Kubernetes stays', async () => {
   const { cluster, components, context, log } = scene([]);
-  const before = await takeInventory(context, { components });
+  const before = await planReset(context, { components });
   assert.deepEqual(
-    before.platform.map(({ component, objects }) => [component, names(objects)]),
+    before.steps.map(({ title, objects }) => [title, names(objects)]),
     [
-      ['tools', ['ConfigMap tools/settings', 'Namespace tools']],
       ['apps', ['Service default/web']],
-      [undefined, ['ClusterRole of-an-earlier-version']],
+      ['tools', ['ConfigMap tools/settings', 'Namespace tools']],
+      ['of earlier versions', ['ClusterRole of-an-earlier-version']],
     ],
   );
-  const after = await removePlatform(context, before, { all: false, progress, components });
+  const after = await executeReset(context, before, { all: false, progress, components });
   assert.deepEqual(log, ['apps', 'tools']);
-  assert.deepEqual([after.platform, after.byHand, after.orphans], [[], [], []]);
+  assert.deepEqual([after.steps, after.byHand, after.orphans], [[], [], []]);
   assert.deepEqual(names(cluster.objects), ['Namespace kube-system']);
+  assert.deepEqual(cluster.deleted.toSorted(), names(objectsToRemove(before)), 'what the plan says is what happens');
+});
+
+test('what is not in the plan is not removed, even if a component knows it', async () => {
+  const { cluster, components, context } = scene([]);
+  const before = await planReset(context, { components });
+  const step = before.steps.find(({ title }) => title === 'tools') ?? assert.fail();
+  step.objects = step.objects.filter(({ kind }) => kind === 'ConfigMap');
+  const removing = executeReset(fakeContext({ ...context, timeout: 1 }), before, { all: false, progress, components });
+  await removing.catch(() => {});
+  const [first] = cluster.calls.filter(({ names }) => names.some((name) => /tools/.test(name)));
+  assert.deepEqual(first?.names, ['ConfigMap tools/settings']);
 });
 
 test('what lost its owner and still terminates is waited for, and otherwise left', async () => {
@@ -91,7 +102,7 @@ test('what lost its owner and still terminates is waited for, and otherwise left
   const pod = object('Pod', 'p', 'default', { ownerReferences, deletionTimestamp: young });
   const before = async () => {
     const { cluster, components, context } = scene([pod]);
-    return { cluster, components, context, inventory: await takeInventory(context, { components }) };
+    return { cluster, components, context, inventory: await planReset(context, { components }) };
   };
   const patient = await before();
   assert.deepEqual(names(patient.inventory.orphans), ['Pod default/p']);
@@ -99,10 +110,10 @@ test('what lost its owner and still terminates is waited for, and otherwise left
     patient.cluster.objects = patient.cluster.objects.filter(({ kind }) => kind !== 'Pod');
   }, 500);
   const options = { all: false, progress };
-  const after = await removePlatform(patient.context, patient.inventory, { ...patient, ...options });
+  const after = await executeReset(patient.context, patient.inventory, { ...patient, ...options });
   assert.deepEqual(names(after.orphans), []);
   const stuck = await before();
-  const left = await removePlatform(fakeContext({ ...stuck.context, timeout: 300 }), stuck.inventory, {
+  const left = await executeReset(fakeContext({ ...stuck.context, timeout: 300 }), stuck.inventory, {
     ...stuck,
     ...options,
   });
@@ -113,48 +124,48 @@ const mine = [object('ConfigMap', 'mine', 'default'), object('Secret', 'mine', '
 
 test('what was put there by hand stays, with the namespace of the platform that it is in', async () => {
   const { cluster, components, context } = scene(mine);
-  const before = await takeInventory(context, { components });
+  const before = await planReset(context, { components });
   assert.deepEqual(names(before.byHand), ['ConfigMap default/mine', 'Secret tools/mine']);
-  const after = await removePlatform(context, before, { all: false, progress, components });
-  assert.deepEqual(after.platform, []);
+  const after = await executeReset(context, before, { all: false, progress, components });
+  assert.deepEqual(after.steps, []);
   const kept = ['ConfigMap default/mine', 'Namespace kube-system', 'Namespace tools', 'Secret tools/mine'];
   assert.deepEqual(names(cluster.objects), kept);
 });
 
 test('what somebody made under a name that a component knows stays as well', async () => {
   const { cluster, components, context } = scene([], ['metrics']);
-  const before = await takeInventory(context, { components });
+  const before = await planReset(context, { components });
   assert.deepEqual(names(before.byHand), ['Service default/metrics']);
-  await removePlatform(context, before, { all: false, progress, components });
+  await executeReset(context, before, { all: false, progress, components });
   assert.deepEqual(names(cluster.objects), ['Namespace kube-system', 'Service default/metrics']);
 });
 
 test('with --all it goes as well, and before the platform that it may stand on', async () => {
   const { cluster, components, context } = scene(mine);
-  const before = await takeInventory(context, { all: true, components });
+  const before = await planReset(context, { all: true, components });
   assert.deepEqual(before.holders, []);
-  await removePlatform(context, before, { all: true, progress, components });
+  await executeReset(context, before, { all: true, progress, components });
   assert.deepEqual(names(cluster.deleted.length > 0 ? cluster.objects : []), ['Namespace kube-system']);
   assert.deepEqual(cluster.deleted.slice(0, 2).sort(), ['ConfigMap default/mine', 'Secret tools/mine']);
 });
 
 test('an inventory changes nothing, and a cluster that was never finished has none', async () => {
   const { cluster, components, context } = scene(mine);
-  await takeInventory(context, { components });
+  await planReset(context, { components });
   assert.deepEqual([cluster.calls, cluster.deleted], [[], []]);
   const half = fakeContext({
     ...context,
     exec: fakeExec(() => ({ exitCode: 1, stderr: 'No such file or directory' })),
   });
-  assert.match((await refusal(() => takeInventory(half, { components }))).error.hint ?? '', /npm run up.*npm run down/);
+  assert.match((await refusal(() => planReset(half, { components }))).error.hint ?? '', /npm run up.*npm run down/);
 });
 
 test('a component that can not be removed keeps what it stands on, and is told', async () => {
   const { cluster, components, context, log } = scene([]);
-  const before = await takeInventory(context, { components });
+  const before = await planReset(context, { components });
   const stubborn = { ...components[1], remove: () => removeObjects(context, [], []).then(() => assert.fail('stuck')) };
   const all = [components[0] as Component, stubborn as Component];
-  await assert.rejects(removePlatform(context, before, { all: false, progress, components: all }), /stuck/);
+  await assert.rejects(executeReset(context, before, { all: false, progress, components: all }), /stuck/);
   assert.deepEqual(log, []);
   assert.ok(names(cluster.objects).includes('Namespace tools'));
 });
@@ -167,14 +178,14 @@ test('every component but the cluster is removed after all that need it', async 
   const needsOf = (name: string) => reversed.find((one) => one.name === name)?.needs ?? assert.fail(name);
   for (const name of ['argo-cd', 'git-source', 'ingress-nginx', 'traefik', 'service-images', 'repository-access'])
     assert.ok(needsOf(name).includes('applications'), name);
-  const without = all.filter(({ remove, owns }) => !remove || !owns).map(({ name }) => name);
+  const without = all.filter(({ owns }) => !owns).map(({ name }) => name);
   assert.deepEqual(without, ['cluster', 'services']);
 });
 
 test('the list names each object, and what stays', async () => {
   const { components, context } = scene(mine);
-  const before = await takeInventory(context, { components });
-  const text = previewLines('c', before, false).join('\n');
+  const before = await planReset(context, { components });
+  const text = resetLines({ clusterName: 'c', target: undefined }, before).join('\n');
   for (const line of [
     'apps (1)',
     '  Service default/web',
@@ -183,14 +194,10 @@ test('the list names each object, and what stays', async () => {
   ])
     assert.ok(text.split('\n').includes(line), text);
   assert.match(text, /Kept for what is in it:\n {2}Namespace tools/);
-  assert.match(
-    confirmationQuestion('c', [...mine, ...mine], before, false),
-    /\(4 objects\), and keep .*by hand \(2 objects\)\?$/,
-  );
-  assert.match(
-    confirmationQuestion('c', [...mine, ...mine], before, true),
-    /\(2 objects\) and what was put by hand \(2 objects\)/,
-  );
+  const config = { clusterName: 'c' };
+  assert.match(confirmationQuestion(config, before), /\(3 objects\), and keep .*by hand \(2 objects\)\?$/);
+  const all = await planReset(context, { all: true, components });
+  assert.match(confirmationQuestion(config, all), /\(4 objects\) and what was put by hand \(2 objects\)/);
 });
 
 const invocation = async (flags: Record<string, boolean>) => ({

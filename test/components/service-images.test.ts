@@ -317,7 +317,7 @@ for (const [whose, token] of [
     assert.deepEqual([done, applied, notes], [['remove images', 'delete pods core-go-1'], [], []]);
     assert.match(`${detail}`, /Secret default\/ghcr-cred, which the platform did not create/);
     assert.equal((await serviceImages.status(context)).state, 'ready');
-    assert.deepEqual(await serviceImages.remove?.(context), []);
+    assert.deepEqual(await serviceImages.remove?.(context, []), []);
     assert.equal(secretNow(), before);
   });
 }

@@ -139,7 +139,7 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
       (await demand(view().kubectl('get', 'deployment', 'core-go', '--output=jsonpath={.metadata.uid}'))).stdout;
     const before = await uid();
     const ran = await demand(person.npm('reset', '--apps', '--yes'));
-    assert.match(ran.stdout, /built all of it anew/);
+    assert.match(ran.stdout, /has recreated all of it/);
     assert.notEqual(await uid(), before);
     await demand(person.npm('status'));
   });

@@ -13,17 +13,25 @@ export function findLocalItems(config: Config): CleanupItem[] {
 }
 
 /**
- * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing. Throws a
- * `UsageError` where a cluster of that name belongs to somebody else, or Docker does not answer.
+ * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing.
+ * @param options `withDocker: false` leaves out what only Docker can tell.
+ * @throws UsageError where a cluster of that name belongs to somebody else, or Docker does not answer.
  */
-export async function findItems(context: Context, { purge }: { purge: boolean }): Promise<CleanupItems> {
+export async function findItems(
+  context: Context,
+  { purge, withDocker = true }: { purge: boolean; withDocker?: boolean },
+): Promise<CleanupItems> {
   const { config } = context;
-  const cluster = await clusterItems(context);
+  const cluster = withDocker ? await clusterItems(context) : [];
   const processes = [...orphanItems(config), ...cluster, ...forwardItems(config)];
   const items = [...processes, ...mergedContextItems(context), ...stateItems(config)];
   if (!purge) return { items, notes: [] };
-  const [images, trust, cache] = await Promise.all([imageItems(context), trustItems(context), cacheItems(config)]);
-  const others = (await findContainersByLabel(context.exec, clusterLabel))
+  const [images, trust, cache] = await Promise.all([
+    withDocker ? imageItems(context) : { items: [], notes: [] },
+    trustItems(context),
+    cacheItems(config),
+  ]);
+  const others = (withDocker ? await findContainersByLabel(context.exec, clusterLabel) : [])
     .filter(({ name, binds }) => binds.has(gitMount) && name !== context.node)
     .map(({ name }) => name.replace(/-control-plane$/, ''));
   const shared = others.map(

@@ -9,24 +9,25 @@ import { workloadsOf } from '../applications-removal.ts';
 import { argoCd } from '../argo-cd.ts';
 import { inCluster, removeObjects } from '../removal.ts';
 import { services } from '../services.ts';
-import { nameLines, objectCount, prettyJson, type ResetOptions, resetDeclined } from './output.ts';
+import { nameLines, objectCount } from './plan.ts';
+import { prettyJson, type ResetOptions, resetDeclined } from './reset.ts';
 
-/** Has Argo CD recreate the workloads, or lists them, and tells what came of it. */
+/** Has Argo CD recreate the workloads, or lists them, and prints what came of it. */
 export async function resetWorkloads({ invocation, context, confirm, progress }: ResetOptions): Promise<ExitCode> {
   const { config, flags, print } = invocation;
   const started = performance.now();
   const workloads = await workloadsToRebuild(context);
   if (flags['dry-run']) {
-    const lines = [`Would be deleted, and built anew by Argo CD: ${objectCount(workloads)}.`, ...nameLines(workloads)];
+    const lines = [`Would be deleted, and recreated by Argo CD: ${objectCount(workloads)}.`, ...nameLines(workloads)];
     print(flags.json ? prettyJson({ wouldRebuild: workloads.map(namedOf) }) : lines.join('\n'));
     return ExitCode.done;
   }
-  const ask = `Delete what Argo CD deployed to ${config.clusterName} (${objectCount(workloads)}), and have it built anew?`;
+  const ask = `Delete what Argo CD deployed to ${config.clusterName} (${objectCount(workloads)}), and have it recreated?`;
   if (!(await confirm(ask))) return resetDeclined(invocation);
   await rebuildWorkloads(context, workloads, progress);
   progress.stop();
   const seconds = Math.round(performance.now() - started) / 1000;
-  const done = `Argo CD has built all of it anew: ${objectCount(workloads)}, every service is ready (${seconds.toFixed(1)} s).`;
+  const done = `Argo CD has recreated all of it: ${objectCount(workloads)}, every service is ready (${seconds.toFixed(1)} s).`;
   print(flags.json ? prettyJson({ rebuilt: workloads.map(namedOf), seconds }) : done);
   return ExitCode.done;
 }
@@ -35,7 +36,7 @@ export async function resetWorkloads({ invocation, context, confirm, progress }:
 async function workloadsToRebuild(context: Context): Promise<KubeObject[]> {
   const status = await argoCd.status(context);
   if (status.state !== 'ready') {
-    throw new UserError(`Argo CD can't build the workloads anew: ${status.missing}.`, { hint: 'npm run up' });
+    throw new UserError(`Argo CD can't recreate the workloads: ${status.missing}.`, { hint: 'npm run up' });
   }
   const workloads = await workloadsOf(context);
   if (workloads.length > 0) return workloads;

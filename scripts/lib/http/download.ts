@@ -4,7 +4,7 @@ import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDeadline } from '../deadline.ts';
-import { Interrupted } from '../errors.ts';
+import { Interrupted, UserError } from '../errors.ts';
 import { DownloadError, downloadTimeoutError, httpStatusError, toDownloadError } from './download-error.ts';
 
 export interface DownloadProgress {
@@ -24,6 +24,13 @@ export interface DownloadOptions extends RequestOptions {
   onProgress?: (progress: DownloadProgress) => void;
 }
 
+/** What would have to be fetched where nothing is. */
+class NotCached extends UserError {
+  constructor(fileName: string) {
+    super(`${fileName} has to be downloaded first`, { hint: 'npm run prefetch' });
+  }
+}
+
 const largestText = 1_048_576;
 
 /**
@@ -39,10 +46,11 @@ export async function download(options: DownloadOptions): Promise<string> {
       await chmod(target, mode);
       return target;
     }
+    if (options.offline) throw new NotCached(fileName);
     await mkdir(cacheDir, { recursive: true });
     await removeAbandoned(cacheDir, (name) => name.startsWith(`.${fileName}.`) && name.endsWith('.part'));
   } catch (error) {
-    throw toDownloadError(options.url, error);
+    throw error instanceof NotCached ? error : toDownloadError(options.url, error);
   }
   await withRetries(options, async (signal) => {
     const part = join(cacheDir, `.${fileName}.${randomUUID()}.part`);
@@ -125,12 +133,17 @@ interface RequestOptions {
   timeout?: number | undefined;
   /** Told why it is tried again. */
   onRetry?: ((why: string) => void) | undefined;
+  /** Fetch nothing: what is not in the cache is missing. */
+  offline?: boolean;
   /** Told what is asked for; what it returns is called when that is over, also where it failed. */
   onRequest?: ((url: string) => () => void) | undefined;
 }
 
 /** What limits a request, wherever it goes. */
-export type RequestLimits = Pick<RequestOptions, 'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry' | 'onRequest'>;
+export type RequestLimits = Pick<
+  RequestOptions,
+  'idleTimeout' | 'retryDelays' | 'timeout' | 'onRetry' | 'onRequest' | 'offline'
+>;
 
 /**
  * Repeats what a moment may mend; the attempt is to heed the signal that it is given. Throws `DownloadError`, or

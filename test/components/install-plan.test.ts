@@ -1,0 +1,191 @@
+// What `up`, `reset` and `down` say before they do it: the plan that is carried out, and a look that changes nothing.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Component } from '../../scripts/cluster/component.ts';
+import { executeInstall, planInstall, previewInstall } from '../../scripts/components/install-plan.ts';
+import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
+import { identityOf, type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
+import { UserError } from '../../scripts/lib/errors.ts';
+import { fakeContext, temporaryFolder } from '../support/fakes.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
+const [before, now] = ['2026-01-02T03:04:05Z', '2026-01-02T04:00:00Z'];
+
+/** A cluster that says in a dry run what it does when something is applied. */
+function clusterOf(initial: readonly KubeObject[]) {
+  const has = new Map(initial.map((object) => [identityOf(object), object]));
+  const isSame = (object: KubeObject) => JSON.stringify(has.get(identityOf(object))) === JSON.stringify(object);
+  const parsed = (yaml: string) => JSON.parse(yaml) as KubeObject;
+  const context = fakeContext({
+    config: { clusterName: 'c', nodeImage: 'kindest/node:v1' },
+    target: 'others',
+    signal: new AbortController().signal,
+    images: { inNode: async () => new Map() },
+    api: () => ({
+      time: async () => Date.parse(now),
+      listMetadata: async (_: string, kind: string) => [...has.values()].filter((object) => object.kind === kind),
+      dryRunMetadata: async (_: string, yaml: string) => {
+        const time = isSame(parsed(yaml)) ? before : now;
+        const managedFields = [{ manager: fieldManager, operation: 'Apply', time }];
+        return { ...parsed(yaml), metadata: { ...parsed(yaml).metadata, managedFields } };
+      },
+    }),
+  });
+  const apply = (objects: readonly KubeObject[]) => {
+    const changed = objects.filter((object) => !isSame(object));
+    for (const object of changed) has.set(identityOf(object), object);
+    return changed.map(nameOf);
+  };
+  return { context, apply };
+}
+
+const map = (name: string, data = '') => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'n' },
+  data: { data },
+});
+
+function scene() {
+  const cluster = clusterOf([map('same'), map('other', 'old')]);
+  const applied: string[] = [];
+  const component = (name: string, needs: string[], objects: KubeObject[]): Component => ({
+    name,
+    needs,
+    objects: async () => objects,
+    status: async () => ({ state: 'ready' }),
+    async apply() {
+      applied.push(name);
+      return { changed: cluster.apply(objects) };
+    },
+  });
+  const components = [
+    component('cluster', [], []),
+    component('same', ['cluster'], [map('same')]),
+    component('some', ['cluster'], [map('other', 'new'), map('more')]),
+    component('last', ['same', 'some'], []),
+  ];
+  return { ...cluster, applied, components };
+}
+
+test('what the preview says is what is done, step by step and object by object', async () => {
+  const { context, components, applied } = scene();
+  const plan = planInstall(components, { isNew: false });
+  const preview = await previewInstall(context, plan, components);
+  assert.deepEqual(applied, [], 'nothing is done by looking');
+  assert.deepEqual(
+    preview.map(({ name, state, creates, changes }) => [name, state, creates, changes]),
+    [
+      ['cluster', 'done', [], []],
+      ['same', 'done', [], []],
+      ['some', 'to do', ['ConfigMap n/more'], ['ConfigMap n/other']],
+      ['last', 'done', [], []],
+    ],
+  );
+  const { done } = await executeInstall(context, plan, progress, components);
+  assert.deepEqual(done.map(({ name }) => name).toSorted(), preview.map(({ name }) => name).toSorted());
+  for (const { name, creates, changes } of preview)
+    assert.deepEqual(done.find((step) => step.name === name)?.changed.toSorted(), [...creates, ...changes].toSorted());
+  const after = await previewInstall(context, plan, components);
+  assert.ok(after.every(({ state }) => state === 'done'));
+});
+
+test('the plan alone says what is applied, and in which order', async () => {
+  const { context, components, applied } = scene();
+  const { steps, isNew } = planInstall(components, { isNew: false });
+  await executeInstall(context, { isNew, steps: steps.filter(({ name }) => name === 'cluster') }, progress, components);
+  assert.deepEqual(applied, ['cluster']);
+  await executeInstall(context, { isNew, steps }, progress, components);
+  assert.deepEqual([applied[1], applied.at(-1)], ['cluster', 'last']);
+  const stranger = { isNew, steps: [{ name: 'stranger', needs: [] }] };
+  await assert.rejects(executeInstall(context, stranger, progress, components), /names stranger/);
+});
+
+test('of a new cluster all is to do, and of one that can not be asked it is not known', async () => {
+  const { context, components } = scene();
+  const silent = components.map((one) => ({ ...one, status: () => assert.fail('the cluster is asked') }));
+  const fresh = await previewInstall(context, planInstall(silent, { isNew: true }), silent);
+  assert.deepEqual(
+    fresh.map(({ state, creates }) => [state, creates.length]),
+    [0, 1, 2, 0].map((count) => ['to do', count]),
+  );
+  const blind = await previewInstall(context, planInstall(silent, { isNew: false }), silent, 'Docker is not there');
+  assert.ok(blind.every(({ state, why }) => state === 'unknown' && why === 'Docker is not there'));
+  const stopped = components.map((one) =>
+    one.name === 'cluster'
+      ? { ...one, status: async () => ({ state: 'unready', missing: 'it is exited' }) as const }
+      : one,
+  );
+  const asleep = await previewInstall(context, planInstall(stopped, { isNew: false }), stopped);
+  assert.deepEqual(
+    asleep.map(({ state }) => state),
+    ['to do', 'unknown', 'unknown', 'unknown'],
+  );
+});
+
+test('a component that can not tell is not known, and does not keep the others from telling', async () => {
+  const { context, components } = scene();
+  const odd = components.map((one) =>
+    one.name === 'some' ? { ...one, objects: () => Promise.reject(new UserError('no manifest')) } : one,
+  );
+  const preview = await previewInstall(context, planInstall(odd, { isNew: false }), odd);
+  assert.deepEqual(
+    preview.map(({ state, why }) => [state, why]),
+    [
+      ['done', undefined],
+      ['done', undefined],
+      ['unknown', 'no manifest'],
+      ['done', undefined],
+    ],
+  );
+});
+
+/** All files of a folder, with what would show that one was written. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .toSorted()
+    .map((name) => `${name} ${statSync(join(folder, name)).mtimeMs}`);
+}
+
+test('a dry run works without Docker, needs no consent, exits with 0 and leaves no file', async () => {
+  const [home, programs, temporary] = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()];
+  for (const program of ['node', 'git', 'bash', 'ps']) {
+    const { stdout } = spawnSync('bash', ['-c', `command -v ${program}`], { encoding: 'utf8' });
+    symlinkSync(program === 'node' ? process.execPath : stdout.trim(), join(programs, program));
+  }
+  const cluster = `dry-run-${process.pid}`;
+  const env = { HOME: home, PATH: programs, TMPDIR: temporary, CLUSTER_NAME: cluster };
+  mkdirSync(join(home, '.cache', 'platform-ops'), { recursive: true });
+  writeFileSync(join(home, '.cache', 'platform-ops', 'pulled-images'), '');
+  const untouched = filesIn(home);
+  const run = (...args: string[]) => {
+    const done = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/cli.ts', ...args, '--json'], {
+      cwd: root,
+      env,
+      encoding: 'utf8',
+    });
+    assert.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
+    return JSON.parse(done.stdout) as Record<string, unknown>;
+  };
+  const up = run('up', '--dry-run') as { steps: { state: string }[]; downloads: string[]; problems: string[] };
+  assert.ok(up.steps.length > 10 && up.steps.every(({ state }) => state === 'unknown'));
+  assert.ok(up.downloads.includes('kind'));
+  assert.match(up.problems.join('\n'), /Docker is not installed/);
+  const down = run('down', '--purge', '--dry-run') as { wouldRemove: { name: string }[]; notes: string[] };
+  assert.match(down.wouldRemove.map(({ name }) => name).join(), /cache of pulled-images/);
+  assert.match(down.notes.join(), /Docker is not installed/);
+  assert.match(`${run('reset', '--dry-run').unknown}`, /Docker is not installed/);
+  const afresh = run('reset', '--cluster', '--dry-run') as typeof up & typeof down;
+  assert.deepEqual([afresh.wouldRemove, afresh.steps.length], [[], up.steps.length]);
+  // What tsx keeps of itself has nothing to do with what was asked.
+  const left = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
+  assert.deepEqual([filesIn(home), left], [untouched, []]);
+  assert.ok(
+    !readdirSync(root).includes('.state') || !readdirSync(join(root, '.state')).some((f) => f.includes(cluster)),
+  );
+});
