@@ -1,6 +1,6 @@
+import { siteNames } from '../components/passwords.ts';
 import { askIngress, isLocal, routeTable, type Site, sitePort, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
-import { siteNames } from '../components/site-names.ts';
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
 import { probePort } from '../lib/ports.ts';

@@ -1,7 +1,7 @@
 import { type OpenTarget, openTargets, unreachableReason } from '../access/addresses.ts';
 import { browserEnvironment, openBrowser } from '../access/browser.ts';
 import { assertCluster } from '../cluster/cluster.ts';
-import { siteNames } from '../components/site-names.ts';
+import { siteNames } from '../components/passwords.ts';
 import { withoutTokens } from '../config/child-environment.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';

@@ -1,6 +1,5 @@
 import { assertCluster } from '../cluster/cluster.ts';
-import { readPassword } from '../components/passwords.ts';
-import { type PasswordSite, passwordSites } from '../components/site-names.ts';
+import { type PasswordSite, passwordSites, readPassword } from '../components/passwords.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { columns } from '../lib/text.ts';

@@ -3,7 +3,14 @@ import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
 import { argocdNamespace } from '../repository/applications.ts';
-import type { PasswordSite } from './site-names.ts';
+
+/** The words that choose what a browser finds at the ingress, in the order of the list. */
+export const siteNames = ['api', 'argocd', 'prometheus', 'grafana'] as const;
+export type SiteName = (typeof siteNames)[number];
+
+/** Those of them that ask for the user admin and a password. */
+export const passwordSites = ['argocd', 'grafana'] as const satisfies readonly SiteName[];
+export type PasswordSite = (typeof passwordSites)[number];
 
 /** Where the first password of the user admin lies; Argo CD generates it. */
 export const argocdPassword = { namespace: argocdNamespace, secret: 'argocd-initial-admin-secret', key: 'password' };

@@ -1,4 +1,4 @@
-import { appliedFields } from '../cluster/ownership.ts';
+import { applicationNames, appliedFields, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import {
   type Account,
@@ -13,9 +13,9 @@ import { isPullFailure } from '../kubernetes/explain/pod-problem.ts';
 import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import type { Pod } from '../kubernetes/types.ts';
+import { runningObjectsOf } from '../kubernetes/waiting/deletion.ts';
 import { fullImageName } from '../lib/docker/images.ts';
 import { servicesNamespace } from '../repository/applications.ts';
-import { deployedPods } from './deployed-pods.ts';
 import { isTheirs } from './removal.ts';
 
 const pullSecretTitle = nameOf(pullSecret(servicesNamespace));
@@ -159,4 +159,29 @@ async function deletePods(context: Context, wanted: (pod: Pod) => boolean): Prom
   const where = ['--namespace', servicesNamespace, '--wait=false', '--ignore-not-found'];
   await kubectl.run(['delete', 'pods', ...where, ...names]);
   return pods.map((pod) => `${nameOf({ ...pod, kind: 'Pod' })} (made anew)`);
+}
+
+const deployingKinds = [
+  ['apps/v1', 'Deployment'],
+  ['apps/v1', 'StatefulSet'],
+  ['apps/v1', 'DaemonSet'],
+  ['batch/v1', 'Job'],
+] as const;
+
+/**
+ * Tells the pods that an Application of the platform brought from those that somebody started in the same namespace.
+ * @returns Those of the pods that run for a workload which carries the tracking ID of one of the platform's Applications.
+ */
+export async function deployedPods<T extends KubeObject>(context: Context, pods: readonly T[]): Promise<T[]> {
+  if (pods.length === 0) return [];
+  const [names, ...lists] = await Promise.all([
+    applicationNames(context),
+    ...deployingKinds.map(([apiVersion, kind]) => context.api().listMetadata(apiVersion, kind)),
+  ]);
+  const running = await runningObjectsOf(
+    context,
+    lists.flat().filter((workload) => isTracked(workload, names)),
+  );
+  const uids = new Set(running.pods.map(({ metadata }) => metadata.uid));
+  return pods.filter(({ metadata }) => uids.has(metadata.uid));
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { unreachableReason } from '../../scripts/access/addresses.ts';
 import { type BrowserEnvironment, openBrowser } from '../../scripts/access/browser.ts';
-import { siteNames } from '../../scripts/components/site-names.ts';
+import { siteNames } from '../../scripts/components/passwords.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const url = 'https://grafana.localhost:8443';

@@ -99,7 +99,7 @@ describe('a cluster that TARGET_CONTEXT names', {
       /The context nobody .* can't be taken from [\s\S]*There are: kind-/,
     ],
     ['no token', { GHCR_CREDENTIALS: 'none' }, /can't pull ghcr\.io\/\S+ without a token/],
-    ['nobody who says that it is meant', { GITHUB_TOKEN: token ?? '' }, /Nobody has agreed yet [\s\S]*up -- --yes/],
+    ['nobody who says that it is meant', { GITHUB_TOKEN: token ?? '' }, /needs confirmation[\s\S]*up -- --yes/],
   ] as [string, Record<string, string>, RegExp][]) {
     it(`is left alone with ${what}`, async () => {
       const ran = await person.run(['npm', 'run', '--silent', 'up'], { env });

@@ -1,5 +1,5 @@
 import { notReadyReason } from '../../components/applications.ts';
-import { deployedPods } from '../../components/deployed-pods.ts';
+import { deployedPods } from '../../components/pull-secret.ts';
 import type { Context } from '../../images/context.ts';
 import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import { eventsOf } from '../../kubernetes/explain/explain.ts';
