@@ -1,10 +1,10 @@
 import { cluster } from '../cluster/cluster.ts';
 import type { ApplyResult, Component, Status } from '../cluster/component.ts';
-import { fullImageName } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
 import { objectsToChange } from '../kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import type { TimedStep } from '../kubernetes/timeline.ts';
+import { fullImageName } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { type Progress, timed } from '../lib/terminal/progress.ts';
