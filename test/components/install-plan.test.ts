@@ -164,7 +164,7 @@ test('a dry run works without Docker, needs no consent, exits with 0 and leaves 
   writeFileSync(join(home, '.cache', 'platform-ops', 'pulled-images'), '');
   const untouched = filesIn(home);
   const run = (...args: string[]) => {
-    const done = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/cli.ts', ...args, '--json'], {
+    const done = spawnSync(process.execPath, ['platform.mjs', ...args, '--json'], {
       cwd: root,
       env,
       encoding: 'utf8',
@@ -182,7 +182,6 @@ test('a dry run works without Docker, needs no consent, exits with 0 and leaves 
   assert.match(`${run('reset', '--dry-run').unknown}`, /Docker is not installed/);
   const afresh = run('reset', '--cluster', '--dry-run') as typeof up & typeof down;
   assert.deepEqual([afresh.wouldRemove, afresh.steps.length], [[], up.steps.length]);
-  // What tsx keeps of itself has nothing to do with what was asked.
   const left = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
   assert.deepEqual([filesIn(home), left], [untouched, []]);
   assert.ok(
