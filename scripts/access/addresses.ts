@@ -6,7 +6,7 @@ import { UserError } from '../lib/errors.ts';
 import { probePort } from '../lib/ports.ts';
 import { columns } from '../lib/text.ts';
 
-/** An address at which a person finds something. */
+/** An address of a page or an API. */
 export interface Address {
   title: string;
   url: string;
@@ -19,7 +19,7 @@ export interface Address {
 /** Leads the port of all addresses to the ingress of a cluster that is not on this machine. */
 const forwardIngressCommand = 'npm run port-forward -- ingress';
 
-/** The addresses at which a person finds things. */
+/** The addresses of all pages, and of the API. */
 export async function addresses(context: Context): Promise<Address[]> {
   const routes = routeTable.map((route) => ({ title: route.title, url: siteUrl(context, route) }));
   const all = [...(await apiAddress(context)), ...routes];
@@ -38,7 +38,7 @@ async function apiAddress(context: Context): Promise<Address[]> {
   }
 }
 
-/** No name server leads production's host to this machine, and its certificate here is vouched for by nobody. */
+/** No name server resolves production's host to this machine, and no authority vouches for its certificate here. */
 function curl(context: Context, site: Site, url: string): string {
   return `curl ${site.secret ? '-k ' : ''}--resolve ${site.host}:${sitePort(context, site)}:127.0.0.1 ${url}`;
 }
@@ -75,7 +75,7 @@ export async function openTargets(context: Context): Promise<OpenTarget[]> {
   });
 }
 
-/** Why a browser would not find it, or undefined: nobody answers, or its name leads elsewhere. */
+/** Why a browser would not find it, or undefined: nothing answers, or its name resolves to another machine. */
 export async function unreachableReason(context: Context, { site, health }: OpenTarget): Promise<string | undefined> {
   if (!isLocal(site.host)) return `${site.host} is production's name, which leads a browser elsewhere`;
   const { missing } = await askIngress(context, site, health);

@@ -39,7 +39,7 @@ export async function openBrowser(url: string, around: BrowserEnvironment): Prom
   const found = await Promise.all(names.map((name) => programsOnPath(name, path)));
   const [program] = found.flat();
   if (program === undefined) return `there is no ${names.join(' and no ')} on the PATH`;
-  // Without a screen xdg-open may start a browser for terminals, which nobody could end.
+  // Without a screen xdg-open may start a browser for terminals, which you could not end.
   if (platform === 'linux' && !isWsl && !env.DISPLAY && !env.WAYLAND_DISPLAY)
     return 'there is no screen (DISPLAY and WAYLAND_DISPLAY are not set)';
   return startDetached(program, url, env);

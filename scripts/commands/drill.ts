@@ -103,7 +103,7 @@ async function showAll(
   return differences.length === 0 && all.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
 }
 
-/** How to be sure that it is meant. Throws a `UsageError` where nobody could be asked. */
+/** How to be sure that it is meant. Throws a `UsageError` where there is no terminal to ask at. */
 function confirmation({ flags, signal, progressStream, config }: Invocation): () => Promise<boolean> {
   if (flags.yes) return async () => true;
   const terminal = terminalOf(process.stdin, progressStream, signal);

@@ -110,7 +110,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'port-forward',
     aliases: ['forward'],
-    summary: 'Lead ports of this machine to Prometheus, Grafana, Argo CD and the API.',
+    summary: 'Forward local ports to Prometheus, Grafana, Argo CD and the API.',
     load: async () => (await import('./port-forward.ts')).portForwardCommand,
   },
   {
@@ -120,7 +120,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'verify',
-    summary: 'Hold the running monitoring against what it promises.',
+    summary: 'Check that monitoring works, from every pod to every panel.',
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {

@@ -12,7 +12,7 @@ export const kubeconfigCommand: Command = {
     'Prints where the private kubeconfig is, and how kubectl uses it. --merge adds cluster, user and context to your own',
     'kubeconfig (the first of KUBECONFIG that exists, or ~/.kube/config), with a backup of what it was beside it; your',
     'current context stays the current one unless --use asks for ours. Everything else in the file keeps its bytes. --remove',
-    'takes the three out again, and so does npm run down. A cluster made anew has other credentials: --merge renews them.',
+    'takes the three out again, and so does npm run down. A recreated cluster has other credentials: --merge renews them.',
   ].join('\n'),
   flags: {
     merge: { type: 'boolean', description: "Add the cluster's context to your own kubeconfig." },

@@ -33,7 +33,7 @@ async function runShell({ config, flags, operands = [], signal, progressStream }
   const [workload, ...others] = await workloadsNamed(context, word);
   if (!workload || others.length > 0)
     throw new UsageError(
-      `${word} is several: a shell is opened in one.`,
+      `"${word}" matches several workloads; name one.`,
       `Name one: ${[workload, ...others].map((one) => one?.metadata.name).join(', ')}.`,
     );
   const way = await findShell(context, workload, flags.debug === true);

@@ -12,7 +12,7 @@ export const trustCommand: Command = {
   description: [
     'The certificates of the local addresses are signed by an authority that `up` makes once for you, on this machine. This',
     'shows where it is and, for each system, how to have it trusted. It can vouch for localhost and what ends in .localhost',
-    'only: nobody who gets hold of its key can deceive you about another site.',
+    'only: its key is of no use to deceive you about another site.',
   ].join('\n'),
   flags: {
     install: { type: 'boolean', description: 'Have it trusted where that needs no root rights.' },

@@ -15,7 +15,7 @@ export function backupOf(file: string): string {
 }
 
 /**
- * Changes a person's kubeconfig: `change` makes the new text of the old one, or returns undefined to leave it alone. A
+ * Changes the user's kubeconfig: `change` makes the new text of the old one, or returns undefined to leave it alone. A
  * link stays a link, the mode stays, the old text goes into a backup, and no other program that honours kubectl's lock
  * writes meanwhile. Returns whether anything was changed. Throws a `UserError` with the file's name.
  */

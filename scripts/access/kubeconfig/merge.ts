@@ -19,7 +19,7 @@ import { changeKubeconfig, writableOf } from './file.ts';
 /** The name of the extension by which an entry is known as ours, in a place that Kubernetes leaves to programs. */
 const extensionName = 'platform-ops';
 
-/** What is remembered in a person's kubeconfig, in the context that we put there. */
+/** What is remembered in the user's kubeconfig, in the context that we put there. */
 interface Mark {
   /** The private kubeconfig that the context was taken from. */
   kubeconfig: string;
@@ -91,7 +91,7 @@ export async function mergeKubeconfig(context: Context, use: boolean): Promise<{
   const { config, kubeconfig: path, kubeContext: name } = context;
   const text = await readFile(path, 'utf8');
   const file = mergedInto(config) ?? writableOf(config.userKubeconfigs);
-  // Before, not after: whoever is killed in between can still take it out.
+  // Before, not after: if this is killed in between, it can still be taken out.
   writeWhole(recordOf(config), `${file}\n`, { ownerOnly: true });
   return { file, changed: await changeKubeconfig(file, (persons) => withCluster(persons, { path, text, name, use })) };
 }

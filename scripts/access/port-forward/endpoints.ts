@@ -9,7 +9,7 @@ import { Interrupted, UserError } from '../../lib/errors.ts';
 
 /** Who is told what is seen. */
 export interface EndpointWatcher {
-  /** What is behind all Services now. `wasLost`: nobody could be asked for a while, so no connection is sure to be alive. */
+  /** What is behind all Services now. `wasLost`: the API server did not answer for a while, so no connection is sure to be alive. */
   onSlices(slices: EndpointSlice[], wasLost: boolean): void;
   /** Told once each time that the API server can't be asked any more. */
   onLost(why: string): void;

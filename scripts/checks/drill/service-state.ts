@@ -48,7 +48,7 @@ export function autoscalerOf(context: Context, service: string): Promise<Horizon
   return serviceObject<HorizontalPodAutoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
 }
 
-/** The pods of a service's Deployment that are not on their way out; none that somebody started with the same labels. */
+/** The pods of a service's Deployment that are not on their way out; none that you started with the same labels. */
 export async function podsOfService(context: Context, service: string): Promise<Pod[]> {
   const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
   return pods.filter(

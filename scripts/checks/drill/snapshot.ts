@@ -54,7 +54,7 @@ async function refsOf({ exec, config }: Context): Promise<Map<string, string>> {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]));
 }
 
-/** What a controller writes into a spec or counts in an annotation, and gives anew to an object that is recreated. */
+/** What a controller writes into a spec or counts in an annotation, and assigns again to an object that is recreated. */
 const assignedFields = new Set(['clusterIP', 'clusterIPs', 'nodePort', 'healthCheckNodePort', 'caBundle']);
 const volatileAnnotations = /^(deployment\.kubernetes\.io\/revision|argocd\.argoproj\.io\/refresh)$/;
 
@@ -110,7 +110,7 @@ export interface SnapshotComparison {
   note?: string;
 }
 
-/** What a drill has left behind. Where somebody committed meanwhile, what was deployed has changed with it, rightly. */
+/** What a drill has left behind. Where you committed meanwhile, what was deployed has changed with it, rightly. */
 export function compareSnapshots(before: Snapshot, after: Snapshot): SnapshotComparison {
   const nodes = differencesOf(before.nodes, after.nodes);
   if (before.head !== after.head) {

@@ -145,7 +145,7 @@ export const verifyJobs: VerificationCheck = {
     const all = jobsIn(config);
     const findings = all.flatMap(({ name }): VerificationFinding[] => {
       const own = activeTargets.filter(({ scrapePool }) => scrapePool === name);
-      // The job of a part that nobody asks for waits for it.
+      // The job of a part that is not enabled waits for it.
       const isUnwanted = monitoringParts.some((part) => part === name && !live.config.parts.includes(part));
       if (own.length === 0 && isUnwanted) return [];
       if (own.length === 0) {

@@ -27,7 +27,7 @@ const ofController: Record<LiveCluster['config']['ingressController'], Counter> 
   traefik: { who: 'Traefik', query: 'traefik_entrypoint_requests_total', by: requestCount },
 };
 
-/** Works by itself, asked by nobody. */
+/** Works by itself, without requests. */
 const ofWorker: Counter = {
   who: 'worker-python',
   query: 'worker_jobs_processed_total{service="worker-python"}',
