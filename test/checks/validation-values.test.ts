@@ -1,7 +1,12 @@
 // How `npm run validate` reads values files: what is a value, what explains it, and what can be taken out.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { promoted } from '../../scripts/checks/validate/promotion.ts';
 import { isCommented, leaves, withoutLine } from '../../scripts/checks/validate/values.ts';
+import { root, services } from '../support/helm.ts';
+import { sed } from '../support/sed.ts';
 
 const overlay = `# On top.
 
@@ -44,3 +49,21 @@ test('a value of one line goes with its comment, and nothing else does', () => {
   assert.equal(withoutLine(overlay, ['c']), undefined, 'it has several lines');
   assert.equal(withoutLine(overlay, ['gone']), undefined);
 });
+
+// CI's sed in JavaScript, against the real one.
+const odd = [
+  'image: {repository: a, tag: b}\n',
+  '# the repository: of the tag: of\nmytag: 1 # tag: 2\ntag:\n',
+  'tag: "a" \r\nrepository: b\r\nlast: tag: without a line end',
+  'tag: ünï \u2028 x\n\n\n',
+  'Tag: a\nTAG: b\nrepository : c\n',
+];
+const files = services.map((service) => readFileSync(join(root, 'helm', service, 'values.yaml'), 'utf8'));
+
+for (const [index, text] of [...files, ...odd].entries()) {
+  test(`as sed does: ${services[index] ?? JSON.stringify(text)}`, () => {
+    for (const tag of ['a1b2c3d', '1234567', '12e4567', '$1$$', '~']) {
+      assert.equal(promoted(text, 'ghcr.io/owner/x', tag), sed(text, 'ghcr.io/owner/x', tag));
+    }
+  });
+}

@@ -1,6 +1,21 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { kubernetesVersion } from '../../scripts/config/versions.ts';
+import { argocd, kubernetesVersion, nodeImage, stubBaseImage } from '../../scripts/config/versions.ts';
+import { root } from '../support/helm.ts';
+
+test('the manifests that name the same images name the same versions', () => {
+  const read = (file: string) => readFileSync(join(root, file), 'utf8');
+  assert.match(read('cluster/git-server.yaml'), new RegExp(`image: quay.io/argoproj/argocd:${argocd.version}\n`));
+  assert.match(read('standins/Dockerfile'), new RegExp(`^FROM ${stubBaseImage}$`, 'm'));
+  assert.ok(read('.env.example').includes(nodeImage));
+});
+
+test('the release of Argo CD is the one whose manifest is pinned', () => {
+  assert.ok(argocd.installUrl.includes(`/${argocd.version}/`));
+  assert.match(argocd.installSha256, /^[0-9a-f]{64}$/);
+});
 
 const images: [string, string][] = [
   ['kindest/node:v1.36.4', 'v1.36.4'],

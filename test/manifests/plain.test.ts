@@ -3,17 +3,19 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { kustomizationFile } from '../../scripts/kubernetes/kustomization.ts';
+import { identityOf, parseObjects } from '../../scripts/kubernetes/objects.ts';
 import { panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
+import { readKustomizedObjects } from '../../scripts/repository/manifests.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { noTools } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read as they come; the assertions are their types.
 type Manifest = any;
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const repository = openRepository(root, noTools);
 assert.deepEqual(await repository.faults(), []);
 const objects: { file: string; id: string; object: Manifest }[] = (await repository.manifests())
@@ -111,3 +113,22 @@ test('promtool can parse every query of the dashboards', { skip }, () => {
     rmSync(scratch, { recursive: true });
   }
 });
+
+const noKubectl = spawnSync('kubectl', ['version', '--client']).error ? 'kubectl is not on the PATH' : false;
+const folders = (await repository.files('observability'))
+  .filter((file) => file.endsWith(`/${kustomizationFile}`))
+  .map((file) => dirname(file));
+
+assert(folders.length > 0);
+for (const folder of folders) {
+  test(`${folder} is the same for kubectl apply -k and for npm run up`, { skip: noKubectl }, async () => {
+    const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', join(root, folder)], {
+      encoding: 'utf8',
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    assert.equal(status, 0, stderr);
+    const byName = (objects: ReturnType<typeof parseObjects>) =>
+      new Map(objects.map((object) => [identityOf(object), structuredClone({ ...object })]));
+    assert.deepEqual(byName(await readKustomizedObjects(root, folder)), byName(parseObjects(stdout, folder)));
+  });
+}
