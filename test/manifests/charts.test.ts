@@ -85,7 +85,7 @@ function asMinimum(value: string): string[] {
   return ['--set', 'podDisruptionBudget.maxUnavailable=null', set, `podDisruptionBudget.minAvailable=${value}`];
 }
 
-// Those that a person makes in a values file are in test/faults.
+// Those of a values file are in test/faults.
 describe('what a chart refuses', needsHelm, () => {
   const noDrain = /minAvailable .* no node could be drained/;
   for (const [name, refused, reason] of [

@@ -96,7 +96,7 @@ test('each port of a controller is there once', () => {
 test('the Job that makes the certificate carries the version of its image, so that a new one is a new Job', () => {
   const [, version = ''] = container(nginx, 'Job').image.split(':v');
   assert.equal(find(nginx, 'Job').metadata.name, `ingress-nginx-admission-${version.replaceAll('.', '-')}`);
-  assert.equal(at(find(nginx, 'Job'), 'spec', 'ttlSecondsAfterFinished'), undefined, 'it would be made anew each time');
+  assert.equal(at(find(nginx, 'Job'), 'spec', 'ttlSecondsAfterFinished'), undefined, 'it would be recreated each time');
 });
 
 test('ingress-nginx runs no code that an Ingress brings, and speaks TLS 1.2 and 1.3 with fresh keys only', () => {

@@ -51,7 +51,7 @@ const syncs = 'argocd_app_sync_total{name="core-go",namespace="argocd",phase="Su
 
 for (const [what, input, expected] of [
   ['that Argo CD has not made since it started', { [info]: '1x50' }, { '{name="core-go"}': 0 }],
-  // Prometheus was stopped as well, so nobody has ended the series: it counts as present for five minutes.
+  // Prometheus was stopped as well, so nothing has ended the series: it counts as present for five minutes.
   ['of an Argo CD that was stopped two minutes ago', { [info]: '1x50', [syncs]: '3x32' }, { '{name="core-go"}': 0 }],
   ['that Argo CD makes now', { [info]: '1x50', [syncs]: '3x38 4x5' }, { '{name="core-go",phase="Succeeded"}': 4 / 3 }],
 ] as const)

@@ -37,7 +37,7 @@ export function readFaults(): Fault[] {
   });
 }
 
-/** Copies of the manifests without any fault, which nobody uses just now. */
+/** Copies of the manifests without any fault, which are not in use. */
 const idle: string[] = [];
 
 /**

@@ -19,7 +19,7 @@ export const validateApplications: ValidationCheck = {
     'project-repository': 'The AppProject allows the repository of each of its Applications.',
     'project-destination': 'The AppProject allows the cluster and the namespace of each of its Applications.',
     'project-allows-kinds': 'The AppProject allows exactly the kinds that the charts can render.',
-    'application-automated': 'Argo CD syncs by itself, prunes and heals.',
+    'application-automated': 'Argo CD syncs automatically, prunes and self-heals.',
     'application-retry': 'A failed sync is tried again, a limited number of times and each time later.',
     'application-sync-options': 'The syncOptions are ServerSideApply, ApplyOutOfSyncOnly and PruneLast.',
     'application-finalizer': 'Deleting an Application deletes what it deployed.',
@@ -81,7 +81,12 @@ function* checkSource(
   const chart = charts.find(({ folder }) => folder === source.path);
   if (chart === undefined) {
     const remedy = `Write the folder of a chart: ${charts.map(({ folder }) => folder).join(', ')}.`;
-    yield ['application-path', [...at, 'path'], `${source.path ?? 'nothing'} is no folder with a Chart.yaml.`, remedy];
+    yield [
+      'application-path',
+      [...at, 'path'],
+      `${source.path ?? 'nothing'} is not a folder with a Chart.yaml.`,
+      remedy,
+    ];
     return;
   }
   const { name, namespace } = object.metadata;
@@ -146,7 +151,7 @@ function matchesPattern(pattern: unknown, value: string | undefined): boolean {
 
 const finalizer = 'resources-finalizer.argocd.argoproj.io';
 
-/** Whether Argo CD deploys, heals, retries and removes without a person. */
+/** Whether Argo CD syncs, self-heals, retries and prunes automatically. */
 function* checkSync({ object: { metadata, spec } }: Located): Iterable<Fault> {
   const { automated, retry, syncOptions } = (spec as Fields)?.syncPolicy ?? {};
   const at = ['spec', 'syncPolicy'];

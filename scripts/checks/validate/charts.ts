@@ -38,7 +38,7 @@ export const validateCharts: ValidationCheck = {
     'chart-values': 'Values are such as the schema and the templates of the chart allow.',
     'chart-unquoted-text': 'A value that is text is not one that YAML takes for a number, as a tag of digits is.',
     'chart-refused': 'helm template renders the chart.',
-    'chart-lint': 'helm lint --strict has nothing to say.',
+    'chart-lint': 'helm lint --strict passes.',
   },
   async run(repository, tools) {
     const renderings = (await repository.renderings()).filter(({ known }) => !known);

@@ -37,7 +37,7 @@ interface Scored {
 /** What kube-score finds: https://github.com/zegl/kube-score/blob/master/README_CHECKS.md */
 export const validateKubeScore: ValidationCheck = {
   name: 'kube-score',
-  title: 'kube-score has nothing against the workloads',
+  title: 'kube-score finds nothing in the workloads',
   rules: {
     'kube-score':
       'Every test of kube-score passes, but those that scripts/checks/validate/objects/exemptions.ts names.',

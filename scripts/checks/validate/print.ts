@@ -3,7 +3,7 @@ import type { Finding } from '../../repository/rendering/finding.ts';
 import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { ValidationResult } from './run.ts';
 
-/** The outcomes as a person reads them: a line for each check, and below it what was found. */
+/** The outcomes as text: a line for each check, and below it what was found. */
 export function formatValidation(outcomes: readonly ValidationResult[]): string {
   const width = Math.max(...outcomes.map(({ check }) => check.title.length));
   return [...outcomes.map((outcome) => resultText(outcome, width)), '', summaryText(outcomes)].join('\n');
@@ -49,7 +49,7 @@ function summaryText(outcomes: readonly ValidationResult[]): string {
   const findings = outcomes.flatMap((outcome) => outcome.findings);
   if (findings.length > 0) {
     const fixable = findings.filter(({ fix }) => fix !== undefined).length;
-    return `${count(findings.length, 'finding')}.${fixable === 0 ? '' : ` npm run validate -- --fix puts ${fixable} of them right.`}`;
+    return `${count(findings.length, 'finding')}.${fixable === 0 ? '' : ` npm run validate -- --fix repairs ${fixable} of them.`}`;
   }
   const unchecked = outcomes.filter(({ notChecked }) => notChecked !== undefined).length;
   return unchecked === 0 ? 'All is well.' : `Nothing was found, but ${count(unchecked, 'check')} could not be run.`;

@@ -46,7 +46,7 @@ async function checkChart(repository: Repository, chart: Chart): Promise<Finding
       checkOverlay(`${chart.folder}/${overlay}`, await repository.text(`${chart.folder}/${overlay}`)),
     ),
   );
-  // What sed does to a file in which the words stand elsewhere too, needs no second finding.
+  // A second line with the words is finding enough: what sed makes of it follows.
   const results = lines.length > 0 ? [] : await checkResults(repository, chart, text);
   return [...lines, ...overlays.flat(), ...results];
 }
@@ -106,7 +106,7 @@ async function checkResults(repository: Repository, { name, folder }: Chart, tex
   return [];
 }
 
-/** The check of values against a chart's schema, as helm makes it; undefined where it is no schema, which helm says. */
+/** The check of values against a chart's schema, as helm makes it; undefined where it is not a schema, which helm reports. */
 async function schemaOf(repository: Repository, folder: string): Promise<ValidateFunction | undefined> {
   try {
     const schema = JSON.parse(await repository.text(`${folder}/values.schema.json`)) as object;

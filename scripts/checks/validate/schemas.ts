@@ -8,9 +8,9 @@ import type { FieldPath } from '../../repository/yaml.ts';
 /** Every object, held against what Kubernetes and the custom resource definitions say of its kind. */
 export const validateSchemas: ValidationCheck = {
   name: 'schemas',
-  title: 'every object is as its kind demands',
+  title: 'every object matches the schema of its kind',
   rules: {
-    'schema-unknown-kind': 'Every kind has a schema here, so that none goes unchecked.',
+    'schema-unknown-kind': 'Every kind has a schema here, so that none stays unchecked.',
     'schema-unknown-field': 'An object has only fields that its kind has.',
     'schema-type': 'Every field has a value of its type: text, a number, true or false, a list, fields.',
     'schema-required': 'Every field that its kind demands is there.',

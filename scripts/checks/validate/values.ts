@@ -40,7 +40,7 @@ async function checkChart(repository: Repository, chart: Chart): Promise<Finding
   ];
 }
 
-/** Undefined where the file is no YAML, which is said by the check of the charts. */
+/** Undefined where the file is not YAML, which the check of the files reports. */
 async function readValues(repository: Repository, file: string): Promise<ValuesFile | undefined> {
   const text = await repository.text(file);
   const [document] = readYaml(text);

@@ -89,7 +89,7 @@ const units = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
-/** Whether Grafana knows the unit. Whoever writes `suffix:jobs`, `prefix:` or `count:` has made one up on purpose. */
+/** Whether Grafana knows the unit. `suffix:jobs`, `prefix:` and `count:` are made up on purpose. */
 function isUnit(unit: string): boolean {
   return units.has(unit) || /^(suffix|prefix|count|si|currency|time|bool):/.test(unit);
 }

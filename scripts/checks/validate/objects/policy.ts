@@ -52,7 +52,7 @@ const objectRules: readonly ObjectRule[] = [
     demands: 'No Secret is in Git, not even an empty one: only what kubeseal made of it.',
     remedy: 'Seal it with kubeseal, and put the result under sealedSecret.encryptedData.',
     kinds: ['Secret'],
-    violations: () => [{ path: [], message: 'whoever reads the repository reads it.' }],
+    violations: () => [{ path: [], message: 'everyone who can read the repository can read it.' }],
   },
 ];
 

@@ -90,7 +90,7 @@ function checkRules(all: readonly Embedded[], promtool: Promtool): Promise<Findi
   return inTemporaryFolder(async (folder) => {
     const paths = all.map(({ key }, index) => join(folder, String(index), key));
     await Promise.all(all.map(({ text }, index) => writeInto(paths[index] ?? '', text)));
-    // The linter knows of rules that are there twice; by default that is no error.
+    // The linter finds duplicate rules; by default they are not an error.
     const check = (files: readonly string[]) => promtool('check', 'rules', '--lint=all', '--lint-fatal', ...files);
     if (all.length === 0 || (await check(paths)).exitCode === 0) return [];
     const found = all.map(async (rules, index) =>

@@ -50,7 +50,7 @@ function collect(name: string, definitions: Record<string, Schema>, collected: R
   for (const [, inner = ''] of text.matchAll(reference)) collect(inner, definitions, collected);
 }
 
-/** Nobody writes a status or the fields that the API server keeps; a kind's apiVersion and kind have one value. */
+/** Manifests have no status and none of the fields that the API server keeps; a kind's apiVersion and kind have one value. */
 function onlyWhatIsWritten(name: string, schema: Schema): Schema {
   const properties = { ...schema.properties };
   if (name === metadata) delete properties.managedFields;

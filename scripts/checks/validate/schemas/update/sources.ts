@@ -1,6 +1,6 @@
 import type { Exec } from '../../../../lib/exec.ts';
 
-/** The kinds of Kubernetes that have a schema: those that the repository uses, and those that a person adds next. */
+/** The kinds of Kubernetes that have a schema: those that the repository uses, and those that are likely to be added. */
 export const kubernetesKinds: Readonly<Record<string, readonly string[]>> = {
   v1: [
     ...['ConfigMap', 'LimitRange', 'Namespace', 'PersistentVolumeClaim', 'Pod', 'ResourceQuota', 'Secret', 'Service'],
