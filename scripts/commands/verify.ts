@@ -1,4 +1,3 @@
-import { counted } from '../checks/verify/check.ts';
 import { connectLiveCluster } from '../checks/verify/live.ts';
 import {
   firstCause,
@@ -11,6 +10,7 @@ import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
+import { counted } from '../lib/text.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const verifyCommand: Command = {

@@ -3,6 +3,7 @@ import type { Context } from '../../images/context.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { gitIn } from '../../lib/git/run.ts';
+import { counted } from '../../lib/text.ts';
 import { applicationApi, servicesNamespace } from '../../repository/applications.ts';
 
 /** What has to be after a drill as it was before: a text for each thing's name. */
@@ -117,13 +118,13 @@ export function compareSnapshots(before: Snapshot, after: Snapshot): SnapshotCom
     const [from, to] = [before.head, after.head].map(shortSha);
     return {
       differences: nodes,
-      compared: countOf(after.nodes, 'node'),
+      compared: counted(after.nodes.size, 'node'),
       note: `Another commit was checked out meanwhile (${from}, now ${to}), so the objects and refs of before tell nothing.`,
     };
   }
   return {
     differences: [...differencesOf(before.objects, after.objects), ...nodes, ...differencesOf(before.refs, after.refs)],
-    compared: `${countOf(after.objects, 'object')}, ${countOf(after.nodes, 'node')} and ${countOf(after.refs, 'ref')}`,
+    compared: `${counted(after.objects.size, 'object')}, ${counted(after.nodes.size, 'node')} and ${counted(after.refs.size, 'ref')}`,
   };
 }
 
@@ -135,8 +136,4 @@ function differencesOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<s
     if (one === undefined) return [`${name} was not there before`];
     return [other === undefined ? `${name} is missing` : `${name} is not as it was`];
   });
-}
-
-function countOf({ size }: ReadonlyMap<string, string>, what: string): string {
-  return `${size} ${what}${size === 1 ? '' : 's'}`;
 }

@@ -1,4 +1,4 @@
-import { columns } from '../../lib/text.ts';
+import { columns, counted } from '../../lib/text.ts';
 import type { Finding } from '../../repository/rendering/finding.ts';
 import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { ValidationResult } from './run.ts';
@@ -41,24 +41,20 @@ function resultText(outcome: ValidationResult, width: number): string {
   const title = check.title.padEnd(width);
   if (notChecked)
     return [`! ${title}${time}  not checked: ${notChecked.reason}`, `    → ${notChecked.remedy}`].join('\n');
-  if (isClean(outcome)) return `✔ ${title}${time}  ${count(Object.keys(check.rules).length, 'rule')}`;
-  return [`✖ ${title}${time}  ${count(findings.length, 'finding')}`, ...findings.flatMap(findingLines)].join('\n');
+  if (isClean(outcome)) return `✔ ${title}${time}  ${counted(Object.keys(check.rules).length, 'rule')}`;
+  return [`✖ ${title}${time}  ${counted(findings.length, 'finding')}`, ...findings.flatMap(findingLines)].join('\n');
 }
 
 function summaryText(outcomes: readonly ValidationResult[]): string {
   const findings = outcomes.flatMap((outcome) => outcome.findings);
   if (findings.length > 0) {
     const fixable = findings.filter(({ fix }) => fix !== undefined).length;
-    return `${count(findings.length, 'finding')}.${fixable === 0 ? '' : ` npm run validate -- --fix repairs ${fixable} of them.`}`;
+    return `${counted(findings.length, 'finding')}.${fixable === 0 ? '' : ` npm run validate -- --fix repairs ${fixable} of them.`}`;
   }
   const unchecked = outcomes.filter(({ notChecked }) => notChecked !== undefined).length;
-  return unchecked === 0 ? 'All is well.' : `Nothing was found, but ${count(unchecked, 'check')} could not be run.`;
+  return unchecked === 0 ? 'All is well.' : `Nothing was found, but ${counted(unchecked, 'check')} could not be run.`;
 }
 
 function isClean({ findings, notChecked }: ValidationResult): boolean {
   return findings.length === 0 && notChecked === undefined;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

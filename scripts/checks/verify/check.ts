@@ -31,11 +31,6 @@ export interface VerificationCheck {
   run(live: LiveCluster, worthIt: () => boolean): Promise<CheckResult>;
 }
 
-/** '1 pod', '2 pods', '3 queries'. */
-export function counted(number: number, noun: string): string {
-  return `${number} ${number === 1 ? noun : `${noun}s`.replace(/ys$/, 'ies')}`;
-}
-
 /** The label by which a pod says which service it is of. */
 const nameLabel = 'app.kubernetes.io/name';
 

@@ -1,4 +1,5 @@
-import { counted, prometheusNamespace, prometheusPods, type VerificationCheck } from './check.ts';
+import { counted } from '../../lib/text.ts';
+import { prometheusNamespace, prometheusPods, type VerificationCheck } from './check.ts';
 import { jobsIn, type ResourceAttributes } from './live.ts';
 
 /** What discovery asks the API server for, by role: https://prometheus.io/docs/prometheus/latest/configuration/configuration */

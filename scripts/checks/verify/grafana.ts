@@ -2,9 +2,10 @@ import { GrafanaPasswordRefused } from '../../components/grafana.ts';
 import { ApiError } from '../../kubernetes/api/api.ts';
 import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
+import { counted } from '../../lib/text.ts';
 import { asDashboard, panelsOf, uidOf } from '../../repository/dashboards/dashboard.ts';
 import { hasData, type PanelQuery, panelQueriesOf } from '../../repository/dashboards/queries.ts';
-import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
+import type { VerificationCheck, VerificationFinding } from './check.ts';
 import { concurrentQueries, type LiveCluster, type Series } from './live.ts';
 import { neverAnswered } from './rules.ts';
 

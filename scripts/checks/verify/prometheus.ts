@@ -1,12 +1,7 @@
 import { isReady } from '../../kubernetes/workloads.ts';
 import { shortened } from '../../lib/errors.ts';
-import {
-  counted,
-  prometheusNamespace,
-  prometheusPods,
-  type VerificationCheck,
-  type VerificationFinding,
-} from './check.ts';
+import { counted } from '../../lib/text.ts';
+import { prometheusNamespace, prometheusPods, type VerificationCheck, type VerificationFinding } from './check.ts';
 import { jobsIn, type LiveCluster } from './live.ts';
 
 /** Whether Prometheus is there, and runs with the configuration of this checkout. */

@@ -1,7 +1,8 @@
 import { limitConcurrency } from '../../lib/tasks.ts';
+import { counted } from '../../lib/text.ts';
 import { hasData } from '../../repository/dashboards/queries.ts';
 import { readQuery, type Selector } from '../validate/prometheus/promql.ts';
-import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
+import type { VerificationCheck, VerificationFinding } from './check.ts';
 import { concurrentQueries, type LiveCluster, type LiveRule } from './live.ts';
 
 /** Whether each rule works, and has something to work on. */

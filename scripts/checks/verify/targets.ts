@@ -1,8 +1,9 @@
 import { monitoringParts } from '../../config/settings.ts';
 import type { Workload } from '../../kubernetes/types.ts';
 import { missingOf } from '../../kubernetes/workloads.ts';
+import { counted } from '../../lib/text.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
-import { counted, type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
+import { type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
 import { type ActiveTarget, jobsIn, type LiveCluster } from './live.ts';
 import { explainDownTarget, explainMissingTarget, podOf } from './target-faults.ts';
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { counted, type VerificationCheck, type VerificationFinding } from './check.ts';
+import { counted } from '../../lib/text.ts';
+import type { VerificationCheck, VerificationFinding } from './check.ts';
 import type { LiveCluster, Series } from './live.ts';
 
 /** How many requests are sent, and to what: api-node asks core-go for its answer. */

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { titleOf } from '../../kubernetes/objects.ts';
+import { counted } from '../../lib/text.ts';
 import type { ApplicationDiff } from './applications.ts';
 import type { Failure, ObjectChange, ObjectComparison } from './compare.ts';
 import type { ComponentDiff, DiffReport } from './report.ts';
@@ -89,7 +90,7 @@ function changeLines(
 }
 
 function restartSentence({ pods, reasons }: Restart): string {
-  return `${count(pods, 'pod')} would restart: ${reasons.join(', ')}`;
+  return `${counted(pods, 'pod')} would restart: ${reasons.join(', ')}`;
 }
 
 function diffLine(line: string, paint: Paint): string {
@@ -109,16 +110,12 @@ function verdict({ differs, complete, applications, up }: DiffReport): string[] 
     ...number('create', 'be created'),
     ...number('change', 'change'),
     ...number('prune', 'be pruned'),
-    ...(pods === 0 ? [] : [`${count(pods, 'pod')} would restart`]),
+    ...(pods === 0 ? [] : [`${counted(pods, 'pod')} would restart`]),
   ];
   return [
     differs ? `${parts.join(', ')}.` : complete ? 'Nothing would change.' : 'No change was found in the rest.',
     ...(complete ? [] : ['Not everything could be compared: see ✖ above.']),
   ];
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function indented(text: string, by: string): string[] {
