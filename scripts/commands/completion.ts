@@ -1,87 +1,102 @@
 import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
 import type { Usage } from '../lib/terminal/args.ts';
-import { shellWord } from '../lib/text.ts';
 import { readRegistrations } from '../repository/applications.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const completionCommand: Command = {
   description: [
-    'Prints a text for bash to source, which completes npm run with the commands of this checkout, their flags, their words',
-    'and the names of the services. In other folders the completion of npm goes on as before. The text holds what the',
-    'commands are today: source it anew after an update.',
+    'Prints a script for your shell to source. It completes npm run in this checkout, and platform.mjs, with commands, flags,',
+    'words and the names of the services, which it asks platform.mjs for. For bash, source it directly; for zsh, after',
+    'compinit; for fish, pipe it into source. In other folders the completion of npm goes on as before.',
   ].join('\n'),
-  flags: {},
-  examples: ['npm run --silent completion'],
+  flags: {
+    line: { type: 'text', value: 'text', description: 'Print what can end this line: the scripts call it.' },
+  },
+  words: ['bash', 'zsh', 'fish'],
+  examples: ['npm run --silent completion', 'npm run --silent completion -- fish'],
   run: runCompletion,
 };
 
-async function runCompletion({ config, print }: Invocation): Promise<ExitCode> {
+async function runCompletion({ config, flags, word = 'bash', print }: Invocation): Promise<ExitCode> {
+  if (typeof flags.line !== 'string') {
+    print(completionScript(word as keyof typeof scripts, config.root));
+    return ExitCode.done;
+  }
   // Not above: the list of commands holds this one.
   const { allCommands } = await import('./index.ts');
   const [usages, { applications }] = await Promise.all([allCommands(), readRegistrations(config.root)]);
   const services = applications.map(({ metadata }) => metadata.name);
-  print(bashCompletion({ usages, services, root: config.root }));
+  const found = completions(flags.line, usages, services);
+  if (found.length > 0) print(found.join('\n'));
   return ExitCode.done;
 }
 
-/** What is completed behind each command. */
-interface CompletionInput {
-  usages: readonly Usage[];
-  /** What an operand `service` may be. */
-  services: readonly string[];
-  /** The folder with the package.json that the commands belong to. */
-  root: string;
+/** @returns what the last word of a line can be, a blank at its end beginning a new one. */
+export function completions(line: string, usages: readonly Usage[], services: readonly string[]): string[] {
+  const [program = '', ...typed] = line.split(' ');
+  const current = typed.pop() ?? '';
+  const byNpm = program === 'npm';
+  const [name, ...behind] = (byNpm ? typed.slice(1) : typed).filter((word) => word !== '--' && !/^-.*/.test(word));
+  const usage = usages.find((one) => one.name === name || one.aliases?.includes(name ?? ''));
+  const before = typed.at(-1)?.replace(/^--/, '') ?? '';
+  const matching = (words: readonly string[]) => words.filter((word) => word.startsWith(current));
+  if (name === undefined) return matching(usages.map((one) => one.name));
+  if (usage === undefined) return [];
+  if (byNpm && !typed.includes('--')) return matching(['--']);
+  const { choices } = usage.flags[before] ?? {};
+  if (choices && typed.at(-1)?.startsWith('--')) return matching(choices);
+  const { words = [], operands = [], flags } = usage;
+  const operand = operands[behind.length]?.startsWith('service') ? services : [];
+  return matching([...words, ...operand, ...Object.keys(flags).map((flag) => `--${flag}`), '--help']);
 }
 
-/**
- * A completion for bash: a text to be sourced. It starts no program while a person types. In other folders, and for all of npm
- * but `run`, it leaves the word to the completion of npm that was there before.
- */
-export function bashCompletion({ usages, services, root }: CompletionInput): string {
-  // A name for each checkout: one does not take the other's place.
-  const name = `_platform_ops_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
-  const wanted = usages.map((usage) => `    ${usage.name}) words="${wordsOf(usage, services).join(' ')}" ;;`);
-  const values = [...choicesOf(usages)].map(
-    ([flag, choices]) => `  [ "\${COMP_WORDS[COMP_CWORD - 1]}" = --${flag} ] && words="${choices.join(' ')}"`,
-  );
-  return `# Completes npm run for ${root}
+/** What each shell sources. `name` is a function of this checkout: one does not take the other's place. */
+const scripts = {
+  bash: (name: string, ask: string, root: string) => `# Completes npm run and platform.mjs for ${root}
 ${name}_now=$(complete -p npm 2> /dev/null | sed -n 's/.* -F \\([^ ]*\\) .*/\\1/p')
 [ "$${name}_now" = ${name} ] || ${name}_before=$${name}_now
 ${name}() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" folder="$PWD" command= dashes= words= at
+  local folder="$PWD"
   while [ -n "$folder" ] && [ ! -e "$folder/package.json" ]; do folder="\${folder%/*}"; done
-  case "\${COMP_WORDS[1]}" in run | run-script) ;; *) folder= ;; esac
-  if [ -z "$folder" ] || [ "$(cd "$folder" && pwd -P)" != ${shellWord(root)} ]; then
+  case "\${COMP_WORDS[0]} \${COMP_WORDS[1]}" in "npm run" | "npm run-script") ;; npm*) folder= ;; *) folder=${quoted(root)} ;; esac
+  if [ -z "$folder" ] || [ "$(cd "$folder" && pwd -P)" != ${quoted(root)} ]; then
     [ -n "$${name}_before" ] && "$${name}_before" "$@"
     return
   fi
-  for ((at = 2; at < COMP_CWORD; at++)); do
-    case "\${COMP_WORDS[at]}" in
-      --) dashes=yes ;;
-      -*) ;;
-      *) [ -n "$command" ] || command="\${COMP_WORDS[at]}" ;;
-    esac
-  done
-  case "$command" in
-    '') words="${usages.map((usage) => usage.name).join(' ')}" ;;
-${wanted.join('\n')}
-  esac
-${values.join('\n')}
-  [ -n "$command" ] && [ -n "$words" ] && [ -z "$dashes" ] && words=--
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(${ask} "\${COMP_WORDS[*]:0:COMP_CWORD+1}" 2> /dev/null))
 }
-complete -o default -F ${name} npm
-`;
+complete -o default -F ${name} npm platform.mjs platform
+`,
+  zsh: (name: string, ask: string, root: string) => `# Completes npm run and platform.mjs for ${root}
+${name}() {
+  if [[ $words[1] == npm ]] && [[ $words[2] != run* || "$(npm prefix)" != ${quoted(root)} ]]; then
+    (( $+functions[_npm] )) && _npm "$@"
+    return
+  fi
+  compadd -- \${(f)"$(${ask} "\${(j: :)words[1,CURRENT]}" 2> /dev/null)"}
+}
+compdef ${name} npm platform.mjs platform
+`,
+  fish: (name: string, ask: string, root: string) => `# Completes npm run and platform.mjs for ${root}
+function ${name}
+  ${ask} (string join -- ' ' (commandline -opc) (commandline -ct)) 2> /dev/null
+end
+function ${name}_here
+  string match -q -r '^npm run(-script)?\\b' (string join -- ' ' (commandline -opc)); and test (npm prefix) = ${quoted(root)}
+end
+complete -c npm -n ${name}_here -f -a '(${name})'
+complete -c platform.mjs -f -a '(${name})'
+complete -c platform -f -a '(${name})'
+`,
+};
+
+/** @returns the script that a shell sources. `root` is the folder with the package.json that the commands belong to. */
+export function completionScript(shell: keyof typeof scripts, root: string): string {
+  const name = `_platform_ops_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
+  return scripts[shell](name, `node ${quoted(`${root}/platform.mjs`)} completion --line`, root);
 }
 
-function wordsOf({ flags, words = [], operands = [] }: Usage, services: readonly string[]): string[] {
-  const typed = Object.keys(flags).map((flag) => `--${flag}`);
-  return [...words, ...(operands[0]?.startsWith('service') ? services : []), ...typed, '--help'];
-}
-
-/** The flags that take names, with all that these may be. */
-function choicesOf(usages: readonly Usage[]): Map<string, readonly string[]> {
-  const flags = usages.flatMap((usage) => Object.entries(usage.flags));
-  return new Map(flags.flatMap(([name, { choices }]) => (choices ? [[name, choices] as const] : [])));
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

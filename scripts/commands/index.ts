@@ -162,7 +162,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'completion',
-    summary: 'Print a completion of these commands and their flags for bash.',
+    summary: 'Print a completion of these commands and their flags for bash, zsh or fish.',
     load: async () => (await import('./completion.ts')).completionCommand,
   },
 ];
