@@ -1,5 +1,5 @@
-import { preflightCheckNames } from '../config/check-names.ts';
 import type { Invocation } from '../config/config.ts';
+import { preflightCheckNames } from '../config/settings.ts';
 import type { ContextOptions } from '../context.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import type { Usage } from '../lib/terminal/args.ts';

@@ -6,7 +6,7 @@ import { removeRepositorySecret, repositoryAccess } from '../components/git-sour
 import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
 import { serviceImages } from '../components/service-images.ts';
 import { services } from '../components/services.ts';
-import { saveSettings } from '../config/env-file.ts';
+import { saveSettings } from '../config/dotenv.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { type AccountAnswer, applyAnswer, askForAccount } from '../images/credentials/choose-account.ts';

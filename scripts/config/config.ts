@@ -5,13 +5,13 @@ import type { Environments } from '../lib/exec.ts';
 import { readFileOrPipe } from '../lib/files.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Parsed } from '../lib/terminal/args.ts';
-import type { PreflightCheckName } from './check-names.ts';
 import { childEnvironments } from './child-environment.ts';
 import { parseDotenv } from './dotenv.ts';
 import {
   type Environment,
   type MonitoringPart,
   monitoringParts,
+  type PreflightCheckName,
   partSettings,
   readSetting,
   type SettingName,

@@ -1,5 +1,9 @@
+import { dirname, join } from 'node:path';
 import { parse } from 'dotenv';
-import { UsageError } from '../lib/errors.ts';
+import { UsageError, UserError } from '../lib/errors.ts';
+import type { Exec } from '../lib/exec.ts';
+import { findRegularFile, readFileOrPipe, temporaryName, writeWhole } from '../lib/files.ts';
+import { gitIn } from '../lib/git/run.ts';
 import { closest } from '../lib/text.ts';
 import { settingNames } from './settings.ts';
 
@@ -44,4 +48,74 @@ export function parseDotenv(text: string): Record<string, string> {
     seen.set(name, index + 1);
   }
   return parse(text);
+}
+
+/** What to write; undefined puts the setting back to its default. */
+export type EnvChanges = Partial<Record<'GITHUB_TOKEN' | 'GHCR_CREDENTIALS', string | undefined>>;
+
+/**
+ * Changes settings in `.env` and leaves every other line as it is. A missing file is made from `.env.example`. It ends
+ * up readable by its owner alone, and is whole at any moment: a crash leaves the old one. A link stays one.
+ *
+ * @throws a `UserError` where Git would take the file into a commit, where it is no regular file, or can't be written.
+ */
+export async function saveSettings(exec: Exec, root: string, changes: EnvChanges): Promise<void> {
+  if (changes.GITHUB_TOKEN !== undefined) await assertNotTracked(exec, root);
+  // Before it is read: a pipe can be read once, and waits for a writer.
+  const { path } = findRegularFile(join(root, '.env'));
+  try {
+    const before = readFileOrPipe(path) ?? readFileOrPipe(join(root, '.env.example')) ?? '';
+    writeWhole(path, withChanges(before, changes), { ownerOnly: true });
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code)) throw error;
+    throw new UserError(`.env could not be written (${code}).`, {
+      id: 'disk-full',
+      hint: `Make room, or make ${dirname(path)} writable; the file is as it was before.`,
+      cause: error,
+    });
+  }
+}
+
+/** Makes sure that Git leaves `.env` alone. Where there is no repository, there is none to commit it into. */
+async function assertNotTracked(exec: Exec, root: string): Promise<void> {
+  const git = gitIn(exec, root, 'reading');
+  const tracked = await git.attempt(['ls-files', '--error-unmatch', '--', '.env']);
+  if (tracked.exitCode === 0) {
+    throw new UserError('.env is in Git, so that a token in it would be published: nothing was saved.', {
+      id: 'env-in-git',
+      hint: 'git rm --cached .env && git commit -m "Keep .env out of Git"',
+    });
+  }
+  if (tracked.exitCode > 1 && !/not a git repository/i.test(tracked.stderr) && tracked.exitCode !== 127) {
+    const why = tracked.stderr.trim().split('\n')[0];
+    throw new UserError(`Git can't tell whether it ignores .env: ${why}. Nothing was saved.`, {
+      id: 'env-in-git',
+      hint: 'git status',
+    });
+  }
+  // The second name is that of the file while it is written.
+  for (const name of ['.env', temporaryName('.env')]) {
+    const { exitCode } = await git.attempt(['check-ignore', '--quiet', '--', name]);
+    if (exitCode === 1) {
+      throw new UserError(`Git does not ignore ${name === '.env' ? name : '.env.*'}: nothing was saved.`, {
+        id: 'env-in-git',
+        hint: 'Put these two lines into .gitignore: .env and .env.*',
+      });
+    }
+  }
+}
+
+/** The text with each setting on the line where it stood, commented out or not; one that had none comes last. */
+function withChanges(text: string, changes: EnvChanges): string {
+  const newline = text.includes('\r\n') ? '\r\n' : '\n';
+  const lines = text.split(newline);
+  if (lines.at(-1) === '') lines.pop();
+  for (const [name, value] of Object.entries(changes)) {
+    const set = lines.findIndex((line) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(line));
+    const at = set >= 0 || value === undefined ? set : lines.findIndex((line) => line.startsWith(`#${name}=`));
+    if (at >= 0) lines[at] = value === undefined ? `#${name}=` : `${name}=${value}`;
+    else if (value !== undefined) lines.push(`${name}=${value}`);
+  }
+  return `${lines.join(newline)}${newline}`;
 }

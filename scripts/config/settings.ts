@@ -1,5 +1,4 @@
 import { UsageError } from '../lib/errors.ts';
-import { type PreflightCheckName, preflightCheckNames } from './check-names.ts';
 import { nodeImage } from './versions.ts';
 
 /** Turns the text of a setting into its value, or throws a sentence that says what it must look like. */
@@ -136,3 +135,11 @@ function repositoryUrl(text: string): string | undefined {
     throw new Error('an address without a user name or token in it');
   return text;
 }
+
+/**
+ * The names of the preflight checks, for `IGNORE_CHECKS` and `--ignore-checks`, in the order of their findings, which is
+ * the one in which a person mends things: without Docker nothing runs, and its settings often take one restart together;
+ * then what belongs to this machine; the tools last, as they are the one thing that mends itself.
+ */
+export const preflightCheckNames = ['docker', 'memory', 'disk', 'cgroup', 'inotify', 'ports', 'git', 'tools'] as const;
+export type PreflightCheckName = (typeof preflightCheckNames)[number];

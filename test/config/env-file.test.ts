@@ -16,7 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../scripts/config/config.ts';
-import { saveSettings } from '../../scripts/config/env-file.ts';
+import { saveSettings } from '../../scripts/config/dotenv.ts';
 import { compiled } from '../support/compiled.ts';
 import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, copies, git, gitExec, write } from '../support/repository.ts';

@@ -78,7 +78,7 @@ const covered = new RegExp(
     'checks/doctor/(?!check\\.ts)',
     'cluster/(cluster|creation|node)\\.ts',
     'components/(git-source|render-errors)\\.ts',
-    'config/(dotenv|env-file)\\.ts',
+    'config/dotenv\\.ts',
     'context\\.ts',
     'images/(store|stubs)\\.ts',
     'images/credentials/token-check\\.ts',

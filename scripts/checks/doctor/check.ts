@@ -1,4 +1,4 @@
-import type { PreflightCheckName } from '../../config/check-names.ts';
+import type { PreflightCheckName } from '../../config/settings.ts';
 import type { Toolbox } from '../../kubernetes/tools/toolbox.ts';
 import type { UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';

@@ -1,7 +1,7 @@
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import { assertOwnContainer, assertPorts } from '../../cluster/node.ts';
-import { type PreflightCheckName, preflightCheckNames } from '../../config/check-names.ts';
+import { type PreflightCheckName, preflightCheckNames } from '../../config/settings.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';

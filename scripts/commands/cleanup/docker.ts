@@ -3,7 +3,7 @@ import { ownContainer } from '../../cluster/node.ts';
 import type { Context } from '../../images/context.ts';
 import { pulledImages } from '../../images/store.ts';
 import {
-  type ContainerDetails,
+  type DockerContainer,
   findContainersByLabel,
   findExisting,
   isMissing,
@@ -32,7 +32,9 @@ export async function clusterItems(context: Context): Promise<CleanupItem[]> {
   const containers = await findContainersByLabel(exec, `${clusterLabel}=${config.clusterName}`);
   const names = containers.map(({ name }) => name);
   const volumes = containers.flatMap((container) => container.volumes);
-  const ports = containers.filter(({ running }) => running).flatMap((container) => container.ports);
+  const ports = containers
+    .filter(({ state }) => state === 'running')
+    .flatMap((container) => [...container.ports.values()]);
   return [
     ...names.map((name) =>
       dockerItem(context, 'container', name, () => removeContainers(exec, [name], { timeout, signal })),
@@ -61,7 +63,7 @@ function dockerItem(
   return { kind, name: kind === 'volume' ? name.slice(0, 12) : name, remove, isThere };
 }
 
-async function networkItems(context: Context, containers: readonly ContainerDetails[]): Promise<CleanupItem[]> {
+async function networkItems(context: Context, containers: readonly DockerContainer[]): Promise<CleanupItem[]> {
   const { exec } = context;
   const first = Math.min(
     ...containers.filter(({ networks }) => networks.includes(networkName)).map((one) => one.createdAt),

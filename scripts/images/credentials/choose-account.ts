@@ -1,4 +1,4 @@
-import { type EnvChanges, saveSettings } from '../../config/env-file.ts';
+import { type EnvChanges, saveSettings } from '../../config/dotenv.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { promptFor, type Terminal } from '../../lib/terminal/prompt.ts';

@@ -2,62 +2,74 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UsageError, UserError } from '../errors.ts';
 import type { Exec } from '../exec.ts';
 
-/** What a container holds besides itself. */
-export interface ContainerDetails {
+/** A container as far as we look at it. */
+export interface DockerContainer {
   name: string;
-  running: boolean;
+  state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  image: string;
   /** Milliseconds since 1970. */
   createdAt: number;
+  /** When it was started last, by the clock of Docker's machine: milliseconds since 1970. */
+  startedAt: number;
   /** Names of its volumes that Docker made for it alone. */
   volumes: string[];
   networks: string[];
-  /** Published ports of this machine. */
-  ports: number[];
-  /** Host folders that it mounts, by their path inside. */
+  /** Bind mounts, as they were asked for: container path to host path. */
   binds: Map<string, string>;
+  /** Published ports: container port, as in '80/tcp', to port of the host. */
+  ports: Map<string, number>;
 }
 
-interface InspectedDetails {
-  Name: string;
-  Created: string;
-  State: { Running: boolean };
-  Mounts: { Type: string; Name?: string }[];
+/** A part of what `docker container inspect` tells; a Docker in its place may tell less. */
+interface Inspected {
+  Name?: string;
+  Created?: string;
+  State: { Status: DockerContainer['state']; StartedAt: string };
+  Config: { Image: string };
+  Mounts?: { Type: string; Name?: string }[] | null;
   HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
-  NetworkSettings: { Networks: Record<string, unknown> | null };
+  NetworkSettings?: { Networks: Record<string, unknown> | null };
 }
 
 const shortQuery = { nothrow: true, timeout: 30_000 };
 
 /** The containers with a label, given as `key` or `key=value`, in any state. Throws where Docker can't tell. */
-export async function findContainersByLabel(exec: Exec, label: string): Promise<ContainerDetails[]> {
+export async function findContainersByLabel(exec: Exec, label: string): Promise<DockerContainer[]> {
   const listed = await exec(['docker', 'ps', '--all', '--quiet', '--filter', `label=${label}`], { timeout: 30_000 });
   const ids = listed.stdout.split('\n').filter(Boolean);
   if (ids.length === 0) return [];
   const shown = await exec(['docker', 'container', 'inspect', ...ids], shortQuery);
   // One that goes meanwhile is an error for the command, and none for us.
   if (shown.exitCode !== 0 && !isMissing(shown.stderr)) throw silent(shown.stderr);
-  return (JSON.parse(shown.stdout || '[]') as InspectedDetails[]).map(detailsOf);
+  return parseContainers(shown.stdout || '[]');
 }
 
-function detailsOf({ Name, Created, State, Mounts, HostConfig, NetworkSettings }: InspectedDetails): ContainerDetails {
-  const published = Object.values(HostConfig.PortBindings ?? {}).flatMap((bindings) => bindings ?? []);
-  return {
-    name: Name.replace(/^\//, ''),
-    running: State.Running,
-    createdAt: Date.parse(Created),
-    // A name that a person gave is not 64 hexadecimal digits.
-    volumes: Mounts.flatMap(({ Type, Name }) =>
-      Type === 'volume' && /^[0-9a-f]{64}$/.test(Name ?? '') ? [Name ?? ''] : [],
-    ),
-    networks: Object.keys(NetworkSettings.Networks ?? {}),
-    ports: published.map(({ HostPort }) => Number(HostPort)).filter((port) => port > 0),
-    binds: new Map(
-      (HostConfig.Binds ?? []).map((bind) => {
-        const [host = '', inside = ''] = bind.split(':');
-        return [inside, host] as const;
-      }),
-    ),
-  };
+function parseContainers(stdout: string): DockerContainer[] {
+  return (JSON.parse(stdout) as Inspected[]).map(
+    ({ Name = '', Created = '', State, Config, Mounts, HostConfig, NetworkSettings }) => ({
+      name: Name.replace(/^\//, ''),
+      state: State.Status,
+      image: Config.Image,
+      createdAt: Date.parse(Created),
+      startedAt: Date.parse(State.StartedAt),
+      // A name that a person gave is not 64 hexadecimal digits.
+      volumes: (Mounts ?? []).flatMap(({ Type, Name = '' }) =>
+        Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) ? [Name] : [],
+      ),
+      networks: Object.keys(NetworkSettings?.Networks ?? {}),
+      binds: new Map(
+        (HostConfig.Binds ?? []).map((bind) => {
+          const [host = '', inside = ''] = bind.split(':');
+          return [inside, host] as const;
+        }),
+      ),
+      ports: new Map(
+        Object.entries(HostConfig.PortBindings ?? {}).map(
+          ([inside, outside]) => [inside, Number(outside?.[0]?.HostPort)] as const,
+        ),
+      ),
+    }),
+  );
 }
 
 /**
@@ -117,24 +129,6 @@ export function silent(stderr: string): UserError {
   });
 }
 
-/** A container as far as we look at it. */
-export interface DockerContainer {
-  state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
-  image: string;
-  /** When it was started last, by the clock of Docker's machine: milliseconds since 1970. */
-  startedAt: number;
-  /** Bind mounts, as they were asked for: container path to host path. */
-  binds: Map<string, string>;
-  /** Published ports: container port, as in '80/tcp', to port of the host. */
-  ports: Map<string, number>;
-}
-
-interface Inspected {
-  State: { Status: DockerContainer['state']; StartedAt: string };
-  Config: { Image: string };
-  HostConfig: { Binds: string[] | null; PortBindings: Record<string, { HostPort: string }[] | null> | null };
-}
-
 /** The container of that name, or undefined. Throws a `UsageError` where Docker doesn't answer. */
 export async function findContainer(exec: Exec, name: string): Promise<DockerContainer | undefined> {
   const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
@@ -151,20 +145,5 @@ export async function findContainer(exec: Exec, name: string): Promise<DockerCon
       hint: 'npm run doctor says what to do about it.',
     });
   }
-  const [found] = JSON.parse(shown.stdout) as Inspected[];
-  if (found === undefined) return undefined;
-  const binds = (found.HostConfig.Binds ?? []).map((bind) => {
-    const [host = '', inside = ''] = bind.split(':');
-    return [inside, host] as const;
-  });
-  const ports = Object.entries(found.HostConfig.PortBindings ?? {}).map(
-    ([inside, outside]) => [inside, Number(outside?.[0]?.HostPort)] as const,
-  );
-  return {
-    state: found.State.Status,
-    image: found.Config.Image,
-    startedAt: Date.parse(found.State.StartedAt),
-    binds: new Map(binds),
-    ports: new Map(ports),
-  };
+  return parseContainers(shown.stdout)[0];
 }

@@ -1,5 +1,5 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { type Agent, request as httpsRequest, request } from 'node:https';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { Interrupted } from '../errors.ts';
 
 export interface HttpResponse {
@@ -34,38 +34,52 @@ export function sendRequest(
   url: string,
   { headers = {}, body, agent, server, signal, timeout = 10_000 }: SendOptions = {},
 ): Promise<HttpResponse> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(new Interrupted());
-      return;
-    }
-    const deadline = AbortSignal.timeout(timeout);
-    const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
-    const fail = (error: Error) => {
-      if (signal?.aborted) reject(new Interrupted());
-      else reject(deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error);
-    };
-    const receive = (response: IncomingMessage) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', fail);
-      response.on('end', () => {
-        const sentAt = Date.parse(response.headers.date ?? '');
-        resolve({
-          status: response.statusCode ?? 0,
-          body: Buffer.concat(chunks).toString('utf8'),
-          sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
-        });
+  const deadline = AbortSignal.timeout(timeout);
+  const options: RequestOptions = {
+    method,
+    headers,
+    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+    ...(agent && { agent }),
+    ...(server && withServerName(server)),
+  };
+  const failure = (error: Error) =>
+    signal?.aborted ? new Interrupted() : deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error;
+  return exchange(url, options, failure, body, (response, done) => {
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('end', () => {
+      const sentAt = Date.parse(response.headers.date ?? '');
+      done({
+        status: response.statusCode ?? 0,
+        body: Buffer.concat(chunks).toString('utf8'),
+        sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
       });
+    });
+  });
+}
+
+/** Sends a request, and has `receive` make something of the answer. Whatever fails is thrown as `failure` makes it. */
+function exchange<T>(
+  url: string,
+  options: RequestOptions,
+  failure: (error: Error) => Error,
+  body: string | undefined,
+  receive: (response: IncomingMessage, done: (result: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => reject(failure(error));
+    if (options.signal?.aborted) return fail(new Error('aborted'));
+    const answered = (response: IncomingMessage) => {
+      response.on('error', fail);
+      receive(response, resolve);
     };
-    const request: ClientRequest = url.startsWith('https:')
-      ? httpsRequest(
-          url,
-          { method, headers, signal: either, ...(agent && { agent }), ...(server && withServerName(server)) },
-          receive,
-        )
-      : httpRequest(url, { method, headers, signal: either }, receive);
+    // The agent and the certificates are for https.
+    const request = url.startsWith('https:')
+      ? httpsRequest(url, options, answered)
+      : httpRequest(url, { ...options, agent: undefined }, answered);
     request.on('error', fail);
+    if (options.timeout !== undefined)
+      request.on('timeout', () => request.destroy(new Error(`no word for ${(options.timeout ?? 0) / 1000} s`)));
     request.end(body);
   });
 }
@@ -93,29 +107,18 @@ interface LinesOptions {
  */
 export function getLines(url: string, options: LinesOptions, onLine: (line: string) => void): Promise<ErrorResponse> {
   const { agent, headers = {}, signal, silence } = options;
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error) => reject(signal.aborted ? new Interrupted() : error);
-    if (signal.aborted) {
-      fail(new Interrupted());
-      return;
-    }
-    const receive = (response: IncomingMessage) => {
-      const status = response.statusCode ?? 0;
-      let rest = '';
-      response.setEncoding('utf8');
-      response.on('data', (text: string) => {
-        rest += text;
-        if (status >= 400) return;
-        const lines = rest.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) onLine(line);
-      });
-      response.on('error', fail);
-      response.on('end', () => resolve({ status, body: rest }));
-    };
-    const asking = request(url, { agent, headers, signal, timeout: silence }, receive);
-    asking.on('timeout', () => asking.destroy(new Error(`no word for ${silence / 1000} s`)));
-    asking.on('error', fail);
-    asking.end();
+  const failure = (error: Error) => (signal.aborted ? new Interrupted() : error);
+  return exchange(url, { agent, headers, signal, timeout: silence }, failure, undefined, (response, done) => {
+    const status = response.statusCode ?? 0;
+    let rest = '';
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      rest += text;
+      if (status >= 400) return;
+      const lines = rest.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onLine(line);
+    });
+    response.on('end', () => done({ status, body: rest }));
   });
 }
