@@ -9,7 +9,7 @@ import {
   startDeleting,
 } from '../kubernetes/waiting/deletion.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
-import { startStopwatch } from '../lib/deadline.ts';
+import { startStopwatch } from '../lib/retry.ts';
 import { applicationApi } from '../repository/applications.ts';
 import { createRefresher } from './refresh.ts';
 import { argocdControllerState, removeFinalizers, removeObjects, waitUntilRemoved } from './removal.ts';

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { $ } from 'zx/core';
-import { startDeadline } from './deadline.ts';
 import { Interrupted, isDiskFull, UserError } from './errors.ts';
 import { gatedArguments, startGate, superviseChild } from './processes.ts';
+import { startDeadline } from './retry.ts';
 
 export interface Output {
   stdout: string;

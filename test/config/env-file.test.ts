@@ -146,7 +146,7 @@ test('a crash in the middle leaves the old file, and what it left behind goes wi
 });
 
 const saving = compiled(`
-  import { saveSettings } from './scripts/config/env-file.ts';
+  import { saveSettings } from './scripts/config/dotenv.ts';
   const [root, token] = process.argv.slice(2);
   const exec = async (command) => ({ stdout: '', stderr: '', exitCode: command.includes('ls-files') ? 1 : 0 });
   await saveSettings(exec, root, { GITHUB_TOKEN: token });

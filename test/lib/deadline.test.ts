@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { startDeadline, startStopwatch } from '../../scripts/lib/deadline.ts';
+import { startDeadline, startStopwatch } from '../../scripts/lib/retry.ts';
 
 /** Clocks that only the test moves on: both that of `performance` and those of the timers. */
 function clocks(context: TestContext) {

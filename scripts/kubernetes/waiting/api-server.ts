@@ -1,6 +1,5 @@
-import { startStopwatch } from '../../lib/deadline.ts';
 import { UserError } from '../../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { startStopwatch, WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { ApiError, isPassing, Unreachable, WrongClock } from '../api/api.ts';
 import type { ClusterContext } from '../context.ts';
 import { outOfMemory } from '../explain/pod-problem.ts';

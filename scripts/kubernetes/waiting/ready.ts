@@ -1,6 +1,5 @@
-import { startStopwatch } from '../../lib/deadline.ts';
 import type { UserError } from '../../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { startStopwatch, WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { createWaitTracer } from '../../lib/trace.ts';
 import { podsOfWorkloads } from '../api/view.ts';
 import type { ClusterContext } from '../context.ts';

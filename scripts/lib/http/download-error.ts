@@ -1,4 +1,5 @@
-import { messageOf, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
+import { rootOf } from './fetch.ts';
 
 /** What stood in the way: the network, the server's answer, the file's content, or the disk. */
 export type DownloadProblem = 'unreachable' | 'status' | 'checksum' | 'storage';
@@ -91,14 +92,4 @@ export function downloadTimeoutError(url: string, timeout: number): DownloadErro
     why: `it did not come whole within ${timeout / 1000} s`,
     hint: 'The line may be slow: npm run up -- --timeout 1800 gives it half an hour.',
   });
-}
-
-/** fetch wraps the reason: "fetch failed", caused by an error with a code. */
-function rootOf(error: unknown): { code: string; message: string } {
-  let deepest = error;
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') return { code: at.code, message: messageOf(at) };
-    deepest = at;
-  }
-  return { code: '', message: messageOf(deepest) };
 }

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDeadline } from '../deadline.ts';
 import { Interrupted, UserError } from '../errors.ts';
+import { startDeadline } from '../retry.ts';
 import { DownloadError, downloadTimeoutError, httpStatusError, toDownloadError } from './download-error.ts';
 
 export interface DownloadProgress {

@@ -45,18 +45,22 @@ export async function fetchReply(url: string, options: FetchOptions): Promise<Re
     reply = { status: response.status, headers: response.headers, body: await response.text() };
   } catch (error) {
     if (signal.aborted) throw new Interrupted();
+    const { code, message } = rootOf(error);
     const reason = deadline.aborted
       ? `did not answer within ${timeout / 1000} s`
-      : `can't be reached: ${rootCauseOf(error)}`;
+      : `can't be reached: ${code || message}`;
     throw new Unanswered(url, reason, error);
   }
   if (reply.status >= 500 || reply.status === 429) throw new Unanswered(url, `answered HTTP ${reply.status}`);
   return reply;
 }
 
-/** fetch says only that it failed, and hides the reason below: a code, as ENOTFOUND, or a sentence. */
-function rootCauseOf(error: unknown): string {
-  let at = error;
-  while (at instanceof Error && at.cause !== undefined) at = at.cause;
-  return at instanceof Error && 'code' in at && typeof at.code === 'string' ? at.code : messageOf(at);
+/** fetch wraps the reason: "fetch failed", caused by an error with a code, as ENOTFOUND, or by a sentence. */
+export function rootOf(error: unknown): { code: string; message: string } {
+  let deepest = error;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') return { code: at.code, message: messageOf(at) };
+    deepest = at;
+  }
+  return { code: '', message: messageOf(deepest) };
 }
