@@ -38,6 +38,7 @@ export const lockFlags = {
 export const deliveryFlags = {
   'no-commit': { type: 'boolean', description: 'Only edit the files.' },
   push: { type: 'boolean', description: 'Push the commit, after those that came in meanwhile.' },
+  'dry-run': { type: 'boolean', description: 'Print what would be edited, committed and pushed, and do nothing.' },
   json: { type: 'boolean', description: 'Print the result as JSON.' },
   timeout: { type: 'seconds', description: 'How long to wait until the commit runs (default: 300).' },
   verbose: { type: 'boolean', description: 'Show every command that is run.' },

@@ -50,7 +50,7 @@ async function runDashboards(invocation: Invocation): Promise<ExitCode> {
     return plan.some(({ result }) => result === 'refused') ? ExitCode.failed : ExitCode.done;
   }
   if (word === 'diff') {
-    const all = await Promise.all(compared.map((one) => dashboardDiff(context.exec, config.root, one)));
+    const all = await Promise.all(compared.map(dashboardDiff));
     const found = all.filter((text) => text !== '');
     if (found.length > 0) print(found.join('\n'));
     return found.length > 0 ? ExitCode.failed : ExitCode.done;

@@ -1,153 +1,142 @@
 import { lockCluster } from '../cluster/lock.ts';
 import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
+import { architectures, lookUpImages, noClusterReason, prepareNode } from '../delivery/promote/images.ts';
+import { type LandingResult, land } from '../delivery/promote/land.ts';
+import { type DeliveryPlan, plannedImages } from '../delivery/promote/plan.ts';
 import {
-  type DeliveryResult,
+  describePlan,
+  plannedLines,
   reportFailureToActions,
   reportToActions,
   resultLines,
+  resultOf,
 } from '../delivery/promote/result.ts';
-import {
-  type CommitOptions,
-  type CommitResult,
-  commitAndPush,
-  type FileEdit,
-  pushPending,
-  type Workspace,
-} from '../delivery/promote/workspace.ts';
+import { openWorkspace, readServices, type ServiceState, type Workspace } from '../delivery/promote/workspace.ts';
 import { followCommit } from '../delivery/sync/follow.ts';
 import { type RolloutReport, reportLines } from '../delivery/sync/report.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { shellWord } from '../lib/text.ts';
-import { imageInValues } from '../repository/image-values.ts';
+import type { Service } from '../repository/service-files.ts';
 import { contextOptions } from './command.ts';
 
-/** Edits that may be made, and what is to be done about them. */
-export interface PreparedEdits {
-  workspace: Workspace;
-  edits: FileEdit[];
-  message: string;
-  /** What a person should know, a sentence each. */
-  notes: string[];
-  /** What to say where nothing has to be edited. */
-  unchanged: string;
-  /** Why no cluster follows the commit, as a sentence; without one, it is waited for. */
-  unfollowed?: string | undefined;
+/** A command that edits values files. */
+interface Delivery {
+  name: string;
+  services: readonly Service[];
+  plan(states: readonly ServiceState[], workspace: Workspace): DeliveryPlan | Promise<DeliveryPlan>;
+  /** Whether the images may be new: then the registry is asked for them. */
+  asksRegistry?: boolean;
 }
 
-/** Whether the flags ask to commit and to push the edits. Throws a `UsageError` for a contradiction. */
-export function commitOptionsOf({ flags }: Invocation): CommitOptions {
-  if (flags['no-commit'] && flags.push)
-    throw new UsageError('--push pushes a commit, and --no-commit makes none.', 'Leave out one of the two.');
-  return { commit: !flags['no-commit'], push: flags.push === true };
+/** A plan, and what was found out for it. */
+interface Prepared {
+  workspace: Workspace;
+  plan: DeliveryPlan;
+  /** Why no cluster follows the commit, as a sentence; without one, it is waited for. */
+  unfollowed: string | undefined;
 }
 
 /**
- * Runs a command that edits values files: prepares it while no other command is at work, lands the edits, and waits until
- * they run. That wait keeps nobody out: what rolls out badly has to be rolled back meanwhile.
+ * Runs a command that edits values files: plans it and carries the plan out while no other command is at work, and waits
+ * until the commit runs. That wait keeps nobody out: what rolls out badly has to be rolled back meanwhile.
  */
-export async function deliver(
-  invocation: Invocation,
-  name: string,
-  prepare: (context: Context, progress: Progress) => Promise<PreparedEdits>,
-): Promise<ExitCode> {
+export async function deliver(invocation: Invocation, delivery: Delivery): Promise<ExitCode> {
   const { config, flags, signal, print, progressStream } = invocation;
-  const forActions = flags['from-ci'] === true;
+  if (flags['no-commit'] && flags.push)
+    throw new UsageError('--push pushes a commit, and --no-commit makes none.', 'Leave out one of the two.');
+  const [fromCi, dryRun] = [flags['from-ci'] === true, flags['dry-run'] === true];
+  const show = (value: object, lines: string[]) =>
+    print(flags.json ? JSON.stringify(value, undefined, 2) : lines.join('\n'));
   const progress = await createProgress(progressStream);
   const context = createContext(config, contextOptions({ flags, signal }, progress.note));
   try {
-    const unlock = forActions ? () => {} : await lockCluster(invocation, name);
-    let prepared: PreparedEdits;
-    let landed: CommitResult;
+    const unlock = fromCi || dryRun ? () => {} : await lockCluster(invocation, delivery.name);
+    let prepared: Prepared;
+    let landed: LandingResult;
     let since: number;
     try {
-      prepared = await prepare(context, progress);
-      const { workspace, edits, message } = prepared;
+      prepared = await prepare(context, invocation, delivery, progress);
+      const { workspace, plan } = prepared;
+      if (dryRun) {
+        const planned = describePlan(workspace, plan);
+        show(planned, plannedLines(planned));
+        return ExitCode.done;
+      }
       since = performance.now();
-      landed = edits.length > 0 ? await commitAndPush(workspace, edits, message) : await pushPending(workspace);
+      landed = await land(workspace, plan);
     } finally {
       unlock();
     }
-    const outcome = deliveryResult(context, prepared, landed);
-    if (!flags.json)
-      print([...(prepared.edits.length > 0 ? [] : [prepared.unchanged]), ...resultLines(outcome)].join('\n'));
-    for (const note of outcome.notes) progress.note(note);
-    const waits =
-      outcome.commit !== null &&
-      prepared.edits.length > 0 &&
-      notFollowedReason(context, prepared, outcome) === undefined;
-    if (waits) await follow(context, outcome, { since, progress, print, json: flags.json === true });
-    if (forActions) await reportToActions(config, outcome);
+    const why = notFollowedReason(prepared, landed);
+    const result = resultOf(prepared.plan, landed, why ? [why] : []);
+    if (!flags.json) print(resultLines(result, prepared.plan).join('\n'));
+    for (const note of result.notes) progress.note(note);
+    const onReport = (report: RolloutReport) => {
+      result.receipts.push(report);
+      if (!flags.json) print(reportLines(report).join('\n'));
+    };
+    const applications = result.changes.map(({ service }) => service);
+    if (landed.commit !== null && why === undefined)
+      await followCommit(context, { commit: landed.commit, applications, progress, since, onReport }).catch((error) => {
+        if (error instanceof UserError && flags.json) show({ ...result, failed: error.message }, []);
+        throw error;
+      });
+    if (fromCi) await reportToActions(config, result);
     progress.stop();
-    if (flags.json) print(JSON.stringify(outcome, undefined, 2));
+    if (flags.json) show(result, []);
     return ExitCode.done;
   } catch (error) {
-    if (forActions && error instanceof UserError) await reportFailureToActions(config, error.message, error.hint);
+    if (fromCi && error instanceof UserError) await reportFailureToActions(config, error.message, error.hint);
     throw error;
   } finally {
     progress.stop();
   }
 }
 
-function deliveryResult(context: Context, prepared: PreparedEdits, { commit, pushed }: CommitResult): DeliveryResult {
-  const { edits, message, workspace } = prepared;
-  const changes = edits.map(({ service, before, after }) => ({
-    service: service.name,
-    file: service.file,
-    from: imageInValues(before)?.tag ?? '',
-    to: imageInValues(after)?.tag ?? '',
-  }));
-  const subject = message.split('\n')[0] ?? '';
-  const landed = { commit: commit ?? null, pushed: pushed ?? null };
-  const notes = [...prepared.notes];
-  const why =
-    edits.length > 0 && workspace.commitOptions.commit ? notFollowedReason(context, prepared, landed) : undefined;
-  if (why !== undefined) notes.push(why);
-  if (edits.length > 0 && !workspace.commitOptions.commit)
-    notes.push(`Not committed: git commit -m ${shellWord(subject)} -- ${changes.map(({ file }) => file).join(' ')}`);
-  return { changes, subject, ...landed, receipts: [], notes };
-}
-
-/** Why nobody waits for the commit, as a sentence. */
-function notFollowedReason(
-  { config }: Context,
-  prepared: PreparedEdits,
-  { pushed }: Pick<DeliveryResult, 'pushed'>,
-): string | undefined {
-  const { gitops } = config;
-  return gitops && pushed === null
-    ? `Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`
-    : prepared.unfollowed;
-}
-
-interface FollowSettings {
-  /** When the edits were made, in milliseconds of `performance.now()`. */
-  since: number;
-  progress: Progress;
-  print: Invocation['print'];
-  json: boolean;
-}
-
-/** Waits until the commit runs, and adds a report for each service, which a person reads as soon as it is there. */
-async function follow(
+/** Makes the plan, looks at its images, and has the node of a running cluster know those that are committed. */
+async function prepare(
   context: Context,
-  outcome: DeliveryResult,
-  { since, progress, print, json }: FollowSettings,
-): Promise<void> {
-  const { changes, receipts } = outcome;
-  const commit = outcome.commit ?? '';
-  const onReport = (report: RolloutReport) => {
-    receipts.push(report);
-    if (!json) print(reportLines(report).join('\n'));
-  };
-  try {
-    const applications = changes.map(({ service }) => service);
-    await followCommit(context, { commit, applications, progress, since, onReport });
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    if (json) print(JSON.stringify({ ...outcome, failed: error.message }, undefined, 2));
-    throw error;
+  { flags }: Invocation,
+  { services, plan: makePlan, asksRegistry }: Delivery,
+  progress: Progress,
+): Promise<Prepared> {
+  const commitOptions = { commit: !flags['no-commit'], push: flags.push === true };
+  const workspace = await openWorkspace(context, services, commitOptions);
+  const plan = await makePlan(await readServices(workspace, services), workspace);
+  const images = plannedImages(plan);
+  if (images.size === 0) return { workspace, plan, unfollowed: 'Nothing changes in the cluster by that.' };
+  const missing = flags['from-ci'] ? 'this runs in CI' : await noClusterReason(context);
+  const notes: string[] = [];
+  if (asksRegistry) {
+    const found = await lookUpImages(context, images, {
+      architectures: missing === undefined ? await architectures(context) : [],
+    });
+    for (const [image, { platforms }] of found.facts)
+      progress.note(`${image} is there, for ${platforms.join(' and ')}.`);
+    notes.push(...found.notes);
+    if (missing !== undefined && !found.account)
+      notes.push('Whether the image exists was not looked at: there is no token for it.');
   }
+  if (missing === undefined && commitOptions.commit && !flags['dry-run'])
+    notes.push(...(await prepareNode(context, images)));
+  const unfollowed = flags['from-ci']
+    ? 'The Argo CD that follows this branch takes it from here.'
+    : missing && `Nothing follows it for now: ${missing}. npm run up brings the platform up at the newest commit.`;
+  return { workspace, plan: { ...plan, notes: [...notes, ...plan.notes] }, unfollowed };
+}
+
+/** Why nobody waits for the commit, as a sentence; empty where there is nothing to say. */
+function notFollowedReason({ workspace, plan, unfollowed }: Prepared, landed: LandingResult): string | undefined {
+  const { gitops } = workspace.context.config;
+  if (plan.edits.length === 0) return '';
+  if (landed.commit === null) {
+    const subject = shellWord(plan.message.split('\n')[0] ?? '');
+    return `Not committed: git commit -m ${subject} -- ${plan.edits.map(({ service }) => service.file).join(' ')}`;
+  }
+  if (gitops && landed.pushed === null)
+    return `Argo CD reads ${gitops.repoUrl}, where this commit is not yet: git push`;
+  return gitops ? unfollowed : (landed.elsewhere ?? unfollowed);
 }

@@ -1,19 +1,14 @@
-import { promotionSubject } from '../delivery/promote/changes.ts';
-import { architectures, lookUpImages, noClusterReason, prepareNode } from '../delivery/promote/images.ts';
-import { assertNotHeldUpstream, imageAfter, planPromotion } from '../delivery/promote/promote.ts';
-import { openWorkspace } from '../delivery/promote/workspace.ts';
-import type { Context } from '../images/context.ts';
+import { planPromotion } from '../delivery/promote/plan.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import type { Progress } from '../lib/terminal/progress.ts';
-import { findServices } from '../repository/service-files.ts';
+import { assertTag, findServices } from '../repository/service-files.ts';
 import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
+import { deliver } from './deliver.ts';
 
 export const promoteCommand: Command = {
   description: [
     'Checks that the image exists, and for the processors of the node; without a token, builds stand-ins for it. Then it',
     'edits image.tag in helm/<service>/values.yaml, and nothing else, commits "chore: promote images <sha>", and waits',
-    'until that runs. The index has to be clean, and nobody else is swept in: the commit holds these files alone. A',
+    'until that runs. The commit is made in a temporary worktree and holds these files alone; the index has to be clean. A',
     'service that was rolled back is on hold, and refused, until npm run resume. docs/promote-workflow.yml is the',
     'workflow that runs it in the platform repository.',
   ].join('\n'),
@@ -35,45 +30,15 @@ export const promoteCommand: Command = {
   run: runPromote,
 };
 
+/** */
 async function runPromote(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, operands = [] } = invocation;
-  const [word = '', tag = ''] = operands;
-  const commitOptions = commitOptionsOf(invocation);
-  return deliver(invocation, 'promote', async (context, progress): Promise<PreparedEdits> => {
-    const services = await findServices(config.root, word);
-    const workspace = await openWorkspace(context, services, commitOptions);
-    const edits = await planPromotion(config.root, services, { tag, force: flags.force === true });
-    await assertNotHeldUpstream(workspace, edits, tag);
-    const images = new Map(edits.map((edit) => [edit.service.name, imageAfter(edit)]));
-    return {
-      workspace,
-      edits,
-      message: `${promotionSubject} ${tag}`,
-      unchanged: `${services.map(({ name }) => name).join(', ')}: at ${tag} already. Nothing was changed.`,
-      ...(await prepareImages(context, images, commitOptions.commit, flags['from-ci'] === true, progress)),
-    };
+  const { config, flags, operands: [word = '', tag = ''] = [] } = invocation;
+  const services = await findServices(config.root, word);
+  for (const service of services) await assertTag(config.root, service, tag);
+  return deliver(invocation, {
+    name: 'promote',
+    services,
+    plan: (states) => planPromotion(states, { tag, force: flags.force === true }),
+    asksRegistry: true,
   });
-}
-
-/** Looks at the images, and has the node of a running cluster know them. */
-async function prepareImages(
-  context: Context,
-  images: ReadonlyMap<string, string>,
-  commits: boolean,
-  fromCi: boolean,
-  progress: Progress,
-): Promise<Pick<PreparedEdits, 'notes' | 'unfollowed'>> {
-  if (images.size === 0) return { notes: [] };
-  const missing = fromCi ? 'this runs in CI' : await noClusterReason(context);
-  const there = missing === undefined;
-  const { account, notes, facts } = await lookUpImages(context, images, {
-    architectures: there ? await architectures(context) : [],
-  });
-  for (const [image, { platforms }] of facts) progress.note(`${image} is there, for ${platforms.join(' and ')}.`);
-  if (there && commits) notes.push(...(await prepareNode(context, images)));
-  if (!there && !account) notes.push('Whether the image exists was not looked at: there is no token for it.');
-  const unfollowed = fromCi
-    ? 'Argo CD of whoever follows this branch takes it from here.'
-    : `Nothing follows it for now: ${missing}. npm run up brings the platform up at the newest commit.`;
-  return { notes, ...(!there && { unfollowed }) };
 }

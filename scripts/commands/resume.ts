@@ -1,9 +1,8 @@
-import { openWorkspace } from '../delivery/promote/workspace.ts';
+import { planRelease } from '../delivery/promote/plan.ts';
 import type { ExitCode } from '../lib/errors.ts';
-import { holdSentence, holdsIn, withoutHolds } from '../repository/hold.ts';
-import { findService, readValuesText } from '../repository/service-files.ts';
+import { findService } from '../repository/service-files.ts';
 import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
+import { deliver } from './deliver.ts';
 
 const { timeout: _, ...flags } = deliveryFlags;
 
@@ -19,21 +18,7 @@ export const resumeCommand: Command = {
 };
 
 async function runResume(invocation: Invocation): Promise<ExitCode> {
-  const { config, operands = [] } = invocation;
-  const [word = ''] = operands;
-  const commitOptions = commitOptionsOf(invocation);
-  return deliver(invocation, 'resume', async (context): Promise<PreparedEdits> => {
-    const service = await findService(config.root, word);
-    const workspace = await openWorkspace(context, [service], commitOptions);
-    const before = await readValuesText(config.root, service);
-    const holds = holdsIn(before);
-    return {
-      workspace,
-      edits: holds.length === 0 ? [] : [{ service, before, after: withoutHolds(before) }],
-      message: `chore: release ${word}`,
-      notes: holds.map((hold) => `Lifted: ${holdSentence(hold)}`),
-      unchanged: `${word} is not on hold. Nothing was changed.`,
-      unfollowed: 'Nothing changes in the cluster by that.',
-    };
-  });
+  const { config, operands: [word = ''] = [] } = invocation;
+  const services = [await findService(config.root, word)];
+  return deliver(invocation, { name: 'resume', services, plan: planRelease });
 }

@@ -1,10 +1,8 @@
-import { noClusterReason, prepareNode } from '../delivery/promote/images.ts';
-import { planRollback } from '../delivery/promote/rollback.ts';
-import { openWorkspace } from '../delivery/promote/workspace.ts';
+import { planRollback, readRollbackFacts } from '../delivery/promote/rollback.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { findService } from '../repository/service-files.ts';
 import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { commitOptionsOf, deliver, type PreparedEdits } from './deliver.ts';
+import { deliver } from './deliver.ts';
 
 export const rollbackCommand: Command = {
   description: [
@@ -21,42 +19,22 @@ export const rollbackCommand: Command = {
     'npm run rollback -- core-go',
     'npm run rollback -- core-go --to 1df3b1f',
     'npm run rollback -- core-go --push',
+    'npm run rollback -- core-go --dry-run',
   ],
   interrupted: 'What was committed by then is deployed all the same: npm run history shows it.',
   run: runRollback,
 };
 
+/** It asks no registry: the image ran here before, and you are waiting. */
 async function runRollback(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, operands = [] } = invocation;
-  const [word = ''] = operands;
-  const commitOptions = commitOptionsOf(invocation);
-  return deliver(invocation, 'rollback', async (context): Promise<PreparedEdits> => {
-    const service = await findService(config.root, word);
-    const workspace = await openWorkspace(context, [service], commitOptions);
-    const { to } = flags;
-    const plan = await planRollback(workspace, service, typeof to === 'string' ? to : undefined);
-    if (!plan)
-      return {
-        workspace,
-        edits: [],
-        message: '',
-        notes: [],
-        unchanged: `${word}: at ${to} already. Nothing was changed.`,
-      };
-    const missing = await noClusterReason(context);
-    const image = `${plan.to.repository}:${plan.to.tag}`;
-    // What ran before is in the registry, or was: asking would only cost time that somebody is waiting for.
-    const there = missing === undefined && commitOptions.commit;
-    const notes = there ? await prepareNode(context, new Map([[service.name, image]])) : [];
-    return {
-      workspace,
-      edits: [plan.edit],
-      message: plan.message,
-      notes: [...notes, `${word} is on hold: npm run resume -- ${word} lets it be promoted again.`],
-      unchanged: '',
-      ...(missing !== undefined && {
-        unfollowed: `Nothing follows it for now: ${missing}. npm run up brings the platform up at the newest commit.`,
-      }),
-    };
+  const { config, flags, operands: [word = ''] = [] } = invocation;
+  return deliver(invocation, {
+    name: 'rollback',
+    services: [await findService(config.root, word)],
+    plan: async ([state], workspace) => {
+      if (!state) throw new Error('a rollback is of one service');
+      const tag = typeof flags.to === 'string' ? flags.to : undefined;
+      return planRollback(state, await readRollbackFacts(workspace, state), tag);
+    },
   });
 }

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { cluster, presence, reach } from '../cluster/cluster.ts';
-import { registrations } from '../components/applications.ts';
 import { createContext } from '../context.ts';
 import { pushedCommit, waitForNewCommit } from '../delivery/sync/commits.ts';
-import { followCommit } from '../delivery/sync/follow.ts';
+import { followCommit, registeredNames } from '../delivery/sync/follow.ts';
 import { type RolloutReport, reportLines } from '../delivery/sync/report.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
-import { closest } from '../lib/text.ts';
+import { unknownWord } from '../lib/text.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
 import { type Command, contextOptions, type Invocation, lockFlags } from './command.ts';
 
@@ -113,14 +112,9 @@ async function follow(
 
 /** Throws a `UsageError` for an Application that there is not. */
 async function nameOf(context: Context, name: string): Promise<string> {
-  const all = (await registrations(context)).filter(({ kind }) => kind === 'Application');
-  const names = all.map(({ metadata }) => metadata.name);
+  const names = await registeredNames(context);
   if (names.includes(name)) return name;
-  const meant = closest(name, names);
-  throw new UsageError(
-    `There is no Application ${name}.`,
-    meant ? `Did you mean ${meant}?` : `There are: ${names.join(', ')}.`,
-  );
+  throw unknownWord(`There is no Application ${name}.`, name, names);
 }
 
 function printReports({ flags, print }: Invocation, receipts: readonly RolloutReport[]): void {

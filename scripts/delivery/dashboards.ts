@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import { connectGrafana, type Grafana } from '../components/grafana.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
-import type { Exec } from '../lib/exec.ts';
-import { gitFailed, gitIn } from '../lib/git/run.ts';
 import {
   assertUid,
   dashboardConfigMaps,
@@ -103,22 +100,14 @@ async function appliedIn(context: Context, configMap: string): Promise<[uid: str
   }
 }
 
-/** What pulling would change in a dashboard's file, as Git shows it; empty where nothing. */
-export async function dashboardDiff(
-  exec: Exec,
-  root: string,
-  { uid, here, there, state }: DashboardComparison,
-): Promise<string> {
+/** What pulling would change in a dashboard's file, in unified form; empty where nothing. */
+export async function dashboardDiff({ uid, here, there, state }: DashboardComparison): Promise<string> {
   if (there === undefined || state === 'same') return '';
-  const file = dashboardPath(uid);
-  const before = here === undefined ? '/dev/null' : join(root, file);
-  const how = ['--no-index', '--no-color', '--no-ext-diff', '--no-textconv', '--unified=3'];
-  // 1 says that there is a difference.
-  const compared = await gitIn(exec, root, 'reading').attempt(['diff', ...how, '--', before, '-'], { input: there });
-  if (compared.exitCode > 1) throw gitFailed('diff', compared);
-  const { stdout } = compared;
-  const hunks = stdout.slice(Math.max(stdout.search(/^@@/m), 0));
-  return [`--- ${here === undefined ? '/dev/null' : file}`, `+++ ${uid} in Grafana`, hunks.trimEnd()].join('\n');
+  // Loaded when it is needed: most runs only list.
+  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import('diff');
+  const [before, after] = [here === undefined ? '/dev/null' : dashboardPath(uid), `${uid} in Grafana`];
+  const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
+  return createTwoFilesPatch(before, after, here ?? '', there, undefined, undefined, options).trimEnd();
 }
 
 /** What pulling does about a dashboard. */

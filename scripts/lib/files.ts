@@ -11,6 +11,8 @@ interface WriteOptions {
   ownerOnly?: boolean;
   /** Creates the file, and fails with EEXIST where there is one. A crash leaves a part of it. */
   exclusive?: boolean;
+  /** Asked in the last moment; nothing is written where it says no. */
+  onlyIf?: () => boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ interface WriteOptions {
 export function writeWhole(
   file: string,
   content: string | Uint8Array,
-  { mode, ownerOnly = false, exclusive = false }: WriteOptions = {},
+  { mode, ownerOnly = false, exclusive = false, onlyIf = () => true }: WriteOptions = {},
 ): void {
   const { path, known } = exclusive ? { path: file, known: undefined } : findRegularFile(file);
   if (!exclusive) removeLeftovers(path);
@@ -36,6 +38,10 @@ export function writeWhole(
     if (permissions !== undefined) fs.fchmodSync(descriptor, permissions);
     fs.writeFileSync(descriptor, content);
     fs.fsyncSync(descriptor);
+    if (!onlyIf()) {
+      fs.rmSync(written);
+      return;
+    }
     if (!exclusive) fs.renameSync(written, path);
   } catch (error) {
     fs.rmSync(written, { force: true });

@@ -1,3 +1,5 @@
+import { UsageError } from './errors.ts';
+
 /** The candidate that a person most likely meant by `word`, or undefined where none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
@@ -5,6 +7,12 @@ export function closest(word: string, candidates: readonly string[]): string | u
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
     .sort((a, b) => a.distance - b.distance);
   return near[0]?.candidate;
+}
+
+/** What is wrong with a word that is none of those that are known, and which of them may be meant. */
+export function unknownWord(problem: string, word: string, known: readonly string[]): UsageError {
+  const meant = closest(word, known);
+  return new UsageError(problem, meant ? `Did you mean ${meant}?` : `There are ${known.join(', ')}.`);
 }
 
 /** Levenshtein's distance: how many single letters have to be added, removed or replaced. */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../config/settings.ts';
 import type { ClusterContext } from '../kubernetes/context.ts';
-import type { KubeObject } from '../kubernetes/objects.ts';
+import type { KubeObject, Named } from '../kubernetes/objects.ts';
 import { readManifests } from './manifests.ts';
 
 /** The namespace that the services run in, as in production. */
@@ -34,11 +34,29 @@ export interface Application extends KubeObject {
       operation?: { sync?: { revision?: string } };
       syncResult?: { revision?: string; resources?: SyncedObject[] };
     };
+    /** When Argo CD compared it last. */
+    reconciledAt?: string;
     /** What was synced, the latest last. */
-    history?: { revision?: string; deployedAt?: string }[];
+    history?: SyncRecord[];
     summary?: { images?: string[] };
-    resources?: { kind: string; name: string; status?: string; health?: { status: string; message?: string } }[];
+    resources?: ApplicationResource[];
   };
+}
+
+/** An entry of an Application's history. */
+export interface SyncRecord {
+  revision?: string;
+  deployedAt?: string;
+  source?: object;
+}
+
+/** An object that an Application deploys. */
+export interface ApplicationResource extends Named {
+  group?: string;
+  version?: string;
+  status?: string;
+  health?: { status: string; message?: string };
+  requiresPruning?: boolean;
 }
 
 /** What became of an object in a sync. */

@@ -1,9 +1,10 @@
 import { relative } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
-import { messageOf, UserError } from '../lib/errors.ts';
+import { UserError } from '../lib/errors.ts';
 import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
 import { type Application, localValueFiles, readRegistrations } from './applications.ts';
+import { invalidYaml } from './image-values.ts';
 
 /**
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
@@ -107,11 +108,7 @@ function valuesIn(file: string, text: string, head: string): object {
   try {
     return (parseManifest(text) as object | null) ?? {};
   } catch (cause) {
-    throw new UserError(`${file} at ${shortSha(head)} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
-      id: 'values-invalid',
-      hint: 'Correct it and commit.',
-      cause,
-    });
+    throw invalidYaml(`${file} at ${shortSha(head)}`, cause);
   }
 }
 

@@ -86,10 +86,15 @@ function parseValues(text: string, version: '1.1' | '1.2', file: string): object
   try {
     return (parse(text, { version, merge: true, logLevel: 'error' }) as object | null) ?? {};
   } catch (cause) {
-    throw new UserError(`${file} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
-      id: 'values-invalid',
-      hint: 'Correct it and commit.',
-      cause,
-    });
+    throw invalidYaml(file, cause);
   }
+}
+
+/** What a parser said of a file, as an error. */
+export function invalidYaml(file: string, cause: unknown): UserError {
+  return new UserError(`${file} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
+    id: 'values-invalid',
+    hint: 'Correct it and commit.',
+    cause,
+  });
 }

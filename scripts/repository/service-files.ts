@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv';
 import { UsageError, UserError } from '../lib/errors.ts';
-import { closest } from '../lib/text.ts';
+import { unknownWord } from '../lib/text.ts';
 import { readRegistrations } from './applications.ts';
 
 /** A service and the file that says which image it runs. */
@@ -25,11 +25,10 @@ export async function findServices(root: string, word: string): Promise<Service[
   if (word === 'all') return services;
   const found = services.filter(({ name }) => name === word);
   if (found.length > 0) return found;
-  const names = services.map(({ name }) => name);
-  const meant = closest(word, names);
-  throw new UsageError(
+  throw unknownWord(
     `There is no service "${word}".`,
-    meant ? `Did you mean ${meant}?` : `There are ${names.join(', ')}.`,
+    word,
+    services.map(({ name }) => name),
   );
 }
 

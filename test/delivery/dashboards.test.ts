@@ -14,7 +14,6 @@ import {
 } from '../../scripts/delivery/dashboards.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { createExec } from '../../scripts/lib/exec.ts';
 import {
   assertUid,
   dashboardConfigMaps,
@@ -25,7 +24,7 @@ import {
 } from '../../scripts/repository/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/repository/dashboards/normal-form.ts';
 import { hasData, panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
-import { everyKind, fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
 const folder = join(root, 'observability/grafana/dashboards');
@@ -219,15 +218,14 @@ test('without a ConfigMap in the cluster the files are compared all the same', a
 });
 
 test('a difference is shown as Git shows it', async () => {
-  const exec = createExec({ env: everyKind({ PATH: process.env.PATH ?? '' }), signal: new AbortController().signal });
-  const { context, grafana, checkout } = await scene({ one: dashboard('one', 'Theirs'), two: dashboard('two', 'Two') });
+  const { context, grafana } = await scene({ one: dashboard('one', 'Theirs'), two: dashboard('two', 'Two') });
   const [one, two] = await compareDashboards(context, [], grafana);
   assert(one && two);
-  const difference = await dashboardDiff(exec, checkout, one);
+  const difference = await dashboardDiff(one);
   assert.match(difference, /^--- observability\/grafana\/dashboards\/one\.json\n\+\+\+ one in Grafana\n@@/);
   assert.match(difference, /^-\s+"title": "One",\n\+\s+"title": "Theirs",$/m);
-  assert.match(await dashboardDiff(exec, checkout, two), /^--- \/dev\/null\n\+\+\+ two in Grafana\n@@/);
-  assert.equal(await dashboardDiff(exec, checkout, { ...one, state: 'same' }), '');
+  assert.match(await dashboardDiff(two), /^--- \/dev\/null\n\+\+\+ two in Grafana\n@@/);
+  assert.equal(await dashboardDiff({ ...one, state: 'same' }), '');
 });
 
 test('a list without the ConfigMap of the dashboards can take none', () => {

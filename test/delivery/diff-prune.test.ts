@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { trackingId } from '../../scripts/cluster/ownership.ts';
-import { isKindAllowed } from '../../scripts/delivery/diff/kinds.ts';
-import { listDeployable, pruneResult } from '../../scripts/delivery/diff/prune.ts';
+import { isKindAllowed, listDeployable, pruneResult } from '../../scripts/delivery/diff/targets.ts';
 import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
 import { application, facts, fakeApi, object } from '../support/diff.ts';
 

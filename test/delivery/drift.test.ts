@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type ApplicationResource,
-  driftChanges,
-  fieldPaths,
-  type HistoryEntry,
-  keyOf,
-  manualEdits,
-  type WatchedApplication,
-} from '../../scripts/delivery/drift/changes.ts';
+import { driftChanges, fieldPaths, keyOf, manualEdits } from '../../scripts/delivery/drift/changes.ts';
 import { driftLines, findDrift } from '../../scripts/delivery/drift/drift.ts';
 import { type ApplicationEvent, episodesIn, selfHealsIn } from '../../scripts/delivery/drift/self-heals.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject, ManagedFields } from '../../scripts/kubernetes/objects.ts';
+import type { Application, ApplicationResource, SyncRecord } from '../../scripts/repository/applications.ts';
 import { fakeContext } from '../support/fakes.ts';
 
 const paths: [string, object, string[]][] = [
@@ -100,15 +93,12 @@ const deployment = (managedFields: ManagedFields[], metadata: Partial<KubeObject
   kind: 'Deployment',
   metadata: { name: 'core-go', namespace: 'default', managedFields, ...metadata },
 });
-function application(
-  status: WatchedApplication['status'],
-  metadata: Partial<KubeObject['metadata']> = {},
-): WatchedApplication {
+function application(status: Application['status'], metadata: Partial<KubeObject['metadata']> = {}): Application {
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
     metadata: { name: 'core-go', namespace: 'argocd', ...metadata },
-    spec: { source: { path: 'helm/core-go' } },
+    spec: { source: { path: 'helm/core-go' } as Application['spec']['source'] },
     status: {
       sync: { status: 'Synced', revision: 'aaa' },
       reconciledAt: '2026-11-26T14:41:00Z',
@@ -121,7 +111,7 @@ function application(
 const present = (...objects: KubeObject[]) =>
   new Map(objects.map((object) => [keyOf({ ...resource, kind: object.kind, name: object.metadata.name }), object]));
 const outOfSync = { resources: [{ ...resource, status: 'OutOfSync' }] };
-const told = (watched: WatchedApplication, ...objects: KubeObject[]) =>
+const told = (watched: Application, ...objects: KubeObject[]) =>
   driftChanges(watched, present(...objects)).map(({ what, edits, argocd }) => [
     what,
     edits.map(({ by }) => by).join(),
@@ -252,7 +242,7 @@ const set = (at: number): ManagedFields =>
 const never = () => assert.fail('no chart is compared');
 const heals = (
   events: ApplicationEvent[],
-  watched: WatchedApplication,
+  watched: Application,
   objects: KubeObject[],
   sameChart: (...of: string[]) => boolean = never,
 ) =>
@@ -312,7 +302,7 @@ const deployed = (revision: string, minutes: number, source: object = {}) => ({
   deployedAt: new Date(Math.floor((start + 900) / 1000) * 1000 + minutes * 60_000).toISOString(),
   source: { path: 'helm/core-go', targetRevision: 'HEAD', ...source },
 });
-const isHeal = async (kind: string, history: HistoryEntry[], sameChart?: (one: string, other: string) => boolean) =>
+const isHeal = async (kind: string, history: SyncRecord[], sameChart?: (one: string, other: string) => boolean) =>
   (await heals(healing(kind), application({ history }), [deployment([set(0)])], sameChart)).length === 1;
 
 test('a partial sync is a heal where the commit was deployed before, or one with the same chart', async () => {

@@ -8,14 +8,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { planPromotion } from '../../scripts/delivery/promote/promote.ts';
-import { planRollback, type RollbackPlan } from '../../scripts/delivery/promote/rollback.ts';
-import { commitAndPush, openWorkspace, type Workspace } from '../../scripts/delivery/promote/workspace.ts';
+import { land } from '../../scripts/delivery/promote/land.ts';
+import { type DeliveryPlan, planPromotion, planRelease } from '../../scripts/delivery/promote/plan.ts';
+import { planRollback, readRollbackFacts } from '../../scripts/delivery/promote/rollback.ts';
+import {
+  openWorkspace,
+  readServices,
+  type ServiceState,
+  type Workspace,
+} from '../../scripts/delivery/promote/workspace.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import type { Exec } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
-import { holdsIn, withoutHolds } from '../../scripts/repository/hold.ts';
-import { findService, type Service } from '../../scripts/repository/service-files.ts';
+import { holdsIn } from '../../scripts/repository/hold.ts';
+import { imageInValues } from '../../scripts/repository/image-values.ts';
+import { findService } from '../../scripts/repository/service-files.ts';
 import { everyKind, fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { createPlatform, dirt, subjects } from '../support/promotion.ts';
 import { commit, git, gitEnvironment } from '../support/repository.ts';
@@ -83,7 +90,7 @@ interface State {
 interface Stage {
   folder: string;
   workspace: Workspace;
-  service: Service;
+  state: ServiceState;
   /** What the file had to say after each commit so far. */
   states: readonly State[];
 }
@@ -93,13 +100,19 @@ const heldIn = (text: string) => holdsIn(text).map(({ tag }) => tag);
 
 async function play(folder: string, actions: readonly Action[]): Promise<void> {
   const { signal } = new AbortController();
-  const config = { root: folder, childEnv: everyKind(gitEnvironment) };
+  const config = {
+    root: folder,
+    childEnv: everyKind(gitEnvironment),
+    stateDir: join(folder, '.state', 'none'),
+    environment: 'dev',
+  };
   const context = fakeContext({ config, exec, checkout: () => readCheckout(exec, folder), signal });
   const service = await findService(folder, 'core-go');
   const states: State[] = [{ tag: '1df3b1f', held: [] }];
   for (const one of actions) {
     const workspace = await openWorkspace(context, [service], { commit: true, push: false });
-    const expected = await act(one, { folder, workspace, service, states });
+    const [state] = await readServices(workspace, [service]);
+    const expected = await act(one, { folder, workspace, state: state ?? assert.fail(), states });
     if (expected) states.push(expected);
     const { tag, held } = states.at(-1) ?? assert.fail();
     for (const version of ['1.1', '1.2'] as const) {
@@ -113,7 +126,7 @@ async function play(folder: string, actions: readonly Action[]): Promise<void> {
 
 /** Does it, and hands back what has to hold then; undefined where there must be no commit. */
 async function act(what: Action, stage: Stage): Promise<State | undefined> {
-  const { folder, workspace, service, states } = stage;
+  const { folder, workspace, state, states } = stage;
   const { tag: was, held } = states.at(-1) ?? assert.fail();
   const text = textOf(folder);
   switch (what.kind) {
@@ -124,7 +137,7 @@ async function act(what: Action, stage: Stage): Promise<State | undefined> {
       return rollback('tag' in what ? what.tag : undefined, stage);
     case 'release':
       if (held.length === 0) return undefined;
-      await commitAndPush(workspace, [{ service, before: text, after: withoutHolds(text) }], 'chore: release core-go');
+      await land(workspace, planRelease([state]));
       return { tag: was, held: [] };
     case 'revert':
       if (states.length < 2) return undefined;
@@ -146,36 +159,35 @@ async function act(what: Action, stage: Stage): Promise<State | undefined> {
   }
 }
 
-async function promote({ tag, force }: { tag: string; force: boolean }, { folder, workspace, service, states }: Stage) {
+async function promote({ tag, force }: { tag: string; force: boolean }, { workspace, state, states }: Stage) {
   const { tag: was, held } = states.at(-1) ?? assert.fail();
-  const planned = planPromotion(folder, [service], { tag, force });
+  const plan = () => planPromotion([state], { tag, force });
   if (held.length > 0 && !force && tag !== was) {
-    await assert.rejects(planned, /on hold/);
+    assert.throws(plan, /on hold/);
     return undefined;
   }
-  const edits = await planned;
-  if (edits.length > 0) await commitAndPush(workspace, edits, `chore: promote images ${tag}`);
+  await land(workspace, plan());
   const changes = tag !== was || (force && held.length > 0);
   return changes ? { tag, held: force ? [] : held } : undefined;
 }
 
 async function rollback(
   to: string | undefined,
-  { folder, workspace, service, states }: Stage,
+  { folder, workspace, state, states }: Stage,
 ): Promise<State | undefined> {
   const { tag: was, held } = states.at(-1) ?? assert.fail();
   const earlier = states.map(({ tag }) => tag).filter((tag) => tag !== was);
-  let plan: RollbackPlan | undefined;
+  let plan: DeliveryPlan;
   try {
-    plan = await planRollback(workspace, service, to);
+    plan = await planRollback(state, await readRollbackFacts(workspace, state), to);
   } catch (error) {
     assert(error instanceof UserError && /nothing to go back to|never ran/.test(error.message), String(error));
     assert(to === undefined || !earlier.includes(to));
     return undefined;
   }
-  if (!plan) return undefined;
-  await commitAndPush(workspace, [plan.edit], plan.message);
-  const { tag } = plan.to;
+  if (plan.edits.length === 0) return undefined;
+  await land(workspace, plan);
+  const tag = imageInValues(textOf(folder))?.tag ?? assert.fail();
   assert(to === undefined ? earlier.includes(tag) && !held.includes(tag) : tag === to);
   // To take back a promotion that was forced over a hold brings that hold back, too.
   const holds = heldIn(textOf(folder));

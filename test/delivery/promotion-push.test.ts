@@ -296,6 +296,41 @@ test('a branch without an upstream is pushed under its own name, one with anothe
   );
 });
 
+test('--push goes where git push goes: pushRemote, pushDefault, push.default', async () => {
+  const { bare, mine } = share();
+  const fork = join(bare, '..', 'fork.git');
+  git(mine, 'clone', '--quiet', '--bare', bare, fork);
+  git(mine, 'remote', 'add', 'fork', fork);
+  git(mine, 'config', 'remote.pushDefault', 'fork');
+  assert.match(await demand(mine, ['promote', 'core-go', 'a1b2c3d']), /Pushed to fork\/main/);
+  assert.deepEqual([tagThere(bare), tagThere(fork)], ['1df3b1f', 'a1b2c3d']);
+  git(mine, 'config', 'branch.main.pushRemote', 'origin');
+  assert.match(await demand(mine, ['promote', 'core-go', 'b2c3d4e']), /Pushed to origin\/main/);
+  assert.deepEqual([tagThere(bare), tagThere(fork)], ['b2c3d4e', 'a1b2c3d']);
+  git(mine, 'config', 'branch.main.pushRemote', fork);
+  await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
+  assert.deepEqual([tagThere(bare), tagThere(fork)], ['b2c3d4e', 'c3d4e5f']);
+  git(mine, 'checkout', '--quiet', '-b', 'work', '--track', 'origin/main');
+  git(mine, 'config', 'push.default', 'current');
+  git(mine, 'config', '--unset', 'remote.pushDefault');
+  assert.match(await demand(mine, ['promote', 'api-node', 'c3d4e5f']), /Pushed to origin\/work/);
+});
+
+test('the branch that was looked at is pushed and reported, if another one is checked out meanwhile', async () => {
+  const { bare, mine } = share();
+  write(mine, '.git/hooks/pre-push', `#!/bin/sh\nunset GIT_DIR\ngit -C "${mine}" switch --quiet --create other\n`);
+  chmodSync(join(mine, '.git/hooks/pre-push'), 0o755);
+  const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], { flags: { push: true, json: true } });
+  assert.equal(said.code, 0, said.text);
+  const { commit: landed, pushed } = JSON.parse(said.stdout) as { commit: string; pushed: string };
+  assert.deepEqual([landed, pushed], [git(bare, 'rev-parse', 'main'), 'origin/main']);
+  assert.equal(git(mine, 'rev-parse', 'main'), landed);
+  assert.deepEqual(
+    [git(mine, 'rev-parse', 'other'), git(bare, 'branch', '--list', 'other')],
+    [git(mine, 'rev-parse', 'main~1'), ''],
+  );
+});
+
 test('in CI the workflow is told the commit that landed', async () => {
   const { bare, mine, theirs } = share();
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);

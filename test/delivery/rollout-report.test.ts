@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeAnswer } from '../../scripts/delivery/sync/answer.ts';
 import {
   createStageTimes,
   type RolloutReport,
@@ -10,6 +9,7 @@ import {
 } from '../../scripts/delivery/sync/report.ts';
 import {
   isCompared,
+  judgeAnswer,
   lastSyncedCommit,
   notSyncedReason,
   type Rollout,

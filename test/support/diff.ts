@@ -1,4 +1,4 @@
-import type { ClusterFacts } from '../../scripts/delivery/diff/kinds.ts';
+import type { ClusterFacts } from '../../scripts/delivery/diff/targets.ts';
 import { ApiError, type ApiServer } from '../../scripts/kubernetes/api/api.ts';
 import type { ServedResource } from '../../scripts/kubernetes/api/discovery.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';

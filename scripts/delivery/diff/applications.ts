@@ -12,10 +12,16 @@ import {
   type ObjectComparison,
   type Refusal,
 } from './compare.ts';
-import { type ClusterFacts, isKindAllowed, servedAs } from './kinds.ts';
-import { listDeployable, pruneResult } from './prune.ts';
 import type { Renderer } from './render.ts';
-import { type RenderedTargets, targetsOf } from './targets.ts';
+import {
+  type ClusterFacts,
+  isKindAllowed,
+  listDeployable,
+  pruneResult,
+  type RenderedTargets,
+  servedAs,
+  targetsOf,
+} from './targets.ts';
 
 /** What a commit of the working tree would change of what an Application deploys. */
 export interface ApplicationDiff extends ObjectComparison {

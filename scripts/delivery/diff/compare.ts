@@ -3,8 +3,8 @@ import { ApiError, type ApiServer, jsonIfThere, Unreachable } from '../../kubern
 import { groupOf, type KubeObject, type Named, namedOf, toReadableYaml, toYaml } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { type ClusterFacts, servedAs, servedPath } from './kinds.ts';
 import { type Restart, restartOf } from './restart.ts';
+import { type ClusterFacts, servedAs, servedPath } from './targets.ts';
 
 export interface ObjectChange extends Named {
   action: 'create' | 'change' | 'prune';
@@ -86,7 +86,11 @@ function sameVersion(live: KubeObject, predicted: KubeObject): boolean {
 }
 
 async function createChange(object: KubeObject): Promise<ObjectChange> {
-  return { ...namedOf(object), action: 'create', diff: await unifiedDiff(undefined, masked(undefined, object).after) };
+  return {
+    ...namedOf(object),
+    action: 'create',
+    diff: await unifiedDiff(undefined, masked(object, undefined, 'after')),
+  };
 }
 
 async function updateChange(
@@ -94,10 +98,10 @@ async function updateChange(
   predicted: KubeObject,
   ignored: readonly IgnoreRule[] = [],
 ): Promise<ObjectChange | undefined> {
-  const { before, after } = masked(normalised(live, ignored), normalised(predicted, ignored));
-  const diff = await unifiedDiff(before, after);
+  const [before, after] = [normalised(live, ignored), normalised(predicted, ignored)];
+  const diff = await unifiedDiff(masked(before, after, 'before'), masked(after, before, 'after'));
   if (diff === '') return undefined;
-  const restart = before && after && restartOf({ ...before, status: live.status }, after);
+  const restart = restartOf({ ...before, status: live.status }, after);
   return { ...namedOf(predicted), action: 'change', ...(restart && { restart }), diff };
 }
 
@@ -153,29 +157,20 @@ function removeAt(object: KubeObject, pointer: string): void {
   else delete (parent as Record<string, unknown>)[last];
 }
 
-/** Both with every value of a Secret hidden; one that differs is told apart as before and after. */
-function masked(before: KubeObject | undefined, after: KubeObject | undefined) {
-  const other = (one: KubeObject | undefined, two: KubeObject | undefined, word: string) => one && hide(one, two, word);
-  return { before: other(before, after, 'before'), after: other(after, before, 'after') };
-}
-
-function hide(object: KubeObject, other: KubeObject | undefined, word: string): KubeObject {
+/** An object with every value of a Secret hidden; one that differs in the other object shows whether it is before or after. */
+function masked(object: KubeObject, other: KubeObject | undefined, word: 'before' | 'after'): KubeObject {
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1') return object;
   const copy = { ...object };
   for (const field of ['data', 'stringData']) {
-    if (copy[field]) copy[field] = hidden(copy[field], other && (other[field] ?? {}), word);
+    if (!copy[field]) continue;
+    const others = (other?.[field] ?? {}) as Record<string, unknown>;
+    const hidden = Object.entries(copy[field]).map(([key, value]) => {
+      const changed = key in others && !isDeepStrictEqual(others[key], value);
+      return [key, changed ? `(hidden, ${word})` : '(hidden)'];
+    });
+    copy[field] = Object.fromEntries(hidden);
   }
   return copy;
-}
-
-function hidden(values: object, others: object | undefined, word: string): Record<string, string> {
-  const known = others as Record<string, unknown> | undefined;
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => {
-      const changed = known !== undefined && key in known && !isDeepStrictEqual(known[key], value);
-      return [key, changed ? `(hidden, ${word})` : '(hidden)'];
-    }),
-  );
 }
 
 /** The differences of two objects' YAML in unified form, undefined being no object; empty where there are none. */

@@ -10,7 +10,7 @@ import { gitIn, literalPath } from '../../lib/git/run.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Application, argocdNamespace } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
-import { apiVersions, type ClusterFacts } from './kinds.ts';
+import { apiVersions, type ClusterFacts, targetNamespace } from './targets.ts';
 
 const repoServer = 'argocd-repo-server';
 /** Seconds that a chart may take to be unpacked or rendered. */
@@ -146,11 +146,6 @@ function linkTarget(path: string, link: string): string {
 
 function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
-}
-
-/** Where an Application deploys to; in the API it is called the destination. */
-export function targetNamespace({ spec }: Application): string {
-  return (spec.destination as { namespace?: string } | undefined)?.namespace ?? 'default';
 }
 
 /** The values files of an Application, from the top folder of the repository. */

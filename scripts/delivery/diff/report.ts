@@ -4,15 +4,16 @@ import { componentsFor } from '../../components/index.ts';
 import type { Context } from '../../images/context.ts';
 import { fieldManager } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import { ExitCode, UsageError } from '../../lib/errors.ts';
+import { ExitCode } from '../../lib/errors.ts';
 import { uncommittedFiles } from '../../lib/git/checkout.ts';
+import { unknownWord } from '../../lib/text.ts';
 import type { Application } from '../../repository/applications.ts';
 import { holders } from '../../repository/manifests.ts';
 import { argocdManager } from '../drift/changes.ts';
 import { type ApplicationDiff, diffApplications } from './applications.ts';
 import { compareObjects, type Failure, failureOf, type ObjectComparison } from './compare.ts';
-import { type ClusterFacts, readClusterFacts } from './kinds.ts';
 import { createRenderer } from './render.ts';
+import { type ClusterFacts, readClusterFacts } from './targets.ts';
 
 /** All that `npm run diff` tells, and what `--json` prints. */
 export interface DiffReport {
@@ -35,7 +36,10 @@ export async function gatherDiff(context: Context, application?: string): Promis
   const registered = (await applicationsComponent.objects?.(context)) ?? [];
   const all = registered.filter(({ kind }) => kind === 'Application') as Application[];
   const chosen = all.filter(({ metadata }) => application === undefined || metadata.name === application);
-  if (chosen.length === 0) throw unknownApplication(application, all);
+  if (chosen.length === 0) {
+    const names = all.map(({ metadata }) => metadata.name);
+    throw unknownWord(`argocd/ has no Application ${application ?? ''}.`.replace(' .', '.'), application ?? '', names);
+  }
   const [facts, render, checkout, notes] = await Promise.all([
     readClusterFacts(context.api()),
     createRenderer(context),
@@ -63,14 +67,6 @@ export async function gatherDiff(context: Context, application?: string): Promis
 export function diffExitCode({ differs, complete }: DiffReport): ExitCode {
   if (!complete) return ExitCode.usage;
   return differs ? ExitCode.failed : ExitCode.done;
-}
-
-function unknownApplication(application: string | undefined, all: readonly Application[]): UsageError {
-  const names = all.map(({ metadata }) => metadata.name);
-  return new UsageError(
-    `argocd/ has no Application ${application ?? ''}.`.replace(' .', '.'),
-    `It has: ${names.join(', ')}.`,
-  );
 }
 
 /** Edits that count for a cluster, too, and that no comparison of objects can show. */

@@ -1,10 +1,10 @@
 import { parseAllDocuments, type Tags } from 'yaml';
-import { trackingId } from '../../cluster/ownership.ts';
-import { identityOf, type KubeObject } from '../../kubernetes/objects.ts';
+import { isTracked, trackingId } from '../../cluster/ownership.ts';
+import type { ApiServer } from '../../kubernetes/api/api.ts';
+import { everyKind, type ServedResource } from '../../kubernetes/api/discovery.ts';
+import { collectionPath, groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Application } from '../../repository/applications.ts';
-import { type ClusterFacts, servedAs } from './kinds.ts';
-import { targetNamespace } from './render.ts';
 
 /** What Argo CD would have in the cluster, and what it would run beside that. */
 export interface RenderedTargets {
@@ -89,4 +89,137 @@ export function hookPhases({ metadata }: KubeObject): string[] | undefined {
   // Where it knows one of its own, Argo CD doesn't look at Helm's.
   const all = named.length > 0 ? named : helm.flatMap((value) => helmHookPhases[value] ?? []);
   return [...new Set(all.filter((phase) => syncPhases.has(phase)))];
+}
+
+/** What a chart is rendered for, and how its objects are found: the cluster's version and the kinds that it serves. */
+export interface ClusterFacts {
+  /** As in 1.36.4. */
+  kubeVersion: string;
+  kinds: readonly ServedResource[];
+}
+
+/** Asks the API server. Throws `Unreachable`. */
+export async function readClusterFacts(api: ApiServer): Promise<ClusterFacts> {
+  const [{ gitVersion }, kinds] = await Promise.all([api.json<{ gitVersion: string }>('/version'), everyKind(api)]);
+  // Without what a vendor adds to it, as Argo CD hands it on (reposerver/repository, parseKubeVersion).
+  return { kubeVersion: /\d+\.\d+\.\d+/.exec(gitVersion)?.[0] ?? gitVersion, kinds };
+}
+
+/**
+ * What a chart sees as `.Capabilities.APIVersions`: each version and each kind in it that can be listed and watched
+ * (util/argo, APIResourcesToStrings; gitops-engine, GetAPIResources).
+ */
+export function apiVersions({ kinds }: ClusterFacts): string[] {
+  const watched = kinds.filter(({ verbs }) => verbs.includes('list') && verbs.includes('watch'));
+  return [...new Set(watched.flatMap(({ apiVersion, kind }) => [apiVersion, `${apiVersion}/${kind}`]))].sort();
+}
+
+/** How the cluster serves the kind of an object, or undefined where it doesn't. */
+export function servedAs({ kinds }: ClusterFacts, { apiVersion, kind }: KubeObject): ServedResource | undefined {
+  return kinds.find((served) => served.apiVersion === apiVersion && served.kind === kind);
+}
+
+/** The path of an object at the API server. */
+export function servedPath(
+  { apiVersion, kind, resource }: ServedResource,
+  { name, namespace }: KubeObject['metadata'],
+): string {
+  return `${collectionPath(apiVersion, kind, namespace, resource)}/${name}`;
+}
+
+interface GroupKind {
+  group: string;
+  kind: string;
+}
+
+interface ProjectSpec {
+  namespaceResourceWhitelist?: GroupKind[];
+  namespaceResourceBlacklist?: GroupKind[];
+  clusterResourceWhitelist?: GroupKind[];
+  clusterResourceBlacklist?: GroupKind[];
+}
+
+/**
+ * Whether an AppProject lets its Applications deploy an object, by its kind. Where nothing is said of kinds in namespaces,
+ * all of them may; of kinds outside of namespaces, none (pkg/apis/application, IsGroupKindNamePermitted).
+ */
+export function isKindAllowed(project: KubeObject, object: KubeObject, namespaced: boolean): boolean {
+  const spec = project.spec as ProjectSpec;
+  const among = (kinds: readonly GroupKind[] = []) => kinds.some((entry) => matchesKind(entry, object));
+  if (!namespaced) return among(spec.clusterResourceWhitelist) && !among(spec.clusterResourceBlacklist);
+  const listed = spec.namespaceResourceWhitelist;
+  return (listed === undefined || among(listed)) && !among(spec.namespaceResourceBlacklist);
+}
+
+function matchesKind({ group, kind }: GroupKind, object: KubeObject): boolean {
+  return (group === '*' || group === groupOf(object.apiVersion)) && (kind === '*' || kind === object.kind);
+}
+
+/** What a sync would do with the objects that are no longer rendered. */
+export interface PruneResult {
+  pruned: KubeObject[];
+  kept: { object: KubeObject; because: string }[];
+}
+
+/**
+ * The metadata of every object that a project's Applications may have deployed. Of a kind that the project doesn't allow,
+ * Argo CD sees none (controller/state.go, IsLiveResourcePermitted).
+ */
+export async function listDeployable(
+  api: ApiServer,
+  { kinds }: ClusterFacts,
+  project: KubeObject,
+): Promise<KubeObject[]> {
+  const seen = new Set<string>();
+  const first = kinds.filter(({ apiVersion, kind, namespaced, verbs }) => {
+    const name = `${groupOf(apiVersion)} ${kind}`;
+    const possible = verbs.includes('list') && verbs.includes('delete');
+    const allowed = possible && isKindAllowed(project, { apiVersion, kind, metadata: { name: '' } }, namespaced);
+    return allowed && !seen.has(name) && seen.add(name);
+  });
+  const lists = first.map(({ apiVersion, kind, resource }) => api.listMetadata(apiVersion, kind, resource));
+  return (await Promise.all(lists)).flat();
+}
+
+/** Those of the objects that an Application deployed and no longer renders, but for its hooks and what is going already. */
+export function pruneResult(
+  application: Application,
+  live: readonly KubeObject[],
+  targets: readonly KubeObject[],
+): PruneResult {
+  const name = new Set([application.metadata.name]);
+  const wanted = new Set(targets.map(identityOf));
+  const left = live.filter(
+    (object) =>
+      isTracked(object, name) &&
+      !wanted.has(identityOf(object)) &&
+      object.metadata.ownerReferences === undefined &&
+      object.metadata.deletionTimestamp === undefined &&
+      hookPhases(object) === undefined,
+  );
+  const judged = left.map((object) => ({ object, because: reasonToKeep(application, object) }));
+  return {
+    pruned: judged.filter(({ because }) => because === undefined).map(({ object }) => object),
+    kept: judged.flatMap(({ object, because }) => (because === undefined ? [] : [{ object, because }])),
+  };
+}
+
+interface SyncPolicy {
+  automated?: { prune?: boolean };
+  syncOptions?: string[];
+}
+
+/** gitops-engine, sync/sync_context.go: the object's own option comes before the Application's. */
+function reasonToKeep({ spec }: Application, { metadata }: KubeObject): string | undefined {
+  const { automated, syncOptions = [] } = (spec.syncPolicy ?? {}) as SyncPolicy;
+  const own = (metadata.annotations?.['argocd.argoproj.io/sync-options'] ?? '').split(',').map((one) => one.trim());
+  const option = [...own, ...syncOptions].find((one) => one.startsWith('Prune='));
+  if (option === 'Prune=false') return 'it says Prune=false';
+  if (option === 'Prune=confirm') return 'it says Prune=confirm: Argo CD waits for somebody to confirm it';
+  return automated?.prune ? undefined : 'its Application does not prune by itself';
+}
+
+/** Where an Application deploys to; in the API it is called the destination. */
+export function targetNamespace({ spec }: Application): string {
+  return (spec.destination as { namespace?: string } | undefined)?.namespace ?? 'default';
 }

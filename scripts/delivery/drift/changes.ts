@@ -1,5 +1,6 @@
 import { fieldManager } from '../../kubernetes/kubectl.ts';
 import type { KubeObject, ManagedFields, Metadata, Named } from '../../kubernetes/objects.ts';
+import type { Application, ApplicationResource } from '../../repository/applications.ts';
 
 /** The objects of the cluster by `keyOf`, as far as they belong to Applications. */
 export type PresentObjects = ReadonlyMap<string, KubeObject>;
@@ -13,7 +14,7 @@ export function keyOf({ group = '', kind, namespace = '', name }: Omit<Applicati
  * What somebody changed by hand of what an Application deployed. Argo CD's own judgement is seconds old at times, and its
  * controller may not run: so the objects are looked at as well. What Git is just changing is no change by hand.
  */
-export function driftChanges({ metadata, status = {} }: WatchedApplication, present: PresentObjects): DriftChange[] {
+export function driftChanges({ metadata, status = {} }: Application, present: PresentObjects): DriftChange[] {
   // Whoever deletes an Application means it.
   if (metadata.deletionTimestamp !== undefined) return [];
   const deploying = isDeploying(status);
@@ -39,7 +40,7 @@ export function driftChanges({ metadata, status = {} }: WatchedApplication, pres
 }
 
 /** Whether Argo CD is bringing another commit, so that what differs may be what Git changed. */
-function isDeploying({ sync, operationState }: NonNullable<WatchedApplication['status']>): boolean {
+function isDeploying({ sync, operationState }: NonNullable<Application['status']>): boolean {
   return operationState?.phase === 'Running' || operationState?.syncResult?.revision !== sync?.revision;
 }
 
@@ -87,32 +88,6 @@ export interface Drift {
   healed: SelfHeal[];
   /** The Applications that `npm run drill` has pointed elsewhere, or left so when it was killed, each with the drill's name. */
   drilled: { application: string; drill: string }[];
-}
-
-/** An Application, with the parts of its status that tell of drift. */
-export interface WatchedApplication extends KubeObject {
-  spec: { source: { path: string } };
-  status?: {
-    sync?: { status: string; revision?: string };
-    reconciledAt?: string;
-    history?: HistoryEntry[];
-    resources?: ApplicationResource[];
-    operationState?: { phase: string; syncResult?: { revision?: string } };
-  };
-}
-
-/** An entry of an Application's history. */
-export interface HistoryEntry {
-  revision?: string;
-  deployedAt?: string;
-  source?: object;
-}
-
-export interface ApplicationResource extends Named {
-  group?: string;
-  version: string;
-  status?: string;
-  requiresPruning?: boolean;
 }
 
 /** Fields of an object that belong to a person's tool: whoever changed them last. */

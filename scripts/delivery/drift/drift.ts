@@ -3,17 +3,13 @@ import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import { groupOf, type KubeObject, titleOf } from '../../kubernetes/objects.ts';
 import { gitIn } from '../../lib/git/run.ts';
-import { applicationApi, argocdNamespace } from '../../repository/applications.ts';
 import {
+  type Application,
   type ApplicationResource,
-  type Drift,
-  type DriftChange,
-  driftChanges,
-  keyOf,
-  type PresentObjects,
-  type SelfHeal,
-  type WatchedApplication,
-} from './changes.ts';
+  applicationApi,
+  argocdNamespace,
+} from '../../repository/applications.ts';
+import { type Drift, type DriftChange, driftChanges, keyOf, type PresentObjects, type SelfHeal } from './changes.ts';
 import { type ApplicationEvent, episodesIn, type SameChart, selfHealsIn } from './self-heals.ts';
 
 export const noDrift: Drift = { now: [], healed: [], drilled: [] };
@@ -24,7 +20,7 @@ const eventsPath = `/api/v1/namespaces/${argocdNamespace}/events?fieldSelector=i
 export async function findDrift(context: Context): Promise<Drift> {
   try {
     const [applications, { items }] = await Promise.all([
-      context.view().list<WatchedApplication>(applicationApi, 'Application'),
+      context.view().list<Application>(applicationApi, 'Application'),
       context.api().json<{ items: ApplicationEvent[] }>(eventsPath),
     ]);
     const present = await presentOf(context, applications);
@@ -44,7 +40,7 @@ export async function findDrift(context: Context): Promise<Drift> {
 }
 
 /** The objects that the Applications name, without their content. Asks once for each kind. */
-async function presentOf(context: Context, applications: readonly WatchedApplication[]): Promise<PresentObjects> {
+async function presentOf(context: Context, applications: readonly Application[]): Promise<PresentObjects> {
   const resources = applications.flatMap(({ status }) => status?.resources ?? []);
   const kinds = new Map(resources.map((resource) => [apiVersionOf(resource) + resource.kind, resource]));
   const lists = await Promise.all(
@@ -53,7 +49,7 @@ async function presentOf(context: Context, applications: readonly WatchedApplica
   return new Map(lists.flat().map((object) => [keyOf(resourceOf(object)), object]));
 }
 
-function apiVersionOf({ group, version }: ApplicationResource): string {
+function apiVersionOf({ group, version = '' }: ApplicationResource): string {
   return group ? `${group}/${version}` : version;
 }
 

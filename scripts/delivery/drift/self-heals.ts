@@ -1,15 +1,9 @@
 import { namedOf } from '../../kubernetes/objects.ts';
-import {
-  type HistoryEntry,
-  keyOf,
-  lastAppliedByArgocd,
-  type PresentObjects,
-  type SelfHeal,
-  type WatchedApplication,
-} from './changes.ts';
+import type { Application, SyncRecord } from '../../repository/applications.ts';
+import { keyOf, lastAppliedByArgocd, type PresentObjects, type SelfHeal } from './changes.ts';
 
 /** Whether an Application's chart is the same at two commits. False where that can't be told. */
-export type SameChart = (application: WatchedApplication, one: string, other: string) => Promise<boolean>;
+export type SameChart = (application: Application, one: string, other: string) => Promise<boolean>;
 
 /**
  * Those episodes in which Argo CD undid a change by hand. That it calls a sync partial says next to nothing: a change by hand
@@ -18,7 +12,7 @@ export type SameChart = (application: WatchedApplication, one: string, other: st
  */
 export async function selfHealsIn(
   episodes: readonly Episode[],
-  applications: readonly WatchedApplication[],
+  applications: readonly Application[],
   { present, sameChart }: { present: PresentObjects; sameChart: SameChart },
 ): Promise<SelfHeal[]> {
   const heals = episodes.map(async (episode) => {
@@ -41,11 +35,7 @@ export async function selfHealsIn(
  * Whether the same was deployed before. The history of an Application has its whole syncs, this one's entry included; a
  * partial one has none, and is of the same source as the one before it.
  */
-async function rendersAsBefore(
-  episode: Episode,
-  application: WatchedApplication,
-  sameChart: SameChart,
-): Promise<boolean> {
+async function rendersAsBefore(episode: Episode, application: Application, sameChart: SameChart): Promise<boolean> {
   const { completed, partial, revision } = episode;
   const history = application.status?.history ?? [];
   const last = history.findLastIndex(
@@ -59,14 +49,14 @@ async function rendersAsBefore(
 }
 
 /** All that decides what a commit renders to; which commit it is, is known by its SHA. */
-function sourceOf({ source }: HistoryEntry): string {
+function sourceOf({ source }: SyncRecord): string {
   return JSON.stringify({ ...source, targetRevision: undefined });
 }
 
 /** What Argo CD wrote to in that time and nobody has since. The time stamps are whole seconds. */
 function touchedIn(
   { started, completed, synced }: Episode,
-  { status }: WatchedApplication,
+  { status }: Application,
   present: PresentObjects,
 ): SelfHeal['objects'] {
   const within = (time: number | undefined) =>

@@ -16,6 +16,8 @@ export interface ImageChange {
   image: ImageValues;
   /** The image before it; undefined for the first. */
   before: ImageValues | undefined;
+  /** The values file at this commit, and at its first parent. */
+  texts: { after: string; before: string | undefined };
   parents: number;
 }
 
@@ -28,13 +30,15 @@ const isOurs = new RegExp(`^${rollbackTrailer}: `, 'm');
 const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
 
 /**
- * Every commit of the checked-out branch that changed the image in a values file, oldest first, whoever made it and how.
- * `prefix` is where the folder lies below the top folder. Throws a `UserError`.
+ * Every commit in the history of `head` that changed the image in a values file, oldest first, whatever made it.
+ * @param git in the top folder.
+ * @param path of the file, from there.
+ * @throws UserError
  */
-export async function readImageChanges(git: Git, prefix: string, file: string): Promise<ImageChange[]> {
-  const commits = await commitsOf(git, file);
+export async function readImageChanges(git: Git, head: string, path: string): Promise<ImageChange[]> {
+  const commits = await commitsOf(git, head, path);
   const wanted = commits.flatMap(({ commit, parents }) => [commit, ...parents]);
-  const texts = await textsAt(git, [...new Set(wanted)], `${prefix}${file}`);
+  const texts = await textsAt(git, [...new Set(wanted)], path);
   const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text)]));
   const changes: ImageChange[] = [];
   for (const { parents, message, ...about } of commits) {
@@ -49,6 +53,7 @@ export async function readImageChanges(git: Git, prefix: string, file: string): 
       ...about,
       image,
       before,
+      texts: { after: texts.get(about.commit) ?? '', before: texts.get(parents[0] ?? '') },
       parents: parents.length,
       ours,
       kind: kindOf(about.subject, message, before),
@@ -67,10 +72,10 @@ function kindOf(subject: string, message: string, before: ImageValues | undefine
   return subject.startsWith(promotionSubject) ? 'promotion' : 'edit';
 }
 
-async function commitsOf(git: Git, file: string) {
+async function commitsOf(git: Git, head: string, path: string) {
   const format = '--format=%H%x00%P%x00%aI%x00%an%x00%s%x00%B%x00';
   const how = ['--topo-order', '--reverse', '--no-show-signature', '--no-color', '--encoding=UTF-8', format];
-  const stdout = await git.read(['log', ...how, 'HEAD', '--', literalPath(file)]);
+  const stdout = await git.read(['log', ...how, head, '--', literalPath(path)]);
   const fields = stdout.split('\0');
   return Array.from({ length: Math.floor(fields.length / 6) }, (_, index) => {
     const [commit = '', parents = '', date = '', author = '', subject = '', message = ''] = fields.slice(index * 6);

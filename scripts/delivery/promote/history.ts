@@ -43,8 +43,8 @@ const maxImages = 30;
 /** Everything that changed the image of a service, from Git, with what registry and cluster can add. Throws a `UserError`. */
 export async function readHistory(context: Context, service: Service): Promise<History> {
   const { config, exec } = context;
-  const { prefix } = await context.checkout();
-  const changes = (await readImageChanges(gitIn(exec, config.root, 'reading'), prefix, service.file)).reverse();
+  const { top, prefix } = await context.checkout();
+  const changes = (await readImageChanges(gitIn(exec, top, 'reading'), 'HEAD', `${prefix}${service.file}`)).reverse();
   const notes: string[] = [];
   const [built, running] = await Promise.all([
     builtAt(context, [...new Set(changes.map(({ image }) => imageName(image)))].slice(0, maxImages), notes),

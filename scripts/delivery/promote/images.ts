@@ -24,21 +24,16 @@ export interface ImageLookup {
   notes: string[];
 }
 
-interface LookupOptions {
-  /** Those of the node, as in `amd64`; none where there is no node to ask. */
-  architectures: readonly string[];
-  endpoints?: Endpoints;
-}
-
 /**
  * Asks the registry for images (service to image), with the account that the platform has. Throws a `UserError` for one
  * that is not there or is built for other processors than the node has. Where the registry doesn't answer, that is noted,
- * and the rolling update is what stands between a missing image and the service.
+ * and the rolling update is what stands between a missing image and the service. `architectures` are those of the nodes,
+ * as in `amd64`; none where there is no node to ask.
  */
 export async function lookUpImages(
   context: Context,
   images: ReadonlyMap<string, string>,
-  { architectures, endpoints = publicEndpoints }: LookupOptions,
+  { architectures, endpoints = publicEndpoints }: { architectures: readonly string[]; endpoints?: Endpoints },
 ): Promise<ImageLookup> {
   const { account, notes } = await accountFor(context, [...images.values()], endpoints);
   const facts = new Map<string, ImageFacts>();

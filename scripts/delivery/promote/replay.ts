@@ -1,19 +1,67 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../lib/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Interrupted, UserError } from '../../lib/errors.ts';
+import { writeWhole } from '../../lib/files.ts';
 import { fileAt, shortSha } from '../../lib/git/checkout.ts';
-import type { Git } from '../../lib/git/run.ts';
+import { filesChanged, hasAncestor } from '../../lib/git/commits.ts';
+import { gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
 import { holdsIn, withNote, withoutHolds } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { sameImage } from './changes.ts';
+import { commitsSince, destinationName, fetchNewest, type PushDestination } from './push.ts';
+import type { Workspace } from './workspace.ts';
+import type { Worktree } from './worktree.ts';
+import { takeOver } from './worktree.ts';
 
-/** What one commit is made of. */
-interface CommitContent {
-  parent: string;
-  files: string[];
-  message: string;
-  author: Record<string, string>;
+/** How often somebody else may be quicker. */
+const maxTries = 10;
+/** Milliseconds to wait at most before the second try: several that were refused together must not come back together. */
+const retryDelayMs = 300;
+const rejectedPush =
+  /\[rejected\].*\((fetch first|non-fast-forward|stale info)\)|\[remote rejected\].*(lock|failed to update ref|incorrect old value|already exists)/;
+
+interface PushOptions {
+  destination: PushDestination;
+  /** What is there. */
+  upstream: string | undefined;
+  /** What is to be there. */
+  head: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Pushes a commit. Where somebody was quicker, ours are recreated on top of theirs, and pushed again.
+ * @returns what is there now.
+ * @throws UserError, `ReplayConflict` where what came in forbids it.
+ */
+export async function pushBranch(
+  { git, context, top }: Workspace,
+  worktree: Worktree,
+  { destination, upstream, head, signal }: PushOptions,
+): Promise<string> {
+  const remote = gitIn(context.exec, top, 'remote');
+  let theirs = upstream;
+  for (let attempt = 1; attempt <= maxTries; attempt += 1) {
+    const follows = theirs === undefined || (await hasAncestor(context.exec, top, head, theirs));
+    const ours = follows ? head : await replay(worktree, theirs ?? '', await commitsSince(git, theirs ?? '', head));
+    if (ours !== head) await takeOver(git, worktree);
+    const pushed = await remote.attempt(['push', '--porcelain', destination.remote, `${ours}:${destination.ref}`], {
+      timeout: 300_000,
+    });
+    if (pushed.exitCode === 0) return ours;
+    if (!rejectedPush.test(pushed.stdout + pushed.stderr)) throw pushError(destination, gitReason(pushed));
+    await sleep(Math.random() * retryDelayMs * attempt, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
+    theirs = await fetchNewest(remote, destination);
+  }
+  throw pushError(destination, `somebody else was quicker ${maxTries} times`);
+}
+
+function pushError(destination: PushDestination, reason: string): UserError {
+  return new UserError(`It is committed here, but not pushed to ${destinationName(destination)}: ${reason}`, {
+    id: 'push-refused',
+    hint: 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.',
+  });
 }
 
 /** Two people changed the same thing, and a machine must not decide between them. */
@@ -22,70 +70,32 @@ export class ReplayConflict extends UserError {
 }
 
 /**
- * Recreates promotions on top of another commit, in their order, as a rebase would, but without the working tree: what
- * somebody has there, edited or staged, has nothing to do with it. `git` works in the top folder. Returns the last
- * commit; those whose change is there already are left out. Throws `ReplayConflict` where one can't follow what is there.
+ * Recreates promotions on top of another commit, in their order, as a rebase would, in a worktree of their own.
+ * @returns the last commit; those whose change is there already are left out.
+ * @throws ReplayConflict where one can't follow what is there.
  */
-export async function replay(git: Git, onto: string, commits: readonly string[]): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'platform-ops-'));
-  try {
-    const index = { env: { GIT_INDEX_FILE: join(folder, 'index') } };
-    let tip = onto;
-    for (const commit of commits) tip = await replayOne(git, tip, commit, index);
-    return tip;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+export async function replay(worktree: Worktree, onto: string, commits: readonly string[]): Promise<string> {
+  const { git, folder } = worktree;
+  await git.read(['reset', '--quiet', '--hard', onto]);
+  for (const commit of commits) {
+    const changed = [];
+    for (const file of await filesChanged(git, commit)) {
+      const [before, after, theirs] = await Promise.all(
+        [`${commit}^`, commit, 'HEAD'].map((revision) => fileAt(git, revision, file)),
+      );
+      if (before === undefined || after === undefined || theirs === undefined)
+        throw replayConflict(commit, `${file} was added or removed meanwhile`);
+      const result = reapplied(before, after, theirs, file);
+      if ('refusal' in result) throw replayConflict(commit, result.refusal);
+      if (result.text === theirs) continue;
+      writeWhole(join(folder, file), result.text);
+      changed.push(literalPath(file));
+    }
+    // The hooks have seen this commit, and a rebase asks them no second time.
+    const how = ['-c', 'core.hooksPath=/dev/null', 'commit', '--quiet', '--only', '--reuse-message', commit];
+    if (changed.length > 0) await git.read([...how, '--', ...changed]);
   }
-}
-
-async function replayOne(
-  git: Git,
-  tip: string,
-  commit: string,
-  index: { env: Record<string, string> },
-): Promise<string> {
-  const { parent, files, message, author } = await readCommitContent(git, commit);
-  await git.read(['read-tree', tip], index);
-  for (const file of files) {
-    const [before, after, theirs] = await Promise.all([parent, commit, tip].map((at) => textAt(git, at, file)));
-    if (before === undefined || after === undefined || theirs === undefined)
-      throw replayConflict(commit, `${file} was added or removed meanwhile`);
-    const result = reapplied(before, after, theirs, file);
-    if ('refusal' in result) throw replayConflict(commit, result.refusal);
-    const blob = await git.read(['hash-object', '-w', '--stdin'], { input: result.text });
-    const mode = (await git.read(['ls-tree', '--full-tree', tip, '--', file])).split(' ')[0];
-    await git.read(['update-index', '--cacheinfo', `${mode},${blob},${file}`], index);
-  }
-  const tree = await git.read(['write-tree'], index);
-  if (tree === (await git.read(['rev-parse', `${tip}^{tree}`]))) return tip;
-  const sign = await git.attempt(['config', '--type=bool', 'commit.gpgsign']);
-  const signed = sign.stdout.trim() === 'true' ? ['-S'] : [];
-  return git.read(['commit-tree', ...signed, '-p', tip, tree], { input: message, env: author });
-}
-
-async function readCommitContent(git: Git, commit: string): Promise<CommitContent> {
-  const format = '%P%x00%an%x00%ae%x00%ad%x00%B';
-  const about = ['-1', '--no-show-signature', '--encoding=UTF-8', '--date=raw', `--format=${format}`];
-  const [parent = '', name = '', email = '', date = '', message = ''] = (
-    await git.read(['log', ...about, commit, '--'])
-  ).split('\0');
-  return {
-    parent,
-    files: await filesOf(git, commit),
-    message: message.trimEnd().concat('\n'),
-    author: { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
-  };
-}
-
-/** The files that a commit touches, from the top folder. */
-export async function filesOf(git: Git, commit: string): Promise<string[]> {
-  const args = ['--no-commit-id', '--name-only', '--no-renames', '-r', '-m', '--root', '-z'];
-  const names = (await git.read(['diff-tree', ...args, commit])).split('\0');
-  return [...new Set(names.filter((name) => name !== ''))];
-}
-
-async function textAt(git: Git, commit: string, file: string): Promise<string | undefined> {
-  return fileAt(git, commit, file);
+  return git.read(['rev-parse', 'HEAD']);
 }
 
 function replayConflict(commit: string, why: string): ReplayConflict {

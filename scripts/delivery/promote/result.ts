@@ -1,7 +1,12 @@
 import { appendFile } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
+import { imageInValues } from '../../repository/image-values.ts';
 import type { RolloutReport } from '../sync/report.ts';
+import type { LandingResult } from './land.ts';
+import type { DeliveryPlan } from './plan.ts';
+import { destinationName } from './push.ts';
+import type { Workspace } from './workspace.ts';
 
 /** What a command of the kind did, as `--json` prints it. */
 export interface DeliveryResult {
@@ -18,15 +23,73 @@ export interface DeliveryResult {
   notes: string[];
 }
 
-/** What was edited, committed and pushed, for a person. */
-export function resultLines({ changes, subject, commit, pushed }: Omit<DeliveryResult, 'receipts'>): string[] {
-  const moves = changes.map(({ service, from, to }) =>
-    from === to ? `${service}: stays at ${from}` : `${service}: ${from} → ${to}`,
-  );
+/** A plan, as --dry-run prints it: `branch`, and `onto`, the commit that it is at, are null with --no-commit. */
+export function describePlan({ branch, head, remote, commitOptions }: Workspace, plan: DeliveryPlan) {
+  const { commit } = commitOptions;
+  return {
+    changes: changesOf(plan),
+    subject: subjectOf(plan),
+    branch: (commit && branch) || null,
+    onto: commit ? head : null,
+    push: remote ? destinationName(remote.destination) : null,
+    notes: plan.edits.length > 0 ? plan.notes : [plan.unchanged.replace(' Nothing was changed.', '')],
+  };
+}
+
+export function plannedLines({
+  changes,
+  subject,
+  branch,
+  onto,
+  push,
+  notes,
+}: ReturnType<typeof describePlan>): string[] {
+  const commits = changes.length > 0 && onto !== null;
+  return [
+    ...(changes.length > 0 ? changeLines(changes) : ['Nothing would change.']),
+    ...(commits ? [`Would be committed to ${branch}, on top of ${shortSha(onto)}: ${subject}`] : []),
+    ...(commits && push !== null ? [`Would be pushed to ${push}.`] : []),
+    ...notes,
+  ];
+}
+
+/** What became of a plan. */
+export function resultOf(
+  plan: DeliveryPlan,
+  { commit, pushed, notes }: LandingResult,
+  more: readonly string[],
+): DeliveryResult {
+  const all = [...plan.notes, ...notes, ...more];
+  return { changes: changesOf(plan), subject: subjectOf(plan), commit, pushed, receipts: [], notes: all };
+}
+
+function changesOf({ edits }: DeliveryPlan): DeliveryResult['changes'] {
+  const tagIn = (text: string) => imageInValues(text)?.tag ?? '';
+  return edits.map(({ service: { name, file }, before, after }) => {
+    return { service: name, file, from: tagIn(before), to: tagIn(after) };
+  });
+}
+
+function subjectOf({ message }: DeliveryPlan): string {
+  return message.split('\n')[0] ?? '';
+}
+
+/** What was edited, committed and pushed. */
+export function resultLines(
+  { changes, subject, commit, pushed }: DeliveryResult,
+  { unchanged }: DeliveryPlan,
+): string[] {
+  const moves = changes.length === 0 ? [unchanged] : changeLines(changes);
   if (commit === null) return moves;
   const short = shortSha(commit);
-  if (changes.length === 0) return [`Pushed to ${pushed}, which is at ${short} now.`];
+  if (changes.length === 0) return [...moves, `Pushed to ${pushed}, which is at ${short} now.`];
   return [...moves, `Committed as ${short}: ${subject}`, ...(pushed === null ? [] : [`Pushed to ${pushed}.`])];
+}
+
+function changeLines(changes: DeliveryResult['changes']): string[] {
+  return changes.map(({ service, from, to }) =>
+    from === to ? `${service}: stays at ${from}` : `${service}: ${from} → ${to}`,
+  );
 }
 
 /** What the workflow gets, in GitHub's files for it ("Workflow commands", Setting an output parameter; Adding a job summary). */

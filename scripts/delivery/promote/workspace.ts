@@ -1,21 +1,14 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { posix } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import { createExec } from '../../lib/exec.ts';
-import { writeWhole } from '../../lib/files.ts';
-import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
+import { type Checkout, fileAt, shortSha } from '../../lib/git/checkout.ts';
 import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
-import { findServices, type Service } from '../../repository/service-files.ts';
-import {
-  destinationName,
-  destinationOf,
-  fetchNewest,
-  type PushDestination,
-  pendingCommits,
-  pushBranch,
-} from './push.ts';
-import { ReplayConflict } from './replay.ts';
+import { localValueFiles, readRegistrations } from '../../repository/applications.ts';
+import { type Hold, holdsIn } from '../../repository/hold.ts';
+import { findServices, readValuesText, type Service } from '../../repository/service-files.ts';
+import { readYaml } from '../../repository/yaml.ts';
+import { destinationOf, fetchNewest, type PushDestination, pendingCommits } from './push.ts';
 
 /** What is to become of edits: left in the working tree, committed, or committed and pushed. */
 export interface CommitOptions {
@@ -23,126 +16,133 @@ export interface CommitOptions {
   push: boolean;
 }
 
-/** Where promotions are made: the checkout, with what was found out about it. */
+/** The checkout that a promotion starts from. What is planned is planned for this commit of this branch. */
 export interface Workspace {
   context: Context;
   root: string;
+  top: string;
   /** Where the root lies below the top folder: '' or 'some/folder/'. */
   prefix: string;
+  /** Git in the top folder, to look with. */
   git: Git;
-  /** The same Git in the top folder. */
-  top: Git;
-  /** A Git that an interruption does not end, to put things back with. */
-  afterwards: Git;
+  head: string;
+  /** Undefined for a detached HEAD, which --no-commit alone allows. */
+  branch: string | undefined;
   commitOptions: CommitOptions;
   /** Where the branch is pushed to, what is there, and which of our promotions are not; where it is to be pushed. */
   remote: { destination: PushDestination; upstream: string | undefined; pending: string[] } | undefined;
 }
 
-/** What became of edits. */
-export interface CommitResult {
-  commit: string | undefined;
-  /** Where it was pushed to, as in `origin/main`. */
-  pushed: string | undefined;
+/** What a plan for a service is made from. */
+export interface ServiceState {
+  service: Service;
+  /** Its values file at the branch's commit; with --no-commit, as it is in the working tree. */
+  text: string;
+  /** The tags that values files set which Helm reads after that one. */
+  overrides: { file: string; line: number; tag: string }[];
+  /** The holds at the push destination that this branch never had. */
+  holdsElsewhere: Hold[];
 }
 
-const notCommitted: CommitResult = { commit: undefined, pushed: undefined };
-
 /**
- * Looks whether these services' values files can be edited and committed without touching what somebody else is at.
- * Throws a `UserError`.
+ * Looks whether these services' values files can be edited and committed.
+ * @throws UserError
  */
 export async function openWorkspace(
   context: Context,
   services: readonly Service[],
   commitOptions: CommitOptions,
 ): Promise<Workspace> {
-  const { root, childEnv } = context.config;
+  const { root } = context.config;
   const checkout = await context.checkout('fresh');
-  const [git, top] = [gitIn(context.exec, root, 'committing'), gitIn(context.exec, checkout.top, 'committing')];
-  const afterwards = gitIn(createExec({ env: childEnv, signal: new AbortController().signal }), root, 'committing');
-  const workspace: Workspace = {
-    context,
-    root,
-    prefix: checkout.prefix,
-    git,
-    top,
-    afterwards,
-    commitOptions,
-    remote: undefined,
-  };
+  const { top, prefix, head, branch } = checkout;
+  const git = gitIn(context.exec, top, 'reading');
+  const workspace = { context, root, top, prefix, git, head, branch, commitOptions, remote: undefined };
   if (!commitOptions.commit) return workspace;
-  await assertSupported(
-    git,
-    checkout,
-    services.map(({ file }) => file),
-  );
-  if (!commitOptions.push || checkout.branch === undefined) return workspace;
-  const destination = await destinationOf(git, checkout.branch);
-  const upstream = await fetchNewest(top, destination);
+  await assertSupported(context, git, checkout, services);
+  if (!commitOptions.push || branch === undefined) return workspace;
+  const destination = await destinationOf(git, branch);
+  const upstream = await fetchNewest(gitIn(context.exec, top, 'remote'), destination);
   const all = await findServices(root, 'all');
-  const files = new Set(all.map(({ file }) => `${checkout.prefix}${file}`));
-  return {
-    ...workspace,
-    remote: { destination, upstream, pending: await pendingCommits(top, upstream, files, destination) },
-  };
+  const files = new Set(all.map(({ file }) => `${prefix}${file}`));
+  const pending = await pendingCommits(git, { upstream, head, files, destination });
+  return { ...workspace, remote: { destination, upstream, pending } };
 }
-
-/** Writes the edits and does with them what is wished. Throws a `UserError`; then the files are as they were. */
-export async function commitAndPush(
-  workspace: Workspace,
-  edits: readonly FileEdit[],
-  message: string,
-): Promise<CommitResult> {
-  if (!workspace.commitOptions.commit) {
-    await writeEdits(workspace.root, edits);
-    return notCommitted;
-  }
-  const commit = await commitEdits(workspace, edits, message);
-  if (!workspace.remote) return { commit, pushed: undefined };
-  try {
-    return await pushWorkspace(workspace, workspace.remote);
-  } catch (error) {
-    if (error instanceof ReplayConflict) await undoCommit(workspace, commit);
-    throw error;
-  }
-}
-
-/** Pushes the promotions that were committed and not pushed earlier, where that is wished. */
-export async function pushPending(workspace: Workspace): Promise<CommitResult> {
-  return workspace.remote && workspace.remote.pending.length > 0
-    ? pushWorkspace(workspace, workspace.remote)
-    : notCommitted;
-}
-
-async function pushWorkspace(
-  { top, context }: Workspace,
-  remote: NonNullable<Workspace['remote']>,
-): Promise<CommitResult> {
-  const commit = await pushBranch(top, { ...remote, signal: context.signal });
-  return { commit, pushed: destinationName(remote.destination) };
-}
-
-/** What can't follow what came in meanwhile shall not stay here either. */
-async function undoCommit({ afterwards }: Workspace, commit: string): Promise<void> {
-  if ((await afterwards.read(['rev-parse', 'HEAD'])) !== commit) return;
-  await afterwards.attempt(['reset', '--quiet', '--keep', `${commit}^`]);
-}
-
-/** What can be under way in a checkout: the file that says so, what it is called, and how it ends. */
-const gitOperations = [
-  ['MERGE_HEAD', 'A merge', 'git merge --continue ends it, git merge --abort gives it up.'],
-  ['rebase-merge', 'A rebase', 'git rebase --continue ends it, git rebase --abort gives it up.'],
-  ['rebase-apply', 'A rebase', 'git rebase --continue ends it, git rebase --abort gives it up.'],
-  ['CHERRY_PICK_HEAD', 'A cherry-pick', 'git cherry-pick --continue ends it, git cherry-pick --abort gives it up.'],
-  ['REVERT_HEAD', 'A revert', 'git revert --continue ends it, git revert --abort gives it up.'],
-] as const;
 
 /**
- * Throws a `UserError` where a commit to these files would belong to no branch, take along what somebody else is at, or
- * could not be made at all.
+ * Reads what plans are made from.
+ * @throws UserError for a values file that is missing or is not UTF-8.
  */
-async function assertSupported(git: Git, checkout: Checkout, files: readonly string[]): Promise<void> {
+export async function readServices(workspace: Workspace, services: readonly Service[]): Promise<ServiceState[]> {
+  const { root, prefix, git, head, remote, commitOptions, context } = workspace;
+  const { applications } = await readRegistrations(root);
+  const committed = async (file: string) => fileAt(git, head, `${prefix}${file}`);
+  const textOf = async (service: Service) => {
+    // It tells of a file that is missing here, or in another encoding, in a better sentence than Git.
+    const here = await readValuesText(root, service);
+    return commitOptions.commit ? ((await committed(service.file)) ?? here) : here;
+  };
+  const overridesOf = async ({ name, file: own }: Service) => {
+    const application = applications.find(({ metadata }) => metadata.name === name);
+    if (!application) return [];
+    const { path, helm } = application.spec.source;
+    const lists = [helm.valueFiles, localValueFiles(application, context.config.environment)];
+    const files = lists
+      .map((list) => list.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file))))
+      .flatMap((list) => list.slice(list.lastIndexOf(own) + 1));
+    const found = [...new Set(files)].map(async (file) => tagsSet(file, (await committed(file)) ?? ''));
+    return (await Promise.all(found)).flat();
+  };
+  const base = await sharedCommit(workspace);
+  const holdsAt = async (commit: string | undefined, { file }: Service) =>
+    commit === undefined ? [] : holdsIn((await fileAt(git, commit, `${prefix}${file}`)) ?? '');
+  return Promise.all(
+    services.map(async (service) => {
+      const text = await textOf(service);
+      // What both had once, was removed here since.
+      const known = [...holdsIn(text), ...(await holdsAt(base, service))].map(({ note }) => note);
+      const elsewhere = await holdsAt(remote?.upstream, service);
+      return {
+        service,
+        text,
+        overrides: await overridesOf(service),
+        holdsElsewhere: elsewhere.filter(({ note }) => !known.includes(note)),
+      };
+    }),
+  );
+}
+
+function tagsSet(file: string, text: string): ServiceState['overrides'] {
+  const [document] = readYaml(text);
+  const path = ['image', 'tag'];
+  if (!document?.has(path)) return [];
+  const { image } = (document.value ?? {}) as { image?: { tag?: unknown } };
+  return [{ file, line: document.line(path) ?? 1, tag: String(image?.tag) }];
+}
+
+async function sharedCommit({ git, head, remote }: Workspace): Promise<string | undefined> {
+  if (!remote?.upstream) return undefined;
+  const shared = await git.attempt(['merge-base', remote.upstream, head]);
+  if (shared.exitCode > 1) throw new UserError(`git merge-base failed: ${gitReason(shared)}`, { hint: 'git status' });
+  return shared.stdout.trim() || undefined;
+}
+
+/** What can be under way in a checkout: the file that says so, what it is called, and the Git command that ends it. */
+const gitOperations = [
+  ['MERGE_HEAD', 'A merge', 'merge'],
+  ['rebase-merge', 'A rebase', 'rebase'],
+  ['rebase-apply', 'A rebase', 'rebase'],
+  ['CHERRY_PICK_HEAD', 'A cherry-pick', 'cherry-pick'],
+  ['REVERT_HEAD', 'A revert', 'revert'],
+] as const;
+
+/** Throws a `UserError` where a commit to these files would belong to no branch, or could not be made at all. */
+async function assertSupported(
+  { exec }: Context,
+  git: Git,
+  checkout: Checkout,
+  services: readonly Service[],
+): Promise<void> {
   await assertNoGitOperation(git);
   if (checkout.branch === undefined)
     throw new UserError(`HEAD is detached at ${shortSha(checkout.head)}: a commit there would belong to no branch.`, {
@@ -151,25 +151,29 @@ async function assertSupported(git: Git, checkout: Checkout, files: readonly str
     });
   const staged = await readPaths(git, ['diff', '--cached', '--name-only', '--no-renames', '-z']);
   if (staged.length > 0)
-    throw new UserError(`There are staged changes, which are somebody's next commit: ${fileList(staged)}.`, {
+    throw new UserError(`There are staged changes, which are your next commit: ${fileList(staged)}.`, {
       id: 'checkout-busy',
-      hint: 'git commit them, or take them back with git restore --staged.',
+      hint: 'git commit them, or unstage them with git restore --staged.',
     });
-  const status = await readPaths(git, ['status', '--porcelain', '-z', '--no-renames', '--', ...files.map(literalPath)]);
-  const edited = status.map((line) => line.slice(3));
+  const files = services.map(({ file }) => `${checkout.prefix}${file}`);
+  const edited = await editedFiles(git, files);
   if (edited.length > 0)
     throw new UserError(`There are edits that are not committed in ${fileList(edited)}.`, {
       id: 'checkout-busy',
       hint: 'git diff shows them: commit them first, or git stash.',
     });
-  await assertCommitter(git);
+  await assertCommitter(gitIn(exec, checkout.top, 'committing'));
 }
 
 async function assertNoGitOperation(git: Git): Promise<void> {
   const names = gitOperations.flatMap(([name]) => ['--git-path', name]);
   const files = (await git.read(['rev-parse', '--path-format=absolute', ...names])).split('\n');
-  const found = gitOperations.find((_, index) => existsSync(files[index] ?? ''));
-  if (found) throw new UserError(`${found[1]} is under way in this checkout.`, { id: 'checkout-busy', hint: found[2] });
+  const [, what, command] = gitOperations.find((_, index) => existsSync(files[index] ?? '')) ?? [];
+  if (what)
+    throw new UserError(`${what} is under way in this checkout.`, {
+      id: 'checkout-busy',
+      hint: `git ${command} --continue finishes it, git ${command} --abort gives it up.`,
+    });
 }
 
 async function assertCommitter(git: Git): Promise<void> {
@@ -184,59 +188,18 @@ async function assertCommitter(git: Git): Promise<void> {
   }
 }
 
+/** Those of the files, from the top folder, that differ from HEAD or are new. */
+export async function editedFiles(git: Git, files: readonly string[]): Promise<string[]> {
+  const how = ['--porcelain', '-z', '--no-renames', '--untracked-files=all'];
+  const status = await readPaths(git, ['status', ...how, '--', ...files.map(literalPath)]);
+  return status.map((line) => line.slice(3));
+}
+
 async function readPaths(git: Git, args: readonly string[]): Promise<string[]> {
   return (await git.read(args)).split('\0').filter((path) => path !== '');
 }
 
-function fileList(files: readonly string[]): string {
+export function fileList(files: readonly string[]): string {
   const named = files.slice(0, 3).join(', ');
   return files.length > 3 ? `${named} and ${files.length - 3} more` : named;
-}
-
-/** A values file as it is and as it shall be. */
-export interface FileEdit {
-  service: Service;
-  before: string;
-  after: string;
-}
-
-/** Writes the edits into the working tree. */
-async function writeEdits(root: string, edits: readonly FileEdit[]): Promise<void> {
-  for (const { service, after } of edits) writeWhole(join(root, service.file), after);
-}
-
-/**
- * Writes the edits and commits these files alone. Returns the commit. Where that fails, as by a hook, the files are
- * put back as they were, and a `UserError` says why. `afterwards` is a Git that an interruption does not end.
- */
-async function commitEdits(
-  { git, afterwards, root }: { git: Git; afterwards: Git; root: string },
-  edits: readonly FileEdit[],
-  message: string,
-): Promise<string> {
-  const head = await git.read(['rev-parse', 'HEAD']);
-  const files = edits.map(({ service }) => literalPath(service.file));
-  try {
-    await writeEdits(root, edits);
-    // What the user's hooks, signature and configuration add to a commit belongs to this one, too. They get their time.
-    const output = await git.attempt(['commit', '--quiet', '--only', '--message', message, '--', ...files], {
-      timeout: 300_000,
-    });
-    if (output.exitCode !== 0)
-      throw new UserError(`Nothing was committed, and everything is as it was; git commit says: ${gitReason(output)}`, {
-        hint: 'Correct what a hook found, or see to what Git asks for, and run the command again.',
-      });
-    return await git.read(['rev-parse', 'HEAD']);
-  } catch (error) {
-    if ((await afterwards.read(['rev-parse', 'HEAD'])) === head) await restoreFiles(afterwards, root, edits);
-    throw error;
-  }
-}
-
-async function restoreFiles(git: Git, root: string, edits: readonly FileEdit[]): Promise<void> {
-  await git.attempt(['reset', '--quiet', '--', ...edits.map(({ service }) => literalPath(service.file))]);
-  await writeEdits(
-    root,
-    edits.map(({ service, before }) => ({ service, before, after: before })),
-  );
 }

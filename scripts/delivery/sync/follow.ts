@@ -10,13 +10,14 @@ import { shortSha } from '../../lib/git/checkout.ts';
 import { joinErrors } from '../../lib/tasks.ts';
 import type { Progress } from '../../lib/terminal/progress.ts';
 import { type Application, servicesNamespace } from '../../repository/applications.ts';
-import { askNewPods } from './answer.ts';
 import { type CommitTracker, trackCommit } from './commit-tracker.ts';
 import { createWarnings, rolloutFaults, syncFaults } from './faults.ts';
-import { createReport, createStageTimes, type IngressAnswer, type RolloutReport, syncedObjects } from './report.ts';
+import { createReport, createStageTimes, type RolloutReport, syncedObjects } from './report.ts';
 import {
   type ApplicationState,
+  askNewPods,
   createObserver,
+  type IngressAnswer,
   isCompared,
   lastSyncedCommit,
   notSyncedReason,
@@ -53,7 +54,7 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
   const seconds = () => Math.round(performance.now() - since) / 1000;
   try {
     const course = await trackCommit(context, { commit, wanted: applications, lockTimeoutSeconds, note });
-    const names = applications ?? (await namesOf(context));
+    const names = applications ?? (await registeredNames(context));
     const following = { course, lookout: createObserver(context), since, note };
     const results = await Promise.allSettled(
       names.map(async (name) => {
@@ -71,7 +72,8 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
   }
 }
 
-async function namesOf(context: Context): Promise<string[]> {
+/** The names of the Applications that `argocd/` registers. */
+export async function registeredNames(context: Context): Promise<string[]> {
   const registered = (await registrations(context)).filter(({ kind }) => kind === 'Application');
   return registered.map(({ metadata }) => metadata.name);
 }

@@ -7,7 +7,7 @@ import { changedFiles } from '../../lib/git/commits.ts';
 import { columns } from '../../lib/text.ts';
 import type { Application } from '../../repository/applications.ts';
 import type { CommitTracker } from './commit-tracker.ts';
-import type { Rollout } from './rollout.ts';
+import type { IngressAnswer, Rollout } from './rollout.ts';
 
 /** What became of a commit in one Application. */
 export interface RolloutReport {
@@ -46,16 +46,6 @@ interface RolledOutImage {
   /** The image ID, as the node tells it. */
   id: string;
   standIn: boolean;
-}
-
-export interface IngressAnswer {
-  url: string;
-  /** The version that the answer tells, if any. */
-  version?: string;
-  /** How it is known to be of the new pods: by its version, or because only new pods were endpoints then. */
-  by: 'version' | 'endpoints';
-  /** How many old pods were still there then, which answer for some seconds on connections that are kept open. */
-  draining?: number;
 }
 
 const stageTitles: Record<Stage, string> = {

@@ -47,11 +47,14 @@ export async function hasAncestor(
   return output && output.exitCode === 0;
 }
 
-/** Whether a commit has another one in its history, or is that one. Throws a `UserError` where Git can't tell. */
-export async function isAncestor(git: Git, older: string, newer: string): Promise<boolean> {
-  const output = await git.attempt(['merge-base', '--is-ancestor', older, newer]);
-  if (output.exitCode > 1) throw gitFailed('merge-base', output);
-  return output.exitCode === 0;
+/**
+ * The files that differ between two commits, or that a commit changes, from the top folder.
+ * @param what two commits, or one that is compared with its parents.
+ */
+export async function filesChanged(git: Git, ...what: [string] | [string, string]): Promise<string[]> {
+  const args = ['--no-commit-id', '--name-only', '--no-renames', '-r', '-m', '--root', '-z'];
+  const names = (await git.read(['diff-tree', ...args, ...what])).split('\0');
+  return [...new Set(names.filter((name) => name !== ''))];
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */

@@ -1,0 +1,162 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Interrupted, UserError } from '../../lib/errors.ts';
+import { createExec } from '../../lib/exec.ts';
+import { writeWhole } from '../../lib/files.ts';
+import { fileAt, shortSha } from '../../lib/git/checkout.ts';
+import { filesChanged } from '../../lib/git/commits.ts';
+import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
+import type { DeliveryPlan } from './plan.ts';
+import { destinationName } from './push.ts';
+import { pushBranch, ReplayConflict } from './replay.ts';
+import { editedFiles, fileList, type Workspace } from './workspace.ts';
+import { openWorktree, takeOver, type Worktree } from './worktree.ts';
+
+/** What became of a plan. */
+export interface LandingResult {
+  commit: string | null;
+  /** Where it was pushed to, as in `origin/main`. */
+  pushed: string | null;
+  /** What else to say, a sentence each. */
+  notes: string[];
+  /** Why the checkout is not at the commit, as a sentence. */
+  elsewhere?: string | undefined;
+}
+
+/**
+ * Carries out a plan: edits the working tree with --no-commit, or else commits in a worktree of its own, pushes, moves the
+ * branch that the plan was made for, and then refreshes the files of this checkout that were not edited meanwhile.
+ * @throws UserError; then the branch is where it was, but for a commit that could not be pushed.
+ */
+export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<LandingResult> {
+  const { root, commitOptions, remote, context, head } = workspace;
+  const unchanged = { commit: null, pushed: null, notes: [] };
+  if (!commitOptions.commit) {
+    for (const { service, after } of plan.edits) writeWhole(join(root, service.file), after);
+    return unchanged;
+  }
+  if (plan.edits.length === 0 && !remote?.pending.length) return unchanged;
+  const worktree = await openWorktree(workspace);
+  try {
+    const ours = plan.edits.length > 0 ? await commitIn(worktree, workspace, plan) : head;
+    if (!remote) return { commit: ours, pushed: null, ...(await moveBranch(workspace, plan, ours)) };
+    await assertUnmoved(workspace);
+    const pushed = destinationName(remote.destination);
+    const commit = await pushBranch(workspace, worktree, { ...remote, head: ours, signal: context.signal }).catch(
+      async (error: unknown) => {
+        if (!(error instanceof ReplayConflict || error instanceof Interrupted)) await moveBranch(workspace, plan, ours);
+        throw error;
+      },
+    );
+    return { commit, pushed, ...(await moveBranch(workspace, plan, commit, pushed)) };
+  } finally {
+    worktree.remove();
+  }
+}
+
+/**
+ * Commits the edits. The user's hooks, signature and configuration count, and hooks get their time.
+ * @returns the commit, which the user's repository has by then, on no branch.
+ */
+async function commitIn(worktree: Worktree, { git, prefix }: Workspace, plan: DeliveryPlan) {
+  const { folder, git: inside } = worktree;
+  const files = plan.edits.map(({ service }) => `${prefix}${service.file}`);
+  for (const [index, { after }] of plan.edits.entries()) writeWhole(join(folder, files[index] ?? ''), after);
+  // A path that is relative leads to the user's top folder, and in another worktree to nothing: Git then runs no hook.
+  const hooks = await git.read(['rev-parse', '--path-format=absolute', '--git-path', 'hooks']);
+  const how = ['-c', `core.hooksPath=${hooks}`, 'commit', '--quiet', '--only', '--message', plan.message];
+  const output = await inside.attempt([...how, '--', ...files.map(literalPath)], { timeout: 300_000 });
+  if (output.exitCode !== 0)
+    throw new UserError(`Nothing was committed, and everything is as it was; git commit says: ${gitReason(output)}`, {
+      hint: 'Correct what a hook found, or see to what Git asks for, and run the command again.',
+    });
+  await takeOver(git, worktree);
+  return inside.read(['rev-parse', 'HEAD']);
+}
+
+async function assertUnmoved({ git, branch, head }: Workspace): Promise<void> {
+  const now = await git.read(['rev-parse', `refs/heads/${branch}`]);
+  if (now !== head) throw movedError(branch, head, now);
+}
+
+function movedError(branch: string | undefined, head: string, now: string): UserError {
+  return new UserError(
+    `${branch} moved from ${shortSha(head)} to ${shortSha(now)} meanwhile, so nothing was changed.`,
+    { hint: 'Run the command again: it starts from the new commit.' },
+  );
+}
+
+/** Moves the branch, if it is where it was when the plan was made, and has the checkout follow, if it is still on it. */
+async function moveBranch(
+  { context, top, prefix, branch, head }: Workspace,
+  { edits, message }: DeliveryPlan,
+  to: string,
+  pushed?: string,
+): Promise<Pick<LandingResult, 'notes' | 'elsewhere'>> {
+  if (to === head) return { notes: [] };
+  // An interruption does not end it half-way.
+  const exec = createExec({ env: context.config.childEnv, signal: new AbortController().signal });
+  const git = gitIn(exec, top, 'committing');
+  const ref = `refs/heads/${branch}`;
+  const cannotFollow = (why: string) =>
+    new UserError(
+      `${pushed ? `It was pushed to ${pushed} as ${shortSha(to)}, but this branch` : `${branch}`} could not follow: ${why}`,
+      { hint: 'git stash, then git pull --rebase, then git stash pop.' },
+    );
+  const current = (await git.attempt(['symbolic-ref', '--quiet', 'HEAD'])).stdout.trim();
+  const own = edits.map(({ service }) => `${prefix}${service.file}`);
+  const others = (await filesChanged(git, head, to)).filter((file) => !own.includes(file));
+  const inTheWay = current === ref && others.length > 0 ? await editedFiles(git, others) : [];
+  if (inTheWay.length > 0) throw cannotFollow(`your edits in ${fileList(inTheWay)} are in the way`);
+  const moved = await git.attempt(['update-ref', '-m', `commit: ${message.split('\n')[0]}`, ref, to, head]);
+  if (moved.exitCode !== 0) {
+    const now = await git.read(['rev-parse', ref]);
+    throw pushed === undefined ? movedError(branch, head, now) : cannotFollow(`it is at ${shortSha(now)} by now`);
+  }
+  if (current === ref) return { notes: await refresh(git, { top, head, to, own, others }) };
+  const elsewhere = `This checkout is not on ${branch} any more, so nothing follows the commit here.`;
+  return { notes: [], elsewhere };
+}
+
+/**
+ * Has files and index entries follow the branch. Those that were edited since the plan was made stay.
+ * @returns what to say of them.
+ */
+async function refresh(
+  git: Git,
+  { top, head, to, own, others }: { top: string; head: string; to: string; own: string[]; others: string[] },
+): Promise<string[]> {
+  const notes: string[] = [];
+  for (const file of own) {
+    const [before = '', after = ''] = await Promise.all([head, to].map((commit) => fileAt(git, commit, file)));
+    if (!replaceUnedited(join(top, file), before, after))
+      notes.push(`${file} was edited meanwhile and stays as it is, without this change: git diff -- ${file}`);
+  }
+  const staged = (await git.read(['diff-index', '--cached', '--name-only', '-z', head, '--', ...own.map(literalPath)]))
+    .split('\0')
+    .filter(Boolean);
+  const unstaged = own.filter((file) => !staged.includes(file)).map(literalPath);
+  const steps = [
+    ...(unstaged.length > 0 ? [['reset', '--quiet', to, '--', ...unstaged]] : []),
+    ...(others.length > 0 ? [['read-tree', '-m', '-u', head, to]] : []),
+  ];
+  for (const step of steps) {
+    const output = await git.attempt(step);
+    if (output.exitCode !== 0)
+      notes.push(`This checkout could not be refreshed: ${gitReason(output)}. git status shows what differs.`);
+  }
+  return notes;
+}
+
+/** Replaces a file that has the text of one commit, with whatever line ends Git gave it. Returns false for any other. */
+function replaceUnedited(path: string, before: string, after: string): boolean {
+  return [(text: string) => text, (text: string) => text.replaceAll('\n', '\r\n')].some((ends) => {
+    let unedited = false;
+    const onlyIf = () => {
+      unedited = existsSync(path) && readFileSync(path, 'utf8') === ends(before);
+      return unedited;
+    };
+    if (onlyIf()) writeWhole(path, ends(after), { onlyIf });
+    return unedited;
+  });
+}
