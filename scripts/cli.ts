@@ -7,7 +7,8 @@ import { ExitCode, Interrupted, messageOf, UserError } from './lib/errors.ts';
 import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 
-const [name = '', ...argv] = process.argv.slice(2);
+// `npx platform -- up` hands its dashes on, too.
+const [name = '', ...argv] = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
 /** What a failure ends with, unless the command has another code for it. */
 let failure: ExitCode = ExitCode.failed;
 /** How to go on after an interruption. */
@@ -42,15 +43,21 @@ async function run(root: string, cache: string): Promise<ExitCode> {
 }
 
 async function runCommand(root: string, cache: string): Promise<ExitCode> {
-  if (name === '' || name === '--help' || name === 'help') {
+  const asksForHelp = ['help', '--help', '-h'].includes(name);
+  const about = asksForHelp ? (argv[0] ?? '') : name;
+  if (about === '') {
     process.stdout.write(commandList(commands));
     return ExitCode.done;
   }
-  const command = await findCommand(name);
-  if (!command) throw unknownCommand(name, commands);
+  const command = await findCommand(about);
+  if (!command) throw unknownCommand(about, commands);
   failure = command.failure ?? failure;
   afterwards = command.interrupted ?? '';
-  const { flags, word, operands, help } = readArguments(command, argv, npmFlagsOf(process.env));
+  const { flags, word, operands, help } = readArguments(
+    command,
+    asksForHelp ? ['--help'] : argv,
+    npmFlagsOf(process.env),
+  );
   if (help) {
     process.stdout.write(helpPage(command));
     return ExitCode.done;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { StatusReport } from '../../scripts/checks/status.ts';
 import { allCommands, commands as entries, findCommand } from '../../scripts/commands/index.ts';
 import { statusPage } from '../../scripts/commands/status.ts';
@@ -88,6 +90,20 @@ test('commands have names of their own, and every script of platform.mjs is one 
   const aliases = entries.flatMap((entry) => entry.aliases ?? []);
   assert.deepEqual(called.map(([name]) => name).sort(), [...names, ...aliases].sort());
 });
+
+const platform = fileURLToPath(new URL('../../platform.mjs', import.meta.url));
+for (const [argv, code, said] of [
+  [['-h'], 0, /^Usage: npm run <command>/],
+  [['--'], 0, /^Usage: npm run <command>/],
+  [['help', 'forward'], 0, /^Usage: npm run port-forward /],
+  [['--', 'up', '--help'], 0, /^Usage: npm run up /],
+  [['help', 'upp'], 2, /unknown command 'upp'\.\n.*Did you mean up\?/],
+] as const)
+  test(`platform.mjs ${argv.join(' ')}`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [platform, ...argv], { encoding: 'utf8' });
+    assert.equal(status, code, stderr);
+    assert.match(stdout || stderr, said);
+  });
 
 const report: StatusReport = {
   ok: true,

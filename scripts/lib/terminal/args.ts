@@ -154,7 +154,10 @@ function parseValue({ type, choices }: Flag, text: string): string | number {
 }
 
 function usageError(name: string | undefined, { message }: CommanderError): UsageError {
-  const [what = '', meant] = message.replace(/^error: /, '').split('\n');
+  const [what = '', meant] = message
+    .replace(/^error: /, '')
+    .replace(/^command-argument value ('.*') is invalid for argument '.*?'/, 'unknown argument $1')
+    .split('\n');
   const help = name === undefined ? 'npm run lists them.' : `npm run ${name} -- --help shows how to call it.`;
   return new UsageError(
     `${name === undefined ? '' : `${name}: `}${what.replace(/([^.])$/, '$1.')}`,
