@@ -13,12 +13,12 @@ interface CommandEntry extends Pick<Usage, 'name' | 'aliases' | 'summary'> {
 export const commands: readonly CommandEntry[] = [
   {
     name: 'up',
-    summary: 'Bring the whole platform up, or put right what is missing.',
+    summary: 'Create the platform, or repair what is missing.',
     load: async () => (await import('./up.ts')).upCommand,
   },
   {
     name: 'sync',
-    summary: 'Have the checked-out commit run now, and show what became of it.',
+    summary: 'Deploy the checked-out commit now, and print a rollout report.',
     load: async () => (await import('./sync.ts')).syncCommand,
   },
   {
@@ -33,28 +33,28 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'promote',
-    summary: 'Give a service, or all of them, the image of a commit, and wait until it runs.',
+    summary: 'Promote a service, or all, to the image of a commit, and wait for the rollout.',
     load: async () => (await import('./promote.ts')).promoteCommand,
   },
   {
     name: 'rollback',
-    summary: 'Take the last promotion of a service back, and wait until that runs.',
+    summary: 'Revert the last promotion of a service, and block further ones.',
     load: async () => (await import('./rollback.ts')).rollbackCommand,
   },
   {
     name: 'resume',
     aliases: ['release'],
-    summary: 'Lift the hold that a rollback put on a service.',
+    summary: 'Allow promotions of a service again after a rollback.',
     load: async () => (await import('./resume.ts')).resumeCommand,
   },
   {
     name: 'history',
-    summary: 'Show every image that a service was given, and which one runs now.',
+    summary: 'Show every image a service was promoted to, and which one runs now.',
     load: async () => (await import('./history.ts')).historyCommand,
   },
   {
     name: 'doctor',
-    summary: 'Check this machine and every component, with a remedy for each trouble.',
+    summary: 'Check this machine and every component, with a remedy for each problem.',
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
@@ -64,7 +64,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'trust',
-    summary: 'Show how to have browsers trust the local addresses.',
+    summary: 'Show how to make browsers trust the local addresses.',
     load: async () => (await import('./trust.ts')).trustCommand,
   },
   {
@@ -74,12 +74,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'new-service',
-    summary: 'Generate all that one more service needs, from its chart to its dashboard.',
+    summary: 'Generate everything a new service needs, from its chart to its dashboard.',
     load: async () => (await import('./new-service.ts')).newServiceCommand,
   },
   {
     name: 'dashboards',
-    summary: "Compare Grafana's dashboards with their files, and pull them into those.",
+    summary: "Compare Grafana's dashboards with their files, and pull changes into the files.",
     load: async () => (await import('./dashboards.ts')).dashboardsCommand,
   },
   {
@@ -94,17 +94,17 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'logs',
-    summary: 'Show the logs of all pods of a service, or of a part of the platform.',
+    summary: 'Show the logs of all pods of a service, or of a component of the platform.',
     load: async () => (await import('./logs.ts')).logsCommand,
   },
   {
     name: 'shell',
-    summary: 'Open a shell in a pod of a service, or beside it where it has none.',
+    summary: 'Open a shell in a pod of a service, in a debug container if its image has none.',
     load: async () => (await import('./shell.ts')).shellCommand,
   },
   {
     name: 'drill',
-    summary: 'Show on the live cluster that the platform keeps its promises.',
+    summary: 'Break things on the live cluster on purpose, and measure the recovery.',
     load: async () => (await import('./drill.ts')).drillCommand,
   },
   {
@@ -126,43 +126,43 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'traffic',
     aliases: ['load'],
-    summary: 'Send a gentle stream of requests, so that the dashboards have something to show.',
+    summary: 'Send a light stream of requests, so that the dashboards have data.',
     load: async () => (await import('./traffic.ts')).trafficCommand,
   },
   {
     name: 'stop',
-    summary: 'Put the cluster to sleep: it keeps what it has, and takes no CPU and no memory.',
+    summary: 'Stop the cluster without deleting anything.',
     load: async () => (await import('./stop.ts')).stopCommand,
   },
   {
     name: 'start',
-    summary: 'Wake a cluster that npm run stop, or a reboot, has stopped.',
+    summary: 'Start a cluster that npm run stop, or a reboot, has stopped.',
     load: async () => (await import('./start.ts')).startCommand,
   },
   {
     name: 'reset',
-    summary: 'Take the platform off the cluster, and keep the cluster.',
+    summary: 'Uninstall the platform, and keep the cluster.',
     load: async () => (await import('./reset.ts')).resetCommand,
   },
   {
     name: 'down',
-    summary: 'Delete the cluster and all that is in it.',
+    summary: 'Delete the cluster and everything in it.',
     load: async () => (await import('./down.ts')).downCommand,
   },
   {
     name: 'prefetch',
-    summary: 'Fetch everything that up needs, for a journey without a network.',
+    summary: 'Download everything up needs, so that it works offline.',
     load: async () => (await import('./prefetch.ts')).prefetchCommand,
   },
   {
     name: 'support-bundle',
     aliases: ['support'],
-    summary: 'Write what others need to help you into one file, without secrets.',
+    summary: 'Collect what others need to help you in one file, without secrets.',
     load: async () => (await import('./support-bundle.ts')).supportBundleCommand,
   },
   {
     name: 'completion',
-    summary: 'Print a completion of these commands and their flags for bash, zsh or fish.',
+    summary: 'Print a completion script for bash, zsh or fish.',
     load: async () => (await import('./completion.ts')).completionCommand,
   },
 ];

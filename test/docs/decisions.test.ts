@@ -23,6 +23,11 @@ test('each record has every section in its order, and something in it', () => {
   }
 });
 
+test('each record has at most forty lines', () => {
+  const long = records.filter((file) => textOf(file).trimEnd().split('\n').length > 40);
+  assert.deepEqual(long, []);
+});
+
 test('the records are numbered without a gap, and begin with the number that their file bears', () => {
   for (const [index, file] of records.entries()) {
     const number = String(index + 1).padStart(4, '0');
