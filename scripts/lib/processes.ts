@@ -33,11 +33,14 @@ for look in 1 2 3 4 5 6 7 8 9 10; do
 done
 for one in $groups; do kill -s KILL -- "-$one"; done`;
 
+/** The number of the group that a child leads: what of it goes on in another, as an agent that a tool started, is the user's. */
+export const groupVariable = 'PLATFORM_OPS_STARTED_IN';
+
 /**
  * What a child's shell does before it becomes the program: it waits at descriptor 3 for the word that the watcher knows of
  * it, and ends if we end before. Without it `kill -9` right after a start left a child of which nobody knew.
  */
-export const startGate = 'read -r word <&3 || exit 1; exec 3<&-; ';
+export const startGate = `read -r word <&3 || exit 1; exec 3<&-; export ${groupVariable}=$$; `;
 
 /** Arguments of /bin/sh with which it waits for the word and then becomes this program; it ends with 127 where there is none. */
 export function gatedArguments(command: readonly string[]): string[] {
@@ -110,8 +113,7 @@ export function sendSignal(target: number, signal: NodeJS.Signals): void {
 export function processStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the name in parentheses, which may hold blanks and parentheses itself.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statFields(stat);
     // Killed, while a parent that never asks for it, as process 1 of many containers, keeps its number: no start is like this.
     if (fields[0] === 'Z') return 'ended';
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[19]}`;
@@ -119,6 +121,12 @@ export function processStartTime(pid: number): string | undefined {
     if (process.platform === 'linux') return undefined;
   }
   return ps('-o', 'lstart=', '-p', String(pid)).trim() || undefined;
+}
+
+/** The fields of /proc/PID/stat from the third one on. */
+function statFields(stat: string): string[] {
+  // The second field is the name in parentheses, which may hold blanks and parentheses itself.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function ps(...args: string[]): string {
@@ -144,6 +152,8 @@ export interface Process {
   pid: number;
   /** As `processStartTime` tells it. */
   start: string | undefined;
+  /** The number of its process group. */
+  group: number;
   command: string;
   /** The values of the variables that were asked for, in their order. */
   variables: string[];
@@ -162,7 +172,7 @@ export function processesWith(names: readonly string[]): Process[] {
   );
 }
 
-type Seen = { pid: number; command: string; variables: (string | undefined)[] };
+type Seen = { pid: number; group: number; command: string; variables: (string | undefined)[] };
 
 function fromProc(names: readonly string[]): Seen[] {
   const namespace = readlinkSync('/proc/self/ns/pid');
@@ -174,7 +184,8 @@ function fromProc(names: readonly string[]): Seen[] {
       const variables = names.map((name) =>
         environment.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1),
       );
-      return [{ pid: Number(pid), command, variables }];
+      const group = Number(statFields(readFileSync(`/proc/${pid}/stat`, 'utf8'))[2]);
+      return [{ pid: Number(pid), group, command, variables }];
     } catch {
       // No process, gone meanwhile, or of another user.
       return [];
@@ -183,12 +194,12 @@ function fromProc(names: readonly string[]): Seen[] {
 }
 
 function fromPs(names: readonly string[]): Seen[] {
-  return ps('-A', '-E', '-ww', '-o', 'pid=', '-o', 'command=')
+  return ps('-A', '-E', '-ww', '-o', 'pid=', '-o', 'pgid=', '-o', 'command=')
     .split('\n')
     .flatMap((line) => {
-      const [, pid, command = ''] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
+      const [, pid, group, command = ''] = /^\s*(\d+)\s+(\d+) (.*)$/.exec(line) ?? [];
       const variables = names.map((name) => new RegExp(` ${name}=(.*?)(?= [A-Za-z_]\\w*=|$)`).exec(command)?.[1]);
-      return pid === undefined ? [] : [{ pid: Number(pid), command, variables }];
+      return pid === undefined ? [] : [{ pid: Number(pid), group: Number(group), command, variables }];
     });
 }
 

@@ -25,6 +25,12 @@ for (const [way, options] of ways) {
     return error;
   };
 
+  test(`${way}: a child is told which group it leads`, async () => {
+    const { stdout } = await exec(['sh', '-c', 'echo "$PLATFORM_OPS_STARTED_IN"; ps -o pgid= -p $$'], options);
+    const [told, group] = stdout.split('\n');
+    assert.equal(told, group?.trim());
+  });
+
   test(`${way}: arguments arrive untouched`, async () => {
     const args = [
       '',
@@ -86,11 +92,11 @@ for (const [way, options] of ways) {
     process.env.PLATFORM_OPS_TEST = canary;
     const { stdout } = await exec(['env'], { ...options, env: { ONE: 'more' } });
     delete process.env.PLATFORM_OPS_TEST;
-    // bash, by which zx runs a command, adds these of its own.
+    // The shell in which a command starts adds these of its own.
     const lines = stdout
       .trim()
       .split('\n')
-      .filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line));
+      .filter((line) => !/^(PWD|OLDPWD|SHLVL|_|PLATFORM_OPS_STARTED_IN)=/.test(line));
     assert.deepEqual(lines.sort(), ['ONE=more', `PATH=${env.PATH}`]);
   });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startedByVariable, startedForVariable } from '../../config/child-environment.ts';
 import type { Config } from '../../config/config.ts';
-import { isRunning, type Process, processesWith, sendSignal } from '../../lib/processes.ts';
+import { groupVariable, isRunning, type Process, processesWith, sendSignal } from '../../lib/processes.ts';
 import type { CleanupItem } from './items.ts';
 
 /** A process that a command of the platform started for this cluster. */
@@ -9,10 +9,13 @@ interface Started extends Process {
   starter: { pid: number; start: string | undefined; command: string };
 }
 
-/** Found by variables that only our children have: what a command line says is no evidence of whose a process is. */
+/**
+ * Found by variables that only our children have: what a command line says is no evidence of whose a process is. An agent that a
+ * tool started for the user, as gpg-agent or the master of an ssh connection, inherits them, and has left our group.
+ */
 function startedFor({ stateDir }: Pick<Config, 'stateDir'>): Started[] {
-  return processesWith([startedForVariable, startedByVariable])
-    .filter(({ variables: [folder] }) => folder === stateDir)
+  return processesWith([startedForVariable, startedByVariable, groupVariable])
+    .filter(({ group, variables: [folder, , ours] }) => folder === stateDir && Number(ours) === group)
     .map((found) => {
       const [pid, command = '', ...start] = (found.variables[1] ?? '').split(' ');
       return { ...found, starter: { pid: Number(pid), command, start: start.join(' ') || undefined } };
