@@ -57,14 +57,3 @@ export interface Cluster extends Pick<Component, 'status' | 'apply'> {
   /** Makes sure that the API server of one that runs can be asked. Throws a `UserError` where it does not answer. */
   reach(context: Context): Promise<void>;
 }
-
-/** What everything else is applied to: a cluster of kind that `up` makes, or one that somebody else runs. */
-export interface Cluster extends Pick<Component, 'status' | 'apply'> {
-  /**
-   * In which state it is, in Docker's words, or undefined where there is none that this checkout brought the platform to.
-   * Throws a `UsageError` where it belongs to somebody else.
-   */
-  presence(context: Context): Promise<string | undefined>;
-  /** Makes sure that the API server of one that runs can be asked. Throws a `UserError` where it does not answer. */
-  reach(context: Context): Promise<void>;
-}

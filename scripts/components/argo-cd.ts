@@ -62,12 +62,12 @@ const kustomizations = 'cluster/argocd';
 /**
  * What `kubectl kustomize` makes of the release and `cluster/argocd`. It takes one to two seconds of a processor, so the outcome
  * is kept in the cache folder with a hash of all that goes in. Of kubectl that is the cluster's version, to which it has to
- * fit: to ask kubectl itself would take `status` longer.
+ * fit: to ask kubectl itself would take `status` longer. What may fetch nothing, as a dry run, leaves nothing there, either.
  * @param fetchRelease returns the path of the release's manifest
  * @throws `UserError` where the release can't be had or kustomize refuses
  */
 export async function kustomizedRelease(
-  { config, exec, toolbox }: Context,
+  { config, exec, toolbox, downloads }: Context,
   fetchRelease: () => Promise<string>,
 ): Promise<KubeObject[]> {
   const source = join(config.root, kustomizations);
@@ -85,11 +85,20 @@ export async function kustomizedRelease(
     await copyFile(release, join(work, 'full', 'install.yaml'));
     const { stdout } = await exec([kubectl.path, 'kustomize', config.argocdFull ? join(work, 'full') : work]);
     const objects = parseAllDocuments(stdout, { version: '1.1' }).map((document) => marked(document.toJS()));
-    await mkdir(dirname(kept), { recursive: true });
-    writeWhole(kept, JSON.stringify({ from, objects }));
+    if (!downloads.offline) await keep(kept, JSON.stringify({ from, objects }));
     return objects;
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Where nothing can be written, it is made again each time. */
+async function keep(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    writeWhole(file, text);
+  } catch {
+    // As in a read-only home, or on a full disk.
   }
 }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component } from '../../scripts/cluster/component.ts';
+import { trackingId } from '../../scripts/cluster/ownership.ts';
 import { resetCommand } from '../../scripts/commands/reset.ts';
+import { applications } from '../../scripts/components/applications.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { removeObjects } from '../../scripts/components/removal.ts';
 import { confirmationQuestion, objectsToRemove, planReset, resetLines } from '../../scripts/components/reset/plan.ts';
@@ -198,6 +200,35 @@ test('the list names each object, and what stays', async () => {
   assert.match(confirmationQuestion(config, before), /\(3 objects\), and keep .*by hand \(2 objects\)\?$/);
   const all = await planReset(context, { all: true, components });
   assert.match(confirmationQuestion(config, all), /\(4 objects\) and what was put by hand \(2 objects\)/);
+});
+
+test("an Application of an earlier up that Git registers no more goes with what it deployed, somebody's own does not", async () => {
+  const deployed = (name: string) => {
+    const workload = object('Deployment', name, 'default');
+    return { ...workload, metadata: { ...workload.metadata, annotations: trackingId(workload, name) } };
+  };
+  const registered = (kind: string, name: string, manager: string, operation: string) =>
+    made(
+      kind,
+      name,
+      { namespace: 'argocd', creationTimestamp: young, managedFields: [{ manager, operation }] },
+      'argoproj.io/v1alpha1',
+    );
+  const earlier = [
+    registered('AppProject', 'earlier', 'platform-ops', 'Apply'),
+    registered('Application', 'earlier', 'platform-ops', 'Apply'),
+    deployed('earlier'),
+  ];
+  const theirs = [registered('Application', 'theirs', 'kubectl-create', 'Update'), deployed('theirs')];
+  const { context } = scene([...earlier, ...theirs]);
+  const checkout = async () => ({ head: 'a'.repeat(40), prefix: '', linked: false, branch: 'main' });
+  const plan = await planReset(fakeContext({ ...context, checkout }), { components: [applications] });
+  const step = plan.steps.find(({ title }) => title === 'applications');
+  assert.deepEqual(names(step?.objects ?? []), names(earlier));
+  assert.ok(
+    names(theirs).every((name) => names(plan.byHand).includes(name)),
+    `${names(plan.byHand)}`,
+  );
 });
 
 const invocation = async (flags: Record<string, boolean>) => ({

@@ -1,7 +1,7 @@
 // What is installed of Argo CD: cluster/argocd with a release in it that has the same objects, but nothing else in them.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { kustomizedRelease } from '../../scripts/components/argo-cd.ts';
@@ -77,11 +77,16 @@ const folder = await temporaryFolder();
 cpSync(join(root, 'cluster/argocd'), join(folder, 'cluster/argocd'), { recursive: true });
 let runs = 0;
 /** Installs from a copy of cluster/argocd, which a test may edit. */
-async function install(full: boolean, nodeImage = 'kindest/node:v1.36.4'): Promise<KubeObject[]> {
+async function install(
+  full: boolean,
+  nodeImage = 'kindest/node:v1.36.4',
+  { cacheDir = join(folder, 'cache'), offline = false } = {},
+): Promise<KubeObject[]> {
   const env = everyKind(process.env as Record<string, string>);
   const exec = createExec({ env, signal: new AbortController().signal });
   const context = fakeContext({
-    config: { root: folder, cacheDir: join(folder, 'cache'), argocdFull: full, nodeImage },
+    downloads: { offline },
+    config: { root: folder, cacheDir, argocdFull: full, nodeImage },
     exec: (...args: Parameters<typeof exec>) => {
       runs += 1;
       return exec(...args);
@@ -165,6 +170,13 @@ for (const full of [false, true]) {
     }
   });
 }
+
+test('a dry run keeps nothing, and where nothing can be written it does without', { skip }, async () => {
+  const cacheDir = join(folder, 'untouched');
+  const objects = await install(false, undefined, { cacheDir, offline: true });
+  assert.equal(existsSync(cacheDir), false);
+  assert.deepEqual(await install(false, undefined, { cacheDir: join(folder, 'release.yaml') }), objects);
+});
 
 test('what kubectl made is kept until what goes in is another', { skip }, async () => {
   await install(false);
