@@ -17,8 +17,8 @@ const foreign =
 /** Hidden from tools as well: preferences that change what they do or how they say it, beside tokens. */
 const preferences = [
   /^(KUBECONFIG|KUBERC|KUBECTL_\w+|KIND_EXPERIMENTAL_PROVIDER|HELM_\w+|PS_\w+|TAR_OPTIONS|BASH_ENV|ENV|CDPATH|BASH_FUNC_.*)$/,
-  // Where git's configuration is, and how it reaches servers, stays.
-  /^GIT_(?!CONFIG_|EXEC_PATH|SSL_|HTTP_|PROXY_)/,
+  // Where git's configuration is, how it reaches servers, and that a repository may span file systems, stays.
+  /^GIT_(?!CONFIG_|EXEC_PATH|SSL_|HTTP_|PROXY_|DISCOVERY_)/,
 ];
 const token = /^(GH|GITHUB|GITLAB|NPM|NODE|HOMEBREW)_(\w+_)?TOKEN$/;
 

@@ -56,6 +56,7 @@ test('each kind of child sees what it needs, and nothing else', () => {
     GIT_OBJECT_DIRECTORY: [],
     GIT_LITERAL_PATHSPECS: [],
     GIT_TRACE: [],
+    GIT_DISCOVERY_ACROSS_FILESYSTEM: ['tool', 'user'],
     npm_config_json: [],
   };
   const environment = Object.fromEntries(Object.keys(rows).map((name) => [name, canary]));

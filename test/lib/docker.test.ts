@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findContainer } from '../../scripts/lib/docker/containers.ts';
+import { findContainer, findExisting } from '../../scripts/lib/docker/containers.ts';
 import { ensureImage, fullImageName } from '../../scripts/lib/docker/images.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { fakeExec, refusal } from '../support/fakes.ts';
@@ -22,6 +22,37 @@ const image = 'quay.io/argoproj/argocd:v3.5.7';
 /** A Docker that has no image and says that when it pulls. */
 const without = (stderr: string) =>
   fakeExec((line) => (line.startsWith('docker image inspect') ? { exitCode: 1 } : { exitCode: 1, stderr }));
+
+const socketGone =
+  'failed to connect to the docker API at unix:///run/docker.sock; check if the path is correct and if the daemon is running: dial unix /run/docker.sock: connect: no such file or directory';
+for (const [stderr, exitCode] of [
+  [socketGone, 1],
+  ['error during connect: Get "http://docker.lan:2375/v1.48/volumes/v": dial tcp: lookup docker.lan: no such host', 1],
+  ['sh: 1: exec: docker: not found', 127],
+] as const) {
+  test(`a Docker that went away does not say that a thing is gone: ${stderr.slice(0, 30)}`, async () => {
+    const exec = fakeExec(() => ({ exitCode, stderr }));
+    assert.equal((await refusal(() => findExisting(exec, 'volume', ['v']))).error.id, 'docker-odd');
+  });
+}
+
+for (const stderr of [
+  'Error response from daemon: No such container: v',
+  'Error response from daemon: get v: no such volume',
+  'Error response from daemon: network v not found',
+  'Error response from daemon: No such image: v:latest',
+]) {
+  test(`Docker says that a thing is gone: ${stderr}`, async () => {
+    assert.deepEqual(
+      await findExisting(
+        fakeExec(() => ({ exitCode: 1, stderr })),
+        'volume',
+        ['v'],
+      ),
+      [],
+    );
+  });
+}
 
 test('an image that is there is not pulled', async () => {
   const exec = fakeExec(() => ({}));

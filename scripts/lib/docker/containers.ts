@@ -116,9 +116,9 @@ export async function findExisting(
   return names.filter((_, index) => found[index]);
 }
 
-/** Whether Docker says that what it was asked about is not there. */
+/** Whether Docker says that what it was asked about is not there: not its socket, its host or itself. */
 export function isMissing(stderr: string): boolean {
-  return /no such|not found/i.test(stderr);
+  return /no such (?!file|host)|\b(container|volume|network|image)\b.* not found/i.test(stderr);
 }
 
 /** For a failure that is no answer. */

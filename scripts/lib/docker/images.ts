@@ -2,7 +2,8 @@ import { isDiskFull, shortened, UserError } from '../errors.ts';
 import { CommandError, type Exec, type Output } from '../exec.ts';
 
 /** What Docker's client says where nobody answers it. */
-const notResponding = /cannot connect to the docker daemon|error during connect|docker daemon is not running/i;
+const notResponding =
+  /cannot connect to the docker daemon|failed to connect to the docker api|error during connect|docker daemon is not running/i;
 
 /** Throws a `UserError` where a command failed because Docker does not answer any more: that is no fault of what it was about. */
 export function assertDockerResponds(stderr: string): void {
