@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';
 import { childEnvironments, withoutTokens } from '../../scripts/config/child-environment.ts';
-import { createExec, type Environments } from '../../scripts/lib/exec.ts';
+import { createExec, type Environments, type Exec } from '../../scripts/lib/exec.ts';
 import { filesAt, readCheckout, uncommittedFiles } from '../../scripts/lib/git/checkout.ts';
 import { changedFiles } from '../../scripts/lib/git/commits.ts';
 import { canRead } from '../../scripts/lib/git/remote.ts';
@@ -184,6 +184,21 @@ test('whether a repository is public is asked without any login of the user, but
   // The same question of a typed git has all of it.
   await gitIn(exec, folder, 'remote').attempt(['ls-remote', 'http://public.invalid/a.git']);
   assert.match(asked.slice(1).join('\n'), /^http:\/\/elsewhere\.invalid\/.* (Basic|ann)/);
+});
+
+test('a certificate in the home of the user is found there by an anonymous git, which has none', async () => {
+  const values: (string | undefined)[] = [];
+  const recording: Exec = (command, options) => {
+    values.push(options?.env?.GIT_CONFIG_VALUE_1);
+    return exec(command, options);
+  };
+  // A setting without a value is one, too, and no path.
+  writeFileSync(
+    join(folder, 'hostile.config'),
+    '[http]\n\tsslVerify\n\tsslCAInfo = ~/ca.pem\n\tsslVersion = tlsv1.2\n',
+  );
+  await canRead(recording, 'http://127.0.0.1:1/a.git');
+  assert.equal(values.at(-1), `${folder}/ca.pem`);
 });
 
 test('every call of git is made by a preset', () => {

@@ -66,6 +66,15 @@ test('--push pushes the commit, and only that', async () => {
   assert.deepEqual([tagThere(bare), git(bare, 'rev-parse', 'main')], ['a1b2c3d', git(mine, 'rev-parse', 'HEAD')]);
 });
 
+test('of an address with a token, nothing is said but where it leads', async () => {
+  const { mine } = share();
+  git(mine, 'config', 'remote.pushDefault', 'https://ann:t0ken@localhost:1/x.git');
+  const { code, text } = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
+  assert.equal(code, 1, text);
+  assert.match(text, /https:\/\/localhost:1\/x\.git could not be asked/);
+  assert.doesNotMatch(text, /t0ken/);
+});
+
 test('behind what came in meanwhile, the promotion is made anew, and the branch follows; local edits stay', async () => {
   const { bare, mine, theirs } = share();
   commit(theirs, 'Meanwhile', {

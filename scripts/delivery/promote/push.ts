@@ -1,6 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
 import { filesChanged } from '../../lib/git/commits.ts';
-import { type Git, gitReason } from '../../lib/git/run.ts';
+import { type Git, gitReason, withoutLogins } from '../../lib/git/run.ts';
 
 /** Where a branch is pushed to. */
 export interface PushDestination {
@@ -11,9 +11,9 @@ export interface PushDestination {
   tracking: string;
 }
 
-/** As in `origin/main`. */
+/** As in `origin/main`; a remote may be an address with a token in it. */
 export function destinationName({ remote, ref }: PushDestination): string {
-  return `${remote}/${ref.replace('refs/heads/', '')}`;
+  return `${withoutLogins(remote)}/${ref.replace('refs/heads/', '')}`;
 }
 
 /** What Git says of a branch: where a `git push` goes, and where a `git pull` comes from. */
@@ -51,9 +51,9 @@ export async function fetchNewest(git: Git, { remote, ref, tracking }: PushDesti
   const fetched = await git.attempt(['fetch', '--quiet', '--no-tags', remote, `+${ref}:${tracking}`]);
   if (fetched.exitCode === 0) return git.read(['rev-parse', tracking]);
   if (/couldn't find remote ref/i.test(fetched.stderr)) return undefined;
-  throw new UserError(`${remote} could not be asked what is there: ${gitReason(fetched)}`, {
+  throw new UserError(`${withoutLogins(remote)} could not be asked what is there: ${gitReason(fetched)}`, {
     id: 'push-refused',
-    hint: `git fetch ${remote} has to work without a question.`,
+    hint: `git fetch ${withoutLogins(remote)} has to work without a question.`,
   });
 }
 

@@ -70,8 +70,9 @@ const presets = {
 } satisfies Record<string, Preset>;
 
 /** The user's settings that an anonymous git has as well: how servers are reached. */
-const connection =
-  '^http\\.(.*\\.)?(proxy|proxyauthmethod|proxysslcainfo|sslcainfo|sslcapath|sslbackend|sslverify|sslversion|schannel\\w+|version)$';
+const connection = '^http\\.(.*\\.)?(proxy|proxyauthmethod|sslbackend|sslverify|sslversion|schannel\\w+|version)$';
+/** Those of them that are paths. */
+const certificates = '^http\\.(.*\\.)?(proxysslcainfo|sslcainfo|sslcapath)$';
 
 /**
  * The password comes on standard input, which the shell passes on as descriptor 3; the helper reads it there when Git asks.
@@ -83,11 +84,12 @@ const passwordHelper = '!f() { test "$1" = get && cat <&3; }; f';
 /**
  * Git in a folder. Every call of git is made by one of these presets.
  * @param preset what it is called for, which decides what of the user's settings it has.
+ * @param more settings that win over the user's, as `git -c` takes them.
  */
-export function gitIn(exec: Exec, folder: string, preset: keyof typeof presets): Git {
+export function gitIn(exec: Exec, folder: string, preset: keyof typeof presets, more: readonly string[] = []): Git {
   const attempt: Git['attempt'] = async (args, { login, ...options } = {}) => {
     const { as, env, settings } = presets[preset];
-    const set = [...settings, ...(login ? [`credential.helper=${passwordHelper}`] : [])];
+    const set = [...settings, ...more, ...(login ? [`credential.helper=${passwordHelper}`] : [])];
     const git = ['git', '-C', folder, ...set.flatMap((setting) => ['-c', setting]), ...args] as const;
     return exec(login ? ['sh', '-c', withPassword, 'sh', ...git] : git, {
       timeout: 60_000,
@@ -110,8 +112,17 @@ export function gitIn(exec: Exec, folder: string, preset: keyof typeof presets):
 
 /** As variables, because a proxy's address may hold a password. */
 async function connectionSettings(exec: Exec): Promise<Record<string, string>> {
-  const { stdout } = await gitIn(exec, '/', 'reading').attempt(['config', '--null', '--get-regexp', connection]);
-  const entries = stdout.split('\0').filter((entry) => entry.includes('\n'));
+  const ask = (...how: string[]) => gitIn(exec, '/', 'reading').attempt(['config', '--null', ...how]);
+  const found = await Promise.all([
+    ask('--get-regexp', connection),
+    // A `~` in them becomes the home that an anonymous git has not.
+    ask('--type=path', '--get-regexp', certificates),
+  ]);
+  const entries = found
+    .map(({ stdout }) => stdout)
+    .join('')
+    .split('\0')
+    .filter((entry) => entry.includes('\n'));
   const variables = entries.flatMap((entry, index) => {
     const end = entry.indexOf('\n');
     return [
@@ -141,5 +152,10 @@ export function gitFailed(command: string | undefined, output: Output): UserErro
 export function gitReason({ stderr, stdout, exitCode }: Output): string {
   const said = [stderr, stdout].map((text) => text.trim()).find((text) => text !== '') ?? `exit code ${exitCode}`;
   const lines = said.split('\n').filter((line) => !line.startsWith('hint: '));
-  return lines.slice(-8).join('\n').replace(/\.$/, '');
+  return withoutLogins(lines.slice(-8).join('\n').replace(/\.$/, ''));
+}
+
+/** A text with no user name, password or token in the addresses in it. */
+export function withoutLogins(text: string): string {
+  return text.replaceAll(/\b(https?:\/\/)[^\s/'"]*@/gi, '$1');
 }
