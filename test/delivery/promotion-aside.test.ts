@@ -1,9 +1,11 @@
 // That promotions and rollbacks are made beside the user's working tree: what is done there meanwhile stays, and hooks run.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { land } from '../../scripts/delivery/promote/land.ts';
+import type { Workspace } from '../../scripts/delivery/promote/workspace.ts';
 import { imageInValues } from '../../scripts/repository/image-values.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
@@ -155,19 +157,95 @@ test('a commit is signed as the user has it set up', async (t) => {
   assert.match(git(folder, 'cat-file', 'commit', 'HEAD'), /\ngpgsig -----BEGIN SSH SIGNATURE-----/);
 });
 
+const nobody = Object.fromEntries(
+  ['AUTHOR', 'COMMITTER'].flatMap((who) => [
+    [`GIT_${who}_NAME`, undefined],
+    [`GIT_${who}_EMAIL`, undefined],
+  ]),
+);
+
 test('the identity of a conditional include counts', async () => {
   const folder = platform();
   write(folder, '.git/work.config', '[user]\n\tname = Ann at work\n\temail = ann@work\n');
   git(folder, 'config', `includeIf.gitdir:${join(folder)}/.path`, join(folder, '.git/work.config'));
-  const nobody = Object.fromEntries(
-    ['AUTHOR', 'COMMITTER'].flatMap((who) => [
-      [`GIT_${who}_NAME`, undefined],
-      [`GIT_${who}_EMAIL`, undefined],
-    ]),
-  );
   const said = await run(folder, ['promote', 'core-go', 'a1b2c3d'], { env: nobody });
   assert.equal(said.code, 0, said.text);
   assert.equal(git(folder, 'log', '-1', '--format=%an %ce'), 'Ann at work ann@work');
+});
+
+test('in a linked worktree, too, which lies elsewhere', async () => {
+  const folder = platform();
+  write(folder, '.git/work.config', '[user]\n\tname = Ann at work\n\temail = ann@work\n');
+  git(folder, 'config', `includeIf.gitdir:${folder}/.path`, join(folder, '.git/work.config'));
+  const linked = join(base, `linked ${repositories++}`);
+  git(folder, 'worktree', 'add', '--quiet', '-b', 'feature', linked);
+  const said = await run(linked, ['promote', 'core-go', 'a1b2c3d'], { env: nobody });
+  assert.equal(said.code, 0, said.text);
+  assert.equal(git(linked, 'log', '-1', '--format=%an %ce'), 'Ann at work ann@work');
+});
+
+test('a checkout of another user that Git is told to trust is one to promote in', async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root can give files away');
+  const folder = platform();
+  spawnSync('chown', ['-R', '12345', folder]);
+  const config = join(base, 'trusting.config');
+  writeFileSync(config, `[safe]\n\tdirectory = ${folder}\n`);
+  const said = await run(folder, ['promote', 'core-go', 'a1b2c3d'], {
+    // By this variable Git's own tests pretend that our worktree is another user's as well, as on a mounted disk.
+    env: { GIT_CONFIG_GLOBAL: config, GIT_TEST_ASSUME_DIFFERENT_OWNER: '1' },
+  });
+  assert.equal(said.code, 0, said.text);
+});
+
+test('a worktree that can not be removed, for a hook made a folder read-only, undoes nothing', async (t) => {
+  if (process.getuid?.() === 0) return t.skip('nothing is read-only for root');
+  const folder = platform();
+  hook(folder, 'pre-commit', 'mkdir locked && : > locked/file && chmod 555 locked');
+  for (const tag of ['a1b2c3d', 'b2c3d4e']) {
+    const said = await run(folder, ['promote', 'core-go', tag]);
+    assert.equal(said.code, 0, said.text);
+  }
+  spawnSync('chmod', ['-R', 'u+w', join(folder, '.state')]);
+});
+
+test('a remote may be called as this platform is', async () => {
+  const folder = platform();
+  git(folder, 'clone', '--quiet', '--bare', '.', `${folder}.git`);
+  git(folder, 'remote', 'add', 'platform-ops', `${folder}.git`);
+  git(folder, 'fetch', '--quiet', 'platform-ops');
+  const said = await run(folder, ['promote', 'core-go', 'a1b2c3d'], { flags: { push: true } });
+  assert.equal(said.code, 0, said.text);
+  assert.deepEqual([head(`${folder}.git`, 'main'), tagAt(folder)], [head(folder), 'a1b2c3d']);
+});
+
+test('settings of Git that a worktree of our own could not follow do no harm: submodules, and line ends that it complains of', async () => {
+  const folder = platform();
+  const other = platform();
+  git(folder, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', other, 'vendored');
+  commit(folder, 'With a submodule');
+  for (const name of ['submodule.recurse', 'core.autocrlf', 'core.safecrlf']) git(folder, 'config', name, 'true');
+  git(folder, 'rm', '--quiet', '--cached', '-r', 'helm');
+  git(folder, 'reset', '--quiet', '--hard');
+  assert.match(values(folder, 'core-go'), /\r\n/);
+  const said = await run(folder, ['promote', 'core-go', 'a1b2c3d']);
+  assert.equal(said.code, 0, said.text);
+  assert.deepEqual([tagAt(folder), dirt(folder)], ['a1b2c3d', '']);
+  assert.match(values(folder, 'core-go'), /"a1b2c3d"\r\n/);
+  assert.doesNotMatch(values(folder, 'core-go'), /[^\r]\n/);
+});
+
+test('--no-commit leaves an edit that is saved while the registry is asked', async () => {
+  const folder = platform();
+  const plan = { message: '', notes: [], unchanged: '' };
+  const edits = ['api-node', 'core-go'].map((name) => {
+    const file = `helm/${name}/values.yaml`;
+    return { service: { name, file, schema: '' }, before: values(folder, name), after: 'after\n' };
+  });
+  appendFileSync(join(folder, core), '# mine\n');
+  const workspace = { root: folder, commitOptions: { commit: false, push: false } } as Workspace;
+  await assert.rejects(land(workspace, { ...plan, edits }), /core-go\/values\.yaml was edited meanwhile/);
+  assert.equal(dirt(folder), `M ${core}`);
+  assert.match(values(folder, 'core-go'), /# mine\n$/);
 });
 
 for (const file of ['values-dev.yaml', 'values-prod.yaml']) {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import { createExec } from '../../lib/exec.ts';
-import { writeWhole } from '../../lib/files.ts';
+import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 import { fileAt, shortSha } from '../../lib/git/checkout.ts';
 import { filesChanged } from '../../lib/git/commits.ts';
 import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
@@ -32,7 +32,7 @@ export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<La
   const { root, commitOptions, remote, context, head } = workspace;
   const unchanged = { commit: null, pushed: null, notes: [] };
   if (!commitOptions.commit) {
-    for (const { service, after } of plan.edits) writeWhole(join(root, service.file), after);
+    editInPlace(root, plan.edits);
     return unchanged;
   }
   if (plan.edits.length === 0 && !remote?.pending.length) return unchanged;
@@ -52,6 +52,18 @@ export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<La
   } finally {
     worktree.remove();
   }
+}
+
+/** Throws a `UserError` where a file is not what the plan was made for any more: the registry was asked since. */
+function editInPlace(root: string, edits: DeliveryPlan['edits']): void {
+  const edited = edits
+    .filter(({ service, before }) => readFileOrPipe(join(root, service.file)) !== before)
+    .map(({ service }) => service.file);
+  if (edited.length > 0)
+    throw new UserError(`${fileList(edited)} was edited meanwhile, so nothing was changed.`, {
+      hint: 'Run the command again: it starts from what is there now.',
+    });
+  for (const { service, before, after } of edits) replaceUnedited(join(root, service.file), before, after);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { temporariesOf, temporaryName } from '../../lib/files.ts';
 import { type Git, gitIn } from '../../lib/git/run.ts';
 import { isRunning } from '../../lib/processes.ts';
@@ -12,6 +12,16 @@ export interface Worktree {
   remove(): void;
 }
 
+/** A remote that no user has: two of one name would write to the same branches. */
+const origin = 'checkout-of-platform-ops';
+/**
+ * Git trusts both folders by then. Where they belong to another user, the git that it starts there would want to hear of
+ * their folders of commits by name, which are none that anybody would have set.
+ */
+const uploadPack = ['--upload-pack', "git -c safe.directory='*' upload-pack"];
+/** In a worktree of our own no daemon is started, submodules are not there, and line ends are put right without a complaint. */
+const settings = ['core.fsmonitor=false', 'core.safecrlf=false', 'submodule.recurse=false'];
+
 /**
  * Checks a branch out into a folder of its own. It is a clone that borrows the objects of this repository and includes its
  * configuration, not a linked worktree: of those, Git forbids two on one branch, and one that a killed process leaves
@@ -23,10 +33,9 @@ export async function openWorktree(workspace: Workspace): Promise<Worktree> {
   const { context, top, git, head, branch = '' } = workspace;
   const base = join(dirname(context.config.stateDir), 'promotion');
   mkdirSync(dirname(base), { recursive: true });
-  for (const { path, pid } of temporariesOf(base))
-    if (!isRunning(pid, undefined)) rmSync(path, { recursive: true, force: true });
+  for (const { path, pid } of temporariesOf(base)) if (!isRunning(pid, undefined)) removeFolder(path);
   const folder = temporaryName(base);
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const remove = () => removeFolder(folder);
   try {
     const [common, own] = (
       await git.read(['rev-parse', '--path-format=absolute', '--git-common-dir', '--git-dir'])
@@ -35,10 +44,23 @@ export async function openWorktree(workspace: Workspace): Promise<Worktree> {
       '--config',
       `include.path=${file}`,
     ]);
-    const as = ['--origin', 'platform-ops', '--config', 'remote.platform-ops.fetch=+refs/remotes/*:refs/remotes/*'];
-    const how = ['--quiet', '--shared', '--no-checkout', '--template=', ...as, ...included, '--branch', branch];
+    const as = ['--origin', origin, '--config', `remote.${origin}.fetch=+refs/remotes/*:refs/remotes/*`];
+    const how = [
+      '--quiet',
+      '--shared',
+      '--no-checkout',
+      '--template=',
+      ...uploadPack,
+      ...as,
+      ...included,
+      '--branch',
+      branch,
+    ];
     await git.read(['clone', ...how, '--', top, folder]);
-    const inside = gitIn(context.exec, folder, 'committing');
+    const inside = gitIn(context.exec, folder, 'committing', [...settings, `safe.directory=${folder}`]);
+    const known = await configurationFiles(inside, folder);
+    for (const file of await configurationFiles(gitIn(context.exec, top, 'committing'), top))
+      if (!known.includes(file)) await inside.read(['config', '--add', 'include.path', file]);
     await inside.read(['reset', '--quiet', '--hard', head]);
     return { folder, git: inside, remove };
   } catch (error) {
@@ -47,8 +69,22 @@ export async function openWorktree(workspace: Workspace): Promise<Worktree> {
   }
 }
 
+/** Also one that a hook made read-only, or still writes into, fails no command: a later one tries again. */
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {}
+}
+
+/** The files that Git's configuration is read from in a folder: what includeIf "gitdir:" adds to it is not the same in another. */
+async function configurationFiles(git: Git, folder: string): Promise<string[]> {
+  const told = (await git.read(['config', '--list', '--null', '--name-only', '--show-origin'])).split('\0');
+  const files = told.flatMap((word) => (word.startsWith('file:') ? [resolve(folder, word.slice('file:'.length))] : []));
+  return [...new Set(files)];
+}
+
 /** Copies the commits that were made in a worktree into the user's repository, where no branch has them yet. */
 export async function takeOver(git: Git, { folder }: Worktree): Promise<void> {
   const how = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules'];
-  await git.read(['fetch', ...how, folder, 'HEAD']);
+  await git.read(['fetch', ...how, ...uploadPack, folder, 'HEAD']);
 }
