@@ -40,8 +40,10 @@ export async function removeApplications(context: Context, objects: readonly Kub
   );
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
   // Application that is being deleted is not synced any more, so nothing brings them back.
+  // A webhook goes before the program that answers for it, without which it would refuse the rest.
   const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
-  await startDeleting(context, [...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);
+  const hooks = workloads.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
+  await startDeleting(context, [...hooks, ...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);
   const stuck = watchProgress(context);
   const nudge = createRefresher(context);
   await waitUntilRemoved(context, registered, async (left) => {

@@ -85,20 +85,15 @@ export async function kustomizedRelease(
     await copyFile(release, join(work, 'full', 'install.yaml'));
     const { stdout } = await exec([kubectl.path, 'kustomize', config.argocdFull ? join(work, 'full') : work]);
     const objects = parseAllDocuments(stdout, { version: '1.1' }).map((document) => marked(document.toJS()));
-    if (!downloads.offline) await keep(kept, JSON.stringify({ from, objects }));
+    // Where nothing can be written, it is made again each time.
+    const keep = async () => {
+      await mkdir(dirname(kept), { recursive: true });
+      writeWhole(kept, JSON.stringify({ from, objects }));
+    };
+    if (!downloads.offline) await keep().catch(() => {});
     return objects;
   } finally {
     await rm(work, { recursive: true, force: true });
-  }
-}
-
-/** Where nothing can be written, it is made again each time. */
-async function keep(file: string, text: string): Promise<void> {
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    writeWhole(file, text);
-  } catch {
-    // As in a read-only home, or on a full disk.
   }
 }
 

@@ -224,3 +224,16 @@ test('Applications are gone when their pods are, which terminate when Argo CD is
   const { text } = await refusal(() => removeApplications(stuck.context, [own, deployment]));
   assert.match(text, /Pod default\/web-1-1 still terminates after 0\.6 s\./);
 });
+
+test('a webhook goes before the program that answers for it, also where Applications are among what goes', async () => {
+  const hook = made('ValidatingWebhookConfiguration', 'guard', {}, 'admissionregistration.k8s.io/v1');
+  const program = inNamespace('Deployment', 'guard', {}, 'apps/v1');
+  const { context, cluster } = contextOf([namespace, hook, program]);
+  await removeApplications(context, [program, namespace, hook]);
+  assert.deepEqual(cluster.objects, []);
+  const deleted = cluster.calls.flatMap((call) => call.names);
+  const [first, second] = ['ValidatingWebhookConfiguration guard', 'Deployment tools/guard'].map((name) =>
+    deleted.indexOf(name),
+  );
+  assert.ok(first !== undefined && second !== undefined && first < second, deleted.join());
+});
