@@ -7,8 +7,9 @@ import { ExitCode, Interrupted, messageOf, UserError } from './lib/errors.ts';
 import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 
-// `npx platform -- up` hands its dashes on, too.
-const [name = '', ...argv] = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
+// `pnpm exec platform -- up` passes its dashes on. For its children, a command is the first word, too.
+if (process.argv[2] === '--') process.argv.splice(2, 1);
+const [name = '', ...argv] = process.argv.slice(2);
 /** What a failure ends with, unless the command has another code for it. */
 let failure: ExitCode = ExitCode.failed;
 /** How to go on after an interruption. */

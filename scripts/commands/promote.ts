@@ -30,7 +30,6 @@ export const promoteCommand: Command = {
   run: runPromote,
 };
 
-/** */
 async function runPromote(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands: [word = '', tag = ''] = [] } = invocation;
   const services = await findServices(config.root, word);

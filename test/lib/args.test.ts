@@ -28,6 +28,7 @@ const accepted: [string[], object][] = [
   [['--help'], { help: true }],
   [['-h', '--json'], { help: true }],
   [['--', '--json', '--timeout', '5'], { flags: { json: true, timeout: 5 } }],
+  [['--json', '--', '--timeout', '5'], { flags: { json: true, timeout: 5 } }],
 ];
 for (const [argv, expected] of accepted) {
   test(`brew ${argv.join(' ')}`, () =>

@@ -43,7 +43,7 @@ export interface Parsed {
 
 /**
  * Reads what was typed behind the name of a command. Without `--`, npm keeps the flags for itself and passes them on as
- * variables (`npmFlags`): those of ours count. The `--` that pnpm and Yarn pass on is dropped.
+ * variables (`npmFlags`): those of ours count. The first `--` is dropped, as npm does: pnpm and Yarn pass it on.
  * @throws UsageError with the right form.
  */
 export function readArguments(
@@ -53,7 +53,8 @@ export function readArguments(
 ): Parsed {
   const command = commandOf(usage);
   const parsed: Parsed = { flags: {}, word: undefined, operands: [], help: false };
-  const typed = argv[0] === '--' ? argv.slice(1) : argv;
+  const dashes = argv.indexOf('--');
+  const typed = argv.filter((_, index) => index !== dashes);
   const kept = keptByNpm(usage, npmFlags, (name) => typed.some((word) => word.split('=')[0] === `--${name}`));
   try {
     command.parse([...kept, ...typed], { from: 'user' });
