@@ -15,7 +15,7 @@ import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } 
 export const resetCommand: Command = {
   description: [
     'Removes everything that npm run up installed, last things first, and then looks whether anything is left: exit',
-    'code 1 if so. What somebody put into the cluster by hand is listed and kept, with the namespace that it is in; --all',
+    'code 1 if so. What you put into the cluster by hand is listed and kept, with the namespace that it is in; --all',
     "removes that, too, but nothing of Kubernetes' or kind's own. --apps only has Argo CD recreate the services;",
     '--cluster recreates the whole cluster. Images stay in the node, so the next npm run up is quick.',
   ].join('\n'),

@@ -8,7 +8,7 @@ const { timeout: _, ...flags } = deliveryFlags;
 
 export const resumeCommand: Command = {
   description: [
-    'Takes the note out of the values file and commits that, so that the service can be promoted again. The image that',
+    'Removes the hold from the values file and commits that, so that the service can be promoted again. The image that',
     'runs stays the same.',
   ].join('\n'),
   flags,

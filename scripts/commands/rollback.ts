@@ -6,9 +6,9 @@ import { deliver } from './deliver.ts';
 
 export const rollbackCommand: Command = {
   description: [
-    'Finds the commit that brought the image of the service, whoever made it, and takes it back: by git revert, or only',
-    "this service's lines where that commit changed more. Run it again to go further back. The same commit puts a hold",
-    'into the values file, which keeps promote from bringing the image in again: npm run resume lifts it.',
+    'Finds the commit that promoted the service to its image and reverts it: all of it, or only the lines of this service',
+    'where that commit changed more. Run it again to go further back. The same commit puts the service on hold in its',
+    'values file, which blocks further promotions until npm run resume.',
   ].join('\n'),
   flags: {
     to: { type: 'text', value: 'sha', description: 'Go to this tag, which ran before, in place of the last one.' },

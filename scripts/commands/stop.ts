@@ -9,8 +9,8 @@ import { type Command, type Invocation, lockFlags } from './command.ts';
 
 export const stopCommand: Command = {
   description: [
-    'Stops the node container. What is in the cluster stays on the disk, and its ports are free meanwhile. npm run start has',
-    'it serve again within seconds, also after this machine was started anew. npm run port-forward ends by itself.',
+    'Stops the node container without deleting anything: the cluster stays on the disk, and its ports are free meanwhile.',
+    'npm run start starts it again within seconds, also after a reboot. npm run port-forward ends by itself.',
   ].join('\n'),
   flags: {
     timeout: { type: 'seconds', description: 'How long to wait for Docker, and for another command (default: 120).' },

@@ -27,7 +27,7 @@ export async function summary(context: Context, seconds: number, { changes, path
     '  Next: npm run status                        what runs, and from which commit',
     `        edit helm/core-go/values-${context.config.environment}.yaml and git commit${context.config.gitops ? ' and push' : ''}: it deploys within seconds`,
     '        npm run down                          take all of it away',
-    '        npm run trust                         have browsers trust these addresses',
+    '        npm run trust                         make browsers trust these addresses',
   ].join('\n');
 }
 
@@ -35,7 +35,7 @@ function standInLines(standIns: readonly string[]): string[] {
   if (standIns.length === 0) return [];
   return [
     '',
-    '  These run as stand-ins, small local programs with the same ports, paths and metrics, for want of a token:',
+    '  No GitHub token: these services run as local stubs with the same ports, paths and metrics.',
     ...standIns.map((image) => `    ${image} (stand-in)`),
     '  npm run credentials brings the real ones, with a token that may read them.',
   ];

@@ -21,9 +21,9 @@ export const upCommand: Command = {
   description: [
     'Creates the kind cluster and installs everything into it, side by side where possible: Argo CD, the ingress',
     'controller, the services, Prometheus and Grafana. It is done when every service answers and is scraped.',
-    'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, small',
-    'stand-ins take the place of the private images (npm run credentials). .env.example lists the settings. With',
-    'TARGET_CONTEXT it uses a cluster that is there; the first time it asks whether that is the one.',
+    'Run it again at any time: what is as it should be stays untouched. No token is needed; without one, the',
+    'services run as local stubs (npm run credentials). .env.example lists the settings. With TARGET_CONTEXT it',
+    'installs into that existing cluster; the first time it asks whether that is the right one.',
   ].join('\n'),
   flags: {
     yes: {
