@@ -35,9 +35,8 @@ function hashOfSources() {
 /** Node's own `recursive` asks for the kind of each entry once more, which takes six times as long. */
 function sourcesBelow(folder) {
   return readdirSync(`${root}/${folder}`, { withFileTypes: true }).flatMap((entry) => {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return sourcesBelow(path);
-    return /\.(ts|mjs|json)$/.test(entry.name) ? path : [];
+    if (entry.isDirectory()) return sourcesBelow(`${folder}/${entry.name}`);
+    return /\.(ts|mjs|json)$/.test(entry.name) ? `${folder}/${entry.name}` : [];
   });
 }
 

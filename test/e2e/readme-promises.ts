@@ -18,7 +18,7 @@ export const promises: readonly Promised[] = [
   { of: /^curl .* # some seconds later: "env": "hello"$/, prints: /"env": ?"hello"/, within: 60 },
   { of: /^git revert --no-edit HEAD # and back again$/, prints: /Revert "Say hello"/ },
   {
-    of: /^npm run promote .* # .*committed; then a receipt/,
+    of: /^npm run promote .* # .*committed; then a report/,
     prints: /Committed as [0-9a-f]{7}: chore: promote images/,
   },
   {

@@ -155,10 +155,7 @@ function parseValue({ type, choices }: Flag, text: string): string | number {
 }
 
 function usageError(name: string | undefined, { message }: CommanderError): UsageError {
-  const [what = '', meant] = message
-    .replace(/^error: /, '')
-    .replace(/^command-argument value ('.*') is invalid for argument '.*?'/, 'unknown argument $1')
-    .split('\n');
+  const [what = '', meant] = message.replace(/^error: (command-argument value )?| for argument '.*?'/g, '').split('\n');
   const help = name === undefined ? 'npm run lists them.' : `npm run ${name} -- --help shows how to call it.`;
   return new UsageError(
     `${name === undefined ? '' : `${name}: `}${what.replace(/([^.])$/, '$1.')}`,
