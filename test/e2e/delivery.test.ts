@@ -32,8 +32,9 @@ describe('from a commit to what runs', () => {
   after(() => person?.remove());
 
   describe('the working tree, compared with the cluster before it is committed', () => diffPromises(platform));
-  describe('drift and drill', () => drillPromises(platform));
+  // Before the drill, whose requests have the autoscaler add a pod.
   describe('commits that are synced', () => syncPromises(platform));
+  describe('drift and drill', () => drillPromises(platform));
   // Last: the token that it brings stays in the cluster.
   describe('promotions', () => promotePromises(platform));
 });
