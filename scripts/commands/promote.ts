@@ -8,7 +8,7 @@ export const promoteCommand: Command = {
   description: [
     'Checks that the image exists, and for the processors of the node; without a token, builds stand-ins for it. Then it',
     'edits image.tag in helm/<service>/values.yaml, and nothing else, commits "chore: promote images <sha>", and waits',
-    'until that runs. The commit is made in a temporary worktree and holds these files alone; the index has to be clean. A',
+    'until that runs. The commit is made in a temporary clone and holds these files alone; the index has to be clean. A',
     'service that was rolled back is on hold, and refused, until npm run resume. docs/promote-workflow.yml is the',
     'workflow that runs it in the platform repository.',
   ].join('\n'),
