@@ -227,7 +227,11 @@ for (const [what, output, timeout, says] of kindFails) {
 const offered = '/home/ann/.cache/platform-ops/nodes/1';
 
 /** Creates a cluster to which unpacked images are offered, by a kind that answers each time as told. */
-async function createWith(kindSays: (Partial<Output> | undefined)[], stand = 'whole') {
+async function createWith(
+  kindSays: (Partial<Output> | undefined)[],
+  stand = 'whole',
+  kept: string | undefined = offered,
+) {
   const kinds: string[] = [];
   const discarded: string[] = [];
   const base = contextWith(undefined);
@@ -247,7 +251,7 @@ async function createWith(kindSays: (Partial<Output> | undefined)[], stand = 'wh
     timeout: 5000,
     images: { pull: async () => {} },
     config: { ...base.config, root },
-    unpacked: { offer: async () => offered, discard: async (image: string) => void discarded.push(image) },
+    unpacked: { offer: async () => kept || undefined, discard: async (image: string) => void discarded.push(image) },
     view: () => ({
       list: async () => [{ ...daemon, status: { ...status, numberAvailable: 1 } }],
       podsOf: async () => [],
@@ -275,6 +279,15 @@ test('where a node does not boot with them, they are thrown away, and it is made
   assert.doesNotMatch(kinds[1] ?? '', /containerd.service.d/);
   assert.deepEqual(discarded, ['kindest/node:v1.36.4']);
   assert.match(outcome.notes?.join() ?? '', /was made without them/);
+});
+
+test('where kubeadm fails without them, the node is created once more, and only once', async () => {
+  const failed = { stderr: 'ERROR: failed to create cluster: failed to init node with kubeadm: exit status 1' };
+  const { kinds, outcome } = await createWith([failed, undefined], 'whole', '');
+  assert.equal(kinds.length, 2);
+  assert.match(outcome.notes?.join() ?? '', /created again/);
+  const { error } = await refusal(() => createWith([failed, failed, undefined], 'whole', ''));
+  assert.equal(error.id, 'cluster-not-created');
 });
 
 test('images that the node could not read are thrown away, and that is said', async () => {
