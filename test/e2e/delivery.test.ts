@@ -32,9 +32,8 @@ describe('from a commit to what runs', () => {
   after(() => person?.remove());
 
   describe('the working tree, compared with the cluster before it is committed', () => diffPromises(platform));
-  // Before the drill, whose requests have the autoscaler add a pod.
   describe('commits that are synced', () => syncPromises(platform));
-  describe('drift and drill', () => drillPromises(platform));
-  // Last: the token that it brings stays in the cluster.
   describe('promotions', () => promotePromises(platform));
+  // Last, since its requests have the autoscaler add pods: those before it count pods, and requests that are lost.
+  describe('drift and drill', () => drillPromises(platform));
 });
