@@ -67,6 +67,7 @@ export interface SharedPlatform {
   ports: PersonOptions['ports'];
   /** @returns the person, with the platform up as it was at the first commit, and with these settings. */
   begin(settings: Record<string, string>): Promise<Person>;
+  remove(): Promise<void>;
 }
 
 /** A person with a home folder and a folder to clone into, in which nothing is yet. */
@@ -111,6 +112,30 @@ export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true 
     },
   };
   return person;
+}
+
+/** @returns a platform that comes up when the first part begins. */
+export function sharedPlatform(cluster: string, ports: PersonOptions['ports']): SharedPlatform {
+  let person: Person | undefined;
+  let first: string;
+  return {
+    cluster,
+    ports,
+    async begin(settings) {
+      if (person === undefined) {
+        person = await newPerson({ cluster, ports });
+        first = (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
+      } else {
+        await demand(person.run(['git', 'reset', '--quiet', '--hard', first]));
+        await demand(person.run(['git', 'clean', '--quiet', '-fd']));
+      }
+      for (const name of ['GHCR_CREDENTIALS', 'GITHUB_TOKEN']) delete person.env[name];
+      Object.assign(person.env, settings);
+      await demand(person.npm('up'));
+      return person;
+    },
+    remove: async () => person?.remove(),
+  };
 }
 
 /** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import type { History } from '../../scripts/delivery/promote/history.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { viewOf } from './cluster-view.ts';
-import { demand, type Person, type SharedPlatform } from './support.ts';
+import { demand, type Person, sharedPlatform } from './support.ts';
 import { ask, type Door, type Stream, steadyStream } from './traffic.ts';
 
 const file = 'helm/core-go/values.yaml';
@@ -13,7 +13,9 @@ const file = 'helm/core-go/values.yaml';
 const token = process.env.E2E_GITHUB_TOKEN;
 
 /** One build after another, in order: each step starts from what the one before it left. */
-export function promotePromises({ cluster, ports, begin }: SharedPlatform): void {
+// In a cluster of its own: pods that the autoscaler added elsewhere would be rolled out as well, while no request may be lost.
+describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
+  const { cluster, ports, begin, remove } = sharedPlatform('e2e-promote', { http: 28480, https: 28843 });
   let person: Person;
   let door: Door;
   let stream: Stream;
@@ -37,7 +39,10 @@ export function promotePromises({ cluster, ports, begin }: SharedPlatform): void
     const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
     door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
   });
-  after(() => stream?.stop());
+  after(async () => {
+    await stream?.stop();
+    await remove();
+  });
 
   it('gets a commit of one line and a receipt, and the new build answers', async (t) => {
     stream = steadyStream(door, '/info', perSecond);
@@ -141,4 +146,4 @@ export function promotePromises({ cluster, ports, begin }: SharedPlatform): void
     assert.equal(entries[0]?.built === null, token === undefined);
     assert.match((await demand(person.npm('history', 'core-go'))).stdout, /rollback +1df3b1f .* runs now\n/);
   });
-}
+});
