@@ -28,7 +28,11 @@ describe('bad input', () => {
       env: { DOCKER_HOST: 'unix:///nowhere/docker.sock' },
       says: /Docker/,
     },
-    { what: 'an unknown flag', command: ['up', '--', '--tiemout', '5'], says: /no flag --tiemout[\s\S]*--timeout/ },
+    {
+      what: 'an unknown flag',
+      command: ['up', '--', '--tiemout', '5'],
+      says: /unknown option '--tiemout'[\s\S]*--timeout/,
+    },
     { what: 'a flag without its value', command: ['up', '--', '--timeout', 'soon'], says: /whole number of seconds/ },
     { what: 'an unknown setting', command: ['up'], dotenv: 'CLUSTER_NAM=x\n', says: /CLUSTER_NAM[\s\S]*CLUSTER_NAME/ },
     { what: 'a malformed .env', command: ['status'], dotenv: 'CLUSTER_NAME=x\nghp_canary0000\n', says: /line 2/ },
