@@ -35,7 +35,7 @@ export async function startOrigin(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await person.run(['rm', '-rf', join(person.home, '.cache', 'platform-ops', 'downloads')]);
   const { port } = server.address() as AddressInfo;
-  const loaded = pathToFileURL(join(person.clone, 'test', 'outages', 'reroute.mjs')).href;
+  const loaded = pathToFileURL(join(person.clone, 'test', 'campaigns', 'outages', 'reroute.mjs')).href;
   return {
     env: {
       NODE_OPTIONS: `--import ${loaded}`,
