@@ -138,7 +138,7 @@ export async function prepareNode(context: Context, images: ReadonlyMap<string, 
   if (context.target !== undefined) return [];
   if (!(await canPull(context))) {
     const built = await ensureStubs(context, images);
-    return built.map((image) => `${image} is a stand-in, built here for want of a token.`);
+    return built.map((image) => `${image} is a stand-in, built here because there is no token.`);
   }
   const standIns = await stubsAmong(context, images.values());
   if (standIns.size > 0) await removeStubs(context, standIns);
