@@ -96,9 +96,9 @@ test('each destination has a port of its own unless another is chosen', () => {
 const refused: [what: string, text: string, says: RegExp][] = [
   ['a port for all', '9091', /--port 9091 names nothing that is forwarded/],
   ['a port for what is not forwarded', 'kibana=1', /names nothing/],
-  ['no number', 'grafana=web', /"web" in --port grafana=web is not a port/],
-  ['too large a number', 'grafana=65536', /is not a port/],
-  ['nothing', 'grafana=', /"" in --port grafana= is not a port/],
+  ['no number', 'grafana=web', /"web" in --port grafana=web is no port/],
+  ['too large a number', 'grafana=65536', /is no port/],
+  ['nothing', 'grafana=', /"" in --port grafana= is no port/],
   [
     'the same port twice',
     'grafana=9090',

@@ -20,7 +20,7 @@ export function portsFor(chosen: readonly Destination[], text: string | undefine
     const only = name === undefined && chosen.length === 1 ? first : undefined;
     const destination = chosen.find((one) => one.name === name) ?? only;
     if (!destination) throw refuse(`--port ${part} names nothing that is forwarded.`);
-    if (!/^\d{1,5}$/.test(number) || Number(number) > 65535) throw refuse(`"${number}" in --port ${part} is not a port.`);
+    if (!/^\d{1,5}$/.test(number) || Number(number) > 65535) throw refuse(`"${number}" in --port ${part} is no port.`);
     ports.set(destination, Number(number));
   }
   for (const [destination, port] of ports) {
