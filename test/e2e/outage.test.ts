@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { cutTwice, startOrigin } from '../campaigns/outages/origin.ts';
 import { reportIn } from '../support/status-schema.ts';
@@ -48,9 +47,6 @@ describe('a registry that is down, and the real images', {
   });
 
   it('is made up for by the next up, with the real images, though a download is cut twice', async () => {
-    // The first up had Argo CD's manifest, which comes from elsewhere: this one has to download it again.
-    for (const kept of ['downloads', 'argo-cd'])
-      await demand(person.run(['rm', '-r', join(person.home, '.cache/platform-ops', kept)]));
     const { env, close } = await startOrigin(person, cutTwice);
     const ran = await heard(person.run(['npm', 'run', '--silent', 'up', '--', '--verbose'], { env }));
     close();

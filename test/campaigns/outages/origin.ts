@@ -33,7 +33,9 @@ export async function startOrigin(
     answer(response, file, time);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  await person.run(['rm', '-rf', join(person.home, '.cache', 'platform-ops', 'downloads')]);
+  // The second holds what kubectl made of it: with that alone nothing would be downloaded.
+  for (const kept of ['downloads', 'argo-cd'])
+    await person.run(['rm', '-rf', join(person.home, '.cache', 'platform-ops', kept)]);
   const { port } = server.address() as AddressInfo;
   const loaded = pathToFileURL(join(person.clone, 'test', 'campaigns', 'outages', 'reroute.mjs')).href;
   return {
