@@ -297,7 +297,7 @@ test('a branch without an upstream is pushed under its own name, one with anothe
   const { bare, mine } = share();
   git(mine, 'checkout', '--quiet', '--no-track', '-b', 'stage');
   assert.match(await demand(mine, ['promote', 'core-go', 'a1b2c3d']), /Pushed to origin\/stage/);
-  git(mine, 'checkout', '--quiet', '-b', 'work', '--track', 'origin/main');
+  git(mine, 'checkout', '--quiet', '-b', 'topic', '--track', 'origin/main');
   assert.match(await demand(mine, ['promote', 'core-go', 'b2c3d4e']), /Pushed to origin\/main/);
   assert.deepEqual(
     [tagThere(bare), git(bare, 'branch', '--format=%(refname:short)').split('\n')],
@@ -319,10 +319,10 @@ test('--push goes where git push goes: pushRemote, pushDefault, push.default', a
   git(mine, 'config', 'branch.main.pushRemote', fork);
   await demand(mine, ['promote', 'core-go', 'c3d4e5f']);
   assert.deepEqual([tagThere(bare), tagThere(fork)], ['b2c3d4e', 'c3d4e5f']);
-  git(mine, 'checkout', '--quiet', '-b', 'work', '--track', 'origin/main');
+  git(mine, 'checkout', '--quiet', '-b', 'topic', '--track', 'origin/main');
   git(mine, 'config', 'push.default', 'current');
   git(mine, 'config', '--unset', 'remote.pushDefault');
-  assert.match(await demand(mine, ['promote', 'api-node', 'c3d4e5f']), /Pushed to origin\/work/);
+  assert.match(await demand(mine, ['promote', 'api-node', 'c3d4e5f']), /Pushed to origin\/topic/);
 });
 
 test('the branch that was looked at is pushed and reported, if another one is checked out meanwhile', async () => {
