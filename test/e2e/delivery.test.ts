@@ -6,7 +6,11 @@ import { syncPromises } from './sync-promises.ts';
 
 /** What leads from a commit to what runs. All of it shares one cluster, since each part begins at the same commit. */
 describe('from a commit to what runs', () => {
-  const platform = sharedPlatform('e2e-delivery', { http: 28280, https: 28643 });
+  const platform = sharedPlatform({
+    cluster: 'e2e-delivery',
+    ports: { http: 28280, https: 28643 },
+    env: { GHCR_CREDENTIALS: 'none' },
+  });
   after(() => platform.remove());
 
   describe('the working tree, compared with the cluster before it is committed', () => diffPromises(platform));

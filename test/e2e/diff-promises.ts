@@ -10,7 +10,7 @@ import { demand, type Person, type SharedPlatform } from './support.ts';
 export function diffPromises({ cluster, begin }: SharedPlatform): void {
   let person: Person;
   before(async () => {
-    person = await begin({ GHCR_CREDENTIALS: 'none' });
+    person = await begin();
   });
 
   const kubectl = async (...args: string[]) =>

@@ -29,7 +29,7 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
   let broken: string[];
 
   before(async () => {
-    person = await begin({ GHCR_CREDENTIALS: 'none' });
+    person = await begin();
     view = viewOf(person, cluster);
     objects = await objectsOf(person, cluster);
     repository = await gitState();

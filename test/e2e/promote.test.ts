@@ -5,17 +5,20 @@ import { after, before, describe, it } from 'node:test';
 import type { History } from '../../scripts/delivery/promote/history.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { viewOf } from './cluster-view.ts';
-import { demand, type Person, sharedPlatform } from './support.ts';
+import { demand, newPerson, type Person } from './support.ts';
 import { ask, type Door, type Stream, steadyStream } from './traffic.ts';
 
+const cluster = 'e2e-promote';
+const ports = { http: 28480, https: 28843 };
 const file = 'helm/core-go/values.yaml';
 /** Reads the services' images. Without it the same is shown with stand-ins. */
 const token = process.env.E2E_GITHUB_TOKEN;
 
-/** One build after another, in order: each step starts from what the one before it left. */
-// In a cluster of its own: pods that the autoscaler added elsewhere would be rolled out as well, while no request may be lost.
+/**
+ * One build after another, in order: each step starts from what the one before it left. In a cluster of its own: pods that the
+ * autoscaler added for other tests would be rolled out as well, while no request may be lost.
+ */
 describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
-  const { cluster, ports, begin, remove } = sharedPlatform('e2e-promote', { http: 28480, https: 28843 });
   let person: Person;
   let door: Door;
   let stream: Stream;
@@ -35,13 +38,15 @@ describe(`a person who promotes ${token ? 'real images' : 'stand-ins'}`, () => {
   };
 
   before(async () => {
-    person = await begin(token ? { GITHUB_TOKEN: token } : { GHCR_CREDENTIALS: 'none' });
+    const env: Record<string, string> = token ? { GITHUB_TOKEN: token } : { GHCR_CREDENTIALS: 'none' };
+    person = await newPerson({ cluster, ports, env });
+    await demand(person.npm('up'));
     const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
     door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
   });
   after(async () => {
     await stream?.stop();
-    await remove();
+    await person?.remove();
   });
 
   it('gets a commit of one line and a receipt, and the new build answers', async (t) => {

@@ -62,11 +62,9 @@ export interface PersonOptions {
 }
 
 /** A cluster that several parts of a test use one after the other. */
-export interface SharedPlatform {
-  cluster: string;
-  ports: PersonOptions['ports'];
-  /** @returns the person, with the platform up as it was at the first commit, and with these settings. */
-  begin(settings: Record<string, string>): Promise<Person>;
+export interface SharedPlatform extends Pick<PersonOptions, 'cluster' | 'ports'> {
+  /** @returns the person, with the platform up as it was at the first commit. */
+  begin(): Promise<Person>;
   remove(): Promise<void>;
 }
 
@@ -115,22 +113,20 @@ export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true 
 }
 
 /** @returns a platform that comes up when the first part begins. */
-export function sharedPlatform(cluster: string, ports: PersonOptions['ports']): SharedPlatform {
+export function sharedPlatform(options: PersonOptions): SharedPlatform {
   let person: Person | undefined;
   let first: string;
   return {
-    cluster,
-    ports,
-    async begin(settings) {
+    cluster: options.cluster,
+    ports: options.ports,
+    async begin() {
       if (person === undefined) {
-        person = await newPerson({ cluster, ports });
+        person = await newPerson(options);
         first = (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
       } else {
         await demand(person.run(['git', 'reset', '--quiet', '--hard', first]));
         await demand(person.run(['git', 'clean', '--quiet', '-fd']));
       }
-      for (const name of ['GHCR_CREDENTIALS', 'GITHUB_TOKEN']) delete person.env[name];
-      Object.assign(person.env, settings);
       await demand(person.npm('up'));
       return person;
     },

@@ -16,7 +16,7 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
   let person: Person;
 
   before(async () => {
-    person = await begin({ GHCR_CREDENTIALS: 'none' });
+    person = await begin();
   });
 
   const git = (...args: string[]) => demand(person.run(['git', ...args]));
