@@ -25,15 +25,12 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
   /** What kubectl and git say before anything was drilled: not what the drill says of itself. */
   let objects: Map<string, string>;
   let repository: string;
-  /** Images of ReplicaSets that a promotion of a broken build left, as the history of a Deployment. */
-  let broken: string[];
 
   before(async () => {
     person = await begin();
     view = viewOf(person, cluster);
     objects = await objectsOf(person, cluster);
     repository = await gitState();
-    broken = await brokenImages();
   });
 
   const status = async () => {
@@ -51,10 +48,6 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
     const answers = await Promise.all(asked.map((args) => demand(person.run(['git', '--no-optional-locks', ...args]))));
     return answers.map(({ stdout }) => stdout).join('\n');
   };
-  const brokenImages = async () => {
-    const { stdout } = await demand(view.kubectl('get', 'replicasets', '--output=jsonpath={..image}'));
-    return stdout.split(' ').filter((image) => image.includes(':broken'));
-  };
   const asBefore = async () => {
     assert.equal(await gitState(), repository);
     assert.deepEqual(differences(objects, await objectsOf(person, cluster)), []);
@@ -63,7 +56,8 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
       'nodes',
     );
     for (const { spec } of nodes.items) assert.deepEqual([spec.unschedulable, spec.taints], [undefined, undefined]);
-    assert.deepEqual(await brokenImages(), broken);
+    const images = (await demand(view.kubectl('get', 'replicasets', '--output=jsonpath={..image}'))).stdout;
+    assert.doesNotMatch(images, /:broken/);
   };
   const isPointedElsewhere = async () =>
     (await view.kubectl('get', 'applications.argoproj.io', '--namespace=argocd', '--output=yaml')).stdout.includes(
