@@ -20,7 +20,7 @@ export interface Running {
 export async function startForward(person: Person, names: readonly string[]): Promise<Running> {
   const { uid, gid } = statSync(person.clone);
   const ports = names.flatMap((name) => ['--port', `${name}=0`]);
-  const child = spawn('npm', ['run', '--silent', 'forward', '--', ...names, ...ports, '--json'], {
+  const child = spawn('npm', ['run', '--silent', 'port-forward', '--', ...names, ...ports, '--json'], {
     cwd: person.clone,
     env: person.env,
     detached: true,
