@@ -29,11 +29,3 @@ export function leftOf(person: Person, cluster: string): string[] {
       .map((name) => `file .state/${name}`),
   ];
 }
-
-/** Volumes that no container uses: none may come. */
-export function danglingVolumes(): string[] {
-  const { stdout } = spawnSync('docker', ['volume', 'ls', '--quiet', '--filter', 'dangling=true'], {
-    encoding: 'utf8',
-  });
-  return stdout.split('\n').filter(Boolean);
-}
