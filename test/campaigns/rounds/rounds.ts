@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demand, newPerson, type Person } from '../../e2e/support.ts';
+import { median } from '../../support/measured.ts';
 import { added, remains } from './machine.ts';
 import { makeNeighbours, type Neighbours, objectsIn } from './neighbours.ts';
 
@@ -57,10 +58,6 @@ async function round(person: Person, neighbours: Neighbours): Promise<void> {
   await expectNone('changed at the neighbours', touched);
 }
 
-function median(values: readonly number[] = []): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 const person = await newPerson({ cluster, ports });
 let neighbours: Neighbours | undefined;
 try {
@@ -79,7 +76,8 @@ for (const [label, all] of seconds) {
   const [middle, least, most] = [median(all), Math.min(...all), Math.max(...all)].map((one) => one.toFixed(1));
   say(`${label.padEnd(18)} ${middle?.padStart(7)} ${least?.padStart(9)} ${most?.padStart(9)}`);
 }
-say(`up after reset / up: ${(median(seconds.get('up after reset')) / median(seconds.get('up'))).toFixed(2)}`);
+const medianOf = (label: string) => median(seconds.get(label) ?? []);
+say(`up after reset / up: ${(medianOf('up after reset') / medianOf('up')).toFixed(2)}`);
 for (const fault of faults) say(`✖ ${fault}`);
 say(`${faults.length} left over ${rounds} rounds.`);
 process.exit(faults.length === 0 ? 0 : 1);

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { table } from '../../../scripts/lib/text.ts';
-import { secondsOfChildren } from '../../support/measured.ts';
+import { median, secondsOfChildren } from '../../support/measured.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const runs = Number(process.env.RUNS ?? 9);
@@ -33,8 +33,6 @@ function measure(args: readonly string[]): { wall: number; cpu: number } {
   const wall = (performance.now() - started) / 1000;
   return { wall, cpu: secondsOfChildren(stdout) };
 }
-
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 // So that all is bundled.
 measure([program, '--help']);
