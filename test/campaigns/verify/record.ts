@@ -22,7 +22,7 @@ const metadata = ({ metadata: { name, namespace, labels, generation } }: KubeObj
 
 async function objects(apiVersion: string, kind: string, keep: (object: KubeObject) => object): Promise<object[]> {
   const all = await live.list<KubeObject>(apiVersion, kind);
-  const near = all.filter((one) => wanted.includes(one.metadata.namespace ?? one.metadata.name));
+  const near = all.filter((one) => wanted.includes(one.metadata.namespace ?? ''));
   return near.map((one) => ({ apiVersion, kind, metadata: metadata(one), ...keep(one) }));
 }
 
@@ -45,8 +45,6 @@ const workloads = (object: KubeObject) => {
     status: { observedGeneration, replicas, updatedReplicas, readyReplicas, availableReplicas },
   };
 };
-const whole = ({ spec, roleRef, subjects }: KubeObject) =>
-  Object.fromEntries(Object.entries({ spec, roleRef, subjects }).filter(([, value]) => value !== undefined));
 
 const { activeTargets, droppedTargets } = await live.prometheus.targets();
 const near = ({ discoveredLabels, scrapePool }: { discoveredLabels: Record<string, string>; scrapePool: string }) =>
@@ -54,10 +52,8 @@ const near = ({ discoveredLabels, scrapePool }: { discoveredLabels: Record<strin
 const recorded = {
   objects: [
     ...(await objects('v1', 'Pod', pods)),
-    ...(await objects('v1', 'Namespace', () => ({}))),
     ...(await objects('apps/v1', 'Deployment', workloads)),
-    ...(await objects('networking.k8s.io/v1', 'NetworkPolicy', whole)),
-    ...(await objects('rbac.authorization.k8s.io/v1', 'RoleBinding', whole)),
+    ...(await objects('networking.k8s.io/v1', 'NetworkPolicy', ({ spec }) => ({ spec }))),
   ],
   targets: {
     activeTargets: activeTargets.map(({ discoveredLabels, labels, scrapePool, scrapeUrl, lastError, health }) => ({
