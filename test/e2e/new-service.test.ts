@@ -44,7 +44,7 @@ describe('a person who adds a service', () => {
     assert.equal(await git('status', '--porcelain'), before);
   });
 
-  // kube-score would be fetched, or built, into the home of somebody who is new here: the unit tests have it look.
+  // kube-score would be downloaded into the home of a new user: the unit tests have it look.
   for (const check of validationChecks.map(({ name }) => name).filter((one) => one !== 'kube-score')) {
     it(`passes npm run validate -- ${check}`, async () => {
       await demand(person.npm('validate', check));

@@ -68,7 +68,7 @@ async function measureSize(person: Person, services: number, isFirst: boolean): 
 
 const person = newcomer({ cluster, ports, env: { GHCR_CREDENTIALS: 'none' } });
 try {
-  // The tools that whoever runs this has already need not be fetched or built again: they are not what is measured.
+  // The tools that you have already need not be downloaded again: they are not what is measured.
   const tools = join(homedir(), '.cache/platform-ops/tools');
   if (existsSync(tools)) cpSync(tools, join(person.home, '.cache/platform-ops/tools'), { recursive: true });
   await cloneFor(person, person.clone);
