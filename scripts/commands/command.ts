@@ -1,8 +1,9 @@
 import type { Invocation } from '../config/config.ts';
 import { preflightCheckNames } from '../config/settings.ts';
 import type { ContextOptions } from '../context.ts';
-import type { ExitCode } from '../lib/errors.ts';
+import { type ExitCode, UsageError } from '../lib/errors.ts';
 import type { Usage } from '../lib/terminal/args.ts';
+import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 
 export type { Invocation };
 
@@ -27,6 +28,20 @@ export function contextOptions(
     onDownload: (what) => note(`Fetching ${what}.`),
     onRetry: (why) => note(`! Tried again: ${why}`),
   };
+}
+
+/**
+ * How to be sure that it is meant: by a question, unless --yes or --dry-run was typed.
+ * @throws UsageError with this hint where there is no terminal to ask at.
+ */
+export function confirmation(
+  { flags, signal, progressStream }: Invocation,
+  hint: string,
+): (question: string) => Promise<boolean> {
+  if (flags.yes || flags['dry-run']) return async () => true;
+  const terminal = terminalOf(process.stdin, progressStream, signal);
+  if (terminal) return (question) => askWhether(terminal, question);
+  throw new UsageError('There is no terminal to ask whether this is meant.', { id: 'no-terminal', hint });
 }
 
 /** A flag for every command that changes the cluster. */

@@ -8,10 +8,9 @@ import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { type Command, checkFlags, confirmation, contextOptions, type Invocation, lockFlags } from './command.ts';
 
 export const drillCommand: Command = {
   description: [
@@ -44,7 +43,10 @@ async function runDrill(invocation: Invocation): Promise<ExitCode> {
     print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
     return ExitCode.done;
   }
-  const confirm = confirmation(invocation);
+  const confirm = confirmation(
+    invocation,
+    'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
+  );
   const unlock = await lockCluster(invocation, 'drill');
   try {
     return await showAll(invocation, chosen, confirm);
@@ -56,7 +58,7 @@ async function runDrill(invocation: Invocation): Promise<ExitCode> {
 async function showAll(
   { config, flags, signal, print, progressStream }: Invocation,
   chosen: readonly Drill[],
-  confirm: () => Promise<boolean>,
+  confirm: (question: string) => Promise<boolean>,
 ): Promise<ExitCode> {
   const started = performance.now();
   const say = (text: string) => void progressStream.write(`${text}\n`);
@@ -74,7 +76,7 @@ async function showAll(
     say(`An earlier drill was killed. Put right: Application ${name}.`);
   await during('looking whether all is well', () => assertHealthy(context));
   say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));
-  if (!(await confirm())) {
+  if (!(await confirm(`Break these things on ${config.clusterName} and put them right?`))) {
     print(flags.json ? json({ promises: [] }) : 'Nothing was done.');
     return ExitCode.failed;
   }
@@ -101,17 +103,6 @@ async function showAll(
   const result = { promises: all, unchanged: differences.length === 0, differences, ...(note && { note }), seconds };
   print(flags.json ? json(result) : summaryLines(all, comparison, seconds).join('\n'));
   return differences.length === 0 && all.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
-}
-
-/** How to be sure that it is meant. Throws a `UsageError` where there is no terminal to ask at. */
-function confirmation({ flags, signal, progressStream, config }: Invocation): () => Promise<boolean> {
-  if (flags.yes) return async () => true;
-  const terminal = terminalOf(process.stdin, progressStream, signal);
-  if (terminal) return () => askWhether(terminal, `Break these things on ${config.clusterName} and put them right?`);
-  throw new UsageError('There is no terminal to ask whether this is meant.', {
-    id: 'no-terminal',
-    hint: 'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
-  });
 }
 
 function json(value: object): string {

@@ -9,8 +9,7 @@ import { resetWorkloads } from '../components/reset/workloads.ts';
 import { createContext } from '../context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { type Command, checkFlags, confirmation, contextOptions, type Invocation, lockFlags } from './command.ts';
 
 export const resetCommand: Command = {
   description: [
@@ -48,7 +47,10 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
   if (flags.cluster) assertNoTargetContext(config, 'reset -- --cluster', 'it was not made here');
   if (flags.all) assertNoTargetContext(config, 'reset -- --all', 'others have things in it');
   const dryRun = flags['dry-run'] === true;
-  const confirm = confirmation(invocation);
+  const confirm = confirmation(
+    invocation,
+    'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
+  );
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);
   const unlock = dryRun ? () => {} : await lockCluster(invocation, 'reset');
@@ -75,17 +77,6 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
     progress.stop();
     unlock();
   }
-}
-
-/** How to be sure that it is meant. Throws a `UsageError` where nobody could be asked. */
-function confirmation({ flags, signal, progressStream }: Invocation): ResetOptions['confirm'] {
-  if (flags.yes || flags['dry-run']) return async () => true;
-  const terminal = terminalOf(process.stdin, progressStream, signal);
-  if (terminal) return (message) => askWhether(terminal, message);
-  throw new UsageError('There is no terminal to ask whether this is meant.', {
-    id: 'no-terminal',
-    hint: 'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
-  });
 }
 
 /** Each of the two takes the lock for itself. */

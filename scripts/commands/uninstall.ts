@@ -7,12 +7,11 @@ import { prettyJson, resetPlatform } from '../components/reset/reset.ts';
 import type { Invocation } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import { namedOf } from '../kubernetes/objects.ts';
-import { ExitCode, UsageError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
-import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 import { findLocalItems } from './cleanup/find.ts';
 import { removeItems } from './cleanup/items.ts';
-import { contextOptions } from './command.ts';
+import { confirmation, contextOptions } from './command.ts';
 
 /**
  * Carries out `npm run down` on a cluster that somebody else runs: removes the platform, with its mark and the private
@@ -23,12 +22,10 @@ export async function uninstall(invocation: Invocation): Promise<ExitCode> {
   if (flags.purge)
     assertNoTargetContext(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
   const dryRun = flags['dry-run'] === true;
-  const terminal = terminalOf(process.stdin, progressStream, signal);
-  if (!flags.yes && !dryRun && !terminal)
-    throw new UsageError('There is no terminal to ask whether this is meant.', {
-      id: 'no-terminal',
-      hint: 'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
-    });
+  const confirm = confirmation(
+    invocation,
+    'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
+  );
   const progress = await createProgress(progressStream);
   const unlock = dryRun ? () => {} : await lockCluster(invocation, 'down');
   const work = async (settings: Invocation['config']) => {
@@ -50,8 +47,6 @@ export async function uninstall(invocation: Invocation): Promise<ExitCode> {
         await removeLocal();
       },
     };
-    const confirm = async (question: string) =>
-      flags.yes === true || (terminal !== undefined && (await askWhether(terminal, question)));
     return resetPlatform({ invocation, context, confirm, progress, rest });
   };
   try {
