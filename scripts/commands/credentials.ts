@@ -14,7 +14,7 @@ import { type Account, type AccountSearch, capitalized, describeAccount } from '
 import { accountJson } from '../images/credentials/report.ts';
 import { newTokenLink } from '../images/credentials/token-check.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
-import { createProgress } from '../lib/terminal/progress.ts';
+import { createProgress, timed } from '../lib/terminal/progress.ts';
 import { askWhether, type Terminal, terminalOf } from '../lib/terminal/prompt.ts';
 import { type Command, contextOptions, type Invocation, lockFlags } from './command.ts';
 
@@ -203,18 +203,10 @@ async function applyCredentials(context: Context, stream: NodeJS.WriteStream): P
   const account = await context.credentials.account();
   const notes: string[] = [];
   const step = async ({ name, apply }: Component) => {
-    const started = performance.now();
-    const seconds = () => Math.round(performance.now() - started) / 1000;
-    progress.start(name);
-    try {
-      const { changed, detail, notes: said = [] } = await apply(context);
-      progress.done(name, seconds(), detail);
-      notes.push(...said);
-      return changed;
-    } catch (error) {
-      progress.failed(name, seconds());
-      throw error;
-    }
+    const work = () => apply(context);
+    const { changed, notes: said = [] } = await timed(progress, name, work, ({ detail }) => detail);
+    notes.push(...said);
+    return changed;
   };
   try {
     const changed = await step(serviceImages);
