@@ -121,12 +121,8 @@ function report(error: unknown): ExitCode {
     return error.exitCode === ExitCode.failed ? failure : error.exitCode;
   }
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
-    console.error(`\n✖ A file could not be written: ${messageOf(error)}`);
-    console.error(
-      '  → Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.',
-    );
-    console.error(`  ${troubleshootingPage}#disk-full`);
-    return failure;
+    const hint = 'Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.';
+    return report(new UserError(`A file could not be written: ${messageOf(error)}`, { id: 'disk-full', hint }));
   }
   console.error(
     '\n✖ This is a bug in platform-ops. Please report it with the lines below, at the address that package.json names.',
