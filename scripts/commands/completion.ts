@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
-import type { Usage } from '../lib/terminal/args.ts';
 import { readRegistrations } from '../repository/applications.ts';
 import type { Command, Invocation } from './command.ts';
 
@@ -23,25 +22,25 @@ async function runCompletion({ config, flags, word = 'bash', print }: Invocation
     print(completionScript(word as keyof typeof scripts, config.root));
     return ExitCode.done;
   }
-  // Not above: the list of commands holds this one.
-  const { allCommands } = await import('./index.ts');
-  const [usages, { applications }] = await Promise.all([allCommands(), readRegistrations(config.root)]);
+  const { applications } = await readRegistrations(config.root);
   const services = applications.map(({ metadata }) => metadata.name);
-  const found = completions(flags.line, usages, services);
+  const found = await completions(flags.line, services);
   if (found.length > 0) print(found.join('\n'));
   return ExitCode.done;
 }
 
 /** @returns what the last word of a line can be, a blank at its end beginning a new one. */
-export function completions(line: string, usages: readonly Usage[], services: readonly string[]): string[] {
+export async function completions(line: string, services: readonly string[]): Promise<string[]> {
+  // Not above: the list of commands holds this one.
+  const { commands, findCommand } = await import('./index.ts');
   const [program = '', ...typed] = line.split(' ');
   const current = typed.pop() ?? '';
   const byNpm = program === 'npm';
   const [name, ...behind] = (byNpm ? typed.slice(1) : typed).filter((word) => word !== '--' && !/^-.*/.test(word));
-  const usage = usages.find((one) => one.name === name || one.aliases?.includes(name ?? ''));
   const before = typed.at(-1)?.replace(/^--/, '') ?? '';
   const matching = (words: readonly string[]) => words.filter((word) => word.startsWith(current));
-  if (name === undefined) return matching(usages.map((one) => one.name));
+  if (name === undefined) return matching(commands.map((one) => one.name));
+  const usage = await findCommand(name);
   if (usage === undefined) return [];
   if (byNpm && !typed.includes('--')) return matching(['--']);
   const { choices } = usage.flags[before] ?? {};
