@@ -1,6 +1,7 @@
-// Runs the tests of every folder of test/ but those that need a cluster or hours, or those whose file's name holds one of the words that are given:
-// npm test -- promotion lock. A process for each of a hundred files would load the same modules a hundred times, so a few
-// processes share them. Each file is a suite of its own there; it runs alone as well: node --import tsx --test FILE.
+// Runs the tests of every folder of test/ but e2e and campaigns, or of those only the ones whose path holds one of the words
+// that are given: npm test -- promotion lock. A process for each of a hundred files would load the same modules a hundred
+// times, so a few processes share them. Each file is a suite of its own there; it runs alone as well:
+// node --import tsx --test FILE.
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';

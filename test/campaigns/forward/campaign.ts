@@ -5,10 +5,10 @@ import { apiOf, replacePod, restartApiServer } from './availability.ts';
 import { type Running, startForward } from './running.ts';
 
 /**
- * Replaces pods behind a running forward, restarts the API server, stops and starts the node, and deletes the cluster:
- * each address has to work again within two seconds each time, and nothing may be left at the end, also after SIGHUP and SIGKILL. COUNT is the number of replacements;
- * CLUSTER_NAME, HTTP_PORT and HTTPS_PORT say where. Prints how long each took from the moment that the new pod, or the API
- * server, was ready.
+ * Replaces pods behind a running forward, restarts the API server, and deletes the cluster: each address has to work again
+ * within two seconds each time, and nothing may be left at the end, also after SIGHUP and SIGKILL. COUNT is the number of
+ * replacements; CLUSTER_NAME, HTTP_PORT and HTTPS_PORT say where. Prints how long each took from the moment that the new pod,
+ * or the API server, was ready.
  */
 const count = Number(process.env.COUNT ?? 10);
 const cluster = process.env.CLUSTER_NAME ?? 'forward';
