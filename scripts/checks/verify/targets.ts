@@ -107,7 +107,7 @@ export const verifyLabels: VerificationCheck = {
     const [pods, { activeTargets }] = await Promise.all([servicePods(live), live.prometheus.targets()]);
     const findings = pods.flatMap((one): VerificationFinding[] => {
       const { name } = one.pod.metadata;
-      const target = activeTargets.find((each) => each.discoveredLabels.__meta_kubernetes_pod_name === name);
+      const target = activeTargets.find((each) => podOf(each) === name);
       // That it is no target at all is another check's to say.
       if (!target) return [];
       const wanted = labelsOf(one);
