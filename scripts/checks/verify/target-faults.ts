@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Pod } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
+import { matchesSelector } from '../validate/objects/lookup.ts';
 import { prometheusNamespace, type VerificationFinding } from './check.ts';
 import { type ActiveTarget, type DroppedTarget, jobsIn, type LiveCluster, type LiveJob } from './live.ts';
 
@@ -48,7 +49,7 @@ export async function explainMissingTarget(
 }
 
 interface NetworkPolicy extends KubeObject {
-  spec: { podSelector?: { matchLabels?: Record<string, string> }; policyTypes?: string[] };
+  spec: { podSelector?: object };
 }
 
 /** Why a target is down, from what the scrape failed with and from whether the pod answers another request. */
@@ -74,8 +75,7 @@ export async function explainDownTarget(
     return { message: `The pod ${name} can't be scraped: ${lastError}.`, remedy: logs };
   // The same request comes through from the API server, to which no policy applies: something between the two does not let it.
   const policies = (await live.list<NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', namespace)).filter(
-    ({ spec }) =>
-      Object.entries(spec.podSelector?.matchLabels ?? {}).every(([key, value]) => pod.metadata.labels?.[key] === value),
+    ({ spec }) => matchesSelector(spec.podSelector ?? {}, pod.metadata.labels ?? {}),
   );
   const named = policies.map(({ metadata }) => `${namespace}/${metadata.name}`).join(' or ');
   return {
