@@ -1,3 +1,4 @@
+import { servicesNamespace } from '../../../repository/applications.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import { type Fields, type RenderedPod, renderedPods } from './rule.ts';
 
@@ -20,9 +21,6 @@ const clusterWide = new Set(
   APIService PriorityClass StorageClass CustomResourceDefinition ValidatingAdmissionPolicy
   ValidatingAdmissionPolicyBinding Cluster`.split(/\s+/),
 );
-
-/** The namespace that Argo CD puts what the charts render into. */
-const servicesNamespace = 'default';
 
 /** Where an object lives; nothing for one that belongs to the cluster as a whole, or that doesn't say. */
 export function objectNamespace({ object, rendering }: Located): string | undefined {
