@@ -1,3 +1,4 @@
+import { groupOf } from '../../kubernetes/objects.ts';
 import { type Finding, findingAt, type Located } from '../../repository/rendering/finding.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
 import { type Fields, listOf } from './objects/rule.ts';
@@ -25,9 +26,9 @@ export async function checkKinds(repository: Repository, projects: readonly Loca
       ...rendered
         .filter(({ object }) => !allowed.includes(kindOf(object.apiVersion, object.kind)))
         .map((located) => {
-          const [group] = kindOf(located.object.apiVersion, located.object.kind).split('/');
           const message = `the AppProject ${name} does not allow it, so Argo CD would refuse to sync.`;
-          const remedy = `Add {group: "${group}", kind: ${located.object.kind}} to ${project.file}.`;
+          const { apiVersion, kind } = located.object;
+          const remedy = `Add {group: "${groupOf(apiVersion)}", kind: ${kind}} to ${project.file}.`;
           return findingAt(located, 'project-allows-kinds', ['kind'], message, remedy);
         }),
       ...allowed.flatMap((kind, i) => {
@@ -53,5 +54,5 @@ async function kindsInTemplates(repository: Repository): Promise<string[]> {
 
 /** @returns `apps/Deployment`; `/Pod` for a kind of the core. */
 function kindOf(apiVersion: string, kind: string): string {
-  return `${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`;
+  return `${groupOf(apiVersion)}/${kind}`;
 }
