@@ -4,8 +4,8 @@ import type { Context } from '../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../kubernetes/api/api.ts';
 import { nameOf } from '../kubernetes/objects.ts';
 import type { ContainerStatus, Pod, Workload } from '../kubernetes/types.ts';
-import { Interrupted, UsageError } from '../lib/errors.ts';
-import { closest } from '../lib/text.ts';
+import { Interrupted } from '../lib/errors.ts';
+import { unknownWord } from '../lib/text.ts';
 
 export interface LogLine {
   source: LogSource;
@@ -223,9 +223,5 @@ export async function workloadsNamed(context: Context, word: string): Promise<Wo
   const found = named.length > 0 ? named : all.filter(({ metadata }) => metadata.namespace === namespace);
   if (found.length > 0) return found.toSorted((one, other) => nameOf(one).localeCompare(nameOf(other)));
   const words = [...new Set([...all.map(({ metadata }) => metadata.name), ...Object.keys(workloadGroups)])].sort();
-  const meant = closest(word, words);
-  throw new UsageError(
-    `Nothing in the cluster is called "${word}".`,
-    meant ? `Did you mean ${meant}?` : `There are ${words.join(', ')}.`,
-  );
+  throw unknownWord(`Nothing in the cluster is called "${word}".`, word, words);
 }

@@ -1,5 +1,4 @@
-import { UsageError } from '../../lib/errors.ts';
-import { closest, columns } from '../../lib/text.ts';
+import { columns, unknownWord } from '../../lib/text.ts';
 import { badImageDrill, rollbackDrill } from './bad-release.ts';
 import { nodeDrainDrill, podKillDrill } from './disruption.ts';
 import type { Drill, DrillResult } from './drill.ts';
@@ -23,13 +22,7 @@ export function selectDrills(drills: readonly Drill[], only: unknown): readonly 
   const names = drills.map(({ name }) => name);
   const wanted = only.split(',').map((name) => name.trim());
   const unknown = wanted.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    const meant = closest(unknown, names);
-    throw new UsageError(
-      `There is no drill "${unknown}".`,
-      meant ? `Did you mean ${meant}?` : `There are: ${names.join(', ')}.`,
-    );
-  }
+  if (unknown !== undefined) throw unknownWord(`There is no drill "${unknown}".`, unknown, names);
   return drills.filter(({ name }) => wanted.includes(name));
 }
 
