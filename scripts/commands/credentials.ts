@@ -10,12 +10,13 @@ import { saveSettings } from '../config/dotenv.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { type AccountAnswer, applyAnswer, askForAccount } from '../images/credentials/choose-account.ts';
-import { type Account, type AccountSearch, capitalized, describeAccount } from '../images/credentials/credentials.ts';
+import { type Account, type AccountSearch, describeAccount } from '../images/credentials/credentials.ts';
 import { accountJson } from '../images/credentials/report.ts';
 import { newTokenLink } from '../images/credentials/token-check.ts';
 import { ExitCode, UsageError } from '../lib/errors.ts';
 import { createProgress, timed } from '../lib/terminal/progress.ts';
 import { askWhether, type Terminal, terminalOf } from '../lib/terminal/prompt.ts';
+import { capitalized } from '../lib/text.ts';
 import { type Command, contextOptions, type Invocation, lockFlags } from './command.ts';
 
 export const credentialsCommand: Command = {

@@ -51,6 +51,11 @@ export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/** With a capital letter, for the start of a sentence. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** '1 pod', '2 pods', '3 queries'. */
 export function counted(number: number, noun: string): string {
   return `${number} ${number === 1 ? noun : `${noun}s`.replace(/ys$/, 'ies')}`;

@@ -7,6 +7,7 @@ import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import type { DockerContainer } from '../../lib/docker/containers.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
+import { capitalized } from '../../lib/text.ts';
 import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problemOf } from './check.ts';
 import { checkDocker } from './docker.ts';
 import { checkCgroup, checkDisk, checkFreePorts, checkInotify, checkMemory } from './machine.ts';
@@ -155,8 +156,4 @@ async function checkExistingCluster(context: Context): Promise<DoctorFinding> {
     const remedy = hint === 'npm run up' ? 'Is the network there, and the VPN that it takes?' : hint;
     return { ...finding, message: capitalized(finding.message), ...(remedy !== undefined && { remedy }) };
   }
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../../lib/errors.ts';
+import { capitalized } from '../../lib/text.ts';
 import { verifyCapacity } from './capacity.ts';
 import type { CheckResult, VerificationCheck, VerificationFinding } from './check.ts';
 import { verifyDiscovery } from './discovery.ts';
@@ -80,8 +81,8 @@ async function runOnce(check: VerificationCheck, live: LiveCluster, worthIt: () 
     return await check.run(live, worthIt);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const message = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}`;
-    return { findings: [{ message, remedy: error.hint ?? 'npm run doctor' }], detail: 'could not be looked at' };
+    const finding = { message: capitalized(error.message), remedy: error.hint ?? 'npm run doctor' };
+    return { findings: [finding], detail: 'could not be looked at' };
   }
 }
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { base64, Secret } from '../../lib/secret.ts';
+import { capitalized } from '../../lib/text.ts';
 import type { TokenOwner } from './github.ts';
 import { checkToken, type Explanation, ghcrHost, type Verdict } from './token-check.ts';
 import { cleanToken, type SourceName, type TokenSource, tokenSources } from './token-sources.ts';
@@ -92,11 +93,6 @@ export function describeAccount({ username, owner, checked, token }: Account): s
 /** The last four characters of a token, by which its owner knows it again. */
 export function tokenEnding(token: Secret): string {
   return `…${token.reveal().slice(-4)}`;
-}
-
-/** With a capital letter, for the start of a sentence. */
-export function capitalized(title: string): string {
-  return title.charAt(0).toUpperCase() + title.slice(1);
 }
 
 /** As in `2030-01-02`. */
