@@ -86,18 +86,19 @@ function checkOverlay(file: string, text: string): Finding[] {
 async function checkResults(repository: Repository, { name, folder }: Chart, text: string): Promise<Finding[]> {
   const image = `ghcr.io/owner/${name}`;
   const accepts = await schemaOf(repository, folder);
+  if (accepts === undefined) return [];
   const at = { file: `${folder}/values.yaml`, line: readYaml(text)[0]?.line(['image', 'tag']) };
-  for (const tag of accepts === undefined ? [] : tags) {
+  for (const tag of tags) {
     const values = mapIn<{ image: unknown }>(readYaml(promoted(text, image, tag))[0]?.value);
     const read = mapIn<{ repository: unknown; tag: unknown }>(values.image);
-    const isAccepted = accepts?.(values);
+    const isAccepted = accepts(values);
     if (isAccepted && (read.repository !== image || read.tag !== tag)) {
       const what = read.repository === image ? `a ${typeof read.tag}, ${String(read.tag)},` : 'another image';
       const message = `If CI promotes the tag ${tag}, YAML reads ${what} and the schema lets it pass.`;
       const remedy = `Let ${folder}/values.schema.json demand a string for image.tag, and keep the two lines below image.`;
       return [{ ...at, rule: 'promotion-tag', message, remedy }];
     }
-    if (accepts !== undefined && tag === tags[0] && !isAccepted) {
+    if (tag === tags[0] && !isAccepted) {
       const message = `After CI promoted ${image}:${tag}, the schema refuses the values: ${reason(accepts)}.`;
       const remedy = 'Keep the two lines to a plain `key: value` below image, and the schema open to any short SHA.';
       return [{ ...at, rule: 'promotion-result', message, remedy }];
