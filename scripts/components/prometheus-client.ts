@@ -5,7 +5,8 @@ import type { Pod, Workload } from '../kubernetes/types.ts';
 import { isStaying } from '../kubernetes/workloads.ts';
 import { shortened, UserError } from '../lib/errors.ts';
 
-const prometheusNamespace = 'observability';
+/** Where Prometheus runs. */
+export const prometheusNamespace = 'observability';
 const deploymentName = 'prometheus';
 /** What a rule records, so that Prometheus can be asked which configuration it has read. */
 const checksumRecord = 'platform_ops_configuration_info';

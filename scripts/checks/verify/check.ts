@@ -1,3 +1,4 @@
+import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import type { Pod, Workload } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import type { LiveCluster } from './live.ts';
@@ -58,6 +59,3 @@ export async function prometheusPods(live: LiveCluster): Promise<Pod[]> {
   const pods = await live.list<Pod>('v1', 'Pod', prometheusNamespace);
   return pods.filter(({ metadata }) => metadata.labels?.[nameLabel] === 'prometheus');
 }
-
-/** Where Prometheus runs. */
-export const prometheusNamespace = 'observability';

@@ -1,5 +1,6 @@
+import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import { counted } from '../../lib/text.ts';
-import { prometheusNamespace, prometheusPods, type VerificationCheck } from './check.ts';
+import { prometheusPods, type VerificationCheck } from './check.ts';
 import { jobsIn, type ResourceAttributes } from './live.ts';
 
 /** What discovery asks the API server for, by role: https://prometheus.io/docs/prometheus/latest/configuration/configuration */

@@ -1,7 +1,8 @@
+import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { shortened } from '../../lib/errors.ts';
 import { counted } from '../../lib/text.ts';
-import { prometheusNamespace, prometheusPods, type VerificationCheck, type VerificationFinding } from './check.ts';
+import { prometheusPods, type VerificationCheck, type VerificationFinding } from './check.ts';
 import { jobsIn, type LiveCluster } from './live.ts';
 
 /** Whether Prometheus is there, and runs with the configuration of this checkout. */

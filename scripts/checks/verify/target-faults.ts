@@ -1,8 +1,9 @@
+import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Pod } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { matchesSelector } from '../validate/objects/lookup.ts';
-import { prometheusNamespace, type VerificationFinding } from './check.ts';
+import type { VerificationFinding } from './check.ts';
 import { type ActiveTarget, type DroppedTarget, jobsIn, type LiveCluster, type LiveJob } from './live.ts';
 
 /** Discovery's own words, since the label `pod` is only what a rule makes of them. */
