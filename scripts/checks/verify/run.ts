@@ -30,7 +30,7 @@ export const verificationChecks: readonly VerificationCheck[] = [
 ];
 
 /** What came of a check. */
-export interface VerificationResult extends CheckResult {
+interface VerificationResult extends CheckResult {
   check: VerificationCheck;
   seconds: number;
   /** It found something that might have passed, and was not waited for, because a check before it has failed. */
