@@ -41,7 +41,8 @@ export function ok(check: string, message: string): DoctorFinding {
   return { check, level: 'ok', message };
 }
 
-type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
+/** What a check found wrong, in a sentence, and what to do about it. */
+export type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
 
 export function warn(check: string, trouble: Trouble): DoctorFinding {
   return { check, level: 'warning', ...trouble };

@@ -1,6 +1,6 @@
 import { docker, isAtLeast } from '../../config/versions.ts';
 import { CommandError } from '../../lib/exec.ts';
-import { type DoctorCheck, type DoctorContext, firstLine, ok, problem } from './check.ts';
+import { type DoctorCheck, type DoctorContext, firstLine, ok, problem, type Trouble } from './check.ts';
 
 /** Docker answers, and is new enough for kind. */
 export const checkDocker: DoctorCheck = async (context) => {
@@ -31,7 +31,7 @@ interface DockerInfo {
   SecurityOptions: readonly string[];
 }
 
-type DockerState = { info: DockerInfo } | { trouble: DockerProblem };
+type DockerState = { info: DockerInfo } | { trouble: Required<Trouble> };
 
 const states = new WeakMap<DoctorContext, Promise<DockerState>>();
 
@@ -76,13 +76,6 @@ function parseInfo(stdout: string): (Partial<DockerInfo> & { ServerErrors?: stri
   }
 }
 
-/** Why Docker doesn't answer, in a sentence, and what to do about it. */
-interface DockerProblem {
-  errorId: string;
-  message: string;
-  remedy: string;
-}
-
 const notFound = 127;
 
 const remedies = {
@@ -99,7 +92,7 @@ const remedies = {
 };
 
 /** Tells apart what can be wrong, by how `docker info` ended and what it wrote. */
-async function findDockerProblem(context: DoctorContext, exitCode: number, said: string): Promise<DockerProblem> {
+async function findDockerProblem(context: DoctorContext, exitCode: number, said: string): Promise<Required<Trouble>> {
   const { exec, platform = process.platform } = context;
   const remedy = remedies[platform === 'darwin' ? 'mac' : 'other'];
   if (exitCode === notFound)
