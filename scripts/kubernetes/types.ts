@@ -41,7 +41,7 @@ export interface PodSpec {
 }
 
 export interface Pod extends KubeObject {
-  spec: PodSpec & { nodeName?: string };
+  spec: PodSpec & { nodeName?: string; serviceAccountName?: string };
   status: {
     phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
     podIP?: string;

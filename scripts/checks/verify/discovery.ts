@@ -21,7 +21,7 @@ export const verifyDiscovery: VerificationCheck = {
   async run(live) {
     const [config, [pod]] = await Promise.all([live.prometheus.config(), prometheusPods(live)]);
     const rights = rightsNeeded(config);
-    const name = (pod?.spec as { serviceAccountName?: string } | undefined)?.serviceAccountName ?? 'default';
+    const name = pod?.spec.serviceAccountName ?? 'default';
     const questions = rights.map(({ attributes }) => attributes);
     const answers = await live.may({ namespace: prometheusNamespace, name }, questions);
     const refused = rights.filter((_, index) => !answers[index]);
