@@ -36,7 +36,7 @@ export const dockerChecks: DoctorChecks = { docker: checkDocker };
 /**
  * Runs the chosen checks side by side. Docker is asked again in every run.
  *
- * @returns the findings, in the order of `checkNames`. A problem that an ignored check found is a warning.
+ * @returns the findings, in the order of `preflightCheckNames`. A problem that an ignored check found is a warning.
  */
 export async function runDoctorChecks(
   context: DoctorContext,

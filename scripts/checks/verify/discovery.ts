@@ -14,7 +14,7 @@ const resourcesByRole: Record<string, readonly string[]> = {
 };
 const groups: Record<string, string> = { endpointslices: 'discovery.k8s.io', ingresses: 'networking.k8s.io' };
 
-/** Whether Prometheus may look for its targets. What it was told before a right was taken away, it goes on with for minutes. */
+/** Whether Prometheus may look for its targets. After a right is revoked, it works with what it knew for minutes. */
 export const verifyDiscovery: VerificationCheck = {
   name: 'discovery',
   title: 'Prometheus may look for its targets',

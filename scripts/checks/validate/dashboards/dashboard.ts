@@ -20,7 +20,7 @@ export const dashboardRules = {
     'Every variable of a dashboard is used in it, and one that is asked for names a provisioned data source.',
 };
 
-/** A rule that is broken, where, what goes on behind the dashboard's name without a full stop, and what to do about it. */
+/** A rule that is broken, where, the rest of a sentence that begins with the dashboard's name, and what to do about it. */
 export type Fault = [rule: string, path: FieldPath, what: string, remedy: string, fix?: Finding['fix']];
 
 /** What a dashboard has as a whole. */
