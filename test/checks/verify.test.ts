@@ -188,6 +188,13 @@ const faults: Fault[] = [
     change: (made) => {
       const { scrapeUrl } = down(made, 'core-go', 'context deadline exceeded');
       const { port } = new URL(scrapeUrl);
+      const others = { matchExpressions: [{ key: 'app.kubernetes.io/name', operator: 'NotIn', values: ['core-go'] }] };
+      made.objects.push({
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'of-others', namespace: 'default' },
+        spec: { podSelector: others },
+      });
       made.get = (path) =>
         new RegExp(`/namespaces/default/pods/core-go-[^/]+:${port}/proxy/metrics$`).test(path) ? '# HELP' : undefined;
     },
