@@ -51,36 +51,38 @@ export async function createCluster(context: Context): Promise<ApplyResult> {
 }
 
 /**
- * Has kind make the node, with the unpacked images where some are kept. Those that are of no use to it are thrown away. Hands
- * back what a person should know of that. Throws what kind says as a `CommandError`.
+ * Has kind make the node, with the unpacked images where some are kept, and once more, without them, where that may help.
+ * Images that the node has no use for are thrown away.
+ * @returns what you should know of that.
+ * @throws CommandError with what kind says.
  */
 async function makeNode(context: Context): Promise<string[]> {
   const { config, node } = context;
   const unpacked = await context.unpacked.offer(config.nodeImage);
-  const without = async (why: string) => {
-    await context.unpacked.discard(config.nodeImage);
+  const again = async (note: string) => {
+    if (unpacked !== undefined) await context.unpacked.discard(config.nodeImage);
     await removeContainers(context.exec, [node], context);
     await kindCreate(context, undefined);
-    return [`${why}: it was made without them.`];
+    return [note];
   };
   const started = performance.now();
   try {
     await kindCreate(context, unpacked);
   } catch (error) {
     if (!(error instanceof CommandError) || !neverBooted(error)) throw error;
-    if (unpacked !== undefined) return without('The node did not start with the images that were kept for it in time');
+    if (unpacked !== undefined)
+      return again('The node did not start in time with the images kept for it: it was made without them.');
     if (performance.now() - started > passingMs) throw error;
-    await removeContainers(context.exec, [node], context);
-    await kindCreate(context, undefined);
-    return ['The node did not start at the first attempt, and was created again.'];
+    return again('The node did not start at the first attempt, and was created again.');
   }
   if (unpacked === undefined) return [];
   const stand = (await context.exec(['docker', 'exec', node, ...awaitUnpacked], { nothrow: true })).stdout.trim();
   if (stand === 'whole') return [];
   // Its containerd counts on layers that are not there.
-  if (stand === 'unpacking') return without('Of the images that were kept for the node some could not be unpacked');
+  if (stand === 'unpacking')
+    return again('Of the images kept for the node some could not be unpacked: it was made without them.');
   await context.unpacked.discard(config.nodeImage);
-  return ['The images that were kept for the node could not be read: they were fetched anew.'];
+  return ['The images that were kept for the node could not be read: they were downloaded again.'];
 }
 
 /**
