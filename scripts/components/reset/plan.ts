@@ -7,6 +7,7 @@ import type { Context } from '../../images/context.ts';
 import { type DiscoveredObject, everyObject } from '../../kubernetes/api/discovery.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
+import { counted } from '../../lib/text.ts';
 import { allComponents } from '../index.ts';
 
 /** What `reset` does, and what it leaves. Of objects that own others, only the topmost is named. */
@@ -101,11 +102,6 @@ export function objectsToRemove({ steps }: Pick<ResetPlan, 'steps'>): Discovered
   return steps.flatMap(({ objects }) => objects);
 }
 
-/** '1 object', '2 objects'. */
-export function objectCount(objects: readonly unknown[]): string {
-  return objects.length === 1 ? '1 object' : `${objects.length} objects`;
-}
-
 /** A line for each object. */
 export function nameLines(objects: readonly KubeObject[]): string[] {
   return objects.map((object) => `  ${nameOf(object)}`);
@@ -117,7 +113,7 @@ export function resetLines(config: Pick<Config, 'clusterName' | 'target'>, plan:
   const title =
     objects.length === 0
       ? `Nothing to remove: the cluster ${config.clusterName} has nothing of the platform.`
-      : `Would be removed from the cluster ${config.clusterName}: ${objectCount(objects)}, with what they own.`;
+      : `Would be removed from the cluster ${config.clusterName}: ${counted(objects.length, 'object')}, with what they own.`;
   const steps = plan.steps.flatMap((step) => [`${step.title} (${step.objects.length})`, ...nameLines(step.objects)]);
   return [title, ...steps, ...keptLines(config, plan)];
 }
@@ -135,9 +131,10 @@ export function keptLines({ target }: Pick<Config, 'target'>, { byHand, holders 
 /** What you are asked before anything is removed. */
 export function confirmationQuestion({ clusterName }: Pick<Config, 'clusterName'>, plan: ResetPlan): string {
   const theirs = plan.steps.find(({ title }) => title === byHandTitle)?.objects ?? [];
-  const ours = objectCount(objectsToRemove(plan).slice(theirs.length));
+  const ours = counted(objectsToRemove(plan).length - theirs.length, 'object');
   if (theirs.length > 0)
-    return `Remove the platform (${ours}) and what was put by hand (${objectCount(theirs)}) from the cluster ${clusterName}?`;
-  const kept = plan.byHand.length > 0 ? `, and keep what was put there by hand (${objectCount(plan.byHand)})` : '';
+    return `Remove the platform (${ours}) and what was put by hand (${counted(theirs.length, 'object')}) from the cluster ${clusterName}?`;
+  const kept =
+    plan.byHand.length > 0 ? `, and keep what was put there by hand (${counted(plan.byHand.length, 'object')})` : '';
   return `Remove the platform from the cluster ${clusterName} (${ours})${kept}?`;
 }

@@ -6,6 +6,7 @@ import { ExitCode } from '../../lib/errors.ts';
 import { startStopwatch, WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import { type Progress, timed } from '../../lib/terminal/progress.ts';
+import { counted } from '../../lib/text.ts';
 import { removeApplications } from '../applications-removal.ts';
 import { allComponents } from '../index.ts';
 import { removeObjects } from '../removal.ts';
@@ -14,7 +15,6 @@ import {
   confirmationQuestion,
   keptLines,
   nameLines,
-  objectCount,
   objectsToRemove,
   planReset,
   type ResetPlan,
@@ -73,7 +73,7 @@ export async function resetPlatform(options: ResetOptions & { rest?: Rest }): Pr
   const where = config.target === undefined ? config.clusterName : `of the context ${config.target}`;
   const end = rest ? 'The cluster itself is as it was.' : 'npm run up brings the platform back.';
   tell({ removed: removed.map(namedOf), kept, left: left.map(namedOf), seconds: took }, [
-    `Removed from the cluster ${where}: ${objectCount(removed)}, with what they owned (${took.toFixed(1)} s).`,
+    `Removed from the cluster ${where}: ${counted(removed.length, 'object')}, with what they owned (${took.toFixed(1)} s).`,
     ...keptLines(config, after),
     left.length === 0 ? `0 left. ${end}` : `${left.length} left:`,
     ...nameLines(left),

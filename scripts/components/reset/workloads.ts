@@ -4,12 +4,13 @@ import { timeoutError, toleratingOutages } from '../../kubernetes/waiting/api-se
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { type Progress, timed } from '../../lib/terminal/progress.ts';
+import { counted } from '../../lib/text.ts';
 import { applications } from '../applications.ts';
 import { workloadsOf } from '../applications-removal.ts';
 import { argoCd } from '../argo-cd.ts';
 import { inCluster, removeObjects } from '../removal.ts';
 import { services } from '../services.ts';
-import { nameLines, objectCount } from './plan.ts';
+import { nameLines } from './plan.ts';
 import { prettyJson, type ResetOptions, resetDeclined } from './reset.ts';
 
 /** Has Argo CD recreate the workloads, or lists them, and prints what came of it. */
@@ -17,17 +18,18 @@ export async function resetWorkloads({ invocation, context, confirm, progress }:
   const { config, flags, print } = invocation;
   const started = performance.now();
   const workloads = await workloadsToRebuild(context);
+  const count = counted(workloads.length, 'object');
   if (flags['dry-run']) {
-    const lines = [`Would be deleted, and recreated by Argo CD: ${objectCount(workloads)}.`, ...nameLines(workloads)];
+    const lines = [`Would be deleted, and recreated by Argo CD: ${count}.`, ...nameLines(workloads)];
     print(flags.json ? prettyJson({ wouldRebuild: workloads.map(namedOf) }) : lines.join('\n'));
     return ExitCode.done;
   }
-  const ask = `Delete what Argo CD deployed to ${config.clusterName} (${objectCount(workloads)}), and have it recreated?`;
+  const ask = `Delete what Argo CD deployed to ${config.clusterName} (${count}), and have it recreated?`;
   if (!(await confirm(ask))) return resetDeclined(invocation);
   await rebuildWorkloads(context, workloads, progress);
   progress.stop();
   const seconds = Math.round(performance.now() - started) / 1000;
-  const done = `Argo CD has recreated all of it: ${objectCount(workloads)}, every service is ready (${seconds.toFixed(1)} s).`;
+  const done = `Argo CD has recreated all of it: ${count}, every service is ready (${seconds.toFixed(1)} s).`;
   print(flags.json ? prettyJson({ rebuilt: workloads.map(namedOf), seconds }) : done);
   return ExitCode.done;
 }
