@@ -3,6 +3,7 @@ import { $ } from 'zx/core';
 import { Interrupted, isDiskFull, UserError } from './errors.ts';
 import { gatedArguments, startGate, superviseChild } from './processes.ts';
 import { startDeadline } from './retry.ts';
+import { shellWord } from './text.ts';
 
 export interface Output {
   stdout: string;
@@ -108,7 +109,7 @@ async function runQuietly(command: readonly string[], { env, signal }: ChildSett
     quiet: true,
     // Not bash, which would read the user's BASH_ENV first.
     shell: '/bin/sh',
-    quote: (word) => `'${word.replaceAll("'", `'\\''`)}'`,
+    quote: shellWord,
     // A group of its own, which is ended as a whole; a Ctrl-C of the terminal reaches us alone.
     detached: true,
     spawn: ((file: string, args: string[], options: object): ChildProcess => {
