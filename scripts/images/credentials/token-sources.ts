@@ -140,21 +140,13 @@ export function cleanToken(text: string): CleanedToken {
     }
   }
   if (token === '') return { state: 'empty' };
-  const remedy = "Copy it once more, as a whole, with the button beside it on GitHub's page.";
-  if (/\s/.test(token))
-    return {
-      state: 'refused',
-      errorId: 'token-garbled',
-      message: 'There is a blank or a line break inside the token.',
-      remedy,
-    };
-  if (!/^\w+$/.test(token))
-    return {
-      state: 'refused',
-      errorId: 'token-garbled',
-      message: 'The token has characters in it that no token of GitHub has.',
-      remedy,
-    };
+  if (/\s/.test(token)) return garbled('There is a blank or a line break inside the token.');
+  if (!/^\w+$/.test(token)) return garbled('The token has characters in it that no token of GitHub has.');
   const names = around.map(({ name }) => name).filter((name) => cut.has(name));
   return { state: 'clean', token: new Secret(token), cut: names.length === 0 ? undefined : names.join(' and ') };
+}
+
+function garbled(message: string): CleanedToken {
+  const remedy = "Copy it once more, as a whole, with the button beside it on GitHub's page.";
+  return { state: 'refused', errorId: 'token-garbled', message, remedy };
 }
