@@ -9,8 +9,7 @@ import { createImageStore, notePulled, unmanagedImages } from './images/store.ts
 import { createUnpackedImages } from './images/unpacked.ts';
 import { type ApiServer, connect } from './kubernetes/api/api.ts';
 import { createView, type View } from './kubernetes/api/view.ts';
-import { createKubectl, fieldManager } from './kubernetes/kubectl.ts';
-import { objectPath, toYaml } from './kubernetes/objects.ts';
+import { createKubectl, predictMetadata } from './kubernetes/kubectl.ts';
 import { createToolbox } from './kubernetes/tools/toolbox.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
@@ -134,7 +133,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
         retry: retryFor(context.timeout),
         time: () => context.api().time(),
         starting: () => context.api().starting(),
-        predict: (object) => context.api().dryRunMetadata(objectPath(object), toYaml([object]), fieldManager),
+        predict: (object) => predictMetadata(context.api(), object),
       });
     },
     reconnect() {

@@ -2,8 +2,8 @@ import type { Component } from '../cluster/component.ts';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
-import { fieldManager } from '../kubernetes/kubectl.ts';
-import { type KubeObject, objectPath } from '../kubernetes/objects.ts';
+import { predictMetadata } from '../kubernetes/kubectl.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
 import type { Job, ValidatingWebhookConfiguration } from '../kubernetes/types.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
@@ -182,7 +182,7 @@ async function webhookCertificateMissing(context: Context): Promise<string | und
  */
 async function webhookNotAnswering(context: Context): Promise<string | undefined> {
   try {
-    await context.api().dryRunMetadata(objectPath(probeIngress), JSON.stringify(probeIngress), fieldManager);
+    await predictMetadata(context.api(), probeIngress);
     return undefined;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 403) throw error;

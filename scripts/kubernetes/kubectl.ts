@@ -172,8 +172,12 @@ export function remedyFor(said: string): string | undefined {
   return undefined;
 }
 
-/** What the metadata of an object would be once it was applied, by a dry run. */
 type Predict = (object: KubeObject) => Promise<KubeObject>;
+
+/** What the metadata of an object would be once it was applied, by a dry run. */
+export function predictMetadata(api: ApiServer, object: KubeObject): Promise<KubeObject> {
+  return api.dryRunMetadata(objectPath(object), toYaml([object]), fieldManager);
+}
 
 interface Prediction {
   predict: Predict;
@@ -194,7 +198,7 @@ async function wouldStay(object: KubeObject, { predict, started }: Prediction): 
  * @returns those that would be created or changed; one that it refuses is among them.
  */
 export async function objectsToChange<T extends KubeObject>(api: ApiServer, objects: readonly T[]): Promise<T[]> {
-  const predict = (object: KubeObject) => api.dryRunMetadata(objectPath(object), toYaml([object]), fieldManager);
+  const predict = (object: KubeObject) => predictMetadata(api, object);
   const prediction = { predict, started: Math.floor((await api.time()) / 1000) * 1000 };
   const changes = await Promise.all(
     objects.map((object) =>
