@@ -73,7 +73,7 @@ export async function executeInstall(
 function componentsOf(steps: InstallPlan['steps'], all: readonly Component[]): Component[] {
   return steps.map(({ name, needs }) => {
     const component = all.find((one) => one.name === name);
-    if (!component) throw new Error(`the plan names ${name}, which is no component`);
+    if (!component) throw new Error(`the plan names ${name}, which is not a component`);
     return { ...component, needs };
   });
 }
@@ -111,7 +111,7 @@ export async function previewInstall(
 }
 
 /** How to ask for the status of a component. */
-type Ask = (component: Component, context: Context) => Promise<Status | { state: 'unknown'; missing: string }>;
+type Ask = (component: Component) => Promise<Status | { state: 'unknown'; missing: string }>;
 
 const newCluster: Ask = async () => ({ state: 'absent', missing: '' });
 
@@ -122,15 +122,16 @@ function unknown(missing: string): Ask {
 /** Nothing can be asked of a cluster that does not run. */
 async function answering(context: Context, all: readonly Component[]): Promise<Ask> {
   const status = await all.find(({ name }) => name === cluster.name)?.status(context);
-  if (status === undefined || status.state === 'ready') return (component) => component.status(context);
-  return async ({ name }) => (name === cluster.name ? status : { state: 'unknown', missing: status.missing });
+  const others: Ask =
+    status === undefined || status.state === 'ready' ? (one) => one.status(context) : unknown(status.missing);
+  return async (component) => (status && component.name === cluster.name ? status : others(component));
 }
 
 async function previewStep(context: Context, component: Component, ask: Ask): Promise<StepPreview> {
   const { name } = component;
   const nothing = { creates: [], changes: [], images: [] };
   try {
-    const status = await ask(component, context);
+    const status = await ask(component);
     const isAsked = ask !== newCluster && status.state !== 'unknown';
     const work = await (isAsked ? differencesOf : allOf)(context, component);
     if (status.state === 'unknown') return { name, state: 'unknown', why: status.missing, ...work };
