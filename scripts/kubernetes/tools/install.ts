@@ -16,7 +16,7 @@ import { fillTemplate, type Machine, type ToolSpec } from './specs.ts';
 const workPrefix = '.installing-';
 
 /** What an installation needs to know. */
-export interface ToolInstallation {
+interface ToolInstallation {
   spec: ToolSpec;
   machine: Machine;
   /** The folder of this tool in this version. */
