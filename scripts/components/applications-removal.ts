@@ -40,7 +40,7 @@ export async function removeApplications(context: Context, objects: readonly Kub
   );
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
   // Application that is being deleted is not synced any more, so nothing brings them back.
-  // A webhook goes before the program that answers for it, without which it would refuse the rest.
+  // A webhook is deleted before the program that answers for it, without which it would refuse the rest.
   const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
   const hooks = workloads.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
   await startDeleting(context, [...hooks, ...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);

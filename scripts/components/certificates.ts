@@ -73,7 +73,7 @@ export const certificates: Component = {
     return { changed, detail: certificateDetail(wanted), notes };
   },
 
-  /** The Secrets, also those of hosts that are not asked for any more. The authority is no object: it stays, and is the user's. */
+  /** The Secrets, also those of hosts that are not asked for any more. The authority is not an object: it stays, and is yours. */
   owns: async () => isOurs,
 };
 

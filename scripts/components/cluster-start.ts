@@ -51,7 +51,7 @@ export async function startOwnCluster(context: Context, container: DockerContain
   if (woken) return woken;
   throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing in it yet.`, {
     id: 'cluster-half-created',
-    hint: 'npm run up makes it anew; npm run down deletes it.',
+    hint: 'npm run up recreates it; npm run down deletes it.',
   });
 }
 

@@ -26,7 +26,7 @@ export interface ResetPlan {
 export const [byHandTitle, earlierTitle] = ['put there by hand', 'of earlier versions'] as const;
 
 interface PlanOptions {
-  /** Whether what you put there by hand goes as well. */
+  /** Whether what you put there by hand is removed as well. */
   all?: boolean;
   /** All components there are, unless others are given. */
   components?: readonly Component[];

@@ -29,7 +29,7 @@ export interface ResetOptions {
   progress: Progress;
 }
 
-/** What goes once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. */
+/** What is removed once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. */
 export interface Rest {
   items: readonly Named[];
   remove(): Promise<void>;
@@ -77,7 +77,7 @@ export async function resetPlatform(options: ResetOptions & { rest?: Rest }): Pr
     ...keptLines(config, after),
     left.length === 0 ? `0 left. ${end}` : `${left.length} left:`,
     ...nameLines(left),
-    ...(rest && !whole ? ['  → npm run down goes on, once that is gone.'] : []),
+    ...(rest && !whole ? ['  → npm run down continues once that is gone.'] : []),
   ]);
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
 }
