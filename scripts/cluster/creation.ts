@@ -69,7 +69,7 @@ async function makeNode(context: Context): Promise<string[]> {
   try {
     await kindCreate(context, unpacked);
   } catch (error) {
-    if (!(error instanceof CommandError) || !neverBooted(error)) throw error;
+    if (!(error instanceof CommandError) || !nodeFailed(error)) throw error;
     if (unpacked !== undefined)
       return again('The node did not start in time with the images kept for it: it was made without them.');
     if (performance.now() - started > passingMs) throw error;
@@ -92,7 +92,7 @@ async function makeNode(context: Context): Promise<string[]> {
 const passingMs = 120_000;
 
 /** Whether kind gave up on a node that it started, and not before: it waits half a minute for it to boot. */
-function neverBooted({ output, timedOut }: CommandError): boolean {
+function nodeFailed({ output, timedOut }: CommandError): boolean {
   return timedOut === undefined && /could not find a log line|failed to init node/i.test(output.stderr);
 }
 
