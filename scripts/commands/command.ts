@@ -2,13 +2,13 @@ import type { Invocation } from '../config/config.ts';
 import { preflightCheckNames } from '../config/settings.ts';
 import type { ContextOptions } from '../context.ts';
 import { type ExitCode, UsageError } from '../lib/errors.ts';
-import type { Usage } from '../lib/terminal/args.ts';
+import type { ListedUsage, Usage } from '../lib/terminal/args.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
 
 export type { Invocation };
 
 /** A command without what the list of commands says of it. */
-export interface Command extends Omit<Usage, 'name' | 'aliases' | 'summary'> {
+export interface Command extends Omit<Usage, keyof ListedUsage> {
   /** What it ends with when it fails, where 1 is an answer. */
   failure?: ExitCode;
   /** How to go on after an interruption; nothing for what only looks. */

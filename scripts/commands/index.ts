@@ -1,8 +1,7 @@
-import type { Usage } from '../lib/terminal/args.ts';
+import type { ListedUsage, Usage } from '../lib/terminal/args.ts';
 import type { Command } from './command.ts';
 
-/** What the list of commands says of one, and where the rest is. */
-interface CommandEntry extends Pick<Usage, 'name' | 'aliases' | 'summary'> {
+interface CommandEntry extends ListedUsage {
   load(): Promise<Command>;
 }
 

@@ -14,12 +14,16 @@ interface Flag {
   choices?: readonly string[];
 }
 
-export interface Usage {
+/** What the list of commands says of one. */
+export interface ListedUsage {
   name: string;
   /** Earlier names, which go on working. */
   aliases?: readonly string[];
-  /** One line, for the list of commands. */
+  /** One line. */
   summary: string;
+}
+
+export interface Usage extends ListedUsage {
   description: string;
   flags: Record<string, Flag>;
   /** The words that may follow, if any: one of these at most. */
@@ -83,15 +87,12 @@ export function helpPage(usage: Usage): string {
 }
 
 /** @returns the page that lists the commands. */
-export function commandList(usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[]): string {
+export function commandList(usages: readonly ListedUsage[]): string {
   return listOf(usages).helpInformation();
 }
 
 /** @returns the error for a command that does not exist, with the one that is most like it. */
-export function unknownCommand(
-  name: string,
-  usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[],
-): UsageError {
+export function unknownCommand(name: string, usages: readonly ListedUsage[]): UsageError {
   try {
     listOf(usages).parse([name], { from: 'user' });
   } catch (error) {
@@ -100,7 +101,7 @@ export function unknownCommand(
   return new UsageError(`unknown command '${name}'.`, 'npm run lists them.');
 }
 
-function listOf(usages: readonly Pick<Usage, 'name' | 'aliases' | 'summary'>[]): Command {
+function listOf(usages: readonly ListedUsage[]): Command {
   const program = quiet(new Command('npm run')).usage('<command> [-- <flags>]').helpCommand(false).helpOption(false);
   for (const { name, aliases = [], summary } of usages) program.command(name).aliases(aliases).description(summary);
   return program
