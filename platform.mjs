@@ -17,8 +17,7 @@ for (const name of ['GITHUB_TOKEN', 'GH_TOKEN']) {
 Object.defineProperty(globalThis, Symbol.for('platform-ops.tokens'), { value: tokens });
 
 const folder = `${root}/node_modules/.cache/platform-ops/${hashOfSources()}`;
-const bundle = `${folder}/cli.mjs`;
-const { main } = await import((await isBundled()) ? pathToFileURL(bundle).href : './scripts/cli.ts');
+const { main } = await import(await entryPoint());
 await main(root, folder);
 
 /** By their contents: times are as coarse as the file system has them, and a checkout of another branch sets them. */
@@ -40,14 +39,15 @@ function sourcesBelow(folder) {
   });
 }
 
-async function isBundled() {
+async function entryPoint() {
+  const bundle = `${folder}/cli.mjs`;
   try {
     if (!existsSync(bundle)) await (await import('./scripts/lib/startup/bundle.mjs')).bundle(root, folder);
     // From Node 22.8 on. What V8 compiled is kept, too.
     module.enableCompileCache?.(`${folder}/v8`);
-    return true;
+    return pathToFileURL(bundle).href;
   } catch {
     (await import('tsx/esm/api')).register();
-    return false;
+    return './scripts/cli.ts';
   }
 }
