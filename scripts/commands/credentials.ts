@@ -23,14 +23,14 @@ export const credentialsCommand: Command = {
   description: [
     'Looks for a token in the environment, in .env, in gh and in the login of Docker, and asks for one on a terminal.',
     'It is tried on every image that the values name before anything uses it; then a running cluster gets it, and the',
-    'real images take the places of the stand-ins. Run it again to put another token in its place. Exit code 0 if there',
-    'is a token that works, 2 if not.',
+    'real images replace the stand-ins. Run it again to replace the token. Exit code 0 if there is a token that works,',
+    '2 if not.',
   ].join('\n'),
   flags: {
     check: { type: 'boolean', description: 'Only look and check; save and change nothing.' },
     keep: { type: 'boolean', description: 'Save the token that was found in .env, wherever it came from.' },
-    remove: { type: 'boolean', description: 'Take the token out of the cluster, and go back to stand-ins.' },
-    forget: { type: 'boolean', description: 'With --remove: take it out of .env as well.' },
+    remove: { type: 'boolean', description: 'Remove the token from the cluster, and go back to stand-ins.' },
+    forget: { type: 'boolean', description: 'With --remove: remove it from .env as well.' },
     json: { type: 'boolean', description: 'Print the result as JSON, and ask nothing.' },
     ...lockFlags,
   },
@@ -43,7 +43,7 @@ async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
   assertFlags(flags);
   const progress = await createProgress(progressStream);
-  // Whoever calls this wants a token, whatever .env says.
+  // You call this because you want a token, whatever .env says.
   const asked = { ...config, tokens: { ...config.tokens, use: flags.remove ? ('none' as const) : ('auto' as const) } };
   const context = createContext(asked, contextOptions(invocation, progress.note));
   const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);

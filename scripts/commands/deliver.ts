@@ -118,7 +118,7 @@ async function prepare(
       progress.note(`${image} is there, for ${platforms.join(' and ')}.`);
     notes.push(...found.notes);
     if (missing !== undefined && !found.account)
-      notes.push('Whether the image exists was not looked at: there is no token for it.');
+      notes.push('Did not check whether the image exists: there is no token for it.');
   }
   if (missing === undefined && commitOptions.commit && !flags['dry-run'])
     notes.push(...(await prepareNode(context, images)));

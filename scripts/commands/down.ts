@@ -14,10 +14,11 @@ import { type Command, checkFlags, type Invocation, lockFlags } from './command.
 export const downCommand: Command = {
   description: [
     'Deletes the kind cluster of this checkout, in whatever state it is, and its private kubeconfig, and looks whether',
-    'anything is left: exit code 1 if so. What npm run kubeconfig -- --merge put into your own goes too. Other clusters are',
-    'never touched. Images and downloads stay for the next npm run up; --purge removes those as well, with the tools that',
-    'were fetched, the stand-in images, and the local certificate authority with the trust of your browsers, which all your',
-    'clusters of platform-ops share. With TARGET_CONTEXT it takes the platform off that cluster, which stays.',
+    'anything is left: exit code 1 if so. What npm run kubeconfig -- --merge put into your own is removed too. Other',
+    'clusters are never touched. Images and downloads stay for the next npm run up; --purge removes those as well,',
+    'with the tools that were fetched, the stand-in images, and the local certificate authority with the trust of your',
+    'browsers, which all your clusters of platform-ops share. With TARGET_CONTEXT it uninstalls the platform and keeps',
+    'that cluster.',
   ].join('\n'),
   flags: {
     purge: { type: 'boolean', description: 'Remove caches, images and the certificate authority, too.' },
@@ -44,7 +45,7 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
     throw new UsageError('There is no terminal to ask whether --purge is meant.', {
       id: 'no-terminal',
-      hint: 'npm run down -- --purge --dry-run shows what goes; npm run down -- --purge --yes removes it.',
+      hint: 'npm run down -- --purge --dry-run lists what it would remove; npm run down -- --purge --yes removes it.',
     });
   }
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;

@@ -14,7 +14,7 @@ import { type Command, checkFlags, confirmation, contextOptions, type Invocation
 
 export const drillCommand: Command = {
   description: [
-    'Breaks things on purpose, one after another, and measures how long the platform takes to put them right: changes',
+    'Breaks things on purpose, one after another, and measures how long the platform takes to recover: changes',
     'by hand, a bad image, a killed pod, evictions. Then it puts everything back and proves that all is as it was. It takes',
     'a minute or two, begins only where all is well, and touches no branch, file or index of yours: what takes commits is',
     'shown with commits that no branch knows of. Exit code 1 if a promise was not held.',
@@ -45,7 +45,7 @@ async function runDrill(invocation: Invocation): Promise<ExitCode> {
   }
   const confirm = confirmation(
     invocation,
-    'npm run drill -- --list shows what would be done; npm run drill -- --yes does it.',
+    'npm run drill -- --list lists what it would do; npm run drill -- --yes does it.',
   );
   const unlock = await lockCluster(invocation, 'drill');
   try {

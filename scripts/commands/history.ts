@@ -8,7 +8,7 @@ import type { Command, Invocation } from './command.ts';
 
 export const historyCommand: Command = {
   description: [
-    'Reads from Git what promote, rollback, the CI of the platform, and people by hand made of the image in the values file,',
+    'Reads from Git how promote, rollback, the CI of the platform and manual edits changed the image in the values file,',
     'newest first. The age of an image comes from its registry, and what runs from the cluster, where these can be asked.',
   ].join('\n'),
   flags: { json: { type: 'boolean', description: 'Print as JSON.' } },

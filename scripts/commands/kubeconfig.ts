@@ -12,12 +12,12 @@ export const kubeconfigCommand: Command = {
     'Prints where the private kubeconfig is, and how kubectl uses it. --merge adds cluster, user and context to your own',
     'kubeconfig (the first of KUBECONFIG that exists, or ~/.kube/config), with a backup of what it was beside it; your',
     'current context stays the current one unless --use asks for ours. Everything else in the file keeps its bytes. --remove',
-    'takes the three out again, and so does npm run down. A recreated cluster has other credentials: --merge renews them.',
+    'removes the three again, and so does npm run down. A recreated cluster has other credentials: --merge renews them.',
   ].join('\n'),
   flags: {
     merge: { type: 'boolean', description: "Add the cluster's context to your own kubeconfig." },
     use: { type: 'boolean', description: 'Make it the current context as well.' },
-    remove: { type: 'boolean', description: 'Take it out again.' },
+    remove: { type: 'boolean', description: 'Remove it again.' },
     json: { type: 'boolean', description: 'Print as JSON.' },
   },
   examples: [

@@ -14,10 +14,11 @@ import { megabytes } from './keep-images.ts';
 
 export const prefetchCommand: Command = {
   description: [
-    'Fetches the tools, the node image, the manifests and every image that these settings ask for, and builds the stand-ins.',
-    'Afterwards npm run up works without a network. No cluster is made: the images are pulled in a container of the node',
-    'image, which is gone at the end. What is there already is not fetched again. The images of the services themselves are',
-    'pulled by each cluster with its own token, so without a network there are the stand-ins (GHCR_CREDENTIALS=none).',
+    'Fetches the tools, the node image, the manifests and every image that these settings ask for, and builds the',
+    'stand-ins. Afterwards npm run up works without a network. It creates no cluster: the images are pulled in a',
+    'container of the node image, which is gone at the end. It skips what you have already. The images of the services',
+    'themselves are pulled by each cluster with its own token, so without a network there are the stand-ins',
+    '(GHCR_CREDENTIALS=none).',
   ].join('\n'),
   flags: {
     timeout: { type: 'seconds', description: 'How long a single download may take (default: 300).' },

@@ -49,7 +49,7 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
   const dryRun = flags['dry-run'] === true;
   const confirm = confirmation(
     invocation,
-    'npm run reset -- --dry-run shows what goes; npm run reset -- --yes removes it.',
+    'npm run reset -- --dry-run lists what it would remove; npm run reset -- --yes removes it.',
   );
   if (flags.cluster) return resetCluster(invocation, confirm);
   const progress = await createProgress(progressStream);

@@ -41,7 +41,7 @@ async function runStart(invocation: Invocation): Promise<ExitCode> {
     if (!container)
       throw new UserError(`There is no cluster ${config.clusterName} to start.`, {
         id: 'no-cluster',
-        hint: 'npm run up makes one.',
+        hint: 'npm run up creates one.',
       });
     for (const warning of (await preflight(context)).warnings) progress.note(`! ${warning}`);
     progress.start('cluster');

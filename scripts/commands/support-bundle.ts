@@ -54,7 +54,7 @@ export async function redactedText(context: Context, withCluster: boolean): Prom
   const text = redact(await renderSections(context, sections));
   context.reconnect();
   if (shows(text)) throw new Error('something of a secret was still in the text, so nothing was written');
-  // The name of an account is private, and stands in every path. Later than the secrets, which may have it in them.
+  // The name of an account is private, and every path has it. Later than the secrets, which may have it in them.
   const home = context.config.childEnv.tool.HOME || homedir();
   return home.length > 1 ? text.replaceAll(home, '~') : text;
 }

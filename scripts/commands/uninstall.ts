@@ -14,8 +14,8 @@ import { removeItems } from './cleanup/items.ts';
 import { confirmation, contextOptions } from './command.ts';
 
 /**
- * Carries out `npm run down` on a cluster that somebody else runs: removes the platform, with its mark and the private
- * kubeconfig, and leaves the cluster and all that is somebody else's.
+ * Carries out `npm run down` on a cluster that others run: removes the platform, with its mark and the private
+ * kubeconfig, and leaves the cluster and all that is theirs.
  */
 export async function uninstall(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream, print } = invocation;
@@ -24,7 +24,7 @@ export async function uninstall(invocation: Invocation): Promise<ExitCode> {
   const dryRun = flags['dry-run'] === true;
   const confirm = confirmation(
     invocation,
-    'npm run down -- --dry-run shows what goes; npm run down -- --yes removes it.',
+    'npm run down -- --dry-run lists what it would remove; npm run down -- --yes removes it.',
   );
   const progress = await createProgress(progressStream);
   const unlock = dryRun ? () => {} : await lockCluster(invocation, 'down');

@@ -46,7 +46,7 @@ export const upCommand: Command = {
     'npm run up -- --trace up.json',
     'CLUSTER_NAME=second HTTP_PORT=9080 HTTPS_PORT=9443 npm run up',
   ],
-  interrupted: 'npm run up goes on where it stopped; npm run down takes everything away.',
+  interrupted: 'npm run up goes on where it stopped; npm run down removes the platform.',
   run: runUp,
 };
 

@@ -22,7 +22,7 @@ export const validateCommand: Command = {
   ].join('\n'),
   flags: {
     json: { type: 'boolean', description: 'Print the findings as JSON.' },
-    fix: { type: 'boolean', description: 'Put right what has one right answer, and validate again.' },
+    fix: { type: 'boolean', description: 'Fix what has only one right answer, and validate again.' },
     rules: { type: 'boolean', description: 'List all rules, and check nothing.' },
   },
   words: validationChecks.map(({ name }) => name),

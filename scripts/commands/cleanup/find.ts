@@ -15,7 +15,7 @@ export function findLocalItems(config: Config): CleanupItem[] {
 /**
  * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing.
  * @param options `withDocker: false` leaves out what only Docker can tell.
- * @throws UsageError where a cluster of that name belongs to somebody else, or Docker does not answer.
+ * @throws UsageError where a cluster of that name is not of this checkout, or Docker does not answer.
  */
 export async function findItems(
   context: Context,
