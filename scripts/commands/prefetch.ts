@@ -6,11 +6,11 @@ import { createContext } from '../context.ts';
 import { demandKept } from '../images/cache.ts';
 import { withContainerd } from '../images/containerd.ts';
 import type { Context } from '../images/context.ts';
+import { megabytes } from '../images/keep-images.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
 import { type Command, checkFlags, contextOptions, type Invocation } from './command.ts';
-import { megabytes } from './keep-images.ts';
 
 export const prefetchCommand: Command = {
   description: [

@@ -7,6 +7,7 @@ import { executeInstall, type InstallStep, planInstall } from '../components/ins
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { chooseAccount } from '../images/credentials/choose-account.ts';
+import { keepImages } from '../images/keep-images.ts';
 import { criticalPath, criticalPathLine, writeTimeline } from '../kubernetes/timeline.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
@@ -14,7 +15,6 @@ import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
-import { keepImages } from './keep-images.ts';
 import { summary } from './summary.ts';
 
 export const upCommand: Command = {

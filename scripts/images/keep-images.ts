@@ -1,7 +1,7 @@
-import type { Context } from '../images/context.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import type { Progress } from '../lib/terminal/progress.ts';
+import type { Context } from './context.ts';
 
 /**
  * Keeps the images that the node got for the next cluster, those that it still has packed, and tells of it where there was
