@@ -234,6 +234,34 @@ test('an episode whose beginning is forgotten, that failed, or that goes on, is 
   assert.deepEqual(episodesIn(failed), []);
 });
 
+for (const [what, earlier] of [
+  [
+    'an operation that Argo CD began after all was well',
+    [`Initiated automated sync to 'aaa'`, 'Sync operation to aaa succeeded'],
+  ],
+  [
+    'a sync that somebody asked Argo CD for',
+    [
+      'Updated sync status: Synced -> OutOfSync',
+      'Sync operation to aaa succeeded',
+      'Updated sync status: OutOfSync -> Synced',
+    ],
+  ],
+  [
+    'a change that was undone by hand',
+    ['Updated sync status: Synced -> OutOfSync', 'Updated sync status: OutOfSync -> Synced'],
+  ],
+] as const) {
+  test(`${what} does not take in the next heal`, () => {
+    const before = earlier.map((message, index) => event(index * 100, message));
+    const found = episodesIn([...before, ...healing('Partial sync', 'aaa', 60_000)]);
+    assert.deepEqual(
+      found.map(({ noticed, synced, partial }) => [noticed - start, synced - start, partial]),
+      [[60_000, 61_400, true]],
+    );
+  });
+}
+
 const set = (at: number): ManagedFields =>
   managed('argocd-controller', {
     operation: 'Apply',

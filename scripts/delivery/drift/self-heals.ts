@@ -120,10 +120,11 @@ export function episodesIn(events: readonly ApplicationEvent[]): Episode[] {
     if (completed) Object.assign(episode, { completed: at, partial: completed[1] !== 'Sync', revision: completed[2] });
     // And it may see that all is well a moment before it calls the operation done.
     if (eventPatterns.synced.test(message)) episode.synced = at;
-    if (!isComplete(episode)) continue;
-    open.delete(application);
     const { wasSynced, ...whole } = episode;
-    if (wasSynced) ended.push(whole);
+    if (isComplete(whole) && wasSynced) ended.push(whole);
+    // What began while all was well, or was well again without Argo CD, is no heal, and must not take in the next one.
+    const none = wasSynced ? episode.synced && !episode.started : episode.completed;
+    if (isComplete(whole) || none) open.delete(application);
   }
   return ended;
 }
