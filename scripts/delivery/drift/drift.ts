@@ -6,7 +6,7 @@ import { gitIn } from '../../lib/git/run.ts';
 import {
   type Application,
   type ApplicationResource,
-  applicationApi,
+  applicationsOf,
   argocdNamespace,
 } from '../../repository/applications.ts';
 import { type Drift, type DriftChange, driftChanges, keyOf, type PresentObjects, type SelfHeal } from './changes.ts';
@@ -20,7 +20,7 @@ const eventsPath = `/api/v1/namespaces/${argocdNamespace}/events?fieldSelector=i
 export async function findDrift(context: Context): Promise<Drift> {
   try {
     const [applications, { items }] = await Promise.all([
-      context.view().list<Application>(applicationApi, 'Application'),
+      applicationsOf(context),
       context.api().json<{ items: ApplicationEvent[] }>(eventsPath),
     ]);
     const present = await presentOf(context, applications);
