@@ -6,7 +6,7 @@ import type { Pod } from '../../kubernetes/types.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
-import { gitIn, literalPath } from '../../lib/git/run.ts';
+import { gitIn, literalPath, readPaths } from '../../lib/git/run.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Application, argocdNamespace } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
@@ -118,9 +118,7 @@ export async function chartFiles(exec: Exec, top: string, folders: readonly stri
 
 async function listFiles(exec: Exec, top: string, folders: readonly string[]): Promise<string[]> {
   const which = ['-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
-  const paths = folders.map(literalPath);
-  const listed = await gitIn(exec, top, 'reading').read(['ls-files', ...which, '--', ...paths]);
-  return listed.split('\0').filter((path) => path !== '');
+  return readPaths(gitIn(exec, top, 'reading'), ['ls-files', ...which, '--', ...folders.map(literalPath)]);
 }
 
 /** Undefined for what was deleted but not committed yet, and for other repositories below this one. */

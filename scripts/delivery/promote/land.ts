@@ -5,7 +5,7 @@ import { createExec } from '../../lib/exec.ts';
 import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 import { fileAt, shortSha } from '../../lib/git/checkout.ts';
 import { filesChanged } from '../../lib/git/commits.ts';
-import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
+import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
 import type { DeliveryPlan } from './plan.ts';
 import { destinationName } from './push.ts';
 import { pushBranch, ReplayConflict } from './replay.ts';
@@ -144,9 +144,8 @@ async function refresh(
     if (!replaceUnedited(join(top, file), before, after))
       notes.push(`${file} was edited meanwhile and stays as it is, without this change: git diff -- ${file}`);
   }
-  const staged = (await git.read(['diff-index', '--cached', '--name-only', '-z', head, '--', ...own.map(literalPath)]))
-    .split('\0')
-    .filter(Boolean);
+  const differs = ['diff-index', '--cached', '--name-only', '-z', head];
+  const staged = await readPaths(git, [...differs, '--', ...own.map(literalPath)]);
   const unstaged = own.filter((file) => !staged.includes(file)).map(literalPath);
   const steps = [
     ...(unstaged.length > 0 ? [['reset', '--quiet', to, '--', ...unstaged]] : []),

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { type Checkout, fileAt, shortSha } from '../../lib/git/checkout.ts';
-import { type Git, gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
+import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
 import { localValueFiles, readRegistrations } from '../../repository/applications.ts';
 import { type Hold, holdsIn } from '../../repository/hold.ts';
 import { findServices, readValuesText, type Service } from '../../repository/service-files.ts';
@@ -193,10 +193,6 @@ export async function editedFiles(git: Git, files: readonly string[]): Promise<s
   const how = ['--porcelain', '-z', '--no-renames', '--untracked-files=all'];
   const status = await readPaths(git, ['status', ...how, '--', ...files.map(literalPath)]);
   return status.map((line) => line.slice(3));
-}
-
-async function readPaths(git: Git, args: readonly string[]): Promise<string[]> {
-  return (await git.read(args)).split('\0').filter((path) => path !== '');
 }
 
 export function fileList(files: readonly string[]): string {

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
-import { type Git, gitFailed, gitIn, literalPath } from './run.ts';
+import { type Git, gitFailed, gitIn, literalPath, readPaths } from './run.ts';
 
 /** The Git checkout that a folder belongs to. */
 export interface Checkout {
@@ -127,11 +127,8 @@ export async function fileAt(git: Git, commit: string, path: string): Promise<st
 /** The files below `folders` that differ from HEAD or are new, counted from the top folder. */
 export async function uncommittedFiles(exec: Exec, folder: string, folders: readonly string[]): Promise<string[]> {
   const how = ['--porcelain', '-z', '--no-renames', '--untracked-files=normal', '--ignore-submodules=none'];
-  const status = await gitIn(exec, folder, 'reading').read(['status', ...how, '--', ...folders]);
-  return status
-    .split('\0')
-    .filter((line) => line !== '')
-    .map((line) => line.slice(3));
+  const status = await readPaths(gitIn(exec, folder, 'reading'), ['status', ...how, '--', ...folders]);
+  return status.map((line) => line.slice(3));
 }
 
 function notACheckout(folder: string, { exitCode, stderr }: Output): UsageError {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Exec, Output } from '../exec.ts';
-import { type Git, gitFailed, gitIn } from './run.ts';
+import { type Git, gitFailed, gitIn, readPaths } from './run.ts';
 
 /** A commit that this clone has. */
 export interface Commit {
@@ -53,8 +53,7 @@ export async function hasAncestor(
  */
 export async function filesChanged(git: Git, ...what: [string] | [string, string]): Promise<string[]> {
   const args = ['--no-commit-id', '--name-only', '--no-renames', '-r', '-m', '--root', '-z'];
-  const names = (await git.read(['diff-tree', ...args, ...what])).split('\0');
-  return [...new Set(names.filter((name) => name !== ''))];
+  return [...new Set(await readPaths(git, ['diff-tree', ...args, ...what]))];
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */

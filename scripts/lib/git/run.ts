@@ -143,6 +143,11 @@ export function literalPath(path: string): string {
   return `:(literal)${path}`;
 }
 
+/** The paths that git prints, with a NUL behind each. Throws a `UserError`. */
+export async function readPaths(git: Git, args: readonly string[]): Promise<string[]> {
+  return (await git.read(args)).split('\0').filter((path) => path !== '');
+}
+
 /** The error for a command of git that did not do it. */
 export function gitFailed(command: string | undefined, output: Output): UserError {
   return new UserError(`git ${command} failed: ${gitReason(output)}`, { hint: 'git status' });
