@@ -348,3 +348,19 @@ test('in CI the workflow is told the commit that landed', async () => {
   const { commit: landed, pushed } = JSON.parse(said.stdout) as { commit: string; pushed: string };
   assert.deepEqual([landed, pushed], [git(bare, 'rev-parse', 'main'), 'origin/main']);
 });
+
+test('only what Git says of a race is tried again, not a refusal that names a lock or a block', async () => {
+  const { bare, mine } = share();
+  const pushes = join(bare, 'pushes.log');
+  git(bare, 'config', 'receive.procReceiveRefs', 'refs/heads/main');
+  // Answers as gitprotocol-pack has it: the version, and what became of the ref.
+  const refusal = 'ng refs/heads/main blocked: the branch is locked';
+  const line = (text: string) => `${(text.length + 4).toString(16).padStart(4, '0')}${text}`;
+  const answer = `${line('version=1')}0000${line(refusal)}0000`;
+  write(bare, 'hooks/proc-receive', `#!/bin/sh\necho push >> "${pushes}"\nprintf '${answer}'\ncat > /dev/null\n`);
+  chmodSync(join(bare, 'hooks', 'proc-receive'), 0o755);
+  const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
+  assert.equal(said.code, 1);
+  assert.match(said.text, /It is committed here, but not pushed to origin\/main: error: failed to push/);
+  assert.equal(readFileSync(pushes, 'utf8'), 'push\n');
+});

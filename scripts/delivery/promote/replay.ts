@@ -18,7 +18,7 @@ const maxTries = 10;
 /** Milliseconds to wait at most before the second try: several that were refused together must not come back together. */
 const retryDelayMs = 300;
 const rejectedPush =
-  /\[rejected\].*\((fetch first|non-fast-forward|stale info)\)|\[remote rejected\].*(lock|failed to update ref|incorrect old value|already exists)/;
+  /\[rejected\].*\((fetch first|non-fast-forward|stale info)\)|\[remote rejected\].*(cannot lock ref|failed to lock|failed to update ref|incorrect old value|already exists)/;
 
 interface PushOptions {
   destination: PushDestination;
