@@ -364,3 +364,26 @@ test('only what Git says of a race is tried again, not a refusal that names a lo
   assert.match(said.text, /It is committed here, but not pushed to origin\/main: error: failed to push/);
   assert.equal(readFileSync(pushes, 'utf8'), 'push\n');
 });
+
+test('a push that is refused says why also where the branch moved meanwhile, or a file was edited', async () => {
+  for (const [meanwhile, expected] of [
+    [
+      'git commit --quiet --allow-empty -m Mine',
+      /main moved from [0-9a-f]{7} to [0-9a-f]{7} meanwhile, so nothing was changed\. .*not pushed.*main is protected/s,
+    ],
+    [
+      `echo "# mine" >> ${core}`,
+      /It is committed here, but not pushed.*main is protected.*edited meanwhile and stays/s,
+    ],
+  ] as const) {
+    const { bare, mine } = share();
+    const leave = `unset GIT_DIR GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES\ncd "${mine}"`;
+    const refuse = 'echo "main is protected" >&2\nexit 1';
+    write(bare, 'hooks/pre-receive', `#!/bin/sh\n${leave}\n${meanwhile}\n${refuse}\n`);
+    chmodSync(join(bare, 'hooks', 'pre-receive'), 0o755);
+    const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
+    assert.equal(said.code, 1);
+    assert.match(said.text, expected);
+    assert.equal(/git reset --keep/.test(said.text), !/moved/.test(said.text), 'it would take back what is not ours');
+  }
+});

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Interrupted, UserError } from '../../lib/errors.ts';
+import { UserError } from '../../lib/errors.ts';
 import { createExec } from '../../lib/exec.ts';
 import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 import { fileAt, shortSha } from '../../lib/git/checkout.ts';
@@ -29,7 +29,7 @@ export interface LandingResult {
  * @throws UserError; then the branch is where it was, but for a commit that could not be pushed.
  */
 export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<LandingResult> {
-  const { root, commitOptions, remote, context, head } = workspace;
+  const { root, commitOptions, remote, head } = workspace;
   const unchanged = { commit: null, pushed: null, notes: [] };
   if (!commitOptions.commit) {
     editInPlace(root, plan.edits);
@@ -42,15 +42,27 @@ export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<La
     if (!remote) return { commit: ours, pushed: null, ...(await moveBranch(workspace, plan, ours)) };
     await assertUnmoved(workspace);
     const pushed = destinationName(remote.destination);
-    const commit = await pushBranch(workspace, worktree, { ...remote, head: ours, signal: context.signal }).catch(
-      async (error: unknown) => {
-        if (!(error instanceof ReplayConflict || error instanceof Interrupted)) await moveBranch(workspace, plan, ours);
-        throw error;
-      },
-    );
+    const commit = await pushBranch(workspace, worktree, { ...remote, head: ours }).catch(async (error: unknown) => {
+      if (!(error instanceof UserError) || error instanceof ReplayConflict) throw error;
+      throw await refusedPush(error, pushed, () => moveBranch(workspace, plan, ours));
+    });
     return { commit, pushed, ...(await moveBranch(workspace, plan, commit, pushed)) };
   } finally {
     worktree.remove();
+  }
+}
+
+/** The error for a commit that could not be pushed: `move` brings it to the branch all the same, if that is where it was. */
+async function refusedPush(cause: UserError, pushed: string, move: () => ReturnType<typeof moveBranch>) {
+  try {
+    const { notes } = await move();
+    const said = [`It is committed here, but not pushed to ${pushed}: ${cause.message}`, ...notes].join('\n  ');
+    const hint = cause.hint ?? 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.';
+    return new UserError(said, { id: 'push-refused', hint, cause });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message, hint } = error;
+    return new UserError(`${message} It was not pushed to ${pushed} either: ${cause.message}`, { hint, cause });
   }
 }
 

@@ -8,10 +8,9 @@ import { gitIn, gitReason, literalPath } from '../../lib/git/run.ts';
 import { holdsIn, withNote, withoutHolds } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, withImage } from '../../repository/image-values.ts';
 import { sameImage } from './changes.ts';
-import { commitsSince, destinationName, fetchNewest, type PushDestination } from './push.ts';
+import { commitsSince, fetchNewest, type PushDestination } from './push.ts';
 import type { Workspace } from './workspace.ts';
-import type { Worktree } from './worktree.ts';
-import { takeOver } from './worktree.ts';
+import { takeOver, type Worktree } from './worktree.ts';
 
 /** How often somebody else may be quicker. */
 const maxTries = 10;
@@ -26,42 +25,35 @@ interface PushOptions {
   upstream: string | undefined;
   /** What is to be there. */
   head: string;
-  signal: AbortSignal;
 }
 
 /**
  * Pushes a commit. Where somebody was quicker, ours are recreated on top of theirs, and pushed again.
  * @returns what is there now.
- * @throws UserError, `ReplayConflict` where what came in forbids it.
+ * @throws UserError with the reason, `ReplayConflict` where what came in forbids it.
  */
 export async function pushBranch(
   { git, context, top }: Workspace,
   worktree: Worktree,
-  { destination, upstream, head, signal }: PushOptions,
+  { destination, upstream, head }: PushOptions,
 ): Promise<string> {
-  const remote = gitIn(context.exec, top, 'remote');
+  const { exec, signal } = context;
+  const remote = gitIn(exec, top, 'remote');
   let theirs = upstream;
   for (let attempt = 1; attempt <= maxTries; attempt += 1) {
-    const follows = theirs === undefined || (await hasAncestor(context.exec, top, head, theirs));
+    const follows = theirs === undefined || (await hasAncestor(exec, top, head, theirs));
     const ours = follows ? head : await replay(worktree, theirs ?? '', await commitsSince(git, theirs ?? '', head));
     if (ours !== head) await takeOver(git, worktree);
     const pushed = await remote.attempt(['push', '--porcelain', destination.remote, `${ours}:${destination.ref}`], {
       timeout: 300_000,
     });
     if (pushed.exitCode === 0) return ours;
-    if (!rejectedPush.test(pushed.stdout + pushed.stderr)) throw pushError(destination, gitReason(pushed));
+    if (!rejectedPush.test(pushed.stdout + pushed.stderr)) throw new UserError(gitReason(pushed));
     await sleep(Math.random() * retryDelayMs * attempt, undefined, { signal }).catch(() => {});
     if (signal.aborted) throw new Interrupted();
     theirs = await fetchNewest(remote, destination);
   }
-  throw pushError(destination, `somebody else was quicker ${maxTries} times`);
-}
-
-function pushError(destination: PushDestination, reason: string): UserError {
-  return new UserError(`It is committed here, but not pushed to ${destinationName(destination)}: ${reason}`, {
-    id: 'push-refused',
-    hint: 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.',
-  });
+  throw new UserError(`another push came first ${maxTries} times`);
 }
 
 /** Two people changed the same thing, and a machine must not decide between them. */
