@@ -5,6 +5,7 @@ import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { missingApi, waitForApi } from '../kubernetes/waiting/api-server.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
+import { counted } from '../lib/text.ts';
 import type { ApplyResult, Cluster, Status } from './component.ts';
 import { copyUserContext, serverIn } from './kubeconfig.ts';
 import { isOurs, type PlatformMarker, readMarker } from './territory.ts';
@@ -102,6 +103,6 @@ export async function describeTarget(context: Context): Promise<string> {
     context.api().list<KubeObject>('v1', 'Node'),
     readFile(context.kubeconfig, 'utf8'),
   ]);
-  const size = nodes.length === 1 ? '1 node' : `${nodes.length} nodes`;
+  const size = counted(nodes.length, 'node');
   return `the cluster of the context ${context.kubeContext} (${serverIn(kubeconfig)}, Kubernetes ${version.gitVersion}, ${size})`;
 }

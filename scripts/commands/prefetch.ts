@@ -10,6 +10,7 @@ import { megabytes } from '../images/keep-images.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { createProgress, type Progress, timed } from '../lib/terminal/progress.ts';
+import { counted } from '../lib/text.ts';
 import { type Command, checkFlags, contextOptions, type Invocation } from './command.ts';
 
 export const prefetchCommand: Command = {
@@ -61,7 +62,6 @@ async function fetchAll(context: Context, container: string, progress: Progress)
   assertNoFailures(await runGraph(tasks));
   const kept = await timed(progress, 'images', () => images.keep());
   const count = kept.images.length;
-  const sentence =
-    count === 0 ? 'and was before' : `${count} ${count === 1 ? 'image' : 'images'} more, ${megabytes(kept.bytes)}`;
+  const sentence = count === 0 ? 'and was before' : `${counted(count, 'image')} more, ${megabytes(kept.bytes)}`;
   return { ...kept, sentence };
 }

@@ -7,7 +7,7 @@ import type { Context } from '../images/context.ts';
 import { ExitCode, Interrupted } from '../lib/errors.ts';
 import { shortSha } from '../lib/git/checkout.ts';
 import { outputRefused } from '../lib/terminal/output.ts';
-import { columns, table } from '../lib/text.ts';
+import { columns, counted, table } from '../lib/text.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const statusCommand: Command = {
@@ -46,7 +46,7 @@ async function runStatus({ config, flags, signal, print }: Invocation): Promise<
 }
 
 function oldPods(count: number): string {
-  return `${count} old ${count === 1 ? 'pod' : 'pods'} terminating`;
+  return `${counted(count, 'old pod')} terminating`;
 }
 
 /** The report on one screen. */

@@ -13,6 +13,7 @@ import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { hasImage } from '../lib/docker/images.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
+import { counted } from '../lib/text.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
 import { contextOptions, type Invocation } from './command.ts';
 
@@ -127,7 +128,7 @@ function stepLines({ name, state, why, creates, changes, images }: StepPreview, 
   const counts = [
     ...(creates.length > 0 ? [`${creates.length} to create`] : []),
     ...(changes.length > 0 ? [`${changes.length} to change`] : []),
-    ...(images.length > 0 ? [`${images.length} ${images.length === 1 ? 'image' : 'images'}`] : []),
+    ...(images.length > 0 ? [counted(images.length, 'image')] : []),
   ];
   const about = [counts.join(', '), why].filter(Boolean).join('; ');
   const line = `  ${name.padEnd(18)} ${state}${about === '' ? '' : `: ${about}`}`;
