@@ -15,7 +15,7 @@ const sources = ['github.com', 'raw.githubusercontent.com', 'api.github.com', 'd
 
 describe('after npm run prefetch', { skip, timeout: 900_000 }, () => {
   let person: Person;
-  const requests = () => readFileSync(log ?? '', 'utf8').split('\n').length;
+  const requests = () => readFileSync(log ?? '', 'utf8').split('\n');
   const restore = () => rmSync(control ?? '', { force: true });
   const containers = async () => (await demand(person.run(['docker', 'ps', '--all', '--format', '{{.Names}}']))).stdout;
 
@@ -38,18 +38,18 @@ describe('after npm run prefetch', { skip, timeout: 900_000 }, () => {
 
   it('up works with every registry out of reach, and asks none', async () => {
     writeFileSync(control ?? '', JSON.stringify({ down: [...hosts, ...sources] }));
-    const asked = requests();
+    const asked = requests().length;
     const ran = await person.npm('up');
     restore();
     assert.equal(ran.code, 0, ran.text);
-    assert.equal(requests(), asked, 'something was downloaded');
+    assert.deepEqual(requests().slice(asked), []);
   });
 
   it('fetches nothing a second time, and down --purge empties the cache', async () => {
-    const asked = requests();
+    const asked = requests().length;
     const again = await demand(person.npm('prefetch'));
     assert.match(again.stdout, /Everything is here, and was before\./);
-    assert.equal(requests(), asked, 'fetched again');
+    assert.deepEqual(requests().slice(asked), []);
     await demand(person.npm('down', '--purge', '--yes'));
     const found = await person.run(['find', person.home, '-name', '*.tar']);
     assert.equal(found.stdout, '');
