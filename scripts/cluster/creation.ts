@@ -41,7 +41,7 @@ export async function createCluster(context: Context): Promise<ApplyResult> {
     throw error instanceof CommandError ? notCreated(context, error) : error;
   });
   context.reconnect();
-  await waitForReady(context, { objects: [], look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await waitForReady(context, { look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
   await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
   return {
     changed: [`cluster ${config.clusterName}`],

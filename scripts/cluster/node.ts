@@ -4,11 +4,10 @@ import { jsonIfThere } from '../kubernetes/api/api.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { nameOf } from '../kubernetes/objects.ts';
 import type { Lease, Pod } from '../kubernetes/types.ts';
-import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import { timeoutError, waitThroughOutages } from '../kubernetes/waiting/api-server.ts';
 import type { DockerContainer } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 
 /** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
 export const gitMount = '/platform-ops/git';
@@ -55,7 +54,7 @@ const timeoutMs = 120_000;
  */
 export async function waitForNodeReport(patient: Context): Promise<void> {
   const context = { ...patient, timeout: Math.min(patient.timeout, timeoutMs) };
-  const { node, timeout, signal } = context;
+  const { node } = context;
   const startedAt = (await nodeContainer(context))?.startedAt ?? 0;
   const look = async () => {
     const renewed = await renewedAt(context);
@@ -64,13 +63,10 @@ export async function waitForNodeReport(patient: Context): Promise<void> {
     const pod = (await context.api().list<Pod>('v1', 'Pod')).find((one) => ranBefore(one, startedAt));
     return pod && `the kubelet of ${node} has not reported on ${nameOf(pod)} since the node was started`;
   };
-  try {
-    await waitUntil(toleratingOutages(context, look), { timeout, signal });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    const hint = `docker exec ${node} journalctl --unit kubelet tells why; npm run down && npm run up starts afresh.`;
-    throw await timeoutError(context, error.missing, hint);
-  }
+  const missing = await waitThroughOutages(context, look);
+  if (missing === undefined) return;
+  const hint = `docker exec ${node} journalctl --unit kubelet tells why; npm run down && npm run up starts afresh.`;
+  throw await timeoutError(context, missing, hint);
 }
 
 /** Whether a container of the pod is told to have run since before then: none outlives its node. Kubernetes tells whole seconds. */

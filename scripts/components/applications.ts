@@ -42,7 +42,7 @@ export const applications: Component = {
     await requestRefresh(context, late);
     if (changed.length + late.length > 0) context.view().forget();
     await waitForReady(context, {
-      also: () => unhealthyDeployments(context),
+      objects: () => unhealthyDeployments(context),
       bringImages: () => bringImages(context),
       look: () => missingOfApplications(context),
       faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),

@@ -30,7 +30,7 @@ export async function waitUntilServing(context: Context, component: Component): 
     if (missing !== undefined) await replaceCrashedPods(context, objects);
     return missing;
   };
-  await waitForReady(context, { objects, look, hint: 'npm run up puts right what is missing.' });
+  await waitForReady(context, { objects: () => objects, look, hint: 'npm run up repairs what is missing.' });
 }
 
 /**

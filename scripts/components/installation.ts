@@ -77,7 +77,7 @@ export function install(installation: ComponentSpec): Component {
         await mend?.(context);
         return lacking;
       };
-      await waitForReady(context, { objects: all, look });
+      await waitForReady(context, { objects: () => all, look });
       const note = detail?.(context);
       return {
         changed: [...imported.map((image) => `image ${image}`), ...prepared, ...changed],

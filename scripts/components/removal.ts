@@ -3,7 +3,7 @@ import { territoryOf } from '../cluster/territory.ts';
 import type { Context } from '../images/context.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import type { Pod } from '../kubernetes/types.ts';
-import { timeoutError, toleratingOutages } from '../kubernetes/waiting/api-server.ts';
+import { timeoutError, waitThroughOutages } from '../kubernetes/waiting/api-server.ts';
 import {
   deletionHint,
   deletionObstacles,
@@ -14,7 +14,6 @@ import {
 } from '../kubernetes/waiting/deletion.ts';
 import { isReady } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../lib/retry.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { holders } from '../repository/manifests.ts';
 
@@ -77,16 +76,13 @@ export async function waitUntilRemoved(
     const [first] = left;
     return first === undefined ? besides : `${nameOf(first)} is still there`;
   };
-  try {
-    await waitUntil(toleratingOutages(context, look), { timeout: context.timeout, signal: context.signal, every: 300 });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    const reasons = await deletionObstacles(context, left);
-    throw new UserError([`${error.missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
-      id: 'not-removed',
-      hint: deletionHint,
-    });
-  }
+  const missing = await waitThroughOutages(context, look, 300);
+  if (missing === undefined) return;
+  const reasons = await deletionObstacles(context, left);
+  throw new UserError([`${missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
+    id: 'not-removed',
+    hint: deletionHint,
+  });
 }
 
 /** Those of the objects that the cluster has, as it has them. Asks once for each kind. */
@@ -187,27 +183,16 @@ export async function waitForTermination(context: Context, objects: readonly Kub
     if (mayWaitForArgocd && (await argocdControllerState(context)) !== 'running') await removeFinalizers(context);
     return `${nameOf(object)} is still being deleted`;
   };
-  try {
-    await waitUntil(toleratingOutages(context, look), {
-      timeout: context.timeout,
-      signal: context.signal,
-      every: 1000,
-    });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    // Nobody answered, so nobody knows what is on its way out.
-    if (last === undefined || !error.missing.startsWith(nameOf(last))) throw await timeoutError(context, error.missing);
-    const reasons = await deletionObstacles(context, [last]);
-    throw new UserError(
-      [`${error.missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`, ...reasons].join(
-        '\n  ',
-      ),
-      {
-        id: 'finalizers',
-        hint: 'Who set a finalizer has to lift it: have that program run, or take the finalizer out by kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
-      },
-    );
-  }
+  const missing = await waitThroughOutages(context, look, 1000);
+  if (missing === undefined) return;
+  // Nobody answered, so nobody knows what is on its way out.
+  if (last === undefined || !missing.startsWith(nameOf(last))) throw await timeoutError(context, missing);
+  const reasons = await deletionObstacles(context, [last]);
+  const sentence = `${missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`;
+  throw new UserError([sentence, ...reasons].join('\n  '), {
+    id: 'finalizers',
+    hint: 'Who set a finalizer has to remove it: have that program run, or remove the finalizer with kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
+  });
 }
 
 /** Whether there is a pod of Argo CD's controller, which removes the finalizers of what it prunes. */

@@ -72,7 +72,7 @@ export const services: Component = {
     const objects = [...(await deployments(context)).values()];
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
     const look = async () => (await missingOfServices(context)) ?? (await podDown(context));
-    await waitForReady(context, { objects, look, bringImages: () => bringImages(context) });
+    await waitForReady(context, { objects: () => objects, look, bringImages: () => bringImages(context) });
     return { changed: [], detail: await answerDetail(context) };
   },
 };

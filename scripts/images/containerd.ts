@@ -2,7 +2,7 @@ import type { ClusterContext } from '../kubernetes/context.ts';
 import { assertDockerResponds, diskFullHint, fullImageName } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output, startProcess } from '../lib/exec.ts';
-import { WaitTimeout, waitUntil } from '../lib/retry.ts';
+import { waitUntil } from '../lib/retry.ts';
 
 /** Made in the node with the images, and says whether all are there: cluster/node-images/restore.sh. */
 const unpackingMark = '/var/lib/platform-ops-images';
@@ -58,12 +58,8 @@ export function nodeImages(
         assertDockerResponds(stderr);
         return exitCode === 0 ? undefined : `containerd does not run in the node container ${node}`;
       };
-      try {
-        await waitUntil(asked, { timeout, signal, every: 1000 });
-      } catch (error) {
-        if (error instanceof WaitTimeout) throw new UserError(`${error.missing}.`, { hint: `docker logs ${node}` });
-        throw error;
-      }
+      const missing = await waitUntil(asked, { timeout, signal, every: 1000 });
+      if (missing !== undefined) throw new UserError(`${missing}.`, { hint: `docker logs ${node}` });
     },
     async list() {
       const { stdout } = await exec(inNode('list'), { timeout: 60_000 });

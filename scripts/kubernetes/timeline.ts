@@ -114,14 +114,11 @@ export interface TimedStep {
  * that it needed, and so on. Empty where nothing ran.
  */
 export function criticalPath<T extends TimedStep>(steps: readonly T[]): T[] {
-  const last = latest(steps);
-  const path: T[] = [];
-  for (let step = last; step; ) {
-    path.unshift(step);
-    const { needs } = step;
-    step = latest(steps.filter(({ name }) => needs.includes(name)));
-  }
-  return path;
+  const pathTo = (ends: readonly T[]): T[] => {
+    const [last] = ends.toSorted((one, other) => other.end - one.end);
+    return last ? [...pathTo(steps.filter(({ name }) => last.needs.includes(name))), last] : [];
+  };
+  return pathTo(steps);
 }
 
 /** The same for a person: 'cluster 16.2 s → argo-cd 12.1 s'. What took less than a tenth of a second is left out. */
@@ -131,8 +128,4 @@ export function criticalPathLine(steps: readonly TimedStep[]): string {
     .filter(({ seconds }) => seconds >= 0.1)
     .map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`)
     .join(' → ');
-}
-
-function latest<T extends TimedStep>(steps: readonly T[]): T | undefined {
-  return steps.reduce<T | undefined>((found, step) => (found && found.end >= step.end ? found : step), undefined);
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
 import { removeLeftovers, temporariesOf, temporaryName, writeWhole } from './files.ts';
 import { isRunning, processStartTime } from './processes.ts';
-import { WaitTimeout, waitUntil } from './retry.ts';
+import { waitUntil } from './retry.ts';
 
 /** Who holds a lock, as it stands in the lock's file. */
 export interface LockHolder {
@@ -49,15 +49,12 @@ export async function lock(file: string, options: LockOptions): Promise<() => vo
     told = holder;
     return holder;
   };
-  try {
-    await waitUntil(look, { timeout: patience, signal, every: 200 });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    throw new UsageError(`${error.missing} is working on ${what}.`, {
+  const other = await waitUntil(look, { timeout: patience, signal, every: 200 });
+  if (other !== undefined)
+    throw new UsageError(`${other} is working on ${what}.`, {
       id: 'another-command',
       hint: `Wait until it is done. If there is no such command: rm "${file}"`,
     });
-  }
   return unlock as () => void;
 }
 

@@ -45,28 +45,21 @@ interface WaitOptions {
   every?: number;
 }
 
-/** Timed out. `missing` is what the last look found missing. */
-export class WaitTimeout extends Error {
-  override readonly name = 'WaitTimeout';
-  readonly missing: string;
-  constructor(missing: string, seconds: number) {
-    super(`after ${seconds} s: ${missing}`);
-    this.missing = missing;
-  }
-}
-
 /**
- * Looks again and again until `look` finds nothing missing. Throws `WaitTimeout` with what was missing last,
- * `Interrupted`, or whatever `look` throws.
+ * Looks again and again until `look` finds nothing missing.
+ * @returns what the last look found missing where the time is up, or undefined.
+ * @throws Interrupted, or whatever `look` throws.
  */
-export async function waitUntil(look: () => Promise<string | undefined>, options: WaitOptions): Promise<void> {
+export async function waitUntil(
+  look: () => Promise<string | undefined>,
+  options: WaitOptions,
+): Promise<string | undefined> {
   const { timeout, signal, every = 400 } = options;
   const passed = startStopwatch();
   for (;;) {
     if (signal.aborted) throw new Interrupted();
     const missing = await look();
-    if (missing === undefined) return;
-    if (passed() >= timeout) throw new WaitTimeout(missing, Math.round(timeout / 1000));
+    if (missing === undefined || passed() >= timeout) return missing;
     await sleep(every, undefined, { signal }).catch(() => {});
   }
 }

@@ -56,7 +56,7 @@ test('a kubelet that stays silent is told, with where it says why', async () => 
   const { text } = await refusal(() => waitForNodeReport(context));
   assert.match(
     text,
-    /^Waited 0\.02 s in vain: the kubelet of x-control-plane has not reported since the node was started/,
+    /^Timed out after 0\.02 s: the kubelet of x-control-plane has not reported since the node was started/,
   );
   assert.match(text, /\ndocker exec x-control-plane journalctl --unit kubelet tells why; npm run down && npm run up/);
 });

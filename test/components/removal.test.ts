@@ -142,7 +142,7 @@ test('what is held is told, with what holds it', async () => {
   assert.doesNotMatch(text, /inside|stuck:.*stuck:/s, 'what only waits for its namespace is no reason');
   assert.match(text, /Namespace stuck: finalizers remain: example\.com\/hold in 1 instances\n/);
   assert.match(text, /ConfigMap default\/w is held by the finalizer example\.com\/hold\./);
-  assert.match(text, /npm run reset goes on .*npm run down/);
+  assert.match(text, /npm run reset continues .*npm run down/);
 });
 
 test('an object of the same name that somebody made meanwhile is not waited for', async () => {

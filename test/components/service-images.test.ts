@@ -263,7 +263,7 @@ test('while pods are waited for, those of a commit that nobody covered get their
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'core-go', namespace: 'default' } };
   const waiting = { ...context, timeout: 10_000, view: () => ({ podsOf: async () => pods.slice(0, 1) }) as never };
   const look = async () => (looks++ < 2 ? '0 of 1 pods ready' : undefined);
-  await waitForReady(waiting, { objects: [workload], look, bringImages: () => bringImages(waiting) });
+  await waitForReady(waiting, { objects: () => [workload], look, bringImages: () => bringImages(waiting) });
   assert.deepEqual(done.slice(0, 2), ['import stand-ins', 'delete pods core-go-1']);
 });
 

@@ -54,7 +54,7 @@ for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of
     assert.equal(error.id, 'finalizers');
     assert.match(text, new RegExp(`^${object.kind} .*a .*0\\.05 s`));
     assert.match(text, object.kind === 'Namespace' ? /: example\.com\/hold in 1/ : /held by the finalizer resources-f/);
-    assert.match(text, /take the finalizer out by kubectl edit.*npm run down && npm run up$/);
+    assert.match(text, /remove the finalizer with kubectl edit.*npm run down && npm run up$/);
   });
 }
 

@@ -58,7 +58,7 @@ test('only what is synced and not healthy is looked into, and of that only Deplo
 
 test('what an Application waits for is told by the pod, and not only as Progressing', async () => {
   const look = async () => 'Application sick is Progressing';
-  const waiting = waitForReady(context, { objects: [], also: () => unhealthyDeployments(context), look });
+  const waiting = waitForReady(context, { objects: () => unhealthyDeployments(context), look });
   const { text } = await refusal(() => waiting);
   assert.match(text, /^Application sick is Progressing\.\n {2}pod default\/sick-1, container c: CrashLoopBackOff/);
   assert.match(text, /\n {4}the last word\n/);
@@ -72,11 +72,11 @@ test('a pod that was put out is no trouble once another one is in its place', as
   const ready = { metadata: { name: 'new' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
   for (const [pods, says] of [
     [[evicted], /Evicted: The node was low/],
-    [[evicted, ready], /^Waited 0\.03 s in vain: a page\./],
+    [[evicted, ready], /^Timed out after 0\.03 s: a page\./],
   ] as const) {
     const view = () => ({ podsOf: async () => pods });
     const waiting = waitForReady(fakeContext({ ...context, view }), {
-      objects: [deployment('sick') as unknown as KubeObject],
+      objects: () => [deployment('sick') as unknown as KubeObject],
       look: async () => 'a page',
     });
     assert.match((await refusal(() => waiting)).text, says);
@@ -84,7 +84,7 @@ test('a pod that was put out is no trouble once another one is in its place', as
 });
 
 test('that the cluster can’t be asked for them does no harm', async () => {
-  const also = () => Promise.reject(new Error('not now'));
-  const { text } = await refusal(() => waitForReady(context, { objects: [], also, look: async () => 'a pod' }));
-  assert.match(text, /^Waited 0\.03 s in vain: a pod\./);
+  const objects = () => Promise.reject(new Error('not now'));
+  const { text } = await refusal(() => waitForReady(context, { objects, look: async () => 'a pod' }));
+  assert.match(text, /^Timed out after 0\.03 s: a pod\./);
 });

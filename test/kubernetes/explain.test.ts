@@ -1,55 +1,150 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explainPodProblem } from '../../scripts/kubernetes/explain/explain.ts';
-import type { PodProblem } from '../../scripts/kubernetes/explain/pod-problem.ts';
+import { podProblemOf } from '../../scripts/kubernetes/explain/pod-problem.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
 import { fakeContext } from '../support/fakes.ts';
 
-const trouble: PodProblem = {
-  pod: 'p-1',
-  namespace: 'n',
-  container: undefined,
-  reason: 'Unschedulable',
-  message: '0/1 nodes are available: 1 node(s) had untolerated taint(s).',
-  patience: 1,
-  hint: 'Give Docker more memory.',
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+const pod = (status: object, metadata: object = {}) =>
+  ({
+    kind: 'Pod',
+    metadata: { name: 'p', namespace: 'n', ...metadata },
+    spec: { containers: [] },
+    status: { phase: 'Pending', ...status },
+  }) as unknown as Pod;
+const container = (parts: object) => ({ name: 'c', image: 'x', ready: false, restartCount: 0, ...parts });
+const waiting = (reason: string, parts: object = {}) =>
+  container({ state: { waiting: { reason, message: 'because' } }, ...parts });
+const running = (restartCount: number, parts: { ready?: boolean; crashed?: number } = {}) =>
+  container({
+    ready: parts.ready ?? false,
+    restartCount,
+    state: { running: {} },
+    lastState: { terminated: { finishedAt: minutesAgo(parts.crashed ?? 1) } },
+  });
+const containers = (...containerStatuses: object[]) => pod({ containerStatuses });
+const initContainer = (status: object) => pod({ initContainerStatuses: [status] });
+const unscheduled = (reason: string, message = '') =>
+  pod({ conditions: [{ type: 'PodScheduled', status: 'False', reason, message }] });
+const evicted = (message: string, ago: number) => {
+  const condition = { type: 'DisruptionTarget', status: 'True', lastTransitionTime: minutesAgo(ago) };
+  return pod({ phase: 'Failed', reason: 'Evicted', message, conditions: [condition] });
 };
+const rejected = {
+  phase: 'Failed',
+  reason: 'Evicted',
+  message: 'Pod was rejected: node had condition: [MemoryPressure].',
+};
+const oomKilled = { terminated: { reason: 'OOMKilled', finishedAt: minutesAgo(1) } };
+
+const pods: [string, Pod, reason?: string, hint?: RegExp][] = [
+  ['that is just starting', containers(waiting('ContainerCreating'))],
+  ['without any status of its containers', pod({})],
+  [
+    'that took more memory than it may',
+    containers(waiting('CrashLoopBackOff', { restartCount: 1, lastState: oomKilled })),
+    'OOMKilled',
+    /limits\.memory/,
+  ],
+  [
+    'evicted a minute ago for lack of memory',
+    evicted('The node was low on resource: memory.', 1),
+    'Evicted',
+    /out of memory/,
+  ],
+  ['evicted for lack of disk', evicted('low on resource: ephemeral-storage', 1), 'Evicted', /nearly full/],
+  ['evicted long ago', evicted('The node was low on resource: memory.', 10)],
+  ['that the node did not admit', pod(rejected, { creationTimestamp: minutesAgo(1) }), 'Evicted', /out of memory/],
+  [
+    'whose node has no disk left',
+    unscheduled('Unschedulable', 'untolerated taint {node.kubernetes.io/disk-pressure: }'),
+    'Unschedulable',
+    /docker system prune/,
+  ],
+  ['that fits on no node', unscheduled('Unschedulable'), 'Unschedulable', /memory/],
+  ['that waits for the scheduler', unscheduled('SchedulerError')],
+  ['whose container crashes', containers(waiting('CrashLoopBackOff')), 'CrashLoopBackOff', /log/],
+  [
+    'whose first image is there, but not the second',
+    containers(waiting('ContainerCreating'), waiting('ErrImagePull')),
+    'ErrImagePull',
+    /registry/,
+  ],
+  [
+    'whose image of ghcr.io is refused',
+    containers(waiting('ImagePullBackOff', { image: 'ghcr.io/a/b:1' })),
+    'ImagePullBackOff',
+    /npm run credentials/,
+  ],
+  [
+    'whose init container lacks its secret',
+    initContainer(waiting('CreateContainerConfigError')),
+    'CreateContainerConfigError',
+    /Secret/,
+  ],
+  ['that runs for a moment between two crashes', containers(running(3)), 'CrashLoopBackOff', /log/],
+  ['whose init container does so', initContainer(running(4)), 'CrashLoopBackOff', /log/],
+  ['that was restarted with its node, an hour ago', containers(running(5, { crashed: 60 }))],
+  ['that was restarted twice and is starting', containers(running(2))],
+  [
+    'whose restarted container is ready, while another starts',
+    containers(running(9, { ready: true }), waiting('ContainerCreating')),
+  ],
+  [
+    'whose restarted container waits for its image',
+    containers(waiting('ErrImagePull', { restartCount: 5 })),
+    'ErrImagePull',
+    /registry/,
+  ],
+  [
+    'that is ready, whatever its status said before',
+    pod({ conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: [waiting('CrashLoopBackOff')] }),
+  ],
+  ['that is being deleted', pod({ containerStatuses: [waiting('CrashLoopBackOff')] }, { deletionTimestamp: 'now' })],
+];
+test('what is wrong with a pod, by its status', () => {
+  for (const [what, one, reason, hint] of pods) {
+    const problem = podProblemOf(one);
+    assert.equal(problem?.reason, reason, what);
+    if (hint) assert.match(problem?.hint ?? '', hint, what);
+    if (problem) assert(problem.patience >= 20_000 && problem.patience <= 60_000, what);
+  }
+  const { patience, hint, ...named } = podProblemOf(containers(waiting('StartError'))) ?? assert.fail();
+  const where = { pod: 'p', namespace: 'n', container: 'c' };
+  assert.deepEqual(named, { ...where, reason: 'StartError', message: 'because', errorId: 'pod-crashes' });
+});
+
+const untolerated = '0/1 nodes are available: 1 node(s) had untolerated taint(s).';
+const problem = podProblemOf(unscheduled('Unschedulable', untolerated)) ?? assert.fail();
 const unknown = () => Promise.reject(new Error('not to be told'));
 
 /** A cluster whose node has these taints, and which tells what else the test gives it. */
-const contextWith = (taints: string[], parts: object = {}) =>
-  fakeContext({
-    node: 'x-control-plane',
-    api: () => ({
-      json: unknown,
-      text: unknown,
-      list: async () => [
-        {
-          metadata: { name: 'x-control-plane' },
-          spec: { taints: taints.map((key) => ({ key, effect: 'NoSchedule' })) },
-        },
-        { metadata: { name: 'y' }, spec: {} },
-      ],
-      ...parts,
-    }),
-  });
+const contextWith = (taints: string[], parts: object = {}) => {
+  const spec = { taints: taints.map((key) => ({ key, effect: 'NoSchedule' })) };
+  const list = async () => [
+    { metadata: { name: 'x-control-plane' }, spec },
+    { metadata: { name: 'y' }, spec: {} },
+  ];
+  return fakeContext({ node: 'x-control-plane', api: () => ({ json: unknown, text: unknown, list, ...parts }) });
+};
 
-const remedies: [string, RegExp][] = [
+for (const [taint, remedy] of [
   ['node.kubernetes.io/disk-pressure', /nearly full: docker system df/],
   ['node.kubernetes.io/memory-pressure', /out of memory: give Docker more/],
   ['node.kubernetes.io/unschedulable', /kubectl uncordon x-control-plane/],
   ['node.kubernetes.io/not-ready', /docker logs x-control-plane/],
-  ['example.com/mine', /^Give Docker more memory\.$/],
-];
-for (const [taint, remedy] of remedies) {
+  ['example.com/mine', /^Give Docker more memory/],
+] as const) {
   test(`a pod that ${taint} keeps away is told with that name, which the scheduler leaves out`, async () => {
     const { message, hint } = await explainPodProblem(
       contextWith([taint]),
       'Deployment n/p: 0 of 1 pods ready',
-      trouble,
+      problem,
     );
     assert.equal(
       message,
-      `Deployment n/p: 0 of 1 pods ready.\n  pod n/p-1: Unschedulable: ${trouble.message}\n  taints of the node: ${taint}`,
+      `Deployment n/p: 0 of 1 pods ready.\n  pod n/p: Unschedulable: ${untolerated}\n  taints of the node: ${taint}`,
     );
     assert.match(hint ?? '', remedy);
   });
@@ -57,22 +152,28 @@ for (const [taint, remedy] of remedies) {
 
 test('taints are asked for only where they are the reason, and an API server that tells nothing does no harm', async () => {
   const message = '0/1 nodes are available: 1 Insufficient memory.';
-  const asked = contextWith([], { list: () => assert.fail('asked in vain') });
-  assert.equal((await explainPodProblem(asked, 'x', { ...trouble, message })).hint, trouble.hint);
-  assert.equal((await explainPodProblem(contextWith([], { list: unknown }), 'x', trouble)).hint, trouble.hint);
+  const asked = contextWith([], { list: () => assert.fail('asked without need') });
+  assert.equal((await explainPodProblem(asked, 'x', { ...problem, message })).hint, problem.hint);
+  assert.equal((await explainPodProblem(contextWith([], { list: unknown }), 'x', problem)).hint, problem.hint);
 });
 
-test('the last warning that tells and the last words are told with it', async () => {
+test('the last warning that tells and the last log lines are told with it', async () => {
+  const event = (type: string, reason: string, message: string, second: number) => ({
+    type,
+    reason,
+    message,
+    lastTimestamp: `2026-01-01T00:00:0${second}Z`,
+  });
   const items = [
-    { type: 'Warning', reason: 'Failed', message: 'exec format error', lastTimestamp: '2026-01-01T00:00:01Z' },
-    { type: 'Warning', reason: 'BackOff', message: 'Back-off', lastTimestamp: '2026-01-01T00:00:02Z' },
-    { type: 'Normal', reason: 'Pulled', message: 'pulled', lastTimestamp: '2026-01-01T00:00:03Z' },
+    event('Warning', 'Failed', 'exec format error', 1),
+    event('Warning', 'BackOff', 'Back-off', 2),
+    event('Normal', 'Pulled', 'pulled', 3),
   ];
   const text = async (path: string) => (path.includes('previous') ? 'first\nlast\n' : '');
   const context = contextWith([], { json: async () => ({ items }), text });
-  const crash = { ...trouble, container: 'c', reason: 'CrashLoopBackOff', message: 'restarted' };
+  const crash = { ...problem, container: 'c', reason: 'CrashLoopBackOff', message: 'restarted' };
   assert.equal(
     (await explainPodProblem(context, 'x', crash)).message,
-    'x.\n  pod n/p-1, container c: CrashLoopBackOff: restarted\n  event: exec format error\n  log:\n    first\n    last',
+    'x.\n  pod n/p, container c: CrashLoopBackOff: restarted\n  event: exec format error\n  log:\n    first\n    last',
   );
 });

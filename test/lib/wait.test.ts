@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Interrupted } from '../../scripts/lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../scripts/lib/retry.ts';
+import { waitUntil } from '../../scripts/lib/retry.ts';
 
 const signal = new AbortController().signal;
 
 test('waiting is over with the first look that finds nothing missing', async () => {
   const looks = ['two pods', 'one pod', undefined, 'never asked'];
   let count = 0;
-  await waitUntil(async () => looks[count++], { timeout: 5000, signal, every: 1 });
+  assert.equal(await waitUntil(async () => looks[count++], { timeout: 5000, signal, every: 1 }), undefined);
   assert.equal(count, 3);
 });
 
@@ -18,12 +18,8 @@ test('what is there at the first look is not waited for, even without any time',
 
 test('after the deadline it says what was missing last', async () => {
   let count = 0;
-  const waiting = waitUntil(async () => `look ${++count}`, { timeout: 20, signal, every: 1 });
-  await assert.rejects(waiting, (error) => {
-    assert(error instanceof WaitTimeout);
-    assert(count > 1 && error.missing === `look ${count}` && error.message.endsWith(error.missing), error.message);
-    return true;
-  });
+  const missing = await waitUntil(async () => `look ${++count}`, { timeout: 20, signal, every: 1 });
+  assert(count > 1 && missing === `look ${count}`, missing);
 });
 
 test('an error of the look is not waited out', async () => {
@@ -62,6 +58,6 @@ test('a machine that slept has not waited: a look that took hours counts as a mi
   await waitUntil(look, { timeout: 300_000, signal, every: 1 });
   assert.equal(count, 4);
   count = -1000;
-  await assert.rejects(waitUntil(look, { timeout: 300_000, signal, every: 1 }), WaitTimeout);
+  assert.equal(await waitUntil(look, { timeout: 300_000, signal, every: 1 }), 'a pod');
   assert.equal(count, -995);
 });

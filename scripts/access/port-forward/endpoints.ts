@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../../kubernetes/api/api.ts';
-import { runtimeOf } from '../../kubernetes/explain/runtime.ts';
+import { isNodeGone } from '../../kubernetes/explain/runtime.ts';
 import { slicesPath } from '../../kubernetes/port-forward.ts';
 import type { EndpointSlice } from '../../kubernetes/types.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
@@ -79,7 +79,7 @@ function keyOf({ metadata }: EndpointSlice): string {
 
 /** A cluster that was recreated under the same name has another kubeconfig. */
 async function assertClusterExists(context: Context, kubeconfig: string): Promise<void> {
-  const gone = await runtimeOf(context).isGone(context);
+  const gone = await isNodeGone(context);
   const now = await readFile(context.kubeconfig, 'utf8').catch(() => undefined);
   if (!gone && (now === undefined || now === kubeconfig)) return;
   throw new UserError(`The cluster ${context.config.clusterName} was deleted, so nothing is forwarded any more.`, {

@@ -1,10 +1,9 @@
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../../kubernetes/types.ts';
-import { toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
+import { waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
@@ -19,13 +18,9 @@ export async function waitForState(
   look: () => Promise<string | undefined>,
   started = performance.now(),
 ): Promise<number> {
-  const { timeout, signal } = context;
-  try {
-    await waitUntil(toleratingOutages(context, look), { timeout, signal, every: intervalMs });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    throw new UserError(`Timed out after ${timeout / 1000} s: ${error.missing}.`, { hint: 'npm run status' });
-  }
+  const missing = await waitThroughOutages(context, look, intervalMs);
+  if (missing !== undefined)
+    throw new UserError(`Timed out after ${context.timeout / 1000} s: ${missing}.`, { hint: 'npm run status' });
   return (performance.now() - started) / 1000;
 }
 

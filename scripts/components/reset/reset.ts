@@ -3,7 +3,7 @@ import type { Invocation } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { type Named, namedOf } from '../../kubernetes/objects.ts';
 import { ExitCode } from '../../lib/errors.ts';
-import { startStopwatch, WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { startStopwatch, waitUntil } from '../../lib/retry.ts';
 import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import { type Progress, timed } from '../../lib/terminal/progress.ts';
 import { counted } from '../../lib/text.ts';
@@ -144,11 +144,7 @@ async function removeLeftovers(context: Context, options: ExecuteOptions): Promi
     found = await planReset(context, options);
     return 'something is left';
   };
-  try {
-    await waitUntil(look, { timeout: context.timeout, signal: context.signal, every: 200 });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-  }
+  await waitUntil(look, { timeout: context.timeout, signal: context.signal, every: 200 });
   return found;
 }
 

@@ -1,8 +1,7 @@
 import type { Context } from '../../images/context.ts';
 import { type KubeObject, namedOf, nameOf } from '../../kubernetes/objects.ts';
-import { timeoutError, toleratingOutages } from '../../kubernetes/waiting/api-server.ts';
+import { timeoutError, waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
 import { ExitCode, UserError } from '../../lib/errors.ts';
-import { WaitTimeout, waitUntil } from '../../lib/retry.ts';
 import { type Progress, timed } from '../../lib/terminal/progress.ts';
 import { counted } from '../../lib/text.ts';
 import { applications } from '../applications.ts';
@@ -61,10 +60,6 @@ async function waitUntilRecreated(context: Context, workloads: readonly KubeObje
     const missing = workloads.find((object) => !names.has(nameOf(object)));
     return missing && `${nameOf(missing)} is not there again`;
   };
-  try {
-    await waitUntil(toleratingOutages(context, look), { timeout: context.timeout, signal: context.signal });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
-    throw await timeoutError(context, error.missing, 'npm run status shows what Argo CD says.');
-  }
+  const missing = await waitThroughOutages(context, look);
+  if (missing !== undefined) throw await timeoutError(context, missing, 'npm run status shows what Argo CD says.');
 }

@@ -2,7 +2,7 @@ import { UserError } from '../../lib/errors.ts';
 import type { ClusterContext } from '../context.ts';
 import type { KubeEvent, Node } from '../types.ts';
 import type { PodProblem } from './pod-problem.ts';
-import { runtimeOf } from './runtime.ts';
+import { runtimeAdvice } from './runtime.ts';
 
 /** The error for a pod that won't get ready: what is missing, which pod, its last warning, its last words, what to do. */
 export async function explainPodProblem(
@@ -73,7 +73,7 @@ const unschedulable = 'node.kubernetes.io/unschedulable';
  * there are some. Never throws for what can't be told.
  */
 async function taintsOf(context: ClusterContext): Promise<{ names: string[]; remedy: string | undefined }> {
-  const ground = runtimeOf(context);
+  const { tellsWhy, lastResort, diskFull, memoryFull } = runtimeAdvice(context);
   const nodes = await context
     .api()
     .list<Node>('v1', 'Node')
@@ -81,11 +81,11 @@ async function taintsOf(context: ClusterContext): Promise<{ names: string[]; rem
   const taints = nodes.flatMap(({ spec }) => spec.taints ?? []).filter(({ effect }) => effect !== 'PreferNoSchedule');
   const names = [...new Set(taints.map(({ key }) => key))];
   const cordoned = nodes.find(({ spec }) => spec.taints?.some(({ key }) => key === unschedulable))?.metadata.name;
-  const logs = `${ground.tellsWhy(context)} the node is not ready; ${ground.lastResort}`;
+  const logs = `${tellsWhy} the node is not ready; ${lastResort}`;
   const remedies: Record<string, string> = {
-    'node.kubernetes.io/disk-pressure': ground.diskFull ?? logs,
-    'node.kubernetes.io/memory-pressure': ground.memoryFull ?? logs,
-    [unschedulable]: `Somebody cordoned the node: kubectl uncordon ${cordoned}`,
+    'node.kubernetes.io/disk-pressure': diskFull ?? logs,
+    'node.kubernetes.io/memory-pressure': memoryFull ?? logs,
+    [unschedulable]: `The node is cordoned: kubectl uncordon ${cordoned}`,
     'node.kubernetes.io/not-ready': logs,
     'node.kubernetes.io/unreachable': logs,
   };

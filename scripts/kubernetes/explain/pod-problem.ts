@@ -20,7 +20,7 @@ interface KnownProblem {
   errorId: string;
   reasons: string[];
   patience: number;
-  hint: (pod: string, image: string, message: string) => string;
+  hint: (image: string, message: string) => string;
 }
 
 export const diskNearlyFull =
@@ -33,7 +33,7 @@ const knownProblems: KnownProblem[] = [
     errorId: 'image-not-pulled',
     reasons: ['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName', 'ImageInspectError'],
     patience: 20_000,
-    hint: (_pod, image) =>
+    hint: (image) =>
       image.startsWith('ghcr.io/')
         ? 'npm run credentials says whether the token may read it and whether the tag exists, and has it pulled again at once.'
         : 'Check that the node reaches the registry, then: npm run up',
@@ -54,7 +54,7 @@ const knownProblems: KnownProblem[] = [
     errorId: 'pod-unschedulable',
     reasons: ['Unschedulable'],
     patience: 30_000,
-    hint: (_pod, _image, message) =>
+    hint: (_image, message) =>
       /disk-pressure/.test(message)
         ? diskNearlyFull
         : 'Give Docker more memory or CPUs, or lower the requests in the values.',
@@ -64,7 +64,7 @@ const knownProblems: KnownProblem[] = [
     reasons: ['Evicted'],
     // The pod in its place may well be on its way, once the node has room again.
     patience: 60_000,
-    hint: (_pod, _image, message) => (/memory/i.test(message) ? outOfMemory : diskNearlyFull),
+    hint: (_image, message) => (/memory/i.test(message) ? outOfMemory : diskNearlyFull),
   },
   {
     errorId: 'pod-out-of-memory',
@@ -107,7 +107,6 @@ export function podProblemOf(pod: Pod): PodProblem | undefined {
     const kind = knownProblems.find(({ reasons }) => reasons.includes(reason));
     if (!kind) return undefined;
     const { name, namespace = 'default' } = pod.metadata;
-    const image = status?.image ?? '';
     return {
       pod: name,
       namespace,
@@ -116,7 +115,7 @@ export function podProblemOf(pod: Pod): PodProblem | undefined {
       message,
       errorId: kind.errorId,
       patience: kind.patience,
-      hint: kind.hint(name, image, message),
+      hint: kind.hint(status?.image ?? '', message),
     };
   };
   if (evicted(pod)) return of('Evicted', pod.status.message ?? '');

@@ -1,13 +1,12 @@
 import { UserError } from '../../lib/errors.ts';
 import { CommandError } from '../../lib/exec.ts';
-import { ApiError, Unreachable } from '../api/api.ts';
 import type { ClusterContext } from '../context.ts';
 import { type KubeObject, nameOf, toYaml } from '../objects.ts';
 import type { Namespace } from '../types.ts';
 import { workloadKinds } from '../workloads.ts';
 
 /** What to do where something does not go away. */
-export const deletionHint = 'npm run reset goes on where it stopped; npm run down deletes the cluster as it is.';
+export const deletionHint = 'npm run reset continues where it stopped; npm run down deletes the cluster as it is.';
 
 /** Has kubectl delete the objects, and doesn't wait for them to be gone. Throws a `UserError` with its reason. */
 export async function startDeleting(
@@ -17,9 +16,15 @@ export async function startDeleting(
 ): Promise<void> {
   if (objects.length === 0) return;
   const kubectl = await context.kubectl();
+  // Deleting an object takes no more than what names it.
+  const named = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace !== undefined && { namespace }) },
+  }));
   try {
     await kubectl.run(['delete', '--ignore-not-found', '--wait=false', ...options, '-f', '-'], {
-      input: toYaml(objects.map(identifyingFields)),
+      input: toYaml(named),
     });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
@@ -31,11 +36,6 @@ export async function startDeleting(
   }
 }
 
-/** What names an object, which is all that deleting it takes. */
-function identifyingFields({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): KubeObject {
-  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
-}
-
 /** What runs on behalf of objects: pods, and the ReplicaSets between a Deployment and its pods, in the order to delete them. */
 interface RunningObjects {
   replicaSets: readonly KubeObject[];
@@ -44,7 +44,7 @@ interface RunningObjects {
   owners: Set<string>;
 }
 
-/** Seconds that a pod gets to end which nobody needs any more: not 0, which forgets it before its ports are free. */
+/** Seconds that a pod gets to end which nothing needs any more: not 0, which forgets it before its ports are free. */
 const graceSeconds = 1;
 /** For kubectl: what is no pod takes no notice of it. */
 export const shortGracePeriod = `--grace-period=${graceSeconds}`;
@@ -65,11 +65,7 @@ export async function runningObjectsOf(
  * What the owners run, and all pods of the namespaces. The ReplicaSets become owners, too: whose own owner is gone may still
  * have made a pod since the last look.
  */
-async function ownedBy(
-  context: ClusterContext,
-  owners: Set<string>,
-  namespaces: ReadonlySet<string>,
-): Promise<{ replicaSets: KubeObject[]; pods: KubeObject[] }> {
+async function ownedBy(context: ClusterContext, owners: Set<string>, namespaces: ReadonlySet<string>) {
   if (owners.size === 0 && namespaces.size === 0) return { replicaSets: [], pods: [] };
   const [pods, replicaSets] = await Promise.all([
     context.api().listMetadata('v1', 'Pod'),
@@ -107,7 +103,7 @@ export async function shortenGracePeriods(
   return first && `${nameOf(first)}${more} still ${others.length === 0 ? 'terminates' : 'terminate'}`;
 }
 
-/** The namespaces among the objects, once they take no new pods any more. */
+/** The names of the namespaces among the objects. */
 function namespacesAmong(objects: readonly KubeObject[]): ReadonlySet<string> {
   return new Set(objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name));
 }
@@ -117,31 +113,24 @@ const maxObstacles = 5;
 
 /** What holds objects that were deleted and are still there, a sentence each. Never throws for what can't be told. */
 export async function deletionObstacles(context: ClusterContext, objects: readonly KubeObject[]): Promise<string[]> {
-  const namespaces = await namespacesOf(context);
-  const leaving = new Set(objects.flatMap(({ kind, metadata }) => (kind === 'Namespace' ? [metadata.name] : [])));
+  const namespaces = await context
+    .api()
+    .list<Namespace>('v1', 'Namespace')
+    .catch((): Namespace[] => []);
+  const leaving = namespacesAmong(objects);
   // What waits for its namespace to be emptied is no reason why that isn't.
   const telling = objects.filter(
     ({ metadata }) => metadata.finalizers?.length || !leaving.has(metadata.namespace ?? ''),
   );
   return telling.slice(0, maxObstacles).map((object) => {
     const { kind, metadata } = object;
-    if (metadata.deletionTimestamp === undefined) return `${nameOf(object)} was not deleted, or was made again.`;
+    if (metadata.deletionTimestamp === undefined) return `${nameOf(object)} was not deleted, or was recreated.`;
     // The API server says it of a namespace in a few sentences, each of which names kinds and finalizers.
-    const conditions = kind === 'Namespace' ? (namespaces.get(metadata.name)?.status?.conditions ?? []) : [];
-    const told = conditions.flatMap(({ status, message }) => (status === 'True' && message ? [message] : []));
-    if (told.length > 0) return `${nameOf(object)}: ${told.join('; ')}`;
+    const namespace = namespaces.find((one) => kind === 'Namespace' && one.metadata.name === metadata.name);
+    const conditions = namespace?.status?.conditions?.filter(({ status, message }) => status === 'True' && message);
+    if (conditions?.length) return `${nameOf(object)}: ${conditions.map(({ message }) => message).join('; ')}`;
     if (metadata.finalizers?.length)
       return `${nameOf(object)} is held by the finalizer ${metadata.finalizers.join(', ')}.`;
     return `${nameOf(object)} is still being deleted.`;
   });
-}
-
-async function namespacesOf(context: ClusterContext): Promise<Map<string, Namespace>> {
-  try {
-    const all = await context.api().list<Namespace>('v1', 'Namespace');
-    return new Map(all.map((namespace) => [namespace.metadata.name, namespace]));
-  } catch (error) {
-    if (error instanceof ApiError || error instanceof Unreachable) return new Map();
-    throw error;
-  }
 }

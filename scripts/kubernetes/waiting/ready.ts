@@ -1,12 +1,11 @@
 import type { UserError } from '../../lib/errors.ts';
-import { startStopwatch, WaitTimeout, waitUntil } from '../../lib/retry.ts';
+import { startStopwatch, waitUntil } from '../../lib/retry.ts';
 import { createWaitTracer } from '../../lib/trace.ts';
 import { podsOfWorkloads } from '../api/view.ts';
 import type { ClusterContext } from '../context.ts';
 import { explainPodProblem } from '../explain/explain.ts';
 import { isPullFailure, podProblemOf } from '../explain/pod-problem.ts';
 import type { KubeObject } from '../objects.ts';
-import type { Pod } from '../types.ts';
 import { isReady } from '../workloads.ts';
 import { timeoutError, toleratingOutages } from './api-server.ts';
 
@@ -26,10 +25,8 @@ export interface Blocker {
 }
 
 interface ReadyOptions {
-  /** The workloads among them are watched for pods that will not get ready. */
-  objects?: readonly KubeObject[];
-  /** Workloads that are watched as well, as the cluster has them at each look. */
-  also?: () => Promise<readonly KubeObject[]>;
+  /** The workloads among these, at each look, are watched for pods that will not get ready. */
+  objects?: () => readonly KubeObject[] | Promise<readonly KubeObject[]>;
   /** Brings the images that their pods can't pull, at each look while there is such a pod. */
   bringImages?: () => Promise<unknown>;
   /** What else keeps it from getting ready, as it was seen by the last look. */
@@ -45,7 +42,7 @@ interface ReadyOptions {
  * Throws a `UserError` that names it: of a pod its event, its last words and the next command.
  */
 export async function waitForReady(context: ClusterContext, wanted: ReadyOptions): Promise<void> {
-  const { objects = [], also, look, faults, bringImages, hint } = wanted;
+  const { look, faults, hint } = wanted;
   const seen = new Map<string, { lasted: () => number; fault: Blocker }>();
   const patiently = toleratingOutages(context, look);
   const keepBook = createWaitTracer(context.trace);
@@ -53,8 +50,7 @@ export async function waitForReady(context: ClusterContext, wanted: ReadyOptions
     const missing = await patiently();
     keepBook(missing);
     if (missing === undefined) return undefined;
-    const more = (await also?.().catch(() => [])) ?? [];
-    const now = [...((await faults?.()) ?? []), ...(await podBlockers(context, [...objects, ...more], bringImages))];
+    const now = [...((await faults?.()) ?? []), ...(await podBlockers(context, wanted))];
     for (const key of seen.keys()) if (!now.some((fault) => fault.key === key)) seen.delete(key);
     for (const fault of now) {
       const lasted = seen.get(fault.key)?.lasted ?? startStopwatch(maxLookMs);
@@ -66,34 +62,35 @@ export async function waitForReady(context: ClusterContext, wanted: ReadyOptions
     return missing;
   };
   try {
-    await waitUntil(observe, { timeout: context.timeout, signal: context.signal });
-  } catch (error) {
-    if (!(error instanceof WaitTimeout)) throw error;
+    const missing = await waitUntil(observe, context);
+    if (missing === undefined) return;
     const [known] = seen.values();
-    if (known) throw await known.fault.explain(error.missing);
-    throw await timeoutError(context, error.missing, hint);
+    throw await (known ? known.fault.explain(missing) : timeoutError(context, missing, hint));
   } finally {
     keepBook(undefined);
   }
 }
 
-/** The troubles of the pods behind the objects; the reason is part of the key, so that a new one gets new patience. */
-async function podBlockers(
-  context: ClusterContext,
-  objects: readonly KubeObject[],
-  bringImages: ReadyOptions['bringImages'],
-): Promise<Blocker[]> {
-  const pods = await podsOfWorkloads(context, objects).catch((): Pod[][] => []);
-  return pods.flatMap((ofOne) => {
-    // A pod that was put out is only a record once another one is in its place.
-    const replaced = ofOne.some(isReady);
-    return ofOne.flatMap((pod) => {
-      const trouble = podProblemOf(pod);
-      if (trouble === undefined || (trouble.reason === 'Evicted' && replaced)) return [];
-      const { patience } = trouble;
-      const key = `${pod.metadata.uid} ${patience}`;
-      const mend = isPullFailure(trouble.reason) ? bringImages : undefined;
-      return [{ key, patience, mend, explain: (missing: string) => explainPodProblem(context, missing, trouble) }];
+/**
+ * What keeps the pods of the watched workloads from getting ready; the reason is part of the key, so that a new one counts
+ * from the start. A cluster that can't be asked tells of none.
+ */
+async function podBlockers(context: ClusterContext, { objects, bringImages }: ReadyOptions): Promise<Blocker[]> {
+  try {
+    const pods = await podsOfWorkloads(context, (await objects?.()) ?? []);
+    return pods.flatMap((ofOne) => {
+      // An evicted pod is only a record once another one has taken its place.
+      const replaced = ofOne.some(isReady);
+      return ofOne.flatMap((pod) => {
+        const problem = podProblemOf(pod);
+        if (problem === undefined || (problem.reason === 'Evicted' && replaced)) return [];
+        const { patience, reason } = problem;
+        const key = `${pod.metadata.uid} ${patience}`;
+        const mend = isPullFailure(reason) ? bringImages : undefined;
+        return [{ key, patience, mend, explain: (missing: string) => explainPodProblem(context, missing, problem) }];
+      });
     });
-  });
+  } catch {
+    return [];
+  }
 }

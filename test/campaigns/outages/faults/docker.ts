@@ -43,7 +43,7 @@ export const docker: readonly Fault[] = [
   {
     name: 'node stopped during up, as when Docker restarts',
     ends: 'message',
-    says: [/The node container \S+ is exited: somebody stopped the cluster meanwhile/, /it starts the node/],
+    says: [/The node container \S+ is exited: the cluster was stopped meanwhile/, /it starts the node/],
     within: 240,
     async plant(world) {
       await world.kubectl('delete', 'deployment', '--all', '--namespace=observability');

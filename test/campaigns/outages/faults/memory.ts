@@ -43,7 +43,7 @@ export const memory: readonly Fault[] = [
   {
     name: 'node whose memory is not enough for the control plane',
     ends: 'message',
-    says: [/processes of the node .* were killed for want of memory/, /→ The node is out of memory/],
+    says: [/The node .* ran out of memory: \d+ processes were killed/, /→ The node is out of memory/],
     within: 300,
     async plant(world) {
       const limit = (bytes: number) => ['update', `--memory=${bytes}`, `--memory-swap=${bytes}`, world.node];
