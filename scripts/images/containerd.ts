@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import { assertDockerResponds, diskFullHint, fullImageName } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
@@ -30,8 +31,8 @@ const images = ['ctr', '--namespace=k8s.io', 'images'] as const;
 const fromDocker = (option: string) =>
   `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
 const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
-// Nobody else may read it: umask, because the shell makes the file.
-const intoFile = 'umask 077; exec docker exec "$1" ctr --namespace=k8s.io images export - "$2" > "$3"';
+// Nobody else may read it, here either: docker cp keeps the file's mode.
+const intoFile = 'umask 077; exec ctr --namespace=k8s.io images export "$1" "$2"';
 
 /** A layer on top of one that is not there yet would be unpacked wrongly. */
 const answers = `ctr version > /dev/null && ! grep -qs unpacking ${unpackingMark}`;
@@ -92,7 +93,15 @@ export function nodeImages(
     },
     importArchive: (file) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
     async exportArchive(image, file) {
-      await exec(['bash', '-c', intoFile, 'export', node, fullImageName(image), file]);
+      // By way of a file there: from the output of `docker exec` the end is lost where this machine is too busy to read it at
+      // once (moby issue 45689; 6 of 11 archives at a load of 15).
+      const archive = `/var/lib/${basename(file)}`;
+      try {
+        await exec(['docker', 'exec', node, 'sh', '-c', intoFile, 'export', archive, fullImageName(image)]);
+        await exec(['docker', 'cp', `${node}:${archive}`, file]);
+      } finally {
+        await exec(['docker', 'exec', node, 'rm', '-f', archive], { nothrow: true });
+      }
     },
     async tag(source, target) {
       await exec(inNode('tag', '--force', fullImageName(source), fullImageName(target)));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, type Exec } from '../lib/exec.ts';
 import { writeWhole } from '../lib/files.ts';
@@ -20,7 +20,8 @@ export interface UnpackedImages {
   offer(nodeImage: string): Promise<string | undefined>;
   /**
    * Keeps the node's images with these digests, by name, for the next node of that node image, unless just these are kept.
-   * Returns the bytes that were written, 0 where nothing had to be, or where there is no room. Throws `CommandError`.
+   * Returns the bytes that were written, 0 where nothing had to be, where there is no room, or where Docker lost its end.
+   * Throws `CommandError`.
    */
   keep(node: string, nodeImage: string, images: ReadonlyMap<string, string>): Promise<number>;
   /** Throws away what is kept for nodes of that image. */
@@ -84,6 +85,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
           input: script,
         });
         const { size } = await stat(part);
+        if (!(await isWhole(part, size))) return 0;
         for (const old of known) await rm(join(its, old), { force: true });
         await rename(part, join(its, name));
         await keepWithin(room, folder);
@@ -103,6 +105,17 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
 /** The folder itself stays: nodes that were started with it look for it at each start. */
 async function empty(folder: string): Promise<void> {
   for (const file of await tarsIn(folder)) await rm(join(folder, file), { force: true });
+}
+
+/** Whether an archive has the two empty blocks at its end: `docker exec` may lose the end of what it puts out (moby issue 45689). */
+async function isWhole(file: string, size: number): Promise<boolean> {
+  const opened = await open(file);
+  try {
+    const { buffer, bytesRead } = await opened.read({ buffer: Buffer.alloc(1024), position: Math.max(size - 1024, 0) });
+    return bytesRead === 1024 && buffer.every((byte) => byte === 0);
+  } finally {
+    await opened.close();
+  }
 }
 
 async function tarsIn(folder: string): Promise<string[]> {

@@ -77,6 +77,16 @@ test('where Docker does not answer, the archive stays and Docker is named', asyn
   assert.equal((await archivesIn(folder)).length, 1);
 });
 
+test('an image leaves the node as a file, which is removed there, whatever happens', async () => {
+  const exec = fakeExec((line) => ({ exitCode: line.startsWith('docker cp') ? 1 : 0 }));
+  const node = nodeImages(exec, 'node', new AbortController().signal, { timeout: 1000 });
+  await assert.rejects(node.exportArchive(image, '/cache/.1.part'));
+  const [exported, copied, removed] = exec.calls.map(({ command }) => command);
+  assert.equal(exported?.at(-2), '/var/lib/.1.part');
+  assert.deepEqual(copied, ['docker', 'cp', 'node:/var/lib/.1.part', '/cache/.1.part']);
+  assert.deepEqual(removed, ['docker', 'exec', 'node', 'rm', '-f', '/var/lib/.1.part']);
+});
+
 test('another image of the same name takes the place of the old one', async () => {
   const folder = await temporaryFolder();
   const cache = createImageCache({ folder, limit });
