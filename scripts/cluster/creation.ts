@@ -174,6 +174,14 @@ export async function finishedAt({ exec, node }: Context): Promise<Date | undefi
   });
 }
 
+/** The error for a cluster that was interrupted while it was created. */
+export function halfCreated({ config }: Pick<Context, 'config'>): UserError {
+  return new UserError(`The cluster ${config.clusterName} is half created: there is nothing in it yet.`, {
+    id: 'cluster-half-created',
+    hint: 'npm run up recreates it; npm run down deletes it.',
+  });
+}
+
 /** The name of an image, without its digest. */
 export function shortImage(image: string): string {
   return image.replace(/@sha256:.*$/, '');

@@ -1,7 +1,7 @@
 import type { Context } from '../images/context.ts';
 import type { DiscoveredObject } from '../kubernetes/api/discovery.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
-import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
+import { groupOf, type KubeObject, type ManagedFields } from '../kubernetes/objects.ts';
 import { applicationApi, readRegistrations } from '../repository/applications.ts';
 
 /** What of a cluster is the platform's. */
@@ -31,32 +31,38 @@ const controlPlane = /^kube-(apiserver|controller-manager|scheduler)$|^kubelet$|
 /** What Kubernetes puts into every namespace: https://kubernetes.io/docs/concepts/security/service-accounts/ and the root certificate. */
 const inEveryNamespace: ReadonlySet<string> = new Set(['ServiceAccount default', 'ConfigMap kube-root-ca.crt']);
 
-/**
- * Whose an object is that no other one owns. What is as old as the cluster came with Kubernetes and kind, whatever
- * network and storage those chose; what is younger is the platform's if a component knows it or `up` applied it.
- */
-export function ownerOf(object: KubeObject, finished: Date, claims: readonly Claim[]): Owner {
-  const claim = claims.find(({ owns }) => owns(object));
-  if (claim) return { of: 'component', name: claim.name };
-  if (isKubernetes(object, finished)) return { of: 'kubernetes' };
-  return wasApplied(object) ? { of: 'platform' } : { of: 'person' };
+/** By what it is judged whose an object is. */
+interface Grounds {
+  territory: Pick<Territory, 'owns' | 'within'>;
+  claims: readonly Claim[];
+  /** When the cluster of kind was finished; undefined of a cluster that others use as well. */
+  finished: Date | undefined;
 }
 
 /**
- * The same in a cluster that others use as well: a name alone makes nothing the platform's. What somebody put into a
- * namespace of the platform, or made of a kind that it brought, is that person's; all else is none of ours, as what
- * Kubernetes has.
+ * Whose an object is that no other one owns. A name alone makes nothing the platform's: a component is asked about what the
+ * platform owns. In a cluster of kind, what is as old as the cluster came with Kubernetes and kind, whatever network and
+ * storage those chose. In one that others use as well, what somebody put into a namespace of the platform, or made of a kind
+ * that it brought, is that person's; all else is none of ours, as what Kubernetes has.
  */
-export function ownerWithin(object: KubeObject, territory: Territory, claims: readonly Claim[]): Owner {
-  if (!territory.owns(object)) return { of: 'kubernetes' };
-  const owner = ownerOf(object, new Date(0), claims);
-  return owner.of === 'person' && !territory.within(object) ? { of: 'kubernetes' } : owner;
+export function ownerOf(object: KubeObject, { territory, claims, finished }: Grounds): Owner {
+  const isOurs = territory.owns(object);
+  const claim = isOurs ? claims.find(({ owns }) => owns(object)) : undefined;
+  if (claim) return { of: 'component', name: claim.name };
+  const isShared = finished === undefined;
+  if ((isShared && !isOurs) || isKubernetes(object, finished)) return { of: 'kubernetes' };
+  if (wasApplied(object)) return { of: 'platform' };
+  return isShared && !territory.within(object) ? { of: 'kubernetes' } : { of: 'person' };
 }
 
 /** Whether `up` applied it, this version or an earlier one. */
-export function wasApplied({ metadata }: KubeObject): boolean {
-  return (
-    metadata.managedFields?.some(({ manager, operation }) => manager === fieldManager && operation === 'Apply') === true
+export function wasApplied(object: KubeObject): boolean {
+  return appliedEntries(object).length > 0;
+}
+
+function appliedEntries({ metadata }: KubeObject): ManagedFields[] {
+  return (metadata.managedFields ?? []).filter(
+    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
   );
 }
 
@@ -69,14 +75,11 @@ export function isUnwritten({ metadata }: KubeObject): boolean {
 }
 
 /** The topmost fields that `up` applied and that nobody else has changed since, as in `f:spec`. */
-export function appliedFields({ metadata }: KubeObject): ReadonlySet<string> {
-  const entries = metadata.managedFields?.filter(
-    ({ manager, operation }) => manager === fieldManager && operation === 'Apply',
-  );
-  return new Set(entries?.flatMap(({ fieldsV1 = {} }) => Object.keys(fieldsV1)));
+export function appliedFields(object: KubeObject): ReadonlySet<string> {
+  return new Set(appliedEntries(object).flatMap(({ fieldsV1 = {} }) => Object.keys(fieldsV1)));
 }
 
-function isKubernetes({ kind, metadata }: KubeObject, finished: Date): boolean {
+function isKubernetes({ kind, metadata }: KubeObject, finished = new Date(0)): boolean {
   const { creationTimestamp = '', labels = {}, annotations = {}, managedFields = [] } = metadata;
   if (Date.parse(creationTimestamp) <= finished.getTime()) return true;
   if (inEveryNamespace.has(`${kind} ${metadata.name}`)) return true;

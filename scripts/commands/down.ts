@@ -1,15 +1,21 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
+import { noCluster, presence } from '../cluster/cluster.ts';
+import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
+import { markerFor, removeMarker } from '../cluster/territory.ts';
+import { printNothing, resetPlatform } from '../components/reset/reset.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
+import { namedOf } from '../kubernetes/objects.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { findItems } from './cleanup/find.ts';
+import { findItems, findLocalItems } from './cleanup/find.ts';
 import { type CleanupItem, type Leftover, removeItems } from './cleanup/items.ts';
-import { type Command, checkFlags, type Invocation, lockFlags } from './command.ts';
+import { type Command, checkFlags, confirmation, type Invocation, lockFlags } from './command.ts';
+import { changeCluster } from './session.ts';
 
 export const downCommand: Command = {
   description: [
@@ -39,7 +45,7 @@ const defaultTimeoutSeconds = 120;
 
 async function runDown(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal } = invocation;
-  if (config.target !== undefined) return (await import('./uninstall.ts')).uninstall(invocation);
+  if (config.target !== undefined) return uninstall(invocation);
   const purge = flags.purge === true;
   const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
   if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
@@ -69,6 +75,34 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
     unlock();
     removeIfEmpty(dirname(config.stateDir));
   }
+}
+
+/** Removes the platform from a cluster that others run, with its mark and the private kubeconfig, and leaves all that is theirs. */
+async function uninstall(invocation: Invocation): Promise<ExitCode> {
+  const { config, flags, signal } = invocation;
+  if (flags.purge)
+    assertNoTargetContext(config, 'down -- --purge', 'what it removes is shared by your clusters of kind');
+  const confirm = confirmation(
+    invocation,
+    'npm run down -- --dry-run lists what it would remove; npm run down -- --yes removes it.',
+  );
+  // What is on this machine is told by the real folder, also where only a copy of it is worked with.
+  const local = findLocalItems(config);
+  const removeLocal = async () => void (await removeItems(local, async () => [], signal));
+  return changeCluster(invocation, 'down', async (context, progress) => {
+    if ((await presence(context)) === undefined) {
+      if (!flags['dry-run']) await removeLocal();
+      return printNothing(invocation, `Nothing to remove: ${noCluster(context).message}`, plain(local));
+    }
+    const rest = {
+      items: [namedOf(markerFor(context)), ...plain(local)],
+      async remove() {
+        await removeMarker(context);
+        await removeLocal();
+      },
+    };
+    return resetPlatform({ invocation, context, confirm, progress, rest });
+  });
 }
 
 async function remove(

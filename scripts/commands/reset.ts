@@ -1,15 +1,11 @@
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
-import { withScratchState } from '../cluster/kubeconfig.ts';
-import { lockCluster } from '../cluster/lock.ts';
 import { ensureStarted } from '../components/cluster-start.ts';
-import { prettyJson, type ResetOptions, resetDeclined, resetPlatform } from '../components/reset/reset.ts';
-import { resetWorkloads } from '../components/reset/workloads.ts';
-import { createContext } from '../context.ts';
+import { printDeclined, printNothing, printResult, resetPlatform, resetWorkloads } from '../components/reset/reset.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { createProgress } from '../lib/terminal/progress.ts';
-import { type Command, checkFlags, confirmation, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { type Command, checkFlags, confirmation, type Invocation, lockFlags } from './command.ts';
+import { changeCluster } from './session.ts';
 
 export const resetCommand: Command = {
   description: [
@@ -36,7 +32,7 @@ export const resetCommand: Command = {
 };
 
 async function runReset(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, progressStream, print } = invocation;
+  const { config, flags } = invocation;
   const ways = (['all', 'apps', 'cluster'] as const).filter((flag) => flags[flag]);
   if (ways.length > 1) {
     throw new UsageError(`--${ways[0]} and --${ways[1]} are two different things.`, {
@@ -46,56 +42,45 @@ async function runReset(invocation: Invocation): Promise<ExitCode> {
   }
   if (flags.cluster) assertNoTargetContext(config, 'reset -- --cluster', 'it was not made here');
   if (flags.all) assertNoTargetContext(config, 'reset -- --all', 'others have things in it');
-  const dryRun = flags['dry-run'] === true;
   const confirm = confirmation(
     invocation,
     'npm run reset -- --dry-run lists what it would remove; npm run reset -- --yes removes it.',
   );
   if (flags.cluster) return resetCluster(invocation, confirm);
-  const progress = await createProgress(progressStream);
-  const unlock = dryRun ? () => {} : await lockCluster(invocation, 'reset');
-  const work = async (settings: Invocation['config']) => {
-    const context = createContext(settings, contextOptions(invocation, progress.note));
-    for (const warning of await assertMachineReady(context)) progress.note(`! ${warning}`);
-    if (!(await ensureStarted(context, progress, dryRun))) {
+  return changeCluster(invocation, 'reset', async (context, progress) => {
+    try {
+      for (const warning of await assertMachineReady(context)) progress.note(`! ${warning}`);
+      if (await ensureStarted(context, progress, flags['dry-run'] === true))
+        return await (flags.apps ? resetWorkloads : resetPlatform)({ invocation, context, confirm, progress });
       if (flags.apps) throw noCluster(context);
-      const result = dryRun ? { wouldRemove: [], kept: [] } : { removed: [], kept: [], left: [] };
-      print(flags.json ? prettyJson(result) : noCluster(context).message);
+      return printNothing(invocation, noCluster(context).message);
+    } catch (error) {
+      if (!flags['dry-run'] || !(error instanceof UserError)) throw error;
+      // What can't be looked at is no failure of a command that only looks.
+      progress.note(`! Can't tell what would be removed: ${error.message}\n  → ${error.hint ?? 'npm run doctor'}`);
+      if (flags.json) printResult(invocation, { wouldRemove: [], kept: [], unknown: error.message }, []);
       return ExitCode.done;
     }
-    return (flags.apps ? resetWorkloads : resetPlatform)({ invocation, context, confirm, progress });
-  };
-  try {
-    return await (dryRun ? withScratchState(config, work) : work(config));
-  } catch (error) {
-    if (!dryRun || !(error instanceof UserError)) throw error;
-    // What can't be looked at is no failure of a command that only looks.
-    progress.note(`! Can't tell what would be removed: ${error.message}\n  → ${error.hint ?? 'npm run doctor'}`);
-    if (flags.json) print(prettyJson({ wouldRemove: [], kept: [], unknown: error.message }));
-    return ExitCode.done;
-  } finally {
-    progress.stop();
-    unlock();
-  }
+  });
 }
 
 /** Each of the two takes the lock for itself. */
-async function resetCluster(invocation: Invocation, confirm: ResetOptions['confirm']): Promise<ExitCode> {
-  const { config, flags, print } = invocation;
-  const [{ downCommand }, { upCommand }, { previewUp }] = await Promise.all([
-    import('./down.ts'),
-    import('./up.ts'),
-    import('./up-preview.ts'),
-  ]);
-  if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and recreate it?`))) {
-    return resetDeclined(invocation);
-  }
-  const printed: string[] = [];
-  const collecting = { ...invocation, ...(flags.json && { print: (text: string) => void printed.push(text) }) };
+async function resetCluster(invocation: Invocation, confirm: ReturnType<typeof confirmation>): Promise<ExitCode> {
+  const { config, flags } = invocation;
+  const [{ downCommand }, { upCommand, previewUp }] = await Promise.all([import('./down.ts'), import('./up.ts')]);
+  if (!(await confirm(`Delete the cluster ${config.clusterName} with all that is in it, and recreate it?`)))
+    return printDeclined(invocation);
+  const printed: { notes?: string[] }[] = [];
+  const collecting = {
+    ...invocation,
+    ...(flags.json && { print: (text: string) => void printed.push(JSON.parse(text)) }),
+  };
   let code = await downCommand.run({ ...collecting, flags: { ...flags, yes: true } });
   // What the cluster has now is gone by then, also where that is only a plan.
   const up = flags['dry-run'] ? (again: Invocation) => previewUp(again, { isNew: true }) : upCommand.run;
   if (code === ExitCode.done) code = await up(collecting);
-  if (flags.json) print(prettyJson(Object.assign({}, ...printed.map((text) => JSON.parse(text) as object))));
+  // Both say which checks were not passed.
+  const notes = [...new Set(printed.flatMap((one) => one.notes ?? []))];
+  if (flags.json) printResult(invocation, Object.assign({}, ...printed, { notes }), []);
   return code;
 }

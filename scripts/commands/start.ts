@@ -1,14 +1,14 @@
 import { preflight } from '../checks/doctor/preflight.ts';
+import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
-import { lockCluster } from '../cluster/lock.ts';
 import { ownContainer } from '../cluster/node.ts';
 import { startOwnCluster, waitUntilServing } from '../components/cluster-start.ts';
 import { componentsFor } from '../components/index.ts';
-import { createContext } from '../context.ts';
-import { ExitCode, UserError } from '../lib/errors.ts';
+import { ExitCode } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
-import { createProgress } from '../lib/terminal/progress.ts';
-import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { timed } from '../lib/terminal/progress.ts';
+import { type Command, checkFlags, type Invocation, lockFlags } from './command.ts';
+import { changeCluster } from './session.ts';
 import { summary } from './summary.ts';
 
 export const startCommand: Command = {
@@ -29,50 +29,33 @@ export const startCommand: Command = {
 };
 
 async function runStart(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, print, progressStream } = invocation;
+  const { config, flags, print } = invocation;
   assertNoTargetContext(config, 'start', 'who runs it, starts it');
   const started = performance.now();
-  const since = (from: number) => Math.round(performance.now() - from) / 1000;
-  const progress = await createProgress(progressStream);
-  const context = createContext(config, contextOptions(invocation, progress.note));
-  const unlock = await lockCluster(invocation, 'start');
-  try {
+  return changeCluster(invocation, 'start', async (context, progress) => {
     const container = await ownContainer(context);
-    if (!container)
-      throw new UserError(`There is no cluster ${config.clusterName} to start.`, {
-        id: 'no-cluster',
-        hint: 'npm run up creates one.',
-      });
+    if (!container) throw noCluster(context);
     for (const warning of (await preflight(context)).warnings) progress.note(`! ${warning}`);
-    progress.start('cluster');
-    const woken = await startOwnCluster(context, container);
-    progress.done('cluster', since(started), woken.join(', ') || 'it ran already');
+    const woken = await timed(
+      progress,
+      'cluster',
+      () => startOwnCluster(context, container),
+      (what) => what.join(', ') || 'it ran already',
+    );
     const others = componentsFor(config).filter(({ name }) => name !== 'cluster');
     const tasks = others.map((component) => ({
       name: component.name,
       needs: [],
-      run: async () => {
-        progress.start(component.name);
-        try {
-          await waitUntilServing(context, component);
-        } catch (error) {
-          progress.failed(component.name, since(started));
-          throw error;
-        }
-        progress.done(component.name, since(started));
-      },
+      run: () => timed(progress, component.name, () => waitUntilServing(context, component)),
     }));
     assertNoFailures(await runGraph(tasks));
     progress.stop();
-    const seconds = since(started);
+    const seconds = Math.round(performance.now() - started) / 1000;
     print(
       flags.json
         ? JSON.stringify({ ready: true, seconds, woken })
         : await summary(context, seconds, { changes: woken.length }),
     );
     return ExitCode.done;
-  } finally {
-    progress.stop();
-    unlock();
-  }
+  });
 }

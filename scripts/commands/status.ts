@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addressLines } from '../access/addresses.ts';
 import { gatherStatus, type StatusReport } from '../checks/status.ts';
+import { withScratchState } from '../cluster/kubeconfig.ts';
 import { createContext } from '../context.ts';
 import { driftLines } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
@@ -22,7 +23,14 @@ export const statusCommand: Command = {
 
 const clearScreen = '\u001b[2J\u001b[H';
 
-async function runStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
+function runStatus(invocation: Invocation): Promise<ExitCode> {
+  const { config } = invocation;
+  // The login of a cluster that others run may have to be copied first, and what only looks leaves no file.
+  if (config.target === undefined) return showStatus(invocation);
+  return withScratchState(config, (scratch) => showStatus({ ...invocation, config: scratch }));
+}
+
+async function showStatus({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   let earlier: Context | undefined;
   const ended = AbortSignal.any([signal, outputRefused]);
   for (;;) {

@@ -1,11 +1,9 @@
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
-import { lockCluster } from '../cluster/lock.ts';
 import { ownContainer, stopNode } from '../cluster/node.ts';
-import { createContext } from '../context.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { createProgress } from '../lib/terminal/progress.ts';
 import { forwardItems } from './cleanup/processes.ts';
 import { type Command, type Invocation, lockFlags } from './command.ts';
+import { changeCluster } from './session.ts';
 
 export const stopCommand: Command = {
   description: [
@@ -25,13 +23,10 @@ export const stopCommand: Command = {
 const defaultTimeoutSeconds = 120;
 
 async function runStop(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal, print, progressStream } = invocation;
+  const { config, flags, print } = invocation;
   assertNoTargetContext(config, 'stop', 'who runs it, stops it');
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
-  const context = createContext(config, { signal, timeout, offline: true });
-  const progress = await createProgress(progressStream);
-  const unlock = await lockCluster(invocation, 'stop');
-  try {
+  const stop: Parameters<typeof changeCluster>[2] = async (context, progress) => {
     const started = performance.now();
     const container = await ownContainer(context);
     const tell = (stopped: boolean, sentence: string) => {
@@ -42,13 +37,14 @@ async function runStop(invocation: Invocation): Promise<ExitCode> {
     };
     if (!container) return tell(false, `Nothing to stop: there is no cluster ${config.clusterName}.`);
     if (['exited', 'created', 'dead'].includes(container.state))
-      return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start has it serve again.`);
+      return tell(false, `The cluster ${config.clusterName} is stopped already. npm run start starts it again.`);
     progress.start(`stopping ${config.clusterName}`);
     for (const forwarder of forwardItems(config)) await forwarder.remove?.();
     await stopNode(context, container);
-    return tell(true, `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start goes on.`);
-  } finally {
-    progress.stop();
-    unlock();
-  }
+    return tell(
+      true,
+      `The cluster ${config.clusterName} is stopped, with all that is in it. npm run start starts it again.`,
+    );
+  };
+  return changeCluster(invocation, 'stop', stop, { timeout, offline: true });
 }

@@ -1,20 +1,33 @@
 import { setMaxListeners } from 'node:events';
-import { preflight } from '../checks/doctor/preflight.ts';
+import { existsSync } from 'node:fs';
+import { diagnose, preflight } from '../checks/doctor/preflight.ts';
+import { reach } from '../cluster/cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { confirmTarget, targetDeclined } from '../components/confirm-target.ts';
+import { assertOwnContainer, assertPorts } from '../cluster/node.ts';
+import { assertNoForeignObjects, assertTargetFits, confirmTarget } from '../components/confirm-target.ts';
 import { componentsFor } from '../components/index.ts';
-import { executeInstall, type InstallStep, planInstall } from '../components/install-plan.ts';
+import {
+  executeInstall,
+  type InstallStep,
+  previewInstall,
+  previewLines,
+  type UpPreview,
+} from '../components/install-plan.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { chooseAccount } from '../images/credentials/choose-account.ts';
+import { describeAccount } from '../images/credentials/credentials.ts';
 import { keepImages } from '../images/keep-images.ts';
+import { nodeContainer } from '../kubernetes/explain/runtime.ts';
 import { criticalPath, criticalPathLine, writeTimeline } from '../kubernetes/timeline.ts';
-import { ExitCode } from '../lib/errors.ts';
+import { hasImage } from '../lib/docker/images.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
 import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { lookAtCluster } from './session.ts';
 import { summary } from './summary.ts';
 
 export const upCommand: Command = {
@@ -52,7 +65,7 @@ export const upCommand: Command = {
 
 async function runUp(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, signal, progressStream } = invocation;
-  if (flags['dry-run']) return (await import('./up-preview.ts')).previewUp(invocation);
+  if (flags['dry-run']) return previewUp(invocation);
   const started = performance.now();
   const progress = await createProgress(progressStream);
   const unlock = await lockCluster(invocation, 'up');
@@ -81,7 +94,7 @@ async function bringUp(
   progress: Progress,
   started: number,
 ): Promise<ExitCode> {
-  const { flags, print } = invocation;
+  const { flags, print, progressStream, signal } = invocation;
   progress.start('preflight');
   // Asks GitHub, which can go on meanwhile; what comes of it is told below.
   context.credentials.search().catch(() => {});
@@ -90,12 +103,12 @@ async function bringUp(
   for (const warning of warnings) progress.note(`! ${warning}`);
   await chooseAccount(context, isThere ? undefined : terminalToAsk(invocation), (text) => progress.note(text));
 
-  if (context.target !== undefined && !(await confirmTarget(context, confirmOptions(invocation, progress))))
-    throw targetDeclined(context);
-
+  if (context.target !== undefined) {
+    const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
+    await confirmTarget(context, { terminal, yes: flags.yes === true, say: progress.note });
+  }
   const isNew = !isThere && context.target === undefined;
-  const plan = planInstall(componentsFor(context.config), { isNew });
-  const { done, notes } = await executeInstall(context, plan, progress);
+  const { done, notes } = await executeInstall(context, { isNew, steps: componentsFor(context.config) }, progress);
   const seconds = secondsSince(started);
   const uncommitted = await uncommittedNote(context);
   for (const note of [...notes, ...uncommitted]) progress.note(`! ${note}`);
@@ -108,12 +121,6 @@ async function bringUp(
     for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);
   }
   return ExitCode.done;
-}
-
-/** How to be sure that a cluster which somebody else runs is the one that is meant. */
-function confirmOptions({ flags, signal, progressStream }: Invocation, progress: Progress) {
-  const terminal = flags.json ? undefined : terminalOf(process.stdin, progressStream, signal);
-  return { terminal, yes: flags.yes === true, say: (line: string) => progress.note(line) };
 }
 
 /** When each step began and how long it took, in seconds since the command began. */
@@ -138,4 +145,81 @@ function terminalToAsk({ config, flags, signal, progressStream }: Invocation) {
 
 function secondsSince(start: number): number {
   return Math.round(performance.now() - start) / 1000;
+}
+
+/**
+ * Prints what `up` would do. Looks at this machine, at Docker and the cluster, and asks GitHub and its registry about the token.
+ * Changes nothing, and leaves no file.
+ * @param options `isNew` has it plan for a cluster that is to be deleted before.
+ */
+export async function previewUp(invocation: Invocation, { isNew = false } = {}): Promise<ExitCode> {
+  const { config, flags, print } = invocation;
+  const look = async (context: Context, progress: Progress) => {
+    progress.start('looking');
+    const preview = await lookAhead(context, isNew);
+    progress.stop();
+    const { clusterName } = config;
+    print(
+      flags.json
+        ? JSON.stringify({ cluster: clusterName, ...preview }, undefined, 2)
+        : previewLines(clusterName, preview).join('\n'),
+    );
+    return ExitCode.done;
+  };
+  return lookAtCluster(invocation, look, { offline: true });
+}
+
+async function lookAhead(context: Context, isToBeNew: boolean): Promise<UpPreview> {
+  const problems: string[] = [];
+  const notes: string[] = [];
+  const sentence = (what: string, remedy: string | undefined) => [what, remedy].filter(Boolean).join('\n  → ');
+  /** What would make `up` stop is a part of the answer. */
+  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(sentence(error.message, error.hint));
+      return undefined;
+    }
+  };
+  const findings = (await diagnose(context)).filter(({ level }) => level !== 'ok');
+  // A tool that is missing is no problem: `up` downloads it.
+  const downloads = findings.flatMap(({ id, level, check }) => (id === 'tools' && level === 'problem' ? [check] : []));
+  const told = findings.filter(({ id }) => id !== 'tools');
+  for (const { level, message, remedy } of told)
+    (level === 'problem' ? problems : notes).push(sentence(message, remedy));
+  let blocked = told.find(
+    ({ id, check, level }) => level === 'problem' && (id === 'docker' || check === 'target'),
+  )?.message;
+  let isNew = isToBeNew;
+  if (context.target !== undefined) {
+    const fits =
+      blocked === undefined ? await attempt(() => assertTargetFits(context, (line) => notes.push(line))) : undefined;
+    if (fits && !fits.isKnown)
+      notes.push('It asks first whether that cluster is meant, and creates the Namespace platform-ops in it.');
+    if (!fits) blocked ??= problems.at(-1) ?? '';
+  } else if (blocked === undefined) {
+    const container = await nodeContainer(context);
+    if (container && !isNew) {
+      await attempt(() => assertOwnContainer(context, container));
+      await attempt(async () => assertPorts(context, container));
+      if (container.state === 'running' && !existsSync(context.kubeconfig)) await attempt(() => reach(context));
+    }
+    isNew ||= container === undefined;
+    if (isNew && !(await hasImage(context.exec, context.config.nodeImage))) downloads.push(context.config.nodeImage);
+  }
+  const search = await attempt(() => context.credentials.search());
+  notes.push(...(search?.notes ?? []));
+  if (search)
+    notes.push(
+      search.account
+        ? `Images are pulled with ${search.account.title}: ${describeAccount(search.account)}.`
+        : 'There is no GitHub token: the services run as local stubs.',
+    );
+  const steps = await previewInstall(context, { isNew, steps: componentsFor(context.config) }, blocked);
+  if (!isNew && context.target === undefined && steps.every(({ state }) => state !== 'unknown'))
+    await attempt(() => assertNoForeignObjects(context));
+  notes.push(...(await uncommittedNote(context)));
+  return { isNew, steps, downloads, problems, notes };
 }

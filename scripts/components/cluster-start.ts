@@ -1,5 +1,6 @@
 import { presence } from '../cluster/cluster.ts';
 import type { Component } from '../cluster/component.ts';
+import { halfCreated } from '../cluster/creation.ts';
 import { startFinished } from '../cluster/kind.ts';
 import { ownContainer } from '../cluster/node.ts';
 import type { Context } from '../images/context.ts';
@@ -45,14 +46,15 @@ async function unreadyPod(context: Context, objects: readonly KubeObject[]): Pro
   return unready && `Pod ${unready.metadata.namespace}/${unready.metadata.name} is not ready`;
 }
 
-/** Wakes a cluster as `wakeFinished` does, and returns what it did. Throws a `UserError` for one that is half created. */
+/**
+ * Starts a cluster that is stopped.
+ * @returns what it did.
+ * @throws UserError for one that is half created.
+ */
 export async function startOwnCluster(context: Context, container: DockerContainer): Promise<string[]> {
   const woken = await startFinished(context, container);
   if (woken) return woken;
-  throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing in it yet.`, {
-    id: 'cluster-half-created',
-    hint: 'npm run up recreates it; npm run down deletes it.',
-  });
+  throw halfCreated(context);
 }
 
 /**

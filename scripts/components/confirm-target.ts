@@ -18,9 +18,9 @@ import { hasForeignPullSecret } from './pull-secret.ts';
 import { inCluster } from './removal.ts';
 
 interface ConfirmOptions {
-  /** Where somebody sits who can be asked. */
+  /** Where you can be asked, if anywhere. */
   terminal: Terminal | undefined;
-  /** Whether it was said already that it is meant. */
+  /** Whether you said already that it is meant. */
   yes: boolean;
   say(line: string): void;
 }
@@ -28,20 +28,22 @@ interface ConfirmOptions {
 /**
  * Says which cluster everything is about to be applied to, and makes sure that it is meant. You are asked once for a cluster;
  * afterwards a mark in it says so.
- * @returns false where the answer was no.
- * @throws UsageError before anything is changed there.
+ * @throws UsageError before anything is changed there; UserError where the answer was no.
  */
-export async function confirmTarget(context: Context, { terminal, yes, say }: ConfirmOptions): Promise<boolean> {
+export async function confirmTarget(context: Context, { terminal, yes, say }: ConfirmOptions): Promise<void> {
   const { where, isKnown } = await assertTargetFits(context, say);
-  if (isKnown) return true;
+  if (isKnown) return;
   if (!yes && !terminal)
     throw new UsageError(`Installing into ${where} needs confirmation, and this is not an interactive terminal.`, {
       id: 'target-not-agreed',
       hint: 'Pass --yes if that is the cluster which is meant: npm run up -- --yes',
     });
-  if (!yes && terminal && !(await askWhether(terminal, `Install the platform into ${where}?`))) return false;
+  if (!yes && terminal && !(await askWhether(terminal, `Install the platform into ${where}?`)))
+    throw new UserError(`Nothing was changed in the cluster of the context ${context.kubeContext}.`, {
+      id: 'target-not-agreed',
+      hint: 'TARGET_CONTEXT in .env names the cluster; without it, npm run up makes one of kind.',
+    });
   await applyMarker(context);
-  return true;
 }
 
 /**
@@ -58,14 +60,6 @@ export async function assertTargetFits(context: Context, say: (line: string) => 
   await assertNoForeignObjects(context);
   await assertImagesPullable(context, say);
   return { where, isKnown };
-}
-
-/** What `up` ends with where somebody said no. */
-export function targetDeclined({ kubeContext }: Context): UserError {
-  return new UserError(`Nothing was changed in the cluster of the context ${kubeContext}.`, {
-    id: 'target-not-agreed',
-    hint: 'TARGET_CONTEXT in .env names the cluster; without it, npm run up makes one of kind.',
-  });
 }
 
 /**
@@ -155,7 +149,7 @@ async function foreignObjects(context: Context, components: readonly Component[]
       !wasApplied(object) &&
       !territory.owns(object) &&
       !territory.within(object) &&
-      !(finished && ownerOf(object, finished, []).of === 'kubernetes'),
+      !(finished && ownerOf(object, { territory, claims: [], finished }).of === 'kubernetes'),
   );
 }
 

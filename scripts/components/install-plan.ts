@@ -1,5 +1,5 @@
 import { cluster } from '../cluster/cluster.ts';
-import type { ApplyResult, Component, Status } from '../cluster/component.ts';
+import type { ApplyResult, Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import { objectsToChange } from '../kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
@@ -8,21 +8,16 @@ import { fullImageName } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
 import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { type Progress, timed } from '../lib/terminal/progress.ts';
+import { counted } from '../lib/text.ts';
 import { imagesOf } from '../repository/manifests.ts';
 import { assertNoForeignObjects } from './confirm-target.ts';
-import { componentsFor } from './index.ts';
 import { inCluster } from './removal.ts';
 
-/** What `up` does: each step as soon as those that it needs are done. */
+/** What `up` does: each step as soon as those that it needs are done, in the order of components/index.ts. */
 export interface InstallPlan {
   /** Whether there is no cluster yet. */
   isNew: boolean;
-  steps: readonly { name: string; needs: readonly string[] }[];
-}
-
-/** @returns the plan to bring all components to ready, in the order of components/index.ts. */
-export function planInstall(components: readonly Component[], { isNew }: { isNew: boolean }): InstallPlan {
-  return { isNew, steps: components.map(({ name, needs }) => ({ name, needs })) };
+  steps: readonly Component[];
 }
 
 /** A component that was brought to ready. */
@@ -38,17 +33,15 @@ export async function executeInstall(
   context: Context,
   { isNew, steps }: InstallPlan,
   progress: Progress,
-  all: readonly Component[] = componentsFor(context.config),
 ): Promise<{ done: InstallStep[]; notes: string[] }> {
-  const components = componentsOf(steps, all);
-  for (const { prefetch, prepare, read } of components) {
+  for (const { prefetch, prepare, read } of steps) {
     // A new cluster has no images yet: fetching them starts while it boots. An existing one has them.
     const early = isNew ? [prefetch, prepare] : [read];
     for (const work of early) work?.(context).catch(() => {});
   }
   const done: InstallStep[] = [];
   const notes: string[] = [];
-  const tasks = components.map(({ name, needs, apply }) => ({
+  const tasks = steps.map(({ name, needs, apply }) => ({
     name,
     needs,
     run: async () => {
@@ -69,22 +62,12 @@ export async function executeInstall(
   return { done, notes };
 }
 
-/** The components that a plan names, in its order. */
-function componentsOf(steps: InstallPlan['steps'], all: readonly Component[]): Component[] {
-  return steps.map(({ name, needs }) => {
-    const component = all.find((one) => one.name === name);
-    if (!component) throw new Error(`the plan names ${name}, which is not a component`);
-    return { ...component, needs };
-  });
-}
-
 function described({ changed, detail }: ApplyResult): string {
-  const what = changed.length === 0 ? 'nothing to do' : '';
-  return [detail, what].filter((text) => text !== undefined && text !== '').join(' — ');
+  return [detail, changed.length === 0 ? 'nothing to do' : ''].filter(Boolean).join(' — ');
 }
 
 /** What a step of a plan will do, as far as a look can tell that changes nothing. */
-export interface StepPreview {
+interface StepPreview {
   name: string;
   state: 'done' | 'to do' | 'unknown';
   /** What is missing, or why it can't be told. */
@@ -102,45 +85,35 @@ export interface StepPreview {
  */
 export async function previewInstall(
   context: Context,
-  plan: InstallPlan,
-  all: readonly Component[] = componentsFor(context.config),
+  { isNew, steps }: InstallPlan,
   blocked?: string,
 ): Promise<StepPreview[]> {
-  const present = plan.isNew ? newCluster : blocked === undefined ? await answering(context, all) : unknown(blocked);
-  return Promise.all(componentsOf(plan.steps, all).map((component) => previewStep(context, component, present)));
+  const mayAsk = !isNew && blocked === undefined;
+  const status = mayAsk ? await steps.find(({ name }) => name === cluster.name)?.status(context) : undefined;
+  // Nothing can be asked of a cluster that does not run.
+  const silent = status === undefined || status.state === 'ready' ? blocked : status.missing;
+  return Promise.all(
+    steps.map((one) => previewStep(context, one, { isNew, blocked: one.name === cluster.name ? blocked : silent })),
+  );
 }
 
-/** How to ask for the status of a component. */
-type Ask = (component: Component) => Promise<Status | { state: 'unknown'; missing: string }>;
-
-const newCluster: Ask = async () => ({ state: 'absent', missing: '' });
-
-function unknown(missing: string): Ask {
-  return async () => ({ state: 'unknown', missing });
-}
-
-/** Nothing can be asked of a cluster that does not run. */
-async function answering(context: Context, all: readonly Component[]): Promise<Ask> {
-  const status = await all.find(({ name }) => name === cluster.name)?.status(context);
-  const others: Ask =
-    status === undefined || status.state === 'ready' ? (one) => one.status(context) : unknown(status.missing);
-  return async (component) => (status && component.name === cluster.name ? status : others(component));
-}
-
-async function previewStep(context: Context, component: Component, ask: Ask): Promise<StepPreview> {
+async function previewStep(
+  context: Context,
+  component: Component,
+  { isNew, blocked }: { isNew: boolean; blocked: string | undefined },
+): Promise<StepPreview> {
   const { name } = component;
-  const nothing = { creates: [], changes: [], images: [] };
   try {
-    const status = await ask(component);
-    const isAsked = ask !== newCluster && status.state !== 'unknown';
-    const work = await (isAsked ? differencesOf : allOf)(context, component);
-    if (status.state === 'unknown') return { name, state: 'unknown', why: status.missing, ...work };
-    const isDone = status.state === 'ready' && Object.values(work).every(({ length }) => length === 0);
-    const why = status.state === 'ready' ? undefined : status.missing;
-    return { name, state: isDone ? 'done' : 'to do', ...(why && { why }), ...work };
+    if (isNew) return { name, state: 'to do', ...(await allOf(context, component)) };
+    if (blocked !== undefined) return { name, state: 'unknown', why: blocked, ...(await allOf(context, component)) };
+    const status = await component.status(context);
+    const work = await differencesOf(context, component);
+    if (status.state !== 'ready') return { name, state: 'to do', why: status.missing, ...work };
+    return { name, state: Object.values(work).every(({ length }) => length === 0) ? 'done' : 'to do', ...work };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { name, state: ask === newCluster ? 'to do' : 'unknown', why: error.message, ...nothing };
+    const state = isNew ? 'to do' : 'unknown';
+    return { name, state, why: error.message, creates: [], changes: [], images: [] };
   }
 }
 
@@ -165,4 +138,53 @@ async function differencesOf(context: Context, { read, objects }: Component): Pr
     changes: differing.filter((object) => !isNew(object)).map(nameOf),
     images: context.target === undefined ? imagesOf(whole).filter((image) => !inNode.has(fullImageName(image))) : [],
   };
+}
+
+/** What `up` would do, and what would keep it from that. */
+export interface UpPreview {
+  isNew: boolean;
+  steps: StepPreview[];
+  /** What has to be downloaded besides images: tools, and the image of the node. */
+  downloads: string[];
+  /** Why it would stop before it changes anything. */
+  problems: string[];
+  notes: string[];
+}
+
+/** A preview as it is read. */
+export function previewLines(cluster: string, { isNew, steps, downloads, problems, notes }: UpPreview): string[] {
+  const isKnown = steps.every(({ state }) => state !== 'unknown');
+  const title = isNew
+    ? `npm run up would create the cluster ${cluster}, and install into it:`
+    : steps.every(({ state }) => state === 'done')
+      ? `npm run up would change nothing in the cluster ${cluster}:`
+      : isKnown
+        ? `npm run up would work on the cluster ${cluster}:`
+        : `npm run up would work on these in the cluster ${cluster}, as far as can be told:`;
+  return [
+    title,
+    ...steps.flatMap((step) => stepLines(step, isNew || !isKnown)),
+    ...(downloads.length > 0 ? [`Would be downloaded before: ${downloads.join(', ')}.`] : []),
+    ...notes.map((note) => `! ${note}`),
+    ...problems.map((problem) => `✖ ${problem}`),
+    ...(problems.length > 0 ? ['Until that is solved, npm run up stops before it changes anything.'] : []),
+  ];
+}
+
+/** A line for a step, and unless it is to be brief, the objects and images that the cluster still lacks. */
+function stepLines({ name, state, why, creates, changes, images }: StepPreview, isBrief: boolean): string[] {
+  const counts = [
+    ...(creates.length > 0 ? [`${creates.length} to create`] : []),
+    ...(changes.length > 0 ? [`${changes.length} to change`] : []),
+    ...(images.length > 0 ? [counted(images.length, 'image')] : []),
+  ];
+  const about = [counts.join(', '), why].filter(Boolean).join('; ');
+  const line = `  ${name.padEnd(18)} ${state}${about === '' ? '' : `: ${about}`}`;
+  if (isBrief) return [line];
+  return [
+    line,
+    ...creates.map((object) => `    create ${object}`),
+    ...changes.map((object) => `    change ${object}`),
+    ...images.map((image) => `    image ${image}`),
+  ];
 }

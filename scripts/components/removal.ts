@@ -19,8 +19,10 @@ import { holders } from '../repository/manifests.ts';
 
 /**
  * Deletes those of the objects that the cluster has, but none that are among `kept`, and waits until they and their pods
- * are gone. In a cluster that others use as well, none goes that is not the platform's, whatever its name is. Returns their names. Pods get a second to end, since nobody waits for their answers any more. Throws a
- * `UserError` for what does not go away, with what holds it.
+ * are gone. In a cluster that others use as well, only the platform's own, whatever their names are. Pods get a second to
+ * end, since nobody waits for their answers any more.
+ * @returns their names.
+ * @throws UserError for what does not go away, with what holds it.
  */
 export async function removeObjects(
   context: Context,
@@ -77,12 +79,17 @@ export async function waitUntilRemoved(
     return first === undefined ? besides : `${nameOf(first)} is still there`;
   };
   const missing = await waitThroughOutages(context, look, 300);
-  if (missing === undefined) return;
-  const reasons = await deletionObstacles(context, left);
-  throw new UserError([`${missing} after ${context.timeout / 1000} s.`, ...reasons].join('\n  '), {
-    id: 'not-removed',
-    hint: deletionHint,
-  });
+  if (missing !== undefined) throw await obstructed(context, `${missing} after ${context.timeout / 1000} s.`, left);
+}
+
+/** The error for objects that do not go away, with what holds them. */
+async function obstructed(
+  context: Context,
+  sentence: string,
+  objects: readonly KubeObject[],
+  { id, hint } = { id: 'not-removed', hint: deletionHint },
+): Promise<UserError> {
+  return new UserError([sentence, ...(await deletionObstacles(context, objects))].join('\n  '), { id, hint });
 }
 
 /** Those of the objects that the cluster has, as it has them. Asks once for each kind. */
@@ -100,17 +107,21 @@ export async function isTheirs(context: Context, object: KubeObject): Promise<bo
 
 /** Those that are there, and are not others of the same name that somebody made since. */
 async function stillThere(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
-  const present = await listKindsOf(context, objects);
-  const known = new Map(present.map((object) => [object.metadata.uid, object]));
+  const known = new Map((await listKindsOf(context, objects)).map((object) => [object.metadata.uid, object]));
   return objects.flatMap((object) => known.get(object.metadata.uid) ?? []);
 }
 
-async function listKindsOf(context: Context, objects: readonly KubeObject[]): Promise<KubeObject[]> {
+/** All objects of the kinds that these are of. `list` asks for those of one kind. */
+async function listKindsOf(
+  context: Context,
+  objects: readonly KubeObject[],
+  list = context.api().listMetadata,
+): Promise<KubeObject[]> {
   const kinds = new Map(objects.map((object) => [`${object.apiVersion} ${object.kind}`, object]));
   const lists = await Promise.all(
     [...kinds.values()].map(async ({ apiVersion, kind, resource }) => {
       const plural = typeof resource === 'string' ? resource : undefined;
-      const found = await context.api().listMetadata(apiVersion, kind, plural);
+      const found = await list(apiVersion, kind, plural);
       return found.map((object) => ({ ...object, ...(plural !== undefined && { resource: plural }) }));
     }),
   );
@@ -118,8 +129,9 @@ async function listKindsOf(context: Context, objects: readonly KubeObject[]): Pr
 }
 
 /**
- * When an object goes. A webhook or an API that nobody answers for any more refuses what it was to judge, and keeps
- * namespaces from being emptied, and so does a kind that vanishes meanwhile. Namespaces are next, because Kubernetes waits five seconds before it empties one.
+ * When an object is deleted. A webhook or an API without its program refuses what it was to judge, and keeps namespaces
+ * from being emptied, and so does a kind that vanishes meanwhile. Namespaces are next, because Kubernetes waits five
+ * seconds before it empties one.
  */
 function rank({ kind }: KubeObject): number {
   if (kind.endsWith('WebhookConfiguration') || kind === 'APIService' || kind === 'CustomResourceDefinition') return 0;
@@ -139,57 +151,42 @@ function withoutContents(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** What Argo CD holds back by a finalizer: kind, and its name for kubectl. */
-const finalizedKinds = [
+const finalizedKinds = new Map([
   ['Application', 'applications.argoproj.io'],
   ['AppProject', 'appprojects.argoproj.io'],
-] as const;
+]);
 
-/** What may go on being there for a while after it was deleted, because a finalizer holds it until something else is gone. */
-const lingering = new Set(
-  'AppProject Application DaemonSet Deployment Job PersistentVolumeClaim StatefulSet'.split(' '),
-);
+/** What may still be there for a while after it was deleted, because a finalizer holds it until something else is gone. */
+const lingering = new Set([
+  ...finalizedKinds.keys(),
+  ...['DaemonSet', 'Deployment', 'Job', 'PersistentVolumeClaim', 'StatefulSet'],
+]);
 
 /**
  * Waits until none of these is on its way out, as after a removal that was interrupted: what is applied into a namespace
- * or onto an object that is leaving goes with it. Applications are held back by Argo CD's finalizer; where Argo CD is gone too, nobody would ever remove
- * it, so it is removed here. The services that they made stay, and are adopted when the Applications are back.
- * Throws a `UserError` that names what does not go away.
+ * or onto an object that is leaving is deleted with it. Argo CD's finalizer holds Applications; where Argo CD is gone too,
+ * nothing would ever remove that, so it is removed here. The services that they made stay, and are adopted when the
+ * Applications are back.
+ * @throws UserError that names what does not go away.
  */
 export async function waitForTermination(context: Context, objects: readonly KubeObject[]): Promise<void> {
   const wanted = [...holders(objects), ...objects.filter(({ kind }) => lingering.has(kind))];
-  const leaving = async () => {
-    const lists = await Promise.all(
-      [...new Set(wanted.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`))].map((key) => {
-        const [apiVersion = '', kind = ''] = key.split(' ');
-        return context.view().listHeads(apiVersion, kind);
-      }),
-    );
-    return lists
-      .flat()
-      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
-      .find((object) =>
-        wanted.some(
-          ({ kind, metadata: { name, namespace } }) =>
-            kind === object.kind && name === object.metadata.name && namespace === object.metadata.namespace,
-        ),
-      );
-  };
+  const names = new Set(wanted.map(identityOf));
   let last: KubeObject | undefined;
   const look = async () => {
-    const object = await leaving();
-    last = object;
-    if (!object) return undefined;
-    const mayWaitForArgocd = !lingering.has(object.kind) || finalizedKinds.some(([kind]) => kind === object.kind);
+    const present = await listKindsOf(context, wanted, context.view().listHeads);
+    last = present.find((one) => one.metadata.deletionTimestamp !== undefined && names.has(identityOf(one)));
+    if (!last) return undefined;
+    const mayWaitForArgocd = !lingering.has(last.kind) || finalizedKinds.has(last.kind);
     if (mayWaitForArgocd && (await argocdControllerState(context)) !== 'running') await removeFinalizers(context);
-    return `${nameOf(object)} is still being deleted`;
+    return `${nameOf(last)} is still being deleted`;
   };
   const missing = await waitThroughOutages(context, look, 1000);
   if (missing === undefined) return;
-  // Nobody answered, so nobody knows what is on its way out.
+  // The API server did not answer, so it is not known what is on its way out.
   if (last === undefined || !missing.startsWith(nameOf(last))) throw await timeoutError(context, missing);
-  const reasons = await deletionObstacles(context, [last]);
   const sentence = `${missing} after ${context.timeout / 1000} s, and nothing can be installed over it.`;
-  throw new UserError([sentence, ...reasons].join('\n  '), {
+  throw await obstructed(context, sentence, [last], {
     id: 'finalizers',
     hint: 'Who set a finalizer has to remove it: have that program run, or remove the finalizer with kubectl edit, then npm run up. Or start afresh: npm run down && npm run up',
   });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { assertNoTargetContext } from '../../scripts/cluster/existing-cluster.ts';
 import { copyUserContext } from '../../scripts/cluster/kubeconfig.ts';
-import { ownerWithin } from '../../scripts/cluster/ownership.ts';
+import { ownerOf } from '../../scripts/cluster/ownership.ts';
 import { territoryOf } from '../../scripts/cluster/territory.ts';
 import { assertNoForeignObjects } from '../../scripts/components/confirm-target.ts';
 import { grafana } from '../../scripts/components/grafana.ts';
@@ -190,10 +190,11 @@ test('on a cluster of kind, too, up overwrites nothing that somebody made under 
 test('a name that a component knows makes nothing the platform’s there', async () => {
   const territory = await territoryOf(cluster);
   const claims = [{ name: 'traefik', owns: () => true }];
-  assert.deepEqual(ownerWithin(present.theirSpace, territory, claims), { of: 'kubernetes' });
-  assert.deepEqual(ownerWithin(present.theirs, territory, claims), { of: 'kubernetes' });
-  assert.deepEqual(ownerWithin(present.applied, territory, claims), { of: 'component', name: 'traefik' });
-  assert.deepEqual(ownerWithin(present.made, territory, []), { of: 'person' });
+  const owner = (one: KubeObject, asked = claims) => ownerOf(one, { territory, claims: asked, finished: undefined });
+  assert.deepEqual(owner(present.theirSpace), { of: 'kubernetes' });
+  assert.deepEqual(owner(present.theirs), { of: 'kubernetes' });
+  assert.deepEqual(owner(present.applied), { of: 'component', name: 'traefik' });
+  assert.deepEqual(owner(present.made, []), { of: 'person' });
 });
 
 test('the other ingress controller is not removed where it is somebody’s, and nothing is asked of kubectl', async () => {

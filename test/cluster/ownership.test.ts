@@ -14,6 +14,7 @@ const [before, after] = ['2026-03-01T10:00:00Z', '2026-03-01T10:00:01Z'];
 const by = (...managers: string[]) => managers.map((manager) => ({ manager, operation: 'Update' }));
 const applied = { manager: 'platform-ops', operation: 'Apply' };
 const claims = [{ name: 'argo-cd', owns: ({ metadata }: KubeObject) => metadata.name === 'argocd-cm' }];
+const grounds = { territory: { owns: () => true, within: () => true }, claims, finished };
 
 const cases: [string, KubeObject, Owner['of']][] = [
   ['one that a component knows', made('ConfigMap', 'argocd-cm', { creationTimestamp: after }), 'component'],
@@ -71,7 +72,7 @@ const cases: [string, KubeObject, Owner['of']][] = [
   ['a volume that somebody made', made('PersistentVolume', 'mine', { creationTimestamp: after }), 'person'],
 ];
 for (const [what, object, owner] of cases) {
-  test(`${what}: ${owner}`, () => assert.equal(ownerOf(object, finished, claims).of, owner));
+  test(`${what}: ${owner}`, () => assert.equal(ownerOf(object, grounds).of, owner));
 }
 
 const found = (kind: string, name: string, metadata: Partial<Metadata> = {}, apiVersion = 'v1'): DiscoveredObject => ({

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component } from '../../scripts/cluster/component.ts';
-import { executeInstall, planInstall, previewInstall } from '../../scripts/components/install-plan.ts';
+import { executeInstall, previewInstall } from '../../scripts/components/install-plan.ts';
 import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -75,8 +75,8 @@ function scene() {
 
 test('what the preview says is what is done, step by step and object by object', async () => {
   const { context, components, applied } = scene();
-  const plan = planInstall(components, { isNew: false });
-  const preview = await previewInstall(context, plan, components);
+  const plan = { isNew: false, steps: components };
+  const preview = await previewInstall(context, plan);
   assert.deepEqual(applied, [], 'nothing is done by looking');
   assert.deepEqual(
     preview.map(({ name, state, creates, changes }) => [name, state, creates, changes]),
@@ -87,62 +87,49 @@ test('what the preview says is what is done, step by step and object by object',
       ['last', 'done', [], []],
     ],
   );
-  const { done } = await executeInstall(context, plan, progress, components);
+  const { done } = await executeInstall(context, plan, progress);
   assert.deepEqual(done.map(({ name }) => name).toSorted(), preview.map(({ name }) => name).toSorted());
   for (const { name, creates, changes } of preview)
     assert.deepEqual(done.find((step) => step.name === name)?.changed.toSorted(), [...creates, ...changes].toSorted());
-  const after = await previewInstall(context, plan, components);
+  const after = await previewInstall(context, plan);
   assert.ok(after.every(({ state }) => state === 'done'));
 });
 
-test('the plan alone says what is applied, and in which order', async () => {
+test('steps are applied in the order of what they need', async () => {
   const { context, components, applied } = scene();
-  const { steps, isNew } = planInstall(components, { isNew: false });
-  await executeInstall(context, { isNew, steps: steps.filter(({ name }) => name === 'cluster') }, progress, components);
-  assert.deepEqual(applied, ['cluster']);
-  await executeInstall(context, { isNew, steps }, progress, components);
-  assert.deepEqual([applied[1], applied.at(-1)], ['cluster', 'last']);
-  const stranger = { isNew, steps: [{ name: 'stranger', needs: [] }] };
-  await assert.rejects(executeInstall(context, stranger, progress, components), /names stranger/);
+  await executeInstall(context, { isNew: false, steps: components }, progress);
+  assert.deepEqual([applied[0], applied.at(-1)], ['cluster', 'last']);
 });
 
-test('of a new cluster all is to do, and of one that can not be asked it is not known', async () => {
+test('what can not be asked is not: a new cluster, one without Docker, one that is stopped, a component that fails', async () => {
   const { context, components } = scene();
-  const silent = components.map((one) => ({ ...one, status: () => assert.fail('the cluster is asked') }));
-  const fresh = await previewInstall(context, planInstall(silent, { isNew: true }), silent);
+  const with_ = (change: (one: Component) => Partial<Component>) =>
+    components.map((one) => ({ ...one, ...change(one) }));
+  const silent = with_(() => ({ status: () => assert.fail('the cluster is asked') }));
+  const asleep = { status: async () => ({ state: 'unready', missing: 'it is exited' }) as const };
+  const stopped = with_(({ name }) => (name === 'cluster' ? asleep : {}));
+  const odd = with_(({ name }) => (name === 'some' ? { objects: () => Promise.reject(new UserError('no file')) } : {}));
+  const statesOf = async (steps: Component[], isNew: boolean, blocked?: string) =>
+    (await previewInstall(context, { isNew, steps }, blocked)).map(({ state, why, creates }) => [
+      state,
+      why,
+      creates.length,
+    ]);
+  const to = 'to do';
   assert.deepEqual(
-    fresh.map(({ state, creates }) => [state, creates.length]),
-    [0, 1, 2, 0].map((count) => ['to do', count]),
+    await statesOf(silent, true),
+    [0, 1, 2, 0].map((count) => [to, undefined, count]),
   );
-  const blind = await previewInstall(context, planInstall(silent, { isNew: false }), silent, 'Docker is not there');
-  assert.ok(blind.every(({ state, why }) => state === 'unknown' && why === 'Docker is not there'));
-  const stopped = components.map((one) =>
-    one.name === 'cluster'
-      ? { ...one, status: async () => ({ state: 'unready', missing: 'it is exited' }) as const }
-      : one,
-  );
-  const asleep = await previewInstall(context, planInstall(stopped, { isNew: false }), stopped);
   assert.deepEqual(
-    asleep.map(({ state }) => state),
-    ['to do', 'unknown', 'unknown', 'unknown'],
+    await statesOf(silent, false, 'no Docker'),
+    [0, 1, 2, 0].map((count) => ['unknown', 'no Docker', count]),
   );
-});
-
-test('a component that can not tell is not known, and does not keep the others from telling', async () => {
-  const { context, components } = scene();
-  const odd = components.map((one) =>
-    one.name === 'some' ? { ...one, objects: () => Promise.reject(new UserError('no manifest')) } : one,
-  );
-  const preview = await previewInstall(context, planInstall(odd, { isNew: false }), odd);
-  assert.deepEqual(
-    preview.map(({ state, why }) => [state, why]),
-    [
-      ['done', undefined],
-      ['done', undefined],
-      ['unknown', 'no manifest'],
-      ['done', undefined],
-    ],
-  );
+  assert.deepEqual(await statesOf(stopped, false), [
+    [to, 'it is exited', 0],
+    ...[1, 2, 0].map((count) => ['unknown', 'it is exited', count]),
+  ]);
+  const done = ['done', undefined, 0];
+  assert.deepEqual(await statesOf(odd, false), [done, done, ['unknown', 'no file', 0], done]);
 });
 
 /** All files of a folder, with what would show that one was written. */
@@ -182,6 +169,7 @@ test('a dry run works without Docker, needs no consent, exits with 0 and leaves 
   assert.match(`${run('reset', '--dry-run').unknown}`, /Docker is not installed/);
   const afresh = run('reset', '--cluster', '--dry-run') as typeof up & typeof down;
   assert.deepEqual([afresh.wouldRemove, afresh.steps.length], [[], up.steps.length]);
+  assert.match(afresh.notes.join(), /Docker is not installed/, 'what down could not look at');
   const left = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
   assert.deepEqual([filesIn(home), left], [untouched, []]);
   assert.ok(

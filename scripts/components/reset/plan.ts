@@ -1,12 +1,11 @@
 import type { Component } from '../../cluster/component.ts';
-import { finishedAt } from '../../cluster/creation.ts';
-import { byDescent, type Claim, isInside, type Owner, ownerOf, ownerWithin } from '../../cluster/ownership.ts';
+import { finishedAt, halfCreated } from '../../cluster/creation.ts';
+import { byDescent, type Claim, isInside, type Owner, ownerOf } from '../../cluster/ownership.ts';
 import { territoryOf } from '../../cluster/territory.ts';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { type DiscoveredObject, everyObject } from '../../kubernetes/api/discovery.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
-import { UserError } from '../../lib/errors.ts';
 import { counted } from '../../lib/text.ts';
 import { allComponents } from '../index.ts';
 
@@ -39,10 +38,16 @@ interface PlanOptions {
  */
 export async function planReset(context: Context, options: PlanOptions = {}): Promise<ResetPlan> {
   const { all = false, components = allComponents() } = options;
-  const claims = await claimsOf(context, components);
-  const [objects, judge] = await Promise.all([everyObject(context.api()), ownershipOf(context, claims)]);
+  const isShared = context.target !== undefined;
+  const [objects, territory, claims, finished] = await Promise.all([
+    everyObject(context.api()),
+    territoryOf(context),
+    claimsOf(context, components),
+    isShared ? undefined : finishedAt(context),
+  ]);
+  if (!isShared && !finished) throw halfCreated(context);
   const { roots, orphans } = byDescent(objects);
-  const owned = roots.map((object) => ({ object, owner: judge.ownerOf(object) }));
+  const owned = roots.map((object) => ({ object, owner: ownerOf(object, { territory, claims, finished }) }));
   const byHand = owned.flatMap(({ object, owner }) => (owner.of === 'person' ? [object] : []));
   const isHolder = ({ object, owner }: (typeof owned)[number]) =>
     !all && (owner.of === 'component' || owner.of === 'platform') && byHand.some((one) => isInside(one, object));
@@ -54,7 +59,8 @@ export async function planReset(context: Context, options: PlanOptions = {}): Pr
     steps: steps.filter((step) => step.objects.length > 0),
     byHand: all ? [] : byHand,
     holders: owned.filter(isHolder).map(({ object }) => object),
-    orphans: orphans.filter(judge.concerns),
+    // Those of others in a shared cluster are for others to wait for.
+    orphans: orphans.filter((object) => !isShared || territory.owns(object) || territory.ranFor(object)),
   };
 }
 
@@ -63,33 +69,6 @@ function titleOf(owner: Owner, all: boolean): string | undefined {
   if (owner.of === 'component') return owner.name;
   if (owner.of === 'platform') return earlierTitle;
   return owner.of === 'person' && all ? byHandTitle : undefined;
-}
-
-interface Ownership {
-  ownerOf(object: DiscoveredObject): Owner;
-  /** Whether it matters here that an object has lost its owner. */
-  concerns(object: DiscoveredObject): boolean;
-}
-
-/** How to know whose an object is. Throws a `UserError` for a cluster that was never finished. */
-async function ownershipOf(context: Context, claims: readonly Claim[]): Promise<Ownership> {
-  const territory = await territoryOf(context);
-  if (context.target !== undefined) {
-    return {
-      ownerOf: (object) => ownerWithin(object, territory, claims),
-      concerns: (object) => territory.owns(object) || territory.ranFor(object),
-    };
-  }
-  const finished = await finishedAt(context);
-  const claimed = claims.map(({ name, owns }) => ({
-    name,
-    owns: (one: KubeObject) => territory.owns(one) && owns(one),
-  }));
-  if (finished) return { ownerOf: (object) => ownerOf(object, finished, claimed), concerns: () => true };
-  throw new UserError(`The cluster ${context.config.clusterName} is half created: there is nothing to reset.`, {
-    id: 'cluster-half-created',
-    hint: 'npm run up recreates it; npm run down deletes it.',
-  });
 }
 
 async function claimsOf(context: Context, components: readonly Component[]): Promise<Claim[]> {
@@ -107,18 +86,19 @@ export function nameLines(objects: readonly KubeObject[]): string[] {
   return objects.map((object) => `  ${nameOf(object)}`);
 }
 
-/** What would go, object by object, and what would stay. What these own goes and stays with them. */
+/** What would be removed, object by object, and what would stay. What these own is removed and stays with them. */
 export function resetLines(config: Pick<Config, 'clusterName' | 'target'>, plan: ResetPlan): string[] {
-  const objects = objectsToRemove(plan);
-  const title =
-    objects.length === 0
+  const count = objectsToRemove(plan).length;
+  return [
+    count === 0
       ? `Nothing to remove: the cluster ${config.clusterName} has nothing of the platform.`
-      : `Would be removed from the cluster ${config.clusterName}: ${counted(objects.length, 'object')}, with what they own.`;
-  const steps = plan.steps.flatMap((step) => [`${step.title} (${step.objects.length})`, ...nameLines(step.objects)]);
-  return [title, ...steps, ...keptLines(config, plan)];
+      : `Would be removed from the cluster ${config.clusterName}: ${counted(count, 'object')}, with what they own.`,
+    ...plan.steps.flatMap(({ title, objects }) => [`${title} (${objects.length})`, ...nameLines(objects)]),
+    ...keptLines(config, plan),
+  ];
 }
 
-/** What stays, object by object, and how to have it go; on a cluster that others use as well, they alone delete it. */
+/** What stays, object by object, and how to remove it; on a cluster that others use as well, they alone delete it. */
 export function keptLines({ target }: Pick<Config, 'target'>, { byHand, holders }: ResetPlan): string[] {
   if (byHand.length === 0) return [];
   return [

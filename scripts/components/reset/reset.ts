@@ -1,15 +1,19 @@
 import type { Component } from '../../cluster/component.ts';
 import type { Invocation } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
-import { type Named, namedOf } from '../../kubernetes/objects.ts';
-import { ExitCode } from '../../lib/errors.ts';
+import { type KubeObject, type Named, namedOf, nameOf } from '../../kubernetes/objects.ts';
+import { timeoutError, waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { startStopwatch, waitUntil } from '../../lib/retry.ts';
 import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import { type Progress, timed } from '../../lib/terminal/progress.ts';
 import { counted } from '../../lib/text.ts';
-import { removeApplications } from '../applications-removal.ts';
+import { applications } from '../applications.ts';
+import { removeApplications, workloadsOf } from '../applications-removal.ts';
+import { argoCd } from '../argo-cd.ts';
 import { allComponents } from '../index.ts';
-import { removeObjects } from '../removal.ts';
+import { inCluster, removeObjects } from '../removal.ts';
+import { services } from '../services.ts';
 import {
   byHandTitle,
   confirmationQuestion,
@@ -21,46 +25,39 @@ import {
   resetLines,
 } from './plan.ts';
 
-export interface ResetOptions {
+interface ResetOptions {
   invocation: Invocation;
   context: Context;
   /** Asks whether it is meant. */
   confirm(question: string): Promise<boolean>;
   progress: Progress;
-}
-
-/** What is removed once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. */
-export interface Rest {
-  items: readonly Named[];
-  remove(): Promise<void>;
+  /** What is removed once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. */
+  rest?: { items: readonly Named[]; remove(): Promise<void> };
 }
 
 /**
  * Removes the platform from the cluster, or lists what that would remove, and prints what came of it.
  * @throws UserError for what does not go away.
  */
-export async function resetPlatform(options: ResetOptions & { rest?: Rest }): Promise<ExitCode> {
+export async function resetPlatform(options: ResetOptions): Promise<ExitCode> {
   const { invocation, context, confirm, progress, rest } = options;
-  const { config, flags, print } = invocation;
+  const { config, flags } = invocation;
   const all = flags.all === true;
   const started = performance.now();
   const plan = await planReset(context, { all });
   const doomed = objectsToRemove(plan);
   const kept = [...plan.byHand, ...plan.holders].map(namedOf);
-  const tell = (result: object, lines: readonly string[]) => print(flags.json ? prettyJson(result) : lines.join('\n'));
   if (flags['dry-run']) {
     const besides = rest?.items ?? [];
     const lines = besides.map(({ kind, name }) => `  ${kind === 'file' ? name : `${kind} ${name}`}`);
     if (lines.length > 0) lines.unshift(`and then (${lines.length})`);
-    tell({ wouldRemove: [...doomed.map(namedOf), ...besides], kept }, [...resetLines(config, plan), ...lines]);
-    return ExitCode.done;
+    const wouldRemove = [...doomed.map(namedOf), ...besides];
+    return printResult(invocation, { wouldRemove, kept }, [...resetLines(config, plan), ...lines]);
   }
-  if (doomed.length === 0 && plan.orphans.length === 0 && !rest) {
-    tell({ removed: [], kept, left: [] }, resetLines(config, plan));
-    return ExitCode.done;
-  }
+  if (doomed.length === 0 && plan.orphans.length === 0 && !rest)
+    return printResult(invocation, { ...nothingRemoved, kept }, resetLines(config, plan));
   // Nothing has to be confirmed where something is only waited for.
-  if (doomed.length > 0 && !(await confirm(confirmationQuestion(config, plan)))) return resetDeclined(invocation);
+  if (doomed.length > 0 && !(await confirm(confirmationQuestion(config, plan)))) return printDeclined(invocation);
   const after = await executeReset(context, plan, { all, progress });
   const left = [...objectsToRemove(after), ...after.orphans];
   // While something of the platform is there, the mark says so.
@@ -68,18 +65,38 @@ export async function resetPlatform(options: ResetOptions & { rest?: Rest }): Pr
   if (whole) await rest?.remove();
   progress.stop();
   const there = new Set(left.map(({ metadata }) => metadata.uid));
-  const removed = doomed.filter(({ metadata }) => !there.has(metadata.uid));
-  const took = Math.round(performance.now() - started) / 1000;
+  const removed = doomed.filter(({ metadata }) => !there.has(metadata.uid)).map(namedOf);
+  const seconds = Math.round(performance.now() - started) / 1000;
   const where = config.target === undefined ? config.clusterName : `of the context ${config.target}`;
   const end = rest ? 'The cluster itself is as it was.' : 'npm run up brings the platform back.';
-  tell({ removed: removed.map(namedOf), kept, left: left.map(namedOf), seconds: took }, [
-    `Removed from the cluster ${where}: ${counted(removed.length, 'object')}, with what they owned (${took.toFixed(1)} s).`,
+  printResult(invocation, { removed, kept, left: left.map(namedOf), seconds }, [
+    `Removed from the cluster ${where}: ${counted(removed.length, 'object')}, with what they owned (${seconds.toFixed(1)} s).`,
     ...keptLines(config, after),
     left.length === 0 ? `0 left. ${end}` : `${left.length} left:`,
     ...nameLines(left),
     ...(rest && !whole ? ['  → npm run down continues once that is gone.'] : []),
   ]);
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
+}
+
+/** What a program is told where nothing was removed. */
+const nothingRemoved = { removed: [], kept: [], left: [] };
+
+/** Prints a result: as JSON for a program, as lines otherwise. */
+export function printResult({ flags, print }: Invocation, result: object, lines: readonly string[]): ExitCode {
+  print(flags.json ? JSON.stringify(result, undefined, 2) : lines.join('\n'));
+  return ExitCode.done;
+}
+
+/** Prints that there was nothing to remove. */
+export function printNothing(invocation: Invocation, why: string, wouldRemove: readonly Named[] = []): ExitCode {
+  return printResult(invocation, invocation.flags['dry-run'] ? { wouldRemove, kept: [] } : nothingRemoved, [why]);
+}
+
+/** Prints that nothing was done, because the answer was no. */
+export function printDeclined(invocation: Invocation): ExitCode {
+  printResult(invocation, nothingRemoved, ['Nothing was removed.']);
+  return ExitCode.failed;
 }
 
 interface ExecuteOptions {
@@ -110,7 +127,7 @@ export async function executeReset(context: Context, plan: ResetPlan, options: E
       );
     },
   });
-  // What you built on the platform, Applications included, goes before what it needs.
+  // What you built on the platform, Applications included, is removed before what it needs.
   const first = task({ name: byHandTitle, needs: [], remove: removeApplications });
   const others = inReverse(components).map((one) => task({ ...one, needs: [byHandTitle, ...one.needs] }));
   assertNoFailures(await runGraph([first, ...others]));
@@ -148,13 +165,47 @@ async function removeLeftovers(context: Context, options: ExecuteOptions): Promi
   return found;
 }
 
-/** Says that nothing was done, because the answer was no. */
-export function resetDeclined({ flags, print }: Invocation): ExitCode {
-  print(flags.json ? prettyJson({ removed: [], kept: [], left: [] }) : 'Nothing was removed.');
-  return ExitCode.failed;
+/** Has Argo CD recreate the workloads, or lists them, and prints what came of it. */
+export async function resetWorkloads({ invocation, context, confirm, progress }: ResetOptions): Promise<ExitCode> {
+  const started = performance.now();
+  const workloads = await workloadsToRebuild(context);
+  const count = counted(workloads.length, 'object');
+  const named = workloads.map(namedOf);
+  if (invocation.flags['dry-run'])
+    return printResult(invocation, { wouldRebuild: named }, [
+      `Would be deleted, and recreated by Argo CD: ${count}.`,
+      ...nameLines(workloads),
+    ]);
+  const question = `Delete what Argo CD deployed to ${context.config.clusterName} (${count}), and have it recreated?`;
+  if (!(await confirm(question))) return printDeclined(invocation);
+  await timed(progress, 'deleting the workloads', () => removeObjects(context, workloads));
+  await timed(progress, 'waiting for Argo CD', () => waitUntilRecreated(context, workloads));
+  for (const one of [applications, services]) await timed(progress, one.name, () => one.apply(context));
+  progress.stop();
+  const seconds = Math.round(performance.now() - started) / 1000;
+  return printResult(invocation, { rebuilt: named, seconds }, [
+    `Argo CD has recreated all of it: ${count}, every service is ready (${seconds.toFixed(1)} s).`,
+  ]);
 }
 
-/** A result for a program. */
-export function prettyJson(value: object): string {
-  return JSON.stringify(value, undefined, 2);
+/** What `reset --apps` deletes. Throws a `UserError` where Argo CD is not there to recreate it. */
+async function workloadsToRebuild(context: Context): Promise<KubeObject[]> {
+  const status = await argoCd.status(context);
+  if (status.state !== 'ready')
+    throw new UserError(`Argo CD can't recreate the workloads: ${status.missing}.`, { hint: 'npm run up' });
+  const workloads = await workloadsOf(context);
+  if (workloads.length > 0) return workloads;
+  throw new UserError('There are no workloads: Argo CD has deployed nothing yet.', { hint: 'npm run up' });
+}
+
+async function waitUntilRecreated(context: Context, workloads: readonly KubeObject[]): Promise<void> {
+  const old = new Set(workloads.map(({ metadata }) => metadata.uid));
+  const look = async () => {
+    const present = (await inCluster(context, workloads)).filter(({ metadata }) => !old.has(metadata.uid));
+    const names = new Set(present.map(nameOf));
+    const missing = workloads.find((object) => !names.has(nameOf(object)));
+    return missing && `${nameOf(missing)} is not there again`;
+  };
+  const missing = await waitThroughOutages(context, look);
+  if (missing !== undefined) throw await timeoutError(context, missing, 'npm run status shows what Argo CD says.');
 }
