@@ -1,13 +1,20 @@
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
+import { removeBadImage } from '../checks/drill/bad-release.ts';
 import { foreignNodesReason, nodeDrainDrill } from '../checks/drill/disruption.ts';
 import { type Drill, type DrillResult, performDrill } from '../checks/drill/drill.ts';
-import { drills, planLines, resultLine, selectDrills, summaryLines } from '../checks/drill/drills.ts';
-import { assertHealthy, undoInterruptedDrill } from '../checks/drill/health.ts';
+import {
+  planLines,
+  resultLine,
+  selectDrills,
+  settlingMs,
+  summaryLines,
+  undoInterruptedDrill,
+  waitForHealth,
+} from '../checks/drill/drills.ts';
 import { compareSnapshots, takeSnapshot } from '../checks/drill/snapshot.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
-import type { Context } from '../images/context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { type Command, checkFlags, confirmation, contextOptions, type Invocation, lockFlags } from './command.ts';
@@ -35,18 +42,16 @@ export const drillCommand: Command = {
 };
 
 async function runDrill(invocation: Invocation): Promise<ExitCode> {
-  const { flags, print } = invocation;
-  const chosen = selectDrills(drills, flags.only);
+  const { config, flags, print } = invocation;
+  const chosen = selectDrills(flags.only);
   if (typeof flags.only === 'string' && chosen.includes(nodeDrainDrill) && !flags.list)
-    assertNoTargetContext(invocation.config, 'drill -- --only node-drain', foreignNodesReason);
+    assertNoTargetContext(config, 'drill -- --only node-drain', foreignNodesReason);
   if (flags.list) {
     print(flags.json ? json(chosen.map(({ name, promise }) => ({ name, promise }))) : planLines(chosen).join('\n'));
     return ExitCode.done;
   }
-  const confirm = confirmation(
-    invocation,
-    'npm run drill -- --list lists what it would do; npm run drill -- --yes does it.',
-  );
+  const hint = 'npm run drill -- --list lists what it would do; npm run drill -- --yes does it.';
+  const confirm = confirmation(invocation, hint);
   const unlock = await lockCluster(invocation, 'drill');
   try {
     return await showAll(invocation, chosen, confirm);
@@ -62,9 +67,9 @@ async function showAll(
 ): Promise<ExitCode> {
   const started = performance.now();
   const say = (text: string) => void progressStream.write(`${text}\n`);
-  const contextFor = (until: AbortSignal): Context =>
-    createContext(config, contextOptions({ flags, signal: until }, say));
-  const context = contextFor(signal);
+  const context = createContext(config, contextOptions({ flags, signal }, say));
+  /** One that an interruption does not end. */
+  const calm = () => createContext(config, contextOptions({ flags, signal: new AbortController().signal }, say));
   /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */
   const during = async <T>(title: string, work: () => Promise<T>): Promise<T> => {
     const progress = await createProgress(progressStream);
@@ -73,36 +78,36 @@ async function showAll(
   };
   for (const warning of await assertMachineReady(context)) say(`! ${warning}`);
   for (const name of await undoInterruptedDrill(context))
-    say(`An earlier drill was killed. Put right: Application ${name}.`);
-  await during('looking whether all is well', () => assertHealthy(context));
+    say(`An earlier drill was killed. Repaired: Application ${name}.`);
+  await during('checking that all is well', () => waitForHealth(context, settlingMs));
   say(['On the cluster, one after another:', ...planLines(chosen)].join('\n'));
-  if (!(await confirm(`Break these things on ${config.clusterName} and put them right?`))) {
+  if (!(await confirm(`Break these things on ${config.clusterName} and repair them?`))) {
     print(flags.json ? json({ promises: [] }) : 'Nothing was done.');
     return ExitCode.failed;
   }
   const before = await takeSnapshot(context);
-  const all: DrillResult[] = [];
+  const promises: DrillResult[] = [];
   try {
-    for (const one of chosen) {
-      const calm = () => {
-        if (signal.aborted) say(`Undoing ${one.name}.`);
-        return contextFor(new AbortController().signal);
+    for (const drill of chosen) {
+      const undoing = () => {
+        if (signal.aborted) say(`Undoing ${drill.name}.`);
+        return calm();
       };
-      const shown = await during(one.promise, () => performDrill(one, { context, calm }));
-      all.push(shown);
+      const shown = await during(drill.promise, () => performDrill(drill, context, undoing));
+      promises.push(shown);
       if (!flags.json) print(resultLine(shown));
     }
   } finally {
-    const calm = contextFor(new AbortController().signal);
-    for (const tidy of new Set(chosen.map((one) => one.tidy))) await tidy?.(calm);
+    await removeBadImage(calm());
   }
-  await during('waiting until all is well again', () => assertHealthy(context, 'patiently'));
+  await during('waiting until all is well again', () => waitForHealth(context, context.timeout));
   const comparison = compareSnapshots(before, await takeSnapshot(context));
   const seconds = Math.round(performance.now() - started) / 1000;
   const { differences, note } = comparison;
-  const result = { promises: all, unchanged: differences.length === 0, differences, ...(note && { note }), seconds };
-  print(flags.json ? json(result) : summaryLines(all, comparison, seconds).join('\n'));
-  return differences.length === 0 && all.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
+  const unchanged = differences.length === 0;
+  if (flags.json) print(json({ promises, unchanged, differences, ...(note && { note }), seconds }));
+  else print(summaryLines(promises, comparison, seconds).join('\n'));
+  return unchanged && promises.every(({ held }) => held !== false) ? ExitCode.done : ExitCode.failed;
 }
 
 function json(value: object): string {

@@ -1,10 +1,17 @@
 import { dashboardsWithRequests, formatTrafficReport, trafficReport } from '../checks/traffic/report.ts';
-import { defaultPlan, goodPath, maximum, readPlan, sendStream } from '../checks/traffic/stream.ts';
+import {
+  defaultPlan,
+  goodPath,
+  maximum,
+  plannedPaths,
+  readPlan,
+  type SentRequest,
+  sendStream,
+} from '../checks/traffic/stream.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { askIngress, routeTable, siteUrl } from '../components/routes.ts';
 import { apiSite } from '../components/services.ts';
 import { createContext } from '../context.ts';
-import type { Context } from '../images/context.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { openRepository } from '../repository/rendering/repository.ts';
@@ -48,31 +55,18 @@ async function runTraffic({ config, flags, signal, print, progressStream }: Invo
   const url = siteUrl(context, site);
   const progress = await createProgress(progressStream);
   progress.start(`sending ${plan.rate} requests a second to ${url} for ${plan.seconds} s`);
-  const send = async (path: string) => {
-    const { status, missing } = await askIngress(context, site, path);
-    if (status === undefined) throw new Error(missing);
-    return status;
-  };
-  const stream = await sendStream(plan, send, signal);
+  const started = performance.now();
+  const sent: SentRequest[] = [];
+  const send = (path: string) => askIngress(context, site, path);
+  await sendStream({ paths: plannedPaths(plan), rate: plan.rate, send, signal, sent });
+  const seconds = (performance.now() - started) / 1000;
   progress.stop();
-  const report = trafficReport(
-    url,
-    plan,
-    stream,
-    await dashboardsWithRequests(repository(context)),
-    grafanaUrl(context),
-  );
-  print(flags.json ? JSON.stringify(report, undefined, 2) : formatTrafficReport(report));
-  if (stream.interrupted) return ExitCode.interrupted;
-  return report.latency === undefined ? ExitCode.failed : ExitCode.done;
-}
-
-/** No chart is rendered for it, so that no tool is needed. */
-function repository({ config, exec, toolbox }: Context) {
-  return openRepository(config.root, { exec, find: (name) => toolbox.find(name) });
-}
-
-function grafanaUrl(context: Context): string {
+  // No chart is rendered for it, so that no tool is needed.
+  const repository = openRepository(config.root, { exec: context.exec, find: (name) => context.toolbox.find(name) });
   const grafana = routeTable.find(({ title }) => title === 'Grafana');
-  return grafana ? siteUrl(context, grafana) : '';
+  const shownBy = await dashboardsWithRequests(repository, grafana ? siteUrl(context, grafana) : '');
+  const report = trafficReport({ url, plan, seconds, interrupted: signal.aborted }, sent, shownBy);
+  print(flags.json ? JSON.stringify(report, undefined, 2) : formatTrafficReport(report));
+  if (report.interrupted) return ExitCode.interrupted;
+  return report.latency === undefined ? ExitCode.failed : ExitCode.done;
 }

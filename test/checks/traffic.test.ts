@@ -5,100 +5,94 @@ import {
   dashboardsWithRequests,
   formatTrafficReport,
   percentile,
-  statisticsOf,
   trafficReport,
 } from '../../scripts/checks/traffic/report.ts';
 import {
   badPath,
   defaultPlan,
   goodPath,
+  plannedPaths,
   readPlan,
-  requestPath,
+  type SentRequest,
   sendStream,
 } from '../../scripts/checks/traffic/stream.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { refusal } from '../support/fakes.ts';
 
-const { signal } = new AbortController();
-
 test('without flags it is gentle, and with them it stays so', async () => {
   assert.deepEqual(readPlan({}), { seconds: 60, rate: 5, errors: 5 });
   assert.deepEqual(readPlan({ seconds: 10, rate: '50', errors: '0' }), { seconds: 10, rate: 50, errors: 0 });
-  for (const flags of [
-    { rate: '51' },
-    { rate: '0' },
-    { rate: 'fast' },
-    { errors: '101' },
-    { seconds: 3601 },
-    { rate: '1.5' },
-  ]) {
-    const { error, text } = await refusal(() => readPlan(flags));
-    assert.equal(error.exitCode, 2);
-    const [name, value] = Object.entries(flags)[0] ?? [];
-    assert.match(
-      text,
-      new RegExp(`--${name} takes a whole number from \\d to \\d+, not "${value}"[^]*npm run traffic -- --${name} `),
-    );
-  }
+  const wrong = { rate: ['51', '0', 'fast', '1.5'], errors: ['101'], seconds: [3601] };
+  for (const [name, values] of Object.entries(wrong))
+    for (const value of values) {
+      const { error, text } = await refusal(() => readPlan({ [name]: value }));
+      assert.equal(error.exitCode, 2);
+      assert.match(text, new RegExp(`--${name} .*from \\d to \\d+.*"${value}"[^]*npm run traffic -- --${name} `));
+    }
 });
 
-const shares: [errors: number, requests: number, bad: number[]][] = [
+for (const [errors, seconds, bad] of [
   [5, 40, [19, 39]],
   [0, 100, []],
   [100, 3, [0, 1, 2]],
   [50, 4, [1, 3]],
-];
-for (const [errors, requests, bad] of shares) {
-  test(`${errors} % of ${requests} requests fail at ${bad.join(', ') || 'none'}`, () => {
-    const paths = Array.from({ length: requests }, (_, index) => requestPath(index, { ...defaultPlan, errors }));
-    assert.deepEqual(
-      paths.flatMap((path, index) => (path === badPath ? [index] : [])),
-      bad,
+] as const)
+  test(`${errors} % of ${seconds} requests fail at ${bad.join(', ') || 'none'}`, () => {
+    const paths = [...plannedPaths({ seconds, rate: 1, errors })];
+    const wanted = Array.from({ length: seconds }, (_, at) =>
+      (bad as readonly number[]).includes(at) ? badPath : goodPath,
     );
-    assert(paths.every((path) => path === badPath || path === goodPath));
+    assert.deepEqual(paths, wanted);
   });
-}
 
-test('every request of the plan is sent once, in order, and what has no answer is told with the reason', async () => {
+/** Sends `count` requests at a thousand a second. */
+async function stream(
+  count: number,
+  answer: (path: string, nth: number) => Promise<object>,
+  signal = new AbortController().signal,
+) {
   const asked: string[] = [];
-  const plan = { seconds: 1, rate: 50, errors: 10 };
-  const { sent, interrupted } = await sendStream(
-    plan,
-    async (path) => {
-      asked.push(path);
-      if (asked.length === 7) throw new Error('connection refused');
-      return path === badPath ? 404 : 200;
-    },
-    signal,
+  const sent: SentRequest[] = [];
+  const paths = [...plannedPaths({ seconds: count, rate: 1, errors: 10 })];
+  const send = async (path: string) => answer(path, asked.push(path));
+  await sendStream({ paths, rate: 1000, send, signal, sent });
+  return { asked, sent, paths };
+}
+const told = { url: 'https://api.localhost:8443', plan: defaultPlan, seconds: 4, interrupted: false };
+
+test('every request is sent once, in order, and what has no answer is told with the reason', async () => {
+  const { asked, sent, paths } = await stream(50, async (path, nth) =>
+    nth === 7 ? { missing: 'connection refused' } : { status: path === badPath ? 404 : 200, missing: 'not kept' },
   );
-  assert.deepEqual(
-    asked,
-    Array.from({ length: 50 }, (_, index) => requestPath(index, plan)),
-  );
-  assert.equal(interrupted, false);
-  assert.deepEqual(statisticsOf(sent).answers, [
+  assert.deepEqual(asked, paths);
+  assert.deepEqual(trafficReport(told, sent, []).answers, [
     { path: goodPath, status: 200, count: 44 },
     { path: badPath, status: 404, count: 5 },
     { path: goodPath, status: undefined, why: 'connection refused', count: 1 },
   ]);
 });
 
+test('it keeps the pace', async () => {
+  const started = performance.now();
+  const sent: SentRequest[] = [];
+  const { signal } = new AbortController();
+  await sendStream({ paths: ['/', '/', '/', '/'], rate: 50, send: async () => ({ status: 200 }), signal, sent });
+  assert(performance.now() - started >= 59);
+});
+
 test('Ctrl-C ends it at once, and what was cut off counts for nothing', async () => {
   const controller = new AbortController();
-  let asked = 0;
-  const stream = await sendStream(
-    { seconds: 3600, rate: 50, errors: 0 },
-    async () => {
-      asked += 1;
-      if (asked < 3) return 200;
+  const { asked, sent } = await stream(
+    5000,
+    async (_, nth) => {
+      if (nth < 3) return { status: 200 };
       controller.abort();
       throw new Interrupted();
     },
     controller.signal,
   );
-  assert.equal(stream.interrupted, true);
-  assert.equal(stream.sent.length, 2);
+  assert.deepEqual([asked.length, sent.length], [3, 2]);
 });
 
 test('a server that does not answer has no more than fifty requests open', async () => {
@@ -108,30 +102,22 @@ test('a server that does not answer has no more than fifty requests open', async
   const hanging = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const running = sendStream(
-    { seconds: 2, rate: 50, errors: 0 },
-    async () => {
-      open += 1;
-      most = Math.max(most, open);
-      if (open === 50) setTimeout(release, 100);
-      await hanging;
-      open -= 1;
-      return 200;
-    },
-    signal,
-  );
-  assert.equal((await running).sent.length, 100);
-  assert.equal(most, 50);
+  const { sent } = await stream(100, async () => {
+    open += 1;
+    most = Math.max(most, open);
+    if (open === 50) setTimeout(release, 150);
+    await hanging;
+    open -= 1;
+    return { status: 200 };
+  });
+  assert.deepEqual([sent.length, most], [100, 50]);
 });
 
 test('percentiles are values that were measured', () => {
   const values = Array.from({ length: 100 }, (_, index) => index + 1);
-  assert.deepEqual(
-    [0.5, 0.9, 0.95, 0.99, 1].map((share) => percentile(values, share)),
-    [50, 90, 95, 99, 100],
-  );
-  assert.equal(percentile([7], 0.5), 7);
-  assert.equal(statisticsOf([]).latency, undefined);
+  const shares = [0.5, 0.9, 0.95, 0.99, 1].map((share) => percentile(values, share));
+  assert.deepEqual([...shares, percentile([7], 0.5)], [50, 90, 95, 99, 100, 7]);
+  assert.equal(trafficReport(told, [], []).latency, undefined);
 });
 
 test('the page tells what was sent, what came back, how fast, and who shows it', () => {
@@ -140,15 +126,11 @@ test('the page tells what was sent, what came back, how fast, and who shows it',
     { path: badPath, status: 404, milliseconds: 80.4 },
     { path: goodPath, status: 429, milliseconds: 1 },
   ];
-  const stream = { sent, seconds: 4, interrupted: false };
-  const shown = [{ uid: 'platform-overview', title: 'Platform overview', queries: 3 }];
-  const report = trafficReport(
-    'https://api.localhost:8443',
-    defaultPlan,
-    stream,
-    shown,
-    'https://grafana.localhost:8443',
-  );
+  const shownBy = [{ title: 'Platform overview', url: 'https://grafana.localhost:8443/d/platform-overview' }];
+  const report = trafficReport(told, sent, shownBy);
+  assert.deepEqual(Object.keys(report), [
+    ...['url', 'plan', 'seconds', 'interrupted', 'requests', 'answers', 'latency', 'shownBy'],
+  ]);
   const text = formatTrafficReport(report);
   for (const line of [
     'Sent 21 requests to https://api.localhost:8443 in 4.0 s (5.3 a second).',
@@ -168,6 +150,6 @@ test('the dashboards that show requests are found by what their queries ask for'
     exec: () => assert.fail('no program is run for it'),
     find: () => assert.fail('no tool is needed for it'),
   };
-  const shown = await dashboardsWithRequests(openRepository(root, tools));
-  assert(shown.some(({ uid, queries }) => uid === 'platform-overview' && queries > 2));
+  const shown = await dashboardsWithRequests(openRepository(root, tools), 'https://grafana');
+  assert(shown.some(({ url }) => url === 'https://grafana/d/platform-overview'));
 });

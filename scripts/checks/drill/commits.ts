@@ -2,69 +2,65 @@ import { applications, registrations } from '../../components/applications.ts';
 import { isRefreshPending, requestRefresh } from '../../components/refresh.ts';
 import { drillAnnotation } from '../../delivery/drift/drift.ts';
 import type { Context } from '../../images/context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { filesAt, shortSha } from '../../lib/git/checkout.ts';
 import { commitUnreferenced } from '../../lib/git/commits.ts';
-import { type Application, applicationApi } from '../../repository/applications.ts';
+import { type Application, applicationApi, applicationsNow, localValueFiles } from '../../repository/applications.ts';
 import { waitForState } from './service-state.ts';
-
-const api = [applicationApi, 'Application'] as const;
-
-/** An Application as this cluster registers it. */
-export async function registrationOf(context: Context, service: string): Promise<Application> {
-  const all = await registrations(context);
-  const found = all.find(({ kind, metadata }) => kind === 'Application' && metadata.name === service);
-  if (!found) throw new UserError(`argocd/ registers no Application ${service}.`, { hint: 'git checkout -- argocd' });
-  return found as Application;
-}
 
 /** Why what takes commits can't be shown, or undefined. */
 export async function commitsHindrance({ config }: Context): Promise<string | undefined> {
-  if (config.gitops === undefined) return undefined;
-  return 'it takes commits, and nothing is pushed to GITOPS_REPO_URL for a drill';
+  return config.gitops && 'it takes commits, and nothing is pushed to GITOPS_REPO_URL for a drill';
 }
 
-/** A commit on top of the one that is checked out, with other texts for files of a service's chart. No ref knows of it. */
-export async function commitFiles(
-  context: Context,
-  service: string,
-  message: string,
-  files: Readonly<Record<string, string>>,
-): Promise<string> {
+/** A commit that Argo CD was told to deploy, and when (`performance.now()`). */
+interface Release {
+  commit: string;
+  since: number;
+}
+
+/** Whose commit it is: the drill's name, and the service that it is about. */
+interface Subject {
+  drill: string;
+  service: string;
+}
+
+interface Change extends Subject {
+  message: string;
+  /** The file of the service's chart; by default the values file that wins in this environment. */
+  file?: string;
+  /** Makes its new text; it is given an empty one where there is no such file. */
+  edit(text: string, file: string): string;
+}
+
+/** Deploys a commit on top of the one that is checked out, in which one file differs. No ref knows of it. */
+export async function release(context: Context, { drill, service, message, file, edit }: Change): Promise<Release> {
   const { top, head } = await context.checkout();
-  const folder = await chartOf(context, service);
-  const texts = new Map(Object.entries(files).map(([file, text]) => [`${folder}/${file}`, text]));
-  return commitUnreferenced(context.exec, top, { parent: head, message: `drill: ${message}`, files: texts });
+  const registration = await registrationOf(context, service);
+  const name = file ?? localValueFiles(registration, context.config.environment).at(-1) ?? '';
+  const path = `${registration.spec.source.path}/${name}`;
+  const text = (await filesAt(context.exec, top, head, [path])).get(path) ?? '';
+  const files = new Map([[path, edit(text, name)]]);
+  const commit = await commitUnreferenced(context.exec, top, { parent: head, message: `drill: ${message}`, files });
+  return deploy(context, { drill, service }, commit);
 }
 
-/** A commit that takes all back that another one did to the commit that is checked out. */
-export async function commitRevert(context: Context, commit: string): Promise<string> {
+/** Deploys a commit that reverts another one, to the one that is checked out. */
+export async function revert(context: Context, subject: Subject, parent: string): Promise<Release> {
   const { top, head } = await context.checkout();
-  return commitUnreferenced(context.exec, top, {
-    parent: commit,
-    like: head,
-    message: `drill: Revert ${shortSha(commit)}`,
-  });
-}
-
-/** The text of a file of a service's chart at the commit that is checked out; empty where it has none. */
-export async function chartFile(context: Context, service: string, file: string): Promise<string> {
-  const { top, head } = await context.checkout();
-  const path = `${await chartOf(context, service)}/${file}`;
-  return (await filesAt(context.exec, top, head, [path])).get(path) ?? '';
-}
-
-async function chartOf(context: Context, service: string): Promise<string> {
-  return (await registrationOf(context, service)).spec.source.path;
+  const message = `drill: Revert ${shortSha(parent)}`;
+  return deploy(context, subject, await commitUnreferenced(context.exec, top, { parent, like: head, message }));
 }
 
 /**
  * Has Argo CD deploy a commit for a service, as a push would, and marks the Application with the drill's name. Registered
- * anew as it should be, it loses both: `up` does that, too.
+ * again as it should be, it loses both: `up` does that, too.
  */
-export async function deployCommit(context: Context, drill: string, service: string, commit: string): Promise<void> {
+export async function deploy(context: Context, { drill, service }: Subject, commit: string): Promise<Release> {
   const { metadata, spec, ...head } = await registrationOf(context, service);
   const kubectl = await context.kubectl();
+  const since = performance.now();
   await kubectl.apply([
     {
       ...head,
@@ -72,27 +68,21 @@ export async function deployCommit(context: Context, drill: string, service: str
       spec: { ...spec, source: { ...spec.source, targetRevision: commit } },
     },
   ]);
+  return { commit, since };
 }
 
-/** What a service's Application says of itself now. Throws a `UserError` where there is none. */
-export async function liveApplication(context: Context, service: string): Promise<Application> {
-  const all = await context.api().list<Application>(...api);
-  const found = all.find(({ metadata }) => metadata.name === service);
-  if (!found) throw new UserError(`Application ${service} is missing`, { hint: 'npm run up' });
-  return found;
+/** An Application as this cluster registers it. */
+async function registrationOf(context: Context, service: string): Promise<Application> {
+  const all = await registrations(context);
+  const found = all.find(({ kind, metadata }) => kind === 'Application' && metadata.name === service);
+  if (!found) throw new UserError(`argocd/ registers no Application ${service}.`, { hint: 'git checkout -- argocd' });
+  return found as Application;
 }
 
-/** Registers what drills have pointed elsewhere as it should be. Returns the names. */
-export async function restoreRegistrations(context: Context): Promise<string[]> {
-  const marked = (await context.api().listMetadata(...api)).filter(
-    ({ metadata }) => metadata.annotations?.[drillAnnotation] !== undefined,
-  );
-  const names = marked.map(({ metadata }) => metadata.name);
-  if (names.length > 0) {
-    const kubectl = await context.kubectl();
-    await kubectl.apply(await Promise.all(names.map((name) => registrationOf(context, name))));
-  }
-  return names;
+/** The Applications that a drill has made follow a commit of its own. */
+export async function drilledApplications(context: Context): Promise<KubeObject[]> {
+  const all = await context.api().listMetadata(applicationApi, 'Application');
+  return all.filter(({ metadata }) => metadata.annotations?.[drillAnnotation] !== undefined);
 }
 
 /**
@@ -101,27 +91,29 @@ export async function restoreRegistrations(context: Context): Promise<string[]> 
  * something had to be registered again, only a look counts for which it was asked once nothing was under way any more.
  */
 export async function restoreFromGit(context: Context): Promise<void> {
-  const anew = await restoreRegistrations(context);
-  let asked = false;
+  const drilled = new Set((await drilledApplications(context)).map(({ metadata }) => metadata.name));
+  if (drilled.size > 0) {
+    const kubectl = await context.kubectl();
+    await kubectl.apply(await Promise.all([...drilled].map((name) => registrationOf(context, name))));
+  }
+  let isRefreshed = drilled.size === 0;
   await waitForState(context, async () => {
-    const all = await context.api().list<Application>(...api);
+    const all = await applicationsNow(context);
     const busy = all.find(
       ({ operation, status }) => operation !== undefined || status?.operationState?.phase === 'Running',
     );
     if (busy) {
-      asked = false;
+      isRefreshed = drilled.size === 0;
       return `Application ${busy.metadata.name} is being synced`;
     }
-    if (!asked && anew.length > 0) {
-      await requestRefresh(
-        context,
-        all.filter(({ metadata }) => anew.includes(metadata.name)),
-      );
-      asked = true;
-      return 'Argo CD has been asked to look';
+    if (!isRefreshed) {
+      const stale = all.filter(({ metadata }) => drilled.has(metadata.name));
+      await requestRefresh(context, stale);
+      isRefreshed = true;
+      return 'Argo CD was asked to refresh';
     }
     const waiting = all.find(isRefreshPending);
-    if (waiting) return `Argo CD has not looked at the Application ${waiting.metadata.name}`;
+    if (waiting) return `Argo CD has not refreshed the Application ${waiting.metadata.name}`;
     const status = await applications.status(context);
     return status.state === 'ready' ? undefined : status.missing;
   });

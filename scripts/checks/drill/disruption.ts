@@ -1,12 +1,13 @@
 import type { Context } from '../../images/context.ts';
+import type { Workload } from '../../kubernetes/types.ts';
 import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { CommandError } from '../../lib/exec.ts';
-import { localValueFiles, servicesNamespace } from '../../repository/applications.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
 import { editYaml } from '../../repository/yaml.ts';
-import { chartFile, commitFiles, commitsHindrance, deployCommit, registrationOf, restoreFromGit } from './commits.ts';
-import { type Drill, drillServices } from './drill.ts';
-import { allAnswered, describeLosses, withRequests } from './requests.ts';
-import { autoscalerOf, deploymentOf, readyPods, servingPods, waitForState } from './service-state.ts';
+import { commitsHindrance, release, restoreFromGit } from './commits.ts';
+import { type Drill, type DrillOutcome, drillServices } from './drill.ts';
+import { isLost, withRequests } from './requests.ts';
+import { scalerOf, serviceObject, servingPods, waitForState } from './service-state.ts';
 
 /** Answers in a row after which the service counts as back: the ingress learns of a new pod some seconds later. */
 const answersInARow = 10;
@@ -18,28 +19,25 @@ const answersInARow = 10;
 export const podKillDrill: Drill = {
   name: 'pod-kill',
   promise: 'A pod that is killed is replaced, and no request is lost',
-  hindrance: (context) => noSecondPod(context, drillServices.front),
+  hindrance: (context) => whyNoPair(context, drillServices.front),
 
   async run(context) {
     const service = drillServices.front;
-    await haveTwo(context, podKillDrill.name, service);
-    const before = await servingPods(context, service);
-    const [victim = ''] = before;
-    const { result: seconds, answers } = await withRequests(context, async (answers) => {
+    const pods = await ensurePair(context, podKillDrill.name, service);
+    const [victim = ''] = pods;
+    return withRequests(context, async (sent) => {
       const kubectl = await context.kubectl();
       const started = performance.now();
       await kubectl.run(['delete', 'pod', victim, shortGracePeriod, '--wait=false', '--namespace', servicesNamespace]);
-      const replaced = await waitForState(context, () => tooFew(context, service, before.length, [victim]), started);
-      let lost = answers.lost.length;
-      let from = answers.asked;
+      const seconds = await waitForServing(context, service, { gone: [victim], started });
+      const replaced = sent.length;
       await waitForState(context, async () => {
-        if (answers.lost.length > lost) [lost, from] = [answers.lost.length, answers.asked];
-        return answers.asked - from >= answersInARow ? undefined : 'requests are still lost';
+        const latest = sent.slice(replaced).slice(-answersInARow);
+        return latest.length < answersInARow || latest.some(isLost) ? 'requests are still lost' : undefined;
       });
-      return replaced;
+      const evidence = `successor of ${victim} ready, while ${pods.length - 1} of the pods served`;
+      return { held: true, seconds, evidence };
     });
-    const evidence = `successor of ${victim} ready; ${describeLosses(answers)}, while ${before.length - 1} of the pods served`;
-    return { held: allAnswered(answers), seconds, evidence };
   },
 
   undo: restoreFromGit,
@@ -57,39 +55,20 @@ export const nodeDrainDrill: Drill = {
   promise: 'A drain waits for the disruption budget, and loses no request',
 
   async hindrance(context) {
-    if (context.target !== undefined) return foreignNodesReason;
-    return noSecondPod(context, drillServices.middle);
+    return context.target === undefined ? whyNoPair(context, drillServices.middle) : foreignNodesReason;
   },
 
   async run(context) {
-    await haveTwo(context, nodeDrainDrill.name, drillServices.middle);
-    const { result, answers } = await withRequests(context, () => evictPair(context, drillServices.middle));
-    const { refusals, waited, others, seconds } = result;
-    const held = refusals > 0 && others > 0 && allAnswered(answers);
-    const refused = !refusals
-      ? 'the second eviction was not refused'
-      : others
-        ? `the second eviction was refused for ${waited.toFixed(1)} s, until the first pod's successor was ready`
-        : 'the second eviction went through while no other pod served';
-    return { held, seconds, evidence: `${refused}; ${describeLosses(answers)}` };
+    const pods = await ensurePair(context, nodeDrainDrill.name, drillServices.middle);
+    return withRequests(context, () => evictPair(context, drillServices.middle, pods));
   },
 
   undo: restoreFromGit,
 };
 
-interface EvictionResult {
-  /** How often the second eviction was refused, and for how many seconds. */
-  refusals: number;
-  waited: number;
-  /** How many other pods served when it went through. */
-  others: number;
-  /** Seconds from the first eviction until all pods that are wanted served again. */
-  seconds: number;
-}
-
-async function evictPair(context: Context, service: string): Promise<EvictionResult> {
-  const [first = '', second = ''] = await servingPods(context, service);
-  const evicted = [first, second];
+async function evictPair(context: Context, service: string, pods: readonly string[]): Promise<DrillOutcome> {
+  const evicted = pods.slice(0, pair);
+  const [first = '', second = ''] = evicted;
   const started = performance.now();
   await waitForState(context, () => evict(context, first));
   let refusals = 0;
@@ -98,10 +77,8 @@ async function evictPair(context: Context, service: string): Promise<EvictionRes
     if (refused !== undefined) refusals += 1;
     return refused;
   });
-  const others = (await otherPods(context, service, evicted)).length;
-  const whole = async () =>
-    tooFew(context, service, (await deploymentOf(context, service))?.spec.replicas ?? 1, evicted);
-  const seconds = await waitForState(context, whole, started);
+  const others = await servingPods(context, service, evicted);
+  const seconds = await waitForServing(context, service, { gone: evicted, started });
   // Until they are gone the last of their requests may be lost.
   await waitForState(context, async () => {
     const left = (await context.api().listMetadata('v1', 'Pod')).find(
@@ -109,7 +86,11 @@ async function evictPair(context: Context, service: string): Promise<EvictionRes
     );
     return left && `the pod ${left.metadata.name} is still ending`;
   });
-  return { refusals, waited, others, seconds };
+  if (refusals === 0) return { held: false, seconds, evidence: 'the second eviction was not refused' };
+  if (others.length === 0)
+    return { held: false, seconds, evidence: 'the second eviction was allowed while no other pod served' };
+  const evidence = `the second eviction was refused for ${waited.toFixed(1)} s, until the first pod's successor was ready`;
+  return { held: true, seconds, evidence };
 }
 
 /** Asks for an eviction, as `kubectl drain` does. Returns why it is refused for now, or undefined where it was done. */
@@ -132,46 +113,46 @@ async function evict(context: Context, pod: string): Promise<string | undefined>
 const pair = 2;
 
 /** Why a service can't be given a second pod, or undefined where it can or has one. */
-async function noSecondPod(context: Context, service: string): Promise<string | undefined> {
-  if ((await fewest(context, service)) >= pair) return undefined;
+async function whyNoPair(context: Context, service: string): Promise<string | undefined> {
+  if ((await scalerOf(context, service)).least >= pair) return undefined;
   const none = await commitsHindrance(context);
   return none && `${service} may have a single pod, and for a second one ${none}`;
 }
 
 /**
  * Makes sure that two pods of a service serve. Where a single one is enough, a commit asks for the second.
- * @throws UserError where they do not serve by the context's deadline.
+ * @returns the names of those that serve
+ * @throws UserError where they do not serve by the context's deadline
  */
-async function haveTwo(context: Context, drill: string, service: string): Promise<void> {
-  if ((await fewest(context, service)) < pair) {
-    const file = localValueFiles(await registrationOf(context, service), context.config.environment).at(-1) ?? '';
-    const values = editYaml(await chartFile(context, service, file), file, (document) => {
-      document.setIn(['replicaCount'], pair);
-      document.setIn(['autoscaling', 'minReplicas'], pair);
-    });
-    const commit = await commitFiles(context, service, `Run ${service} with ${pair} pods`, { [file]: values });
-    await deployCommit(context, drill, service, commit);
+async function ensurePair(context: Context, drill: string, service: string): Promise<string[]> {
+  if ((await scalerOf(context, service)).least < pair) {
+    const edit = (text: string, file: string) =>
+      editYaml(text, file, (document) => {
+        document.setIn(['replicaCount'], pair);
+        document.setIn(['autoscaling', 'minReplicas'], pair);
+      });
+    await release(context, { drill, service, message: `Run ${service} with ${pair} pods`, edit });
   }
-  await waitForState(context, () => tooFew(context, service, pair));
+  await waitForServing(context, service);
+  return servingPods(context, service);
 }
 
-/** The number of pods that the service has at least, also when there is nothing to do. */
-async function fewest(context: Context, service: string): Promise<number> {
-  const [autoscaler, deployment] = await Promise.all([autoscalerOf(context, service), deploymentOf(context, service)]);
-  return (autoscaler ? autoscaler.spec.minReplicas : deployment?.spec.replicas) ?? 1;
-}
-
-async function otherPods(context: Context, service: string, gone: readonly string[]): Promise<unknown[]> {
-  return (await readyPods(context, service)).filter(({ metadata }) => !gone.includes(metadata.name));
-}
-
-/** That fewer pods serve than are wanted, those that are gone not counted; undefined where there are enough. */
-async function tooFew(
+/**
+ * Waits until as many pods serve as the Deployment wants, and two at least; those that are gone are not counted.
+ * @returns the seconds since `started`
+ */
+async function waitForServing(
   context: Context,
   service: string,
-  wanted: number,
-  gone: readonly string[] = [],
-): Promise<string | undefined> {
-  const serving = (await otherPods(context, service, gone)).length;
-  return serving >= wanted ? undefined : `${serving} of ${wanted} pods of ${service} serve`;
+  { gone, started }: { gone?: readonly string[]; started?: number } = {},
+): Promise<number> {
+  const look = async () => {
+    const [serving, deployment] = await Promise.all([
+      servingPods(context, service, gone),
+      serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
+    ]);
+    const wanted = Math.max(pair, deployment?.spec.replicas ?? 1);
+    return serving.length >= wanted ? undefined : `${serving.length} of ${wanted} pods of ${service} serve`;
+  };
+  return waitForState(context, look, started);
 }

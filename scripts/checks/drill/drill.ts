@@ -21,8 +21,6 @@ export interface Drill {
   run(context: Context): Promise<DrillOutcome>;
   /** Repairs what `run` did, however far that came, and waits for it. Does nothing where nothing was done. */
   undo(context: Context): Promise<void>;
-  /** Deletes what other drills may use as well, once all are over. */
-  tidy?(context: Context): Promise<void>;
 }
 
 /**
@@ -41,40 +39,37 @@ export const drillServices = {
 /** What came of a drill; one that could not be shown tells why. */
 export type DrillResult = { name: string; promise: string } & (DrillOutcome | { held: undefined; skipped: string });
 
-interface DrillOptions {
-  context: Context;
-  /** Makes a context that an interruption of the command does not end: what was begun is undone in it. */
-  calm: () => Context;
-}
-
 /**
  * Shows one promise, and repairs what that took, whatever comes in between. A promise that could not be seen held in time
- * was not held. Throws `Interrupted`, and a `UserError` for what could not be repaired.
+ * was not held.
+ * @param calm makes a context that an interruption of the command does not end: what was begun is undone in it
+ * @throws Interrupted, and a UserError for what could not be repaired
  */
-export async function performDrill(
-  { name, promise, ...drill }: Drill,
-  { context, calm }: DrillOptions,
-): Promise<DrillResult> {
+export async function performDrill(drill: Drill, context: Context, calm: () => Context): Promise<DrillResult> {
+  const { name, promise } = drill;
   const skipped = await drill.hindrance?.(context);
   if (skipped !== undefined) return { name, promise, held: undefined, skipped };
   const started = performance.now();
-  const outcome = await drill.run(context).catch((error: unknown): DrillOutcome | { thrown: unknown } => {
-    const seconds = (performance.now() - started) / 1000;
-    return error instanceof UserError ? { held: false, seconds, evidence: error.message } : { thrown: error };
-  });
-  await undoDrill(name, () => drill.undo(calm()));
-  if ('thrown' in outcome) throw outcome.thrown;
+  let outcome: DrillOutcome;
+  try {
+    outcome = await drill.run(context);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    outcome = { held: false, seconds: (performance.now() - started) / 1000, evidence: error.message };
+  } finally {
+    await undo(drill, calm());
+  }
   if (context.signal.aborted) throw new Interrupted();
   return { name, promise, ...outcome };
 }
 
-async function undoDrill(name: string, work: () => Promise<void>): Promise<void> {
+async function undo(drill: Drill, context: Context): Promise<void> {
   try {
-    await work();
+    await drill.undo(context);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`What the drill ${name} did could not be undone: ${error.message}`, {
-      hint: 'npm run up puts it right.',
+    throw new UserError(`What the drill ${drill.name} did could not be undone: ${error.message}`, {
+      hint: 'npm run up repairs it.',
       cause: error,
     });
   }

@@ -1,17 +1,17 @@
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../../kubernetes/types.ts';
-import { waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
+import { timeoutError, waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
-import { UserError } from '../../lib/errors.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
 const intervalMs = 100;
 
 /**
- * Looks until nothing is missing, and returns the seconds that took, from `started` on (`performance.now()`). Throws a
- * `UserError` that says what was missing at the context's deadline.
+ * Looks until nothing is missing.
+ * @returns the seconds that took, from `started` on (`performance.now()`)
+ * @throws UserError that says what was missing at the context's deadline
  */
 export async function waitForState(
   context: Context,
@@ -20,7 +20,7 @@ export async function waitForState(
 ): Promise<number> {
   const missing = await waitThroughOutages(context, look, intervalMs);
   if (missing !== undefined)
-    throw new UserError(`Timed out after ${context.timeout / 1000} s: ${missing}.`, { hint: 'npm run status' });
+    throw await timeoutError(context, missing, 'npm run up repairs it; npm run status shows it.');
   return (performance.now() - started) / 1000;
 }
 
@@ -35,12 +35,27 @@ export async function serviceObject<T extends KubeObject>(
   return all.find(({ metadata }) => metadata.name === service);
 }
 
-export function deploymentOf(context: Context, service: string): Promise<Workload | undefined> {
-  return serviceObject<Workload>(context, 'apps/v1', 'Deployment', service);
+/** What says how many pods a service has: its autoscaler, or where it has none its Deployment. */
+interface Scaler {
+  kind: string;
+  /** The fewest pods, also when there is nothing to do. */
+  least: number;
+  /** The field with the most pods, and its value. */
+  field: string;
+  most: number;
 }
 
-export function autoscalerOf(context: Context, service: string): Promise<HorizontalPodAutoscaler | undefined> {
-  return serviceObject<HorizontalPodAutoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service);
+export async function scalerOf(context: Context, service: string): Promise<Scaler> {
+  const [autoscaler, deployment] = await Promise.all([
+    serviceObject<HorizontalPodAutoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service),
+    serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
+  ]);
+  if (autoscaler) {
+    const { minReplicas = 1, maxReplicas } = autoscaler.spec;
+    return { kind: 'horizontalpodautoscaler', least: minReplicas, field: 'maxReplicas', most: maxReplicas };
+  }
+  const replicas = deployment?.spec.replicas ?? 1;
+  return { kind: 'deployment', least: replicas, field: 'replicas', most: replicas };
 }
 
 /** The pods of a service's Deployment that are not on their way out; none that you started with the same labels. */
@@ -54,14 +69,8 @@ export async function podsOfService(context: Context, service: string): Promise<
   );
 }
 
-/** Those of them that serve. */
-export async function readyPods(context: Context, service: string): Promise<Pod[]> {
-  return (await podsOfService(context, service)).filter(isReady);
-}
-
-/** The pods of a service that serve; at least one. */
-export async function servingPods(context: Context, service: string): Promise<string[]> {
-  const names = (await readyPods(context, service)).map(({ metadata }) => metadata.name);
-  if (names.length === 0) throw new UserError(`No pod of ${service} serves.`, { hint: 'npm run status' });
-  return names;
+/** The names of the pods of a service that serve, without those of `gone`. */
+export async function servingPods(context: Context, service: string, gone: readonly string[] = []): Promise<string[]> {
+  const names = (await podsOfService(context, service)).filter(isReady).map(({ metadata }) => metadata.name);
+  return names.filter((name) => !gone.includes(name));
 }

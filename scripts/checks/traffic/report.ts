@@ -4,47 +4,32 @@ import { withoutVariables } from '../../repository/dashboards/queries.ts';
 import type { Repository } from '../../repository/rendering/repository.ts';
 import { dashboardQueries, ruleQueries } from '../validate/prometheus/located.ts';
 import { readQuery } from '../validate/prometheus/promql.ts';
-import { badPath, type SentRequest, type StreamResult, type TrafficPlan } from './stream.ts';
+import { badPath, type SentRequest, type TrafficPlan } from './stream.ts';
 
-interface TrafficReport extends StreamStatistics {
+interface TrafficReport {
   url: string;
   plan: TrafficPlan;
   seconds: number;
   interrupted: boolean;
-  shownBy: { title: string; url: string }[];
-}
-
-/** What came of a stream to that address, and where it can be seen in a Grafana at the other one. */
-export function trafficReport(
-  url: string,
-  plan: TrafficPlan,
-  stream: StreamResult,
-  shown: readonly ShownDashboard[],
-  grafana: string,
-): TrafficReport {
-  const { sent, seconds, interrupted } = stream;
-  return {
-    url,
-    plan,
-    seconds,
-    interrupted,
-    ...statisticsOf(sent),
-    shownBy: shown.map(({ uid, title }) => ({ title, url: `${grafana}/d/${uid}` })),
-  };
-}
-
-/** How a stream went. */
-interface StreamStatistics {
   requests: number;
   /** By path and status, or why there was none; the most frequent first. */
   answers: { path: string; status: number | undefined; why?: string; count: number }[];
   /** Milliseconds until the answer, of those that were answered; none where nothing was. */
   latency: { p50: number; p90: number; p95: number; p99: number; max: number } | undefined;
+  /** The dashboards that show it. */
+  shownBy: { title: string; url: string }[];
 }
 
-/** Counts, and measures. */
-export function statisticsOf(sent: readonly SentRequest[]): StreamStatistics {
-  const groups = new Map<string, StreamStatistics['answers'][number]>();
+/** What is told of a stream as it is. */
+type Told = Pick<TrafficReport, 'url' | 'plan' | 'seconds' | 'interrupted'>;
+
+/** Counts and measures what came of a stream. */
+export function trafficReport(
+  told: Told,
+  sent: readonly SentRequest[],
+  shownBy: TrafficReport['shownBy'],
+): TrafficReport {
+  const groups = new Map<string, TrafficReport['answers'][number]>();
   for (const { path, status, why } of sent) {
     const key = `${path} ${status ?? why}`;
     const group = groups.get(key) ?? { path, status, ...(why !== undefined && { why }), count: 0 };
@@ -55,9 +40,11 @@ export function statisticsOf(sent: readonly SentRequest[]): StreamStatistics {
   const sorted = answered.sort((a, b) => a - b);
   const at = (share: number) => percentile(sorted, share);
   return {
+    ...told,
     requests: sent.length,
     answers: [...groups.values()].sort((a, b) => b.count - a.count),
     latency: sorted.length === 0 ? undefined : { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), max: at(1) },
+    shownBy,
   };
 }
 
@@ -100,19 +87,19 @@ function formatLatency(latency: NonNullable<TrafficReport['latency']>): string {
     .join(', ');
 }
 
-interface ShownDashboard {
-  uid: string;
-  title: string;
-  /** How many of its queries are about requests. */
-  queries: number;
-}
-
 /** What a request through the ingress moves: the services' own metrics, and those of the ingress controllers. */
 const requestMetrics =
   /^(http_request|nginx_ingress_controller_(request|response|ingress_upstream)|traefik_\w+_request)/;
 
-/** The dashboards of this checkout that show requests, also by way of recording rules; those with the most to show first. */
-export async function dashboardsWithRequests(repository: Repository): Promise<ShownDashboard[]> {
+/**
+ * Finds the dashboards of this checkout that show requests, also by way of recording rules.
+ * @param grafana the address of Grafana
+ * @returns those with the most to show first
+ */
+export async function dashboardsWithRequests(
+  repository: Repository,
+  grafana: string,
+): Promise<TrafficReport['shownBy']> {
   const [files, panels, rules] = await Promise.all([
     dashboardFiles(repository),
     dashboardQueries(repository),
@@ -126,9 +113,9 @@ export async function dashboardsWithRequests(repository: Repository): Promise<Sh
       return behind !== undefined && !within.includes(name) && isMoved(behind, [...within, name]);
     });
   const shown = files.flatMap(({ embedded, dashboard: { uid, title } }) => {
-    if (uid === undefined || title === undefined) return [];
-    const own = panels.filter(({ where }) => where.startsWith(`${embedded.key}, panel `));
-    return [{ uid, title, queries: own.filter(({ expr }) => isMoved(expr)).length }];
+    const own = panels.filter(({ where, expr }) => where.startsWith(`${embedded.key}, panel `) && isMoved(expr));
+    return uid !== undefined && title !== undefined && own.length > 0 ? [{ uid, title, queries: own.length }] : [];
   });
-  return shown.filter(({ queries }) => queries > 0).sort((a, b) => b.queries - a.queries);
+  const sorted = shown.sort((a, b) => b.queries - a.queries);
+  return sorted.map(({ uid, title }) => ({ title, url: `${grafana}/d/${uid}` }));
 }

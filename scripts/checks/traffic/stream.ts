@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Interrupted, messageOf, UsageError } from '../../lib/errors.ts';
+import { Interrupted, UsageError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import type { Parsed } from '../../lib/terminal/args.ts';
 
@@ -14,6 +14,7 @@ export interface TrafficPlan {
 
 /** The ingress lets one client send 50 a second (`limit-rps` in the values of api-node); an hour fills the dashboards. */
 export const maximum = { seconds: 3600, rate: 50, errors: 100 };
+const minimum = { seconds: 1, rate: 1, errors: 0 };
 export const defaultPlan: TrafficPlan = { seconds: 60, rate: 5, errors: 5 };
 
 /** Goes to core-go as well, so that both show it. */
@@ -26,27 +27,22 @@ export const badPath = '/no-such-page';
 
 /** Reads the flags. Throws a `UsageError` for what is not within the bounds. */
 export function readPlan(flags: Parsed['flags']): TrafficPlan {
-  return {
-    seconds: numberOf('seconds', flags.seconds, 1),
-    rate: numberOf('rate', flags.rate, 1),
-    errors: numberOf('errors', flags.errors, 0),
+  const read = (name: keyof TrafficPlan) => {
+    const number = Number(flags[name] ?? defaultPlan[name]);
+    if (Number.isInteger(number) && number >= minimum[name] && number <= maximum[name]) return number;
+    throw new UsageError(
+      `--${name} takes a whole number from ${minimum[name]} to ${maximum[name]}, not "${flags[name]}".`,
+      `npm run traffic -- --${name} ${defaultPlan[name]}`,
+    );
   };
+  return { seconds: read('seconds'), rate: read('rate'), errors: read('errors') };
 }
 
-function numberOf(name: keyof TrafficPlan, value: Parsed['flags'][string], least: number): number {
-  if (value === undefined) return defaultPlan[name];
-  const number = Number(value);
-  if (Number.isInteger(number) && number >= least && number <= maximum[name]) return number;
-  throw new UsageError(
-    `--${name} takes a whole number from ${least} to ${maximum[name]}, not "${value}".`,
-    `npm run traffic -- --${name} ${defaultPlan[name]}`,
-  );
-}
-
-/** The path of each request, from 0: the errors are spread evenly, so with five percent it is every twentieth. */
-export function requestPath(index: number, { errors }: TrafficPlan): string {
-  const before = Math.floor((index * errors) / 100);
-  return Math.floor(((index + 1) * errors) / 100) > before ? badPath : goodPath;
+/** The path of each request. The errors are spread evenly, so with five percent it is every twentieth. */
+export function* plannedPaths({ seconds, rate, errors }: TrafficPlan): Generator<string> {
+  const errorsBefore = (index: number) => Math.floor((index * errors) / 100);
+  for (let index = 0; index < seconds * rate; index += 1)
+    yield errorsBefore(index + 1) > errorsBefore(index) ? badPath : goodPath;
 }
 
 /** What became of a request. */
@@ -60,45 +56,40 @@ export interface SentRequest {
   milliseconds: number;
 }
 
-export interface StreamResult {
-  sent: SentRequest[];
-  seconds: number;
-  interrupted: boolean;
-}
-
 /** Requests that wait for their answers at the same time, at most: a server that hangs is not buried. */
 const maxOpenRequests = 50;
 
-/**
- * Sends what the plan says at its steady pace, and waits for the last answers. Once the signal fires it sends no more, and
- * returns what there is. `send` returns the status, and throws where there is no answer.
- */
-export async function sendStream(
-  plan: TrafficPlan,
-  send: (path: string) => Promise<number>,
-  signal: AbortSignal,
-): Promise<StreamResult> {
+interface Stream {
+  paths: Iterable<string>;
+  /** Requests a second. */
+  rate: number;
+  /** Asks for a path; tells the status, or why there is none. */
+  send(path: string): Promise<{ status?: number; missing?: string }>;
+  signal: AbortSignal;
+  /** Each request is put here as soon as it is known what became of it. */
+  sent: SentRequest[];
+}
+
+/** Sends requests at a steady pace, and waits for the last answers. Once the signal fires it sends no more. */
+export async function sendStream({ paths, rate, send, signal, sent }: Stream): Promise<void> {
   const started = performance.now();
-  const sent: SentRequest[] = [];
   const limited = limitConcurrency(maxOpenRequests);
   const running: Promise<void>[] = [];
-  for (let index = 0; index < plan.seconds * plan.rate && !signal.aborted; index += 1) {
-    const due = started + (index * 1000) / plan.rate;
+  for (const path of paths) {
+    const due = started + (running.length * 1000) / rate;
     await sleep(Math.max(due - performance.now(), 0), undefined, { signal }).catch(() => {});
     if (signal.aborted) break;
-    const path = requestPath(index, plan);
     const one = async () => {
-      const after = () => performance.now() - due;
+      if (signal.aborted) return;
       try {
-        sent.push({ path, status: await send(path), milliseconds: after() });
+        const { status, missing: why = 'no answer' } = await send(path);
+        sent.push({ path, status, ...(status === undefined && { why }), milliseconds: performance.now() - due });
       } catch (error) {
         // One that Ctrl-C cut off says nothing about the server.
-        if (error instanceof Interrupted) return;
-        sent.push({ path, status: undefined, why: messageOf(error), milliseconds: after() });
+        if (!(error instanceof Interrupted)) throw error;
       }
     };
     running.push(limited(one));
   }
   await Promise.all(running);
-  return { sent, seconds: (performance.now() - started) / 1000, interrupted: signal.aborted };
 }
