@@ -1,6 +1,7 @@
 import { after, describe } from 'node:test';
 import { diffPromises } from './diff-promises.ts';
 import { drillPromises } from './drill-promises.ts';
+import { newServicePromises } from './new-service-promises.ts';
 import { sharedPlatform } from './support.ts';
 import { syncPromises } from './sync-promises.ts';
 
@@ -15,6 +16,7 @@ describe('from a commit to what runs', () => {
 
   describe('the working tree, compared with the cluster before it is committed', () => diffPromises(platform));
   describe('commits that are synced', () => syncPromises(platform));
-  // Last, since its requests have the autoscaler add pods, which the parts before it count.
+  // After those, since its requests have the autoscaler add pods, which they count.
   describe('drift and drill', () => drillPromises(platform));
+  describe('a service that somebody adds', () => newServicePromises(platform));
 });

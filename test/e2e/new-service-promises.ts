@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
 import { validationChecks } from '../../scripts/checks/validate/run.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { verifyAs } from '../campaigns/verify/verifying.ts';
 import { eventually, viewOf } from './cluster-view.ts';
-import { demand, newPerson, type Person, start } from './support.ts';
+import { demand, type Person, type SharedPlatform } from './support.ts';
 import { ask, type Door } from './traffic.ts';
 
-const cluster = 'e2e-new-service';
-const ports = { http: 28680, https: 29043 };
 const name = 'greeter';
 const all = ['api-node', 'core-go', name, 'worker-python'];
 
 /** From nothing to a fourth service that runs, is watched and is promoted; each step starts from what the one before it left. */
-describe('a person who adds a service', () => {
+export function newServicePromises({ cluster, ports, begin }: SharedPlatform): void {
   let person: Person;
   let door: Door;
   const git = async (...args: string[]) => (await demand(person.run(['git', ...args]))).stdout.trim();
@@ -29,9 +27,8 @@ describe('a person who adds a service', () => {
   };
 
   before(async () => {
-    person = await newPerson({ cluster, ports, env: { GHCR_CREDENTIALS: 'none' } });
+    person = await begin();
   });
-  after(() => person?.remove());
 
   it('generates it by one command, and is told at the second that it is there', async () => {
     const ran = await demand(person.npm('new-service', name));
@@ -109,10 +106,4 @@ describe('a person who adds a service', () => {
     });
     t.diagnostic(`promote: ${ran.seconds.toFixed(1)} s`);
   });
-
-  it('takes all of it down', async () => {
-    await demand(person.npm('down'));
-    const { stdout } = await start(['kind', 'get', 'clusters'], { cwd: '/', env: { PATH: process.env.PATH ?? '' } });
-    assert(!stdout.split('\n').includes(cluster), stdout);
-  });
-});
+}
