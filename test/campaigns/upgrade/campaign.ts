@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { demand, newPerson, type Ran } from '../../e2e/support.ts';
+import { checkOut, dockerForOldVersion, programsBefore } from './old-version.ts';
 
 /**
  * Takes clusters and a .state folder that an earlier version made over to the checked-out one: `git pull`, `npm ci`, and then
@@ -14,39 +15,13 @@ const ports = { http: Number(process.env.HTTP_PORT ?? 31080), https: Number(proc
 const faults: string[] = [];
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 const person = await newPerson({ cluster, ports });
-const git = async (...args: string[]) =>
-  (await demand(person.run(['git', '-c', 'advice.detachedHead=false', ...args]))).stdout.trim();
-const now = await git('rev-parse', 'HEAD');
-
-/** What `git pull` or going back to an earlier version comes to: the branch is at another commit, with its packages. */
-async function checkOut(commit: string): Promise<void> {
-  await git('reset', '--quiet', '--hard', commit);
-  await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
-}
-
-/**
- * An earlier version may not know IGNORE_CHECKS yet, and refuses a machine with cgroup v1. Where that is to be ignored, Docker
- * tells it of cgroup v2.
- * @returns what to change in its environment.
- */
-function oldEnvironment(): Record<string, string> {
-  if (!/\bcgroup\b/.test(process.env.IGNORE_CHECKS ?? '')) return {};
-  const folder = join(person.home, 'old programs');
-  mkdirSync(folder, { recursive: true });
-  const script = [
-    '#!/bin/bash',
-    'PATH=$(echo ":$PATH:" | sed "s|:$(dirname "$0"):|:|")',
-    // kind has to know what there really is.
-    '[ "$1" = info ] && [ "$(ps -o comm= -p $PPID)" != kind ] || exec docker "$@"',
-    `docker "$@" | sed 's/"CgroupVersion":"1"/"CgroupVersion":"2"/'`,
-  ];
-  writeFileSync(join(folder, 'docker'), `${script.join('\n')}\n`, { mode: 0o755 });
-  return { PATH: `${folder}:${process.env.PATH}` };
-}
+const now = (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
+const docker = dockerForOldVersion();
+const oldEnvironment = docker.length > 0 ? { PATH: programsBefore(person, 'old programs', { docker }) } : {};
 
 /** Runs a command of the version that is checked out. */
 async function run(version: 'old' | 'new', name: string, ...flags: string[]): Promise<Ran> {
-  const env = version === 'old' ? oldEnvironment() : {};
+  const env = version === 'old' ? oldEnvironment : {};
   const ran = await person.run(['npm', 'run', '--silent', name, '--', ...flags], { env });
   const line = `${version} ${[name, ...flags].join(' ')}`;
   say(`  ${line.padEnd(28)} ${ran.seconds.toFixed(1).padStart(6)} s   exit code ${ran.code}`);
@@ -60,9 +35,9 @@ function expect(what: string, right: boolean, { text }: Pick<Ran, 'text'>): void
 }
 
 async function installOld(): Promise<void> {
-  await checkOut(from);
+  await checkOut(person, from);
   await demand(run('old', 'up'));
-  await checkOut(now);
+  await checkOut(person, now);
 }
 
 /** What is left and what was taken for somebody's own after `reset` has removed all that the platform installed. */
