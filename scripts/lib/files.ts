@@ -97,7 +97,7 @@ export function temporariesOf(path: string): { path: string; pid: number }[] {
 export function removeLeftovers(path: string): void {
   // We are not writing yet: one of our number is that of an earlier process.
   for (const { path: temporary, pid } of temporariesOf(path))
-    if (pid === process.pid || !isRunning(pid, undefined)) fs.rmSync(temporary, { force: true });
+    if (pid === process.pid || !isRunning(pid, undefined)) fs.rmSync(temporary, { recursive: true, force: true });
 }
 
 /** Where a file would be made by writing through links that lead nowhere yet. */

@@ -1,23 +1,32 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
-import { removeLeftovers, temporariesOf, temporaryName, writeWhole } from './files.ts';
+import { removeLeftovers, temporaryName } from './files.ts';
 import { isRunning, processStartTime } from './processes.ts';
 import { waitUntil } from './retry.ts';
 
-/** Who holds a lock, as it stands in the lock's file. */
-export interface LockHolder {
+/** Who holds a lock, as it stands in there. */
+interface LockHolder {
   pid: number;
   /** As `processStartTime` tells it, so that a number that is in use again is no holder. */
   start?: string;
-  /** What a person typed to start it. */
+  /** What was typed to start it. */
   command?: string;
 }
 
 export interface LockOptions {
   /** What is locked, for messages. */
   what: string;
-  /** What a person typed to start this process. */
+  /** What was typed to start this process. */
   command?: string;
   /** Milliseconds to wait for another holder; 0 fails at once. */
   patience: number;
@@ -30,16 +39,16 @@ export interface LockOptions {
 
 /**
  * Keeps other processes away from what this one is working on, until the function that is returned is called, or the
- * process ends. A lock whose process is gone is taken over. Throws a `UsageError` naming the process that still holds
- * it when patience ends, or `Interrupted`.
+ * process ends. A lock whose process is gone is taken over.
+ * @throws a `UsageError` naming the process that still holds it when patience ends, or `Interrupted`.
  */
-export async function lock(file: string, options: LockOptions): Promise<() => void> {
-  const { what, command, patience, signal, onWait, onTakeOver } = options;
+export async function lock(path: string, options: LockOptions): Promise<() => void> {
+  const { what, patience, signal, onWait } = options;
   if (signal.aborted) throw new Interrupted();
   let unlock: (() => void) | undefined;
   let told: string | undefined;
   const look = async () => {
-    const taken = takeLock(file, command, onTakeOver);
+    const taken = takeLock(path, options);
     if (typeof taken === 'function') {
       unlock = taken;
       return undefined;
@@ -53,109 +62,84 @@ export async function lock(file: string, options: LockOptions): Promise<() => vo
   if (other !== undefined)
     throw new UsageError(`${other} is working on ${what}.`, {
       id: 'another-command',
-      hint: `Wait until it is done. If there is no such command: rm "${file}"`,
+      hint: `Wait until it is done. If there is no such command: rm -r "${path}"`,
     });
   return unlock as () => void;
 }
 
 /**
- * Takes the lock, or tells who has it: `undefined` for one that is just being made. A lock is taken by creating its file. Only a
- * dead process's file is ever replaced, by one process at a time: the one that holds a second lock, which is made in the same
- * way. So what was read under it stays true until the file is replaced, and whatever a killed process leaves is taken over.
+ * Takes the lock, or tells who has it: `undefined` where it changes hands too fast. A lock is a folder with one file, whose name is
+ * used once and whose text tells the holder. It appears as a whole, by a rename, which the system does for one process only, and
+ * only where there is no folder or an empty one. So any number of processes may remove a dead holder's file at once: none of them
+ * can hit another holder by that. Nothing of this needs hard links, which some file systems refuse.
  */
-function takeLock(
-  file: string,
-  command: string | undefined,
-  onTakeOver: LockOptions['onTakeOver'],
-): (() => void) | LockHolder | undefined {
+function takeLock(path: string, { command, onTakeOver }: LockOptions): (() => void) | LockHolder | undefined {
   const start = processStartTime(process.pid);
   const mine = JSON.stringify({ pid: process.pid, ...(start && { start }), ...(command && { command }) });
-  for (let tries = 0; tries < 3; tries += 1) {
-    if (createLock(file, mine)) return releasing(file, mine);
-    const found = readLock(file);
-    if (found === undefined) continue; // Given back meanwhile.
-    const holder = parseHolder(found.text);
-    if (isHeld(file, found)) return holder;
-    const guard = takeLock(`${file}.takeover`, command, undefined);
-    if (typeof guard !== 'function') return guard;
-    try {
-      const now = readLock(file);
-      if (now?.text !== found.text || isHeld(file, now)) continue;
-      writeWhole(file, mine, { ownerOnly: true });
-    } finally {
-      guard();
+  let dead: LockHolder | undefined;
+  for (let tries = 0; tries < 10; tries += 1) {
+    const file = createLock(path, mine);
+    if (file !== undefined) {
+      if (dead) onTakeOver?.(describeHolder(dead));
+      return releasing(path, file);
     }
-    if (holder) onTakeOver?.(describeHolder(holder));
-    return releasing(file, mine);
+    // Without a name it is the lock itself: that of an earlier version is a file.
+    for (const name of ifThere(() => readdirSync(path)) ?? ['']) {
+      const text = ifThere(() => readFileSync(join(path, name), 'utf8'));
+      if (text === undefined) continue;
+      const holder = parseHolder(text);
+      if (holder && isRunning(holder.pid, holder.start)) return holder;
+      dead = holder ?? dead;
+      ifThere(() => unlinkSync(join(path, name)));
+    }
   }
   return undefined;
 }
 
-/**
- * Creates the lock's file, unless there is one. For a moment it is empty (a hard link could prevent that, where there are such):
- * whoever finds it so knows by a file beside it, which was written before, that its process lives.
- */
-function createLock(file: string, mine: string): boolean {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const announced = temporaryName(file);
+/** @returns the file in the lock, or undefined where somebody else has it. */
+function createLock(path: string, text: string): string | undefined {
+  const folder = temporaryName(path);
   try {
-    writeFileSync(announced, mine, { mode: 0o600, flag: 'wx' });
-    writeWhole(file, mine, { ownerOnly: true, exclusive: true });
-    return true;
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    // ENOENT: whoever gave it back took the empty folder with it.
-    if (!['EEXIST', 'ENOENT'].includes(code)) throw error;
-    return false;
+    return ifThere(() => {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(join(folder, basename(folder)), text, { mode: 0o600 });
+      renameSync(folder, path);
+      return join(path, basename(folder));
+    });
   } finally {
-    rmSync(announced, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Whether the process lives that holds a lock or, where the lock does not name it yet, is making it. */
-function isHeld(file: string, { text, writtenAt }: FoundLock): boolean {
-  const holder = parseHolder(text);
-  if (holder) return isRunning(holder.pid, holder.start);
-  // An earlier version announces nothing, but writes at once. A lock from the future is by a clock that was ahead.
-  if (Math.abs(Date.now() - writtenAt) < 5000) return true;
-  const isMade = temporariesOf(file).some(({ path }) => {
-    const maker = parseHolder(readLock(path)?.text ?? '');
-    return maker !== undefined && isRunning(maker.pid, maker.start);
-  });
-  // One that is being made no longer may have been completed in between.
-  const now = readLock(file);
-  return isMade || now?.text !== text || now.writtenAt !== writtenAt;
-}
-
-function releasing(file: string, mine: string): () => void {
+function releasing(path: string, file: string): () => void {
   const unlock = () => {
     process.off('exit', unlock);
-    if (readLock(file)?.text === mine) rmSync(file, { force: true });
+    ifThere(() => unlinkSync(file));
+    ifThere(() => rmdirSync(path));
   };
   // A second Ctrl-C ends the process at once.
   process.on('exit', unlock);
-  removeLeftovers(file);
-  // Of a process that was killed once it had replaced a lock. One that lives removes it itself.
-  const guard = existsSync(`${file}.takeover`) && takeLock(`${file}.takeover`, undefined, undefined);
-  if (typeof guard === 'function') guard();
+  removeLeftovers(path);
   return unlock;
 }
 
-/** A lock's text, and when it was written, in milliseconds since 1970. */
-type FoundLock = { text: string; writtenAt: number };
+/** What the system says where another process was quicker: nothing is there, or something else than there was. */
+const outrun = ['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR'];
 
-function readLock(file: string): FoundLock | undefined {
+/** @returns what the work does, or undefined where another process was quicker. */
+function ifThere<T>(work: () => T): T | undefined {
   try {
-    return { text: readFileSync(file, 'utf8'), writtenAt: statSync(file).mtimeMs };
+    return work();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!outrun.includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     return undefined;
   }
 }
 
+/** @returns undefined for a text that names nobody, as a power failure may leave it. */
 function parseHolder(text: string): LockHolder | undefined {
   try {
-    const read = JSON.parse(text) as unknown;
+    const read: unknown = JSON.parse(text);
     // Earlier versions wrote the number alone.
     if (typeof read === 'number') return { pid: read };
     return typeof read === 'object' && read !== null && 'pid' in read ? (read as LockHolder) : undefined;

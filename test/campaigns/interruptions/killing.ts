@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Person } from '../../e2e/support.ts';
@@ -74,8 +74,9 @@ export async function kill(
 }
 
 function lockOf({ clone }: Person, cluster: string): string {
+  const folder = join(clone, '.state', `${cluster}.lock`);
   try {
-    return readFileSync(join(clone, '.state', `${cluster}.lock`), 'utf8');
+    return readFileSync(join(folder, readdirSync(folder)[0] ?? ''), 'utf8');
   } catch {
     return '';
   }
