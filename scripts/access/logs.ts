@@ -33,19 +33,19 @@ async function readLog(
   context: Context,
   source: LogSource,
   part: LogRange,
-  onLine: (line: LogLine) => void,
+  onLine: (line: LogLine) => void | Promise<void>,
 ): Promise<void> {
   const take = (raw: string) => {
     const blank = raw.indexOf(' ');
     const time = withNanoseconds(raw.slice(0, blank));
     // The API server knows whole seconds only: the first of them brings what was read before.
-    if (part.after === undefined || time > part.after) onLine({ source, time, text: raw.slice(blank + 1) });
+    if (part.after === undefined || time > part.after) return onLine({ source, time, text: raw.slice(blank + 1) });
   };
   const { namespace, pod } = source;
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log?${query(source, part)}`;
   const rest = await context.api().lines(path, part.follow ? 0 : silenceTimeoutMs, take);
   // A program that dies in the middle of a line leaves its last words without an end.
-  if (rest !== '') take(rest);
+  if (rest !== '') await take(rest);
 }
 
 /** Milliseconds in which a log that is not followed has to go on coming. */
@@ -135,7 +135,7 @@ export async function readLogs(context: Context, sources: readonly LogSource[], 
   const lines: LogLine[] = [];
   await Promise.all(
     sources.map((source) =>
-      readLog(context, source, part, (line) => lines.push(line)).catch((error: unknown) => {
+      readLog(context, source, part, (line) => void lines.push(line)).catch((error: unknown) => {
         // A pod may go between the look for it and this.
         if (!(error instanceof ApiError) || ![400, 404].includes(error.status)) throw error;
       }),
@@ -149,7 +149,8 @@ interface LogFollowOptions {
   look(): Promise<LogSource[]>;
   /** The time of the last line that was told of each source already, by its id. */
   told: Map<string, string>;
-  onLine(line: LogLine): void;
+  /** The next line of the same source is read once this is done. */
+  onLine(line: LogLine): void | Promise<void>;
   /** Told once each time that the API server can't be asked. */
   onLost(why: string): void;
 }
@@ -167,7 +168,7 @@ export async function followLogs(context: Context, { look, told, onLine, onLost 
     try {
       await readLog(context, source, { follow: true, after: told.get(source.id) }, (line) => {
         told.set(source.id, line.time);
-        onLine(line);
+        return onLine(line);
       });
       ended.add(source.id);
     } catch (error) {

@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { homedir, release } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
 import { authorityName } from '../lib/certificates/authority.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Exec, Output } from '../lib/exec.ts';
@@ -14,11 +16,27 @@ export interface TrustStore {
 }
 
 /** What stores are reached with. */
-export interface StoreOptions {
+interface StoreOptions {
   exec: Exec;
   home: string;
   /** Where programs keep their settings: XDG_CONFIG_HOME. */
   configHome: string;
+}
+
+/** The stores of this user that need no root. */
+export function storesOf(exec: Exec, { childEnv }: Config): TrustStore[] {
+  const home = childEnv.tool.HOME || homedir();
+  return storesOn(process.platform, release(), {
+    exec,
+    home,
+    configHome: childEnv.tool.XDG_CONFIG_HOME || join(home, '.config'),
+  });
+}
+
+/** The same for any system, of which `kernel` is the release: that of Windows names its maker. */
+export function storesOn(platform: string, kernel: string, options: StoreOptions): TrustStore[] {
+  if (platform === 'darwin') return [keychainStore(options)];
+  return [...nssStores(options), ...(/microsoft/i.test(kernel) ? [windowsStore(options)] : [])];
 }
 
 /** The names of our authorities in a text: the fixed part, and eight hexadecimal digits of their own. */
@@ -38,7 +56,7 @@ async function runCommand(exec: Exec, command: readonly [string, ...string[]]): 
  * The login keychain of macOS, which Safari, Chrome and Firefox ask. The system asks for the password in a window.
  * See `man security`: add-trusted-cert, dump-trust-settings, delete-certificate.
  */
-export function keychainStore({ exec, home }: StoreOptions): TrustStore {
+function keychainStore({ exec, home }: StoreOptions): TrustStore {
   const keychain = join(home, 'Library', 'Keychains', 'login.keychain-db');
   return {
     title: `login keychain, ${keychain}`,
@@ -75,7 +93,7 @@ const firefoxFolders = [
 ];
 
 /** The certificate databases of this user's browsers on Linux. Makes the one that every Chrome takes where there is none. */
-export function nssStores({ exec, home, configHome }: StoreOptions): TrustStore[] {
+function nssStores({ exec, home, configHome }: StoreOptions): TrustStore[] {
   const chrome = chromeFolders.map((folder) => join(home, folder)).filter(isDatabase);
   // Since version 147 profiles lie below XDG_CONFIG_HOME.
   const roots = [...firefoxFolders.map((folder) => join(home, folder)), join(configHome, 'mozilla', 'firefox')];
@@ -129,7 +147,7 @@ function profilesIn(folder: string): string[] {
 }
 
 /** The Windows user's root certificates, from within WSL: Edge, Chrome and Firefox on Windows ask them. */
-export function windowsStore({ exec }: StoreOptions): TrustStore {
+function windowsStore({ exec }: StoreOptions): TrustStore {
   const certutil = (...args: string[]) => runCommand(exec, ['certutil.exe', '-user', ...args]);
   return {
     title: 'Windows, root certificates of this user',

@@ -1,7 +1,10 @@
-import { release } from 'node:os';
+import { existsSync } from 'node:fs';
+import { authorityFolder, type Config } from '../config/config.ts';
+import { type CleanupItem, type CleanupItems, folderItems } from '../lib/cleanup.ts';
 import { UserError } from '../lib/errors.ts';
+import { homePath } from '../lib/files.ts';
 import { shellWord } from '../lib/text.ts';
-import { keychainStore, nssStores, type StoreOptions, type TrustStore, windowsStore } from './trust-stores.ts';
+import type { TrustStore } from './trust-stores.ts';
 
 /** What became of one store. */
 export interface StoreResult {
@@ -9,16 +12,6 @@ export interface StoreResult {
   result: 'trusted' | 'trusted before' | 'removed' | 'nothing to remove' | 'failed';
   /** Why it failed. */
   reason?: string;
-}
-
-/** The stores of this system that need no root. */
-export function storesOf(
-  reach: StoreOptions,
-  platform: string = process.platform,
-  kernel: string = release(),
-): TrustStore[] {
-  if (platform === 'darwin') return [keychainStore(reach)];
-  return [...nssStores(reach), ...(/microsoft/i.test(kernel) ? [windowsStore(reach)] : [])];
 }
 
 /** Has every store trust the authority. One that can't be changed is told of, and does not keep the others from it. */
@@ -58,6 +51,43 @@ async function changeStores(
     }
   }
   return done;
+}
+
+/** The certificate authority of this user, with its key. */
+export function authorityItems(config: Config): CleanupItem[] {
+  return folderItems(config.dataDir, `local certificate authority (${homePath(authorityFolder(config))})`);
+}
+
+/** Where `npm run trust` tells to copy the certificate to, which takes root rights. */
+const systemFiles = [
+  ['/usr/local/share/ca-certificates/platform-ops.crt', 'update-ca-certificates --fresh'],
+  ['/etc/pki/ca-trust/source/anchors/platform-ops.crt', 'update-ca-trust'],
+] as const;
+
+/** Authorities of ours that browsers of this user trust: what their key could sign must not be trusted without need. */
+export async function trustItems(stores: readonly TrustStore[]): Promise<CleanupItems> {
+  const items: CleanupItem[] = [];
+  const notes: string[] = systemFiles
+    .filter(([file]) => existsSync(file))
+    .map(([file, command]) => `The system trusts ${file}: sudo rm ${file} && sudo ${command}`);
+  for (const store of stores) {
+    try {
+      for (const { name } of await store.list()) items.push(storeItem(store, name));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      notes.push(`Not looked into ${store.title}: ${error.message}.`);
+    }
+  }
+  return { items, notes };
+}
+
+function storeItem(store: TrustStore, name: string): CleanupItem {
+  return {
+    kind: 'trust',
+    name: `${name} (${store.title})`,
+    remove: () => store.remove(name),
+    isThere: async () => (await store.list()).some((one) => one.name === name),
+  };
 }
 
 /** How a system or a program comes to trust the authority, and by which command. */

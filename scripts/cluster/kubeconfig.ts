@@ -1,11 +1,10 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { UsageError } from '../lib/errors.ts';
-import { writeWhole } from '../lib/files.ts';
+import { withTemporaryFolder, writeWhole } from '../lib/files.ts';
 
 /**
  * Takes the login of TARGET_CONTEXT over from the person's own kubeconfigs into the private one, with nothing else that is
@@ -61,12 +60,9 @@ export async function writePrivateKubeconfig(context: Context, text: string): Pr
  * Does what only looks, with a copy of the folder of this cluster that is gone afterwards: a kubeconfig that has to be fetched
  * leaves no trace.
  */
-export async function withScratchState<T>(config: Config, work: (config: Config) => Promise<T>): Promise<T> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'platform-ops-'));
-  try {
+export function withScratchState<T>(config: Config, work: (config: Config) => Promise<T>): Promise<T> {
+  return withTemporaryFolder(async (stateDir) => {
     await copyFile(join(config.stateDir, 'kubeconfig'), join(stateDir, 'kubeconfig')).catch(() => {});
-    return await work({ ...config, stateDir });
-  } finally {
-    await rm(stateDir, { recursive: true, force: true });
-  }
+    return work({ ...config, stateDir });
+  });
 }

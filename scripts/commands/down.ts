@@ -1,6 +1,18 @@
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { mergedContextItems } from '../access/kubeconfig/merge.ts';
+import { authorityItems, trustItems } from '../access/trust.ts';
+import { storesOf } from '../access/trust-stores.ts';
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
+import {
+  cacheItems,
+  clusterItems,
+  forwardItems,
+  imageItems,
+  orphanItems,
+  otherClusters,
+  stateItems,
+} from '../cluster/cleanup.ts';
 import { noCluster, presence } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
@@ -9,11 +21,10 @@ import { printNothing, resetPlatform } from '../components/reset/reset.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { namedOf } from '../kubernetes/objects.ts';
+import { type CleanupItem, type CleanupItems, type Leftover, removeItems } from '../lib/cleanup.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { createProgress } from '../lib/terminal/progress.ts';
+import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { askWhether, terminalOf } from '../lib/terminal/prompt.ts';
-import { findItems, findLocalItems } from './cleanup/find.ts';
-import { type CleanupItem, type Leftover, removeItems } from './cleanup/items.ts';
 import { type Command, checkFlags, confirmation, type Invocation, lockFlags } from './command.ts';
 import { changeCluster } from './session.ts';
 
@@ -44,11 +55,11 @@ export const downCommand: Command = {
 const defaultTimeoutSeconds = 120;
 
 async function runDown(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, signal } = invocation;
+  const { config, flags, signal, print, progressStream } = invocation;
   if (config.target !== undefined) return uninstall(invocation);
-  const purge = flags.purge === true;
-  const terminal = flags.json ? undefined : terminalOf(process.stdin, invocation.progressStream, signal);
-  if (purge && !flags.yes && !flags['dry-run'] && !terminal) {
+  const asks = flags.purge === true && !flags.yes && !flags['dry-run'];
+  const terminal = asks && !flags.json ? terminalOf(process.stdin, progressStream, signal) : undefined;
+  if (asks && !terminal) {
     throw new UsageError('There is no terminal to ask whether --purge is meant.', {
       id: 'no-terminal',
       hint: 'npm run down -- --purge --dry-run lists what it would remove; npm run down -- --purge --yes removes it.',
@@ -56,20 +67,23 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
   }
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });
+  const purge = flags.purge === true;
   if (flags['dry-run']) return preview(invocation, context, purge);
   const unlock = await lockCluster(invocation, 'down');
   try {
     const warnings = await assertMachineReady(context);
     const { items, notes } = await findItems(context, { purge });
     notes.unshift(...warnings);
-    if (purge && !flags.yes && terminal && items.length > 0) {
-      invocation.print([...listed('To be removed:', items), ...notes.map((note) => `! ${note}`)].join('\n'));
+    if (terminal && items.length > 0) {
+      print(page('To be removed:', items, notes));
       if (!(await askWhether(terminal, `Remove these ${items.length}, which all your clusters share in part?`))) {
-        invocation.print('Nothing was removed.');
+        print('Nothing was removed.');
         return ExitCode.failed;
       }
     }
-    const left = await remove(invocation, context, items, purge);
+    const findAgain = async () => (await findItems(context, { purge })).items;
+    const remove = () => removeItems(items, findAgain, signal);
+    const left = items.length === 0 ? [] : await shown(await createProgress(progressStream), invocation, items, remove);
     return report(invocation, items, left, notes);
   } finally {
     unlock();
@@ -87,12 +101,14 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
     'npm run down -- --dry-run lists what it would remove; npm run down -- --yes removes it.',
   );
   // What is on this machine is told by the real folder, also where only a copy of it is worked with.
-  const local = findLocalItems(config);
+  const local = [...orphanItems(config), ...forwardItems(config), ...stateItems(config)];
   const removeLocal = async () => void (await removeItems(local, async () => [], signal));
   return changeCluster(invocation, 'down', async (context, progress) => {
     if ((await presence(context)) === undefined) {
       if (!flags['dry-run']) await removeLocal();
-      return printNothing(invocation, `Nothing to remove: ${noCluster(context).message}`, plain(local));
+      const title = flags['dry-run'] ? 'Would be removed here:' : 'Removed here:';
+      const here = local.length === 0 ? '' : `\n${page(title, local, [])}`;
+      return printNothing(invocation, `Nothing to remove there: ${noCluster(context).message}${here}`, plain(local));
     }
     const rest = {
       items: [namedOf(markerFor(context)), ...plain(local)],
@@ -105,21 +121,60 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
   });
 }
 
-async function remove(
-  { config, progressStream, signal }: Invocation,
+/**
+ * Finds all that belongs to this cluster; with `purge` also what this user's clusters share. Changes nothing.
+ * @param options `withDocker: false` leaves out what only Docker can tell.
+ * @throws UsageError where a cluster of that name is not of this checkout, or Docker does not answer.
+ */
+async function findItems(
   context: Context,
-  items: CleanupItem[],
-  purge: boolean,
-) {
-  if (items.length === 0) return [];
+  { purge, withDocker = true }: { purge: boolean; withDocker?: boolean },
+): Promise<CleanupItems> {
+  const { config, exec } = context;
+  const items = [
+    ...orphanItems(config),
+    ...(withDocker ? await clusterItems(context) : []),
+    ...forwardItems(config),
+    ...mergedContextItems(context),
+    ...stateItems(config),
+  ];
+  if (!purge) return { items, notes: [] };
+  const [images, others, trust, cache] = await Promise.all([
+    withDocker ? imageItems(context) : { items: [], notes: [] },
+    withDocker ? otherClusters(context) : [],
+    trustItems(storesOf(exec, config)),
+    cacheItems(config),
+  ]);
+  const shared = others.map(
+    (name) => `The cluster ${name} needs npm run up afterwards, if it shares this certificate authority.`,
+  );
+  return {
+    // The trust goes before the authority, by whose name it is found; the cache last, which knows what was pulled.
+    items: [...items, ...images.items, ...trust.items, ...authorityItems(config), ...cache],
+    notes: [...images.notes, ...trust.notes, ...shared],
+  };
+}
+
+/** What a list of items is about. */
+function isCluster(items: readonly CleanupItem[]): boolean {
+  return items.some(({ kind }) => kind === 'container');
+}
+
+/** Does it with a spinner, and tells how long it took. */
+async function shown(
+  progress: Progress,
+  { config }: Invocation,
+  items: readonly CleanupItem[],
+  remove: () => Promise<Leftover[]>,
+): Promise<Leftover[]> {
   const started = performance.now();
-  const progress = await createProgress(progressStream);
-  progress.start(`deleting ${config.clusterName}`);
+  const [title, done] = isCluster(items) ? ['cluster', 'deleted'] : ['leftovers', 'removed'];
+  progress.start(isCluster(items) ? `deleting ${config.clusterName}` : 'removing leftovers');
   try {
-    const left = await removeItems(items, async () => (await findItems(context, { purge })).items, signal);
+    const left = await remove();
     const seconds = (performance.now() - started) / 1000;
-    if (left.length === 0) progress.done('cluster', seconds, 'deleted');
-    else progress.failed('cluster', seconds);
+    if (left.length === 0) progress.done(title, seconds, done);
+    else progress.failed(title, seconds);
     return left;
   } finally {
     progress.stop();
@@ -136,35 +191,33 @@ async function preview({ flags, print, config }: Invocation, context: Context, p
   });
   const { items, notes } = await findItems(context, { purge, withDocker });
   notes.unshift(...warnings);
-  if (flags.json) print(JSON.stringify({ wouldRemove: plain(items), notes }, undefined, 2));
-  else {
-    const none = withDocker ? nothing(config.clusterName) : 'Nothing to remove, as far as can be told without Docker.';
-    const lines = items.length === 0 ? [none] : listed('Would be removed:', items);
-    print([...lines, ...notes.map((note) => `! ${note}`)].join('\n'));
-  }
+  const none = withDocker ? nothing(config.clusterName) : 'Nothing to remove, as far as can be told without Docker.';
+  print(
+    flags.json
+      ? JSON.stringify({ wouldRemove: plain(items), notes }, undefined, 2)
+      : page(items.length === 0 ? none : 'Would be removed:', items, notes),
+  );
   return ExitCode.done;
 }
 
 function report(
   { flags, print, config }: Invocation,
-  items: CleanupItem[],
-  left: Leftover[],
-  notes: string[],
+  items: readonly CleanupItem[],
+  left: readonly Leftover[],
+  notes: readonly string[],
 ): ExitCode {
-  const leftNames = new Set(left.map(({ item }) => `${item.kind} ${item.name}`));
-  const removed = items.filter(({ kind, name }) => !leftNames.has(`${kind} ${name}`));
+  const isLeft = ({ kind, name }: CleanupItem) => left.some(({ item }) => item.kind === kind && item.name === name);
+  const removed = items.filter((item) => !isLeft(item));
   if (flags.json) {
     const leftovers = left.map(({ item: { kind, name }, reason }) => ({ kind, name, ...(reason && { reason }) }));
     print(JSON.stringify({ removed: plain(removed), left: leftovers, notes }, undefined, 2));
-  } else if (items.length === 0) {
-    print([nothing(config.clusterName), ...notes.map((note) => `! ${note}`)].join('\n'));
-  } else {
-    const lines = removed.length === 0 ? [] : listed(`Removed the cluster ${config.clusterName}:`, removed);
-    lines.push(...notes.map((note) => `! ${note}`));
-    lines.push(left.length === 0 ? '0 left.' : `${left.length} left:`);
-    lines.push(...left.map(({ item, reason }) => `  ✖ ${line(item)}${reason === undefined ? '' : `: ${reason}`}`));
+  } else if (items.length === 0) print(page(nothing(config.clusterName), [], notes));
+  else {
+    const title = isCluster(removed) ? `Removed the cluster ${config.clusterName}:` : 'Removed:';
+    const counts = left.length === 0 ? '0 left.' : `${left.length} left:`;
+    const lines = left.map(({ item, reason }) => `  ✖ ${line(item)}${reason === undefined ? '' : `: ${reason}`}`);
     if (left.length > 0) lines.push('  → npm run down tries again.');
-    print(lines.join('\n'));
+    print([page(removed.length === 0 ? undefined : title, removed, notes), counts, ...lines].join('\n').trimStart());
   }
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
 }
@@ -173,8 +226,9 @@ function nothing(cluster: string): string {
   return `Nothing to remove: there is no cluster ${cluster}.`;
 }
 
-function listed(title: string, items: readonly CleanupItem[]): string[] {
-  return [title, ...items.map((item) => `  ${line(item)}`)];
+function page(title: string | undefined, items: readonly CleanupItem[], notes: readonly string[]): string {
+  const lines = [...items.map((item) => `  ${line(item)}`), ...notes.map((note) => `! ${note}`)];
+  return [...(title === undefined ? [] : [title]), ...lines].join('\n');
 }
 
 function line({ kind, name }: CleanupItem): string {

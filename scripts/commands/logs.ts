@@ -11,7 +11,7 @@ import { assertCluster } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
 import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { outputRefused } from '../lib/terminal/output.ts';
+import { outputDrained, outputRefused } from '../lib/terminal/output.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const logsCommand: Command = {
@@ -70,7 +70,10 @@ async function runLogs({ config, flags, operands = [], signal, print, progressSt
     return await followLogs(context, {
       look: async () => (await findSources(context, word)).sources,
       told: new Map(lines.map(({ source, time }) => [source.id, time])),
-      onLine: show,
+      onLine(line) {
+        show(line);
+        return outputDrained();
+      },
       onLost: (why) => say(`! ${why}; it is waited for`),
     });
   } catch (error) {

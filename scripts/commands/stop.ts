@@ -1,7 +1,7 @@
+import { forwardItems } from '../cluster/cleanup.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { ownContainer, stopNode } from '../cluster/node.ts';
 import { ExitCode } from '../lib/errors.ts';
-import { forwardItems } from './cleanup/processes.ts';
 import { type Command, type Invocation, lockFlags } from './command.ts';
 import { changeCluster } from './session.ts';
 

@@ -1,6 +1,5 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { installAuthority, removeAuthority, type StoreResult, storesOf, trustCommands } from '../access/trust.ts';
+import { installAuthority, removeAuthority, type StoreResult, trustCommands } from '../access/trust.ts';
+import { storesOf } from '../access/trust-stores.ts';
 import { authorityFolder } from '../config/config.ts';
 import { createContext } from '../context.ts';
 import { certificateFile, ensureAuthority, readAuthority } from '../lib/certificates/authority.ts';
@@ -39,8 +38,7 @@ async function runTrust({ config, flags, signal, print }: Invocation): Promise<E
   const x509 = (made ?? (await readAuthority(folder)))?.x509;
   const authority = x509 && { name: x509.subject.replace(/^CN=/, ''), file };
   const { exec } = createContext(config, { signal });
-  const home = config.childEnv.tool.HOME || homedir();
-  const stores = storesOf({ exec, home, configHome: config.childEnv.tool.XDG_CONFIG_HOME || join(home, '.config') });
+  const stores = storesOf(exec, config);
   const done = flags.remove
     ? await removeAuthority(stores)
     : made && authority

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from './errors.ts';
 import { isRunning } from './processes.ts';
@@ -98,6 +99,39 @@ export function removeLeftovers(path: string): void {
   // We are not writing yet: one of our number is that of an earlier process.
   for (const { path: temporary, pid } of temporariesOf(path))
     if (pid === process.pid || !isRunning(pid, undefined)) fs.rmSync(temporary, { recursive: true, force: true });
+}
+
+/**
+ * Gives the work a folder for temporary files, which only this user can look into and which is gone afterwards. Those of processes
+ * that were killed go with it: there may be a login in them.
+ */
+export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const base = join(tmpdir(), 'platform-ops');
+  for (const { path, pid } of temporariesOf(base)) if (!isRunning(pid, undefined)) removeQuietly(path);
+  const folder = temporaryName(base);
+  fs.mkdirSync(folder, { mode: 0o700 });
+  const remove = () => removeQuietly(folder);
+  // A second Ctrl-C ends the process at once.
+  process.on('exit', remove);
+  try {
+    return await work(folder);
+  } finally {
+    process.off('exit', remove);
+    remove();
+  }
+}
+
+/** Another user's stays. */
+function removeQuietly(path: string): void {
+  try {
+    fs.rmSync(path, { recursive: true, force: true });
+  } catch {}
+}
+
+/** A path as it is read most easily: `~` in place of the home folder. */
+export function homePath(path: string): string {
+  const home = `${homedir()}/`;
+  return path.startsWith(home) ? `~/${path.slice(home.length)}` : path;
 }
 
 /** Where a file would be made by writing through links that lead nowhere yet. */

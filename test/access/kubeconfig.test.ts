@@ -17,6 +17,7 @@ import { parse } from 'yaml';
 import type { Kubeconfig } from '../../scripts/access/kubeconfig/edit.ts';
 import { backupOf, changeKubeconfig, writableOf } from '../../scripts/access/kubeconfig/file.ts';
 import {
+  mergedContextItems,
   mergedInto,
   mergeKubeconfig,
   unmergeKubeconfig,
@@ -24,9 +25,8 @@ import {
   withoutCluster,
 } from '../../scripts/access/kubeconfig/merge.ts';
 import { writePrivateKubeconfig } from '../../scripts/cluster/kubeconfig.ts';
-import { mergedContextItems } from '../../scripts/commands/cleanup/files.ts';
-import { removeItems } from '../../scripts/commands/cleanup/items.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
+import { removeItems } from '../../scripts/lib/cleanup.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const folder = await temporaryFolder();

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { installAuthority, removeAuthority, storesOf, trustCommands } from '../../scripts/access/trust.ts';
+import { installAuthority, removeAuthority, trustCommands } from '../../scripts/access/trust.ts';
+import { storesOn } from '../../scripts/access/trust-stores.ts';
 import { trustCommand } from '../../scripts/commands/trust.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
@@ -158,7 +159,7 @@ test('on macOS the login keychain is asked for all of it', async () => {
       return there.includes(name) ? { stdout: `Cert 0: ${name}\n` } : { exitCode: 1 };
     return undefined;
   });
-  const stores = storesOf(reach(exec), 'darwin', '25.0.0');
+  const stores = storesOn('darwin', '25.0.0', reach(exec));
   const [first] = await installAuthority(stores, authority);
   assert.equal(first?.result, 'trusted');
   assert.equal(exec.lines().at(-1), `security add-trusted-cert -r trustRoot -k ${keychain} /data/ca.crt`);
@@ -177,7 +178,7 @@ test('a person who says no to the system’s question is told what failed', asyn
       ? { exitCode: 1, stderr: 'The authorization was canceled by the user.' }
       : undefined,
   );
-  const [done] = await installAuthority(storesOf(reach(exec), 'darwin', '25.0.0'), authority);
+  const [done] = await installAuthority(storesOn('darwin', '25.0.0', reach(exec)), authority);
   assert.equal(done?.result, 'failed');
   assert.match(done?.reason ?? '', /canceled by the user/);
 });
@@ -190,7 +191,7 @@ test('in WSL the Windows user’s store comes on top, by the path that Windows k
     if (line === 'certutil.exe -user -store Root') return { stdout: there };
     return undefined;
   });
-  const stores = storesOf(reach(exec), 'linux', '5.15.90.1-microsoft-standard-WSL2');
+  const stores = storesOn('linux', '5.15.90.1-microsoft-standard-WSL2', reach(exec));
   assert.deepEqual(
     (await installAuthority(stores, authority)).map(({ result }) => result),
     ['failed', 'trusted'],
@@ -204,6 +205,6 @@ test('in WSL the Windows user’s store comes on top, by the path that Windows k
 });
 
 test('a Linux that is not WSL has no Windows store', () => {
-  const titles = storesOf(reach(fakeExec(() => undefined)), 'linux', '6.8.0-generic').map(({ title }) => title);
+  const titles = storesOn('linux', '6.8.0-generic', reach(fakeExec(() => undefined))).map(({ title }) => title);
   assert.deepEqual(titles, ['Chrome, /Users/ann/.pki/nssdb']);
 });

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { readFileOrPipe, writeWhole } from '../../scripts/lib/files.ts';
+import { readFileOrPipe, withTemporaryFolder, writeWhole } from '../../scripts/lib/files.ts';
 import { programFiles } from '../house/imports.ts';
 import { compiled } from '../support/compiled.ts';
 import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -164,6 +164,33 @@ test('what a killed process left beside the file is removed, what a running one 
   for (const name of [...mine, ...stays]) fs.writeFileSync(join(dirname(file), name), 'token');
   writeWhole(file, 'new');
   assert.deepEqual(names(file).toSorted(), ['file', ...stays].toSorted());
+});
+
+test('a temporary folder is gone afterwards, and that of a killed process with the next one', async () => {
+  const parent = newFile();
+  fs.mkdirSync(parent);
+  const program = compiled(`
+    import { withTemporaryFolder } from './scripts/lib/files.ts';
+    await withTemporaryFolder((folder) => {
+      console.log(folder);
+      process.kill(process.pid, process.argv[2]);
+      if (process.argv[2] === '0') process.exit(0);
+    });`);
+  const run = (signal: string) =>
+    spawnSync(process.execPath, [program, signal], { env: { ...process.env, TMPDIR: parent }, encoding: 'utf8' });
+  const left = run('SIGKILL').stdout.trim();
+  assert.equal(modeOf(left), 0o700);
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = parent;
+  try {
+    const count = async () => fs.readdirSync(parent).length;
+    assert.equal(await withTemporaryFolder(() => withTemporaryFolder(count)), 2, 'its own, and no other one');
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
+  assert.match(run('0').stdout, /platform-ops/);
+  assert.deepEqual(fs.readdirSync(parent), []);
 });
 
 test('any number of processes write the same file at once, and it is whole at any moment', async () => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { type Agent, createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { ApiError, connect, isPassing, Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { selfSigned } from '../../scripts/lib/certificates/certificate.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
-import { httpGet } from '../../scripts/lib/http/client.ts';
+import { getLines, httpGet } from '../../scripts/lib/http/client.ts';
 import type { RetryOptions } from '../../scripts/lib/retry.ts';
 import { base64 } from '../../scripts/lib/secret.ts';
 
@@ -79,6 +79,58 @@ test('an interruption ends the request, also in the middle of the answer', async
     await assert.rejects(httpGet(url, { signal: controller.signal }), Interrupted);
   }
   await assert.rejects(httpGet(url, { signal: AbortSignal.abort() }), Interrupted);
+});
+
+/** Reads lines of the server above. */
+const lines = (onLine: (line: string) => void | Promise<void>, silence = 0, signal = new AbortController().signal) =>
+  getLines(url, { agent: undefined as unknown as Agent, signal, silence }, onLine);
+
+test('lines are handed over as they come, a refusal is returned whole, and silence or a bug of the reader is thrown', async () => {
+  respond(200, 'one\ntwo €\nrest');
+  const heard: string[] = [];
+  assert.deepEqual(await lines((line) => void heard.push(line)), { status: 200, body: 'rest' });
+  assert.deepEqual(heard, ['one', 'two €']);
+  await assert.rejects(
+    lines(() => Promise.reject(new TypeError('a bug'))),
+    /a bug/,
+  );
+  respond(403, 'no\nlog');
+  assert.deepEqual(await lines(() => assert.fail('no line')), { status: 403, body: 'no\nlog' });
+  for (const start of [undefined, 'one\n']) {
+    answer = (_, response) => void (start && response.write(start));
+    await assert.rejects(
+      lines(() => {}, 50),
+      /no word for 0\.05 s/,
+    );
+  }
+});
+
+test('no more is read while a line is worked on, so that what nobody takes piles up nowhere', async () => {
+  const chunk = `${'x'.repeat(99_999)}\n`;
+  let sent = 0;
+  answer = (_, response) => {
+    const send = () => {
+      sent += 1;
+      if (sent > 1000) response.end();
+      else if (response.write(chunk)) setImmediate(send);
+      else response.once('drain', send);
+    };
+    send();
+  };
+  const controller = new AbortController();
+  let told = 0;
+  const reading = lines(
+    async () => {
+      told += 1;
+      // Of 100 MB, the buffers of the system and both sides take a few.
+      if (told === 1) await new Promise((resolve) => setTimeout(resolve, 300));
+      if (told === 1) controller.abort();
+    },
+    0,
+    controller.signal,
+  );
+  await assert.rejects(reading, Interrupted);
+  assert(told < 5 && sent < 500, `${told} told, ${sent} sent`);
 });
 
 /** The API server's client, pointed at the server above: that has no TLS, so the certificates are not used. */

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
+import type { CleanupItem } from '../../lib/cleanup.ts';
 import { UserError } from '../../lib/errors.ts';
 import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
 import {
@@ -109,6 +110,17 @@ export async function unmergeKubeconfig(
     (await changeKubeconfig(file, (text) => withoutCluster(text, kubeContext, kubeconfig)));
   await rm(recordOf(config), { force: true });
   return changed ? file : undefined;
+}
+
+/** The cluster's context in the user's own kubeconfig, where `npm run kubeconfig -- --merge` put it. */
+export function mergedContextItems(context: Context): CleanupItem[] {
+  const { config, kubeContext, kubeconfig } = context;
+  const file = mergedInto(config);
+  if (file === undefined) return [];
+  const isThere = async () =>
+    existsSync(file) && withoutCluster(readFileSync(file, 'utf8'), kubeContext, kubeconfig) !== undefined;
+  const remove = async () => void (await unmergeKubeconfig(context));
+  return [{ kind: 'file', name: `context ${kubeContext} in ${file}`, remove, isThere }];
 }
 
 /** The kubeconfig that the cluster was put into on request. Without one, no kubeconfig of the person's is ever opened. */

@@ -88,9 +88,10 @@ export function printResult({ flags, print }: Invocation, result: object, lines:
   return ExitCode.done;
 }
 
-/** Prints that there was nothing to remove. */
-export function printNothing(invocation: Invocation, why: string, wouldRemove: readonly Named[] = []): ExitCode {
-  return printResult(invocation, invocation.flags['dry-run'] ? { wouldRemove, kept: [] } : nothingRemoved, [why]);
+/** Prints that there was nothing to remove in the cluster, and by `why` what was removed `here`, on this machine. */
+export function printNothing(invocation: Invocation, why: string, here: readonly Named[] = []): ExitCode {
+  const result = invocation.flags['dry-run'] ? { wouldRemove: here, kept: [] } : { ...nothingRemoved, removed: here };
+  return printResult(invocation, result, [why]);
 }
 
 /** Prints that nothing was done, because the answer was no. */

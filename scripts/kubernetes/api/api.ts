@@ -13,9 +13,9 @@ export interface ApiServer {
   text(path: string): Promise<string>;
   /**
    * Hands over each line of an answer that goes on, until the server ends it; resolves to what stood behind the last line
-   * break. `silence`: milliseconds without a word, 0 for as many as it takes.
+   * break. Nothing more is read while a line is worked on. `silence`: milliseconds without a word, 0 for as many as it takes.
    */
-  lines(path: string, silence: number, onLine: (line: string) => void): Promise<string>;
+  lines(path: string, silence: number, onLine: (line: string) => void | Promise<void>): Promise<string>;
   /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
   list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
   /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */

@@ -105,15 +105,14 @@ export async function findExisting(
   kind: 'container' | 'volume' | 'network' | 'image',
   names: readonly string[],
 ): Promise<string[]> {
-  const found = await Promise.all(
-    names.map(async (name) => {
-      const { exitCode, stderr } = await exec(['docker', kind, 'inspect', '--format', 'there', name], shortQuery);
-      if (exitCode === 0) return true;
-      if (isMissing(stderr)) return false;
-      throw silent(stderr);
-    }),
-  );
-  return names.filter((_, index) => found[index]);
+  const found = await Promise.all(names.map((name) => dockerQuery(exec, [kind, 'inspect', '--format', 'there', name])));
+  return names.filter((_, index) => found[index] !== undefined);
+}
+
+/** The names of the containers that a filter of `docker ps` lets through, in any state. */
+export async function containerNames(exec: Exec, filter: string): Promise<string[]> {
+  const list = ['ps', '--all', '--filter', filter, '--format', '{{.Names}}'];
+  return (await exec(['docker', ...list], { timeout: 30_000 })).stdout.split('\n').filter(Boolean);
 }
 
 /** Whether Docker says that what it was asked about is not there: not its socket, its host or itself. */
@@ -121,29 +120,31 @@ export function isMissing(stderr: string): boolean {
   return /no such (?!file|host)|\b(container|volume|network|image)\b.* not found/i.test(stderr);
 }
 
+/**
+ * Asks Docker about one thing.
+ * @returns what it prints, or undefined where the thing is not there.
+ * @throws a `UserError` where Docker does not answer.
+ */
+export async function dockerQuery(exec: Exec, query: readonly string[]): Promise<string | undefined> {
+  const { exitCode, stdout, stderr } = await exec(['docker', ...query], shortQuery);
+  if (exitCode === 0) return stdout;
+  if (isMissing(stderr)) return undefined;
+  throw silent(stderr);
+}
+
 /** For a failure that is no answer. */
-export function silent(stderr: string): UserError {
-  return new UserError(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, {
+function silent(stderr: string, Kind = UserError): UserError {
+  return new Kind(`Docker does not answer: ${stderr.trim().split('\n')[0]}`, {
     id: 'docker-odd',
-    hint: 'npm run doctor',
+    hint: 'npm run doctor says what to do about it.',
   });
 }
 
 /** The container of that name, or undefined. Throws a `UsageError` where Docker doesn't answer. */
 export async function findContainer(exec: Exec, name: string): Promise<DockerContainer | undefined> {
-  const shown = await exec(['docker', 'container', 'inspect', name], { nothrow: true, timeout: 30_000 });
-  if (shown.exitCode !== 0) {
-    if (/no such container/i.test(shown.stderr)) return undefined;
-    if (shown.exitCode === 127)
-      throw new UsageError('Docker was not found.', {
-        id: 'docker-missing',
-        hint: 'npm run doctor says how to get it.',
-      });
-    const [reason = ''] = shown.stderr.trim().split('\n');
-    throw new UsageError(`Docker does not answer: ${reason}`, {
-      id: 'docker-odd',
-      hint: 'npm run doctor says what to do about it.',
-    });
-  }
-  return parseContainers(shown.stdout)[0];
+  const { exitCode, stdout, stderr } = await exec(['docker', 'container', 'inspect', name], shortQuery);
+  if (exitCode === 0) return parseContainers(stdout)[0];
+  if (isMissing(stderr)) return undefined;
+  if (exitCode !== 127) throw silent(stderr, UsageError);
+  throw new UsageError('Docker was not found.', { id: 'docker-missing', hint: 'npm run doctor says how to get it.' });
 }

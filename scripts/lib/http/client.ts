@@ -29,57 +29,51 @@ export function httpGet(url: string, options: SendOptions = {}): Promise<HttpRes
  * Sends a request. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
  * are needed here. Throws what the connection fails with, or `Interrupted`.
  */
-export function sendRequest(
+export async function sendRequest(
   method: 'GET' | 'PATCH',
   url: string,
   { headers = {}, body, agent, server, signal, timeout = 10_000 }: SendOptions = {},
 ): Promise<HttpResponse> {
   const deadline = AbortSignal.timeout(timeout);
-  const options: RequestOptions = {
-    method,
-    headers,
-    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-    ...(agent && { agent }),
-    ...(server && withServerName(server)),
-  };
-  const failure = (error: Error) =>
-    signal?.aborted ? new Interrupted() : deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error;
-  return exchange(url, options, failure, body, (response, done) => {
-    const chunks: Buffer[] = [];
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('end', () => {
-      const sentAt = Date.parse(response.headers.date ?? '');
-      done({
-        status: response.statusCode ?? 0,
-        body: Buffer.concat(chunks).toString('utf8'),
-        sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
-      });
+  try {
+    const response = await answerTo(url, body, {
+      method,
+      headers,
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+      ...(agent && { agent }),
+      ...(server && withServerName(server)),
     });
-  });
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    const sentAt = Date.parse(response.headers.date ?? '');
+    return {
+      status: response.statusCode ?? 0,
+      body: Buffer.concat(chunks).toString('utf8'),
+      sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
+    };
+  } catch (error) {
+    if (signal?.aborted) throw new Interrupted();
+    throw deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error;
+  }
 }
 
-/** Sends a request, and has `receive` make something of the answer. Whatever fails is thrown as `failure` makes it. */
-function exchange<T>(
-  url: string,
-  options: RequestOptions,
-  failure: (error: Error) => Error,
-  body: string | undefined,
-  receive: (response: IncomingMessage, done: (result: T) => void) => void,
-): Promise<T> {
+/** Sends a request. @returns the beginning of the answer; what goes wrong later is thrown where that is read. */
+function answerTo(url: string, body: string | undefined, options: RequestOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => reject(failure(error));
-    if (options.signal?.aborted) return fail(new Error('aborted'));
-    const answered = (response: IncomingMessage) => {
-      response.on('error', fail);
-      receive(response, resolve);
-    };
     // The agent and the certificates are for https.
     const request = url.startsWith('https:')
-      ? httpsRequest(url, options, answered)
-      : httpRequest(url, { ...options, agent: undefined }, answered);
-    request.on('error', fail);
-    if (options.timeout !== undefined)
-      request.on('timeout', () => request.destroy(new Error(`no word for ${(options.timeout ?? 0) / 1000} s`)));
+      ? httpsRequest(url, options)
+      : httpRequest(url, { ...options, agent: undefined });
+    request.on('error', reject);
+    let heard: IncomingMessage | undefined;
+    request.on('response', (response) => {
+      heard = response;
+      resolve(response);
+    });
+    // Also in the middle of the answer, whose reader then hears of this, not of a connection that broke off.
+    request.on('timeout', () =>
+      (heard ?? request).destroy(new Error(`no word for ${(options.timeout ?? 0) / 1000} s`)),
+    );
     request.end(body);
   });
 }
@@ -88,9 +82,6 @@ function exchange<T>(
 function withServerName({ name, ca }: { name: string; ca: string }) {
   return { servername: name, ca, agent: false as const };
 }
-
-/** What is kept of the answer. */
-type ErrorResponse = Pick<HttpResponse, 'status' | 'body'>;
 
 interface LinesOptions {
   agent: Agent;
@@ -101,24 +92,29 @@ interface LinesOptions {
 }
 
 /**
- * GETs an address (https) whose answer goes on for long, and hands over each line of it as it comes. Resolves when the
- * server ends the answer; one with a status of 400 or more is returned whole, and none of its lines are. Throws what
- * the connection fails with, or `Interrupted`.
+ * GETs an address whose answer goes on for long, and hands over each line of it as it comes. Nothing more is read while a line
+ * is worked on.
+ * @returns when the server ends the answer; one with a status of 400 or more is returned whole, and none of its lines are.
+ * @throws what the connection fails with, or `Interrupted`.
  */
-export function getLines(url: string, options: LinesOptions, onLine: (line: string) => void): Promise<ErrorResponse> {
-  const { agent, headers = {}, signal, silence } = options;
-  const failure = (error: Error) => (signal.aborted ? new Interrupted() : error);
-  return exchange(url, { agent, headers, signal, timeout: silence }, failure, undefined, (response, done) => {
+export async function getLines(
+  url: string,
+  { agent, headers = {}, signal, silence }: LinesOptions,
+  onLine: (line: string) => void | Promise<void>,
+): Promise<Pick<HttpResponse, 'status' | 'body'>> {
+  try {
+    const response = await answerTo(url, undefined, { agent, headers, signal, timeout: silence });
     const status = response.statusCode ?? 0;
     let rest = '';
-    response.setEncoding('utf8');
-    response.on('data', (text: string) => {
+    for await (const text of response.setEncoding('utf8')) {
       rest += text;
-      if (status >= 400) return;
+      if (status >= 400) continue;
       const lines = rest.split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) onLine(line);
-    });
-    response.on('end', () => done({ status, body: rest }));
-  });
+      for (const line of lines) await onLine(line);
+    }
+    return { status, body: rest };
+  } catch (error) {
+    throw signal.aborted ? new Interrupted() : error;
+  }
 }

@@ -53,6 +53,23 @@ export async function outputWritten(): Promise<void> {
   });
 }
 
+let drained: Promise<void> | undefined;
+
+/**
+ * What goes on writing waits for this: what its reader does not take piles up in this process.
+ * @returns undefined where standard output takes more at once.
+ */
+export function outputDrained(): Promise<void> | undefined {
+  if (!process.stdout.writableNeedDrain) return undefined;
+  drained ??= new Promise<void>((resolve) => {
+    process.stdout.once('drain', resolve);
+    outputRefused.addEventListener('abort', () => resolve(), { once: true });
+  }).finally(() => {
+    drained = undefined;
+  });
+  return drained;
+}
+
 /** A pipe or socket whose other end was closed, or a terminal that was. On a disk, EIO is a failure. */
 function isReaderGone({ code = '' }: NodeJS.ErrnoException, stream: NodeJS.WriteStream): boolean {
   return ['EPIPE', 'ECONNRESET'].includes(code) || (code === 'EIO' && stream.isTTY);
