@@ -3,15 +3,15 @@ import type { KubeObject } from '../kubernetes/objects.ts';
 
 /** What a look at the cluster says about a component. */
 export type Status =
-  | { state: 'ready'; detail?: string }
+  | { state: 'ready'; detail?: string | undefined }
   | { state: 'absent'; missing: string }
-  | { state: 'unready'; missing: string; hint?: string };
+  | { state: 'unready'; missing: string; hint?: string | undefined };
 
 export interface ApplyResult {
   /** The objects, containers or images that were not as they should be, by name; empty where nothing had to be done. */
   changed: string[];
   /** A few words behind the component's name. */
-  detail?: string;
+  detail?: string | undefined;
   /** What a person should know besides, a sentence each. */
   notes?: string[];
 }

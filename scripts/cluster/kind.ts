@@ -28,7 +28,7 @@ export const kindCluster: Cluster = {
         : { state: 'unready', missing };
     } catch (error) {
       if (!(error instanceof WrongClock)) throw error;
-      return { state: 'unready', missing: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+      return { state: 'unready', missing: error.message, hint: error.hint };
     }
   },
 

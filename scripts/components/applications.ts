@@ -45,7 +45,11 @@ export const applications: Component = {
       objects: () => unhealthyDeployments(context),
       bringImages: () => bringImages(context),
       look: () => missingOfApplications(context),
-      faults: async () => renderFaults(context, await applicationsOf(context), await deployedCommit(context)),
+      faults: async () => {
+        // Which commit Argo CD renders is known here only where it follows this checkout.
+        const commit = context.config.gitops ? undefined : (await context.checkout()).head;
+        return renderFaults(context, await applicationsOf(context), commit);
+      },
       hint: 'Argo CD shows the details: npm run status lists its address; npm run passwords its password.',
     });
     return { changed, detail: await revisionDetail(context) };
@@ -121,11 +125,6 @@ export function notReadyReason({ status = {} }: Application, commit?: string): s
   return undefined;
 }
 
-/** The commit that Argo CD renders, as far as it is known here. */
-async function deployedCommit(context: Context): Promise<string | undefined> {
-  return context.config.gitops ? undefined : (await context.checkout()).head;
-}
-
 async function revisionDetail(context: Context): Promise<string> {
   const { gitops } = context.config;
   if (gitops) return `${gitops.repoUrl} at ${gitops.revision}`;
@@ -151,40 +150,21 @@ export async function unhealthyDeployments(context: Context): Promise<Workload[]
   return deployments.filter(({ metadata }) => metadata.namespace === servicesNamespace && names.has(metadata.name));
 }
 
-const registrationsMade = new WeakMap<Checkout, Promise<KubeObject[]>>();
-
-/**
- * The project and the Applications as this cluster registers them: other address, revision and values than production.
- * Made once for a checkout, however often it is asked for.
- */
+/** The project and the Applications as this cluster registers them: other address, revision and values than production. */
 export async function registrations(context: Context): Promise<KubeObject[]> {
+  const { config } = context;
   const checkout = await context.checkout();
-  const making = registrationsMade.get(checkout) ?? makeRegistrations(context, checkout);
-  registrationsMade.set(checkout, making);
-  return making;
-}
-
-async function makeRegistrations({ config }: Context, checkout: Checkout): Promise<KubeObject[]> {
   const { project, applications } = await readRegistrations(config.root);
   const source = wantedSource(config, checkout);
   return [
     ...(await readManifests(config.root, ['cluster/argocd/default-project.yaml'])),
     ...project.map((object) => ({ ...object, spec: { ...(object.spec as object), sourceRepos: [source.repoURL] } })),
-    ...applications.map((application) => ({
-      ...application,
-      spec: {
-        ...application.spec,
-        source: {
-          ...application.spec.source,
-          ...source,
-          path: `${checkout.prefix}${application.spec.source.path}`,
-          helm: {
-            ...application.spec.source.helm,
-            valueFiles: localValueFiles(application, config.environment),
-          },
-        },
-      },
-    })),
+    ...applications.map((application) => {
+      const { path, helm, ...others } = application.spec.source;
+      const valueFiles = localValueFiles(application, config.environment);
+      const ours = { ...others, ...source, path: `${checkout.prefix}${path}`, helm: { ...helm, valueFiles } };
+      return { ...application, spec: { ...application.spec, source: ours } };
+    }),
   ];
 }
 
@@ -198,23 +178,12 @@ type Source = Application['spec']['source'];
 
 /** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
 export function sourceDifference({ spec, status }: Application, wanted: Source): string | undefined {
-  const { repoURL, targetRevision, helm } = spec.source;
-  if (repoURL !== wanted.repoURL || targetRevision !== wanted.targetRevision) {
-    return `follows ${targetRevision} of ${repoURL}, not ${wanted.targetRevision} of ${wanted.repoURL}`;
-  }
-  if (!sameValueFiles(helm, wanted.helm)) {
-    return `is rendered with ${helm?.valueFiles?.join(' and ')}, not with ${wanted.helm.valueFiles.join(' and ')}`;
-  }
+  const title = ({ repoURL, targetRevision, helm }: Partial<Source>) =>
+    `${targetRevision} of ${repoURL} with ${helm?.valueFiles?.join(' and ')}`;
+  if (title(spec.source) !== title(wanted)) return `follows ${title(spec.source)}, not ${title(wanted)}`;
   // What it says of itself is about the source that it was last compared with.
   const compared = status?.sync?.comparedTo?.source;
-  const current =
-    compared === undefined ||
-    (compared.repoURL === wanted.repoURL &&
-      compared.targetRevision === wanted.targetRevision &&
-      sameValueFiles(compared.helm, wanted.helm));
-  return current ? undefined : 'is not compared yet with its new source';
-}
-
-function sameValueFiles(one: Partial<Source['helm']> | undefined, wanted: Source['helm']): boolean {
-  return one?.valueFiles?.join('\n') === wanted.valueFiles.join('\n');
+  return compared === undefined || title(compared) === title(wanted)
+    ? undefined
+    : 'is not compared yet with its new source';
 }

@@ -18,7 +18,15 @@ import { routeTable, siteUrl } from './routes.ts';
 
 const redisPassword = { namespace: argocdNamespace, name: 'argocd-redis' };
 
-const namespaceHead = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: argocdNamespace } };
+/**
+ * The manifest names no namespace of its own: it is to be applied into one. Of an object without a field of ours the API
+ * server would not keep that we applied it; so it has a label.
+ */
+export const argocdNamespaceObject: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: argocdNamespace, labels: { 'app.kubernetes.io/managed-by': 'platform-ops' } },
+};
 
 /** Argo CD from its own release manifest, trimmed for a laptop. */
 export const argoCd = install({
@@ -26,7 +34,7 @@ export const argoCd = install({
   needs: ['cluster'],
   objects: argoCdObjects,
   // The namespace is here as well, since it has to be known without the manifest, too.
-  made: [namespaceHead, secretNamed(redisPassword.name)],
+  made: [argocdNamespaceObject, secretNamed(redisPassword.name)],
   grown: [secretNamed(argocdPassword.secret)],
   prepare: ensureRedisPassword,
   missing: crdsNotServed,
@@ -132,16 +140,6 @@ async function crdsNotServed(context: Context): Promise<string | undefined> {
 function secretNamed(name: string): KubeObject {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: argocdNamespace } };
 }
-
-/**
- * The manifest names no namespace of its own: it is to be applied into one. Of an object without a field of ours the API
- * server would not keep that we applied it; so it has a label.
- */
-export const argocdNamespaceObject: KubeObject = {
-  apiVersion: 'v1',
-  kind: 'Namespace',
-  metadata: { name: argocdNamespace, labels: { 'app.kubernetes.io/managed-by': 'platform-ops' } },
-};
 
 /** Argo CD's Redis makes this itself when it starts; those that need it start at the same time and would wait for a retry. */
 function ensureRedisPassword(context: Context): Promise<string[]> {

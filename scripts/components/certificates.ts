@@ -42,35 +42,28 @@ export const certificates: Component = {
     const wanted = await wantedCertificates(context);
     const authority = await readAuthority(authorityFolder(context.config));
     if (!authority) return { state: 'absent', missing: 'there is no local certificate authority yet' };
-    const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
-    const fault = faults.find((one) => one !== undefined);
-    if (fault === undefined) return { state: 'ready', detail: certificateDetail(wanted) };
-    return { state: fault.endsWith('is missing') ? 'absent' : 'unready', missing: fault };
+    const [faulty] = await faultyAmong(context, wanted, authority.x509);
+    if (!faulty) return { state: 'ready', detail: certificateDetail(wanted) };
+    return { state: faulty.fault === absent ? 'absent' : 'unready', missing: faultSentence(faulty) };
   },
 
   async apply(context) {
     const wanted = await wantedCertificates(context);
+    const detail = certificateDetail(wanted);
     const authority = await ensureAuthority(authorityFolder(context.config));
     const namespaces = await namespacesOf(context, wanted);
     await waitForTermination(context, namespaces);
-    const faults = await Promise.all(wanted.map((one) => faultInCluster(context, one, authority.x509)));
-    const due = wanted.filter((_, index) => faults[index] !== undefined);
-    if (due.length === 0) return { changed: [], detail: certificateDetail(wanted) };
-    await refuseTheirs(
-      context,
-      faults.flatMap((fault, index) =>
-        fault === undefined ? [] : [{ fault, ...(wanted[index] as WantedCertificate) }],
-      ),
-    );
-    const secrets = await Promise.all(due.map((one) => secretFor(context, one)));
+    const faulty = await faultyAmong(context, wanted, authority.x509);
+    if (faulty.length === 0) return { changed: [], detail };
+    await assertNotTheirs(context, faulty);
+    const secrets = await Promise.all(faulty.map((one) => secretFor(context, one)));
     const kubectl = await context.kubectl();
     const changed = await kubectl.apply([...namespaces, ...secrets]);
     context.view().forget();
-    const unknown = faults.some((fault) => fault?.endsWith(foreignIssuer));
-    const notes = unknown
+    const notes = faulty.some(({ fault }) => fault === foreignIssuer)
       ? ['The local certificate authority is a new one: npm run trust tells how to have it trusted.']
       : [];
-    return { changed, detail: certificateDetail(wanted), notes };
+    return { changed, detail, notes };
   },
 
   /** The Secrets, also those of hosts that are not asked for any more. The authority is not an object: it stays, and is yours. */
@@ -84,17 +77,14 @@ function isOurs({ kind, metadata }: KubeObject): boolean {
 }
 
 /** A Secret that somebody made is not overwritten. Throws a `UserError` where it can't be used as it is. */
-async function refuseTheirs(
-  context: Context,
-  faulty: readonly (WantedCertificate & { fault: string })[],
-): Promise<void> {
+async function assertNotTheirs(context: Context, faulty: readonly FaultyCertificate[]): Promise<void> {
   const present = (await context.api().listMetadata('v1', 'Secret')).filter((one) => !isOurs(one) && !wasApplied(one));
   const theirs = faulty.find(({ namespace, name }) =>
     present.some(({ metadata }) => metadata.namespace === namespace && metadata.name === name),
   );
   if (!theirs) return;
-  const { namespace, name, fault } = theirs;
-  throw new UserError(`${fault}. The platform did not create it and does not overwrite it.`, {
+  const { namespace, name } = theirs;
+  throw new UserError(`${faultSentence(theirs)}. The platform did not create it and does not overwrite it.`, {
     id: 'certificate-not-ours',
     hint: `To get the platform's certificate: kubectl delete secret ${name} --namespace ${namespace}, then npm run up.`,
   });
@@ -168,16 +158,30 @@ async function namespacesOf({ config }: Context, wanted: readonly WantedCertific
   return known.filter(({ metadata }) => wanted.some(({ namespace }) => namespace === metadata.name));
 }
 
-async function faultInCluster(
-  context: Context,
-  wanted: WantedCertificate,
-  authority: X509Certificate,
-): Promise<string | undefined> {
-  const present = await readTlsSecret(context, wanted);
-  const fault = present === undefined ? 'is missing' : certificateFault(present, wanted.hosts, authority);
-  return fault && `Secret ${wanted.namespace}/${wanted.name} ${fault}`;
+interface FaultyCertificate extends WantedCertificate {
+  /** What is wrong with the Secret, as the end of a sentence. */
+  fault: string;
 }
 
+/** Those that the cluster lacks, or that are of no use any more. */
+async function faultyAmong(
+  context: Context,
+  wanted: readonly WantedCertificate[],
+  authority: X509Certificate,
+): Promise<FaultyCertificate[]> {
+  const looked = wanted.map(async (one) => {
+    const present = await readTlsSecret(context, one);
+    const fault = present === undefined ? absent : certificateFault(present, one.hosts, authority);
+    return fault === undefined ? [] : [{ ...one, fault }];
+  });
+  return (await Promise.all(looked)).flat();
+}
+
+function faultSentence({ namespace, name, fault }: FaultyCertificate): string {
+  return `Secret ${namespace}/${name} ${fault}`;
+}
+
+const absent = 'is missing';
 const foreignIssuer = 'holds a certificate that is not signed by this user’s certificate authority';
 
 /** What is wrong with a certificate for these hosts, or undefined. */
@@ -192,9 +196,7 @@ export function certificateFault(
   const names = new Set((x509.subjectAltName ?? '').split(', '));
   const uncovered = hosts.find((host) => !names.has(`DNS:${host}`));
   if (uncovered !== undefined) return `holds a certificate that is not for ${uncovered}`;
-  if (hosts.every(isLocal) && !x509.verify(authority.publicKey)) {
-    return foreignIssuer;
-  }
+  if (hosts.every(isLocal) && !x509.verify(authority.publicKey)) return foreignIssuer;
   // Made by a clock that was ahead.
   if (Date.parse(x509.validFrom) > Date.now()) return `holds a certificate that is not valid before ${x509.validFrom}`;
   return daysLeft(x509) < renewDays ? `holds a certificate that ends on ${x509.validTo}` : undefined;

@@ -114,26 +114,22 @@ export async function assertNoForeignObjects(
   components: readonly Component[] = componentsFor(context.config),
 ): Promise<void> {
   const strangers = await foreignObjects(context, components);
-  const [first] = strangers;
-  if (first === undefined) return;
+  if (strangers.length === 0) return;
   const more = strangers.length > maxNamed ? ` and ${strangers.length - maxNamed} more` : '';
   const named = strangers.slice(0, maxNamed).map(nameOf).join(', ') + more;
+  const { target, config, kubeContext } = context;
   const where =
-    context.target === undefined
-      ? `the cluster ${context.config.clusterName}`
-      : `the cluster of the context ${context.kubeContext}`;
-  if (strangers.some(({ metadata }) => metadata.name === 'applications.argoproj.io'))
-    throw new UsageError(`There is an Argo CD in ${where} that platform-ops did not install: ${named}.`, {
-      id: 'target-strangers',
-      hint: 'It is left alone. Register the services with it (kubectl apply -n argocd -f argocd/), or name a cluster without one.',
-    });
-  throw new UsageError(
-    `There are objects in ${where} that the platform would overwrite, and that are not its own: ${named}.`,
-    {
-      id: 'target-strangers',
-      hint: 'They are left alone. Delete or rename them if nobody needs them, or use another cluster.',
-    },
-  );
+    target === undefined ? `the cluster ${config.clusterName}` : `the cluster of the context ${kubeContext}`;
+  const [sentence, hint] = strangers.some(({ metadata }) => metadata.name === 'applications.argoproj.io')
+    ? [
+        `There is an Argo CD in ${where} that platform-ops did not install: ${named}.`,
+        'It is left alone. Register the services with it (kubectl apply -n argocd -f argocd/), or name a cluster without one.',
+      ]
+    : [
+        `There are objects in ${where} that the platform would overwrite, and that are not its own: ${named}.`,
+        'They are left alone. Delete or rename them if nothing needs them, or use another cluster.',
+      ];
+  throw new UsageError(sentence, { id: 'target-strangers', hint });
 }
 
 async function foreignObjects(context: Context, components: readonly Component[]): Promise<KubeObject[]> {

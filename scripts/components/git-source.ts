@@ -59,27 +59,22 @@ export const repositoryAccess: Component = {
   async status(context): Promise<Status> {
     if (await isTheirs(context, repositorySecret())) return { state: 'ready', detail: theirs };
     const [need, content] = await Promise.all([requiredAccount(context), savedPassword(context)]);
-    if (need === 'unknown') return { state: 'ready', detail: 'the repository does not answer now' };
-    if (need === 'nothing') {
-      return content === undefined
-        ? { state: 'ready', detail: 'no token needed' }
-        : { state: 'unready', missing: `${nameOf(repositorySecret())} is there, but not needed any more` };
-    }
-    if (content === undefined) return { state: 'absent', missing: `${nameOf(repositorySecret())} is missing` };
-    return content === base64(need.token.reveal())
-      ? { state: 'ready', detail: `as ${need.username}` }
-      : { state: 'absent', missing: `${nameOf(repositorySecret())} holds another token` };
+    const title = nameOf(repositorySecret());
+    if (need === 'nothing' && content !== undefined)
+      return { state: 'unready', missing: `${title} is there, but not needed any more` };
+    if (typeof need === 'string' || content === base64(need.token.reveal()))
+      return { state: 'ready', detail: needDetail(need) };
+    return { state: 'absent', missing: `${title} ${content === undefined ? 'is missing' : 'holds another token'}` };
   },
 
   async apply(context) {
     if (await isTheirs(context, repositorySecret())) return { changed: [], detail: theirs };
     const need = await requiredAccount(context);
-    // Argo CD keeps asking, and says so while it gets no answer.
-    if (need === 'unknown') return { changed: [], detail: 'the repository does not answer now' };
-    if (need === 'nothing') return { changed: await removeRepositorySecret(context), detail: 'no token needed' };
+    const detail = needDetail(need);
+    if (need === 'unknown') return { changed: [], detail };
+    if (need === 'nothing') return { changed: await removeRepositorySecret(context), detail };
     const kubectl = await context.kubectl();
-    const changed = await kubectl.apply([repositorySecret({ url: repositoryUrl(context), account: need })]);
-    return { changed, detail: `as ${need.username}` };
+    return { changed: await kubectl.apply([repositorySecret({ url: repositoryUrl(context), account: need })]), detail };
   },
 
   async owns() {
@@ -98,12 +93,18 @@ export async function removeRepositorySecret(context: Context): Promise<string[]
   return [`${nameOf(repositorySecret())} (removed)`];
 }
 
+function needDetail(need: Account | 'nothing' | 'unknown'): string {
+  if (need === 'nothing') return 'no token needed';
+  // Argo CD keeps asking, and says so while it gets no answer.
+  return need === 'unknown' ? 'the repository does not answer now' : `as ${need.username}`;
+}
+
 /** The account without which the repository can't be read. Throws a `UserError` where there is none that can. */
 async function requiredAccount(context: Context): Promise<Account | 'nothing' | 'unknown'> {
   const url = repositoryUrl(context);
   if (!githubUrl.test(url)) return 'nothing';
-  const asAnybody = await canRead(context.exec, url);
-  if (asAnybody.state !== 'refused') return asAnybody.state === 'readable' ? 'nothing' : 'unknown';
+  const anonymous = await canRead(context.exec, url);
+  if (anonymous.state !== 'refused') return anonymous.state === 'readable' ? 'nothing' : 'unknown';
   const account = await context.credentials.account();
   if (!account) {
     throw new UserError(`${url} is private or does not exist, and there is no token to read it with.`, {
@@ -113,15 +114,14 @@ async function requiredAccount(context: Context): Promise<Account | 'nothing' | 
   }
   const asOwner = await canRead(context.exec, url, { username: account.username, password: account.token });
   if (asOwner.state !== 'refused') return asOwner.state === 'readable' ? account : 'unknown';
-  throw new UserError(
+  const why =
     account.owner?.scopes?.includes('repo') === false
       ? `The token of ${account.username} may not read ${url}: it lacks the scope repo.`
-      : `${account.username} may not read ${url}, or it does not exist.`,
-    {
-      id: 'repository-private',
-      hint: `npm run credentials, with a classic token of somebody who reads it, with the scopes ${tokenScopes}.`,
-    },
-  );
+      : `${account.username} may not read ${url}, or it does not exist.`;
+  throw new UserError(why, {
+    id: 'repository-private',
+    hint: `npm run credentials, with a classic token of somebody who reads it, with the scopes ${tokenScopes}.`,
+  });
 }
 
 function repositoryUrl({ config }: Context): string {

@@ -54,8 +54,7 @@ export function install(installation: ComponentSpec): Component {
     async status(context): Promise<Status> {
       const all = await objects(context);
       const lacking = await lookFor(context);
-      const note = detail?.(context);
-      if (lacking === undefined) return { state: 'ready', ...(note !== undefined && { detail: note }) };
+      if (lacking === undefined) return { state: 'ready', detail: detail?.(context) };
       return { state: lacking.endsWith('is missing') && all.length > 0 ? 'absent' : 'unready', missing: lacking };
     },
 
@@ -78,11 +77,8 @@ export function install(installation: ComponentSpec): Component {
         return lacking;
       };
       await waitForReady(context, { objects: () => all, look });
-      const note = detail?.(context);
-      return {
-        changed: [...imported.map((image) => `image ${image}`), ...prepared, ...changed],
-        ...(note !== undefined && { detail: note }),
-      };
+      const images = imported.map((image) => `image ${image}`);
+      return { changed: [...images, ...prepared, ...changed], detail: detail?.(context) };
     },
 
     objects: async (context) => changedObjects(context, await objects(context)),

@@ -96,19 +96,20 @@ async function missingOfServices(context: Context): Promise<string | undefined> 
 async function notRunning(context: Context): Promise<string | undefined> {
   const [images, present] = await Promise.all([imagesAtHead(context), deployments(context)]);
   for (const [service, image] of images) {
+    const title = `Deployment ${servicesNamespace}/${service}`;
     const deployment = present.get(service);
-    if (!deployment) return `Deployment ${servicesNamespace}/${service} is missing`;
+    if (!deployment) return `${title} is missing`;
     const missing = missingOf(deployment);
-    if (missing !== undefined) return `Deployment ${servicesNamespace}/${service}: ${missing}`;
+    if (missing !== undefined) return `${title}: ${missing}`;
     const few = await tooFewPods(context, deployment);
-    if (few !== undefined) return few;
+    if (few !== undefined) return `${title} ${few}`;
     // What a GitOps repository elsewhere names may differ from this checkout, and then decides.
     if (context.config.gitops) continue;
     const pods = (await context.view().podsOf(deployment)).filter(isStaying);
     const other = pods
       .flatMap(({ spec }) => spec.containers)
       .find((container) => container.name === service && container.image !== image);
-    if (other) return `Deployment ${servicesNamespace}/${service} runs ${other.image}, not ${image}`;
+    if (other) return `${title} runs ${other.image}, not ${image}`;
   }
   return undefined;
 }
@@ -123,7 +124,7 @@ async function tooFewPods(context: Context, { metadata, spec }: Workload): Promi
   const { replicas = 1 } = spec as { replicas?: number };
   // Somebody who scales to zero by hand switches the autoscaler off, and wants none.
   if (replicas >= least || replicas === 0) return undefined;
-  return `Deployment ${metadata.namespace}/${metadata.name} has ${replicas} pods, its autoscaler wants ${least} at least`;
+  return `has ${replicas} pods, its autoscaler wants ${least} at least`;
 }
 
 async function notAnswering(context: Context): Promise<string | undefined> {
