@@ -2,7 +2,7 @@ import { planPromotion } from '../delivery/promote/plan.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { assertTag, findServices } from '../repository/service-files.ts';
 import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { deliver } from './deliver.ts';
+import { deliver } from '../delivery/promote/deliver.ts';
 
 export const promoteCommand: Command = {
   description: [

@@ -2,7 +2,7 @@ import { planRollback, readRollbackFacts } from '../delivery/promote/rollback.ts
 import type { ExitCode } from '../lib/errors.ts';
 import { findService } from '../repository/service-files.ts';
 import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { deliver } from './deliver.ts';
+import { deliver } from '../delivery/promote/deliver.ts';
 
 export const rollbackCommand: Command = {
   description: [

@@ -1,9 +1,9 @@
-import { lockCluster } from '../cluster/lock.ts';
-import type { Invocation } from '../config/config.ts';
-import { createContext } from '../context.ts';
-import { architectures, lookUpImages, noClusterReason, prepareNode } from '../delivery/promote/images.ts';
-import { type LandingResult, land } from '../delivery/promote/land.ts';
-import { type DeliveryPlan, plannedImages } from '../delivery/promote/plan.ts';
+import { lockCluster } from '../../cluster/lock.ts';
+import type { Invocation } from '../../config/config.ts';
+import { createContext } from '../../context.ts';
+import { architectures, lookUpImages, noClusterReason, prepareNode } from './images.ts';
+import { type LandingResult, land } from './land.ts';
+import { type DeliveryPlan, plannedImages } from './plan.ts';
 import {
   describePlan,
   plannedLines,
@@ -11,16 +11,16 @@ import {
   reportToActions,
   resultLines,
   resultOf,
-} from '../delivery/promote/result.ts';
-import { openWorkspace, readServices, type ServiceState, type Workspace } from '../delivery/promote/workspace.ts';
-import { followCommit } from '../delivery/sync/follow.ts';
-import { type RolloutReport, reportLines } from '../delivery/sync/report.ts';
-import type { Context } from '../images/context.ts';
-import { ExitCode, UsageError, UserError } from '../lib/errors.ts';
-import { createProgress, type Progress } from '../lib/terminal/progress.ts';
-import { shellWord } from '../lib/text.ts';
-import type { Service } from '../repository/service-files.ts';
-import { contextOptions } from './command.ts';
+} from './result.ts';
+import { openWorkspace, readServices, type ServiceState, type Workspace } from './workspace.ts';
+import { followCommit } from '../sync/follow.ts';
+import { type RolloutReport, reportLines } from '../sync/report.ts';
+import type { Context } from '../../images/context.ts';
+import { ExitCode, UsageError, UserError } from '../../lib/errors.ts';
+import { createProgress, type Progress } from '../../lib/terminal/progress.ts';
+import { shellWord } from '../../lib/text.ts';
+import type { Service } from '../../repository/service-files.ts';
+import { contextOptions } from '../../commands/command.ts';
 
 /** A command that edits values files. */
 interface Delivery {
