@@ -1,8 +1,9 @@
+import { createContext } from '../context.ts';
+import { deliver } from '../delivery/promote/deliver.ts';
 import { planPromotion } from '../delivery/promote/plan.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { assertTag, findServices } from '../repository/service-files.ts';
-import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { deliver } from '../delivery/promote/deliver.ts';
+import { type Command, contextOptions, deliveryFlags, type Invocation } from './command.ts';
 
 export const promoteCommand: Command = {
   description: [
@@ -34,7 +35,7 @@ async function runPromote(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands: [word = '', tag = ''] = [] } = invocation;
   const services = await findServices(config.root, word);
   for (const service of services) await assertTag(config.root, service, tag);
-  return deliver(invocation, {
+  return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
     name: 'promote',
     services,
     plan: (states) => planPromotion(states, { tag, force: flags.force === true }),

@@ -1,8 +1,9 @@
+import { createContext } from '../context.ts';
+import { deliver } from '../delivery/promote/deliver.ts';
 import { planRelease } from '../delivery/promote/plan.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { findService } from '../repository/service-files.ts';
-import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { deliver } from '../delivery/promote/deliver.ts';
+import { type Command, contextOptions, deliveryFlags, type Invocation } from './command.ts';
 
 const { timeout: _, ...flags } = deliveryFlags;
 
@@ -20,5 +21,9 @@ export const resumeCommand: Command = {
 async function runResume(invocation: Invocation): Promise<ExitCode> {
   const { config, operands: [word = ''] = [] } = invocation;
   const services = [await findService(config.root, word)];
-  return deliver(invocation, { name: 'resume', services, plan: planRelease });
+  return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
+    name: 'resume',
+    services,
+    plan: planRelease,
+  });
 }

@@ -1,8 +1,9 @@
+import { createContext } from '../context.ts';
+import { deliver } from '../delivery/promote/deliver.ts';
 import { planRollback, readRollbackFacts } from '../delivery/promote/rollback.ts';
 import type { ExitCode } from '../lib/errors.ts';
 import { findService } from '../repository/service-files.ts';
-import { type Command, deliveryFlags, type Invocation } from './command.ts';
-import { deliver } from '../delivery/promote/deliver.ts';
+import { type Command, contextOptions, deliveryFlags, type Invocation } from './command.ts';
 
 export const rollbackCommand: Command = {
   description: [
@@ -28,7 +29,7 @@ export const rollbackCommand: Command = {
 /** It asks no registry: the image ran here before, and you are waiting. */
 async function runRollback(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, operands: [word = ''] = [] } = invocation;
-  return deliver(invocation, {
+  return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
     name: 'rollback',
     services: [await findService(config.root, word)],
     plan: async ([state], workspace) => {

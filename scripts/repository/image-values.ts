@@ -23,6 +23,10 @@ export function imageInValues(text: string): ImageValues | undefined {
   return repository && tag ? { repository, tag } : undefined;
 }
 
+export function sameImage(one: ImageValues, other: ImageValues): boolean {
+  return one.repository === other.repository && one.tag === other.tag;
+}
+
 /**
  * The values file with another tag, and another repository if one is given. Nothing but the bytes of the two values is
  * changed, and what YAML reads as the wanted text already, stays. Throws a `UserError` where the text can't be edited

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { land } from '../../scripts/delivery/promote/land.ts';
 import type { Workspace } from '../../scripts/delivery/promote/workspace.ts';
 import { imageInValues } from '../../scripts/repository/image-values.ts';
-import { temporaryFolder } from '../support/fakes.ts';
+import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 import { createPlatform, dirt, run, subjects, values } from '../support/promotion.ts';
 import { commit, git, gitEnvironment, write } from '../support/repository.ts';
@@ -245,7 +245,8 @@ test('--no-commit leaves an edit that is saved while the registry is asked', asy
     return { service: { name, file, schema: '' }, before: values(folder, name), after: 'after\n' };
   });
   appendFileSync(join(folder, core), '# mine\n');
-  const workspace = { root: folder, commitOptions: { commit: false, push: false } } as Workspace;
+  const context = fakeContext({ config: { root: folder } });
+  const workspace = { context, commitOptions: { commit: false, push: false } } as Workspace;
   await assert.rejects(land(workspace, { ...plan, edits }), /core-go\/values\.yaml was edited meanwhile/);
   assert.equal(dirt(folder), `M ${core}`);
   assert.match(values(folder, 'core-go'), /# mine\n$/);

@@ -71,7 +71,7 @@ test('of an address with a token, nothing is said but where it leads', async () 
   git(mine, 'config', 'remote.pushDefault', 'https://ann:t0ken@localhost:1/x.git');
   const { code, text } = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
   assert.equal(code, 1, text);
-  assert.match(text, /https:\/\/localhost:1\/x\.git could not be asked/);
+  assert.match(text, /Could not fetch from https:\/\/localhost:1\/x\.git/);
   assert.doesNotMatch(text, /t0ken/);
 });
 
@@ -226,7 +226,7 @@ test('a rollback does not undo what was promoted meanwhile', async () => {
   await demand(theirs, ['promote', 'core-go', 'b2c3d4e']);
   const said = await run(mine, ['rollback', 'core-go'], pushing);
   assert.equal(said.code, 1);
-  assert.match(said.text, /was promoted to b2c3d4e meanwhile, which a rollback from a1b2c3d must not undo/);
+  assert.match(said.text, /was promoted to b2c3d4e meanwhile, which a rollback from a1b2c3d must not revert/);
   assert.deepEqual([tagThere(bare), subjects(mine)[0], dirt(mine)], ['b2c3d4e', 'chore: promote images a1b2c3d', '']);
 });
 
@@ -281,7 +281,7 @@ test('a remote that can not be reached is said before anything is committed', as
   git(mine, 'remote', 'set-url', 'origin', join(base, 'nowhere.git'));
   const said = await run(mine, ['promote', 'core-go', 'a1b2c3d'], pushing);
   assert.equal(said.code, 1);
-  assert.match(said.text, /origin could not be asked what is there: .*nowhere\.git[\s\S]*git fetch origin/);
+  assert.match(said.text, /Could not fetch from origin: .*nowhere\.git[\s\S]*git fetch origin/);
   assert.deepEqual([subjects(mine), dirt(mine)], [['Start'], '']);
 });
 

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { blobsAt } from '../../lib/git/commits.ts';
 import { type Git, literalPath } from '../../lib/git/run.ts';
-import { type ImageValues, imageInValues } from '../../repository/image-values.ts';
+import { type ImageValues, imageInValues, sameImage } from '../../repository/image-values.ts';
 
 /** A commit that gave a service another image. */
 export interface ImageChange {
@@ -37,9 +37,13 @@ const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
  */
 export async function readImageChanges(git: Git, head: string, path: string): Promise<ImageChange[]> {
   const commits = await commitsOf(git, head, path);
-  const wanted = commits.flatMap(({ commit, parents }) => [commit, ...parents]);
-  const texts = await textsAt(git, [...new Set(wanted)], path);
-  const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text)]));
+  const wanted = [...new Set(commits.flatMap(({ commit, parents }) => [commit, ...parents]))];
+  const found = await blobsAt(
+    git,
+    wanted.map((commit) => `${commit}:${path}`),
+  );
+  const texts = new Map(wanted.map((commit, index) => [commit, found[index]]));
+  const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text ?? '')]));
   const changes: ImageChange[] = [];
   for (const { parents, message, ...about } of commits) {
     const image = images.get(about.commit);
@@ -60,10 +64,6 @@ export async function readImageChanges(git: Git, head: string, path: string): Pr
     });
   }
   return changes;
-}
-
-export function sameImage(one: ImageValues, other: ImageValues): boolean {
-  return one.repository === other.repository && one.tag === other.tag;
 }
 
 function kindOf(subject: string, message: string, before: ImageValues | undefined): ImageChange['kind'] {
@@ -88,20 +88,4 @@ async function commitsOf(git: Git, head: string, path: string) {
       message,
     };
   });
-}
-
-/** The file's text at each commit that has it. One process for all: a mark that no file can know stands between them. */
-async function textsAt(git: Git, commits: readonly string[], path: string): Promise<Map<string, string>> {
-  const mark = randomUUID();
-  const stdout = await git.read(['cat-file', `--batch=${mark} %(objecttype)`], {
-    input: commits.map((commit) => `${commit}:${path}\n`).join(''),
-  });
-  // What a commit lacks is told in another form, with its name in front.
-  const answers = stdout.split(new RegExp(`(?:^|\\n)(?=${mark} |[0-9a-f]{40,64}:.* missing(?:\\n|$))`));
-  const found = new Map<string, string>();
-  for (const [index, answer] of answers.filter((text) => text !== '').entries()) {
-    const [head = ''] = answer.split('\n', 1);
-    if (head === `${mark} blob`) found.set(commits[index] ?? '', answer.slice(head.length + 1));
-  }
-  return found;
 }

@@ -1,6 +1,12 @@
 import { lockCluster } from '../../cluster/lock.ts';
 import type { Invocation } from '../../config/config.ts';
-import { createContext } from '../../context.ts';
+import type { Context } from '../../images/context.ts';
+import { ExitCode, UsageError, UserError } from '../../lib/errors.ts';
+import { createProgress, type Progress } from '../../lib/terminal/progress.ts';
+import { shellWord } from '../../lib/text.ts';
+import type { Service } from '../../repository/service-files.ts';
+import { followCommit } from '../sync/follow.ts';
+import { type RolloutReport, reportLines } from '../sync/report.ts';
 import { architectures, lookUpImages, noClusterReason, prepareNode } from './images.ts';
 import { type LandingResult, land } from './land.ts';
 import { type DeliveryPlan, plannedImages } from './plan.ts';
@@ -13,14 +19,6 @@ import {
   resultOf,
 } from './result.ts';
 import { openWorkspace, readServices, type ServiceState, type Workspace } from './workspace.ts';
-import { followCommit } from '../sync/follow.ts';
-import { type RolloutReport, reportLines } from '../sync/report.ts';
-import type { Context } from '../../images/context.ts';
-import { ExitCode, UsageError, UserError } from '../../lib/errors.ts';
-import { createProgress, type Progress } from '../../lib/terminal/progress.ts';
-import { shellWord } from '../../lib/text.ts';
-import type { Service } from '../../repository/service-files.ts';
-import { contextOptions } from '../../commands/command.ts';
 
 /** A command that edits values files. */
 interface Delivery {
@@ -42,33 +40,35 @@ interface Prepared {
 /**
  * Runs a command that edits values files: plans it and carries the plan out while no other command is at work, and waits
  * until the commit runs. That wait keeps nobody out: what rolls out badly has to be rolled back meanwhile.
+ * @param createContext makes the context, with `note` told what is worth to know while it works, a line each.
+ * @returns the exit code.
  */
-export async function deliver(invocation: Invocation, delivery: Delivery): Promise<ExitCode> {
-  const { config, flags, signal, print, progressStream } = invocation;
+export async function deliver(
+  invocation: Invocation,
+  createContext: (note: (text: string) => void) => Context,
+  delivery: Delivery,
+): Promise<ExitCode> {
+  const { config, flags, print, progressStream } = invocation;
   if (flags['no-commit'] && flags.push)
     throw new UsageError('--push pushes a commit, and --no-commit makes none.', 'Leave out one of the two.');
   const [fromCi, dryRun] = [flags['from-ci'] === true, flags['dry-run'] === true];
   const show = (value: object, lines: string[]) =>
     print(flags.json ? JSON.stringify(value, undefined, 2) : lines.join('\n'));
   const progress = await createProgress(progressStream);
-  const context = createContext(config, contextOptions({ flags, signal }, progress.note));
+  const context = createContext(progress.note);
   try {
     const unlock = fromCi || dryRun ? () => {} : await lockCluster(invocation, delivery.name);
-    let prepared: Prepared;
-    let landed: LandingResult;
-    let since: number;
-    try {
-      prepared = await prepare(context, invocation, delivery, progress);
-      const { workspace, plan } = prepared;
-      if (dryRun) {
-        const planned = describePlan(workspace, plan);
-        show(planned, plannedLines(planned));
-        return ExitCode.done;
-      }
+    let since = 0;
+    const carryOut = async () => {
+      const prepared = await prepare(context, invocation, delivery, progress);
       since = performance.now();
-      landed = await land(workspace, plan);
-    } finally {
-      unlock();
+      return { prepared, landed: dryRun ? undefined : await land(prepared.workspace, prepared.plan) };
+    };
+    const { prepared, landed } = await carryOut().finally(unlock);
+    if (!landed) {
+      const planned = describePlan(prepared.workspace, prepared.plan);
+      show(planned, plannedLines(planned));
+      return ExitCode.done;
     }
     const why = notFollowedReason(prepared, landed);
     const result = resultOf(prepared.plan, landed, why ? [why] : []);
@@ -111,13 +111,11 @@ async function prepare(
   const missing = flags['from-ci'] ? 'this runs in CI' : await noClusterReason(context);
   const notes: string[] = [];
   if (asksRegistry) {
-    const found = await lookUpImages(context, images, {
-      architectures: missing === undefined ? await architectures(context) : [],
-    });
-    for (const [image, { platforms }] of found.facts)
-      progress.note(`${image} is there, for ${platforms.join(' and ')}.`);
-    notes.push(...found.notes);
-    if (missing !== undefined && !found.account)
+    const nodes = missing === undefined ? await architectures(context) : [];
+    const { account, facts, notes: more } = await lookUpImages(context, images, { architectures: nodes });
+    for (const [image, { platforms }] of facts) progress.note(`${image} is there, for ${platforms.join(' and ')}.`);
+    notes.push(...more);
+    if (missing !== undefined && !account)
       notes.push('Did not check whether the image exists: there is no token for it.');
   }
   if (missing === undefined && commitOptions.commit && !flags['dry-run'])

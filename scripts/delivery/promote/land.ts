@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import { UserError } from '../../lib/errors.ts';
 import { createExec } from '../../lib/exec.ts';
 import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
-import { fileAt, shortSha } from '../../lib/git/checkout.ts';
-import { filesChanged } from '../../lib/git/commits.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { blobsAt, filesChanged } from '../../lib/git/commits.ts';
 import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
 import type { DeliveryPlan } from './plan.ts';
-import { destinationName } from './push.ts';
-import { pushBranch, ReplayConflict } from './replay.ts';
-import { editedFiles, fileList, type Workspace } from './workspace.ts';
+import { pushCommit, ReplayConflict } from './push.ts';
+import { editedFiles, fileList, filesIn, type Workspace } from './workspace.ts';
 import { openWorktree, takeOver, type Worktree } from './worktree.ts';
 
 /** What became of a plan. */
@@ -20,7 +19,7 @@ export interface LandingResult {
   /** What else to say, a sentence each. */
   notes: string[];
   /** Why the checkout is not at the commit, as a sentence. */
-  elsewhere?: string | undefined;
+  elsewhere?: string;
 }
 
 /**
@@ -29,24 +28,24 @@ export interface LandingResult {
  * @throws UserError; then the branch is where it was, but for a commit that could not be pushed.
  */
 export async function land(workspace: Workspace, plan: DeliveryPlan): Promise<LandingResult> {
-  const { root, commitOptions, remote, head } = workspace;
+  const { context, git, branch, head, commitOptions, upstream } = workspace;
   const unchanged = { commit: null, pushed: null, notes: [] };
   if (!commitOptions.commit) {
-    editInPlace(root, plan.edits);
+    editInPlace(context.config.root, plan.edits);
     return unchanged;
   }
-  if (plan.edits.length === 0 && !remote?.pending.length) return unchanged;
+  if (plan.edits.length === 0 && !upstream?.pending.length) return unchanged;
   const worktree = await openWorktree(workspace);
   try {
     const ours = plan.edits.length > 0 ? await commitIn(worktree, workspace, plan) : head;
-    if (!remote) return { commit: ours, pushed: null, ...(await moveBranch(workspace, plan, ours)) };
-    await assertUnmoved(workspace);
-    const pushed = destinationName(remote.destination);
-    const commit = await pushBranch(workspace, worktree, { ...remote, head: ours }).catch(async (error: unknown) => {
+    if (!upstream) return { commit: ours, pushed: null, ...(await moveBranch(workspace, plan, ours)) };
+    const now = await git.read(['rev-parse', `refs/heads/${branch}`]);
+    if (now !== head) throw movedError(workspace, now);
+    const commit = await pushCommit(workspace, worktree, upstream, ours).catch(async (error: unknown) => {
       if (!(error instanceof UserError) || error instanceof ReplayConflict) throw error;
-      throw await refusedPush(error, pushed, () => moveBranch(workspace, plan, ours));
+      throw await refusedPush(error, upstream.name, () => moveBranch(workspace, plan, ours));
     });
-    return { commit, pushed, ...(await moveBranch(workspace, plan, commit, pushed)) };
+    return { commit, pushed: upstream.name, ...(await moveBranch(workspace, plan, commit, upstream.name)) };
   } finally {
     worktree.remove();
   }
@@ -57,7 +56,7 @@ async function refusedPush(cause: UserError, pushed: string, move: () => ReturnT
   try {
     const { notes } = await move();
     const said = [`It is committed here, but not pushed to ${pushed}: ${cause.message}`, ...notes].join('\n  ');
-    const hint = cause.hint ?? 'git push, once that is settled; or git reset --keep HEAD~1 takes the commit back.';
+    const hint = cause.hint ?? 'git push, once that is settled; or git reset --keep HEAD~1 drops the commit.';
     return new UserError(said, { id: 'push-refused', hint, cause });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -73,7 +72,7 @@ function editInPlace(root: string, edits: DeliveryPlan['edits']): void {
     .map(({ service }) => service.file);
   if (edited.length > 0)
     throw new UserError(`${fileList(edited)} was edited meanwhile, so nothing was changed.`, {
-      hint: 'Run the command again: it starts from what is there now.',
+      hint: 'Run the command again: it starts from the new text.',
     });
   for (const { service, before, after } of edits) replaceUnedited(join(root, service.file), before, after);
 }
@@ -82,62 +81,67 @@ function editInPlace(root: string, edits: DeliveryPlan['edits']): void {
  * Commits the edits. The user's hooks, signature and configuration count, and hooks get their time.
  * @returns the commit, which the user's repository has by then, on no branch.
  */
-async function commitIn(worktree: Worktree, { git, prefix }: Workspace, plan: DeliveryPlan) {
+async function commitIn(worktree: Worktree, workspace: Workspace, { edits, message }: DeliveryPlan) {
   const { folder, git: inside } = worktree;
-  const files = plan.edits.map(({ service }) => `${prefix}${service.file}`);
-  for (const [index, { after }] of plan.edits.entries()) writeWhole(join(folder, files[index] ?? ''), after);
+  for (const { service, after } of edits) writeWhole(join(folder, workspace.prefix, service.file), after);
+  const files = filesIn(
+    workspace,
+    edits.map(({ service }) => service),
+  );
   // A path that is relative leads to the user's top folder, and in another worktree to nothing: Git then runs no hook.
-  const hooks = await git.read(['rev-parse', '--path-format=absolute', '--git-path', 'hooks']);
-  const how = ['-c', `core.hooksPath=${hooks}`, 'commit', '--quiet', '--only', '--message', plan.message];
+  const hooks = `core.hooksPath=${workspace.gitFiles.hooks}`;
+  const how = ['-c', hooks, 'commit', '--quiet', '--only', '--message', message];
   const output = await inside.attempt([...how, '--', ...files.map(literalPath)], { timeout: 300_000 });
   if (output.exitCode !== 0)
     throw new UserError(`Nothing was committed, and everything is as it was; git commit says: ${gitReason(output)}`, {
       hint: 'Correct what a hook found, or see to what Git asks for, and run the command again.',
     });
-  await takeOver(git, worktree);
+  await takeOver(workspace.git, worktree);
   return inside.read(['rev-parse', 'HEAD']);
 }
 
-async function assertUnmoved({ git, branch, head }: Workspace): Promise<void> {
-  const now = await git.read(['rev-parse', `refs/heads/${branch}`]);
-  if (now !== head) throw movedError(branch, head, now);
-}
-
-function movedError(branch: string | undefined, head: string, now: string): UserError {
+function movedError({ branch, head }: Workspace, now: string): UserError {
   return new UserError(
     `${branch} moved from ${shortSha(head)} to ${shortSha(now)} meanwhile, so nothing was changed.`,
     { hint: 'Run the command again: it starts from the new commit.' },
   );
 }
 
-/** Moves the branch, if it is where it was when the plan was made, and has the checkout follow, if it is still on it. */
+/**
+ * Moves the branch, if it is where it was when the plan was made, and has the checkout follow, if it is on that branch then.
+ * An interruption does not end it half-way.
+ */
 async function moveBranch(
-  { context, top, prefix, branch, head }: Workspace,
+  workspace: Workspace,
   { edits, message }: DeliveryPlan,
   to: string,
   pushed?: string,
 ): Promise<Pick<LandingResult, 'notes' | 'elsewhere'>> {
+  const { context, top, branch, head } = workspace;
   if (to === head) return { notes: [] };
-  // An interruption does not end it half-way.
   const exec = createExec({ env: context.config.childEnv, signal: new AbortController().signal });
   const git = gitIn(exec, top, 'committing');
   const ref = `refs/heads/${branch}`;
+  const isCheckedOut = async () => (await git.attempt(['symbolic-ref', '--quiet', 'HEAD'])).stdout.trim() === ref;
   const cannotFollow = (why: string) =>
     new UserError(
-      `${pushed ? `It was pushed to ${pushed} as ${shortSha(to)}, but this branch` : `${branch}`} could not follow: ${why}`,
+      `${pushed ? `It was pushed to ${pushed} as ${shortSha(to)}, but this branch` : branch} could not follow: ${why}`,
       { hint: 'git stash, then git pull --rebase, then git stash pop.' },
     );
-  const current = (await git.attempt(['symbolic-ref', '--quiet', 'HEAD'])).stdout.trim();
-  const own = edits.map(({ service }) => `${prefix}${service.file}`);
+  const own = filesIn(
+    workspace,
+    edits.map(({ service }) => service),
+  );
   const others = (await filesChanged(git, head, to)).filter((file) => !own.includes(file));
-  const inTheWay = current === ref && others.length > 0 ? await editedFiles(git, others) : [];
+  const inTheWay = others.length > 0 && (await isCheckedOut()) ? await editedFiles(git, others) : [];
   if (inTheWay.length > 0) throw cannotFollow(`your edits in ${fileList(inTheWay)} are in the way`);
   const moved = await git.attempt(['update-ref', '-m', `commit: ${message.split('\n')[0]}`, ref, to, head]);
   if (moved.exitCode !== 0) {
     const now = await git.read(['rev-parse', ref]);
-    throw pushed === undefined ? movedError(branch, head, now) : cannotFollow(`it is at ${shortSha(now)} by now`);
+    throw pushed === undefined ? movedError(workspace, now) : cannotFollow(`it is at ${shortSha(now)} by now`);
   }
-  if (current === ref) return { notes: await refresh(git, { top, head, to, own, others }) };
+  // Only now: a switch before that has nothing to do with the files here.
+  if (await isCheckedOut()) return { notes: await refresh(git, workspace, { to, own, others }) };
   const elsewhere = `This checkout is not on ${branch} any more, so nothing follows the commit here.`;
   return { notes: [], elsewhere };
 }
@@ -148,14 +152,15 @@ async function moveBranch(
  */
 async function refresh(
   git: Git,
-  { top, head, to, own, others }: { top: string; head: string; to: string; own: string[]; others: string[] },
+  { top, head }: Workspace,
+  { to, own, others }: { to: string; own: string[]; others: string[] },
 ): Promise<string[]> {
   const notes: string[] = [];
-  for (const file of own) {
-    const [before = '', after = ''] = await Promise.all([head, to].map((commit) => fileAt(git, commit, file)));
-    if (!replaceUnedited(join(top, file), before, after))
+  const names = [head, to].flatMap((commit) => own.map((file) => `${commit}:${file}`));
+  const texts = await blobsAt(git, names);
+  for (const [index, file] of own.entries())
+    if (!replaceUnedited(join(top, file), texts[index] ?? '', texts[own.length + index] ?? ''))
       notes.push(`${file} was edited meanwhile and stays as it is, without this change: git diff -- ${file}`);
-  }
   const differs = ['diff-index', '--cached', '--name-only', '-z', head];
   const staged = await readPaths(git, [...differs, '--', ...own.map(literalPath)]);
   const unstaged = own.filter((file) => !staged.includes(file)).map(literalPath);

@@ -5,7 +5,6 @@ import { imageInValues } from '../../repository/image-values.ts';
 import type { RolloutReport } from '../sync/report.ts';
 import type { LandingResult } from './land.ts';
 import type { DeliveryPlan } from './plan.ts';
-import { destinationName } from './push.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What a command of the kind did, as `--json` prints it. */
@@ -24,14 +23,14 @@ export interface DeliveryResult {
 }
 
 /** A plan, as --dry-run prints it: `branch`, and `onto`, the commit that it is at, are null with --no-commit. */
-export function describePlan({ branch, head, remote, commitOptions }: Workspace, plan: DeliveryPlan) {
+export function describePlan({ branch, head, upstream, commitOptions }: Workspace, plan: DeliveryPlan) {
   const { commit } = commitOptions;
   return {
     changes: changesOf(plan),
     subject: subjectOf(plan),
     branch: (commit && branch) || null,
     onto: commit ? head : null,
-    push: remote ? destinationName(remote.destination) : null,
+    push: upstream?.name ?? null,
     notes: plan.edits.length > 0 ? plan.notes : [plan.unchanged.replace(' Nothing was changed.', '')],
   };
 }

@@ -19,8 +19,9 @@ const origin = 'checkout-of-platform-ops';
  * their folders of commits by name, which are none that anybody would have set.
  */
 const uploadPack = ['--upload-pack', "git -c safe.directory='*' upload-pack"];
-/** In a worktree of our own no daemon is started, submodules are not there, and line ends are put right without a complaint. */
+/** In a worktree of our own no daemon is started, submodules are not there, and line ends are corrected without a complaint. */
 const settings = ['core.fsmonitor=false', 'core.safecrlf=false', 'submodule.recurse=false'];
+const cloning = ['clone', '--quiet', '--shared', '--no-checkout', '--template=', ...uploadPack, '--origin', origin];
 
 /**
  * Checks a branch out into a folder of its own. It is a clone that borrows the objects of this repository and includes its
@@ -30,34 +31,21 @@ const settings = ['core.fsmonitor=false', 'core.safecrlf=false', 'submodule.recu
  * node_modules and conditional includes (includeIf "gitdir:") are still found.
  */
 export async function openWorktree(workspace: Workspace): Promise<Worktree> {
-  const { context, top, git, head, branch = '' } = workspace;
+  const { context, top, git, head, branch = '', gitFiles } = workspace;
   const base = join(dirname(context.config.stateDir), 'promotion');
   mkdirSync(dirname(base), { recursive: true });
   for (const { path, pid } of temporariesOf(base)) if (!isRunning(pid, undefined)) removeFolder(path);
   const folder = temporaryName(base);
   const remove = () => removeFolder(folder);
   try {
-    const [common, own] = (
-      await git.read(['rev-parse', '--path-format=absolute', '--git-common-dir', '--git-dir'])
-    ).split('\n');
-    const included = [`${common}/config`, `${own}/config.worktree`].flatMap((file) => [
-      '--config',
-      `include.path=${file}`,
-    ]);
-    const as = ['--origin', origin, '--config', `remote.${origin}.fetch=+refs/remotes/*:refs/remotes/*`];
-    const how = [
-      '--quiet',
-      '--shared',
-      '--no-checkout',
-      '--template=',
-      ...uploadPack,
-      ...as,
-      ...included,
-      '--branch',
-      branch,
+    const set = [
+      `remote.${origin}.fetch=+refs/remotes/*:refs/remotes/*`,
+      ...gitFiles.configuration.map((file) => `include.path=${file}`),
     ];
-    await git.read(['clone', ...how, '--', top, folder]);
+    const as = ['--branch', branch, ...set.flatMap((setting) => ['--config', setting])];
+    await git.read([...cloning, ...as, '--', top, folder]);
     const inside = gitIn(context.exec, folder, 'committing', [...settings, `safe.directory=${folder}`]);
+    // What includeIf "gitdir:" adds to the configuration is not the same in another folder.
     const known = await configurationFiles(inside, folder);
     for (const file of await configurationFiles(gitIn(context.exec, top, 'committing'), top))
       if (!known.includes(file)) await inside.read(['config', '--add', 'include.path', file]);
@@ -76,7 +64,7 @@ function removeFolder(folder: string): void {
   } catch {}
 }
 
-/** The files that Git's configuration is read from in a folder: what includeIf "gitdir:" adds to it is not the same in another. */
+/** The files that Git's configuration is read from in a folder. */
 async function configurationFiles(git: Git, folder: string): Promise<string[]> {
   const told = (await git.read(['config', '--list', '--null', '--name-only', '--show-origin'])).split('\0');
   const files = told.flatMap((word) => (word.startsWith('file:') ? [resolve(folder, word.slice('file:'.length))] : []));

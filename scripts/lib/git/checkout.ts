@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
-import { type Git, gitFailed, gitIn, literalPath, readPaths } from './run.ts';
+import { gitIn, literalPath, readPaths } from './run.ts';
 
 /** The Git checkout that a folder belongs to. */
 export interface Checkout {
@@ -110,18 +110,6 @@ export async function filesAt(
     texts.set(path, `${texts.get(path) ?? ''}${line.slice(end + 1)}\n`);
   }
   return texts;
-}
-
-/**
- * The text of a file at a commit.
- * @returns undefined where the commit has no such file.
- * @throws UserError with Git's own words where it can't be read.
- */
-export async function fileAt(git: Git, commit: string, path: string): Promise<string | undefined> {
-  const output = await git.attempt(['cat-file', 'blob', `${commit}:${path}`]);
-  if (output.exitCode === 0) return output.stdout;
-  if (/does not exist in|exists on disk, but not in/.test(output.stderr)) return undefined;
-  throw gitFailed('cat-file', output);
 }
 
 /** The files below `folders` that differ from HEAD or are new, counted from the top folder. */

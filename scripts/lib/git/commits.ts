@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,13 +48,26 @@ export async function hasAncestor(
   return output && output.exitCode === 0;
 }
 
-/**
- * The files that differ between two commits, or that a commit changes, from the top folder.
- * @param what two commits, or one that is compared with its parents.
- */
+/** The files that a commit changes, compared with each of its parents, or that differ between two, from the top folder. */
 export async function filesChanged(git: Git, ...what: [string] | [string, string]): Promise<string[]> {
   const args = ['--no-commit-id', '--name-only', '--no-renames', '-r', '-m', '--root', '-z'];
   return [...new Set(await readPaths(git, ['diff-tree', ...args, ...what]))];
+}
+
+/**
+ * The texts of files, byte for byte, in one process.
+ * @param names as in `HEAD:helm/values.yaml`, counted from the top folder.
+ * @returns a text for each, or undefined where the commit has no such file.
+ */
+export async function blobsAt(git: Git, names: readonly string[]): Promise<(string | undefined)[]> {
+  // Behind each one a name that is missing for certain, and that no file can know.
+  const mark = randomUUID();
+  const input = names.map((name) => `${name}\n${mark}\n`).join('');
+  const answers = (await git.read(['cat-file', '--batch=%(objecttype)'], { input })).split(`${mark} missing`);
+  return names.map((_, index) => {
+    const answer = answers[index]?.replace(/^\n/, '') ?? '';
+    return answer.startsWith('blob\n') ? answer.slice('blob\n'.length, -1) : undefined;
+  });
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */
