@@ -2,52 +2,84 @@
 // Runs a command: `./platform.mjs up --json`, and the same for `npm run`. esbuild bundles scripts/ once for each state of the
 // sources; tsx runs them where nothing can be written, or where a source has an error, which it then names.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import module from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = fileURLToPath(new URL('.', import.meta.url)).slice(0, -1);
-
+// As npm does: whatever a command starts is started there.
+process.chdir(import.meta.dirname);
 // The processes of esbuild and tsx inherit process.env. config.ts takes the tokens from here.
-const tokens = {};
-for (const name of ['GITHUB_TOKEN', 'GH_TOKEN']) {
-  if (process.env[name] !== undefined) tokens[name] = process.env[name];
-  delete process.env[name];
-}
-Object.defineProperty(globalThis, Symbol.for('platform-ops.tokens'), { value: tokens });
+const { GITHUB_TOKEN, GH_TOKEN } = process.env;
+Object.defineProperty(globalThis, Symbol.for('platform-ops.tokens'), { value: { GITHUB_TOKEN, GH_TOKEN } });
+for (const name of ['GITHUB_TOKEN', 'GH_TOKEN']) delete process.env[name];
 
-const folder = `${root}/node_modules/.cache/platform-ops/${hashOfSources()}`;
-const { main } = await import(await entryPoint());
-await main(root, folder);
+const cache = 'node_modules/.cache/platform-ops';
+const folder = `${cache}/${hashOfSources()}`;
+let program = `./${folder}/cli.mjs`;
+try {
+  if (!existsSync(folder)) await bundle();
+  // From Node 22.8 on. What V8 compiled is kept, too.
+  module.enableCompileCache?.(`${folder}/v8`);
+} catch {
+  (await import('tsx/esm/api')).register();
+  program = './scripts/cli.ts';
+}
+const { main } = await import(program);
+await main(folder);
 
 /** By their contents: times are as coarse as the file system has them, and a checkout of another branch sets them. */
 function hashOfSources() {
-  const hash = createHash('sha256').update(root);
-  const add = (file) => hash.update(`\0${file}\0`).update(readFileSync(`${root}/${file}`));
-  for (const file of sourcesBelow('scripts').sort()) add(file);
+  const hash = createHash('sha256').update(import.meta.dirname);
   // The hidden ones tell what is installed, and are written by npm, pnpm and Yarn.
   const installed = ['.package-lock.json', '.modules.yaml', '.yarn-integrity'].map((name) => `node_modules/${name}`);
-  for (const file of ['platform.mjs', 'tsconfig.json', ...installed]) if (existsSync(`${root}/${file}`)) add(file);
+  for (const file of [
+    ...sourcesBelow('scripts').sort(),
+    'platform.mjs',
+    'tsconfig.json',
+    ...installed.filter(existsSync),
+  ])
+    hash.update(`\0${file}\0`).update(readFileSync(file));
   return hash.digest('hex').slice(0, 20);
 }
 
 /** Node's own `recursive` asks for the kind of each entry once more, which takes six times as long. */
-function sourcesBelow(folder) {
-  return readdirSync(`${root}/${folder}`, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return sourcesBelow(`${folder}/${entry.name}`);
-    return /\.(ts|mjs|json)$/.test(entry.name) ? `${folder}/${entry.name}` : [];
+function sourcesBelow(top) {
+  return readdirSync(top, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return sourcesBelow(`${top}/${entry.name}`);
+    return /\.(ts|mjs|json)$/.test(entry.name) ? `${top}/${entry.name}` : [];
   });
 }
 
-async function entryPoint() {
-  const bundle = `${folder}/cli.mjs`;
+/** Whole or not at all, also where several do so at once. After a week, no command loads parts of an earlier one any more. */
+async function bundle() {
+  mkdirSync(cache, { recursive: true });
+  const aside = mkdtempSync(`${cache}/new-`);
+  const { build } = await import('esbuild');
   try {
-    if (!existsSync(bundle)) await (await import('./scripts/lib/startup/bundle.mjs')).bundle(root, folder);
-    // From Node 22.8 on. What V8 compiled is kept, too.
-    module.enableCompileCache?.(`${folder}/v8`);
-    return pathToFileURL(bundle).href;
-  } catch {
-    (await import('tsx/esm/api')).register();
-    return './scripts/cli.ts';
+    await build({
+      entryPoints: ['scripts/cli.ts'],
+      outdir: aside,
+      outExtension: { '.js': '.mjs' },
+      bundle: true,
+      // What is imported when it is needed stays a file of its own.
+      splitting: true,
+      platform: 'node',
+      target: 'node20.12',
+      format: 'esm',
+      conditions: [],
+      // CommonJS, imported when it is needed: esbuild would give it no names.
+      external: ['ajv'],
+      banner: {
+        js: "import { createRequire as _require } from 'node:module'; const require = _require(import.meta.url);",
+      },
+      sourcemap: true,
+      logLevel: 'silent',
+    });
+    renameSync(aside, folder);
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
   }
+  for (const old of readdirSync(cache).map((name) => `${cache}/${name}`))
+    if (Date.now() - (statSync(old, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 7 * 24 * 3_600_000)
+      rmSync(old, { recursive: true, force: true });
 }

@@ -18,32 +18,29 @@ let afterwards = '';
 let done = false;
 
 /**
- * Runs the command that was typed, and ends the process with its exit code.
- * @param root the top folder of the checkout.
+ * Runs the command that was typed, in the checkout whose top folder is the current one, and ends the process with its exit code.
  * @param cache a folder for what the next command can use, as long as the sources stay as they are.
  */
-export async function main(root: string, cache: string): Promise<never> {
-  // As npm does: whatever a command starts is started there.
-  process.chdir(root);
+export async function main(cache: string): Promise<never> {
   // A reader that has seen enough, as in `npm run status | head`, or a terminal that was closed, is no failure: what is
   // being done is done to its end, and the exit code is that of the command.
   watchOutput();
   process.on('uncaughtException', (error) => process.exit(report(error)));
-  const code = await run(root, cache).catch(report);
+  const code = await run(cache).catch(report);
   // What `report` said. It has told already what could not be written.
   await outputWritten().catch(() => {});
   // Kept-alive connections would hold the process open, and everything that it waits for is awaited.
   process.exit(code);
 }
 
-async function run(root: string, cache: string): Promise<ExitCode> {
-  const code = await runCommand(root, cache);
+async function run(cache: string): Promise<ExitCode> {
+  const code = await runCommand(cache);
   done = true;
   await outputWritten();
   return code;
 }
 
-async function runCommand(root: string, cache: string): Promise<ExitCode> {
+async function runCommand(cache: string): Promise<ExitCode> {
   const asksForHelp = ['help', '--help', '-h'].includes(name);
   const about = asksForHelp ? (argv[0] ?? '') : name;
   if (about === '') {
@@ -68,15 +65,16 @@ async function runCommand(root: string, cache: string): Promise<ExitCode> {
     import('./lib/yaml-cache.ts'),
   ]);
   cacheParsed(`${cache}/parsed.json`);
-  return command.run({
-    config: withIgnoredChecks(loadConfig(root), flags['ignore-checks']),
+  const invocation = {
+    config: withIgnoredChecks(loadConfig(process.cwd()), flags['ignore-checks']),
     flags,
     word,
     operands,
     signal: interruption(),
-    print: (text) => void process.stdout.write(`${text}\n`),
+    print: (text: string) => void process.stdout.write(`${text}\n`),
     progressStream: process.stderr,
-  });
+  };
+  return command.run(invocation, { commands, findCommand });
 }
 
 /** Milliseconds in which a second signal is the same Ctrl-C: the terminal sends it to us, and npm passes its own on. */

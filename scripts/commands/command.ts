@@ -13,7 +13,15 @@ export interface Command extends Omit<Usage, keyof ListedUsage> {
   failure?: ExitCode;
   /** How to go on after an interruption; nothing for what only looks. */
   interrupted?: string;
-  run(invocation: Invocation): Promise<ExitCode>;
+  /** `all` are all commands: for the one that completes them. */
+  run(invocation: Invocation, all?: AllCommands): Promise<ExitCode>;
+}
+
+export type NamedCommand = Usage & Command;
+
+export interface AllCommands {
+  commands: readonly ListedUsage[];
+  findCommand(name: string): Promise<Usage | undefined>;
 }
 
 /** What a command's flags say of its context, with `note` told what a person wants to know while it works, a line each. */

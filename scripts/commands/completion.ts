@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
 import { readRegistrations } from '../repository/applications.ts';
-import type { Command, Invocation } from './command.ts';
+import type { AllCommands, Command, Invocation } from './command.ts';
 
 export const completionCommand: Command = {
   description: [
@@ -17,22 +17,27 @@ export const completionCommand: Command = {
   run: runCompletion,
 };
 
-async function runCompletion({ config, flags, word = 'bash', print }: Invocation): Promise<ExitCode> {
-  if (typeof flags.line !== 'string') {
+async function runCompletion(
+  { config, flags, word = 'bash', print }: Invocation,
+  all?: AllCommands,
+): Promise<ExitCode> {
+  if (typeof flags.line !== 'string' || all === undefined) {
     print(completionScript(word as keyof typeof scripts, config.root));
     return ExitCode.done;
   }
   const { applications } = await readRegistrations(config.root);
   const services = applications.map(({ metadata }) => metadata.name);
-  const found = await completions(flags.line, services);
+  const found = await completions(flags.line, services, all);
   if (found.length > 0) print(found.join('\n'));
   return ExitCode.done;
 }
 
 /** @returns what the last word of a line can be, a blank at its end beginning a new one. */
-export async function completions(line: string, services: readonly string[]): Promise<string[]> {
-  // Not above: the list of commands holds this one.
-  const { commands, findCommand } = await import('./index.ts');
+export async function completions(
+  line: string,
+  services: readonly string[],
+  { commands, findCommand }: AllCommands,
+): Promise<string[]> {
   const [program = '', ...typed] = line.split(' ');
   const current = typed.pop() ?? '';
   const byNpm = program === 'npm';

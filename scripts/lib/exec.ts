@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { $ } from 'zx/core';
 import { Interrupted, isDiskFull, UserError } from './errors.ts';
 import { gatedArguments, startGate, superviseChild } from './processes.ts';
 import { startDeadline } from './retry.ts';
@@ -104,6 +103,8 @@ interface ChildSettings {
 }
 
 async function runQuietly(command: readonly string[], { env, signal }: ChildSettings): Promise<Output> {
+  // Loaded when it is needed: help and what only lists runs nothing.
+  const { $ } = await import('zx/core');
   const shell = $({
     env,
     quiet: true,

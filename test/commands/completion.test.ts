@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { completionScript, completions } from '../../scripts/commands/completion.ts';
-import { commands } from '../../scripts/commands/index.ts';
+import * as all from '../../scripts/commands/index.ts';
 import { temporaryFolder } from '../support/fakes.ts';
 import { needsTerminal, onTerminal } from '../support/terminal.ts';
 import { root } from '../support/tracked-files.ts';
@@ -16,7 +16,7 @@ writeFileSync(join(elsewhere, 'package.json'), '{}');
 const file = join(elsewhere, 'completion.bash');
 writeFileSync(file, completionScript('bash', top));
 
-const names = commands.map(({ name }) => name);
+const names = all.commands.map(({ name }) => name);
 for (const [line, found] of [
   ['npm run ', names],
   ['npm run -s stat', ['status']],
@@ -34,7 +34,7 @@ for (const [line, found] of [
   ['npm run test:e2e ', []],
 ] as const)
   test(`"${line}" can end with ${found.length === names.length ? 'any command' : found.join(' or ') || 'nothing'}`, async () =>
-    assert.deepEqual(await completions(line, services), found));
+    assert.deepEqual(await completions(line, services, all), found));
 
 /** What bash offers for the last of these words. */
 function offered(words: string[], cwd = top, sourced = 1): string[] {

@@ -222,7 +222,6 @@ const others: Record<string, string> = {
   'scripts/images/unpacked.ts': 'an archive that Docker writes',
   'scripts/checks/validate/prometheus/promtool.ts': 'files in a temporary folder',
   'scripts/lib/terminal/output.ts': 'writes to a stream',
-  'scripts/lib/startup/bundle.mjs': 'runs before anything is bundled',
   'scripts/cluster/kubeconfig.ts': 'copies into a temporary folder',
   'scripts/components/argo-cd.ts': 'copies into a temporary folder',
 };

@@ -21,12 +21,9 @@ import { root } from '../support/helm.ts';
 async function checkout() {
   const top = join(await temporaryFolder(), 'a checkout');
   mkdirSync(join(top, 'scripts'), { recursive: true });
-  for (const file of ['platform.mjs', 'scripts/lib/startup', 'tsconfig.json'])
-    cpSync(join(root, file), join(top, file), { recursive: true });
+  for (const file of ['platform.mjs', 'tsconfig.json']) cpSync(join(root, file), join(top, file));
   writeFileSync(join(top, 'package.json'), '{ "type": "module" }');
-  mkdirSync(join(top, 'node_modules'));
-  for (const name of readdirSync(join(root, 'node_modules')))
-    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(top, 'node_modules', name));
+  linkPackages(top);
   const write = (name: string, text: string) => writeFileSync(join(top, 'scripts', name), text);
   write('word.ts', "export const word: string = 'one';\n");
   write('later.ts', "export const later: string = 'day';\n");
@@ -34,11 +31,11 @@ async function checkout() {
     'cli.ts',
     `import { stringify } from 'yaml';
 import { word } from './word.ts';
-export async function main(root: string, cache: string): Promise<never> {
+export async function main(cache: string): Promise<never> {
   const { later } = await import('./later.ts');
   const { Ajv } = await import('ajv');
   const tokens = Reflect.get(globalThis, Symbol.for('platform-ops.tokens'));
-  console.log(stringify([word, later, root, process.env.GITHUB_TOKEN ?? null, tokens.GITHUB_TOKEN, typeof Ajv, process.argv.slice(2)]));
+  console.log(stringify([word, later, process.cwd(), process.env.GITHUB_TOKEN ?? null, tokens.GITHUB_TOKEN, typeof Ajv, process.argv.slice(2)]));
   process.exit(0);
 }
 `,
@@ -47,6 +44,13 @@ export async function main(root: string, cache: string): Promise<never> {
   const cache = join(top, 'node_modules/.cache/platform-ops');
   const bundles = () => readdirSync(cache).sort();
   return { top, write, run, cache, bundles };
+}
+
+/** The packages, without the bundles. */
+function linkPackages(top: string) {
+  mkdirSync(join(top, 'node_modules'));
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(top, 'node_modules', name));
 }
 
 function start(program: string, args: string[], { cwd = '/', env = {} }: { cwd?: string; env?: object } = {}) {
@@ -120,7 +124,7 @@ describe('a start', { concurrency: 2 }, () => {
 it('a bug is told with the lines of the sources', async () => {
   const clone = join(await temporaryFolder(), 'clone');
   cpSync(root, clone, { recursive: true, filter: (from) => !/\/(node_modules|\.git|test|\.state)(\/|$)/.test(from) });
-  symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
+  linkPackages(clone);
   const file = join(clone, 'scripts/config/config.ts');
   const [before = '', after = ''] = readFileSync(file, 'utf8').split('  const fromFile = ');
   writeFileSync(file, `${before}  throw new RangeError('planted');\n  const fromFile = ${after}`);
@@ -130,14 +134,10 @@ it('a bug is told with the lines of the sources', async () => {
     said,
     new RegExp(`This is a bug in platform-ops[^]*RangeError: planted\\n +at loadConfig \\(${place}\\)`),
   );
-});
 
-it('no bundled package asks for its own place, which it would not have any more', async () => {
-  const { bundle } = (await import(join(root, 'scripts/lib/startup/bundle.mjs'))) as {
-    bundle(root: string, folder: string): Promise<void>;
-  };
-  const folder = join(await temporaryFolder(), 'bundle');
-  await bundle(root, folder);
+  // No bundled package asks for its own place, which it would not have any more.
+  const [made = assert.fail()] = readdirSync(join(clone, 'node_modules/.cache/platform-ops'));
+  const folder = join(clone, 'node_modules/.cache/platform-ops', made);
   const asking = readdirSync(folder)
     .filter((name) => name.endsWith('.mjs'))
     .flatMap(
