@@ -2,43 +2,27 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import { release } from 'node:os';
 import { test } from 'node:test';
-import type { DoctorCheck, DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
-import { checkDocker } from '../../scripts/checks/doctor/docker.ts';
-import {
-  checkCgroup,
-  checkDisk,
-  checkFreePorts,
-  checkInotify,
-  checkMemory,
-  judgeDisk,
-  judgeInotify,
-} from '../../scripts/checks/doctor/machine.ts';
-import { dockerChecks, runDoctorChecks } from '../../scripts/checks/doctor/preflight.ts';
-import { checkGit, checkTools } from '../../scripts/checks/doctor/tools.ts';
+import type { DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
+import { judgeDisk, judgeInotify } from '../../scripts/checks/doctor/machine.ts';
+import { runDoctorChecks } from '../../scripts/checks/doctor/preflight.ts';
+import type { PreflightCheckName } from '../../scripts/config/settings.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
+import { fakeExec } from '../support/fakes.ts';
 
 type Answers = Record<string, Partial<Output>>;
+const gib = 2 ** 30;
 
 /** Answers by the beginning of the command line; any other program is not installed. */
-function fakeExec(answers: Answers, seen: string[] = []): Exec {
-  return async (command) => {
-    const line = command.join(' ');
-    seen.push(line);
-    const key = Object.keys(answers).find((start) => line.startsWith(start));
-    return {
-      stdout: '',
-      stderr: '',
-      exitCode: key === undefined ? 127 : 0,
-      ...(key === undefined ? {} : answers[key]),
-    };
-  };
+function execWith(answers: Answers) {
+  return fakeExec((line) => answers[Object.keys(answers).find((start) => line.startsWith(start)) ?? ''] ?? missing);
 }
+const missing = { exitCode: 127 };
 
 const info = {
   ServerVersion: '28.2.2',
-  MemTotal: 16 * 2 ** 30,
+  MemTotal: 16 * gib,
   DockerRootDir: '/does/not/exist/here',
   OperatingSystem: 'Ubuntu 24.04 LTS',
   KernelVersion: release(),
@@ -46,10 +30,10 @@ const info = {
   Name: 'laptop',
   SecurityOptions: ['name=seccomp,profile=builtin'],
 };
-const dockerWith = (changes: Partial<typeof info> = {}): Answers => ({
+const docker = (changes: Partial<typeof info> = {}): Answers => ({
   'docker info': { stdout: JSON.stringify({ ...info, ...changes }) },
 });
-const dockerFails = (stderr: string, host = ''): Answers => ({
+const dockerSays = (stderr: string, host = ''): Answers => ({
   'docker info': { stdout: '{"ID":"","ServerVersion":""}', stderr, exitCode: 1 },
   'printenv DOCKER_HOST': { stdout: host, exitCode: host === '' ? 1 : 0 },
 });
@@ -58,220 +42,94 @@ const toolbox: Toolbox = {
   find: async (name) => ({ name, path: `/bin/${name}`, version: 'v1.2.3', source: 'path' }),
 };
 const contextWith = (answers: Answers, changes: Partial<DoctorContext> = {}): DoctorContext => ({
-  exec: fakeExec(answers),
+  exec: execWith(answers),
   toolbox,
+  tools: ['kind', 'kubectl', 'helm'],
   ports: { http: 80, https: 443 },
   clusterExists: true,
   checkout: '/checkout',
   platform: 'linux',
   ...changes,
 });
-const findings = async (check: DoctorCheck, context: DoctorContext) => [await check(context)].flat();
 
 function assertSentence({ message, level, remedy }: DoctorFinding) {
-  assert.match(message, /^\S.*[^.]\.$/s);
-  assert.ok(!message.includes('\n'));
+  assert.match(message, /^\S.*[^.]\.$/);
   assert.equal(remedy === undefined, level === 'ok');
 }
 
-interface Row {
-  check: DoctorCheck;
-  when: string;
-  answers: Answers;
-  context?: Partial<DoctorContext>;
-  level: DoctorFinding['level'] | 'nothing';
-  says?: RegExp;
-  remedy?: RegExp;
-}
-const darwin = { platform: 'darwin' } as const;
+const mac = { platform: 'darwin' } as const;
+const new136 = { kubernetesVersion: 'v1.36.4' };
 const gone = 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?';
 const denied = 'permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock';
 const refused = 'error during connect: Get "http://h:1/info": dial tcp: lookup h: no such host';
-const gib = 2 ** 30;
-const git = { 'git --version': { stdout: 'git version 2.39.5 (Apple Git-154)\n' } };
+const git = (head: Partial<Output>): Answers => ({
+  'git --version': { stdout: 'git version 2.39.5 (Apple Git-154)\n' },
+  'git -C': { exitCode: 128, ...head },
+});
+const archive = { stderr: 'fatal: not a git repository' };
+const foreign = { stderr: 'fatal: detected dubious ownership' };
+
+/** What is found: the level, and the id of a failure that has one. */
+type Row = [name: PreflightCheckName, when: string, answers: Answers, found: string, more?: More];
+interface More extends Partial<DoctorContext> {
+  says?: RegExp;
+}
 const rows: Row[] = [
-  { check: checkDocker, when: 'Docker answers', answers: dockerWith(), level: 'ok', says: /28\.2\.2/ },
-  { check: checkDocker, when: 'it is not installed', answers: {}, level: 'problem', says: /not installed/ },
-  {
-    check: checkDocker,
-    when: 'it is not running',
-    answers: dockerFails(gone),
-    level: 'problem',
-    says: /not running/,
-    remedy: /systemctl/,
-  },
-  {
-    check: checkDocker,
-    when: 'it is not running on a Mac',
-    answers: dockerFails(gone),
-    context: darwin,
-    level: 'problem',
-    remedy: /colima start/,
-  },
-  {
-    check: checkDocker,
-    when: 'the user is not in its group',
-    answers: dockerFails(denied),
-    level: 'problem',
-    says: /may not/,
-    remedy: /usermod/,
-  },
-  {
-    check: checkDocker,
-    when: 'DOCKER_HOST is wrong',
-    answers: dockerFails(refused, 'tcp://h:1'),
-    level: 'problem',
-    says: /DOCKER_HOST points to tcp:\/\/h:1, which does not work: error/,
-  },
-  {
-    check: checkDocker,
-    when: 'ssh to DOCKER_HOST is denied',
-    answers: dockerFails('Permission denied (publickey)', 'ssh://h'),
-    level: 'problem',
-    says: /DOCKER_HOST/,
-  },
-  {
-    check: checkDocker,
-    when: 'a warning comes first',
-    answers: dockerFails(`WARNING: config\n${gone}`, 'unix:///x'),
-    level: 'problem',
-    says: /does not answer at unix:\/\/\/x/,
-  },
-  {
-    check: checkDocker,
-    when: 'something else answers',
-    answers: { 'docker info': { stdout: 'podman' } },
-    level: 'problem',
-    says: /as expected/,
-  },
-  {
-    check: checkDocker,
-    when: 'an old client meets no server',
-    answers: { 'docker info': { stdout: JSON.stringify({ ServerErrors: [gone] }) } },
-    level: 'problem',
-    says: /not running/,
-  },
-  {
-    check: checkDocker,
-    when: 'it is old',
-    answers: dockerWith({ ServerVersion: '19.3.15' }),
-    level: 'problem',
-    says: /19\.3\.15 is too old/,
-  },
-  {
-    check: checkDocker,
-    when: 'it is just new enough',
-    answers: dockerWith({ ServerVersion: '20.10.24+dfsg1' }),
-    level: 'ok',
-  },
-  { check: checkMemory, when: 'there is plenty', answers: dockerWith(), level: 'ok', says: /16\.0 GiB/ },
-  {
-    check: checkMemory,
-    when: 'there is little',
-    answers: dockerWith({ MemTotal: 4 * gib }),
-    level: 'warning',
-    remedy: /other programs/,
-  },
-  {
-    check: checkMemory,
-    when: 'there is too little',
-    answers: dockerWith({ MemTotal: 2 * gib, OperatingSystem: 'Docker Desktop' }),
-    level: 'problem',
-    remedy: /Settings/,
-  },
-  {
-    check: checkMemory,
-    when: 'Colima has too little',
-    answers: dockerWith({ MemTotal: 2 * gib, Name: 'colima' }),
-    level: 'problem',
-    remedy: /--memory/,
-  },
-  { check: checkMemory, when: 'Docker is away', answers: {}, level: 'nothing' },
-  { check: checkDisk, when: 'Docker keeps its images elsewhere', answers: dockerWith(), level: 'nothing' },
-  { check: checkDisk, when: 'Docker is away', answers: {}, level: 'nothing' },
-  { check: checkInotify, when: 'it is no Linux', answers: dockerWith(), context: darwin, level: 'nothing' },
-  {
-    check: checkInotify,
-    when: 'Docker has another kernel',
-    answers: dockerWith({ KernelVersion: '1.0-linuxkit' }),
-    level: 'nothing',
-  },
-  {
-    check: checkCgroup,
-    when: 'an old system meets a new Kubernetes',
-    answers: dockerWith({ CgroupVersion: '1' }),
-    context: { kubernetesVersion: 'v1.36.4' },
-    level: 'problem',
-    remedy: /KIND_NODE_IMAGE/,
-  },
-  {
-    check: checkCgroup,
-    when: 'an old system meets an older Kubernetes',
-    answers: dockerWith({ CgroupVersion: '1' }),
-    context: { kubernetesVersion: 'v1.34.4' },
-    level: 'ok',
-  },
-  {
-    check: checkCgroup,
-    when: 'a new system meets a new Kubernetes',
-    answers: dockerWith(),
-    context: { kubernetesVersion: 'v1.36.4' },
-    level: 'ok',
-  },
-  {
-    check: checkCgroup,
-    when: 'the Kubernetes is not known',
-    answers: dockerWith({ CgroupVersion: '1' }),
-    level: 'nothing',
-  },
-  {
-    check: checkGit,
-    when: 'it is a clone',
-    answers: { ...git, 'git -C': { stdout: 'abc' } },
-    level: 'ok',
-  },
-  { check: checkGit, when: 'git is missing', answers: {}, level: 'problem', says: /not installed/ },
-  {
-    check: checkGit,
-    when: 'a Mac has no developer tools',
-    answers: { git: { stderr: 'xcode-select: note: no developer tools', exitCode: 1 } },
-    context: darwin,
-    level: 'problem',
-    says: /xcode-select/,
-    remedy: /xcode-select --install/,
-  },
-  {
-    check: checkGit,
-    when: 'git is old',
-    answers: { git: { stdout: 'git version 2.17.1\n' } },
-    level: 'problem',
-    says: /2\.17\.1 is too old/,
-  },
-  {
-    check: checkGit,
-    when: 'it is an unpacked archive',
-    answers: { ...git, 'git -C': { stderr: 'fatal: not a git repository', exitCode: 128 } },
-    level: 'warning',
-    remedy: /git clone/,
-  },
-  {
-    check: checkGit,
-    when: 'it belongs to another user',
-    answers: { ...git, 'git -C': { stderr: 'fatal: detected dubious ownership', exitCode: 128 } },
-    level: 'warning',
-    remedy: /safe\.directory "\/checkout"/,
-  },
-  { check: checkFreePorts, when: 'the cluster exists', answers: {}, level: 'nothing' },
+  ['docker', 'it answers', docker(), 'ok', { says: /28\.2\.2/ }],
+  ['docker', 'it is not installed', {}, 'problem docker-missing'],
+  ['docker', 'it is not running', dockerSays(gone), 'problem docker-not-running', { says: /systemctl/ }],
+  ['docker', 'it is not running on a Mac', dockerSays(gone), 'problem docker-not-running', { ...mac, says: /colima/ }],
+  ['docker', 'the user is not in its group', dockerSays(denied), 'problem docker-not-permitted', { says: /usermod/ }],
+  ['docker', 'DOCKER_HOST is wrong', dockerSays(refused, 'tcp://h:1'), 'problem docker-host', { says: /h:1, .*error/ }],
+  ['docker', 'ssh is denied', dockerSays('Permission denied (publickey)', 'ssh://h'), 'problem docker-host'],
+  ['docker', 'a warning comes first', dockerSays(`WARNING: config\n${gone}`, 'unix:///x'), 'problem docker-host'],
+  ['docker', 'something else answers', { 'docker info': { stdout: 'podman' } }, 'problem docker-odd'],
+  ['docker', 'an old client meets no server', old({ ServerErrors: [gone] }), 'problem docker-not-running'],
+  ['docker', 'it is old', docker({ ServerVersion: '19.3.15' }), 'problem docker-too-old', { says: /19\.3\.15/ }],
+  ['docker', 'it is just new enough', docker({ ServerVersion: '20.10.24+dfsg1' }), 'ok'],
+  ['memory', 'there is plenty', docker(), 'ok', { says: /16\.0 GiB/ }],
+  ['memory', 'there is little', docker({ MemTotal: 4 * gib }), 'warning', { says: /other programs/ }],
+  ['memory', 'Docker Desktop has too little', little({ OperatingSystem: 'Docker Desktop' }), 'problem memory'],
+  ['memory', 'Colima has too little', little({ Name: 'colima' }), 'problem memory', { says: /--memory/ }],
+  ['memory', 'Docker is away', {}, 'nothing'],
+  ['disk', 'Docker keeps its images elsewhere', docker(), 'nothing'],
+  ['disk', 'Docker is away', {}, 'nothing'],
+  ['inotify', 'it is no Linux', docker(), 'nothing', mac],
+  ['inotify', 'Docker has another kernel', docker({ KernelVersion: '1.0-linuxkit' }), 'nothing'],
+  ['cgroup', 'an old system meets a new Kubernetes', docker({ CgroupVersion: '1' }), 'problem cgroup-v1', new136],
+  ['cgroup', 'it meets an older one', docker({ CgroupVersion: '1' }), 'ok', { kubernetesVersion: 'v1.34.4' }],
+  ['cgroup', 'a new system meets a new Kubernetes', docker(), 'ok', new136],
+  ['cgroup', 'the Kubernetes is not known', docker({ CgroupVersion: '1' }), 'nothing'],
+  ['git', 'it is a clone', git({ exitCode: 0 }), 'ok'],
+  ['git', 'it is missing', {}, 'problem git-missing', { says: /not installed/ }],
+  ['git', 'a Mac has no developer tools', { git: { exitCode: 1 } }, 'problem git-missing', { ...mac, says: /xcode-/ }],
+  ['git', 'it is old', { git: { stdout: 'git version 2.17.1\n' } }, 'problem git-missing', { says: /2\.17\.1/ }],
+  ['git', 'it is an unpacked archive', git(archive), 'warning no-checkout'],
+  [
+    'git',
+    'it belongs to another user',
+    git(foreign),
+    'warning git-untrusted',
+    { says: /safe\.directory "\/checkout"/ },
+  ],
+  ['ports', 'the cluster exists', {}, 'nothing'],
 ];
-for (const { check, when, answers, context, level, says, remedy } of rows) {
-  test(`${check.name}: ${level} when ${when}`, async () => {
-    const [finding, ...more] = await findings(check, contextWith(answers, context));
-    assert.deepEqual(more, []);
-    assert.equal(finding?.level ?? 'nothing', level);
+
+function old(info: object): Answers {
+  return { 'docker info': { stdout: JSON.stringify(info) } };
+}
+function little(changes: Partial<typeof info>): Answers {
+  return docker({ MemTotal: 2 * gib, ...changes });
+}
+
+for (const [name, when, answers, found, { says = /./, ...changes } = {}] of rows) {
+  test(`${name}: ${found} when ${when}`, async () => {
+    const [finding, ...others] = await runDoctorChecks(contextWith(answers, changes), [name]);
+    assert.deepEqual(others, []);
+    assert.equal([finding?.level ?? 'nothing', finding?.errorId ?? []].flat().join(' '), found);
     if (finding === undefined) return;
     assertSentence(finding);
-    if (says) assert.match(finding.message, says);
-    if (remedy) assert.match(finding.remedy ?? '', remedy);
+    assert.match(`${finding.message} ${finding.remedy}`, says);
   });
 }
 
@@ -280,22 +138,14 @@ test('a Docker that hangs is a finding', async () => {
     if (command[0] === 'docker') throw new CommandError(command, { stdout: '', stderr: '', exitCode: 1 }, 30_000);
     return { stdout: '', stderr: '', exitCode: 1 };
   };
-  const [finding] = await findings(checkDocker, contextWith({}, { exec }));
+  const [finding] = await runDoctorChecks(contextWith({}, { exec }), ['docker']);
   assert.match(finding?.message ?? '', /did not answer within 30 s/);
 });
 
-const limits: [free: number, level: string][] = [
-  [20, 'ok'],
-  [9.9, 'warning'],
-  [2.9, 'problem'],
-];
-for (const [free, level] of limits) {
-  test(`${free} GiB of free disk: ${level}`, () => {
-    const finding = judgeDisk(free * gib, '/var/lib/docker');
-    assert.equal(finding.level, level);
-    assertSentence(finding);
-  });
-}
+test('free disk has the limits of its own', () => {
+  const levels = [20, 9.9, 2.9].map((free) => judgeDisk(free * gib, '/var/lib/docker').level);
+  assert.deepEqual(levels, ['ok', 'warning', 'problem']);
+});
 
 test('low inotify limits: a warning with the line that raises just what is low', () => {
   const finding = judgeInotify({ max_user_instances: 127, max_user_watches: 65_536 });
@@ -305,16 +155,18 @@ test('low inotify limits: a warning with the line that raises just what is low',
 });
 
 test('tools: a finding for each, and what to do where one is missing', async () => {
-  const missing: Toolbox = {
+  const without: Toolbox = {
     find: (name) => (name === 'helm' ? Promise.reject(new UsageError('No helm.', 'Get it.')) : toolbox.find(name)),
   };
-  const found = await findings(checkTools, contextWith({}, { toolbox: missing }));
+  const found = await runDoctorChecks(contextWith({}, { toolbox: without }), ['tools']);
   assert.deepEqual(
-    found.map(({ check, level }) => `${check} ${level}`),
-    ['kind ok', 'kubectl ok', 'helm problem'],
+    found.map(({ level, message, remedy }) => [level, message, remedy]),
+    [
+      ['ok', 'kind v1.2.3 is ready, from the PATH (/bin/kind).', undefined],
+      ['ok', 'kubectl v1.2.3 is ready, from the PATH (/bin/kubectl).', undefined],
+      ['problem', 'No helm.', 'Get it.'],
+    ],
   );
-  assert.equal(found[0]?.message, 'kind v1.2.3 is ready, from the PATH (/bin/kind).');
-  assert.deepEqual([found[2]?.message, found[2]?.remedy], ['No helm.', 'Get it.']);
 });
 
 async function withListener<T>(run: (port: number) => Promise<T>): Promise<T> {
@@ -326,26 +178,20 @@ async function withListener<T>(run: (port: number) => Promise<T>): Promise<T> {
     await new Promise((resolve) => server.close(resolve));
   }
 }
+const portsWith = (answers: Answers, http: number, https: number) =>
+  runDoctorChecks(contextWith(answers, { clusterExists: false, ports: { http, https } }), ['ports']);
 
+const container = { 'docker ps --filter publish=': { stdout: 'web\n' }, lsof: { stdout: 'p1\ncdockerd' } };
 const holders: [who: string, answers: Answers, says: RegExp][] = [
-  [
-    'a container',
-    { 'docker ps --filter publish=': { stdout: 'web\n' }, lsof: { stdout: 'p1\ncdockerd' } },
-    /container "web"/,
-  ],
+  ['a container', container, /container "web"/],
   ['a process that lsof names', { docker: {}, lsof: { stdout: 'p42\ncnginx\nf6\n' } }, /nginx \(process 42\)/],
-  [
-    'a process that ss names',
-    { ss: { stdout: 'LISTEN 0 5 *:80 *:* users:(("caddy",pid=7,fd=3))' } },
-    /caddy \(process 7\)/,
-  ],
+  ['one that ss names', { ss: { stdout: 'LISTEN 0 5 *:80 *:* users:(("caddy",pid=7,fd=3))' } }, /caddy \(process 7\)/],
   ['nobody that can be seen', {}, /another process/],
 ];
 for (const [who, answers, says] of holders) {
   test(`a taken port is a problem that names ${who} and the setting`, () =>
     withListener(async (port) => {
-      const context = contextWith(answers, { clusterExists: false, ports: { http: port, https: port } });
-      const [http, https] = await findings(checkFreePorts, context);
+      const [http, https] = await portsWith(answers, port, port);
       assert.match(http?.message ?? '', says);
       assert.match(http?.remedy ?? '', /HTTP_PORT in \.env/);
       assert.match(https?.remedy ?? '', /HTTPS_PORT in \.env/);
@@ -354,49 +200,46 @@ for (const [who, answers, says] of holders) {
 }
 
 test('a port that nobody listens on is free', async () => {
-  const ports = await withListener((http) => withListener(async (https) => ({ http, https })));
-  const context = contextWith(dockerWith(), { clusterExists: false, ports });
-  for (const { level, message } of await findings(checkFreePorts, context))
-    assert.equal(`${level} ${message.slice(-8)}`, 'ok is free.');
+  const [http, https] = await withListener((one) => withListener(async (other) => [one, other] as const));
+  const found = await portsWith(docker(), http, https);
+  assert.deepEqual(
+    found.map(({ level }) => level),
+    ['ok', 'ok'],
+  );
 });
 
-test('a missing Docker is one finding, and every run asks once, anew', async () => {
-  const seen: string[] = [];
-  const context = contextWith({}, { exec: fakeExec({}, seen), kubernetesVersion: 'v1.36.4' });
+test('a missing Docker is one finding, and every run asks once', async () => {
+  const exec = execWith({});
+  const context = contextWith({}, { exec, ...new136 });
   const found = await runDoctorChecks(context);
   assert.deepEqual(
     found.map(({ check }) => check),
     ['docker', 'git', 'kind', 'kubectl', 'helm'],
   );
   await runDoctorChecks(context);
-  assert.equal(seen.filter((line) => line.startsWith('docker info')).length, 2);
+  assert.equal(exec.lines().filter((line) => line.startsWith('docker info')).length, 2);
 });
 
 test('a problem of an ignored check is a warning that says so, and keeps its remedy', async () => {
-  const answers = { ...git, ...dockerWith({ CgroupVersion: '1', MemTotal: 2 ** 30 }) };
-  const old = { kubernetesVersion: 'v1.36.4', clusterExists: true };
-  const noted = async (ignored: DoctorContext['ignored'] = []) =>
-    (await runDoctorChecks(contextWith(answers, { ...old, ignored }))).filter(
-      ({ id }) => id !== 'docker' && id !== 'tools',
-    );
-  const [memory, cgroup, ...others] = await noted();
+  const context = contextWith({ ...git(archive), ...docker({ CgroupVersion: '1', MemTotal: gib }) }, new136);
+  const names = ['memory', 'cgroup', 'git'] as const;
+  const [memory, cgroup, checkout] = await runDoctorChecks(context, names);
   assert(memory?.level === 'problem' && cgroup?.level === 'problem' && cgroup.ignored === undefined);
-  assert.deepEqual(await noted(['cgroup', 'git']), [
+  assert.deepEqual(await runDoctorChecks({ ...context, ignored: ['cgroup', 'git'] }, names), [
     memory,
     { ...cgroup, level: 'warning', ignored: true, message: `Ignored check "cgroup": ${cgroup.message}` },
-    ...others,
+    checkout,
   ]);
 });
 
-test('every finding names the check that IGNORE_CHECKS would ignore', async () => {
-  const context = contextWith({ ...git, ...dockerWith() }, { kubernetesVersion: 'v1.36.4', clusterExists: false });
-  const ids = (await runDoctorChecks(context)).map(({ check, id }) => `${id} ${check.replace(/\d+/, 'N')}`);
-  const expected = ['docker docker', 'memory memory', 'cgroup cgroup', 'ports port N', 'ports port N', 'tools kind'];
-  for (const pair of expected) assert(ids.includes(pair), `${pair} in ${ids.join(', ')}`);
-});
-
-test('where Docker alone is looked at, it can be ignored as well', async () => {
-  const old = dockerWith({ ServerVersion: '19.3.1' });
-  const [finding, ...others] = await runDoctorChecks(contextWith(old, { ignored: ['docker'] }), dockerChecks);
-  assert.equal(`${finding?.check} ${finding?.level} ${others.length}`, 'docker warning 0');
+test('every finding names the check that IGNORE_CHECKS would ignore, in the order of the names', async () => {
+  const context = contextWith({ ...git({ exitCode: 0 }), ...docker({ KernelVersion: 'other' }) }, new136);
+  const ids = await runDoctorChecks({ ...context, clusterExists: false, ports: { http: 1, https: 2 } });
+  assert.deepEqual(
+    ids.map(({ id, check }) => `${id} ${check}`),
+    [
+      ...['docker docker', 'memory memory', 'cgroup cgroup', 'ports port 1', 'ports port 2', 'git git'],
+      ...['tools kind', 'tools kubectl', 'tools helm'],
+    ],
+  );
 });

@@ -1,4 +1,5 @@
 import type { PreflightCheckName } from '../../config/settings.ts';
+import type { ToolName } from '../../kubernetes/tools/specs.ts';
 import type { Toolbox } from '../../kubernetes/tools/toolbox.ts';
 import type { UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
@@ -22,6 +23,8 @@ export interface DoctorFinding {
 export interface DoctorContext {
   exec: Exec;
   toolbox: Toolbox;
+  /** The tools that the cluster takes. */
+  tools: readonly ToolName[];
   ports: { http: number; https: number };
   /** The cluster holds its ports itself. */
   clusterExists: boolean | Promise<boolean>;
@@ -34,15 +37,35 @@ export interface DoctorContext {
   ignored?: readonly PreflightCheckName[];
 }
 
-/** Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. */
-export type DoctorCheck = (context: DoctorContext) => Promise<DoctorFinding | DoctorFinding[]>;
+/**
+ * Looks at one thing on this machine, changes nothing, and doesn't throw for any state that is to be expected. Where Docker
+ * doesn't answer, the check of Docker says so for all others.
+ */
+export type DoctorCheck = (
+  context: DoctorContext,
+  dockerInfo: () => Promise<DockerInfo | undefined>,
+) => Promise<DoctorFinding | DoctorFinding[]>;
+
+/** What `docker info` tells and the checks use. */
+export interface DockerInfo {
+  ServerVersion: string;
+  /** Bytes. */
+  MemTotal: number;
+  DockerRootDir: string;
+  OperatingSystem: string;
+  KernelVersion: string;
+  CgroupVersion: string;
+  /** Host name of the machine that Docker runs on. */
+  Name: string;
+  SecurityOptions: readonly string[];
+}
 
 export function ok(check: string, message: string): DoctorFinding {
   return { check, level: 'ok', message };
 }
 
 /** What a check found wrong, in a sentence, and what to do about it. */
-export type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
+type Trouble = Required<Pick<DoctorFinding, 'message' | 'remedy'>> & Pick<DoctorFinding, 'errorId'>;
 
 export function warn(check: string, trouble: Trouble): DoctorFinding {
   return { check, level: 'warning', ...trouble };

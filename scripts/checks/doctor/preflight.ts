@@ -5,19 +5,15 @@ import { type PreflightCheckName, preflightCheckNames } from '../../config/setti
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
-import type { DockerContainer } from '../../lib/docker/containers.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
 import { capitalized } from '../../lib/text.ts';
 import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problemOf } from './check.ts';
-import { checkDocker } from './docker.ts';
+import { askDocker } from './docker.ts';
 import { checkCgroup, checkDisk, checkFreePorts, checkInotify, checkMemory } from './machine.ts';
-import { checkClientTools, checkGit, checkTools } from './tools.ts';
+import { checkGit, checkTools } from './tools.ts';
 
-type DoctorChecks = Partial<Record<PreflightCheckName, DoctorCheck>>;
-
-/** All checks of a machine that runs a kind cluster. */
-const doctorChecks = {
-  docker: checkDocker,
+/** All but the check of Docker, which the others are told the answer of. */
+const doctorChecks: Record<Exclude<PreflightCheckName, 'docker'>, DoctorCheck> = {
   memory: checkMemory,
   disk: checkDisk,
   cgroup: checkCgroup,
@@ -25,28 +21,29 @@ const doctorChecks = {
   ports: checkFreePorts,
   git: checkGit,
   tools: checkTools,
-} satisfies Record<PreflightCheckName, DoctorCheck>;
-
-/** Those that tell something where the cluster is not on this machine. */
-const existingClusterChecks: DoctorChecks = { git: checkGit, tools: checkClientTools };
-
-/** What a command needs that works with a running kind cluster. */
-export const dockerChecks: DoctorChecks = { docker: checkDocker };
+};
 
 /**
- * Runs the chosen checks side by side. Docker is asked again in every run.
+ * Runs the chosen checks side by side. Docker is asked once in every run, if a check needs it.
  *
- * @returns the findings, in the order of `preflightCheckNames`. A problem that an ignored check found is a warning.
+ * @returns the findings, in the order of the names. A problem that an ignored check found is a warning.
  */
 export async function runDoctorChecks(
   context: DoctorContext,
-  chosen: DoctorChecks = doctorChecks,
+  names: readonly PreflightCheckName[] = preflightCheckNames,
 ): Promise<DoctorFinding[]> {
-  const run = { ...context };
-  const results = preflightCheckNames.map(async (name): Promise<DoctorFinding[]> => {
-    const found = [(await chosen[name]?.(run)) ?? []].flat();
+  let asked: ReturnType<typeof askDocker> | undefined;
+  const docker = () => {
+    asked ??= askDocker(context);
+    return asked;
+  };
+  const results = names.map(async (name): Promise<DoctorFinding[]> => {
+    const found =
+      name === 'docker'
+        ? (await docker()).finding
+        : await doctorChecks[name](context, async () => (await docker()).info);
     const ignored = context.ignored?.includes(name) === true;
-    return found.map((finding) => ({ id: name, ...(ignored ? asIgnored(finding, name) : finding) }));
+    return [found].flat().map((finding) => ({ id: name, ...(ignored ? asIgnored(finding, name) : finding) }));
   });
   return (await Promise.all(results)).flat();
 }
@@ -59,38 +56,30 @@ function asIgnored(finding: DoctorFinding, name: PreflightCheckName): DoctorFind
 /** The states of a container in which its published ports are taken by itself. */
 const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
 
-/** What this machine says to the checks of `scripts/checks/doctor/`. */
-export async function diagnose(context: Context): Promise<DoctorFinding[]> {
-  return diagnoseWhile(context, nodeContainer(context));
-}
-
-/** Docker is asked for the node while the rest is looked at: only the ports depend on it. */
-async function diagnoseWhile(
-  context: Context,
-  looking: Promise<DockerContainer | undefined>,
-): Promise<DoctorFinding[]> {
-  if (context.target !== undefined)
-    return [
-      ...(await runDoctorChecks(checkContext(context, true), existingClusterChecks)),
-      await checkExistingCluster(context),
-    ];
+/**
+ * What this machine says to the checks of `scripts/checks/doctor/`. Where the cluster is not on it, only those are made that
+ * tell something. Docker is asked for the node while the rest is looked at: only the ports depend on it.
+ */
+export async function diagnose(context: Context, looking = nodeContainer(context)): Promise<DoctorFinding[]> {
+  if (context.target !== undefined) {
+    const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
+    return [...found, await checkExistingCluster(context)];
+  }
   // Where Docker can't tell, the check of Docker says so.
-  const exists = looking
+  const clusterExists = looking
     .then((container) => container !== undefined && portHoldingStates.has(container.state))
     .catch(() => false);
-  return runDoctorChecks(checkContext(context, exists));
+  return runDoctorChecks({ ...checkContext(context), clusterExists });
 }
 
-/** What a check is given. */
-function checkContext(
-  { config, exec, toolbox }: Context,
-  clusterExists: DoctorContext['clusterExists'],
-): DoctorContext {
+/** What a check is given where the cluster exists. */
+function checkContext({ config, exec, toolbox }: Context): DoctorContext {
   return {
     exec,
     toolbox,
+    tools: ['kind', 'kubectl', 'helm'],
     ports: config.ports,
-    clusterExists,
+    clusterExists: true,
     checkout: config.root,
     kubernetesVersion: kubernetesVersion(config.nodeImage),
     ignored: config.ignoredChecks,
@@ -103,14 +92,14 @@ function checkContext(
  */
 export async function preflight(context: Context): Promise<{ warnings: string[]; isThere: boolean }> {
   const looking = nodeContainer(context);
-  const [findings] = await Promise.all([diagnoseWhile(context, looking), context.checkout()]);
-  assertNoProblems(findings);
+  const [findings] = await Promise.all([diagnose(context, looking), context.checkout()]);
+  const warnings = assertNoProblems(findings);
   const container = await looking;
   if (container) {
     await assertOwnContainer(context, container);
     assertPorts(context, container);
   }
-  return { warnings: warningsAmong(findings), isThere: container !== undefined };
+  return { warnings, isThere: container !== undefined };
 }
 
 /**
@@ -121,31 +110,27 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
  */
 export async function assertMachineReady(context: Context): Promise<string[]> {
   if (context.target !== undefined) return [];
-  const findings = await runDoctorChecks(checkContext(context, true), dockerChecks);
-  assertNoProblems(findings);
-  return warningsAmong(findings);
+  return assertNoProblems(await runDoctorChecks(checkContext(context), ['docker']));
 }
 
-/** A remedy is no news for a problem that is ignored on purpose. */
-function warningsAmong(findings: readonly DoctorFinding[]): string[] {
+/** Returns the warnings among the findings. Throws one `UsageError` for all problems. */
+function assertNoProblems(findings: readonly DoctorFinding[]): string[] {
+  const problems = findings.filter(({ level }) => level === 'problem');
+  const [first, ...others] = problems;
+  if (first !== undefined) {
+    const more = others
+      .map(({ message, remedy }) => `\n✖ ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`)
+      .join('');
+    const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
+    throw new UsageError(first.message, { id: problems.flatMap(({ errorId = [] }) => errorId), hint });
+  }
+  // A remedy is no news for a problem that is ignored on purpose.
   return findings
     .filter(({ level }) => level === 'warning')
     .map(({ message, remedy, ignored }) => (remedy === undefined || ignored ? message : `${message} ${remedy}`));
 }
 
-/** Throws one `UsageError` for all problems among the findings. */
-function assertNoProblems(findings: readonly DoctorFinding[]): void {
-  const problems = findings.filter(({ level }) => level === 'problem');
-  const [first, ...others] = problems;
-  if (first === undefined) return;
-  const more = others
-    .map(({ message, remedy }) => `\n✖ ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`)
-    .join('');
-  const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
-  throw new UsageError(first.message, { id: problems.flatMap(({ errorId = [] }) => errorId), hint });
-}
-
-/** Whether the cluster that TARGET_CONTEXT names can be asked as the person's kubeconfig says, with their login of today. */
+/** Whether the cluster that TARGET_CONTEXT names answers as your kubeconfig says, with your login of today. */
 async function checkExistingCluster(context: Context): Promise<DoctorFinding> {
   try {
     await copyUserContext(context);

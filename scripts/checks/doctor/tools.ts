@@ -1,42 +1,21 @@
 import { git, isAtLeast } from '../../config/versions.ts';
-import type { ToolName } from '../../kubernetes/tools/specs.ts';
-import type { Tool } from '../../kubernetes/tools/toolbox.ts';
 import { UserError } from '../../lib/errors.ts';
 import { gitIn, gitVersion } from '../../lib/git/run.ts';
-import {
-  type DoctorCheck,
-  type DoctorContext,
-  type DoctorFinding,
-  firstLine,
-  ok,
-  problem,
-  problemOf,
-  warn,
-} from './check.ts';
+import { type DoctorCheck, firstLine, ok, problem, problemOf, warn } from './check.ts';
 
-const origin: Record<Tool['source'], string> = {
-  path: 'from the PATH',
-  cache: 'from the cache',
-};
-
-/** kind, kubectl and helm are here in a supported version, or can be fetched: what is missing is fetched right away. */
-export const checkTools: DoctorCheck = (context) => findTools(context, ['kind', 'kubectl', 'helm']);
-
-/** The same of the tools that a cluster needs which kind did not make. */
-export const checkClientTools: DoctorCheck = (context) => findTools(context, ['kubectl', 'helm']);
-
-function findTools({ toolbox }: DoctorContext, names: readonly ToolName[]): Promise<DoctorFinding[]> {
-  const findings = names.map(async (name) => {
+/** The tools are here in a supported version, or can be fetched: what is missing is fetched right away. */
+export const checkTools: DoctorCheck = ({ toolbox, tools }) => {
+  const findings = tools.map(async (name) => {
     try {
       const { version, path, source } = await toolbox.find(name);
-      return ok(name, `${name} ${version} is ready, ${origin[source]} (${path}).`);
+      return ok(name, `${name} ${version} is ready, from the ${source === 'path' ? 'PATH' : source} (${path}).`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       return problemOf(name, error);
     }
   });
   return Promise.all(findings);
-}
+};
 
 /** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */
 export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process.platform }) => {
