@@ -40,24 +40,23 @@ for (const [text, line] of [
 }
 
 const failed = (stderr: string, text = '') =>
-  promtoolErrors({ exitCode: 1, stdout: 'Checking x\n', stderr }, '/tmp/x', text);
+  promtoolErrors({ exitCode: 1, stdout: 'Checking standard input\n', stderr }, text, '/tmp/x');
 
 test('what promtool says, in each of its forms', () => {
-  assert.deepEqual(promtoolErrors({ exitCode: 0, stdout: 'SUCCESS', stderr: '' }, '/tmp/x', ''), []);
-  const unmarshal =
-    '  FAILED: parsing YAML file /tmp/x/p.yml: yaml: unmarshal errors:\n  line 3: field a not found in type b\n';
-  assert.deepEqual(failed(unmarshal), [{ line: 3, message: 'field a not found in type b' }]);
-  const rule =
-    '  FAILED:\n/tmp/x/r.yml: 7:15: group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd\n';
-  assert.deepEqual(failed(rule), [
-    { line: 7, message: 'group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd' },
-  ]);
+  assert.deepEqual(promtoolErrors({ exitCode: 0, stdout: 'SUCCESS', stderr: '' }, ''), []);
+  const unmarshal = 'yaml: unmarshal errors:\n  line 3: field a not found in type b\n';
+  const odd = [{ line: 3, message: 'field a not found in type b' }];
+  assert.deepEqual(failed(`  FAILED: parsing YAML file /tmp/x/p.yml: ${unmarshal}`), odd);
+  assert.deepEqual(failed(`time=now level=WARN msg="Multiple documents"\n  FAILED:\n${unmarshal}`), odd);
+  assert.deepEqual(
+    failed('  FAILED:\n7:15: group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd\n'),
+    [{ line: 7, message: 'group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd' }],
+  );
 });
 
 test('where promtool names no line, what it names is looked for', () => {
   const text = 'groups:\n  - name: g\n    rules:\n      - alert: Down\n        expr: up == 0\n';
-  const template =
-    '  FAILED:\n/tmp/x/r.yml: group "g", rule 1, "Down": annotation "summary": template: unclosed action\n';
+  const template = '  FAILED:\ngroup "g", rule 1, "Down": annotation "summary": template: unclosed action\n';
   assert.equal(failed(template, text)[0]?.line, 4);
   const twice = '  FAILED:\nlint error 1 duplicate rule(s) found.\nMetric: Down\nLabel(s):\nMight cause trouble\n';
   assert.deepEqual(failed(twice, text), [{ line: 4, message: 'the rule Down is there twice' }]);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promoted } from '../../scripts/checks/validate/promotion.ts';
-import { isCommented, leaves, withoutLine } from '../../scripts/checks/validate/values.ts';
+import { isCommented, leaves, withoutValue } from '../../scripts/checks/validate/values.ts';
 import { root, services } from '../support/helm.ts';
 import { sed } from '../support/sed.ts';
 
@@ -42,12 +42,20 @@ test('a comment explains the line below it', () => {
   assert(!isCommented('#-- no\na: 1\n', 2));
 });
 
-test('a value of one line goes with its comment, and nothing else does', () => {
-  assert.equal(withoutLine(overlay, ['a', 'one']), overlay.replace('  # -- One,\n  # in two lines.\n  one: 1\n', ''));
-  assert.equal(withoutLine(overlay, ['a', 'two']), overlay.replace('  # -- Two.\n  two: two\n', ''));
-  assert.equal(withoutLine(overlay, ['b', 'only']), undefined, 'its map would be empty');
-  assert.equal(withoutLine(overlay, ['c']), undefined, 'it has several lines');
-  assert.equal(withoutLine(overlay, ['gone']), undefined);
+test('a value is removed with its comment, and nothing else is', () => {
+  const without = (...path: string[]) => withoutValue(overlay, 'values-dev.yaml', path);
+  assert.equal(without('a', 'one'), overlay.replace('  # -- One,\n  # in two lines.\n  one: 1\n', ''));
+  assert.equal(without('a', 'two'), overlay.replace('  # -- Two.\n  two: two\n', ''));
+  assert.equal(without('c'), overlay.replace('c: |\n  text\n', ''));
+  assert.equal(without('a'), overlay.replace(/^a:\n( .*\n)+/m, ''));
+  assert.equal(without('gone'), overlay);
+});
+
+test('a comment that a blank line parts from a value is not about it, and stays', () => {
+  const parted = '# Top.\n\n# -- X.\nx: 1\n\n# Section.\n\n# -- Y.\ny: 2\n# -- Z.\nz: 3\n';
+  const without = (key: string) => withoutValue(parted, 'values-dev.yaml', [key]);
+  assert.equal(without('x'), parted.replace('# -- X.\nx: 1\n\n', ''));
+  assert.equal(without('y'), parted.replace('# -- Y.\ny: 2\n', ''));
 });
 
 // CI's sed in JavaScript, against the real one.

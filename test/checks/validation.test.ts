@@ -157,7 +157,7 @@ for (const [name, object, message] of [
     const { check: checkObject } = await loadSchemas();
     const errors = checkObject(object);
     assert(errors !== 'unknown');
-    assert.match(errors.map((error) => explainSchemaError(error, object).message).join('\n'), message);
+    assert.match(errors.map((error) => explainSchemaError(error, object)[2]).join('\n'), message);
   });
 }
 

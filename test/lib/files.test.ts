@@ -220,7 +220,7 @@ const others: Record<string, string> = {
   'scripts/kubernetes/tools/install.ts': 'a program, checked by its sha256 at every use',
   'scripts/images/cache.ts': 'an archive that Docker writes, checked by its digest at every use',
   'scripts/images/unpacked.ts': 'an archive that Docker writes',
-  'scripts/checks/validate/prometheus/promtool.ts': 'files in a temporary folder',
+  'scripts/checks/validate/prometheus/prometheus.ts': 'files in a temporary folder',
   'scripts/lib/terminal/output.ts': 'writes to a stream',
   'scripts/cluster/kubeconfig.ts': 'copies into a temporary folder',
   'scripts/components/argo-cd.ts': 'copies into a temporary folder',

@@ -1,9 +1,8 @@
-import { type Finding, findingAt, type Located } from '../../repository/rendering/finding.ts';
+import { groupOf } from '../../kubernetes/objects.ts';
+import type { Finding, Located } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
-import type { ValidationCheck } from '../../repository/rendering/repository.ts';
-import type { FieldPath } from '../../repository/yaml.ts';
-import { type Fields, listOf } from './objects/rule.ts';
-import { checkKinds } from './project.ts';
+import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
+import { type Fault, type Fields, findingsAt, listOf } from './objects/rule.ts';
 
 /** What Argo CD is told to deploy: it would report most of these only once it runs, and some never. */
 export const validateApplications: ValidationCheck = {
@@ -31,35 +30,29 @@ export const validateApplications: ValidationCheck = {
     const charts = await repository.charts();
     const files = new Set(await repository.files('helm'));
     const paths = applications.map(({ object }) => (object.spec as Fields)?.source?.path);
+    const isDeployed = ({ name, folder }: Chart) =>
+      applications.some(({ object }, i) => paths[i] === folder || object.metadata.name === name);
     return [
       ...applications.flatMap((application, index) => {
         const twin = applications[paths.indexOf(paths[index])];
-        return [
+        return findingsAt(application, [
           ...checkSource(application, twin === application ? undefined : twin, charts, files),
           ...checkProject(application, projects),
           ...checkSync(application),
-        ].map(([rule, path, message, remedy]) => findingAt(application, rule, path, message, remedy));
+        ]);
       }),
       ...charts
-        .filter(
-          ({ name, folder }) =>
-            !applications.some(({ object }, i) => paths[i] === folder || object.metadata.name === name),
-        )
-        .map(
-          ({ name, folder }): Finding => ({
-            rule: 'application-chart',
-            file: `${folder}/Chart.yaml`,
-            message: `No Application deploys the chart ${name}.`,
-            remedy: `Add argocd/${name}.yaml, like those beside it.`,
-          }),
-        ),
+        .filter((chart) => !isDeployed(chart))
+        .map(({ name, folder }) => ({
+          rule: 'application-chart',
+          file: `${folder}/Chart.yaml`,
+          message: `No Application deploys the chart ${name}.`,
+          remedy: `Add argocd/${name}.yaml, like those beside it.`,
+        })),
       ...(await checkKinds(repository, projects)),
     ];
   },
 };
-
-/** A rule that is broken, where, how, and what to do about it. */
-type Fault = [rule: string, path: FieldPath, message: string, remedy: string];
 
 /** What an Application says of its chart, held against the chart. */
 function* checkSource(
@@ -81,12 +74,8 @@ function* checkSource(
   const chart = charts.find(({ folder }) => folder === source.path);
   if (chart === undefined) {
     const remedy = `Write the folder of a chart: ${charts.map(({ folder }) => folder).join(', ')}.`;
-    yield [
-      'application-path',
-      [...at, 'path'],
-      `${source.path ?? 'nothing'} is not a folder with a Chart.yaml.`,
-      remedy,
-    ];
+    const message = `${source.path ?? 'nothing'} is not a folder with a Chart.yaml.`;
+    yield ['application-path', [...at, 'path'], message, remedy];
     return;
   }
   const { name, namespace } = object.metadata;
@@ -183,4 +172,48 @@ function* checkSync({ object: { metadata, spec } }: Located): Iterable<Fault> {
     if (listOf(syncOptions).includes(option)) continue;
     yield ['application-sync-options', [...at, 'syncOptions'], `${option} is missing.`, `Add ${option}.`];
   }
+}
+
+/** What the cluster makes of what the charts render: the tree in Argo CD's interface shows only kinds of the list. */
+const madeByTheCluster = ['apps/ReplicaSet', '/Pod', 'discovery.k8s.io/EndpointSlice'];
+
+/** Whether the AppProject allows the kinds that the charts can render, and no others. */
+async function checkKinds(repository: Repository, projects: readonly Located[]): Promise<Finding[]> {
+  // Argo CD leaves the pods of `helm test` alone.
+  const rendered = (await repository.rendered()).filter(
+    ({ object }) => object.metadata.annotations?.['helm.sh/hook'] === undefined,
+  );
+  const kindOf = ({ object: { apiVersion, kind } }: Located) => `${groupOf(apiVersion)}/${kind}`;
+  const possible = [...rendered.map(kindOf), ...(await kindsInTemplates(repository)), ...madeByTheCluster];
+  return projects.flatMap((project) => {
+    const { name } = project.object.metadata;
+    const list = listOf((project.object.spec as Fields)?.namespaceResourceWhitelist);
+    const allowed = list.map(({ group, kind }) => `${group}/${kind}`);
+    const refused = list.length === 0 ? [] : rendered.filter((located) => !allowed.includes(kindOf(located)));
+    const unused = [...list.entries()].filter(([i]) => !possible.includes(allowed[i] ?? ''));
+    return [
+      ...refused.flatMap((located) => {
+        const message = `the AppProject ${name} does not allow it, so Argo CD would refuse to sync.`;
+        const { apiVersion, kind } = located.object;
+        const remedy = `Add {group: "${groupOf(apiVersion)}", kind: ${kind}} to ${project.file}.`;
+        return findingsAt(located, [['project-allows-kinds', ['kind'], message, remedy]]);
+      }),
+      ...unused.flatMap(([i, { kind }]) => {
+        const path = ['spec', 'namespaceResourceWhitelist', i];
+        const message = `${kind} is allowed, and no chart renders it.`;
+        return findingsAt(project, [['project-allows-kinds', path, message, 'Remove it.']]);
+      }),
+    ];
+  });
+}
+
+/** Those that are switched off, too: a template says its kind in plain text. `/Pod` for a kind of the core. */
+async function kindsInTemplates(repository: Repository): Promise<string[]> {
+  const files = (await repository.files('helm')).filter((file) => /\/templates\/[^/]+\.(tpl|ya?ml)$/.test(file));
+  const texts = await Promise.all(files.map((file) => repository.text(file)));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/^apiVersion: (\S+)\nkind: (\w+)$/gm)].map(
+      ([, version = '', kind]) => `${groupOf(version)}/${kind}`,
+    ),
+  );
 }

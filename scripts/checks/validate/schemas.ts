@@ -1,9 +1,10 @@
-import type { ErrorObject, ValidateFunction } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { closest } from '../../lib/text.ts';
 import { type Finding, findingAt, type Located } from '../../repository/rendering/finding.ts';
 import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../repository/yaml.ts';
+import { type Fault, findingsAt } from './objects/rule.ts';
 
 /** Every object, held against what Kubernetes and the custom resource definitions say of its kind. */
 export const validateSchemas: ValidationCheck = {
@@ -23,9 +24,10 @@ export const validateSchemas: ValidationCheck = {
     return objects.flatMap((located): Finding[] => {
       const errors = check(located.object);
       if (errors === 'unknown') return [unknownKind(located, kinds)];
-      return errors
-        .map((error) => explainSchemaError(error, located.object))
-        .map(({ rule, path, message, remedy }) => findingAt(located, rule, path, message, remedy));
+      return findingsAt(
+        located,
+        errors.map((error) => explainSchemaError(error, located.object)),
+      );
     });
   },
 };
@@ -50,16 +52,9 @@ interface Schemas {
   kinds: readonly string[];
 }
 
-interface SchemaFile {
-  $id: string;
-  kinds: Record<string, object>;
-}
-
 let loaded: Promise<Schemas> | undefined;
 
-/**
- * The schemas beside this file, read once. Each kind's is compiled when it is first asked for: compiling is what costs.
- */
+/** The schemas beside this file, read once. Each kind's is compiled when it is first asked for: compiling is what costs. */
 export function loadSchemas(): Promise<Schemas> {
   loaded ??= readSchemas();
   return loaded;
@@ -73,35 +68,27 @@ async function readSchemas(): Promise<Schemas> {
     import('./schemas/kind.json', { with: { type: 'json' } }),
     import('./schemas/kubernetes.json', { with: { type: 'json' } }),
   ]);
-  const files = modules.map((module): SchemaFile => module.default);
   const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, inlineRefs: false });
-  // The schemas are data of this repository, generated: checking them against the meta-schema each time is for nothing.
-  for (const file of files) ajv.addSchema(file, file.$id, false, false);
-  const kinds = new Map(files.flatMap((file) => Object.keys(file.kinds).map((kind) => [kind, file.$id] as const)));
-  const compiled = new Map<string, ValidateFunction>();
+  const kinds = new Map<string, string>();
+  for (const { default: file } of modules) {
+    // The schemas are data of this repository, generated: checking them against the meta-schema each time is for nothing.
+    ajv.addSchema(file, file.$id, false, false);
+    for (const kind of Object.keys(file.kinds)) kinds.set(kind, `${file.$id}#/kinds/${kind.replaceAll('/', '~1')}`);
+  }
   return {
     kinds: [...kinds.keys()],
     check(object) {
-      const kind = `${object.apiVersion}/${object.kind}`;
-      const file = kinds.get(kind);
-      if (file === undefined) return 'unknown';
-      const validate = compiled.get(kind) ?? ajv.compile({ $ref: `${file}#/kinds/${kind.replaceAll('/', '~1')}` });
-      compiled.set(kind, validate);
+      const place = kinds.get(`${object.apiVersion}/${object.kind}`);
+      // ajv compiles what it is asked for by a name the first time.
+      const validate = place === undefined ? undefined : ajv.getSchema(place);
+      if (validate === undefined) return 'unknown';
       return validate(object) ? [] : (validate.errors ?? []);
     },
   };
 }
 
-/** One error of a schema in words: the rule that is broken, where, what was found, and what is wanted. */
-interface SchemaErrorExplanation {
-  rule: string;
-  path: FieldPath;
-  message: string;
-  remedy: string;
-}
-
-/** @returns what a schema's error means. */
-export function explainSchemaError(error: ErrorObject, object: unknown): SchemaErrorExplanation {
+/** @returns what a schema's error means: the rule that is broken, where, what was found, and what is wanted. */
+export function explainSchemaError(error: ErrorObject, object: unknown): Fault {
   const { keyword, instancePath, params, data, parentSchema } = error;
   const path = pointerPath(instancePath, object);
   const value = shortJson(data);
@@ -111,41 +98,31 @@ export function explainSchemaError(error: ErrorObject, object: unknown): SchemaE
       const known = Object.keys((parentSchema?.properties ?? {}) as object);
       const meant = closest(name, known);
       const fields = known.length <= 12 ? known.join(', ') : `${known.slice(0, 12).join(', ')} and others`;
-      return {
-        rule: 'schema-unknown-field',
-        path: [...path, name],
-        message: `there is no such field.${meant === undefined ? '' : ` Did you mean ${meant}?`}`,
-        remedy: meant === undefined ? `Remove it. The fields here are: ${fields}.` : `Write ${meant}, or remove it.`,
-      };
+      const message = `there is no such field.${meant === undefined ? '' : ` Did you mean ${meant}?`}`;
+      const remedy =
+        meant === undefined ? `Remove it. The fields here are: ${fields}.` : `Write ${meant}, or remove it.`;
+      return ['schema-unknown-field', [...path, name], message, remedy];
     }
-    case 'required': {
-      const name = String(params.missingProperty);
-      return { rule: 'schema-required', path, message: `${name} is missing.`, remedy: `Add ${name}.` };
-    }
+    case 'required':
+      return ['schema-required', path, `${params.missingProperty} is missing.`, `Add ${params.missingProperty}.`];
     case 'type': {
       const types = [params.type].flat();
       const wanted = types.map((type) => typeNames[type] ?? type).join(' or ');
-      const message = `${value} is ${typeOf(data)}, and ${wanted} is wanted.`;
-      return { rule: 'schema-type', path, message, remedy: typeRemedy(data, types) };
+      return ['schema-type', path, `${value} is ${typeOf(data)}, and ${wanted} is wanted.`, typeRemedy(data, types)];
     }
     case 'enum': {
       const allowed = (params.allowedValues as unknown[]).map(String);
       const meant = typeof data === 'string' ? closest(data, allowed) : undefined;
       const remedy = meant === undefined ? 'Write one of these.' : `Did you mean ${meant}?`;
-      return { rule: 'schema-value', path, message: `${value} is not one of ${allowed.join(', ')}.`, remedy };
+      return ['schema-value', path, `${value} is not one of ${allowed.join(', ')}.`, remedy];
     }
     case 'pattern': {
       const remedy = 'Correct the value: a quantity is a number with a unit such as m, Mi or Gi.';
-      return {
-        rule: 'schema-value',
-        path,
-        message: `${value} is not written as it must be (${params.pattern}).`,
-        remedy,
-      };
+      return ['schema-value', path, `${value} is not written as it must be (${params.pattern}).`, remedy];
     }
     default: {
       const message = `${value} must be ${keyword} ${JSON.stringify(params.limit ?? params)}.`;
-      return { rule: 'schema-value', path, message, remedy: 'Correct the value.' };
+      return ['schema-value', path, message, 'Correct the value.'];
     }
   }
 }

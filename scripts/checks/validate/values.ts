@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { isMap, type Node, type Pair } from 'yaml';
 import { writeWhole } from '../../lib/files.ts';
 import type { Finding } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
-import { type FieldPath, mapIn, readYaml } from '../../repository/yaml.ts';
+import { editYaml, type FieldPath, mapIn, readYaml } from '../../repository/yaml.ts';
 
 /** Whether a reader of values.yaml sees all that can be set, and in an overlay what is different there. */
 export const validateValues: ValidationCheck = {
@@ -24,53 +25,51 @@ export const validateValues: ValidationCheck = {
 interface ValuesFile {
   file: string;
   text: string;
-  values: object;
+  values: unknown;
   line(path: FieldPath): number | undefined;
 }
 
-async function checkChart(repository: Repository, chart: Chart): Promise<Finding[]> {
-  const [base, ...overlays] = await Promise.all(
-    ['values.yaml', ...chart.overlays].map((name) => readValues(repository, `${chart.folder}/${name}`)),
+async function checkChart(repository: Repository, { folder, overlays }: Chart): Promise<Finding[]> {
+  const names = ['values.yaml', ...overlays].map((name) => `${folder}/${name}`);
+  const files = await Promise.all(
+    names.map(async (file): Promise<ValuesFile | undefined> => {
+      const text = await repository.text(file);
+      const [document] = readYaml(text);
+      // A file that is not YAML is reported by the check of the files.
+      return document?.error
+        ? undefined
+        : { file, text, values: document?.value, line: (path) => document?.line(path) };
+    }),
   );
+  const [base, ...others] = files;
   if (base === undefined) return [];
-  const known = overlays.filter((overlay) => overlay !== undefined);
+  const known = others.filter((overlay) => overlay !== undefined);
   return [
     ...[base, ...known].flatMap(checkComments),
     ...known.flatMap((overlay) => checkOverlay(repository.root, overlay, base)),
   ];
 }
 
-/** Undefined where the file is not YAML, which the check of the files reports. */
-async function readValues(repository: Repository, file: string): Promise<ValuesFile | undefined> {
-  const text = await repository.text(file);
-  const [document] = readYaml(text);
-  if (document?.error !== undefined) return undefined;
-  return { file, text, values: mapIn(document?.value), line: (path) => document?.line(path) };
-}
-
 function checkComments(file: ValuesFile): Finding[] {
   const isExplained = (path: FieldPath) =>
     path.some((_, depth) => isCommented(file.text, file.line(path.slice(0, depth + 1))));
+  const remedy = 'Put a line above it: `# -- What it is, in a sentence.`';
   return leaves(file.values)
     .filter(({ path }) => !isExplained(path))
-    .map(({ path }) =>
-      finding(file, 'value-comment', path, 'has no comment', 'Put a line above it: `# -- What it is, in a sentence.`'),
-    );
+    .map(({ path }) => finding(file, 'value-comment', path, 'has no comment', remedy));
 }
 
 function checkOverlay(root: string, overlay: ValuesFile, base: ValuesFile): Finding[] {
-  return leaves(overlay.values).flatMap(({ path, value }) => {
-    const known = fieldAt(base.values, path);
-    if (known === undefined || !isDeepStrictEqual(known.value, value)) return [];
-    const made = finding(overlay, 'overlay-same', path, 'has this value in values.yaml already', 'Remove it here.');
-    const cut = withoutLine(overlay.text, path);
-    return [cut === undefined ? made : { ...made, fix: () => removeLine(join(root, overlay.file), path) }];
-  });
-}
-
-async function removeLine(path: string, field: FieldPath): Promise<void> {
-  const cut = withoutLine(await readFile(path, 'utf8'), field);
-  if (cut !== undefined) writeWhole(path, cut);
+  const path = join(root, overlay.file);
+  return leaves(overlay.values)
+    .filter(({ path, value }) => isDeepStrictEqual(valueAt(base.values, path), value))
+    .map(({ path: field }) => {
+      const made = finding(overlay, 'overlay-same', field, 'has this value in values.yaml already', 'Remove it here.');
+      const isAlone = Object.keys(mapIn(valueAt(overlay.values, field.slice(0, -1)))).length < 2;
+      const fix = async () => writeWhole(path, withoutValue(await readFile(path, 'utf8'), overlay.file, field));
+      // A map that is left empty is another value.
+      return isAlone ? made : { ...made, fix };
+    });
 }
 
 function finding(file: ValuesFile, rule: string, path: FieldPath, what: string, remedy: string): Finding {
@@ -78,49 +77,42 @@ function finding(file: ValuesFile, rule: string, path: FieldPath, what: string, 
 }
 
 /** The values that a file sets: what holds no further keys. A list is one value, since Helm replaces it as a whole. */
-export function leaves(values: unknown, path: FieldPath = []): { path: FieldPath; value: unknown }[] {
-  const keys = isMap(values) ? Object.entries(values) : [];
-  if (keys.length === 0) return path.length === 0 ? [] : [{ path, value: values }];
-  return keys.flatMap(([key, value]) => leaves(value, [...path, key]));
+export function leaves(value: unknown, path: FieldPath = []): { path: FieldPath; value: unknown }[] {
+  const keys = Object.entries(mapIn<Record<string, unknown>>(value));
+  if (keys.length === 0) return path.length === 0 ? [] : [{ path, value }];
+  return keys.flatMap(([key, inner]) => leaves(inner, [...path, key]));
 }
 
-/** The value at a path, in a wrapper since it may be null; undefined where there is none. */
-function fieldAt(values: unknown, path: FieldPath): { value: unknown } | undefined {
-  let value = values;
-  for (const key of path) {
-    if (!isMap(value) || !(key in value)) return undefined;
-    value = value[key];
-  }
-  return { value };
-}
-
-function isMap(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Undefined where there is none: YAML has no such value. */
+function valueAt(values: unknown, path: FieldPath): unknown {
+  return path.reduce((inner, key) => mapIn<Record<string, unknown>>(inner)[key], values);
 }
 
 /** Whether one of the comment lines right above a line, from 1, begins with `# --`. */
-export function isCommented(text: string, line: number | undefined): boolean {
-  if (line === undefined) return false;
-  const lines = text.split('\n');
-  for (let at = line - 2; /^\s*#/.test(lines[at] ?? ''); at -= 1) {
-    if (/^\s*# -- \S/.test(lines[at] ?? '')) return true;
-  }
-  return false;
+export function isCommented(text: string, line = 0): boolean {
+  const lines = text.split('\n').slice(0, Math.max(0, line - 1));
+  const above = lines.slice(lines.findLastIndex((each) => !/^\s*#/.test(each)) + 1);
+  return above.some((each) => /^\s*# -- \S/.test(each));
 }
 
-/**
- * The text without a value that stands on one line, and without the comment right above it. Undefined where that would
- * not be all: a value of several lines, or the only one in its map.
- */
-export function withoutLine(text: string, path: FieldPath): string | undefined {
-  const [document] = readYaml(text);
-  const line = document?.line(path);
-  const scalar = document?.scalar(path);
-  const siblings = Object.keys((fieldAt(document?.value, path.slice(0, -1))?.value as object | undefined) ?? {});
-  if (line === undefined || scalar === undefined || siblings.length < 2) return undefined;
-  const lines = text.split('\n');
-  if (/[|>][-+0-9]*\s*(#.*)?$/.test(lines[line - 1] ?? '') || scalar.source?.includes('\n')) return undefined;
-  let first = line - 1;
-  while (first > 0 && /^\s*#/.test(lines[first - 1] ?? '')) first -= 1;
-  return [...lines.slice(0, first), ...lines.slice(line)].join('\n');
+/** The text without a value, and without the comment right above it; one that a blank line parts from that stays. */
+export function withoutValue(text: string, file: string, path: FieldPath): string {
+  return editYaml(text, file, (document) => {
+    const map = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+    if (!isMap(map)) return;
+    const items = map.items as Pair<Node>[];
+    const index = items.findIndex(({ key }) => String(key) === path.at(-1));
+    if (index < 0) return;
+    const [pair, next] = items.slice(index);
+    // What stands above the first key of a map is the map's.
+    const holder = index === 0 && map.commentBefore ? map : pair?.key;
+    const [, kept] = /^(.*)\n\n/s.exec(holder?.commentBefore ?? '') ?? [];
+    if (index === 0) map.commentBefore = null;
+    items.splice(index, 1);
+    if (next === undefined) map.comment = kept ?? map.comment ?? null;
+    else {
+      next.key.spaceBefore = pair?.key.spaceBefore || (index > 0 && next.key.spaceBefore === true);
+      next.key.commentBefore = [kept, next.key.commentBefore].filter(Boolean).join('\n\n') || null;
+    }
+  });
 }

@@ -8,7 +8,6 @@ import {
   type Fields,
   listOf,
   type ObjectRule,
-  podRule,
   type RenderedPod,
   sentences,
   type Violation,
@@ -20,20 +19,19 @@ const referenceRules: readonly ObjectRule[] = [
     id: 'namespace-exists',
     demands: 'A plain object names the namespace that it belongs into, and that namespace exists.',
     remedy: 'Set metadata.namespace to a namespace of a manifest here.',
-    *violations(located, all) {
+    *object(located, all) {
       if (!isNamespaced(located.object.kind)) return;
       const namespace = objectNamespace(located);
-      if (namespace === undefined)
-        yield { path: ['metadata'], message: 'it has no namespace: the kubeconfig decides.' };
+      if (namespace === undefined) yield [['metadata'], 'it has no namespace: the kubeconfig decides.'];
       else if (!exists(all, 'Namespace', undefined, namespace))
-        yield { path: ['metadata', 'namespace'], message: `there is no namespace ${namespace}.` };
+        yield [['metadata', 'namespace'], `there is no namespace ${namespace}.`];
     },
   },
   {
     id: 'object-is-unique',
     demands: 'No object is there twice.',
     remedy: 'Remove one of them, or give it another name.',
-    *violations(located, all) {
+    *object(located, all) {
       const { apiVersion, kind, metadata } = located.object;
       const twin = all.find(
         (other) =>
@@ -43,7 +41,7 @@ const referenceRules: readonly ObjectRule[] = [
           objectNamespace(other) === objectNamespace(located),
       );
       if (twin === located || twin === undefined) return;
-      yield { path: ['metadata', 'name'], message: `${twin.file} has it, too.` };
+      yield [['metadata', 'name'], `${twin.file} has it, too.`];
     },
   },
   {
@@ -51,14 +49,14 @@ const referenceRules: readonly ObjectRule[] = [
     demands: 'A port of a Service leads to a port of each pod that it selects.',
     remedy: 'Name a port of the container as targetPort.',
     kinds: ['Service'],
-    *violations(located, all) {
+    *object(located, all) {
       const { selector, ports } = specOf(located);
       const pods = selector ? selectedPods(all, objectNamespace(located), { matchLabels: selector }) : [];
       for (const [i, { port, targetPort = port }] of listOf(ports).entries()) {
         const without = pods.find((pod) => !hasPort(pod, targetPort))?.located.object;
         if (without === undefined) continue;
         const message = `${without.kind} ${without.metadata.name} has no port ${targetPort}.`;
-        yield { path: ['spec', 'ports', i], message };
+        yield [['spec', 'ports', i], message];
       }
     },
   },
@@ -67,10 +65,10 @@ const referenceRules: readonly ObjectRule[] = [
     demands: 'An Ingress names an IngressClass that exists, so that a controller looks after it.',
     remedy: 'Set ingressClassName to an IngressClass of ingress/.',
     kinds: ['Ingress'],
-    *violations(located, all) {
+    *object(located, all) {
       const { ingressClassName: name } = specOf(located);
       if (name !== undefined && exists(all, 'IngressClass', undefined, name)) return;
-      yield { path: ['spec', 'ingressClassName'], message: `there is no IngressClass ${name ?? ''}.` };
+      yield [['spec', 'ingressClassName'], `there is no IngressClass ${name ?? ''}.`];
     },
   },
   {
@@ -78,7 +76,7 @@ const referenceRules: readonly ObjectRule[] = [
     demands: 'The pods, the namespaces and the ports that a NetworkPolicy names exist.',
     remedy: 'Correct the labels or the name.',
     kinds: ['NetworkPolicy'],
-    *violations(located, all) {
+    *object(located, all) {
       const spec = specOf(located);
       const own = selectedPods(all, objectNamespace(located), spec.podSelector ?? {});
       for (const [way, peers] of [
@@ -91,40 +89,40 @@ const referenceRules: readonly ObjectRule[] = [
           // The ports of the way out are those of other pods.
           for (const [j, { port }] of listOf(way === 'ingress' ? rule.ports : []).entries()) {
             if (typeof port !== 'string' || own.every((pod) => hasPort(pod, port))) continue;
-            yield { path: ['spec', way, i, 'ports', j, 'port'], message: `the pods have no port ${port}.` };
+            yield [['spec', way, i, 'ports', j, 'port'], `the pods have no port ${port}.`];
           }
         }
       }
     },
   },
-  podRule({
+  {
     id: 'config-exists',
     demands: 'The ConfigMaps, Secrets and ServiceAccounts that a pod names exist in its namespace.',
     remedy:
       'Correct the name, or add the object; what the scripts make is named in scripts/checks/validate/objects/lookup.ts.',
-    *violations({ located, spec, path }, all) {
+    *pod({ located, spec }, all) {
       const namespace = objectNamespace(located);
-      for (const need of needsOf(spec, path)) {
+      for (const need of needsOf(spec)) {
         if (exists(all, need.kind, namespace, need.name)) continue;
         const meant = closest(need.name, objectNames(all, need.kind, namespace));
         const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-        yield { path: need.path, message: `there is no ${need.kind} ${need.name} in ${namespace}.${hint}` };
+        yield [need.path, `there is no ${need.kind} ${need.name} in ${namespace}.${hint}`];
       }
     },
-  }),
+  },
   {
     id: 'binding-exists',
     demands: 'A binding gives a role that exists to accounts that exist.',
     remedy: 'Correct the name or the namespace.',
     kinds: ['ClusterRoleBinding', 'RoleBinding'],
-    *violations(located, all) {
+    *object(located, all) {
       const { roleRef = {}, subjects } = located.object as Fields;
       const roleNamespace = roleRef.kind === 'Role' ? objectNamespace(located) : undefined;
       if (!exists(all, roleRef.kind, roleNamespace, roleRef.name))
-        yield { path: ['roleRef'], message: `there is no ${roleRef.kind} ${roleRef.name}.` };
+        yield [['roleRef'], `there is no ${roleRef.kind} ${roleRef.name}.`];
       for (const [i, { kind, name, namespace }] of listOf(subjects).entries()) {
         if (kind !== 'ServiceAccount' || exists(all, kind, namespace, name)) continue;
-        yield { path: ['subjects', i], message: `there is no ServiceAccount ${name} in ${namespace}.` };
+        yield [['subjects', i], `there is no ServiceAccount ${name} in ${namespace}.`];
       }
     },
   },
@@ -149,13 +147,13 @@ function* peerViolations(
 ): Iterable<Violation> {
   if (namespaceSelector === undefined && podSelector !== undefined) {
     if (selectedPods(all, objectNamespace(located), podSelector).length > 0) return;
-    yield { path: [...path, 'podSelector'], message: 'no pod has these labels.' };
+    yield [[...path, 'podSelector'], 'no pod has these labels.'];
   }
   const { matchLabels, matchExpressions } = namespaceSelector ?? {};
   const named = listOf(matchExpressions).filter(({ key, operator }) => key === namespaceNameLabel && operator === 'In');
   for (const name of [matchLabels?.[namespaceNameLabel], ...named.flatMap(({ values }) => listOf(values))]) {
     if (name === undefined || exists(all, 'Namespace', undefined, name)) continue;
-    yield { path: [...path, 'namespaceSelector'], message: `there is no namespace ${name}.` };
+    yield [[...path, 'namespaceSelector'], `there is no namespace ${name}.`];
   }
 }
 
@@ -170,7 +168,7 @@ const references: Record<string, string> = {
 };
 
 /** Everything that the kubelet has to find before it starts the pod. */
-function* needsOf(value: Fields, path: FieldPath): Iterable<{ kind: string; name: string; path: FieldPath }> {
+function* needsOf(value: Fields, path: FieldPath = []): Iterable<{ kind: string; name: string; path: FieldPath }> {
   if (typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries<Fields>(value)) {
     const at = [...path, Array.isArray(value) ? Number(key) : key];

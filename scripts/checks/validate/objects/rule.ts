@@ -3,17 +3,21 @@ import type { Repository } from '../../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../../repository/yaml.ts';
 import { type Exemption, exemptions, isExempt } from './exemptions.ts';
 
-/** A place that breaks a rule, and what stands there. */
-export interface Violation {
-  path: FieldPath;
-  message: string;
-  /** Where the rule's own remedy does not say it all. */
-  remedy?: string;
-  /** Of a container: its name, by which it can be exempt. */
-  container?: string;
+/** What breaks a rule: where, which way, and what to do about it. */
+export type Fault = readonly [rule: string, path: FieldPath, message: string, remedy: string];
+
+/** @returns the findings about an object. */
+export function findingsAt(located: Located, faults: Iterable<Fault>): Finding[] {
+  return Array.from(faults, ([rule, path, message, remedy]) => findingAt(located, rule, path, message, remedy));
 }
 
-/** What objects have to keep to. `all` are those that are in the cluster together with the one that is looked at. */
+/** A place that breaks a rule, and what stands there. */
+export type Violation = readonly [path: FieldPath, message: string];
+
+/**
+ * What objects have to keep to. A rule looks at each object, or at each pod that an object makes, or at each container of a
+ * pod, those that run before the others included; its paths begin there. `all` are the objects that are in the cluster together.
+ */
 export interface ObjectRule {
   id: string;
   /** One sentence, for `npm run validate -- --rules`. */
@@ -21,53 +25,22 @@ export interface ObjectRule {
   remedy: string;
   /** Those that it is for; all if there is no list. */
   kinds?: readonly string[];
-  violations(located: Located, all: readonly Located[]): Iterable<Violation>;
+  object?(located: Located, all: readonly Located[]): Iterable<Violation>;
+  pod?(pod: RenderedPod, all: readonly Located[]): Iterable<Violation>;
+  container?(container: Fields, pod: RenderedPod): Violation | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests are read as they come; the schemas hold them to their types.
 export type Fields = any;
 
-/** The pods that an object makes, or is. */
+/** A pod that an object makes, or is. */
 export interface RenderedPod {
   located: Located;
   labels: Record<string, string>;
   spec: Fields;
   /** Where the spec stands in the object. */
   path: FieldPath;
-  containers: RenderedContainer[];
-}
-
-interface RenderedContainer {
-  name: string;
-  fields: Fields;
-  path: FieldPath;
-}
-
-/** A rule for whatever makes pods. */
-export function podRule({
-  violations,
-  ...rule
-}: Omit<ObjectRule, 'violations'> & {
-  violations(pod: RenderedPod, all: readonly Located[]): Iterable<Violation>;
-}): ObjectRule {
-  return { ...rule, violations: (located, all) => renderedPods([located]).flatMap((pod) => [...violations(pod, all)]) };
-}
-
-/** A rule for each container of a pod, those that run before the others included. */
-export function containerRule({
-  violation,
-  ...rule
-}: Omit<ObjectRule, 'violations'> & {
-  violation(fields: Fields, path: FieldPath, pod: RenderedPod): Violation | undefined;
-}): ObjectRule {
-  return podRule({
-    ...rule,
-    violations: (pod) =>
-      pod.containers.flatMap(({ name, fields, path }) => {
-        const found = violation(fields, path, pod);
-        return found === undefined ? [] : [{ ...found, container: name }];
-      }),
-  });
+  containers: { name: string; fields: Fields; path: FieldPath }[];
 }
 
 /** The rules as `npm run validate -- --rules` lists them. */
@@ -87,12 +60,29 @@ export async function checkObjects(
       rules
         .filter(({ kinds }) => kinds?.includes(located.object.kind) ?? true)
         .flatMap((rule) =>
-          [...rule.violations(located, all)]
+          violations(rule, located, all)
             .filter(({ container }) => !isExempt(exempt, rule.id, located, { container }))
-            .map(({ path, message, remedy = rule.remedy }) => findingAt(located, rule.id, path, message, remedy)),
+            .map(({ path, message }) => findingAt(located, rule.id, path, message, rule.remedy)),
         ),
     ),
   );
+}
+
+/** Those of an object; of a container with its name, by which it can be exempt. */
+function violations(
+  { object, pod: inPod, container: inContainer }: ObjectRule,
+  located: Located,
+  all: readonly Located[],
+): { path: FieldPath; message: string; container?: string }[] {
+  const own = Array.from(object?.(located, all) ?? [], ([path, message]) => ({ path, message }));
+  const ofPods = renderedPods([located]).flatMap((pod) => [
+    ...Array.from(inPod?.(pod, all) ?? [], ([path, message]) => ({ path: [...pod.path, ...path], message })),
+    ...pod.containers.flatMap(({ name, fields, path }) => {
+      const [inner, message = ''] = inContainer?.(fields, pod) ?? [];
+      return inner === undefined ? [] : [{ path: [...path, ...inner], message, container: name }];
+    }),
+  ]);
+  return [...own, ...ofPods];
 }
 
 /**

@@ -22,7 +22,7 @@ interface Rule {
   annotations?: { summary?: unknown; description?: unknown; runbook_url?: unknown };
 }
 
-type LocatedRule = LocatedQuery & { rule: Rule };
+export type LocatedRule = LocatedQuery & { rule: Rule };
 
 /** @returns the texts of ConfigMaps that Prometheus reads, by what they are: the configuration, and files of rules. */
 export async function prometheusFiles(repository: Repository): Promise<{ configs: Embedded[]; rules: Embedded[] }> {

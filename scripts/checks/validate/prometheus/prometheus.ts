@@ -1,21 +1,14 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { Output } from '../../../lib/exec.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Embedded } from '../../../repository/rendering/manifests.ts';
-import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
+import type { Repository, ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { mapIn, readYaml, textsIn } from '../../../repository/yaml.ts';
-import { prometheusFiles } from './located.ts';
-import {
-  findPromtool,
-  inTemporaryFolder,
-  mountPaths,
-  type Promtool,
-  pathInPod,
-  promtoolErrors,
-  relocatedConfig,
-  writeInto,
-} from './promtool.ts';
-import { checkRunbooks, checkTested, checkUnitTests } from './rules.ts';
+import { listOf, renderedPods } from '../objects/rule.ts';
+import { prometheusFiles, ruleQueries } from './located.ts';
+import { complaints, findPromtool, type Promtool } from './promtool.ts';
+import { checkRunbooks, checkTested, checkUnitTest, unitTests } from './rules.ts';
 
 /** What promtool, which is Prometheus' own, says of the configuration and the rules in the ConfigMaps. */
 export const validatePrometheus: ValidationCheck = {
@@ -32,80 +25,92 @@ export const validatePrometheus: ValidationCheck = {
   },
   async run(repository, tools) {
     const promtool = await findPromtool(tools);
-    const { configs, rules } = await prometheusFiles(repository);
-    const mounts = await mountPaths(repository);
+    const { configs, rules: files } = await prometheusFiles(repository);
+    const [rules, tests, mounts] = await Promise.all([
+      ruleQueries(repository),
+      unitTests(repository),
+      mountPaths(repository),
+    ]);
+    // The linter finds duplicate rules; by default they are not an error.
+    const check = (text: string) => promtool(['check', 'rules', '--lint=all', '--lint-fatal'], text);
     const findings = await Promise.all([
-      ...configs.map((config) => checkConfig(config, rules, mounts, promtool)),
-      checkRules(rules, promtool),
-      checkUnitTests(repository, promtool),
-      checkTested(repository),
-      checkRunbooks(repository),
+      ...configs.map((config) => checkConfig(config, files, mounts, promtool)),
+      ...files.map(async (file) => complaints(file, 'prometheus-rules', await check(file.text))),
+      ...tests.map((test) => checkUnitTest(repository, test, promtool)),
+      checkTested(rules, tests),
+      checkRunbooks(repository, rules),
     ]);
     return findings.flat();
   },
 };
 
-/** The files of rules are empty here: what is wrong with them is said once, by `checkRules`. */
-function checkConfig(
+/** @returns the folders in which pods mount the ConfigMaps, by the name of the ConfigMap. */
+async function mountPaths(repository: Repository): Promise<Map<string, string>> {
+  const paths = new Map<string, string>();
+  for (const { spec } of renderedPods(await repository.manifests())) {
+    const mounts = listOf(spec.containers).flatMap(({ volumeMounts }) => listOf(volumeMounts));
+    for (const { name, configMap, projected } of listOf(spec.volumes)) {
+      const path = mounts.find((mount) => mount.name === name)?.mountPath;
+      for (const each of [configMap, ...listOf(projected?.sources).map((source) => source.configMap)])
+        if (each?.name !== undefined && path !== undefined) paths.set(each.name, path);
+    }
+  }
+  return paths;
+}
+
+/** Where the API server's certificate and the pod's token are in every pod that has one. */
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * promtool looks at every file that the configuration names. So they are laid out in a folder as they are in the pod, and
+ * every path of the pod leads into that; no line moves. The files of rules are empty there: what is wrong with them is said once.
+ */
+async function checkConfig(
   config: Embedded,
   rules: readonly Embedded[],
   mounts: ReadonlyMap<string, string>,
   promtool: Promtool,
 ): Promise<Finding[]> {
-  return inTemporaryFolder(async (folder) => {
-    const pathOf = (each: Embedded) => join(folder, pathInPod(each, mounts) ?? join('not-mounted', each.key));
-    for (const each of rules) await writeInto(pathOf(each), 'groups: []\n');
-    const text = await relocatedConfig(config.text, folder, mounts.values());
-    await writeInto(pathOf(config), text);
-    const output = await promtool('check', 'config', '--lint=none', pathOf(config));
+  const folder = await mkdtemp(join(tmpdir(), 'platform-ops-promtool-'));
+  try {
+    const pathOf = ({ configMap, key }: Embedded) =>
+      join(folder, mounts.get(configMap.object.metadata.name) ?? 'not-mounted', key);
+    const moved = [...new Set([...mounts.values(), serviceAccount])].sort((a, b) => b.length - a.length);
+    const text = moved.reduce((before, path) => before.replaceAll(`${path}/`, `${folder}${path}/`), config.text);
+    const secrets = ['token', 'ca.crt', 'namespace'].map((name) => join(folder, serviceAccount, name));
+    const files = [
+      ...secrets.map((path) => [path, ''] as const),
+      ...rules.map((each) => [pathOf(each), 'groups: []\n'] as const),
+      [pathOf(config), text] as const,
+    ];
+    for (const [path, content] of files) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content);
+    }
+    const output = await promtool(['check', 'config', '--lint=none', pathOf(config)]);
     if (output.exitCode !== 0) return complaints(config, 'prometheus-config', output, folder);
-
     const loaded = [...output.stdout.matchAll(/^Checking (.*)$/gm)].map((match) => match[1] ?? '');
+    const unloaded = rules.filter((each) => !loaded.includes(pathOf(each)));
     const [document] = readYaml(text);
-    const entries = textsIn(mapIn<{ rule_files: unknown }>(document?.value).rule_files);
+    // promtool itself says so of an entry without a `*`.
+    const isLoaded = (entry: string) =>
+      loaded.some((path) => dirname(path) === dirname(resolve(dirname(pathOf(config)), entry)));
     return [
-      ...rules
-        .filter((each) => !loaded.includes(pathOf(each)))
-        .map((each) => ({
-          rule: 'prometheus-rule-files',
-          file: each.file,
-          line: each.line(1),
-          message: `${each.key} holds rules that ${config.key} does not load.`,
-          remedy: 'Mount its ConfigMap in the pod, and name the file under rule_files.',
-        })),
-      ...entries.flatMap((entry, index): Finding[] => {
-        // promtool itself says so of an entry without a `*`.
-        if (loaded.some((path) => dirname(path) === dirname(resolve(dirname(pathOf(config)), entry)))) return [];
+      ...unloaded.map(({ file, key, line }) => ({
+        rule: 'prometheus-rule-files',
+        file,
+        line: line(1),
+        message: `${key} holds rules that ${config.key} does not load.`,
+        remedy: 'Mount its ConfigMap in the pod, and name the file under rule_files.',
+      })),
+      ...textsIn(mapIn<{ rule_files: unknown }>(document?.value).rule_files).flatMap((entry, index): Finding[] => {
         const line = config.line(document?.line(['rule_files', index]) ?? 1);
         const message = `${config.key} loads ${entry.replace(folder, '')}, which no ConfigMap holds.`;
         const remedy = 'Add the file to a ConfigMap, or take the entry out.';
-        return [{ rule: 'prometheus-rule-files', file: config.file, line, message, remedy }];
+        return isLoaded(entry) ? [] : [{ rule: 'prometheus-rule-files', file: config.file, line, message, remedy }];
       }),
     ];
-  });
-}
-
-/** All at once, since each start of promtool costs as much as a file. Only where it complains, it is asked which one it is. */
-function checkRules(all: readonly Embedded[], promtool: Promtool): Promise<Finding[]> {
-  return inTemporaryFolder(async (folder) => {
-    const paths = all.map(({ key }, index) => join(folder, String(index), key));
-    await Promise.all(all.map(({ text }, index) => writeInto(paths[index] ?? '', text)));
-    // The linter finds duplicate rules; by default they are not an error.
-    const check = (files: readonly string[]) => promtool('check', 'rules', '--lint=all', '--lint-fatal', ...files);
-    if (all.length === 0 || (await check(paths)).exitCode === 0) return [];
-    const found = all.map(async (rules, index) =>
-      complaints(rules, 'prometheus-rules', await check([paths[index] ?? '']), join(folder, String(index))),
-    );
-    return (await Promise.all(found)).flat();
-  });
-}
-
-function complaints({ file, key, text, line }: Embedded, rule: string, output: Output, folder: string): Finding[] {
-  return promtoolErrors(output, folder, text).map((complaint) => ({
-    rule,
-    file,
-    line: line(complaint.line ?? 1),
-    message: `${key}: ${complaint.message}.`,
-    remedy: 'Correct it: prometheus.io/docs/prometheus/latest/configuration says what can stand there.',
-  }));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
