@@ -33,20 +33,18 @@ const check = (name: string, run: ValidationCheck['run']): ValidationCheck => ({
 
 test('findings that differ in the rendering only are one, and come by file and line', () => {
   const merged = mergeFindings([
-    finding({ file: 'b', line: 2 }),
+    finding({ file: 'z', line: 2 }),
     finding({ renderings: ['values.yaml'] }),
-    finding({ file: 'b', line: 1 }),
+    finding({ file: 'z', line: 1 }),
     finding({ renderings: ['values-dev.yaml'] }),
-    finding({ message: 'Another.' }),
   ]);
   assert.deepEqual(
     merged.map(({ file, line, renderings }) => [file, line, renderings]),
     [
       ['helm/a.yaml', undefined, ['values.yaml', 'values-dev.yaml']],
-      ['helm/a.yaml', undefined, undefined],
-      ['b', 1, undefined],
-      ['b', 2, undefined],
-    ].sort((a, b) => String(a[0]).localeCompare(String(b[0]))),
+      ['z', 1, undefined],
+      ['z', 2, undefined],
+    ],
   );
 });
 
@@ -145,21 +143,22 @@ test('a field is named as kubectl explain does', () => {
 });
 
 const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' } };
-for (const [name, object, message] of [
-  ['an unknown field', { ...service, spec: { port: [] } }, /no such field\. Did you mean ports\?/],
-  ['a wrong type', { ...service, spec: { ports: [{ port: '80' }] } }, /"80" is text, and a whole number is wanted/],
-  ['nothing at all', { ...service, spec: { ports: null } }, /null is nothing, and a list is wanted/],
-  ['a missing field', { ...service, spec: { ports: [{ name: 'a' }] } }, /port is missing/],
-  ['a value of another list', { ...service, spec: { type: 'clusterIP' } }, /"clusterIP" is not one of .*ClusterIP/],
-  ['no spec', service, /spec is missing/],
-] as const) {
-  test(`the schemas tell ${name} in words`, async () => {
-    const { check: checkObject } = await loadSchemas();
+
+// What else they say, the faults show.
+test('the schemas tell in words that nothing stands where something is wanted', async () => {
+  const { check: checkObject } = await loadSchemas();
+  for (const [object, message] of [
+    [service, 'spec is missing.'],
+    [{ ...service, spec: { ports: null } }, 'null is nothing, and a list is wanted.'],
+  ] as const) {
     const errors = checkObject(object);
     assert(errors !== 'unknown');
-    assert.match(errors.map((error) => explainSchemaError(error, object)[2]).join('\n'), message);
-  });
-}
+    assert.deepEqual(
+      errors.map((error) => explainSchemaError(error, object)[2]),
+      [message],
+    );
+  }
+});
 
 test('the schemas take an int-or-string, a quantity as a number, and any label', async () => {
   const { check: checkObject } = await loadSchemas();

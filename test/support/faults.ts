@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { lastingFolder } from './fakes.ts';
 import { root } from './helm.ts';
 
@@ -18,9 +18,13 @@ export interface Fault {
 
 interface Edit {
   file: string;
-  /** The first occurrence of this text becomes `with`. */
+  /** The first occurrence of the first text becomes the second. */
+  edit?: [string, string];
+  /** The same, of longer texts. */
   replace?: string;
   with?: string;
+  /** The first occurrence of this text is removed. */
+  cut?: string;
   append?: string;
   content?: string;
   remove?: boolean;
@@ -29,26 +33,30 @@ interface Edit {
 const folder = join(root, 'test/faults');
 const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster', 'docs'];
 
-/** @returns every fault, by its name: a file of test/faults for each check. One edit needs no list. */
-export function readFaults(): Fault[] {
-  return readdirSync(folder).flatMap((file) => {
-    const faults = parse(readFileSync(join(folder, file), 'utf8')) as Record<string, Omit<Fault, 'name'> & Edit>;
-    return Object.entries(faults).map(([name, fault]) => ({ ...fault, name, edits: fault.edits ?? [fault] }));
-  });
+/**
+ * @returns every fault: a file of test/faults for each check, and in it those of one document, which are made at once. `---`
+ * parts faults that would hide each other. One edit needs no list.
+ */
+export function readFaults(): Fault[][] {
+  return readdirSync(folder).flatMap((file) =>
+    parseAllDocuments(readFileSync(join(folder, file), 'utf8'))
+      .map((document) => document.toJS() as Record<string, Omit<Fault, 'name'> & Edit>)
+      .map((faults) => Object.entries(faults).map(([name, one]) => ({ ...one, name, edits: one.edits ?? [one] }))),
+  );
 }
 
 /** Copies of the manifests without any fault, which are not in use. */
 const idle: string[] = [];
 
 /**
- * Makes the fault in a copy of the manifests and has `work` look at that. Afterwards the copy is as it was, and serves the
- * next one: copying takes longer than most checks. Throws where the text to replace does not occur.
+ * Makes the faults in a copy of the manifests and has `work` look at that. Afterwards the copy is as it was, and serves the
+ * next one: copying takes longer than most checks. Throws where a text to replace does not occur.
  */
-export async function withFault<T>(fault: Fault, work: (folder: string) => Promise<T>): Promise<T> {
+export async function withFaults<T>(faults: readonly Fault[], work: (folder: string) => Promise<T>): Promise<T> {
   const target = idle.pop() ?? copyManifests();
-  makeFault(fault, target);
+  for (const { name, edits } of faults) for (const edit of edits) make(name, edit, join(target, edit.file));
   const result = await work(target);
-  for (const { file } of fault.edits) restore(file, target);
+  for (const { edits } of faults) for (const { file } of edits) restore(file, target);
   idle.push(target);
   return result;
 }
@@ -60,19 +68,18 @@ function copyManifests(): string {
   return target;
 }
 
-function makeFault({ name, edits }: Fault, target: string): void {
-  for (const edit of edits) {
-    const file = join(target, edit.file);
-    if (edit.remove) {
-      rmSync(file, { recursive: true });
-      continue;
-    }
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(
-      file,
-      edited(name, edit, () => readFileSync(file, 'utf8')),
-    );
-  }
+function make(name: string, edit: Edit, file: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  if (edit.remove) rmSync(file, { recursive: true });
+  else writeFileSync(file, edit.content ?? edited(name, edit, readFileSync(file, 'utf8')));
+}
+
+function edited(name: string, { file, append, edit, cut, ...long }: Edit, text: string): string {
+  if (append !== undefined) return text + append;
+  const [before = long.replace ?? cut, after = long.with ?? ''] = edit ?? [];
+  if (before === undefined || !text.includes(before))
+    throw new Error(`${name}: ${file} does not hold the text that is to be replaced: ${before}`);
+  return text.replace(before, () => after);
 }
 
 /** Puts a file back that was edited or removed, or takes it away with the folders that were made for it. */
@@ -84,22 +91,13 @@ function restore(file: string, target: string): void {
     cpSync(join(root, top), join(target, top), { recursive: true, verbatimSymlinks: true });
 }
 
-function edited(name: string, { file, content, append, replace, with: replacement }: Edit, read: () => string): string {
-  if (content !== undefined) return content;
-  const text = read();
-  if (append !== undefined) return text + append;
-  if (replace === undefined || replacement === undefined || !text.includes(replace)) {
-    throw new Error(`${name}: ${file} does not hold the text that is to be replaced: ${replace}`);
-  }
-  return text.replace(replace, () => replacement);
-}
-
-/** The charts that a fault changes, of the library chart one for all, and the values files that show it. */
-export function changedBy({ edits }: Fault): { charts: string[]; values: string[] } {
-  const names = edits.flatMap(({ file }) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? []);
-  const overlays = edits.flatMap(({ file }) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? []);
+/** The charts that faults change, of the library chart one for all, and the values files that show them. */
+export function changedBy(faults: readonly Fault[]): { charts: string[]; values: string[] } {
+  const files = faults.flatMap(({ edits }) => edits.map(({ file }) => file));
+  const names = files.flatMap((file) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? []);
+  const overlays = files.flatMap((file) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? []);
   return {
     charts: [...new Set(names.map((name) => (name === 'common' ? 'api-node' : name)))],
-    values: ['values.yaml', ...overlays],
+    values: [...new Set(['values.yaml', ...overlays])],
   };
 }
