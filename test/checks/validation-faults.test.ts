@@ -30,7 +30,8 @@ const checkOf = new Map(
   validationChecks.flatMap((check) => Object.keys(check.rules).map((rule) => [rule, check] as const)),
 );
 
-const named = (name: string) => faults.find((fault) => fault.name === name) ?? assert.fail(name);
+const faultIn = (file: string, rule: string) =>
+  faults.find((fault) => fault.rule === rule && fault.found === file) ?? assert.fail(`${rule} in ${file}`);
 /** The manifests of a folder that has the faults, of which everything else is known already. */
 const open = (folder: string, ...made: Fault[]) =>
   openRepository(folder, tools, { fresh: { ...changedBy(made), others: unedited } });
@@ -45,7 +46,6 @@ test('no rule belongs to two checks, and each is caught breaking by a fault', ()
   const rules = validationChecks.flatMap(({ rules }) => Object.keys(rules));
   assert.deepEqual(rules.toSorted(), [...new Set(rules)].toSorted());
   assert.deepEqual([...new Set(faults.map(({ rule }) => rule))].sort(), rules.toSorted());
-  assert.equal(new Set(faults.map(({ name }) => name)).size, faults.length);
 });
 
 describe('the repository as it is', { concurrency: 2 }, () => {
@@ -61,30 +61,22 @@ describe('the repository as it is', { concurrency: 2 }, () => {
 
 describe('faults are found', { concurrency: 4 }, () => {
   for (const batch of batches) {
-    const checks = new Set(batch.map(({ rule }) => checkOf.get(rule) ?? assert.fail(rule)));
+    const checks = [...new Set(batch.map(({ rule }) => checkOf.get(rule) ?? assert.fail(rule)))];
     const [first] = batch;
-    test(`${[...checks].map(({ name }) => name).join()}: ${first?.name}, and ${batch.length - 1} more`, async (t) => {
-      const outcomes = await withFaults(batch, (folder) => runValidation([...checks], open(folder, ...batch), tools));
+    test(`${checks.map(({ name }) => name)}: ${first?.rule} in ${first?.found}, ${batch.length} in all`, async (t) => {
+      const outcomes = await withFaults(batch, (folder) => runValidation(checks, open(folder, ...batch), tools));
       const reason = missing(outcomes);
       if (reason !== undefined) return t.skip(reason);
-      const all = outcomes.flatMap(({ check, findings }) => {
+      for (const { check, findings } of outcomes)
         for (const { rule } of findings)
           assert(Object.hasOwn(check.rules, rule), `${check.name} does not list ${rule}`);
-        return findings;
+      const all = outcomes.flatMap(({ findings }) => findings);
+      const unseen = batch.filter(({ rule, found, line: wanted, message = '' }) => {
+        const inPlace = all.filter((one) => one.rule === rule && one.file === found && one.remedy !== '');
+        return !inPlace.some((one) => (wanted ?? one.line) === one.line && new RegExp(message).test(one.message));
       });
-      const unseen = batch.filter(({ rule, edits, found, line: wanted, message = '' }) => {
-        const files = found === undefined ? edits.map(({ file }) => file) : [found];
-        return !all.some(
-          (finding) =>
-            finding.rule === rule &&
-            files.includes(finding.file) &&
-            (wanted ?? finding.line) === finding.line &&
-            new RegExp(message).test(finding.message) &&
-            finding.remedy !== '',
-        );
-      });
-      const names = unseen.map(({ name }) => name).join(', ');
-      assert.equal(names, '', `not found: ${names}; what is:\n${lines(outcomes)}`);
+      const told = unseen.map(({ rule, found, message }) => `${rule} in ${found} (${message})`).join(', ');
+      assert.equal(told, '', `not found: ${told}; what is:\n${lines(outcomes)}`);
     });
   }
 });
@@ -105,7 +97,7 @@ test('an exemption is for something that would be found without it, and says why
 });
 
 test('a tag of digits is put into quotes by --fix, with its very text', async (t) => {
-  const fault = named('a-tag-with-an-exponent');
+  const fault = faultIn('helm/core-go/values.yaml', 'chart-unquoted-text');
   const charts = validationChecks.filter(({ name }) => name === 'charts');
   const reason = await withFaults([fault], async (folder) => {
     const before = await runValidation(charts, open(folder, fault), tools);
@@ -121,7 +113,7 @@ test('a tag of digits is put into quotes by --fix, with its very text', async (t
 test('a dashboard in another order is put into its normal form by --fix', async () => {
   const file = 'observability/grafana/dashboards/core-go.json';
   const dashboards = validationChecks.filter(({ name }) => name === 'dashboards');
-  await withFaults([named('dashboard-in-another-order')], async (folder) => {
+  await withFaults([faultIn(file, 'dashboard-form')], async (folder) => {
     const fixed = await applyFixes(await runValidation(dashboards, openRepository(folder, tools), tools));
     assert.deepEqual(
       fixed.map(({ rule }) => rule),
@@ -132,11 +124,14 @@ test('a dashboard in another order is put into its normal form by --fix', async 
 });
 
 test('no check breaks down on files that can not be read', async (t) => {
-  const broken = ['broken-indentation', 'an-object-without-a-kind', 'a-value-twice'].flatMap(
-    (name) => named(name).edits,
+  const broken = [
+    faultIn('cluster/git-server.yaml', 'yaml-syntax'),
+    faultIn('ingress/nothing.yaml', 'yaml-object'),
+    faultIn('helm/core-go/values.yaml', 'yaml-syntax'),
+  ];
+  const outcomes = await withFaults(broken, (folder) =>
+    runValidation(validationChecks, open(folder, ...broken), tools),
   );
-  const fault = { name: 'unreadable', rule: 'yaml-syntax', edits: broken };
-  const outcomes = await withFaults([fault], (folder) => runValidation(validationChecks, open(folder, fault), tools));
   const reason = missing(outcomes);
   if (reason !== undefined) return t.skip(reason);
   assert.match(lines(outcomes), /yaml-syntax/);

@@ -4,20 +4,19 @@ import { parseAllDocuments } from 'yaml';
 import { lastingFolder } from './fakes.ts';
 import { root } from './helm.ts';
 
-/** A fault that is easily made, and the rule that has to find it. */
+/** A fault that is easily made, the rule that has to find it, and the file in which it has to be found. */
 export interface Fault {
-  name: string;
   rule: string;
+  found: string;
   edits: Edit[];
-  /** Where it is found, if not in a file that is edited. */
-  found?: string;
   line?: number;
   /** What the finding says, as a regular expression. */
   message?: string;
 }
 
 interface Edit {
-  file: string;
+  /** The file, if it is not the one in which the fault is found. */
+  in?: string;
   /** The first occurrence of the first text becomes the second. */
   edit?: [string, string];
   /** The same, of longer texts. */
@@ -35,14 +34,22 @@ const manifests = ['helm', 'argocd', 'observability', 'ingress', 'cluster', 'doc
 
 /**
  * @returns every fault: a file of test/faults for each check, and in it those of one document, which are made at once. `---`
- * parts faults that would hide each other. One edit needs no list.
+ * parts faults that would hide each other. A fault begins with its rule and the file; one edit needs no list.
  */
 export function readFaults(): Fault[][] {
   return readdirSync(folder).flatMap((file) =>
-    parseAllDocuments(readFileSync(join(folder, file), 'utf8'))
-      .map((document) => document.toJS() as Record<string, Omit<Fault, 'name'> & Edit>)
-      .map((faults) => Object.entries(faults).map(([name, one]) => ({ ...one, name, edits: one.edits ?? [one] }))),
+    parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((document) =>
+      (document.toJS() as (Omit<Fault, 'rule' | 'found'> & Edit)[]).map((fault) => {
+        const [rule = '', found = ''] = Object.entries(fault)[0] ?? [];
+        return { ...fault, rule, found: String(found), edits: fault.edits ?? [fault] };
+      }),
+    ),
   );
+}
+
+/** @returns the files that a fault changes. */
+export function filesOf({ found, edits }: Fault): string[] {
+  return edits.map((edit) => edit.in ?? found);
 }
 
 /** Copies of the manifests without any fault, which are not in use. */
@@ -54,9 +61,10 @@ const idle: string[] = [];
  */
 export async function withFaults<T>(faults: readonly Fault[], work: (folder: string) => Promise<T>): Promise<T> {
   const target = idle.pop() ?? copyManifests();
-  for (const { name, edits } of faults) for (const edit of edits) make(name, edit, join(target, edit.file));
+  for (const { rule, found, edits } of faults)
+    for (const edit of edits) make(`${rule} in ${found}`, edit, join(target, edit.in ?? found));
   const result = await work(target);
-  for (const { edits } of faults) for (const { file } of edits) restore(file, target);
+  for (const file of faults.flatMap(filesOf)) restore(file, target);
   idle.push(target);
   return result;
 }
@@ -74,11 +82,11 @@ function make(name: string, edit: Edit, file: string): void {
   else writeFileSync(file, edit.content ?? edited(name, edit, readFileSync(file, 'utf8')));
 }
 
-function edited(name: string, { file, append, edit, cut, ...long }: Edit, text: string): string {
+function edited(name: string, { append, edit, cut, ...long }: Edit, text: string): string {
   if (append !== undefined) return text + append;
   const [before = long.replace ?? cut, after = long.with ?? ''] = edit ?? [];
   if (before === undefined || !text.includes(before))
-    throw new Error(`${name}: ${file} does not hold the text that is to be replaced: ${before}`);
+    throw new Error(`${name}: the file does not hold the text that is to be replaced: ${before}`);
   return text.replace(before, () => after);
 }
 
@@ -93,7 +101,7 @@ function restore(file: string, target: string): void {
 
 /** The charts that faults change, of the library chart one for all, and the values files that show them. */
 export function changedBy(faults: readonly Fault[]): { charts: string[]; values: string[] } {
-  const files = faults.flatMap(({ edits }) => edits.map(({ file }) => file));
+  const files = faults.flatMap(filesOf);
   const names = files.flatMap((file) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? []);
   const overlays = files.flatMap((file) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? []);
   return {

@@ -42,19 +42,15 @@ export const validateCharts: ValidationCheck = {
   },
   async run(repository, tools) {
     const renderings = (await repository.renderings()).filter(({ known }) => !known);
-    const all = await Promise.all([
+    const checked = await Promise.all([
       ...(await repository.charts()).map((chart) => checkDependencies(repository, chart)),
-      ...(await repository.allOn()).map(async (rendering) =>
-        rendering.refusal === undefined ? [] : locateHelmError(repository, rendering, rendering.refusal),
-      ),
-      // Of a chart that it can't render, helm lint says the same once more.
-      ...renderings.map((rendering) =>
-        rendering.refusal === undefined
-          ? lintChart(repository.root, rendering, tools)
-          : locateHelmError(repository, rendering, rendering.refusal),
-      ),
+      ...[...(await repository.allOn()), ...renderings].map(async (rendering) => {
+        if (rendering.refusal !== undefined) return locateHelmError(repository, rendering, rendering.refusal);
+        // Of a chart that it can't render, helm lint says the same once more.
+        return renderings.includes(rendering) ? lintChart(repository.root, rendering, tools) : [];
+      }),
     ]);
-    return all.flat();
+    return checked.flat();
   },
 };
 

@@ -6,7 +6,6 @@ import type { Repository, ValidationCheck } from '../../../repository/rendering/
 import { type FieldPath, mapIn, mapsIn, readYaml } from '../../../repository/yaml.ts';
 import { ruleQueries, scrapeInterval } from '../prometheus/located.ts';
 import { checkDashboard, dashboardRules } from './dashboard.ts';
-import { checkPanels, panelRules } from './panels.ts';
 
 /** Whether Grafana can show the dashboards, and whether they can be read. What the panels ask for is `queries`. */
 export const validateDashboards: ValidationCheck = {
@@ -14,7 +13,6 @@ export const validateDashboards: ValidationCheck = {
   title: 'dashboards are complete',
   rules: {
     ...dashboardRules,
-    ...panelRules,
     'data-source-interval':
       "The data source's timeInterval is the scrape_interval of Prometheus: $__rate_interval is made of it.",
     'allowed-empty': `Every panel and rule in ${allowedEmptyFile} exists, stands there once, and has a reason.`,
@@ -54,16 +52,14 @@ function checkFile(
     const remedy = 'Correct the line, or export the dashboard from Grafana again.';
     return [{ ...at, rule: 'dashboard-json', line: fault.line, message, remedy }];
   }
-  return [...checkDashboard(root, file, files, uids), ...checkPanels(file, uids)].map(
-    ([rule, path, what, remedy, fix]) => ({
-      ...at,
-      rule,
-      line: file.line(path),
-      message: `${embedded.key}${what}.`,
-      remedy,
-      fix,
-    }),
-  );
+  return Array.from(checkDashboard(root, file, files, uids), ([rule, path, what, remedy, fix]) => ({
+    ...at,
+    rule,
+    line: file.line(path),
+    message: `${embedded.key}${what}.`,
+    remedy,
+    fix,
+  }));
 }
 
 /** The data sources that Grafana is provisioned with. */
@@ -105,17 +101,13 @@ async function checkAllowedEmpty(repository: Repository, files: readonly Dashboa
       return { path: ['rules', index], name: String(rule), reason };
     }),
   ];
-  return entries.flatMap(({ path, name, reason }, index) => [
-    ...([...panels, ...rules].includes(name)
-      ? []
-      : [found(path, `${name} does not exist.`, 'Correct the name, or take the entry out.')]),
-    ...(entries.findIndex((one) => one.name === name) === index
-      ? []
-      : [found(path, `${name} stands here twice.`, 'Take one of the two out.')]),
-    ...(typeof reason === 'string' && reason.trim().length >= 10
-      ? []
-      : [
-          found(path, `${name} has no reason.`, 'Say why it has no data although all is well, and what gives it some.'),
-        ]),
-  ]);
+  const why = 'Say why it has no data although all is well, and what gives it some.';
+  return entries.flatMap(({ path, name, reason }, index) => {
+    const faults: [isFault: boolean, what: string, remedy: string][] = [
+      [![...panels, ...rules].includes(name), 'does not exist', 'Correct the name, or take the entry out.'],
+      [entries.findIndex((one) => one.name === name) < index, 'stands here twice', 'Take one of the two out.'],
+      [typeof reason !== 'string' || reason.trim().length < 10, 'has no reason', why],
+    ];
+    return faults.filter(([isFault]) => isFault).map(([, what, todo]) => found(path, `${name} ${what}.`, todo));
+  });
 }
