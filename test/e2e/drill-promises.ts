@@ -102,7 +102,7 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
       assert.ok(Date.now() - Date.parse(at) < 120_000 && seconds > 0, `${at} ${seconds}`);
       t.diagnostic(`healed in ${seconds.toFixed(1)} s`);
     }
-    assert.match((await demand(person.npm('status'))).stdout, /undone by Argo CD[^\n]*\n {2}✔ \d\d:\d\d:\d\d {2}\w+/);
+    assert.match((await demand(person.npm('status'))).stdout, /reverted by Argo CD[^\n]*\n {2}✔ \d\d:\d\d:\d\d {2}\w+/);
   });
 
   it('a drill wants to be told that it is meant, and begins only where all is well', async () => {

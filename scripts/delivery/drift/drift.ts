@@ -1,29 +1,37 @@
 import { dirname } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
-import { groupOf, type KubeObject, titleOf } from '../../kubernetes/objects.ts';
+import { identityOf, titleOf } from '../../kubernetes/objects.ts';
+import type { KubeEvent } from '../../kubernetes/types.ts';
 import { gitIn } from '../../lib/git/run.ts';
-import {
-  type Application,
-  type ApplicationResource,
-  applicationsOf,
-  argocdNamespace,
-} from '../../repository/applications.ts';
-import { type Drift, type DriftChange, driftChanges, keyOf, type PresentObjects, type SelfHeal } from './changes.ts';
-import { type ApplicationEvent, episodesIn, type SameChart, selfHealsIn } from './self-heals.ts';
+import { counted } from '../../lib/text.ts';
+import { type Application, applicationsOf, argocdNamespace } from '../../repository/applications.ts';
+import { type DriftChange, driftChanges, type PresentObjects } from './changes.ts';
+import { episodesIn, type SelfHeal, selfHealsIn } from './self-heals.ts';
+
+export interface Drift {
+  now: DriftChange[];
+  /** Oldest first; Kubernetes keeps events for an hour. */
+  healed: SelfHeal[];
+  /** The Applications that `npm run drill` points at another commit, or left so when it was killed, each with the drill's name. */
+  drilled: { application: string; drill: string }[];
+}
 
 export const noDrift: Drift = { now: [], healed: [], drilled: [] };
 
+/** On an Application that `npm run drill` has pointed at a commit of its own: the drill's name. */
+export const drillAnnotation = 'platform-ops/drill';
+
 const eventsPath = `/api/v1/namespaces/${argocdNamespace}/events?fieldSelector=involvedObject.kind=Application`;
 
-/** What was changed by hand of what Git says, and is so now or was undone in the last hour. Nothing where nobody can tell. */
+/** What was changed by hand of what Git says, and is so now or was reverted in the last hour. Nothing where that can't be told. */
 export async function findDrift(context: Context): Promise<Drift> {
   try {
     const [applications, { items }] = await Promise.all([
       applicationsOf(context),
-      context.api().json<{ items: ApplicationEvent[] }>(eventsPath),
+      context.api().json<{ items: KubeEvent[] }>(eventsPath),
     ]);
-    const present = await presentOf(context, applications);
+    const present = await presentObjects(context, applications);
     return {
       now: applications.flatMap((application) => driftChanges(application, present)),
       healed: await selfHealsIn(episodesIn(items), applications, { present, sameChart: compareCharts(context) }),
@@ -40,48 +48,39 @@ export async function findDrift(context: Context): Promise<Drift> {
 }
 
 /** The objects that the Applications name, without their content. Asks once for each kind. */
-async function presentOf(context: Context, applications: readonly Application[]): Promise<PresentObjects> {
+async function presentObjects(context: Context, applications: readonly Application[]): Promise<PresentObjects> {
   const resources = applications.flatMap(({ status }) => status?.resources ?? []);
-  const kinds = new Map(resources.map((resource) => [apiVersionOf(resource) + resource.kind, resource]));
-  const lists = await Promise.all(
-    [...kinds.values()].map((resource) => context.view().listHeads(apiVersionOf(resource), resource.kind)),
+  const kinds = new Map(
+    resources.map(({ group, version = '', kind }) => {
+      const apiVersion = group ? `${group}/${version}` : version;
+      return [`${apiVersion} ${kind}`, { apiVersion, kind }];
+    }),
   );
-  return new Map(lists.flat().map((object) => [keyOf(resourceOf(object)), object]));
+  const lists = [...kinds.values()].map(({ apiVersion, kind }) => context.view().listHeads(apiVersion, kind));
+  return new Map((await Promise.all(lists)).flat().map((object) => [identityOf(object), object]));
 }
 
-function apiVersionOf({ group, version = '' }: ApplicationResource): string {
-  return group ? `${group}/${version}` : version;
-}
-
-function resourceOf({ apiVersion, kind, metadata: { namespace = '', name } }: KubeObject) {
-  return { group: groupOf(apiVersion), kind, namespace, name };
-}
-
-/** What Git said of two commits holds for ever. */
-const sameChartCache = new Map<string, boolean>();
-
-/** Asks Git. A commit that this clone does not have is like none. */
-function compareCharts({ exec, config }: Context): SameChart {
-  return async ({ spec }, one, other) => {
+/** Asks Git, once for each pair of commits. A commit that this clone does not have is like none. */
+function compareCharts({ exec, config }: Context) {
+  const known = new Map<string, Promise<boolean>>();
+  return ({ spec }: Application, one: string, other: string): Promise<boolean> => {
     const { path } = spec.source;
-    const key = [config.root, path, one, other].join('\0');
-    const known = sameChartCache.get(key);
-    if (known !== undefined) return known;
-    const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);
-    const compare = ['diff-tree', '-r', '--quiet', one, other, '--', ...paths];
-    const { exitCode } = await gitIn(exec, config.root, 'reading').attempt(compare);
-    if (exitCode <= 1) sameChartCache.set(key, exitCode === 0);
-    return exitCode === 0;
+    const key = [path, one, other].join('\0');
+    const compare = async () => {
+      const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);
+      const args = ['diff-tree', '-r', '--quiet', one, other, '--', ...paths];
+      return (await gitIn(exec, config.root, 'reading').attempt(args)).exitCode === 0;
+    };
+    const same = known.get(key) ?? compare();
+    known.set(key, same);
+    return same;
   };
 }
-
-/** On an Application that `npm run drill` has pointed at a commit of its own: the drill's name. */
-export const drillAnnotation = 'platform-ops/drill';
 
 /** As many as a screen has room for; `--json` has all. */
 const maxShown = { fields: 3, heals: 5 };
 
-/** What a person reads of it; nothing where nothing was changed by hand. */
+/** The same for the screen; nothing where nothing was changed by hand. */
 export function driftLines({ now, healed, drilled }: Drift): string[] {
   const earlier = healed.length - maxShown.heals;
   return [
@@ -90,8 +89,8 @@ export function driftLines({ now, healed, drilled }: Drift): string[] {
         `✖ Application ${application} is at a commit of npm run drill (${drill}); once that is over, npm run up sets it back`,
     ),
     ...(now.length > 0 ? ['Changed by hand:', ...now.map(changeLine)] : []),
-    ...(healed.length > 0 ? ['Changed by hand, and undone by Argo CD within the last hour:'] : []),
-    ...(earlier > 0 ? [`  ${earlier} earlier ${earlier === 1 ? 'one' : 'ones'}`] : []),
+    ...(healed.length > 0 ? ['Changed by hand, and reverted by Argo CD within the last hour:'] : []),
+    ...(earlier > 0 ? [`  ${counted(earlier, 'earlier one')}`] : []),
     ...healed.slice(-maxShown.heals).map(healLine),
   ];
 }
@@ -106,15 +105,13 @@ function changeLine(change: DriftChange): string {
   const { what, edits, argocd } = change;
   const mark = argocd === 'leaves it' ? '!' : '✖';
   const how = edits.map(({ by, at, fields }) => `${fieldList(fields)} by ${by} at ${clock(at)}`).join(', ');
-  const edited = how === '' ? ' differs, and nobody can tell by whom' : `: ${how}`;
+  const edited = how === '' ? ' differs, and the cluster does not tell who changed it' : `: ${how}`;
   return `  ${mark} ${titleOf(change)}${what === 'deleted' ? ' was deleted' : edited}; ${argocdLines[argocd]}`;
 }
 
 function healLine({ application, at, seconds, objects }: SelfHeal): string {
-  const what =
-    objects.length === 0
-      ? `something of ${application} set back`
-      : objects.map((object) => `${titleOf(object)} ${object.what}`).join(', ');
+  const told = objects.map((object) => `${titleOf(object)} ${object.what === 'set back' ? 'set back' : 'recreated'}`);
+  const what = told.join(', ') || `something of ${application} set back`;
   return `  ✔ ${clock(at)}  ${what} in ${seconds.toFixed(1)} s`;
 }
 

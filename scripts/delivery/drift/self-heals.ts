@@ -1,14 +1,28 @@
-import { namedOf } from '../../kubernetes/objects.ts';
+import { type Named, namedOf } from '../../kubernetes/objects.ts';
+import type { KubeEvent } from '../../kubernetes/types.ts';
 import type { Application, SyncRecord } from '../../repository/applications.ts';
-import { keyOf, lastAppliedByArgocd, type PresentObjects, type SelfHeal } from './changes.ts';
+import { lastAppliedByArgocd, type PresentObjects, presentObject } from './changes.ts';
+
+/** A change by hand that Argo CD reverted. */
+export interface SelfHeal {
+  application: string;
+  /** When Argo CD noticed, as ISO 8601. */
+  at: string;
+  /** Seconds from there until all was as Git says. */
+  seconds: number;
+  /** The commit whose state it restored. */
+  revision: string;
+  /** What was set back or recreated, as far as the cluster still tells. */
+  objects: (Named & { what: 'set back' | 'made anew' })[];
+}
 
 /** Whether an Application's chart is the same at two commits. False where that can't be told. */
-export type SameChart = (application: Application, one: string, other: string) => Promise<boolean>;
+type SameChart = (application: Application, one: string, other: string) => Promise<boolean>;
 
 /**
- * Those episodes in which Argo CD undid a change by hand. That it calls a sync partial says next to nothing: a change by hand
- * behind another commit is undone by a whole sync. So an episode counts where Git can't be the reason, because what was
- * deployed before renders the same.
+ * Those episodes in which Argo CD reverted a change by hand. That it calls a sync partial says next to nothing: a change by
+ * hand behind another commit is reverted by a whole sync. So an episode counts where Git can't be the reason, because what
+ * was deployed before renders the same.
  */
 export async function selfHealsIn(
   episodes: readonly Episode[],
@@ -16,14 +30,15 @@ export async function selfHealsIn(
   { present, sameChart }: { present: PresentObjects; sameChart: SameChart },
 ): Promise<SelfHeal[]> {
   const heals = episodes.map(async (episode) => {
+    const { noticed, synced, revision } = episode;
     const application = applications.find(({ metadata }) => metadata.name === episode.application);
     if (!application || !(await rendersAsBefore(episode, application, sameChart))) return [];
     return [
       {
         application: episode.application,
-        at: new Date(episode.noticed).toISOString(),
-        seconds: (episode.synced - episode.noticed) / 1000,
-        revision: episode.revision,
+        at: new Date(noticed).toISOString(),
+        seconds: (synced - noticed) / 1000,
+        revision,
         objects: touchedIn(episode, application, present),
       },
     ];
@@ -53,34 +68,20 @@ function sourceOf({ source }: SyncRecord): string {
   return JSON.stringify({ ...source, targetRevision: undefined });
 }
 
-/** What Argo CD wrote to in that time and nobody has since. The time stamps are whole seconds. */
+/** What Argo CD wrote to in that time and nothing has since. The time stamps are whole seconds. */
 function touchedIn(
   { started, completed, synced }: Episode,
   { status }: Application,
   present: PresentObjects,
 ): SelfHeal['objects'] {
-  const within = (time: number | undefined) =>
-    time !== undefined && time >= Math.floor(started / 1000) * 1000 && time <= Math.max(completed, synced);
-  const objects = (status?.resources ?? []).map((resource) => [resource, present.get(keyOf(resource))] as const);
-  return objects.flatMap(([resource, object]) => {
+  const within = (time = 0) => time >= Math.floor(started / 1000) * 1000 && time <= Math.max(completed, synced);
+  return (status?.resources ?? []).flatMap((resource) => {
+    const object = presentObject(present, resource);
     if (!object || !within(lastAppliedByArgocd(object.metadata))) return [];
     const isNew = within(Date.parse(object.metadata.creationTimestamp ?? ''));
-    return [
-      {
-        ...namedOf({ kind: resource.kind, metadata: object.metadata }),
-        what: isNew ? ('made anew' as const) : ('set back' as const),
-      },
-    ];
+    const named = namedOf({ kind: resource.kind, metadata: object.metadata });
+    return [{ ...named, what: isNew ? 'made anew' : 'set back' }];
   });
-}
-
-/** What Argo CD's controller writes about an Application. Kubernetes keeps it for an hour. */
-export interface ApplicationEvent {
-  metadata: { name: string };
-  involvedObject: { name: string };
-  reason?: string;
-  message?: string;
-  lastTimestamp?: string;
 }
 
 /** A way from "not as Git says" back to "as Git says". Times are milliseconds since 1970. */
@@ -103,11 +104,16 @@ const eventPatterns = {
   completed: /^(Partial sync|Sync) operation to (\w+) succeeded$/,
 };
 
-/** The episodes that came to their end, oldest first. What began before the oldest event is left out. */
-export function episodesIn(events: readonly ApplicationEvent[]): Episode[] {
+/**
+ * The episodes that came to their end, oldest first, by what Argo CD's controller writes about Applications. What began
+ * before the oldest event is left out.
+ */
+export function episodesIn(events: readonly KubeEvent[]): Episode[] {
   const open = new Map<string, Partial<Episode> & { wasSynced?: true }>();
   const ended: Episode[] = [];
-  for (const { at, application, message } of inOrder(events)) {
+  const inOrder = events.map((event) => ({ ...event, at: timeOf(event) })).toSorted((one, other) => one.at - other.at);
+  for (const { at, involvedObject, message = '' } of inOrder) {
+    const application = involvedObject?.name ?? '';
     const [noticed, started] = [eventPatterns.noticed.test(message), eventPatterns.started.test(message)];
     // Argo CD starts what is to be done a moment before it writes down that something is.
     if (noticed || started) open.set(application, { application, noticed: at, ...open.get(application) });
@@ -129,18 +135,12 @@ export function episodesIn(events: readonly ApplicationEvent[]): Episode[] {
   return ended;
 }
 
-function isComplete<T extends Partial<Episode>>(episode: T): episode is T & Episode {
+function isComplete(episode: Partial<Episode>): episode is Episode {
   return episode.started !== undefined && episode.completed !== undefined && episode.synced !== undefined;
 }
 
-function inOrder(events: readonly ApplicationEvent[]) {
-  return events
-    .map((event) => ({ at: timeOf(event), application: event.involvedObject.name, message: event.message ?? '' }))
-    .toSorted((one, other) => one.at - other.at);
-}
-
 /** The time stamps are whole seconds; the names end with the nanoseconds, in hexadecimal digits. */
-function timeOf({ metadata, lastTimestamp = '' }: ApplicationEvent): number {
+function timeOf({ metadata, lastTimestamp = '' }: KubeEvent): number {
   const digits = /\.([0-9a-f]{16})$/.exec(metadata.name)?.[1];
   return digits === undefined ? Date.parse(lastTimestamp) : Number(BigInt(`0x${digits}`) / 1_000_000n);
 }
