@@ -4,34 +4,25 @@ import { test } from 'node:test';
 import { followCommit } from '../../scripts/delivery/sync/follow.ts';
 import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import type { ApplicationState } from '../../scripts/delivery/sync/rollout.ts';
-import { pullSecretName } from '../../scripts/images/credentials/credentials.ts';
-import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import { type Checkout, readCheckout } from '../../scripts/lib/git/checkout.ts';
 import type { Progress } from '../../scripts/lib/terminal/progress.ts';
-import { made } from '../support/fake-cluster.ts';
-import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository, gitExec } from '../support/repository.ts';
-import { application, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
+import { refusal, temporaryFolder } from '../support/fakes.ts';
+import { commit, createRepository } from '../support/repository.ts';
+import {
+  application,
+  chartsOf,
+  deployment,
+  image,
+  pod,
+  registration,
+  replicaSet,
+  rolledOut,
+  syncContext,
+} from '../support/sights.ts';
 
 const names = ['api-node', 'worker-python'];
-const registration = (name: string) => {
-  const { status, ...itself } = application();
-  const spec = { source: { ...itself.spec.source, path: `helm/${name}` } };
-  return { ...itself, metadata: { ...itself.metadata, name }, spec };
-};
 const root = createRepository(join(await temporaryFolder(), 'repository'));
-const chart = (name: string) => ({
-  [`argocd/${name}.yaml`]: JSON.stringify(registration(name)),
-  [`helm/${name}/values.yaml`]: `image:\n  repository: ghcr.io/zainasr/${name}\n  tag: old\n`,
-  [`helm/${name}/values-dev.yaml`]: '',
-});
-const before = commit(root, 'before', {
-  ...chart('api-node'),
-  ...chart('worker-python'),
-  'argocd/project.yaml': 'apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: { name: platform }\nspec: {}\n',
-  'cluster/argocd/default-project.yaml': '',
-});
+const before = commit(root, 'before', chartsOf(...names));
 const head = commit(root, 'Promote', { 'helm/api-node/values-dev.yaml': 'image: { tag: new }\n' });
 
 /** An Application of the second commit, which is as it was synced by the first unless something is said. */
@@ -65,33 +56,9 @@ async function follow(moments: readonly Moment[], given: RolloutReport[] = []): 
     if (kind === 'Deployment') return moment.deployment ? [moment.deployment] : [];
     return kind === 'ReplicaSet' ? moment.replicaSets : kind === 'Pod' ? moment.pods : [];
   };
-  let checkout: Promise<Checkout> | undefined;
-  const up = { data: { activeTargets: [{ labels: { pod: 'new' }, health: 'up' }] } };
-  const secret = { data: {} };
-  // The pull secret of `up`: its pods need no stand-ins.
-  const managedFields = [{ manager: fieldManager, operation: 'Apply' }];
-  const pullSecret = made('Secret', pullSecretName, { namespace: 'default', managedFields });
-  const context = fakeContext({
-    config: { root, environment: 'dev', clusterName: 'test' },
-    exec: gitExec,
-    signal: new AbortController().signal,
-    timeout: 20_000,
-    images: { inNode: async () => new Map() },
-    checkout: (fresh?: 'fresh') => {
-      if (fresh || !checkout) checkout = readCheckout(gitExec, root);
-      return checkout;
-    },
-    api: () => ({
-      list,
-      listMetadata: async () => [pullSecret],
-      json: async (path: string) =>
-        path.includes('/targets') ? up : path.includes('/secrets/') ? secret : { items: [] },
-      text: async () => '',
-    }),
-    kubectl: async () => ({ run: async () => {}, apply: async () => [] }),
-  });
   const progress: Progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
-  return followCommit(context, { commit: head, progress, onReport: (report) => void given.push(report) });
+  const onReport = (report: RolloutReport) => void given.push(report);
+  return followCommit(syncContext(root, list), { commit: head, progress, onReport });
 }
 
 test('a promotion is followed through its stages, and told with what it changed', async () => {
@@ -116,6 +83,13 @@ test('a promotion is followed through its stages, and told with what it changed'
   });
   // There is no host to ask in these values.
   assert.deepEqual(Object.keys(seconds), ['seen', 'synced', 'ready', 'scraped']);
+  const times = Object.values(seconds);
+  assert.deepEqual(
+    times,
+    times.toSorted((one, other) => one - other),
+    'a stage keeps the time at which it was reached first',
+  );
+  assert.ok((seconds.seen ?? 0) < (seconds.synced ?? 0));
   assert.deepEqual([worker?.application, worker?.changed, worker?.pods], ['worker-python', false, []]);
 });
 
@@ -127,7 +101,7 @@ test('a commit that needs no new pod is done when it is synced', async () => {
 const message = 'rpc error: desc = failed to execute helm template command: failed exit status 1: Error: nothing';
 const broken = { sync: { status: 'Unknown', revision: 'HEAD' }, conditions: [{ type: 'ComparisonError', message }] };
 
-test('where one Application fails, the others are told of all the same', async () => {
+test('where one Application fails, the others are told of all the same; a mistake that all share is told once', async () => {
   const given: RolloutReport[] = [];
   const { error } = await refusal(() => follow([{ applications: [as('api-node', broken), quiet], ...still }], given));
   assert.equal(error.id, 'render-error');
@@ -135,22 +109,17 @@ test('where one Application fails, the others are told of all the same', async (
     given.map(({ application: name }) => name),
     ['worker-python'],
   );
+  const shared = await refusal(() => follow([{ applications: names.map((name) => as(name, broken)), ...still }]));
+  assert.equal(shared.error.id, 'render-error');
+  assert.match(shared.error.message, /api-node at [^✖]*worker-python\.$/);
 });
 
-test('a mistake that all of them share is told once', async () => {
-  const { error } = await refusal(() => follow([{ applications: names.map((name) => as(name, broken)), ...still }]));
-  assert.equal(error.id, 'render-error');
-  assert.match(error.message, /api-node at [^✖]*worker-python\.$/);
-});
-
-test('an unfinished roll-out of an earlier commit is waited for, and is a fault of that one', async () => {
-  const state = {
-    operationState: { ...operation, startedAt: '2026-01-02T03:04:05Z', syncResult: { revision: before } },
-  };
-  const made = new Date().toISOString();
+test('an unfinished rollout of an earlier commit is waited for, and is a fault of that one', async () => {
+  const state = { operationState: { ...operation, syncResult: { revision: before } } };
   const waiting = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } };
   const status = { containerStatuses: [{ name: 'api-node', ready: false, restartCount: 2, state: waiting }] };
-  const moment = { ...rolling, pods: [old, pod('new', 'new', { made, status })] };
+  const fresh = pod('new', 'new', { made: new Date().toISOString(), status });
+  const moment = { ...rolling, pods: [old, fresh] };
   const { error } = await refusal(() => follow([{ applications: [as('api-node', state), quiet], ...moment }]));
   assert.equal(error.id, 'pod-crashes');
   assert.match(error.message, new RegExp(`^api-node .*${before.slice(0, 7)}\\.`));

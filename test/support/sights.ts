@@ -1,6 +1,14 @@
-import type { ApplicationState, ReplicaSet } from '../../scripts/delivery/sync/rollout.ts';
+import type { ApplicationState } from '../../scripts/delivery/sync/rollout.ts';
+import type { Context } from '../../scripts/images/context.ts';
+import { pullSecretName } from '../../scripts/images/credentials/credentials.ts';
+import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
+import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
+import { type Checkout, readCheckout } from '../../scripts/lib/git/checkout.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
+import { made } from './fake-cluster.ts';
+import { fakeContext } from './fakes.ts';
+import { gitExec } from './repository.ts';
 
 /** Two commits, and the times of the sync that brought the second. */
 export const commits = { old: 'a'.repeat(40), new: 'b'.repeat(40) };
@@ -11,7 +19,7 @@ const spec = (tag: string) => ({ containers: [{ name: 'api-node', image: image(t
 const labels = { 'app.kubernetes.io/name': 'api-node' };
 
 /** A ReplicaSet of the Deployment api-node, as its `number`th template. */
-export function replicaSet(number: number, tag: string): ReplicaSet {
+export function replicaSet(number: number, tag: string): Workload {
   return {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
@@ -116,4 +124,64 @@ export function rolledOut(parts: Partial<ApplicationState> = {}): ApplicationSta
     pods: [leaving, pod('new', 'new', { ready: true })],
     ...parts,
   };
+}
+
+/** The files of a repository that registers a project and an Application for each name, each with a chart of one image. */
+export function chartsOf(...names: string[]): Record<string, string> {
+  const project = 'apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: { name: platform }\nspec: {}\n';
+  return Object.assign(
+    { 'argocd/project.yaml': project, 'cluster/argocd/default-project.yaml': '' },
+    ...names.map((name) => ({
+      [`argocd/${name}.yaml`]: JSON.stringify(registration(name)),
+      [`helm/${name}/values.yaml`]: `image:\n  repository: ghcr.io/zainasr/${name}\n  tag: old\n`,
+      [`helm/${name}/values-dev.yaml`]: '',
+    })),
+  );
+}
+
+/** The Application of that name as `argocd/` registers it. */
+export function registration(name: string): Application {
+  const { status, ...itself } = application();
+  const path = `helm/${name}`;
+  return { ...itself, metadata: { ...itself.metadata, name }, spec: { source: { ...itself.spec.source, path } } };
+}
+
+/**
+ * A context in which `sync` works: a checkout, the objects that a test's cluster lists, and the pull secret of `up`, with which no
+ * stub is needed. `calls` are told of what kubectl is called for, a line each.
+ */
+export function syncContext(
+  root: string,
+  list: (apiVersion: string, kind: string) => Promise<KubeObject[]>,
+  { calls = [], gitops }: { calls?: string[]; gitops?: object | undefined } = {},
+): Context {
+  let checkout: Promise<Checkout> | undefined;
+  const managedFields = [{ manager: fieldManager, operation: 'Apply' }];
+  const pullSecret = made('Secret', pullSecretName, { namespace: 'default', managedFields });
+  const up = { data: { activeTargets: [{ labels: { pod: 'new' }, health: 'up' }] } };
+  return fakeContext({
+    config: { root, environment: 'dev', clusterName: 'test', gitops },
+    exec: gitExec,
+    signal: new AbortController().signal,
+    timeout: 20_000,
+    images: { inNode: async () => new Map() },
+    checkout: (fresh?: 'fresh') => {
+      if (fresh || !checkout) checkout = readCheckout(gitExec, root);
+      return checkout;
+    },
+    api: () => ({
+      list,
+      listMetadata: async () => [pullSecret],
+      json: async (path: string) =>
+        path.includes('/targets') ? up : path.includes('/secrets/') ? { data: {} } : { items: [] },
+      text: async () => '',
+    }),
+    kubectl: async () => ({
+      run: async (args: readonly string[]) => void calls.push(args.join(' ')),
+      apply: async (objects: readonly KubeObject[]) => {
+        calls.push(`apply ${objects.map(({ kind }) => kind).join(' ')}`);
+        return [];
+      },
+    }),
+  });
 }

@@ -5,7 +5,7 @@ import { renderError } from '../../components/render-errors.ts';
 import { coverImages } from '../../components/service-images.ts';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
-import { type Checkout, shortSha } from '../../lib/git/checkout.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
 import { hasAncestor, readCommit } from '../../lib/git/commits.ts';
 import { fetchCommit } from '../../lib/git/remote.ts';
 import { type Application, applicationsNow, argocdNamespace } from '../../repository/applications.ts';
@@ -15,94 +15,80 @@ interface TrackedCommit {
   subject: string;
 }
 
-/** The commit that is followed, which a newer one may take the place of while that goes on. */
+/** The commit that is followed, which a newer one may supersede meanwhile. */
 export interface CommitTracker {
   /** The commit that was asked for. */
-  asked: TrackedCommit;
-  /** The one that is followed now, the last of all that were. */
-  commit(): string;
-  followed: ReadonlySet<string>;
+  readonly asked: TrackedCommit;
+  /** The SHA of the one that is followed now, the last of all that were. */
+  readonly current: string;
+  readonly followed: ReadonlySet<string>;
   /** Whether it has the one that was asked for in its history; undefined where this clone lacks one of the two. */
-  contained(): boolean | undefined;
-  /** To be shown each Application that was looked at: one that tells something new may show that the commit was superseded. */
+  readonly contained: boolean | undefined;
+  /** To be shown each Application that was looked at: what is new of it may show that the commit was superseded. */
   heed(application: Application): Promise<void>;
 }
 
 const fullSha = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
-/** Sets out to follow a commit, or the one that has taken its place by now. Throws what `prepare` throws. */
+/** Sets out to follow a commit, or the one that has superseded it by now. Throws what `prepareSync` throws. */
 export async function trackCommit(context: Context, options: PrepareOptions): Promise<CommitTracker> {
   const { exec, config } = context;
-  const here = await checkoutOf(context, options.commit);
-  const asked =
-    here.head === options.commit
-      ? { sha: here.head, subject: here.subject }
-      : await findCommit(context, options.commit);
+  const { root, gitops } = config;
+  const known = await context.checkout();
+  const { head, subject } = known.head === options.commit ? known : await context.checkout('fresh');
+  const here = { sha: head, subject };
+  const asked = head === options.commit ? here : await findCommit(context, options.commit);
   const followed = new Set([asked.sha]);
-  let current = asked.sha;
-  let contained: boolean | undefined = true;
   /** What an Application told is looked into once. */
-  const heard = new Map<string, Promise<void>>();
+  const lookedInto = new Map<string, Promise<void>>();
 
   const turnTo = async (newer: TrackedCommit) => {
-    contained = await hasAncestor(exec, config.root, newer.sha, asked.sha);
+    const contained = await hasAncestor(exec, root, newer.sha, asked.sha);
     const how = contained === undefined ? '' : contained ? ', which contains it' : ', which does not contain it';
-    options.note(`! ${shortSha(current)} was superseded by ${shortSha(newer.sha)} ${newer.subject}${how}.`);
-    current = newer.sha;
-    followed.add(current);
-    heard.clear();
-    await prepareSync(context, { ...options, commit: current });
+    options.note(`! ${shortSha(tracker.current)} was superseded by ${shortSha(newer.sha)} ${newer.subject}${how}.`);
+    Object.assign(tracker, { current: newer.sha, contained });
+    followed.add(newer.sha);
+    lookedInto.clear();
+    await prepareSync(context, { ...options, commit: newer.sha });
   };
-  /** Of this checkout, Git knows best. What is elsewhere, Argo CD is the first to hear of. */
-  const lookAgain = async (told: string) => {
-    if (!config.gitops) {
-      const { head, subject } = await context.checkout('fresh');
-      if (head !== current) await turnTo({ sha: head, subject });
+  /** Of this checkout, Git knows best. What was pushed, Argo CD is the first to see. */
+  const lookInto = async (told: string) => {
+    if (!gitops) {
+      const now = await context.checkout('fresh');
+      if (now.head !== tracker.current) await turnTo({ sha: now.head, subject: now.subject });
     } else if (fullSha.test(told) && !followed.has(told)) {
       const other = await findCommit(context, told);
-      const isOlder = await hasAncestor(exec, config.root, current, told);
+      const isOlder = await hasAncestor(exec, root, tracker.current, told);
       if (!isOlder) await turnTo(other);
     }
   };
-
-  if (!config.gitops && here.head !== current) await turnTo({ sha: here.head, subject: here.subject });
-  else await prepareSync(context, options);
-  return {
+  const tracker: CommitTracker = {
     asked,
-    commit: () => current,
+    current: asked.sha,
     followed,
-    contained: () => contained,
+    contained: true,
     async heed(application) {
-      for (const told of renderedRevisions(application)) {
-        if (told === current) continue;
-        const looking = heard.get(told) ?? lookAgain(told);
-        heard.set(told, looking);
+      // The commit that was rendered, or why it could not be.
+      const error = isRefreshPending(application) ? undefined : renderError(application);
+      for (const told of [application.status?.sync?.revision, error]) {
+        if (!told || told === tracker.current) continue;
+        const looking = lookedInto.get(told) ?? lookInto(told);
+        lookedInto.set(told, looking);
         await looking;
       }
     },
   };
+  if (!gitops && head !== asked.sha) await turnTo(here);
+  else await prepareSync(context, options);
+  return tracker;
 }
 
-/** The checkout as it is known, if it is at the commit, or as it is now. */
-async function checkoutOf(context: Context, commit: string): Promise<Checkout> {
-  const known = await context.checkout();
-  return known.head === commit ? known : context.checkout('fresh');
-}
-
-/** What an Application tells of what was rendered for it: the commit, or why it could not be. */
-function renderedRevisions(application: Application): string[] {
-  const { revision } = application.status?.sync ?? {};
-  const error = isRefreshPending(application) ? undefined : renderError(application);
-  return [revision, error].flatMap((told) => told || []);
-}
-
-/** A commit by its SHA. One that somebody else pushed has to be fetched first; without a subject where it can't be had. */
-async function findCommit({ exec, config }: Context, commit: string): Promise<TrackedCommit> {
+/** A commit by its SHA. One that others pushed has to be fetched first; without a subject where it can't be had. */
+async function findCommit({ exec, config }: Context, sha: string): Promise<TrackedCommit> {
   const { root, gitops } = config;
-  const known = await readCommit(exec, root, commit);
-  if (known || !gitops) return known ?? { sha: commit, subject: '' };
-  await fetchCommit(exec, root, gitops.repoUrl, commit);
-  return (await readCommit(exec, root, commit)) ?? { sha: commit, subject: '' };
+  const known = await readCommit(exec, root, sha);
+  if (!known && gitops) await fetchCommit(exec, root, gitops.repoUrl, sha);
+  return known ?? (gitops && (await readCommit(exec, root, sha))) ?? { sha, subject: '' };
 }
 
 interface PrepareOptions {
@@ -112,49 +98,37 @@ interface PrepareOptions {
   wanted: readonly string[] | undefined;
   /** Seconds to wait for another command that is working on the cluster. */
   lockTimeoutSeconds: number;
-  /** Tells a person what had to be done besides. */
+  /** Tells what had to be done besides. */
   note: (text: string) => void;
 }
 
 /**
  * Has a commit rendered at once: sees to the images that it names, has the Applications follow what is checked out, and
  * asks Argo CD to look. Holds the cluster's lock meanwhile, so that nothing is registered into a cluster that is being
- * taken away. Throws a `UserError` where there are none.
+ * removed. Throws a `UserError` where there are no Applications.
  */
 export async function prepareSync(context: Context, options: PrepareOptions): Promise<void> {
   const { commit, wanted, lockTimeoutSeconds, note } = options;
-  const unlock = await lockForCommand(context.config, {
-    name: 'sync',
-    seconds: lockTimeoutSeconds,
-    signal: context.signal,
-    say: note,
-  });
+  const { config, signal } = context;
+  const unlock = await lockForCommand(config, { name: 'sync', seconds: lockTimeoutSeconds, signal, say: note });
   try {
-    const present = await applicationsPresent(context);
+    const present = await applicationsNow(context);
+    if (present.length === 0)
+      throw new UserError(`Nothing is deployed in ${config.clusterName}: it has no Application.`, {
+        hint: 'npm run up',
+      });
     // First: a pod that is quicker than its image waits for the kubelet's next try, or has to be recreated.
     await coverImagesOrNote(context, note);
     const moved = await followCheckout(context, present, note);
-    const behind = ({ status }: Application) =>
-      moved ||
-      context.config.gitops !== undefined ||
-      status?.sync?.revision !== commit ||
-      status.sync.status !== 'Synced';
-    const asked = present.filter(
-      (application) => (wanted?.includes(application.metadata.name) ?? true) && behind(application),
-    );
+    const asked = present.filter(({ metadata, status }) => {
+      const isThere = status?.sync?.revision === commit && status.sync.status === 'Synced';
+      return (wanted?.includes(metadata.name) ?? true) && (moved || config.gitops !== undefined || !isThere);
+    });
     for (const application of asked) if (waitsToRetry(application, commit)) await endOperation(context, application);
     await requestRefresh(context, asked);
   } finally {
     unlock();
   }
-}
-
-async function applicationsPresent(context: Context): Promise<Application[]> {
-  const present = await applicationsNow(context);
-  if (present.length > 0) return present;
-  throw new UserError(`Nothing is deployed in ${context.config.clusterName}: it has no Application.`, {
-    hint: 'npm run up',
-  });
 }
 
 async function coverImagesOrNote(context: Context, note: PrepareOptions['note']): Promise<void> {
@@ -167,7 +141,10 @@ async function coverImagesOrNote(context: Context, note: PrepareOptions['note'])
   }
 }
 
-/** Registers the Applications again where they follow something else, as after a linked worktree got another branch. */
+/**
+ * Registers the Applications again where they follow something else, as after a linked worktree got another branch.
+ * @returns whether any did.
+ */
 async function followCheckout(
   context: Context,
   present: readonly Application[],
@@ -178,6 +155,7 @@ async function followCheckout(
     if (kind !== 'Application') return [];
     const found = present.find((one) => one.metadata.name === metadata.name);
     if (!found) return [`${metadata.name} is missing`];
+    // What it was compared with last says nothing about how it is registered.
     const { status, ...itself } = found;
     const other = sourceDifference(itself as Application, (spec as Application['spec']).source);
     return other === undefined ? [] : [`${metadata.name} ${other}`];
@@ -185,7 +163,7 @@ async function followCheckout(
   if (reasons.length === 0) return false;
   const kubectl = await context.kubectl();
   await kubectl.apply(objects);
-  for (const reason of reasons) note(`Registered anew: the Application ${reason}.`);
+  for (const reason of reasons) note(`Registered again: the Application ${reason}.`);
   return true;
 }
 

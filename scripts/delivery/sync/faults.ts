@@ -3,10 +3,11 @@ import { retryPullsOfPresent } from '../../components/pull-secret.ts';
 import type { Context } from '../../images/context.ts';
 import { explainPodProblem } from '../../kubernetes/explain/explain.ts';
 import { isPullFailure, type PodProblem, podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
-import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
+import type { KubeEvent, Pod, Workload } from '../../kubernetes/types.ts';
 import type { Blocker } from '../../kubernetes/waiting/ready.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
+import { counted } from '../../lib/text.ts';
 import type { Application } from '../../repository/applications.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -46,60 +47,67 @@ export function syncFaults(
   const refused = (syncResult?.resources ?? []).filter((one) => one.status === 'SyncFailed');
   const reasons = refused.map((one) => `${one.kind} ${one.name}: ${one.message ?? 'no reason given'}`);
   const told = reasons.length > 0 ? reasons : [message];
-  const explained = () =>
-    new UserError(
-      [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told.map((one) => `  ${one}`)].join('\n'),
-      { id: 'not-synced', hint: revertHint(context, revision) },
-    );
+  const sentence = [`${metadata.name} could not be synced at ${shortSha(revision)}.`, ...told].join('\n  ');
   const mayPass = told.every((one) => transientError.test(one));
-  return [{ key: `${metadata.name} not synced`, patience: mayPass ? timeoutMs.passing : 0, explain: explained }];
+  return [
+    {
+      key: `${metadata.name} not synced`,
+      patience: mayPass ? timeoutMs.passing : 0,
+      explain: () => new UserError(sentence, { id: 'not-synced', hint: revertHint(context, revision) }),
+    },
+  ];
 }
 
 /** What keeps new pods from getting ready, as far as it doesn't mend itself. `events` are those of the pods. */
 export function rolloutFaults(
   context: Context,
-  { metadata, status }: Application,
+  application: Application,
   rollout: Rollout,
-  { deployment, events, commit }: { deployment: { status?: Conditions }; events: readonly KubeEvent[]; commit: string },
+  {
+    deployment,
+    events,
+    commit,
+  }: { deployment: Pick<Workload, 'status'>; events: readonly KubeEvent[]; commit: string },
 ): Blocker[] {
-  const back = revertHint(context, commit, { service: metadata.name, ...rollout });
-  const stuck = `${metadata.name} does not roll out at ${shortSha(commit)}`;
+  const { name } = application.metadata;
+  const back = revertHint(context, commit, { service: name, ...rollout });
+  const stuck = `${name} does not roll out at ${shortSha(commit)}`;
+  const serving = servingLine(rollout);
   const faults = rollout.fresh.flatMap((pod): Blocker[] => {
-    const trouble = killedByProbe(pod, events) ?? podProblemOf(pod);
-    if (!trouble) return [];
-    const told = { ...trouble, hint: programErrors.has(trouble.reason) ? back : `${trouble.hint} Or ${back}` };
-    const key = `${pod.metadata.uid} ${trouble.reason}`;
-    // The image itself is seen to before the commit is followed.
-    const mend = isPullFailure(trouble.reason) ? () => retryPullsOfPresent(context) : undefined;
-    const explained = () => explainRollout(context, stuck, told, rollout);
-    return [{ key, patience: timeoutFor(pod, trouble), mend, explain: explained }];
-  });
-  const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
-  if (noPod) {
-    const explained = () =>
-      new UserError(`${stuck}.\n  ${noPod.reason}: ${noPod.message}\n  ${servingLine(rollout)}`, { hint: back });
-    faults.push({ key: `${metadata.name} makes no pod`, patience: timeoutMs.noPod, explain: explained });
-  }
-  if (status?.health?.status === 'Degraded') {
-    const explained = () =>
-      new UserError(
-        `${metadata.name} is ${notReadyReason({ metadata, status } as Application)}.\n  ${servingLine(rollout)}`,
-        {
-          hint: back,
+    const problem = killedByProbe(pod, events) ?? podProblemOf(pod);
+    if (!problem) return [];
+    const hint = programErrors.has(problem.reason) ? back : `${problem.hint} Or ${back}`;
+    return [
+      {
+        key: `${pod.metadata.uid} ${problem.reason}`,
+        patience: timeoutFor(pod, problem),
+        // The image itself is seen to before the commit is followed.
+        mend: isPullFailure(problem.reason) ? () => retryPullsOfPresent(context) : undefined,
+        async explain() {
+          const cause = await explainPodProblem(context, stuck, { ...problem, hint });
+          return new UserError(`${cause.message}\n  ${serving}`, { hint: cause.hint, cause });
         },
-      );
-    faults.push({ key: `${metadata.name} is degraded`, patience: timeoutMs.sick, explain: explained });
-  }
+      },
+    ];
+  });
+  const told = (key: string, patience: number, sentence: string) =>
+    faults.push({
+      key: `${name} ${key}`,
+      patience,
+      explain: () => new UserError(`${sentence}\n  ${serving}`, { hint: back }),
+    });
+  const noPod = deployment.status?.conditions?.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
+  if (noPod) told('makes no pod', timeoutMs.noPod, `${stuck}.\n  ${noPod.reason}: ${noPod.message}`);
+  if (application.status?.health?.status === 'Degraded')
+    told('is degraded', timeoutMs.sick, `${name} is ${notReadyReason(application)}.`);
   return faults;
 }
-
-type Conditions = { conditions?: { type: string; status: string; reason?: string; message?: string }[] };
 
 /**
  * A container that the kubelet gave up: it had all the time that its startup probe allows, and is killed. It is started
  * again and may fail in the same way for ever without ever being in a back-off.
  */
-export function killedByProbe({ metadata, spec }: Pod, events: readonly KubeEvent[]): PodProblem | undefined {
+function killedByProbe({ metadata, spec }: Pod, events: readonly KubeEvent[]): PodProblem | undefined {
   const own = events.filter(({ involvedObject }) => involvedObject?.uid === metadata.uid);
   const killed = own.find(({ reason, message }) => reason === 'Killing' && probeKill.test(message ?? ''));
   if (!killed) return undefined;
@@ -131,16 +139,6 @@ function timeoutFor({ metadata }: Pod, trouble: PodProblem): number {
   return trouble.patience;
 }
 
-async function explainRollout(
-  context: Context,
-  missing: string,
-  trouble: PodProblem,
-  rollout: Rollout,
-): Promise<UserError> {
-  const cause = await explainPodProblem(context, missing, trouble);
-  return new UserError(`${cause.message}\n  ${servingLine(rollout)}`, { hint: cause.hint, cause });
-}
-
 /** What to type to undo a commit; for a new image also the way back to the one before it. */
 function revertHint(
   { config }: Context,
@@ -156,8 +154,7 @@ function revertHint(
 /** Who answers meanwhile. */
 function servingLine({ old, before }: Pick<Rollout, 'old' | 'before'>): string {
   if (old.length === 0) return 'None of its old pods is ready.';
-  const [noun, verb] = old.length === 1 ? ['pod', 'goes'] : ['pods', 'go'];
-  return `${old.length} old ${noun} ${verb} on serving${before === undefined ? '' : `, with ${before}`}.`;
+  return `${counted(old.length, 'old pod')} still serving${before === undefined ? '' : `, with ${before}`}.`;
 }
 
 /** A program that is still starting refuses a probe or two. */

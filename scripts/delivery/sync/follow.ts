@@ -2,7 +2,7 @@ import { notReadyReason, registrations } from '../../components/applications.ts'
 import { renderFaults } from '../../components/render-errors.ts';
 import { unscraped } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
-import type { KubeEvent } from '../../kubernetes/types.ts';
+import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
 import { type Blocker, waitForReady } from '../../kubernetes/waiting/ready.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
@@ -12,17 +12,16 @@ import type { Progress } from '../../lib/terminal/progress.ts';
 import { type Application, servicesNamespace } from '../../repository/applications.ts';
 import { type CommitTracker, trackCommit } from './commit-tracker.ts';
 import { createWarnings, rolloutFaults, syncFaults } from './faults.ts';
-import { createReport, createStageTimes, type RolloutReport, syncedObjects } from './report.ts';
+import { createReport, type RolloutReport, syncedObjects } from './report.ts';
 import {
   type ApplicationState,
   askNewPods,
   createObserver,
   type IngressAnswer,
-  isCompared,
   lastSyncedCommit,
-  notSyncedReason,
-  type Rollout,
-  rolloutOf,
+  type Stage,
+  type Standing,
+  standingOf,
 } from './rollout.ts';
 
 interface FollowOptions {
@@ -41,7 +40,7 @@ interface FollowOptions {
 
 /**
  * Has Argo CD look at once, waits until the commit runs in every Application, and returns what became of it in each. A
- * commit that takes its place meanwhile is followed in its stead. Changes nothing but what the commit needs: stand-ins that
+ * commit that supersedes it meanwhile is followed from then on. Changes nothing but what the commit needs: stubs that
  * the node lacks, Applications that follow something else; for that it takes the cluster's lock, which the caller must
  * not hold. Throws a `UserError` with the reason where it can't be rendered, rolls out badly, or takes too long.
  */
@@ -53,18 +52,19 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
   progress.start(title);
   const seconds = () => Math.round(performance.now() - since) / 1000;
   try {
-    const course = await trackCommit(context, { commit, wanted: applications, lockTimeoutSeconds, note });
+    const tracker = await trackCommit(context, { commit, wanted: applications, lockTimeoutSeconds, note });
     const names = applications ?? (await registeredNames(context));
-    const following = { course, lookout: createObserver(context), since, note };
+    const observe = createObserver(context);
     const results = await Promise.allSettled(
       names.map(async (name) => {
-        const report = await followApplication(context, name, following);
+        const report = await followApplication(context, name, { tracker, observe, seconds, note });
         onReport?.(report);
         return report;
       }),
     );
-    throwFailures(names, results);
-    progress.done(shortSha(course.commit()), seconds(), course.commit() === commit ? course.asked.subject : undefined);
+    assertAllFollowed(names, results);
+    const { current, asked } = tracker;
+    progress.done(shortSha(current), seconds(), current === commit ? asked.subject : undefined);
     return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   } catch (error) {
     if (!(error instanceof Interrupted)) progress.failed(title, seconds());
@@ -74,48 +74,47 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
 
 /** The names of the Applications that `argocd/` registers. */
 export async function registeredNames(context: Context): Promise<string[]> {
-  const registered = (await registrations(context)).filter(({ kind }) => kind === 'Application');
-  return registered.map(({ metadata }) => metadata.name);
+  return (await registeredApplications(context)).map(({ metadata }) => metadata.name);
 }
 
-/** A bug or an interruption as it is; of what was expected all that went wrong, once where it is the same for several. */
-function throwFailures(names: readonly string[], results: readonly PromiseSettledResult<RolloutReport>[]): void {
-  const told = new Map<string, { error: UserError; others: string[] }>();
+async function registeredApplications(context: Context): Promise<Application[]> {
+  return (await registrations(context)).filter(({ kind }) => kind === 'Application') as Application[];
+}
+
+/** Throws a bug or an interruption as it is; of what was expected all that went wrong, once where it is the same for several. */
+function assertAllFollowed(names: readonly string[], results: readonly PromiseSettledResult<unknown>[]): void {
+  const alike = new Map<string, { error: UserError; others: string[] }>();
   for (const [index, result] of results.entries()) {
     if (result.status === 'fulfilled') continue;
     const [name = '', error] = [names[index], result.reason as unknown];
     if (!(error instanceof UserError)) throw error;
     const what = error.message.replaceAll(name, '');
-    const known = told.get(what);
+    const known = alike.get(what);
     if (known) known.others.push(name);
-    else told.set(what, { error, others: [] });
+    else alike.set(what, { error, others: [] });
   }
-  const errors = [...told.values()].map(({ error, others }) => withOthers(error, others));
-  if (errors.length > 0) throw errors.length === 1 ? errors[0] : joinErrors(errors);
-}
-
-function withOthers(error: UserError, others: readonly string[]): UserError {
-  if (others.length === 0) return error;
-  const { message, hint, exitCode } = error;
-  return new UserError(`${message}\n  The same goes for ${others.join(' and ')}.`, {
-    ...(hint !== undefined && { hint }),
-    exitCode,
-    cause: error,
+  if (alike.size === 0) return;
+  const errors = [...alike.values()].map(({ error, others }) => {
+    if (others.length === 0) return error;
+    const { message, hint, exitCode } = error;
+    return new UserError(`${message}\n  The same applies to ${others.join(' and ')}.`, {
+      hint,
+      exitCode,
+      cause: error,
+    });
   });
+  throw errors.length === 1 ? errors[0] : joinErrors(errors);
 }
 
-interface ApplicationFollowOptions {
-  course: CommitTracker;
+interface ApplicationOptions {
+  tracker: CommitTracker;
   /** Looks at all Applications. */
-  lookout: () => Promise<ApplicationState[]>;
-  /** When it began, in milliseconds of `performance.now()`. */
-  since: number;
-  /** Tells a person what will perhaps go wrong, while it goes on. */
+  observe: () => Promise<ApplicationState[]>;
+  /** How long it took so far. */
+  seconds: () => number;
+  /** Tells what will perhaps go wrong, while it goes on. */
   note: (text: string) => void;
 }
-
-/** Milliseconds that a pod may take before its events are asked for. */
-const settleMs = 3000;
 
 /**
  * Waits until the followed commit runs in one Application. Throws a `UserError` with the reason where it can't be
@@ -124,101 +123,88 @@ const settleMs = 3000;
 async function followApplication(
   context: Context,
   name: string,
-  following: ApplicationFollowOptions,
+  { tracker, observe, seconds, note }: ApplicationOptions,
 ): Promise<RolloutReport> {
-  const { course, lookout, since, note } = following;
-  const marks = createStageTimes(since);
   const warn = createWarnings(note);
   /** What every operation of the followed commits did: Argo CD tells of its last alone, which may repeat a part of one. */
   const objects = new Set<string>();
-  let marked = course.commit();
   let before: string | undefined;
-  let sight: ApplicationState | undefined;
-  let rollout: Rollout | undefined;
+  let commit = tracker.current;
+  /** When each stage was first seen to be reached. */
+  const times = new Map<Stage, number>();
   let answer: IngressAnswer | undefined;
+  let seen: { state: ApplicationState; standing: Standing; changed: boolean } | undefined;
 
+  const reach = (stage: Stage) => void (times.has(stage) || times.set(stage, seconds()));
   const look = async (): Promise<string | undefined> => {
     // What can't be seen now is not judged by what was seen before.
-    [sight, rollout] = [undefined, undefined];
-    sight = (await lookout()).find(({ application }) => application.metadata.name === name);
-    if (!sight) return `Application ${name} is missing`;
-    const { application } = sight;
-    if (isChanged()) for (const object of syncedObjects(application)) objects.add(object);
+    seen = undefined;
+    const state = (await observe()).find(({ application }) => application.metadata.name === name);
+    if (!state) return `Application ${name} is missing`;
+    const { application } = state;
+    await tracker.heed(application);
+    const changed = tracker.followed.has(lastSyncedCommit(application) ?? '');
+    if (changed) for (const object of syncedObjects(application)) objects.add(object);
     else before ??= lastSyncedCommit(application);
-    await course.heed(application);
-    const commit = course.commit();
-    if (commit !== marked) {
-      marks.clear();
+    if (tracker.current !== commit) {
+      commit = tracker.current;
+      times.clear();
       answer = undefined;
     }
-    marked = commit;
-    if (!isCompared(application, await applicationSource(context, name), commit))
-      return `Application ${name} is ${notReadyReason(application, commit) ?? 'not compared yet with its new source'}`;
-    marks.reach('seen');
-    const missing = notSyncedReason(application, commit);
+    const registered = (await registeredApplications(context)).find(({ metadata }) => metadata.name === name);
+    if (!registered) throw new Error(`there is no Application ${name} in argocd/`);
+    const standing = standingOf(state, { commit, source: registered.spec.source, changed });
+    seen = { state, standing, changed };
+    standing.reached.forEach(reach);
+    const missing = standing.missing ?? (await unproven(standing));
     if (missing !== undefined) return missing;
-    marks.reach('synced');
-    rollout = rolloutOf(sight, application.status?.operationState?.startedAt);
-    const rolling = rollout && (await unrolled(rollout));
-    if (rolling !== undefined) return rolling;
-    const unfit = notReadyReason(application, commit);
-    return unfit === undefined ? undefined : `Application ${name} is ${unfit}`;
+    const unhealthy = notReadyReason(application, commit);
+    return unhealthy && `Application ${name} is ${unhealthy}`;
   };
 
-  /** What new pods still miss; of pods that an earlier commit made, only that they are ready. */
-  const unrolled = async (rolling: Rollout): Promise<string | undefined> => {
-    const isNew = isChanged() && rolling.fresh.length > 0;
-    if (isNew && rolling.fresh.some(isReady)) marks.reach('ready');
-    if (rolling.missing !== undefined) return `Deployment ${servicesNamespace}/${name}: ${rolling.missing}`;
-    if (!isNew) return undefined;
+  /** What new pods still have to prove: that they answer, and that Prometheus scrapes them. */
+  const unproven = async ({ proving, rollout }: Standing): Promise<string | undefined> => {
+    if (proving.length === 0 || !rollout) return undefined;
     const [answering, unseen] = await Promise.all([
-      answer ? { answer } : askNewPods(context, name, rolling),
-      unscraped(context, rolling.fresh),
+      answer ? { answer, missing: undefined } : askNewPods(context, name, rollout),
+      unscraped(context, proving),
     ]);
     answer = answering.answer;
-    if (answer) marks.reach('answering');
-    if (unseen === undefined) marks.reach('scraped');
-    return ('missing' in answering ? answering.missing : undefined) ?? unseen;
+    if (answer) reach('answering');
+    if (unseen === undefined) reach('scraped');
+    return answering.missing ?? unseen;
   };
-
-  const isChanged = () => sight !== undefined && course.followed.has(lastSyncedCommit(sight.application) ?? '');
 
   const faults = async (): Promise<Blocker[]> => {
-    if (!sight) return [];
-    const { application, deployment } = sight;
+    if (!seen) return [];
+    const { application, deployment } = seen.state;
+    const { rollout } = seen.standing;
     const found = [
-      ...renderFaults(context, [application], course.commit()),
-      ...syncFaults(context, application, course.followed),
+      ...renderFaults(context, [application], tracker.current),
+      ...syncFaults(context, application, tracker.followed),
     ];
     if (!deployment || !rollout) return found;
-    const events = await eventsOf(context, rollout);
+    const events = await eventsOf(context, rollout.fresh);
     for (const pod of rollout.fresh) warn(pod, events);
-    const commit = lastSyncedCommit(application) ?? course.commit();
-    return [...found, ...rolloutFaults(context, application, rollout, { deployment, events, commit })];
+    const synced = lastSyncedCommit(application) ?? tracker.current;
+    return [...found, ...rolloutFaults(context, application, rollout, { deployment, events, commit: synced })];
   };
 
-  await waitForReady(context, { look, faults, hint: 'npm run status shows what there is; npm run sync looks again.' });
-  if (!sight) throw new Error('waited for an Application without seeing it');
-  const { application } = sight;
-  const seen = { application, rollout, answer, before, objects: [...objects] };
-  return createReport(context, { ...seen, course, changed: isChanged(), seconds: marks.seconds() });
+  await waitForReady(context, { look, faults, hint: 'npm run status shows the state; npm run sync looks again.' });
+  if (!seen) throw new Error('waited for an Application without seeing it');
+  const { state, standing, changed } = seen;
+  const { application } = state;
+  const { rollout } = standing;
+  return createReport(context, { tracker, application, rollout, answer, objects, before, changed, times });
 }
 
-/** The source that an Application should be rendered from. */
-async function applicationSource(context: Context, name: string): Promise<Application['spec']['source']> {
-  const all = (await registrations(context)) as Application[];
-  const wanted = all.find(({ kind, metadata }) => kind === 'Application' && metadata.name === name);
-  if (!wanted) throw new Error(`there is no Application ${name} in argocd/`);
-  return wanted.spec.source;
-}
+/** Milliseconds that a pod may take before its events are asked for. */
+const settleMs = 3000;
 
-async function eventsOf(context: Context, { fresh }: Rollout): Promise<KubeEvent[]> {
-  const isSlow = ({ metadata }: { metadata: { creationTimestamp?: string } }) =>
-    Date.now() - Date.parse(metadata.creationTimestamp ?? '') > settleMs;
-  if (!fresh.some((pod) => !isReady(pod) && isSlow(pod))) return [];
+async function eventsOf(context: Context, pods: readonly Pod[]): Promise<KubeEvent[]> {
+  const isSlow = ({ metadata }: Pod) => Date.now() - Date.parse(metadata.creationTimestamp ?? '') > settleMs;
+  if (!pods.some((pod) => !isReady(pod) && isSlow(pod))) return [];
+  const events = context.api().list<KubeEvent>('v1', 'Event', servicesNamespace);
   // Judging without them is better than not at all.
-  return context
-    .api()
-    .list<KubeEvent>('v1', 'Event', servicesNamespace)
-    .catch(() => []);
+  return events.catch(() => []);
 }

@@ -4,10 +4,10 @@ import { stubsAmong } from '../../images/stubs.ts';
 import { containerImage, isReady } from '../../kubernetes/workloads.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { changedFiles } from '../../lib/git/commits.ts';
-import { columns } from '../../lib/text.ts';
+import { columns, counted } from '../../lib/text.ts';
 import type { Application } from '../../repository/applications.ts';
 import type { CommitTracker } from './commit-tracker.ts';
-import type { IngressAnswer, Rollout } from './rollout.ts';
+import { type IngressAnswer, type Rollout, type Stage, stages } from './rollout.ts';
 
 /** What became of a commit in one Application. */
 export interface RolloutReport {
@@ -35,10 +35,6 @@ export interface RolloutReport {
   seconds: Partial<Record<Stage, number>>;
 }
 
-/** Argo CD compared the commit; it applied the objects; a new pod is ready; it answers; Prometheus sees all new ones. */
-export const stages = ['seen', 'synced', 'ready', 'answering', 'scraped'] as const;
-type Stage = (typeof stages)[number];
-
 interface RolledOutImage {
   name: string;
   /** What the pods ran before, where that was another one. */
@@ -48,15 +44,7 @@ interface RolledOutImage {
   standIn: boolean;
 }
 
-const stageTitles: Record<Stage, string> = {
-  seen: 'seen',
-  synced: 'synced',
-  ready: 'new pod ready',
-  answering: 'answering',
-  scraped: 'scraped',
-};
-
-/** What a person reads of a report. */
+/** A report for the screen. */
 export function reportLines(report: RolloutReport): string[] {
   const { application, commit, revision, subject, contained, changed } = report;
   const asked = `${shortSha(commit)} ${subject}`;
@@ -71,7 +59,7 @@ export function reportLines(report: RolloutReport): string[] {
 function reportRows({ objects, files, pods, image, answer, seconds }: RolloutReport): (readonly [string, string])[] {
   const times = stages.flatMap((stage) => {
     const time = seconds[stage];
-    return time === undefined ? [] : [`${stageTitles[stage]} ${time.toFixed(1)} s`];
+    return time === undefined ? [] : [`${stage === 'ready' ? 'new pod ready' : stage} ${time.toFixed(1)} s`];
   });
   const tag = image?.name.slice(image.name.lastIndexOf(':') + 1);
   const runs = image && (image.before === undefined ? image.name : `${image.before} -> ${tag}`);
@@ -82,58 +70,56 @@ function reportRows({ objects, files, pods, image, answer, seconds }: RolloutRep
       ? [['image', `${runs}${image.standIn ? ' (stand-in)' : ''}`] as const, ['image ID', image.id] as const]
       : []),
     ...(answer ? [['answers', `${answer.url}, 200 ${answerProof(answer)}`] as const] : []),
-    ['pods', pods.length > 0 ? `${pods.join(', ')}: ready, and up in Prometheus` : 'none had to start anew'] as const,
+    ['pods', pods.length > 0 ? `${pods.join(', ')}: ready, and up in Prometheus` : 'none had to restart'] as const,
     ['times', times.join(', ')] as const,
   ];
 }
 
 function answerProof({ version, by, draining = 0 }: NonNullable<RolloutReport['answer']>): string {
   const told = version === undefined ? 'without a version' : `with version ${version}`;
-  const old =
-    draining === 0 ? '' : ` (${draining} old ${draining === 1 ? 'pod drains' : 'pods drain'} for some seconds)`;
+  const old = draining === 0 ? '' : ` (${counted(draining, 'old pod')} still draining for some seconds)`;
   return by === 'version' ? `${told}${old}` : `${told}, while only new pods were endpoints${old}`;
 }
 
 interface Observation {
-  course: CommitTracker;
+  tracker: CommitTracker;
   application: Application;
   /** None where the Application has no Deployment. */
   rollout: Rollout | undefined;
   answer: IngressAnswer | undefined;
   /** What was synced for the followed commits, as `syncedObjects` names it. */
-  objects: readonly string[];
+  objects: Iterable<string>;
   /** The commit that was synced when it was looked at first. */
   before: string | undefined;
   /** Whether one of the followed commits was the last that was synced. */
   changed: boolean;
-  seconds: RolloutReport['seconds'];
+  /** When each stage was reached, in whatever order: two may be reached by the same look, or the other way round. */
+  times: ReadonlyMap<Stage, number>;
 }
 
 /** Puts together what was observed of an Application in which the followed commit runs. */
 export async function createReport(context: Context, observed: Observation): Promise<RolloutReport> {
-  const { course, application, rollout, answer, objects, before, changed, seconds } = observed;
+  const { tracker, application, rollout, answer, objects, before, changed, times } = observed;
   const { name } = application.metadata;
-  const revision = course.commit();
-  const unchanged = {
+  const report = {
     application: name,
-    commit: course.asked.sha,
-    subject: course.asked.subject,
-    revision,
-    contained: course.contained(),
-    changed: false,
+    commit: tracker.asked.sha,
+    subject: tracker.asked.subject,
+    revision: tracker.current,
+    contained: tracker.contained,
+    changed,
     objects: [],
     files: [],
     pods: [],
-    seconds,
+    seconds: Object.fromEntries(stages.flatMap((stage) => (times.has(stage) ? [[stage, times.get(stage)]] : []))),
   };
-  if (!changed) return unchanged;
+  if (!changed) return report;
   const [files, image] = await Promise.all([
-    filesChanged(context, application, [before ?? syncedBefore(application), revision]),
+    filesChanged(context, application, [before ?? syncedBefore(application), tracker.current]),
     rollout && imageOf(context, name, rollout),
   ]);
   return {
-    ...unchanged,
-    changed,
+    ...report,
     objects: [...objects].sort(),
     files,
     pods: (rollout?.fresh ?? []).filter(isReady).map(({ metadata }) => metadata.name),
@@ -151,8 +137,7 @@ export function syncedObjects({ status }: Application): string[] {
 /** The commit that was synced before the last one that was, or undefined for the first. */
 export function syncedBefore({ status }: Application): string | undefined {
   const last = status?.operationState?.syncResult?.revision;
-  const earlier = (status?.history ?? []).filter(({ revision }) => revision !== undefined && revision !== last);
-  return earlier.at(-1)?.revision;
+  return status?.history?.findLast(({ revision }) => revision !== undefined && revision !== last)?.revision;
 }
 
 /** The files of a chart, with those of the library that all charts link to, that differ from what was synced before. */
@@ -180,28 +165,5 @@ async function imageOf(context: Context, service: string, rollout: Rollout): Pro
     ...(before !== undefined && before !== name && { before }),
     id: container?.imageID ?? '',
     standIn: (await stubsAmong(context, [name])).has(name),
-  };
-}
-
-/** When each stage was first seen to be reached. */
-interface StageTimes {
-  reach(stage: Stage): void;
-  /** Starts again, for another commit. */
-  clear(): void;
-  /** Seconds since the beginning. */
-  seconds(): Partial<Record<Stage, number>>;
-}
-
-/** `since` is when it began, in milliseconds of `performance.now()`. */
-export function createStageTimes(since: number): StageTimes {
-  const reached = new Map<Stage, number>();
-  return {
-    reach(stage) {
-      if (!reached.has(stage)) reached.set(stage, Math.round(performance.now() - since) / 1000);
-    },
-    clear: () => reached.clear(),
-    // In the order of the stages: two may be reached by the same look, or the other way round.
-    seconds: () =>
-      Object.fromEntries(stages.flatMap((stage) => (reached.has(stage) ? [[stage, reached.get(stage)]] : []))),
   };
 }

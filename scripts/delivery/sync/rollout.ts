@@ -9,72 +9,27 @@ import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { type Application, applicationsNow, servicesNamespace } from '../../repository/applications.ts';
 
-/** How far a Deployment is with what was synced last. */
-export interface Rollout {
-  /** What it still misses, or undefined. */
-  missing: string | undefined;
-  /** The pods of its newest template that were made since then and are not on their way out. */
-  fresh: Pod[];
-  /** The ready pods of earlier templates. */
-  old: Pod[];
-  /** The image of the newest template, and of the one before it. */
-  image: string | undefined;
-  before: string | undefined;
-}
-
-/** A Deployment counts its templates here; one that comes back, as in a revert, gets the next number. */
-const revisionAnnotation = 'deployment.kubernetes.io/revision';
-const templateHashLabel = 'pod-template-hash';
-
-/**
- * Reads a roll-out off the objects. `since` is when the sync began that it is of (whole seconds, as Kubernetes writes
- * times); without it no pod counts as new. Undefined where the Application has no Deployment.
- */
-export function rolloutOf(
-  { deployment, replicaSets, pods }: ApplicationState,
-  since: string | undefined,
-): Rollout | undefined {
-  if (!deployment) return undefined;
-  const { name } = deployment.metadata;
-  const [current, earlier] = [...replicaSets].sort((a, b) => numberOf(b) - numberOf(a));
-  const isCurrent = ({ metadata }: Pod) =>
-    metadata.labels?.[templateHashLabel] === current?.metadata.labels?.[templateHashLabel];
-  const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  return {
-    missing: missingOf(deployment),
-    fresh: staying.filter(
-      (pod) => since !== undefined && isCurrent(pod) && (pod.metadata.creationTimestamp ?? '') >= since,
-    ),
-    old: staying.filter((pod) => !isCurrent(pod) && isReady(pod)),
-    image: current && containerImage(current.spec.template.spec, name),
-    before: earlier && containerImage(earlier.spec.template.spec, name),
-  };
-}
-
-function numberOf({ metadata }: ReplicaSet): number {
-  return Number(metadata.annotations?.[revisionAnnotation] ?? 0);
-}
-
-/** A set of pods of one template, as a Deployment makes one for each. */
-export type ReplicaSet = Workload;
+/** Argo CD compared the commit; it applied the objects; a new pod is ready; it answers; Prometheus sees all new ones. */
+export const stages = ['seen', 'synced', 'ready', 'answering', 'scraped'] as const;
+export type Stage = (typeof stages)[number];
 
 /** An Application at one moment, with its Deployment and what there is of that. */
 export interface ApplicationState {
   application: Application;
   deployment: Workload | undefined;
-  replicaSets: ReplicaSet[];
+  replicaSets: Workload[];
   pods: Pod[];
 }
 
-/** Milliseconds that a look counts for all who ask. Below the interval of waiting, so that nobody sees the same twice. */
+/** Milliseconds that a look counts for all who ask. Below the interval of waiting, so that none sees the same twice. */
 const cacheMs = 300;
 
 /** Makes what looks at all Applications at once, for those who wait for one of them each. Throws `ApiError` and `Unreachable`. */
 export function createObserver(context: Context): () => Promise<ApplicationState[]> {
-  let last: { at: number; sights: Promise<ApplicationState[]> } | undefined;
+  let last: { at: number; states: Promise<ApplicationState[]> } | undefined;
   return () => {
-    if (!last || Date.now() - last.at > cacheMs) last = { at: Date.now(), sights: readStates(context) };
-    return last.sights;
+    if (!last || Date.now() - last.at > cacheMs) last = { at: Date.now(), states: readStates(context) };
+    return last.states;
   };
 }
 
@@ -84,7 +39,7 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
   const api = context.api();
   const [deployments, replicaSets, pods] = await Promise.all([
     api.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
-    api.list<ReplicaSet>('apps/v1', 'ReplicaSet', servicesNamespace),
+    api.list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace),
     api.list<Pod>('v1', 'Pod', servicesNamespace),
   ]);
   return applications.map((application) => {
@@ -100,27 +55,94 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
   });
 }
 
-/** Whether Argo CD has compared the commit with the cluster, rendered from the source that is wanted. */
-export function isCompared(application: Application, source: Application['spec']['source'], commit: string): boolean {
-  return application.status?.sync?.revision === commit && sourceDifference(application, source) === undefined;
+/** How far a commit is in an Application, as far as the objects tell. */
+export interface Standing {
+  /** The stages that are reached, of the first three. */
+  reached: Stage[];
+  /** What it still misses, as a sentence, or undefined. */
+  missing: string | undefined;
+  /** The pods that were made for it, which have to answer and be scraped. None where nothing had to restart. */
+  proving: Pod[];
+  /** How far the Deployment is, once the commit is synced; undefined where the Application has none. */
+  rollout?: Rollout | undefined;
 }
 
-/** What keeps a commit from being synced, as a sentence; undefined once the cluster is as it says, also where it was before. */
-export function notSyncedReason(application: Application, commit: string): string | undefined {
-  const { metadata, operation, status } = application;
-  const { phase, message, operation: begun } = status?.operationState ?? {};
-  if (operation || phase === 'Running') {
-    const revision = operation?.sync?.revision ?? begun?.sync?.revision;
-    const what = revision && revision !== commit ? ` (${shortSha(revision)} is)` : '';
-    return `Application ${metadata.name} is being synced${what}${message ? `: ${message}` : ''}`;
+/**
+ * Judges how far a commit is.
+ * @param source what the Application should be rendered from.
+ * @param changed whether the last sync was one of a followed commit.
+ */
+export function standingOf(
+  state: ApplicationState,
+  { commit, source, changed }: { commit: string; source: Application['spec']['source']; changed: boolean },
+): Standing {
+  const { application } = state;
+  const { metadata, status } = application;
+  const title = `Application ${metadata.name}`;
+  if (status?.sync?.revision !== commit || sourceDifference(application, source) !== undefined) {
+    const reason = notReadyReason(application, commit) ?? 'not compared yet with its new source';
+    return { reached: [], missing: `${title} is ${reason}`, proving: [] };
   }
-  if (status?.sync?.status === 'Synced' && status.sync.revision === commit) return undefined;
-  return `Application ${metadata.name} is ${notReadyReason(application, commit)}`;
+  const unsynced = notSyncedReason(application, commit);
+  if (unsynced !== undefined) return { reached: ['seen'], missing: `${title} is ${unsynced}`, proving: [] };
+  const rollout = rolloutOf(state, status.operationState?.startedAt);
+  // Of pods that an earlier commit made it is only asked that they are ready.
+  const fresh = changed && rollout ? rollout.fresh : [];
+  const reached: Stage[] = ['seen', 'synced', ...(fresh.some(isReady) ? (['ready'] as const) : [])];
+  const missing = rollout?.missing && `Deployment ${servicesNamespace}/${metadata.name}: ${rollout.missing}`;
+  return { reached, missing, proving: missing === undefined ? fresh : [], rollout };
+}
+
+/** What keeps a commit from being synced; undefined once the cluster is as it says, also where it was before. */
+function notSyncedReason(application: Application, commit: string): string | undefined {
+  const { operation, status } = application;
+  const { phase, message, operation: begun } = status?.operationState ?? {};
+  if (!operation && phase !== 'Running')
+    return status?.sync?.status === 'Synced' ? undefined : notReadyReason(application, commit);
+  const revision = operation?.sync?.revision ?? begun?.sync?.revision;
+  const what = revision && revision !== commit ? ` (${shortSha(revision)} is)` : '';
+  return `being synced${what}${message ? `: ${message}` : ''}`;
 }
 
 /** The commit that Argo CD applied last, whatever came of it. */
 export function lastSyncedCommit({ status }: Application): string | undefined {
   return status?.operationState?.syncResult?.revision;
+}
+
+/** How far a Deployment is with what was synced last. */
+export interface Rollout {
+  /** What it still misses, or undefined. */
+  missing: string | undefined;
+  /** The pods of its newest template that were made since then and are not terminating. */
+  fresh: Pod[];
+  /** The ready pods of earlier templates. */
+  old: Pod[];
+  /** The image of the newest template, and of the one before it. */
+  image: string | undefined;
+  before: string | undefined;
+}
+
+/**
+ * Reads a rollout off the objects. `since` is when the sync began that it is of (whole seconds, as Kubernetes writes
+ * times); without it no pod counts as new. Undefined where the Application has no Deployment.
+ */
+export function rolloutOf({ deployment, replicaSets, pods }: ApplicationState, since?: string): Rollout | undefined {
+  if (!deployment) return undefined;
+  const { name } = deployment.metadata;
+  // A Deployment counts its templates; one that comes back, as in a revert, gets the next number.
+  const numberOf = ({ metadata }: Workload) => Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
+  const [current, earlier] = replicaSets.toSorted((one, other) => numberOf(other) - numberOf(one));
+  const hashOf = (object?: KubeObject) => object?.metadata.labels?.['pod-template-hash'];
+  const isCurrent = (pod: Pod) => hashOf(pod) === hashOf(current);
+  const isNew = ({ metadata }: Pod) => since !== undefined && (metadata.creationTimestamp ?? '') >= since;
+  const staying = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return {
+    missing: missingOf(deployment),
+    fresh: staying.filter((pod) => isNew(pod) && isCurrent(pod)),
+    old: staying.filter((pod) => !isCurrent(pod) && isReady(pod)),
+    image: current && containerImage(current.spec.template.spec, name),
+    before: earlier && containerImage(earlier.spec.template.spec, name),
+  };
 }
 
 export interface IngressAnswer {
@@ -134,9 +156,9 @@ export interface IngressAnswer {
 }
 
 /** The first answer of new pods through the ingress, why there is none yet, or neither of a service without a route. */
-export interface AnswerResult {
+interface AnswerResult {
   answer?: IngressAnswer;
-  missing?: string;
+  missing?: string | undefined;
 }
 
 /**
@@ -145,7 +167,12 @@ export interface AnswerResult {
  * does not answer.
  */
 export async function askNewPods(context: Context, service: string, rollout: Rollout): Promise<AnswerResult> {
-  const site = hasRoute(service) ? await apiSite(context).catch(ignoreUserError) : undefined;
+  // Without a host for it in the values there is no way to ask.
+  const site = hasRoute(service)
+    ? await apiSite(context).catch((error: unknown) => {
+        if (!(error instanceof UserError)) throw error;
+      })
+    : undefined;
   if (!site) return {};
   const others = await otherPods(context, service, rollout);
   const { body, missing } = await askIngress(context, site, '/info');
@@ -156,6 +183,15 @@ export async function askNewPods(context: Context, service: string, rollout: Rol
   return judgeAnswer({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
 }
 
+function infoIn(body: string): ServiceInfo {
+  try {
+    return JSON.parse(body) as ServiceInfo;
+  } catch {
+    // Not JSON: it has no service's part in it.
+    return {};
+  }
+}
+
 /** Pods behind a service that are none of the new ones, by name. */
 interface OtherPods {
   /** Requests are sent to these. */
@@ -164,53 +200,34 @@ interface OtherPods {
   draining: readonly string[];
 }
 
-/** Whether an answer is one of the new pods. */
-export function judgeAnswer(
-  told: Pick<IngressAnswer, 'url' | 'version'>,
-  { image, before }: Rollout,
-  others: OtherPods,
-): AnswerResult {
-  const [tag, earlier] = [tagOf(image), tagOf(before)];
-  const { endpoints, draining } = others;
-  const leaving = draining.length > 0 && { draining: draining.length };
-  if (told.version !== undefined && told.version === tag && tag !== earlier)
-    return { answer: { ...told, by: 'version', ...leaving } };
-  if (endpoints.length > 0) return { missing: `${told.url} may still be answered by ${endpoints.join(' and ')}` };
-  // The ingress learns of endpoints a few seconds after they change.
-  if (told.version !== undefined && told.version === earlier && tag !== earlier)
-    return { missing: `${told.url} still answers with version ${earlier}` };
-  return { answer: { ...told, by: 'endpoints', ...leaving } };
-}
-
 async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<OtherPods> {
   const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', servicesNamespace);
   const others = slices
     .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service)
     .flatMap(({ endpoints }) => endpoints ?? [])
     .filter(({ targetRef }) => !fresh.some(({ metadata }) => metadata.name === targetRef?.name));
-  const isReady = ({ conditions }: (typeof others)[number]) => conditions?.ready !== false;
-  const names = (chosen: typeof others) => chosen.flatMap(({ targetRef }) => targetRef?.name ?? []);
-  return {
-    endpoints: names(others.filter(isReady)),
-    draining: names(others.filter((one) => !isReady(one) && one.conditions?.serving !== false)),
-  };
+  const namesOf = (ready: boolean) =>
+    others
+      .filter(({ conditions }) => (conditions?.ready !== false) === ready && (ready || conditions?.serving !== false))
+      .flatMap(({ targetRef }) => targetRef?.name ?? []);
+  return { endpoints: namesOf(true), draining: namesOf(false) };
 }
 
-function infoIn(body: string): ServiceInfo {
-  try {
-    return JSON.parse(body) as ServiceInfo;
-  } catch {
-    // No JSON: it has nobody's part in it.
-    return {};
-  }
-}
-
-function tagOf(image: string | undefined): string | undefined {
-  return image?.slice(image.lastIndexOf(':') + 1);
-}
-
-/** Without a host for it in the values there is no way to ask. */
-function ignoreUserError(error: unknown): undefined {
-  if (error instanceof UserError) return undefined;
-  throw error;
+/** Whether an answer is one of the new pods. */
+export function judgeAnswer(
+  told: Pick<IngressAnswer, 'url' | 'version'>,
+  { image, before }: Rollout,
+  { endpoints, draining }: OtherPods,
+): AnswerResult {
+  const tagOf = (name?: string) => name?.slice(name.lastIndexOf(':') + 1);
+  const [tag, earlier] = [tagOf(image), tagOf(before)];
+  const leaving = draining.length > 0 && { draining: draining.length };
+  const { url, version } = told;
+  if (version !== undefined && version === tag && tag !== earlier)
+    return { answer: { ...told, by: 'version', ...leaving } };
+  if (endpoints.length > 0) return { missing: `${url} may still be answered by ${endpoints.join(' and ')}` };
+  // The ingress learns of endpoints a few seconds after they change.
+  if (version !== undefined && version === earlier && tag !== earlier)
+    return { missing: `${url} still answers with version ${earlier}` };
+  return { answer: { ...told, by: 'endpoints', ...leaving } };
 }
