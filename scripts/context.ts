@@ -9,7 +9,7 @@ import { createImageStore, notePulled, unmanagedImages } from './images/store.ts
 import { createUnpackedImages } from './images/unpacked.ts';
 import { type ApiServer, connect } from './kubernetes/api/api.ts';
 import { createView, type View } from './kubernetes/api/view.ts';
-import { createKubectl, predictMetadata } from './kubernetes/kubectl.ts';
+import { createKubectl } from './kubernetes/kubectl.ts';
 import { createToolbox } from './kubernetes/tools/toolbox.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
@@ -131,9 +131,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       const { path } = await toolbox.find('kubectl');
       return createKubectl(exec, path, kubeconfig, kubeContext, {
         retry: retryFor(context.timeout),
-        time: () => context.api().time(),
-        starting: () => context.api().starting(),
-        predict: (object) => predictMetadata(context.api(), object),
+        api: () => context.api(),
       });
     },
     reconnect() {

@@ -1,23 +1,12 @@
 import { dirname, join } from 'node:path';
 import { shortened, UserError } from '../lib/errors.ts';
-import { CommandError, type Exec, type ExecOptions, type Output } from '../lib/exec.ts';
+import { CommandError, type Exec, type ExecOptions } from '../lib/exec.ts';
 import { type RetryOptions, withRetry } from '../lib/retry.ts';
 import { ApiError, type ApiServer, Unreachable } from './api/api.ts';
 import { type KubeObject, nameOf, objectPath, toYaml } from './objects.ts';
 
 /** Bound to one cluster: every call names the private kubeconfig and its context, so no other cluster can be hit. */
-export interface Kubectl {
-  /** The whole command line, for a kubectl that runs longer than a command. */
-  command(args: readonly string[]): [string, ...string[]];
-  /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
-  run(args: readonly string[], options?: ExecOptions): Promise<Output>;
-  /**
-   * Applies on the server's side and returns the names of the objects that this really changed; no process is started
-   * where the API server says that nothing would. What passes by itself, as an API server that restarts or a webhook that nobody answers yet, is tried again. Throws a `UserError`
-   * with the reason and what to do about it.
-   */
-  apply(objects: readonly KubeObject[], options?: ExecOptions): Promise<string[]>;
-}
+export type Kubectl = ReturnType<typeof createKubectl>;
 
 /** Under this name the API server remembers which fields are ours. */
 export const fieldManager = 'platform-ops';
@@ -33,12 +22,11 @@ const applied = [
 interface KubectlOptions {
   /** For how long to try again what passes by itself; without it, nothing is. */
   retry?: RetryOptions | undefined;
-  /** What the clock says that stamps the objects: milliseconds since 1970. Default: this machine's. */
-  time?: () => Promise<number>;
-  /** Whether the API server is still starting, and so forbids what it will allow. Default: no. */
-  starting?: () => Promise<boolean>;
-  /** Asked before a process is started; without it, all is applied to see. */
-  predict?: Predict;
+  /**
+   * The same cluster: by its clock the objects are stamped, it says whether it is still starting and so forbids what it will
+   * allow, and it is asked what would change before a process is started. Without it, all is applied to see.
+   */
+  api?: () => Pick<ApiServer, 'time' | 'starting' | 'dryRunMetadata'>;
 }
 
 export function createKubectl(
@@ -46,40 +34,39 @@ export function createKubectl(
   path: string,
   kubeconfig: string,
   context: string,
-  { retry, time = async () => Date.now(), starting = async () => false, predict }: KubectlOptions = {},
-): Kubectl {
-  const cache = join(dirname(kubeconfig), 'kubectl-cache');
-  const command: Kubectl['command'] = (args) => [
-    path,
-    '--kubeconfig',
-    kubeconfig,
-    '--context',
-    context,
-    '--cache-dir',
-    cache,
-    ...args,
-  ];
-  const once: Kubectl['run'] = (args, options) => exec(command(args), options);
-  const patiently = (passing: readonly RegExp[], work: () => Promise<Output>) => {
+  { retry, api }: KubectlOptions = {},
+) {
+  const cluster = ['--kubeconfig', kubeconfig, '--context', context];
+  const cache = ['--cache-dir', join(dirname(kubeconfig), 'kubectl-cache')];
+  /** The whole command line, for a kubectl that runs longer than a command. */
+  const command = (args: readonly string[]): [string, ...string[]] => [path, ...cluster, ...cache, ...args];
+  const retrying = (passing: readonly RegExp[], args: readonly string[], options?: ExecOptions) => {
     let refused = false;
     const why = async (error: unknown) => {
       const passes = whyItPasses(error, passing);
       const refusal = passes === undefined ? whyItPasses(error, [forbidden]) : undefined;
       if (refusal === undefined) return passes;
       // Of a server that is ready the first refusal may be older than that, the second is final.
-      const isFinal = refused && !(await starting());
+      const isFinal = refused && !(await api?.().starting());
       refused = true;
       return isFinal ? undefined : refusal;
     };
+    const work = () => exec(command(args), options);
     return retry ? withRetry(work, why, retry) : work();
   };
   return {
     command,
-    run: (args, options) => patiently([apiRestarting], () => once(args, options)),
-    async apply(objects, options = {}) {
+    /** Runs kubectl with arguments that may be run twice: while the API server restarts, it is tried again. Throws `CommandError`. */
+    run: (args: readonly string[], options?: ExecOptions) => retrying([apiRestarting], args, options),
+    /**
+     * Applies on the server's side and returns the names of the objects that this really changed; no process is started
+     * where the API server says that nothing would. What passes by itself, as an API server that restarts or a webhook that
+     * nobody answers yet, is tried again. Throws a `UserError` with the reason and what to do about it.
+     */
+    async apply(objects: readonly KubeObject[], options: ExecOptions = {}): Promise<string[]> {
       if (objects.length === 0) return [];
-      const started = Math.floor((await time()) / 1000) * 1000;
-      if (predict && (await wouldChangeNothing(objects, { predict, started }))) return [];
+      const started = await secondOf(api?.());
+      if (api && (await wouldChangeNothing(api(), objects, started))) return [];
       const args = [
         'apply',
         '--server-side',
@@ -93,9 +80,8 @@ export function createKubectl(
         '-',
       ];
       try {
-        const input = toYaml(objects);
-        const output = await patiently([apiRestarting, transientRefusal], () => once(args, { ...options, input }));
-        return changedSince(started, output.stdout);
+        const given = { ...options, input: toYaml(objects) };
+        return changedSince(started, (await retrying([apiRestarting, transientRefusal], args, given)).stdout);
       } catch (error) {
         throw error instanceof CommandError ? notApplied(error, objects) : error;
       }
@@ -172,21 +158,23 @@ export function remedyFor(said: string): string | undefined {
   return undefined;
 }
 
-type Predict = (object: KubeObject) => Promise<KubeObject>;
-
 /** What the metadata of an object would be once it was applied, by a dry run. */
-export function predictMetadata(api: ApiServer, object: KubeObject): Promise<KubeObject> {
+export function predictMetadata(api: Pick<ApiServer, 'dryRunMetadata'>, object: KubeObject): Promise<KubeObject> {
   return api.dryRunMetadata(objectPath(object), toYaml([object]), fieldManager);
 }
 
-interface Prediction {
-  predict: Predict;
-  /** Milliseconds since 1970, by the clock that stamps the objects: what was changed before that stays as it is. */
-  started: number;
+/** Milliseconds since 1970 at which the current second began, by the clock that stamps the objects, whose stamps have no fractions. */
+async function secondOf(api?: Pick<ApiServer, 'time'>): Promise<number> {
+  return Math.floor(((await api?.time()) ?? Date.now()) / 1000) * 1000;
 }
 
-async function wouldStay(object: KubeObject, { predict, started }: Prediction): Promise<boolean> {
-  const { managedFields = [], creationTimestamp } = (await predict(object)).metadata;
+/** Whether applying an object would leave the time stamp of our fields as it was before `started`. */
+async function wouldStay(
+  api: Pick<ApiServer, 'dryRunMetadata'>,
+  object: KubeObject,
+  started: number,
+): Promise<boolean> {
+  const { managedFields = [], creationTimestamp } = (await predictMetadata(api, object)).metadata;
   const own = managedFields.find(({ manager, operation }) => manager === fieldManager && operation === 'Apply');
   // Of an object that is nothing but its name, no field is anybody's: it is there or would be made.
   const changed = own ? own.time : creationTimestamp;
@@ -197,33 +185,33 @@ async function wouldStay(object: KubeObject, { predict, started }: Prediction): 
  * Asks the API server by dry runs, without kubectl, what applying objects would do.
  * @returns those that would be created or changed; one that it refuses is among them.
  */
-export async function objectsToChange<T extends KubeObject>(api: ApiServer, objects: readonly T[]): Promise<T[]> {
-  const predict = (object: KubeObject) => predictMetadata(api, object);
-  const prediction = { predict, started: Math.floor((await api.time()) / 1000) * 1000 };
-  const changes = await Promise.all(
-    objects.map((object) =>
-      wouldStay(object, prediction).then(
-        (stays) => !stays,
-        (error: unknown) => {
-          if (error instanceof ApiError) return true;
-          throw error;
-        },
-      ),
-    ),
-  );
-  return objects.filter((_, index) => changes[index]);
+export async function objectsToChange<T extends KubeObject>(
+  api: Pick<ApiServer, 'time' | 'dryRunMetadata'>,
+  objects: readonly T[],
+): Promise<T[]> {
+  const started = await secondOf(api);
+  const stays = async (object: T) => {
+    try {
+      return await wouldStay(api, object, started);
+    } catch (error) {
+      if (error instanceof ApiError) return false;
+      throw error;
+    }
+  };
+  const staying = await Promise.all(objects.map(stays));
+  return objects.filter((_, index) => !staying[index]);
 }
 
-/**
- * Whether applying the objects would change nothing, as far as the API server tells: the time stamp of the manager's fields
- * would stay that of before `started`. The last one is asked for first: in a new cluster it is missing, and nothing else
- * need be asked.
- */
-async function wouldChangeNothing(objects: readonly KubeObject[], prediction: Prediction): Promise<boolean> {
-  const stays = (object: KubeObject) => wouldStay(object, prediction);
+/** Asks for the last one first: in a new cluster it is missing, and nothing else need be asked. */
+async function wouldChangeNothing(
+  api: Pick<ApiServer, 'dryRunMetadata'>,
+  objects: readonly KubeObject[],
+  started: number,
+): Promise<boolean> {
+  const stay = async (some: readonly KubeObject[]) =>
+    (await Promise.all(some.map((object) => wouldStay(api, object, started)))).every(Boolean);
   try {
-    const [last, ...others] = objects.toReversed();
-    return last === undefined || ((await stays(last)) && (await Promise.all(others.map(stays))).every(Boolean));
+    return (await stay(objects.slice(-1))) && (await stay(objects.slice(0, -1)));
   } catch (error) {
     // kubectl says what is wrong, or waits until it has passed.
     if (error instanceof ApiError || error instanceof Unreachable) return false;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, type ApiServer, Unreachable } from '../../scripts/kubernetes/api/api.ts';
-import { discover, everyKind, everyObject } from '../../scripts/kubernetes/api/discovery.ts';
+import { everyKind, everyObject } from '../../scripts/kubernetes/api/discovery.ts';
 
 const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get'], namespaced = true) => ({
   name,
@@ -9,17 +9,12 @@ const resource = (name: string, kind: string, verbs = ['list', 'delete', 'get'],
   namespaced,
   verbs,
 });
+const version = (groupVersion: string) => ({ groupVersion });
 const answers: Record<string, unknown> = {
   '/apis': {
     groups: [
-      {
-        preferredVersion: { groupVersion: 'apps/v1' },
-        versions: [{ groupVersion: 'apps/v1beta1' }, { groupVersion: 'apps/v1' }],
-      },
-      {
-        preferredVersion: { groupVersion: 'metrics.k8s.io/v1beta1' },
-        versions: [{ groupVersion: 'metrics.k8s.io/v1beta1' }],
-      },
+      { preferredVersion: version('apps/v1'), versions: ['apps/v1beta1', 'apps/v1'].map(version) },
+      { preferredVersion: version('metrics.k8s.io/v1beta1'), versions: [version('metrics.k8s.io/v1beta1')] },
     ],
   },
   '/api/v1': {
@@ -50,53 +45,44 @@ const api = (fault: (path: string) => Error, without: readonly string[] = []) =>
     ],
   } as unknown as ApiServer;
 };
-const unavailable = (path: string) => new ApiError(path, 503, 'unavailable');
+const status = (code: number) => (path: string) => new ApiError(path, code, 'no');
+const unreachable = () => new Unreachable('no answer within 10 s');
+const objectsOf = async (server: ApiServer) =>
+  (await everyObject(server)).map(({ apiVersion, kind, resource: plural, metadata }) =>
+    [apiVersion, kind, plural, metadata.name].join(' '),
+  );
+const all = [
+  'v1 Pod pods of-pods',
+  'apps/v1 Deployment deployments of-deployments',
+  'apps/v1beta1 Scale scales of-scales',
+];
 
-for (const fault of [unavailable, () => new Unreachable('no answer within 10 s')]) {
-  test(`every kind that can be listed and deleted is found once, without an aggregated API that is down: ${fault('/').name}`, async () => {
-    const found = await discover(api(fault));
-    assert.deepEqual(
-      found.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`),
-      ['v1 Pod', 'apps/v1 Deployment', 'apps/v1beta1 Scale'],
-    );
-  });
-}
+test('what can be listed and deleted is listed once, by the plural that is named, without an aggregated API that is down', async () => {
+  for (const fault of [status(503), unreachable]) assert.deepEqual(await objectsOf(api(fault)), all);
+});
 
 test('an aggregated API that refuses us is no empty one, unless it is being removed', async () => {
-  const refusing = api((path) => new ApiError(path, 403, 'forbidden'));
-  await assert.rejects(discover(refusing), { id: 'api-server-refuses', message: /403 .*metrics.k8s.io/ });
+  const refusing = api(status(403));
+  await assert.rejects(everyObject(refusing), { id: 'api-server-refuses', message: /403 .*metrics.k8s.io/ });
   let looks = 0;
   const list = async () => (looks++ === 0 ? refusing.list('apiregistration.k8s.io/v1', 'APIService') : []);
-  assert.equal((await discover({ ...refusing, list } as typeof refusing)).length, 3);
+  assert.deepEqual(await objectsOf({ ...refusing, list } as ApiServer), all);
 });
 
 test('every kind of every version is told, with what can be done and whether it is in a namespace; no part of one', async () => {
-  const found = await everyKind(api((path) => new ApiError(path, 503, 'unavailable')));
-  assert.deepEqual(
-    found.map(({ apiVersion, resource: plural }) => `${apiVersion} ${plural}`),
-    ['v1 pods', 'v1 events', 'v1 bindings', 'v1 componentstatuses', 'apps/v1 deployments'].concat(
-      'apps/v1beta1 deployments',
-      'apps/v1beta1 scales',
-    ),
-  );
+  const found = await everyKind(api(status(503)));
+  const named = found.map(({ apiVersion, resource: plural }) => `${apiVersion} ${plural}`);
+  const core = ['v1 pods', 'v1 events', 'v1 bindings', 'v1 componentstatuses'];
+  assert.deepEqual(named, [...core, 'apps/v1 deployments', 'apps/v1beta1 deployments', 'apps/v1beta1 scales']);
   const { namespaced, verbs } = found.find(({ kind }) => kind === 'ComponentStatus') ?? assert.fail();
   assert.deepEqual([namespaced, verbs], [false, ['list']]);
 });
 
-test('the objects are listed by the plural that the API server names', async () => {
-  const found = await everyObject(api(unavailable));
-  assert.deepEqual(
-    found.map(({ metadata, resource }) => `${resource} ${metadata.name}`),
-    ['pods of-pods', 'deployments of-deployments', 'scales of-scales'],
-  );
-});
-
 test('what the API server does not tell of its own is no empty cluster: it would hide objects', async () => {
-  await assert.rejects(discover(api(() => new Unreachable('gone'), ['/apis'])), Unreachable);
-  await assert.rejects(discover(api(unavailable, ['/apis/apps/v1'])), ApiError);
-  const vanished = await discover(api((path) => new ApiError(path, 404, 'not found'), ['/apis/apps/v1']));
-  assert.deepEqual(
-    vanished.map(({ kind }) => kind),
-    ['Pod', 'Deployment', 'Scale'],
-  );
+  await assert.rejects(everyObject(api(unreachable, ['/apis'])), Unreachable);
+  await assert.rejects(everyObject(api(status(503), ['/apis/apps/v1'])), ApiError);
+  // A group that has just been removed is none.
+  const [pods = '', , scales = ''] = all;
+  const old = 'apps/v1beta1 Deployment deployments of-deployments';
+  assert.deepEqual(await objectsOf(api(status(404), ['/apis/apps/v1'])), [pods, old, scales]);
 });

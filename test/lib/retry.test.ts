@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { createKubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { withRetry } from '../../scripts/lib/retry.ts';
@@ -7,6 +8,13 @@ import { fakeExec, refusal } from '../support/fakes.ts';
 
 const signal = new AbortController().signal;
 const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'b' } };
+
+/** An API server that can't say what would change, and says of itself whether it is starting. */
+const askedApi = (isStarting: boolean) => ({
+  time: async () => Date.now(),
+  starting: async () => isStarting,
+  dryRunMetadata: () => Promise.reject(new Unreachable('silent')),
+});
 
 /** A kubectl whose first calls fail with these texts. */
 function failing(stderrs: string[], patience = 5000, isStarting = true) {
@@ -19,7 +27,7 @@ function failing(stderrs: string[], patience = 5000, isStarting = true) {
   return {
     told,
     exec,
-    ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', { retry, starting: async () => isStarting }),
+    ...createKubectl(exec, 'kubectl', '/x/kubeconfig', 'kind-x', { retry, api: () => askedApi(isStarting) }),
   };
 }
 

@@ -7,32 +7,7 @@ import { collectionPath, type KubeObject } from '../objects.ts';
 import { createConnection, type KubeconfigCluster, type KubeconfigUser, loginOf } from './connection.ts';
 
 /** The API server, read only: a dry run is the most that it is asked for. Everything that changes the cluster goes through kubectl. */
-export interface ApiServer {
-  /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
-  json<T>(path: string): Promise<T>;
-  text(path: string): Promise<string>;
-  /**
-   * Hands over each line of an answer that goes on, until the server ends it; resolves to what stood behind the last line
-   * break. Nothing more is read while a line is worked on. `silence`: milliseconds without a word, 0 for as many as it takes.
-   */
-  lines(path: string, silence: number, onLine: (line: string) => void | Promise<void>): Promise<string>;
-  /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
-  list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
-  /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
-  listMetadata(apiVersion: string, kind: string, resource?: string): Promise<KubeObject[]>;
-  /**
-   * What the object at a path would be once `manager` had applied this YAML on the server's side, with what other managers
-   * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
-   */
-  dryRunApply<T extends KubeObject>(path: string, yaml: string, manager: string): Promise<T>;
-  /** The same, of which only the metadata come back, and without a word on unknown fields: for many objects at once. */
-  dryRunMetadata(path: string, yaml: string, manager: string): Promise<KubeObject>;
-  /** Whether the API server is still starting: it then refuses (403) what it will allow once it has read its roles. */
-  starting(): Promise<boolean>;
-  /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
-  time(): Promise<number>;
-  close(): void;
-}
+export type ApiServer = ReturnType<typeof connect>;
 
 const lacksRight =
   'This login lacks that right in the cluster: kubectl auth can-i --list shows what it may do. Use a login with the ClusterRole cluster-admin.';
@@ -77,11 +52,6 @@ export class WrongClock extends UserError {
   }
 }
 
-interface Kubeconfig {
-  clusters: { cluster: KubeconfigCluster }[];
-  users: { user: KubeconfigUser }[];
-}
-
 const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const metadataOfOne = metadataOnly.replace('List;', ';');
 
@@ -91,10 +61,13 @@ const metadataOfOne = metadataOnly.replace('List;', ';');
  * `retry` says for how long objects are asked for again while the API server restarts; without it, not at all. `exec` runs
  * the program by which some log in. Throws a `UserError` for a cluster that can't be reached in this way.
  */
-export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOptions, exec?: Exec): ApiServer {
-  const config = parse(kubeconfig) as Kubeconfig;
-  const cluster = config.clusters[0]?.cluster;
-  const user = config.users[0]?.user;
+export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOptions, exec?: Exec) {
+  const { clusters, users } = parse(kubeconfig) as {
+    clusters: { cluster: KubeconfigCluster }[];
+    users: { user: KubeconfigUser }[];
+  };
+  const cluster = clusters[0]?.cluster;
+  const user = users[0]?.user;
   if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
   const line = createConnection(cluster, loginOf(user, exec));
 
@@ -111,17 +84,23 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
     if (answer.status >= 400) throw new ApiError(path, answer.status, answer.body);
     return answer;
   };
+  const request = async (
+    method: 'GET' | 'PATCH',
+    path: string,
+    headers: Record<string, string> = {},
+    body?: string,
+  ) => {
+    const { agent, identity } = await line.open();
+    const all = { ...headers, ...identity.headers };
+    return sendRequest(method, cluster.server + path, {
+      agent,
+      signal,
+      headers: all,
+      ...(body !== undefined && { body }),
+    });
+  };
   const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
-    const once = async () => {
-      const { agent, identity } = await line.open();
-      const request = {
-        agent,
-        signal,
-        headers: { ...headers, ...identity.headers },
-        ...(body !== undefined && { body }),
-      };
-      return sendRequest(method, cluster.server + path, request).catch(unreachable);
-    };
+    const once = () => request(method, path, headers, body).catch(unreachable);
     const answer = await once();
     const renewed = answer.status === 401 && line.renew() ? await once() : answer;
     if (renewed.status !== 403) return accepted(path, renewed);
@@ -132,15 +111,10 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
   // Everybody may read /readyz (the ClusterRole system:public-info-viewer). Until the API server has read that role it forbids
   // this as well, and then the check informer-sync fails: both were seen of 1.36.4, half a second each.
   const starting = async () => {
-    const { agent, identity } = await line.open();
-    const request = { agent, signal, headers: identity.headers };
-    const status = await sendRequest('GET', `${cluster.server}/readyz`, request).then(
-      (answer) => answer.status,
-      (error: unknown) => {
-        if (signal.aborted) throw error;
-        return 503;
-      },
-    );
+    const { status } = await request('GET', '/readyz').catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      return { status: 503 };
+    });
     return status >= 500 || status === 403;
   };
   const ask = (path: string, accept = 'application/json, */*') => send('GET', path, { accept });
@@ -156,36 +130,53 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
       throw error;
     }
   };
-  const dryRun = async (path: string, yaml: string, manager: string, accept: string, more = {}) => {
+  const dryRun = async <T extends KubeObject>(
+    path: string,
+    yaml: string,
+    manager: string,
+    accept: string,
+    more = {},
+  ) => {
     const query = new URLSearchParams({ dryRun: 'All', fieldManager: manager, force: 'true', ...more });
     const headers = { accept, 'content-type': 'application/apply-patch+yaml' };
-    return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as KubeObject;
+    return JSON.parse((await send('PATCH', `${path}?${query}`, headers, yaml)).body) as T;
   };
   return {
+    /** The answer of a path as JSON. Throws `ApiError`, or `Unreachable`. */
     json: async <T>(path: string) => JSON.parse((await patiently(path)).body) as T,
-    starting,
-    text: async (path) => (await ask(path)).body,
-    time: async () => (await patiently('/version')).sentAt ?? Date.now(),
-    lines: async (path, silence, onLine) => {
-      const { streams, identity } = await line.open();
-      const asked = getLines(
-        cluster.server + path,
-        { agent: streams, headers: identity.headers, signal, silence },
-        onLine,
-      );
-      const answer = await asked.catch(unreachable);
+    /** The answer as it is, asked for once. */
+    text: async (path: string) => (await ask(path)).body,
+    /**
+     * Hands over each line of an answer that goes on, until the server ends it; resolves to what stood behind the last line
+     * break. Nothing more is read while a line is worked on. `silence`: milliseconds without a word, 0 for as many as it takes.
+     */
+    async lines(path: string, silence: number, onLine: (line: string) => void | Promise<void>) {
+      const { streams: agent, identity } = await line.open();
+      const options = { agent, headers: identity.headers, signal, silence };
+      const answer = await getLines(cluster.server + path, options, onLine).catch(unreachable);
       if (answer.status === 403) throw new ApiError(path, 403, answer.body, await starting());
       return accepted(path, answer).body;
     },
-    list: (apiVersion, kind, namespace) => listAt(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
-    listMetadata: (apiVersion, kind, resource) =>
+    /** All objects of a kind, in all namespaces or in one; none where the cluster doesn't know the kind. */
+    list: <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
+      listAt<T>(collectionPath(apiVersion, kind, namespace), apiVersion, kind),
+    /** The same, without spec and status: quick also where the objects are large. `resource` is the plural, where it is known. */
+    listMetadata: (apiVersion: string, kind: string, resource?: string) =>
       listAt(collectionPath(apiVersion, kind, undefined, resource), apiVersion, kind, metadataOnly),
-    dryRunApply: async <T extends KubeObject>(path: string, yaml: string, manager: string) =>
-      (await dryRun(path, yaml, manager, 'application/json')) as T,
-    dryRunMetadata: (path, yaml, manager) => dryRun(path, yaml, manager, metadataOfOne, { fieldValidation: 'Ignore' }),
-    close() {
-      line.close();
-    },
+    /**
+     * What the object at a path would be once `manager` had applied this YAML on the server's side, with what other managers
+     * said of the same fields overruled. A dry run: it goes through admission, and nothing is kept of it.
+     */
+    dryRunApply: <T extends KubeObject>(path: string, yaml: string, manager: string) =>
+      dryRun<T>(path, yaml, manager, 'application/json'),
+    /** The same, of which only the metadata come back, and without a word on unknown fields: for many objects at once. */
+    dryRunMetadata: (path: string, yaml: string, manager: string) =>
+      dryRun(path, yaml, manager, metadataOfOne, { fieldValidation: 'Ignore' }),
+    /** Whether the API server is still starting: it then refuses (403) what it will allow once it has read its roles. */
+    starting,
+    /** What the API server's clock says, in milliseconds since 1970. That of a virtual machine may differ from ours. */
+    time: async () => (await patiently('/version')).sentAt ?? Date.now(),
+    close: () => line.close(),
   };
 }
 

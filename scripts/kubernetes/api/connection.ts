@@ -12,31 +12,16 @@ export interface KubeconfigCluster {
   'proxy-url'?: string;
 }
 
-/** The way to an API server, as somebody. */
-interface ApiConnection {
-  /** What a request goes by: who asks, and the connections. Throws a `UserError` where there is no login. */
-  open(): Promise<OpenConnection>;
-  /** To be called when the server refused the login; whether another one may be had. */
-  renew(): boolean;
-  close(): void;
-}
-
-interface OpenConnection {
-  identity: Identity;
-  agent: Agent;
-  /** Answers that go on for long would hold the few connections that all else shares. */
-  streams: Agent;
-}
-
-/** Makes the way to a server. Throws a `UserError` for one that can't be reached as its kubeconfig says. */
-export function createConnection(cluster: KubeconfigCluster, login: Login): ApiConnection {
+/** Makes the way to an API server, as somebody. Throws a `UserError` for one that can't be reached as its kubeconfig says. */
+export function createConnection(cluster: KubeconfigCluster, login: Login) {
   assertSupported(cluster);
-  let opened: OpenConnection | undefined;
+  let opened: (ReturnType<typeof agentsFor> & { identity: Identity }) | undefined;
   const close = () => {
     opened?.agent.destroy();
     opened?.streams.destroy();
   };
   return {
+    /** What a request goes by: who asks, and the connections. Throws a `UserError` where there is no login. */
     async open() {
       const identity = await login.identity();
       // A certificate belongs to the connection, a token to the request.
@@ -50,32 +35,32 @@ export function createConnection(cluster: KubeconfigCluster, login: Login): ApiC
   };
 }
 
-function agentsFor(cluster: KubeconfigCluster, { cert, key }: Identity): Omit<OpenConnection, 'identity'> {
+function agentsFor(cluster: KubeconfigCluster, { cert, key }: Identity) {
   const { 'certificate-authority-data': ca, 'tls-server-name': servername } = cluster;
   const options = {
-    ...(ca !== undefined && { ca: Buffer.from(ca, 'base64') }),
+    ...(ca !== undefined && { ca: decode(ca) }),
     ...(servername !== undefined && { servername }),
-    ...(cert && { cert }),
-    ...(key && { key }),
+    ...(cert && { cert, key }),
   };
-  return { agent: new Agent({ keepAlive: true, maxSockets: 8, ...options }), streams: new Agent(options) };
+  return {
+    agent: new Agent({ keepAlive: true, maxSockets: 8, ...options }),
+    // Answers that go on for long would hold the few connections that all else shares.
+    streams: new Agent(options),
+  };
 }
 
-function assertSupported({
-  server,
-  'insecure-skip-tls-verify': unchecked,
-  'proxy-url': proxy,
-}: KubeconfigCluster): void {
+function assertSupported(cluster: KubeconfigCluster): void {
+  const { server, 'insecure-skip-tls-verify': unchecked, 'proxy-url': proxy } = cluster;
   if (unchecked)
-    throw new UserError(`The certificate of the API server at ${server} is not to be checked, says its kubeconfig.`, {
-      id: 'target-login',
-      hint: 'Give the cluster its certificate-authority-data in place of insecure-skip-tls-verify.',
-    });
+    throw loginError(
+      `The kubeconfig says not to check the certificate of the API server at ${server}.`,
+      'Give the cluster its certificate-authority-data in place of insecure-skip-tls-verify.',
+    );
   if (proxy !== undefined)
-    throw new UserError(`The API server at ${server} is to be reached through a proxy, which is not done here.`, {
-      id: 'target-login',
-      hint: 'Run this where the API server is reached without the proxy-url of its kubeconfig.',
-    });
+    throw loginError(
+      `The kubeconfig reaches the API server at ${server} through a proxy, which is not supported here.`,
+      'Run this where the API server is reached without the proxy-url of its kubeconfig.',
+    );
 }
 
 /** What an API server knows somebody by: a certificate, or the headers of each request. */
@@ -124,37 +109,36 @@ const supportedLogins = ['client-certificate-data', 'token', 'tokenFile', 'exec'
 /** Makes the login of a user; `exec` runs the program that some have to be asked. Throws a `UserError` for one of an unknown kind. */
 export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
   if (user.as !== undefined || !supportedLogins.some((one) => user[one] !== undefined))
-    throw new UserError('The user of this context logs in by a way that is not known here.', {
-      id: 'target-login',
-      hint: 'Give the context a user with a client certificate, a token or a credential plugin (exec), and impersonate nobody.',
-    });
+    throw loginError(
+      'The user of this context logs in by a way that is not known here.',
+      'Give the context a user with a client certificate, a token or a credential plugin (exec), and impersonate nobody.',
+    );
   if (user.exec && exec) return loginByPlugin(user.exec, exec);
   const { 'client-certificate-data': cert, 'client-key-data': key, token, tokenFile } = user;
-  const certificate = cert && key ? { cert: decode(cert), key: decode(key) } : {};
-  const fixed = { ...certificate, headers: bearer(token) };
+  const fixed = identityWith(cert && decode(cert), key && decode(key), token);
   // A file is written again by whoever rotates the token.
   const identity = async () => (tokenFile ? { ...fixed, headers: bearer(readToken(tokenFile)) } : fixed);
   return { identity, renew: () => false };
 }
 
 function loginByPlugin(plugin: CredentialPlugin, exec: Exec): Login {
-  let known: { asked: ReturnType<typeof runPlugin>; until: number } | undefined;
+  let asked: ReturnType<typeof runPlugin> | undefined;
   return {
     async identity() {
-      if (known === undefined || Date.now() >= known.until) {
-        const begun = { asked: runPlugin(plugin, exec), until: Number.POSITIVE_INFINITY };
-        const forget = () => {
-          if (known === begun) known = undefined;
-        };
-        begun.asked.then(({ until }) => {
-          begun.until = until;
-        }, forget);
-        known = begun;
+      const known = asked;
+      // Whoever else waited for the same answer may have asked again by now.
+      if (known && Date.now() >= (await known).until && asked === known) asked = undefined;
+      if (asked === undefined) {
+        const begun = runPlugin(plugin, exec);
+        begun.catch(() => {
+          if (asked === begun) asked = undefined;
+        });
+        asked = begun;
       }
-      return (await known.asked).identity;
+      return (await asked).identity;
     },
     renew() {
-      known = undefined;
+      asked = undefined;
       return true;
     },
   };
@@ -173,15 +157,14 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
   const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status ?? {};
   if (!token && !(cert && key)) {
     const why = output.stderr.trim().split('\n').at(-1) || `exit code ${output.exitCode}, and no login`;
-    throw new UserError(`${command}, by which this context logs in, gave no login: ${why}`, {
-      id: 'target-login',
-      hint: installHint?.trim() || `Log in again as ${command} demands, and try kubectl get nodes with that context.`,
-    });
+    throw loginError(
+      `${command}, by which this context logs in, gave no login: ${why}`,
+      installHint?.trim() || `Log in again as ${command} demands, and try kubectl get nodes with that context.`,
+    );
   }
-  const certificate = cert && key ? { cert: Buffer.from(cert), key: Buffer.from(key) } : {};
   const ends = Date.parse(expirationTimestamp ?? '');
   return {
-    identity: { ...certificate, headers: bearer(token) },
+    identity: identityWith(cert && Buffer.from(cert), key && Buffer.from(key), token),
     until: Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - renewBeforeMs,
   };
 }
@@ -198,12 +181,17 @@ function readToken(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new UserError(`The token of this context could not be read: ${messageOf(cause)}`, {
-      id: 'target-login',
-      hint: 'Correct tokenFile of the user in your kubeconfig.',
-      cause,
-    });
+    const why = `The token of this context could not be read: ${messageOf(cause)}`;
+    throw loginError(why, 'Correct tokenFile of the user in your kubeconfig.', cause);
   }
+}
+
+function identityWith(
+  cert: Buffer | '' | undefined,
+  key: Buffer | '' | undefined,
+  token: string | undefined,
+): Identity {
+  return { ...(cert && key && { cert, key }), headers: bearer(token) };
 }
 
 function bearer(token: string | undefined): Record<string, string> {
@@ -212,4 +200,8 @@ function bearer(token: string | undefined): Record<string, string> {
 
 function decode(text: string): Buffer {
   return Buffer.from(text, 'base64');
+}
+
+function loginError(message: string, hint: string, cause?: unknown): UserError {
+  return new UserError(message, { id: 'target-login', hint, cause });
 }

@@ -2,18 +2,16 @@ import { groupOf, type KubeObject } from '../objects.ts';
 import type { ApiService } from '../types.ts';
 import { ApiError, type ApiServer, Unreachable } from './api.ts';
 
-/** A kind of objects that the API server keeps. */
-export interface ApiResource {
+/** A kind of objects that the API server keeps, and what can be done with them. */
+export interface ServedResource {
   apiVersion: string;
   kind: string;
   /** The plural that stands in paths. */
   resource: string;
   /** Whether each of its objects is in a namespace. */
   namespaced: boolean;
+  verbs: readonly string[];
 }
-
-/** The same, with what can be done with its objects. */
-export type ServedResource = ApiResource & { verbs: readonly string[] };
 
 /** An object with the plural of its kind, by which it can be looked up again. */
 export type DiscoveredObject = KubeObject & { resource: string };
@@ -24,20 +22,6 @@ interface GroupVersion {
 
 /** What the cluster's own programs write all the time, and nobody installs. Endpoints repeat what EndpointSlices say. */
 const transientKinds: ReadonlySet<string> = new Set(['Event', 'Lease', 'Endpoints']);
-
-/**
- * Every kind whose objects can be listed and deleted, each once, in the version that the API server prefers. Throws what
- * `everyKind` does.
- */
-export async function discover(api: ApiServer): Promise<ApiResource[]> {
-  const known = new Map<string, ApiResource>();
-  for (const { verbs, ...one } of await everyKind(api)) {
-    if (!verbs.includes('list') || !verbs.includes('delete') || transientKinds.has(one.kind)) continue;
-    const key = `${groupOf(one.apiVersion)} ${one.resource}`;
-    if (!known.has(key)) known.set(key, one);
-  }
-  return [...known.values()];
-}
 
 /**
  * Every kind in every version that is served, those of a group in the order in which the API server prefers them. An
@@ -56,15 +40,21 @@ export async function everyKind(api: ApiServer): Promise<ServedResource[]> {
   return (await Promise.all(['v1', ...versions].map((version) => kindsOf(api, version, aggregated)))).flat();
 }
 
-/** Every object that was put into the cluster or came of one that was: names, owners and who wrote them, but no content. */
+/**
+ * Every object that was put into the cluster or came of one that was, in the version of its kind that the API server prefers:
+ * names, owners and who wrote them, but no content. Throws what `everyKind` does.
+ */
 export async function everyObject(api: ApiServer): Promise<DiscoveredObject[]> {
-  const resources = await discover(api);
-  const lists = await Promise.all(
-    resources.map(async ({ apiVersion, kind, resource }) =>
-      (await api.listMetadata(apiVersion, kind, resource)).map((object) => ({ ...object, resource })),
-    ),
+  const known = new Map<string, ServedResource>();
+  for (const one of await everyKind(api)) {
+    if (!one.verbs.includes('list') || !one.verbs.includes('delete') || transientKinds.has(one.kind)) continue;
+    const key = `${groupOf(one.apiVersion)} ${one.resource}`;
+    if (!known.has(key)) known.set(key, one);
+  }
+  const lists = [...known.values()].map(async ({ apiVersion, kind, resource }) =>
+    (await api.listMetadata(apiVersion, kind, resource)).map((object) => ({ ...object, resource })),
   );
-  return lists.flat();
+  return (await Promise.all(lists)).flat();
 }
 
 async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlySet<string>): Promise<ServedResource[]> {
@@ -80,7 +70,7 @@ async function kindsOf(api: ApiServer, apiVersion: string, aggregated: ReadonlyS
       .filter(({ name }) => !name.includes('/'))
       .map(({ name, kind, namespaced, verbs }) => ({ apiVersion, kind, resource: name, namespaced, verbs }));
   } catch (error) {
-    // A group that was there a moment ago went with its definitions.
+    // A group that was there a moment ago went with its CRDs.
     // Whose server refuses us has objects that we can't see: that is not none, unless it is being removed just now.
     const isRefused = error instanceof ApiError && [401, 403].includes(error.status);
     if (isRefused && elsewhere && (await isRegistered(api, `${version}.${group}`))) throw error;

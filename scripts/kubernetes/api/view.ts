@@ -7,24 +7,13 @@ import type { ApiServer } from './api.ts';
  * What the cluster looks like at about this moment. Components ask it at the same time while they wait, and each list
  * is asked for once for all of them.
  */
-export interface View {
-  /** Objects of a kind, as they are now or were a moment ago. */
-  list<T extends KubeObject>(apiVersion: string, kind: string): Promise<T[]>;
-  /** The same, without what is in them but for workloads, which are asked for as a whole all the time. */
-  listHeads(apiVersion: string, kind: string): Promise<KubeObject[]>;
-  /** The first of the given objects that is not there, is going away, or is not rolled out: as a sentence. */
-  missing(objects: readonly KubeObject[]): Promise<string | undefined>;
-  /** The pods that a workload's selector selects. */
-  podsOf(workload: Workload): Promise<Pod[]>;
-  /** Forget what was seen: the next look is a new one. */
-  forget(): void;
-}
+export type View = ReturnType<typeof createView>;
 
 /** Milliseconds that a list may be old. Below the interval of all waiting, so that no look sees what it saw before. */
 const freshnessMs = 300;
 
 /** Looks at the cluster through an API server. `freshness`: milliseconds that a list may be old. */
-export function createView(api: ApiServer, freshness = freshnessMs): View {
+export function createView(api: Pick<ApiServer, 'list' | 'listMetadata'>, freshness = freshnessMs) {
   const seen = new Map<string, { at: number; items: Promise<KubeObject[]> }>();
   const cached = (key: string, ask: () => Promise<KubeObject[]>) => {
     const known = seen.get(key);
@@ -33,35 +22,18 @@ export function createView(api: ApiServer, freshness = freshnessMs): View {
     seen.set(key, { at: Date.now(), items });
     return items;
   };
-  const view: View = {
-    list: async <T extends KubeObject>(apiVersion: string, kind: string) =>
-      (await cached(collectionPath(apiVersion, kind), () => api.list(apiVersion, kind))) as T[],
-
-    listHeads: (apiVersion, kind) =>
-      workloadKinds.has(kind)
-        ? view.list(apiVersion, kind)
-        : cached(`${collectionPath(apiVersion, kind)} metadata`, () => api.listMetadata(apiVersion, kind)),
-
-    async missing(objects) {
-      const findings = await Promise.all(objects.map((object) => missingObject(object)));
-      return findings.find((finding) => finding !== undefined);
-    },
-
-    async podsOf(workload) {
-      const pods = await view.list<Pod>('v1', 'Pod');
-      return pods.filter(
-        (pod) =>
-          pod.metadata.namespace === workload.metadata.namespace &&
-          selects(workload.spec.selector.matchLabels, pod.metadata),
-      );
-    },
-    forget: () => seen.clear(),
-  };
+  /** Objects of a kind, as they are now or were a moment ago. */
+  const list = async <T extends KubeObject>(apiVersion: string, kind: string) =>
+    (await cached(collectionPath(apiVersion, kind), () => api.list(apiVersion, kind))) as T[];
+  /** The same, without what is in them but for workloads, which are asked for as a whole all the time. */
+  const listHeads = (apiVersion: string, kind: string): Promise<KubeObject[]> =>
+    workloadKinds.has(kind)
+      ? list(apiVersion, kind)
+      : cached(`${collectionPath(apiVersion, kind)} metadata`, () => api.listMetadata(apiVersion, kind));
 
   async function missingObject(object: KubeObject): Promise<string | undefined> {
     const { apiVersion, kind, metadata } = object;
-    const all = await view.listHeads(apiVersion, kind);
-    const found = all.find(
+    const found = (await listHeads(apiVersion, kind)).find(
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
     );
     if (!found) return `${nameOf(object)} is missing`;
@@ -69,7 +41,20 @@ export function createView(api: ApiServer, freshness = freshnessMs): View {
     const missing = workloadKinds.has(kind) ? missingOf(found) : undefined;
     return missing === undefined ? undefined : `${nameOf(object)}: ${missing}`;
   }
-  return view;
+  return {
+    list,
+    listHeads,
+    /** The first of the given objects that is not there, is going away, or is not rolled out: as a sentence. */
+    missing: async (objects: readonly KubeObject[]) =>
+      (await Promise.all(objects.map(missingObject))).find((finding) => finding !== undefined),
+    /** The pods that a workload's selector selects. */
+    podsOf: async ({ metadata: { namespace }, spec }: Workload) =>
+      (await list<Pod>('v1', 'Pod')).filter(
+        ({ metadata }) => metadata.namespace === namespace && selects(spec.selector.matchLabels, metadata),
+      ),
+    /** Forget what was seen: the next look is a new one. */
+    forget: () => seen.clear(),
+  };
 }
 
 /** The pods of each workload among the objects that is to stay, so of no Job. Throws what the API server answers. */
