@@ -56,7 +56,6 @@ export function createContext(config: Config, options: ContextOptions): Context 
   const onRetry = options.onRetry && onceInAWhile(options.onRetry);
   const onRequest = trace && ((url: string) => trace.begin('download', url));
   const downloads = { timeout, onRetry, onRequest, offline: options.offline ?? false };
-  const announced = new Set<string>();
   const toolbox = createToolbox({
     exec,
     path: config.path,
@@ -65,11 +64,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
     signal,
     offline: options.offline ?? false,
     limits: downloads,
-    onDownload: (name) => {
-      if (announced.has(name)) return;
-      announced.add(name);
-      options.onDownload?.(name);
-    },
+    ...(options.onDownload && { onDownload: options.onDownload }),
   });
   const retryFor = (longest: number) => onRetry && { patience: Math.min(longest, context.timeout), signal, onRetry };
   const packed = join(config.cacheDir, 'images');

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Pod } from '../../scripts/kubernetes/types.ts';
-import { isReady, isStaying, missingOf, rolloutState, selects } from '../../scripts/kubernetes/workloads.ts';
+import {
+  isReady,
+  isStaying,
+  missingOf,
+  rolloutState,
+  selects,
+  withTemplates,
+} from '../../scripts/kubernetes/workloads.ts';
 
 const workload = (kind: string, replicas: number | undefined, status: object | undefined): KubeObject => ({
   apiVersion: 'apps/v1',
@@ -20,69 +27,49 @@ const all = (count: number) => ({
 });
 const condition = (type: string, status: string, message?: string) => ({ type, status, ...(message && { message }) });
 
-const workloads: [string, string, number | undefined, object | undefined, string | undefined][] = [
-  ['rolled out', 'Deployment', 2, { ...seen, ...all(2) }, undefined],
-  ['without a number of replicas, as under an HPA', 'Deployment', undefined, { ...seen, ...all(1) }, undefined],
-  ['more pods than asked for, all of them new', 'Deployment', 1, { ...seen, ...all(2) }, undefined],
-  ['scaled to nothing', 'Deployment', 0, seen, undefined],
-  ['without a status', 'Deployment', 1, undefined, 'its controller has not seen it yet'],
-  ['changed a moment ago', 'Deployment', 1, { ...all(1), observedGeneration: 1 }, 'its controller has not seen it yet'],
-  [
-    'Available by tolerating its only pod as missing',
-    'Deployment',
-    1,
-    { ...seen, replicas: 1, updatedReplicas: 1, conditions: [condition('Available', 'True')] },
-    '0 of 1 pods ready',
-  ],
+const daemons = (desired: number, updated: number, available: number) => ({
+  desiredNumberScheduled: desired,
+  updatedNumberScheduled: updated,
+  numberAvailable: available,
+});
+const told = (type: string, status: string, message?: string) => ({ conditions: [condition(type, status, message)] });
+const unseen = 'its controller has not seen it yet';
+const refusal = 'serviceaccount "default" not found';
+
+const workloads: [
+  what: string,
+  kind: string,
+  replicas: number | undefined,
+  status?: object | undefined,
+  missing?: string,
+][] = [
+  ['rolled out', 'Deployment', 2, { ...seen, ...all(2) }],
+  ['without a number of replicas, as under an HPA', 'Deployment', undefined, { ...seen, ...all(1) }],
+  ['more pods than asked for, all of them new', 'Deployment', 1, { ...seen, ...all(2) }],
+  ['scaled to nothing', 'Deployment', 0, seen],
+  ['without a status', 'Deployment', 1, undefined, unseen],
+  ['changed a moment ago', 'Deployment', 1, { ...all(1), observedGeneration: 1 }, unseen],
+  // By tolerating its only pod as missing.
+  ['Available', 'Deployment', 1, { ...seen, ...all(0), ...told('Available', 'True') }, '0 of 1 pods ready'],
   [
     'whose pods are refused',
     'Deployment',
     1,
-    { ...seen, conditions: [condition('ReplicaFailure', 'True', 'serviceaccount "default" not found')] },
-    '0 of 1 pods ready, for one can\'t be made: serviceaccount "default" not found',
+    { ...seen, ...told('ReplicaFailure', 'True', refusal) },
+    `0 of 1 pods ready, for one can't be made: ${refusal}`,
   ],
-  [
-    'whose pods were refused once',
-    'Deployment',
-    1,
-    { ...seen, conditions: [condition('ReplicaFailure', 'False', 'over quota')] },
-    '0 of 1 pods ready',
-  ],
+  ['refused once', 'Deployment', 1, { ...seen, ...told('ReplicaFailure', 'False', refusal) }, '0 of 1 pods ready'],
   ['kept available by its old pod', 'Deployment', 1, { ...seen, ...all(1), updatedReplicas: 0 }, '0 of 1 pods ready'],
-  [
-    'with an old pod beside the new',
-    'Deployment',
-    1,
-    { ...seen, ...all(2), updatedReplicas: 1 },
-    '1 of its old pods are still there',
-  ],
+  ['with an old pod', 'Deployment', 1, { ...seen, ...all(2), updatedReplicas: 1 }, '1 of its old pods are still there'],
   ['ready in part', 'StatefulSet', 3, { ...seen, ...all(3), readyReplicas: 2 }, '2 of 3 pods ready'],
-  ['ready', 'StatefulSet', 1, { ...seen, replicas: 1, updatedReplicas: 1, readyReplicas: 1 }, undefined],
-  [
-    'on every node',
-    'DaemonSet',
-    undefined,
-    { ...seen, desiredNumberScheduled: 1, updatedNumberScheduled: 1, numberAvailable: 1 },
-    undefined,
-  ],
-  [
-    'with its old pod',
-    'DaemonSet',
-    undefined,
-    { ...seen, desiredNumberScheduled: 1, numberAvailable: 1 },
-    '0 of 1 pods ready',
-  ],
-  [
-    'not available',
-    'DaemonSet',
-    undefined,
-    { ...seen, desiredNumberScheduled: 2, updatedNumberScheduled: 2 },
-    '0 of 2 pods ready',
-  ],
+  ['ready', 'StatefulSet', 1, { ...seen, ...all(1), availableReplicas: 0 }],
+  ['on every node', 'DaemonSet', undefined, { ...seen, ...daemons(1, 1, 1) }],
+  ['with its old pod', 'DaemonSet', undefined, { ...seen, ...daemons(1, 0, 1) }, '0 of 1 pods ready'],
+  ['not available', 'DaemonSet', undefined, { ...seen, ...daemons(2, 2, 0) }, '0 of 2 pods ready'],
   ['running', 'Job', undefined, undefined, 'the job still runs'],
-  ['complete', 'Job', undefined, { conditions: [condition('Complete', 'True')] }, undefined],
-  ['complete no more', 'Job', undefined, { conditions: [condition('Complete', 'False')] }, 'the job still runs'],
-  ['failed', 'Job', undefined, { conditions: [condition('Failed', 'True', 'too often')] }, 'the job failed: too often'],
+  ['complete', 'Job', undefined, told('Complete', 'True')],
+  ['complete no more', 'Job', undefined, told('Complete', 'False'), 'the job still runs'],
+  ['failed', 'Job', undefined, told('Failed', 'True', 'too often'), 'the job failed: too often'],
 ];
 for (const [what, kind, replicas, status, missing] of workloads) {
   test(`a ${kind} ${what}: ${missing ?? 'nothing missing'}`, () =>
@@ -146,4 +133,20 @@ test('a selector selects by all of its labels, and an empty one nothing', () => 
   assert.equal(selects({ app: 'a', tier: 'db' }, metadata), false);
   assert.equal(selects({ app: 'a' }, { name: 'p' }), false);
   for (const empty of [undefined, {}]) assert.equal(selects(empty, metadata), false);
+});
+
+test('a Deployment has the edited template and all else as before; others stay, and so does what was given', () => {
+  const template = { spec: { containers: [{ name: 'x', image: 'old' }] } };
+  const given = ['Deployment', 'StatefulSet'].map((kind) => ({
+    ...workload(kind, 2, {}),
+    spec: { replicas: 2, template },
+  }));
+  const before = structuredClone(given);
+  const [changed, other] = withTemplates(given, ({ spec }: typeof template) => {
+    for (const container of spec.containers) container.image = 'another';
+  });
+  const edited = { spec: { containers: [{ name: 'x', image: 'another' }] } };
+  assert.deepEqual(changed, { ...before[0], spec: { replicas: 2, template: edited } });
+  assert.equal(other, given[1]);
+  assert.deepEqual(given, before);
 });

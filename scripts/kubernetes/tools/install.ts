@@ -1,31 +1,12 @@
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Exec } from '../../lib/exec.ts';
 import { writeWhole } from '../../lib/files.ts';
-import {
-  type DownloadProgress,
-  download,
-  fetchText,
-  type RequestLimits,
-  removeAbandoned,
-  sha256Of,
-} from '../../lib/http/download.ts';
+import { download, fetchText, removeAbandoned, sha256Of } from '../../lib/http/download.ts';
 import { DownloadError, toDownloadError } from '../../lib/http/download-error.ts';
 import { fillTemplate, type Machine, type ToolSpec } from './specs.ts';
+import type { ToolboxSetup } from './toolbox.ts';
 
 const workPrefix = '.installing-';
-
-/** What an installation needs to know. */
-interface ToolInstallation {
-  spec: ToolSpec;
-  machine: Machine;
-  /** The folder of this tool in this version. */
-  folder: string;
-  exec: Exec;
-  signal: AbortSignal;
-  limits: RequestLimits;
-  onProgress: (progress: DownloadProgress) => void;
-}
 
 /** The installed tool, or nothing where it is missing or is not what was installed. */
 export async function findInstalled(folder: string, name: string): Promise<string | undefined> {
@@ -35,18 +16,27 @@ export async function findInstalled(folder: string, name: string): Promise<strin
 }
 
 /**
- * Fetches the release's file, checks it and installs the tool, together with its sha256, which every later use is checked against.
+ * Fetches the release's file, checks it and installs the tool into this folder, together with its sha256, which every later use
+ * is checked against.
+ * @returns the tool's path.
  * @throws DownloadError, or CommandError when it can't be unpacked; then nothing is kept.
  */
-export async function installRelease(installation: ToolInstallation): Promise<string> {
-  const { spec, machine, folder, exec, signal, limits, onProgress } = installation;
-  const url = fillTemplate(spec.url, spec, machine);
-  const sha256 = spec.sha256?.[`${machine.os}-${machine.arch}`] ?? (await publishedSha256(installation));
-  const work = await makeWorkFolder(installation);
+export async function installRelease(
+  spec: ToolSpec,
+  machine: Machine,
+  folder: string,
+  { exec, signal, limits = {} }: Pick<ToolboxSetup, 'exec' | 'signal' | 'limits'>,
+): Promise<string> {
+  const fill = (template: string) => fillTemplate(template, spec, machine);
+  const url = fill(spec.url);
+  const request = { signal, ...limits };
+  const sha256 =
+    spec.sha256?.[`${machine.os}-${machine.arch}`] ??
+    sumIn(await fetchText({ url: fill(spec.checksumUrl), ...request }), fill(spec.checksumUrl), basename(url));
+  const work = await makeWorkFolder(folder).catch((error) => Promise.reject(toDownloadError(url, error)));
   try {
-    const file = { cacheDir: work, fileName: basename(url) };
-    const fetched = await download({ url, sha256, signal, ...limits, ...file, onProgress });
-    const member = spec.member && fillTemplate(spec.member, spec, machine);
+    const fetched = await download({ url, sha256, cacheDir: work, fileName: basename(url), ...request });
+    const member = spec.member && fill(spec.member);
     if (member) await exec(['tar', '-xzf', fetched, '-C', work, member]);
     const program = member ? join(work, member) : fetched;
     await chmod(program, 0o755);
@@ -61,11 +51,12 @@ export async function installRelease(installation: ToolInstallation): Promise<st
   }
 }
 
-async function publishedSha256({ spec, machine, signal, limits }: ToolInstallation): Promise<string> {
-  const url = fillTemplate(spec.checksumUrl, spec, machine);
-  const text = await fetchText({ url, signal, ...limits });
-  const sum = sumIn(text, basename(fillTemplate(spec.url, spec, machine)));
-  if (sum !== undefined) return sum;
+/** The sum of that file, of a list of sums with names, or the only one of a text. Throws `DownloadError` where there is none. */
+function sumIn(text: string, url: string, name: string): string {
+  const lines = text.split('\n').filter((line) => /^[0-9a-f]{64}\b/i.test(line));
+  const line =
+    lines.find((each) => each.split(/[\s*]+/).at(-1) === name) ?? (lines.length === 1 ? lines[0] : undefined);
+  if (line !== undefined) return line.slice(0, 64);
   throw new DownloadError(url, {
     problem: 'checksum',
     why: 'it holds no sha256',
@@ -73,20 +64,8 @@ async function publishedSha256({ spec, machine, signal, limits }: ToolInstallati
   });
 }
 
-/** The sum of that file, of a list of sums with names, or the only one of a text. */
-function sumIn(text: string, name: string): string | undefined {
-  const lines = text.split('\n').filter((line) => /^[0-9a-f]{64}\b/i.test(line));
-  const line =
-    lines.find((each) => each.split(/[\s*]+/).at(-1) === name) ?? (lines.length === 1 ? lines[0] : undefined);
-  return line?.slice(0, 64);
-}
-
-async function makeWorkFolder({ spec, machine, folder }: ToolInstallation): Promise<string> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await removeAbandoned(folder, (name) => name.startsWith(workPrefix));
-    return await mkdtemp(join(folder, workPrefix));
-  } catch (error) {
-    throw toDownloadError(fillTemplate(spec.url, spec, machine), error);
-  }
+async function makeWorkFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await removeAbandoned(folder, (name) => name.startsWith(workPrefix));
+  return mkdtemp(join(folder, workPrefix));
 }

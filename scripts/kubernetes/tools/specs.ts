@@ -1,8 +1,7 @@
-import * as versions from '../../config/versions.ts';
-import { compareVersions, parseVersion, type Version } from '../../config/versions.ts';
+import { isAtLeast, parseVersion, tools } from '../../config/versions.ts';
 import { UsageError } from '../../lib/errors.ts';
 
-export type ToolName = keyof typeof versions.tools;
+export type ToolName = keyof typeof tools;
 
 /** Where the tools run, in the words of their download pages. */
 export interface Machine {
@@ -10,16 +9,18 @@ export interface Machine {
   arch: 'amd64' | 'arm64';
 }
 
+/** What `versions.ts` pins of a tool, and how it is used. */
 export interface ToolSpec {
   name: ToolName;
   /** The version that is fetched, with its `v`. */
   version: string;
   /** In words, for messages: `0.32 or newer`. */
   supported: string;
-  isSupported: (version: Version) => boolean;
-  /** Arguments that make the tool print its version. */
+  /** Whether what a tool says of its version will do. */
+  isSupported(version: string): boolean;
+  /** Arguments that make the tool print its version, and where that stands in what it prints. */
   versionArgs: readonly string[];
-  readVersion: (stdout: string) => string | undefined;
+  prints: RegExp;
   url: string;
   checksumUrl: string;
   /** Pinned checksums of the download, by `<os>-<arch>`. */
@@ -42,58 +43,52 @@ export function toolSpecs(kubernetesVersion: string): Record<ToolName, ToolSpec>
       'Use a node image whose tag is one, for example kindest/node:v1.36.4.',
     );
   }
-  const { kind, kubectl, helm, 'kube-score': kubeScore, promtool } = versions.tools;
+  const newEnough = <N extends Exclude<ToolName, 'kubectl'>>(name: N) => ({
+    ...tools[name],
+    name,
+    brew: name,
+    supported: `${tools[name].minimum} or newer`,
+    isSupported: (version: string) => isAtLeast(version, tools[name].minimum),
+  });
   return {
     kind: {
-      ...kind,
-      name: 'kind',
-      supported: `${kind.minimum} or newer`,
-      isSupported: atLeast(kind.minimum),
+      ...newEnough('kind'),
       versionArgs: ['version'],
-      readVersion: (stdout) => /^kind (\S+)/m.exec(stdout)?.[1],
-      brew: 'kind',
+      prints: /^kind (\S+)/m,
       page: 'https://kind.sigs.k8s.io/docs/user/quick-start/#installation',
     },
     kubectl: {
-      ...kubectl,
+      ...tools.kubectl,
       name: 'kubectl',
-      version: `v${kubernetesVersion.replace(/^v/, '')}`,
+      version: `v${numberOf(kubernetesVersion)}`,
       supported: `${cluster.major}.${cluster.minor} (or one minor version beside it)`,
       // https://kubernetes.io/releases/version-skew-policy/#kubectl
-      isSupported: ({ major, minor }) => major === cluster.major && Math.abs(minor - cluster.minor) <= 1,
+      isSupported(version) {
+        const found = parseVersion(version);
+        return found?.major === cluster.major && Math.abs(found.minor - cluster.minor) <= 1;
+      },
       versionArgs: ['version', '--client', '--output', 'json'],
-      readVersion: (stdout) => /"gitVersion":\s*"([^"]+)"/.exec(stdout)?.[1],
+      prints: /"gitVersion":\s*"([^"]+)"/,
       brew: 'kubernetes-cli',
       page: 'https://kubernetes.io/docs/tasks/tools/',
     },
     helm: {
-      ...helm,
-      name: 'helm',
-      supported: `${helm.minimum} or newer`,
-      isSupported: atLeast(helm.minimum),
+      ...newEnough('helm'),
       versionArgs: ['version', '--template', '{{.Version}}'],
-      readVersion: (stdout) => /v\d\S*/.exec(stdout)?.[0],
+      prints: /(v\d\S*)/,
       member: '{os}-{arch}/helm',
-      brew: 'helm',
       page: 'https://helm.sh/docs/intro/install/',
     },
     'kube-score': {
-      ...kubeScore,
-      name: 'kube-score',
-      supported: `${kubeScore.minimum} or newer`,
-      isSupported: atLeast(kubeScore.minimum),
+      ...newEnough('kube-score'),
       versionArgs: ['version'],
-      readVersion: (stdout) => /version: v?(\d[^\s,]*)/.exec(stdout)?.[1],
-      brew: 'kube-score',
+      prints: /version: v?(\d[^\s,]*)/,
       page: 'https://github.com/zegl/kube-score#installation',
     },
     promtool: {
-      ...promtool,
-      name: 'promtool',
-      supported: `${promtool.minimum} or newer`,
-      isSupported: atLeast(promtool.minimum),
+      ...newEnough('promtool'),
       versionArgs: ['--version'],
-      readVersion: (stdout) => /^promtool, version (\d[^\s,]*)/m.exec(stdout)?.[1],
+      prints: /^promtool, version (\d[^\s,]*)/m,
       member: 'prometheus-{number}.{os}-{arch}/promtool',
       brew: 'prometheus',
       page: 'https://prometheus.io/download/',
@@ -109,16 +104,11 @@ export function machineOf(platform: NodeJS.Platform, arch: string): Machine | un
 }
 
 /** Fills `{version}`, `{number}`, `{os}` and `{arch}` of an address or a path. */
-export function fillTemplate(template: string, spec: ToolSpec, { os, arch }: Machine): string {
-  const values: Record<string, string> = { version: spec.version, number: numberOf(spec.version), os, arch };
+export function fillTemplate(template: string, { version }: ToolSpec, { os, arch }: Machine): string {
+  const values: Record<string, string> = { version, number: numberOf(version), os, arch };
   return template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
 function numberOf(version: string): string {
   return version.replace(/^v/, '');
-}
-
-function atLeast(minimum: string): (version: Version) => boolean {
-  const floor = parseVersion(minimum) as Version;
-  return (version) => compareVersions(version, floor) >= 0;
 }

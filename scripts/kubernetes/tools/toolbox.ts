@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseVersion } from '../../config/versions.ts';
 import { messageOf, UsageError, type UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { RequestLimits } from '../../lib/http/download.ts';
@@ -17,13 +16,7 @@ export interface Tool {
   source: 'path' | 'cache';
 }
 
-export interface Toolbox {
-  /**
-   * Where the tool is, in a supported version, fetching it where there is none. Asked again, it answers at once.
-   * Throws `UsageError` where it can't be had, and `DownloadError` where what came is not what was published.
-   */
-  find(name: ToolName): Promise<Tool>;
-}
+export type Toolbox = ReturnType<typeof createToolbox>;
 
 export interface ToolboxSetup {
   exec: Exec;
@@ -33,7 +26,7 @@ export interface ToolboxSetup {
   /** Of the cluster, for example `v1.36.4`: kubectl follows it. */
   kubernetesVersion: string;
   signal: AbortSignal;
-  /** Called often while a tool is fetched. */
+  /** Called before a tool is fetched. */
   onDownload?: (name: ToolName) => void;
   /** Fetch nothing: what is neither on the PATH nor in the cache is missing. */
   offline?: boolean;
@@ -45,14 +38,16 @@ export interface ToolboxSetup {
 }
 
 /** The way to the tools. Throws `UsageError` where `kubernetesVersion` is no version. */
-export function createToolbox(setup: ToolboxSetup): Toolbox {
+export function createToolbox(setup: ToolboxSetup) {
   const specs = setup.specs ?? toolSpecs(setup.kubernetesVersion);
   const asked = new Map<ToolName, Promise<Tool>>();
   return {
-    find(name) {
-      const known = asked.get(name);
-      if (known !== undefined) return known;
-      const search = findTool(specs[name], setup);
+    /**
+     * Where the tool is, in a supported version, fetching it where there is none. Asked again, it answers at once.
+     * Throws `UsageError` where it can't be had, and `DownloadError` where what came is not what was published.
+     */
+    find(name: ToolName): Promise<Tool> {
+      const search = asked.get(name) ?? findTool(specs[name], setup);
       asked.set(name, search);
       // A failure is not remembered: the network may be back the next time.
       search.catch(() => asked.delete(name));
@@ -63,50 +58,37 @@ export function createToolbox(setup: ToolboxSetup): Toolbox {
 
 async function findTool(spec: ToolSpec, setup: ToolboxSetup): Promise<Tool> {
   const { name, version } = spec;
-  const candidates = await candidatesOnPath(spec, setup.path, setup.exec);
-  const usable = candidates.find(({ supported }) => supported);
-  if (usable !== undefined) return { name, path: usable.path, version: usable.version ?? version, source: 'path' };
+  const { usable, other } = await lookOnPath(spec, setup);
+  if (usable) return { name, ...usable, source: 'path' };
 
   const machine = machineOf(setup.platform ?? process.platform, setup.arch ?? process.arch);
-  if (machine === undefined) {
-    throw notAvailable({ spec, candidates, machine }, 'No file is published for this kind of machine.');
-  }
+  const missing = (why: string, cause?: UserError) => notAvailable(spec, machine, other, why, cause);
+  if (machine === undefined) throw missing('No file is published for this kind of machine.');
 
   const folder = join(setup.cacheDir, 'tools', `${name}-${version}-${machine.os}-${machine.arch}`);
   const cached = await findInstalled(folder, name);
   if (cached !== undefined) return { name, path: cached, version, source: 'cache' };
 
-  if (setup.offline) throw notAvailable({ spec, candidates, machine }, 'Nothing is to be fetched here.');
+  if (setup.offline) throw missing('Nothing is to be fetched here.');
+  setup.onDownload?.(name);
   try {
-    const path = await installRelease({
-      spec,
-      machine,
-      folder,
-      exec: setup.exec,
-      signal: setup.signal,
-      limits: setup.limits ?? {},
-      onProgress: () => setup.onDownload?.(name),
-    });
-    return { name, path, version, source: 'cache' };
+    return { name, path: await installRelease(spec, machine, folder, setup), version, source: 'cache' };
   } catch (error) {
-    const missing: MissingTool = { spec, candidates, machine };
-    if (error instanceof CommandError) throw notAvailable(missing, firstLine(error), error);
+    if (error instanceof CommandError) throw missing(`${messageOf(error).split('\n')[0]}.`, error);
     // You have to see that a file is not the published one, or that the disk is full.
     if (!(error instanceof DownloadError) || error.problem === 'checksum' || error.problem === 'storage') throw error;
-    throw notAvailable(missing, error.message, error);
+    throw missing(error.message, error);
   }
 }
 
-interface MissingTool {
-  spec: ToolSpec;
-  candidates: readonly ToolCandidate[];
-  machine: Machine | undefined;
-}
-
-function notAvailable({ spec, candidates, machine }: MissingTool, why: string, cause?: UserError): UsageError {
-  const [other] = candidates;
-  const found =
-    other === undefined ? 'is not on the PATH' : `on the PATH is ${other.version ?? 'broken'} (${other.path}) instead`;
+function notAvailable(
+  spec: ToolSpec,
+  machine: Machine | undefined,
+  other: string | undefined,
+  why: string,
+  cause: UserError | undefined,
+): UsageError {
+  const found = other === undefined ? 'is not on the PATH' : `on the PATH is ${other} instead`;
   const first = cause instanceof DownloadError ? `${cause.hint} Or install it` : 'Install it';
   const byHand = `by hand: brew install ${spec.brew}, or as its page says (${spec.page})`;
   const command = machine === undefined ? '' : `, or fetch it (curl -fLO ${fillTemplate(spec.url, spec, machine)})`;
@@ -117,40 +99,26 @@ function notAvailable({ spec, candidates, machine }: MissingTool, why: string, c
   });
 }
 
-function firstLine(error: CommandError): string {
-  return `${messageOf(error).split('\n')[0]}.`;
-}
-
-interface ToolCandidate {
-  path: string;
-  /** Nothing where the program doesn't run, or doesn't say. */
-  version: string | undefined;
-  supported: boolean;
-}
-
 /**
- * The first program on the PATH in a supported version, after all that were looked at before it. An older one in
- * front does not hide a newer one behind.
+ * The first program on the PATH in a supported version: an older one in front does not hide a newer one behind. `other` is
+ * the first that was passed over, with its version.
  */
-async function candidatesOnPath(spec: ToolSpec, path: string, exec: Exec): Promise<ToolCandidate[]> {
-  const candidates: ToolCandidate[] = [];
-  for (const program of await programsOnPath(spec.name, path)) {
-    const version = await versionOf(program, spec, exec);
-    const parsed = version === undefined ? undefined : parseVersion(version);
-    candidates.push({ path: program, version, supported: parsed !== undefined && spec.isSupported(parsed) });
-    if (candidates.at(-1)?.supported) break;
+async function lookOnPath(spec: ToolSpec, { path: folders, exec }: ToolboxSetup) {
+  let other: string | undefined;
+  for (const path of await programsOnPath(spec.name, folders)) {
+    const version = await versionOf(path, spec, exec);
+    if (version !== undefined && spec.isSupported(version)) return { usable: { path, version } };
+    other ??= `${version ?? 'broken'} (${path})`;
   }
-  return candidates;
+  return { other };
 }
 
+/** @returns undefined where the program doesn't run, or doesn't say. */
 async function versionOf(program: string, spec: ToolSpec, exec: Exec): Promise<string | undefined> {
+  const options = { nothrow: true, timeout: 15_000, as: 'probe' } as const;
   try {
-    const { stdout, exitCode } = await exec([program, ...spec.versionArgs], {
-      nothrow: true,
-      timeout: 15_000,
-      as: 'probe',
-    });
-    return exitCode === 0 ? spec.readVersion(stdout) : undefined;
+    const { stdout, exitCode } = await exec([program, ...spec.versionArgs], options);
+    return exitCode === 0 ? spec.prints.exec(stdout)?.[1] : undefined;
   } catch (error) {
     // Too slow to say its version: too slow to be used.
     if (error instanceof CommandError) return undefined;
