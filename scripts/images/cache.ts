@@ -8,93 +8,78 @@ import { removeAbandoned } from '../lib/http/download.ts';
 import type { NodeImages } from './containerd.ts';
 
 /** Images on this machine as a registry hands them out, so that a new cluster does not download them again. */
-export interface ImageCache {
-  /**
-   * Reads an image, given by its full name, into a node. False where there is none, or none that is whole: that is thrown
-   * away. Throws a `UserError` where Docker does not answer.
-   */
-  restore(node: NodeImages, image: string): Promise<boolean>;
-  /** Whether there is an archive of an image, given by its full name. */
-  has(image: string): Promise<boolean>;
-  /**
-   * Writes those of a node's images, digest by full name, that are not in the cache yet; then takes away what was not used
-   * for the longest time, until the rest is within the limit. Throws `CommandError` where a file can't be written. An image
-   * whose packed layers the node has discarded after unpacking them (`discard_unpacked_layers` of containerd's CRI plugin) is
-   * passed over.
-   */
-  keep(node: NodeImages, images: ReadonlyMap<string, string>): Promise<KeptImages>;
-}
+export type ImageCache = ReturnType<typeof createImageCache>;
 
-/** What was written to the cache, and is still in it. */
-export interface KeptImages {
-  images: string[];
-  bytes: number;
-}
-
-interface ImageCacheOptions {
-  folder: string;
-  /** Bytes that all archives together may take; with 0 nothing is kept. */
-  limit: number;
-}
-
-/** The cache in a folder, which need not exist. */
-export function createImageCache({ folder, limit }: ImageCacheOptions): ImageCache {
+/**
+ * The cache in a folder, which need not exist.
+ *
+ * @param limit bytes that all archives together may take; with 0 nothing is kept.
+ */
+export function createImageCache({ folder, limit }: { folder: string; limit: number }) {
   const find = async (image: string): Promise<Archive | undefined> =>
-    (await archivesIn(folder)).find((archive) => archive.image === image);
+    limit > 0 ? (await archivesIn(folder)).find((archive) => archive.image === image) : undefined;
   const discard = (archive: Archive) => rm(join(folder, archive.file), { force: true });
 
   return {
-    has: async (image) => limit > 0 && (await find(image)) !== undefined,
+    /** Whether there is an archive of an image, given by its full name. */
+    has: async (image: string) => (await find(image)) !== undefined,
 
-    async restore(node, image) {
-      const archive = limit > 0 ? await find(image) : undefined;
+    /**
+     * Reads an image, given by its full name, into a node. False where there is none, or none that is whole: that is thrown
+     * away. Throws a `UserError` where Docker does not answer.
+     */
+    async restore(node: NodeImages, image: string): Promise<boolean> {
+      const archive = await find(image);
       if (archive === undefined) return false;
       const { exitCode, stderr } = await node.importArchive(join(folder, archive.file));
       if (exitCode !== 0) assertDockerResponds(stderr);
       // containerd checks what the manifest names; the manifest itself is known by its digest in the file's name.
       const whole = exitCode === 0 && (await node.list()).get(image) === archive.digest;
-      if (!whole) {
-        await discard(archive);
-        return false;
-      }
-      await markUsed(folder, archive);
-      return true;
+      await (whole ? markUsed(folder, archive.file) : discard(archive));
+      return whole;
     },
 
-    async keep(node, images) {
-      const nothing = { images: [], bytes: 0 };
-      if (limit === 0) return nothing;
+    /**
+     * Writes those of a node's images, digest by full name, that are not in the cache yet; then takes away what was not used
+     * for the longest time, until the rest is within the limit. Throws `CommandError` where a file can't be written. An image
+     * whose packed layers the node has discarded after unpacking them (`discard_unpacked_layers` of containerd's CRI plugin) is
+     * passed over.
+     * @returns what was written, and is still in the cache.
+     */
+    async keep(node: NodeImages, images: ReadonlyMap<string, string>): Promise<KeptImages> {
+      if (limit === 0) return { images: [], bytes: 0 };
       const known = await archivesIn(folder);
-      const has = new Map(known.map(({ image, digest }) => [image, digest]));
-      const wanted = [...images].filter(([image, digest]) => has.get(image) !== digest);
-      if (wanted.length === 0) return nothing;
       const written = new Set<string>();
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await removeAbandoned(folder, (name) => name.endsWith('.part'));
-      for (const [image, digest] of wanted) {
-        const file = fileNameOf(image, digest);
-        const part = join(folder, partialName(file));
+      for (const [image, digest] of images) {
+        const same = known.filter((archive) => archive.image === image);
+        if (same.some((archive) => archive.digest === digest)) continue;
         try {
-          await node.exportArchive(image, part);
-          await rename(part, join(folder, file));
+          await writeArchive(folder, fileNameOf(image, digest), async (part) => {
+            await node.exportArchive(image, part);
+            return true;
+          });
         } catch (error) {
           // containerd discards layers that it has unpacked, and fetches none that an image shares with those.
           if (error instanceof CommandError && /content digest \S+: not found/.test(error.output.stderr)) continue;
           throw error;
-        } finally {
-          await rm(part, { force: true });
         }
         // The same name stood for another image until now.
-        for (const old of known.filter((archive) => archive.image === image)) await discard(old);
+        for (const old of same) await discard(old);
         written.add(image);
       }
+      if (written.size === 0) return { images: [], bytes: 0 };
       const all = await archivesIn(folder);
-      const gone = overLimit(all, limit);
-      for (const archive of gone) await discard(archive);
-      const stays = all.filter((archive) => written.has(archive.image) && !gone.includes(archive));
-      return { images: stays.map((archive) => archive.image), bytes: stays.reduce((sum, { bytes }) => sum + bytes, 0) };
+      const over = overLimit(all, limit);
+      for (const archive of over) await discard(archive);
+      const stays = all.filter((archive) => written.has(archive.image) && !over.includes(archive));
+      return { images: stays.map(({ image }) => image), bytes: sizeOf(stays) };
     },
   };
+}
+
+export interface KeptImages {
+  images: string[];
+  bytes: number;
 }
 
 /** A file of the cache with one image in it (the OCI image layout, in a tar). */
@@ -109,16 +94,33 @@ export interface Archive {
   usedAt: number;
 }
 
-const extension = '.tar';
-
 /** The file's name tells image and digest, so no list has to be kept beside the files. */
 export function fileNameOf(image: string, digest: string): string {
-  return `${encodeURIComponent(image)}@${digest.replace(':', '-')}${extension}`;
+  return `${encodeURIComponent(image)}@${digest.replace(':', '-')}.tar`;
 }
 
-/** A name for a file that is not whole yet. */
-export function partialName(file: string): string {
-  return `.${randomUUID()}.${file.slice(0, 40)}.part`;
+/**
+ * Has a file of a cache written whole or not at all, in a folder that is its owner's alone: `write` is given the name that it
+ * has until then. What a process that was killed left behind is removed.
+ *
+ * @returns its bytes; 0 where `write` says that it is not to be kept.
+ */
+export async function writeArchive(
+  folder: string,
+  file: string,
+  write: (part: string) => Promise<boolean>,
+): Promise<number> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeAbandoned(folder, (name) => name.endsWith('.part'));
+  const part = join(folder, `.${randomUUID()}.${file.slice(0, 40)}.part`);
+  try {
+    if (!(await write(part))) return 0;
+    const { size } = await stat(part);
+    await rename(part, join(folder, file));
+    return size;
+  } finally {
+    await rm(part, { force: true });
+  }
 }
 
 /** What is in a folder; nothing where it does not exist. */
@@ -144,15 +146,20 @@ export async function archivesIn(folder: string): Promise<Archive[]> {
   return (await Promise.all(read)).flat();
 }
 
-/** Notes that an archive is of use. */
-export async function markUsed(folder: string, { file }: Pick<Archive, 'file'>): Promise<void> {
+/** Notes that a file is of use. */
+export async function markUsed(folder: string, file: string): Promise<void> {
   const now = new Date();
   await utimes(join(folder, file), now, now).catch(() => {});
 }
 
+/** Bytes that they take together. */
+export function sizeOf(archives: readonly Pick<Archive, 'bytes'>[]): number {
+  return archives.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Those to be removed, the longest unused first, for the rest to take no more than `limit` bytes. */
 export function overLimit<T extends Pick<Archive, 'bytes' | 'usedAt'>>(archives: readonly T[], limit: number): T[] {
-  let total = archives.reduce((sum, { bytes }) => sum + bytes, 0);
+  let total = sizeOf(archives);
   return archives
     .toSorted((one, other) => one.usedAt - other.usedAt)
     .filter(({ bytes }) => {

@@ -9,24 +9,8 @@ import { waitUntil } from '../lib/retry.ts';
 const unpackingMark = '/var/lib/platform-ops-images';
 
 /** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
-export interface NodeImages {
-  /** Waits until containerd answers, and has what it was given unpacked. Throws a `UserError` where that takes too long. */
-  waitForContainerd(): Promise<void>;
-  /** Every name under which the node has an image, with the image's digest. */
-  list(): Promise<Map<string, string>>;
-  /** Has the node pull an image by itself. Returns how that ended. */
-  pull(image: string): Promise<Output>;
-  /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
-  importFromDocker(images: readonly string[]): Promise<void>;
-  /** Reads an archive of images into the node. Returns how that ended. */
-  importArchive(file: string): Promise<Output>;
-  /** Writes an image, compressed as it came, into a file of this machine. Throws `CommandError`. */
-  exportArchive(image: string, file: string): Promise<void>;
-  /** Gives an image another name. */
-  tag(source: string, target: string): Promise<void>;
-}
+export type NodeImages = ReturnType<typeof nodeImages>;
 
-const images = ['ctr', '--namespace=k8s.io', 'images'] as const;
 /** Docker streams all images in one archive, in which layers that they share occur once. */
 const fromDocker = (option: string) =>
   `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
@@ -50,10 +34,11 @@ export function nodeImages(
   node: string,
   signal: AbortSignal,
   { timeout, onlyHold = false }: NodeImagesOptions,
-): NodeImages {
-  const inNode = (...command: string[]) => ['docker', 'exec', node, ...images, ...command] as const;
+) {
+  const ctr = (...args: string[]) => ['docker', 'exec', node, 'ctr', '--namespace=k8s.io', ...args] as const;
   return {
-    async waitForContainerd() {
+    /** Waits until containerd answers, and has what it was given unpacked. Throws a `UserError` where that takes too long. */
+    async waitForContainerd(): Promise<void> {
       const asked = async () => {
         const { exitCode, stderr } = await exec(['docker', 'exec', node, 'sh', '-c', answers], { nothrow: true });
         assertDockerResponds(stderr);
@@ -62,21 +47,21 @@ export function nodeImages(
       const missing = await waitUntil(asked, { timeout, signal, every: 1000 });
       if (missing !== undefined) throw new UserError(`${missing}.`, { hint: `docker logs ${node}` });
     },
-    async list() {
-      const { stdout } = await exec(inNode('list'), { timeout: 60_000 });
+    /** Every name under which the node has an image, with the image's digest. */
+    async list(): Promise<Map<string, string>> {
+      const { stdout } = await exec(ctr('images', 'list'), { timeout: 60_000 });
       const rows = stdout.split('\n').slice(1);
-      return new Map(
-        rows
-          .map((row) => row.split(/\s+/))
-          .flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])),
-      );
+      const cells = rows.map((row) => row.split(/\s+/));
+      return new Map(cells.flatMap(([name, , digest]) => (name && digest ? [[name, digest] as const] : [])));
     },
-    pull(image) {
+    /** Has the node pull an image by itself. Returns how that ended. */
+    pull(image: string): Promise<Output> {
       const how = onlyHold ? ['content', 'fetch'] : ['images', 'pull'];
       const from = ['--hosts-dir', '/etc/containerd/certs.d', fullImageName(image)];
-      return exec(['docker', 'exec', node, 'ctr', '--namespace=k8s.io', ...how, ...from], { nothrow: true });
+      return exec(ctr(...how, ...from), { nothrow: true });
     },
-    async importFromDocker(names) {
+    /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
+    async importFromDocker(names: readonly string[]): Promise<void> {
       try {
         await exec(['bash', '-c', fromDocker(onlyHold ? '--no-unpack ' : ''), 'import', node, ...names]);
       } catch (error) {
@@ -91,8 +76,10 @@ export function nodeImages(
         });
       }
     },
-    importArchive: (file) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
-    async exportArchive(image, file) {
+    /** Reads an archive of images into the node. Returns how that ended. */
+    importArchive: (file: string) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
+    /** Writes an image, compressed as it came, into a file of this machine. Throws `CommandError`. */
+    async exportArchive(image: string, file: string): Promise<void> {
       // By way of a file there: from the output of `docker exec` the end is lost where this machine is too busy to read it at
       // once (moby issue 45689; 6 of 11 archives at a load of 15).
       const archive = `/var/lib/${basename(file)}`;
@@ -103,9 +90,9 @@ export function nodeImages(
         await exec(['docker', 'exec', node, 'rm', '-f', archive], { nothrow: true });
       }
     },
-    async tag(source, target) {
-      await exec(inNode('tag', '--force', fullImageName(source), fullImageName(target)));
-    },
+    /** Gives an image another name. */
+    tag: (source: string, target: string) =>
+      exec(ctr('images', 'tag', '--force', fullImageName(source), fullImageName(target))),
   };
 }
 

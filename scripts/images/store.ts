@@ -11,34 +11,13 @@ import {
 } from '../lib/docker/images.ts';
 import type { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
-import { limitConcurrency } from '../lib/tasks.ts';
+import { limitConcurrency, shared } from '../lib/tasks.ts';
 import type { Trace } from '../lib/trace.ts';
 import type { ImageCache, KeptImages } from './cache.ts';
 import { nodeImages } from './containerd.ts';
 
 /** The images of the cluster's node, and the ways of getting more into it. Works as soon as the node's containerd runs. */
-export interface ImageStore {
-  /** Makes sure that Docker on this machine has the image. Throws a `UserError` naming image, registry and reason. */
-  pull(image: string): Promise<void>;
-  /** Makes sure that the node has the images. Returns those that it did not have. Throws a `UserError` naming the image. */
-  ensure(images: readonly string[]): Promise<string[]>;
-  /** Every name under which the node has an image, with the image's digest. */
-  inNode(): Promise<Map<string, string>>;
-  /** Forget which these are: somebody else put images into the node, or took them out. */
-  forget(): void;
-  /** Copies images that Docker has into the node under other names: target name to source name. */
-  importAs(names: ReadonlyMap<string, string>): Promise<void>;
-  /**
-   * Keeps what was asked of `ensure` for the next cluster. Returns what was written, and what of it all is not kept now.
-   * Throws where a file can't be written.
-   */
-  keep(): Promise<KeptImages & { missing: string[] }>;
-  /**
-   * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
-   * or that the cluster pulled with a token. Right only in the process that created the cluster.
-   */
-  ofPlatform(): Promise<Map<string, string>>;
-}
+export type ImageStore = ReturnType<typeof createImageStore>;
 
 /** Milliseconds that the list of the node's images may be old. What comes or goes by way of us is known at once. */
 const freshnessMs = 10_000;
@@ -69,13 +48,15 @@ export function createImageStore(
   container: string,
   signal: AbortSignal,
   { onPulled, onRetry, trace, cache, timeout = 300_000, onlyHold = false }: ImageStoreOptions = {},
-): ImageStore {
+) {
   const node = nodeImages(exec, container, signal, { timeout, onlyHold });
-  const kept = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
+  const traced = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();
+  const running = new Map<string, Promise<void>>();
   const inTurn = limitConcurrency(pullsAtOnce);
   const imported = new Set<string>();
+  const wanted = () => new Set([...nodePulls.keys()].map(fullImageName));
   /** What the node had when it was looked at first. */
   let atFirst: ReadonlyMap<string, string> | undefined;
   /** Asked by several components at the same time, answered once. */
@@ -86,27 +67,24 @@ export function createImageStore(
     atFirst ??= names;
     return names;
   };
+  const forget = () => {
+    listing = undefined;
+  };
   const inNode = () => {
     if (listing === undefined || Date.now() - listing.at > freshnessMs) {
       listing = { at: Date.now(), names: look() };
-      listing.names.catch(() => {
-        listing = undefined;
-      });
+      listing.names.catch(forget);
     }
     return listing.names;
   };
-  let running: Promise<void> | undefined;
-  const containerdRuns = () => {
-    // A list of its images says so as well, and is needed next.
-    running ??= inNode().then(
-      () => {},
-      () => node.waitForContainerd(),
+  // A list of its images says so as well, and is needed next.
+  const containerdRuns = () =>
+    shared(running, container, () =>
+      inNode().then(
+        () => {},
+        () => node.waitForContainerd(),
+      ),
     );
-    running.catch(() => {
-      running = undefined;
-    });
-    return running;
-  };
   /** The node pulls by itself, as it would for a pod; what it can't get, Docker on this machine may still have. */
   const pullIntoNode = async (image: string): Promise<void> => {
     const attempt = () => withPullTimeout(image, () => node.pull(image));
@@ -126,23 +104,25 @@ export function createImageStore(
     if ((await inNode()).has(name)) return false;
     // What is only to be kept, and is kept already, need not come here.
     if (onlyHold && (await cache?.has(name))) return false;
-    const restored = cache && (await kept(`${image} (from the cache)`, () => cache.restore(node, name)));
-    if (!restored) await kept(image, () => pullIntoNode(image));
-    listing = undefined;
+    const restored = cache && (await traced(`${image} (from the cache)`, () => cache.restore(node, name)));
+    if (!restored) await traced(image, () => pullIntoNode(image));
+    forget();
     return true;
   };
 
   return {
-    pull: (image) =>
+    /** Makes sure that Docker on this machine has the image. Throws a `UserError` naming image, registry and reason. */
+    pull: (image: string): Promise<void> =>
       shared(hostPulls, image, async () => {
-        const pulled = await kept(`${image} (Docker)`, () => ensureImage(exec, image));
+        const pulled = await traced(`${image} (Docker)`, () => ensureImage(exec, image));
         if (pulled) await onPulled?.(image);
       }),
+    /** Every name under which the node has an image, with the image's digest. */
     inNode,
-    forget() {
-      listing = undefined;
-    },
-    async ensure(images) {
+    /** Forget which these are: somebody else put images into the node, or took them out. */
+    forget,
+    /** Makes sure that the node has the images. Returns those that it did not have. Throws a `UserError` naming the image. */
+    async ensure(images: readonly string[]): Promise<string[]> {
       if (images.length === 0) return [];
       await containerdRuns();
       const fetched = await Promise.all(
@@ -150,16 +130,21 @@ export function createImageStore(
       );
       return images.filter((_, index) => fetched[index]);
     },
-    async importAs(names) {
+    /** Copies images that Docker has into the node under other names: target name to source name. */
+    async importAs(names: ReadonlyMap<string, string>): Promise<void> {
       await containerdRuns();
       const sources = [...new Set(names.values())];
-      await kept(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
+      await traced(`${sources.join(', ')} (copied)`, () => node.importFromDocker(sources));
       for (const [target, source] of names) await node.tag(source, target);
       for (const name of [...names.keys(), ...sources]) imported.add(fullImageName(name));
-      listing = undefined;
+      forget();
     },
-    async keep() {
-      const names = new Set([...nodePulls.keys()].map(fullImageName));
+    /**
+     * Keeps what was asked of `ensure` for the next cluster. Returns what was written, and what of it all is not kept now.
+     * Throws where a file can't be written.
+     */
+    async keep(): Promise<KeptImages & { missing: string[] }> {
+      const names = wanted();
       if (!cache || names.size === 0) return { images: [], bytes: 0, missing: [...names] };
       // However old it is: each image that came since then made it again.
       const present = await (listing?.names ?? inNode());
@@ -167,24 +152,18 @@ export function createImageStore(
       const inCache = await Promise.all([...names].map(cache.has));
       return { ...kept, missing: [...names].filter((_, index) => !inCache[index]) };
     },
-    async ofPlatform() {
+    /**
+     * What the node has of what it came with, of `ensure` and of `importAs`, name by digest: nothing that somebody put there
+     * or that the cluster pulled with a token. Right only in the process that created the cluster.
+     */
+    async ofPlatform(): Promise<Map<string, string>> {
       const present = await inNode();
-      const asked = new Set([...nodePulls.keys()].map(fullImageName));
+      const asked = wanted();
       const ours = ([name, digest]: [string, string]) =>
         asked.has(name) || imported.has(name) || atFirst?.get(name) === digest;
       return new Map([...present].filter(ours));
     },
   };
-}
-
-/** One attempt for all who ask at the same time; a failed one is forgotten, so that the next one tries again. */
-function shared<T>(attempts: Map<string, Promise<T>>, key: string, attempt: () => Promise<T>): Promise<T> {
-  const known = attempts.get(key);
-  if (known) return known;
-  const made = attempt();
-  made.catch(() => attempts.delete(key));
-  attempts.set(key, made);
-  return made;
 }
 
 function notPulled(image: string, stderr: string): UserError {

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, type Exec } from '../lib/exec.ts';
 import { writeWhole } from '../lib/files.ts';
-import { removeAbandoned } from '../lib/http/download.ts';
-import { archivesIn, listFolder, markUsed, overLimit, partialName } from './cache.ts';
+import { archivesIn, listFolder, markUsed, overLimit, sizeOf, writeArchive } from './cache.ts';
 
 /** Where a node's systemd looks for additions to containerd's unit, besides those that the node image brings. */
 export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d';
@@ -12,23 +11,9 @@ export const unpackedMount = '/usr/local/lib/systemd/system/containerd.service.d
 export const awaitUnpacked = ['bash', `${unpackedMount}/restore.sh`, 'await'] as const;
 
 /** The images of a whole node as its containerd has them, so that the next node starts with them, and unpacks nothing. */
-export interface UnpackedImages {
-  /**
-   * Prepares the folder that a new node of this node image is to see at `unpackedMount`. Undefined where nothing is kept
-   * for it.
-   */
-  offer(nodeImage: string): Promise<string | undefined>;
-  /**
-   * Keeps the node's images with these digests, by name, for the next node of that node image, unless just these are kept.
-   * Returns the bytes that were written, 0 where nothing had to be, where there is no room, or where Docker lost its end.
-   * Throws `CommandError`.
-   */
-  keep(node: string, nodeImage: string, images: ReadonlyMap<string, string>): Promise<number>;
-  /** Throws away what is kept for nodes of that image. */
-  discard(nodeImage: string): Promise<void>;
-}
+export type UnpackedImages = ReturnType<typeof createUnpackedImages>;
 
-export interface UnpackedImagesOptions {
+interface UnpackedImagesOptions {
   exec: Exec;
   /** Where they are kept: a folder for each node image. */
   folder: string;
@@ -45,60 +30,61 @@ const skippedExitCodes: ReadonlySet<number> = new Set([3, 4]);
 const inNode = 'umask 077; file=$1; node=$2; shift 2; exec docker exec -i "$node" bash -s -- "$@" > "$file"';
 
 /** What is kept in a folder, which need not exist. */
-export function createUnpackedImages({ exec, folder, packed, limit, scripts }: UnpackedImagesOptions): UnpackedImages {
-  const idOf = async (nodeImage: string) => {
+export function createUnpackedImages({ exec, folder, packed, limit, scripts }: UnpackedImagesOptions) {
+  const folderOf = async (nodeImage: string) => {
     const asked = await exec(['docker', 'image', 'inspect', '--format', '{{.Id}}', nodeImage], { timeout: 30_000 });
-    return asked.stdout
-      .trim()
-      .replace(/^sha256:/, '')
-      .slice(0, 16);
+    const id = asked.stdout.trim().replace(/^sha256:/, '');
+    return join(folder, id.slice(0, 16));
   };
-  const folderOf = async (nodeImage: string) => join(folder, await idOf(nodeImage));
 
   return {
-    async offer(nodeImage) {
+    /**
+     * Prepares the folder that a new node of this node image is to see at `unpackedMount`. Undefined where nothing is kept
+     * for it.
+     */
+    async offer(nodeImage: string): Promise<string | undefined> {
       if (limit === 0) return undefined;
       const its = await folderOf(nodeImage);
       const [archive] = await tarsIn(its);
       if (archive === undefined) return undefined;
-      await markUsed(its, { file: archive });
+      await markUsed(its, archive);
       writeWhole(join(its, 'restore.sh'), await readFile(join(scripts, 'restore.sh')));
       // Of several additions the last in the order of their names has the last word.
       writeWhole(join(its, 'zz-platform-ops.conf'), await readFile(join(scripts, 'restore.conf')));
       return its;
     },
 
-    async keep(node, nodeImage, images) {
+    /**
+     * Keeps the node's images with these digests, by name, for the next node of that node image, unless just these are kept.
+     * Returns the bytes that were written, 0 where nothing had to be, where there is no room, or where Docker lost its end.
+     * Throws `CommandError`.
+     */
+    async keep(node: string, nodeImage: string, images: ReadonlyMap<string, string>): Promise<number> {
       if (limit === 0) return 0;
       const its = await folderOf(nodeImage);
       const script = await readFile(join(scripts, 'copy.sh'), 'utf8');
       const name = `images-${fingerprint(images, script)}.tar`;
       const known = await tarsIn(its);
       if (known.includes(name)) return 0;
-      await mkdir(its, { recursive: true, mode: 0o700 });
-      await removeAbandoned(its, (file) => file.endsWith('.part'));
-      const room = limit - (await archivesIn(packed)).reduce((sum, { bytes }) => sum + bytes, 0);
-      const part = join(its, partialName(name));
+      const room = limit - sizeOf(await archivesIn(packed));
+      const given = [String(Math.max(room, 0)), ...new Set(images.values())];
       try {
-        const digests = new Set(images.values());
-        await exec(['bash', '-c', inNode, 'copy', part, node, String(Math.max(room, 0)), ...digests], {
-          input: script,
+        const bytes = await writeArchive(its, name, async (part) => {
+          await exec(['bash', '-c', inNode, 'copy', part, node, ...given], { input: script });
+          const whole = await isWhole(part);
+          if (whole) for (const old of known) await rm(join(its, old), { force: true });
+          return whole;
         });
-        const { size } = await stat(part);
-        if (!(await isWhole(part, size))) return 0;
-        for (const old of known) await rm(join(its, old), { force: true });
-        await rename(part, join(its, name));
-        await keepWithin(room, folder);
-        return size;
+        if (bytes > 0) await keepWithin(room, folder);
+        return bytes;
       } catch (error) {
         if (error instanceof CommandError && skippedExitCodes.has(error.output.exitCode)) return 0;
         throw error;
-      } finally {
-        await rm(part, { force: true });
       }
     },
 
-    discard: async (nodeImage) => empty(await folderOf(nodeImage)),
+    /** Throws away what is kept for nodes of that image. */
+    discard: async (nodeImage: string) => empty(await folderOf(nodeImage)),
   };
 }
 
@@ -108,9 +94,10 @@ async function empty(folder: string): Promise<void> {
 }
 
 /** Whether an archive has the two empty blocks at its end: `docker exec` may lose the end of what it puts out (moby issue 45689). */
-async function isWhole(file: string, size: number): Promise<boolean> {
+async function isWhole(file: string): Promise<boolean> {
   const opened = await open(file);
   try {
+    const { size } = await opened.stat();
     const { buffer, bytesRead } = await opened.read({ buffer: Buffer.alloc(1024), position: Math.max(size - 1024, 0) });
     return bytesRead === 1024 && buffer.every((byte) => byte === 0);
   } finally {

@@ -119,3 +119,13 @@ export function limitConcurrency(count: number): <T>(work: () => Promise<T>) => 
     }
   };
 }
+
+/** One attempt for all who ask by the same key; a failed one is forgotten, so that the next who asks tries again. */
+export function shared<K, T>(attempts: Map<K, Promise<T>>, key: K, attempt: () => Promise<T>): Promise<T> {
+  const known = attempts.get(key);
+  if (known) return known;
+  const made = attempt();
+  made.catch(() => attempts.delete(key));
+  attempts.set(key, made);
+  return made;
+}

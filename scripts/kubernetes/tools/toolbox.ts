@@ -4,6 +4,7 @@ import { CommandError, type Exec } from '../../lib/exec.ts';
 import type { RequestLimits } from '../../lib/http/download.ts';
 import { DownloadError } from '../../lib/http/download-error.ts';
 import { programsOnPath } from '../../lib/processes.ts';
+import { shared } from '../../lib/tasks.ts';
 import { findInstalled, installRelease } from './install.ts';
 import { fillTemplate, type Machine, machineOf, type ToolName, type ToolSpec, toolSpecs } from './specs.ts';
 
@@ -46,13 +47,7 @@ export function createToolbox(setup: ToolboxSetup) {
      * Where the tool is, in a supported version, fetching it where there is none. Asked again, it answers at once.
      * Throws `UsageError` where it can't be had, and `DownloadError` where what came is not what was published.
      */
-    find(name: ToolName): Promise<Tool> {
-      const search = asked.get(name) ?? findTool(specs[name], setup);
-      asked.set(name, search);
-      // A failure is not remembered: the network may be back the next time.
-      search.catch(() => asked.delete(name));
-      return search;
-    },
+    find: (name: ToolName): Promise<Tool> => shared(asked, name, () => findTool(specs[name], setup)),
   };
 }
 
