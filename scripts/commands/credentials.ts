@@ -57,22 +57,14 @@ async function runCredentials(invocation: Invocation): Promise<ExitCode> {
   }
 }
 
-function assertFlags(flags: Invocation['flags']): void {
-  if (flags.remove && (flags.check || flags.keep))
-    throw new UsageError('--remove goes with --forget only.', {
-      id: 'flags-exclude',
-      hint: 'npm run credentials -- --remove --forget',
-    });
-  if (flags.check && flags.keep)
-    throw new UsageError('--check changes nothing, so there is nothing to keep.', {
-      id: 'flags-exclude',
-      hint: 'npm run credentials -- --keep',
-    });
-  if (flags.forget && !flags.remove)
-    throw new UsageError('--forget goes with --remove.', {
-      id: 'flags-exclude',
-      hint: 'npm run credentials -- --remove --forget',
-    });
+function assertFlags({ check, keep, remove, forget }: Invocation['flags']): void {
+  const forgetting = 'npm run credentials -- --remove --forget';
+  for (const [wrong, message, hint] of [
+    [remove && (check || keep), '--remove can be combined with --forget only.', forgetting],
+    [check && keep, '--check changes nothing, so there is nothing to keep.', 'npm run credentials -- --keep'],
+    [forget && !remove, '--forget needs --remove.', forgetting],
+  ] as const)
+    if (wrong) throw new UsageError(message, { id: 'flags-exclude', hint });
 }
 
 async function give(invocation: Invocation, context: Context, terminal: Terminal | undefined): Promise<ExitCode> {
@@ -82,7 +74,8 @@ async function give(invocation: Invocation, context: Context, terminal: Terminal
   if (!found.account && (!terminal || flags.check)) throw noTokenError(found, say);
   for (const note of found.notes) say(`! ${note}`);
   const answer = await answerTo(found, flags, context, terminal);
-  const notes = await applyAnswer(contextOf(context, config), answer);
+  // The settings as they are in .env decide what is to be changed there.
+  const notes = await applyAnswer({ ...context, config }, answer);
   if (answer.kind === 'none') {
     print(['Services run as stand-ins.', ...notes].join('\n'));
     return ExitCode.done;
@@ -118,11 +111,6 @@ function noTokenError({ refused, notes }: AccountSearch, say: (text: string) => 
   );
 }
 
-/** The settings as they are in .env decide what is to be changed there. */
-function contextOf(context: Context, config: Context['config']): Context {
-  return { ...context, config };
-}
-
 /** Where somebody can answer, a token in .env that doesn't work is what the question is for. */
 async function search(context: Context, say: ((text: string) => void) | undefined): Promise<AccountSearch> {
   try {
@@ -145,12 +133,11 @@ function report(
     print(JSON.stringify({ ...accountJson(account), changed: applied?.changed ?? [], notes }, undefined, 2));
     return;
   }
-  const where = passing
-    ? ['There is no cluster that runs, so nothing has it now.', 'The cluster has it until the next npm run up.']
-    : ['There is no cluster that runs: npm run up uses it.', 'The cluster has it.'];
-  const cluster = applied === undefined ? where[0] : applied.theirs ? keptTheirs : where[1];
+  const absent = `There is no cluster that runs${passing ? ', so nothing has it now.' : ': npm run up uses it.'}`;
+  const has = `The cluster has it${passing ? ' until the next npm run up' : ''}.`;
+  const where = applied === undefined ? absent : applied.theirs ? keptTheirs : has;
   const about = `${account.checked ? '✔' : '!'} ${capitalized(account.title)}: ${describeAccount(account)}`;
-  print([about, ...notes, ...(flags.check ? [] : [cluster])].join('\n'));
+  print([about, ...notes, ...(flags.check ? [] : [where])].join('\n'));
 }
 
 async function remove(invocation: Invocation, context: Context, terminal: Terminal | undefined): Promise<ExitCode> {
@@ -159,29 +146,25 @@ async function remove(invocation: Invocation, context: Context, terminal: Termin
   const forget =
     flags.forget || (inFile && terminal && (await askWhether(terminal, 'Take the token out of .env as well?')));
   const applied = await applyCredentials(context, progressStream);
-  const changed = applied?.changed;
   const forgotten = Boolean(forget && inFile);
   if (forgotten) await saveSettings(context.exec, config.root, { GITHUB_TOKEN: undefined });
-  const left = inFile && !forgotten ? '.env' : inEnvironment ? 'the environment' : undefined;
   if (flags.json) {
-    print(JSON.stringify({ changed: changed ?? [], forgotten }, undefined, 2));
+    print(JSON.stringify({ changed: applied?.changed ?? [], forgotten }, undefined, 2));
     return ExitCode.done;
   }
-  print(
-    [
-      changed === undefined
-        ? 'There is no cluster that runs.'
-        : applied?.theirs
-          ? keptTheirs
-          : changed.length === 0
-            ? 'The cluster has no token.'
-            : 'The token is out of the cluster, and its services are stand-ins.',
-      ...(applied?.notes ?? []),
-      ...(forgotten ? ['It is out of .env.'] : []),
-      ...(left ? [`There is a token in ${left}: the next npm run up uses it, unless GHCR_CREDENTIALS=none.`] : []),
-    ].join('\n'),
-  );
+  const left = inFile && !forgotten ? '.env' : inEnvironment ? 'the environment' : undefined;
+  const lines = [removedFrom(applied), ...(applied?.notes ?? [])];
+  if (forgotten) lines.push('It is out of .env.');
+  if (left) lines.push(`There is a token in ${left}: the next npm run up uses it, unless GHCR_CREDENTIALS=none.`);
+  print(lines.join('\n'));
   return ExitCode.done;
+}
+
+function removedFrom(applied: Applied | undefined): string {
+  if (applied === undefined) return 'There is no cluster that runs.';
+  if (applied.theirs) return keptTheirs;
+  if (applied.changed.length === 0) return 'The cluster has no token.';
+  return 'The token is out of the cluster, and its services are stand-ins.';
 }
 
 /** What came of it in the cluster. */

@@ -1,14 +1,12 @@
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
-import type { Environments } from '../lib/exec.ts';
 import { readFileOrPipe } from '../lib/files.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Parsed } from '../lib/terminal/args.ts';
 import { childEnvironments } from './child-environment.ts';
 import { parseDotenv } from './dotenv.ts';
 import {
-  type Environment,
   type MonitoringPart,
   monitoringParts,
   type PreflightCheckName,
@@ -17,71 +15,19 @@ import {
   type SettingName,
 } from './settings.ts';
 
-/** Everything that a person can choose, checked, and where things are kept. */
-export interface Config {
-  /** Top folder of the repository's files. */
-  root: string;
-  /** What the cluster is called here: CLUSTER_NAME, or the context of `target`. */
-  clusterName: string;
-  /** The context of the person's own kubeconfigs whose cluster is used in place of one of kind, if any. */
-  target: string | undefined;
-  nodeImage: string;
-  ports: { http: number; https: number };
-  /** Where Argo CD reads from instead of this checkout, if anywhere. */
-  gitops: { repoUrl: string; revision: string } | undefined;
-  /** Tokens for the images, as settings and environment have them, unchecked, and where Docker keeps its own. */
-  tokens: {
-    use: 'auto' | 'none';
-    inEnvironment: Secret | undefined;
-    inFile: Secret | undefined;
-    dockerFolder: string;
-  };
-  /** Which ingress controller routes the requests. */
-  ingressController: 'nginx' | 'traefik';
-  /** Whether whoever reaches Grafana may look at it without a password. */
-  grafanaAnonymous: boolean;
-  argocdFull: boolean;
-  /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
-  environment: Environment;
-  /** The optional parts of the monitoring that are wanted. */
-  parts: readonly MonitoringPart[];
-  /** Whether the data of Prometheus go with its pod, or lie on a volume that a claim asks for. */
-  prometheusStorage: 'ephemeral' | 'claim';
-  /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
-  imageCacheLimit: number;
-  /** The preflight checks whose problems are only warnings. */
-  ignoredChecks: readonly PreflightCheckName[];
-  /** Downloads and tools, shared by all checkouts of this user. */
-  cacheDir: string;
-  /** What has to stay, shared as well: the certificate authority. */
-  dataDir: string;
-  /** What belongs to this cluster alone: its private kubeconfig. */
-  stateDir: string;
-  /**
-   * The person's own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on
-   * request, and what needs the login of `target`.
-   */
-  userKubeconfigs: readonly string[];
-  /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
-  actions: { output: string | undefined; summary: string | undefined };
-  /** The PATH to look for tools on. */
-  path: string;
-  /** What children get to see, by what they are. */
-  childEnv: Environments;
-}
+/** Everything that you can choose, checked, and where things are kept. */
+export type Config = ReturnType<typeof loadConfig>;
 
 /** Reads `.env` and the environment, which wins. Throws a `UsageError` for the first setting that makes no sense. */
-export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()): Config {
+export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeEnvironment()) {
   const fromFile = parseDotenv(readFileOrPipe(join(root, '.env')) ?? '');
   // An empty variable counts as not set, so that it does not hide the file's.
-  const text = (name: SettingName) => environment[name] || fromFile[name];
-  const target = readSetting('TARGET_CONTEXT', text('TARGET_CONTEXT'));
-  const clusterName = target ?? readSetting('CLUSTER_NAME', text('CLUSTER_NAME'));
-  const repoUrl = readSetting('GITOPS_REPO_URL', text('GITOPS_REPO_URL'));
-  const ports = {
-    http: readSetting('HTTP_PORT', text('HTTP_PORT')),
-    https: readSetting('HTTPS_PORT', text('HTTPS_PORT')),
-  };
+  const setting = <N extends SettingName>(name: N) => readSetting(name, environment[name] || fromFile[name]);
+  const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
+  const target = setting('TARGET_CONTEXT');
+  const clusterName = target ?? setting('CLUSTER_NAME');
+  const repoUrl = setting('GITOPS_REPO_URL');
+  const ports = { http: setting('HTTP_PORT'), https: setting('HTTPS_PORT') };
   if (ports.http === ports.https)
     throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', {
       id: 'setting-wrong',
@@ -89,7 +35,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     });
   if (target !== undefined && repoUrl === undefined)
     throw new UsageError(
-      `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: a cluster elsewhere can't read the Git folder of this machine.`,
+      `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: that cluster can't read the Git folder of this machine.`,
       {
         id: 'target-no-repository',
         hint: 'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
@@ -98,36 +44,61 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
   // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
   const stateDir = join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`);
   return {
+    /** Top folder of the repository's files. */
     root,
+    /** What the cluster is called here: CLUSTER_NAME, or the context of `target`. */
     clusterName,
+    /** The context of your own kubeconfigs whose cluster is used in place of one of kind, if any. */
     target,
-    nodeImage: readSetting('KIND_NODE_IMAGE', text('KIND_NODE_IMAGE')),
+    nodeImage: setting('KIND_NODE_IMAGE'),
     ports,
-    gitops:
-      repoUrl === undefined
-        ? undefined
-        : { repoUrl, revision: readSetting('GITOPS_REVISION', text('GITOPS_REVISION')) },
-    tokens: tokens(environment, fromFile),
-    ingressController: readSetting('INGRESS_CONTROLLER', text('INGRESS_CONTROLLER')),
-    grafanaAnonymous: readSetting('GRAFANA_ANONYMOUS', text('GRAFANA_ANONYMOUS')),
-    argocdFull: readSetting('ARGOCD_FULL', text('ARGOCD_FULL')),
-    environment: readSetting('ENVIRONMENT', text('ENVIRONMENT')),
-    parts: monitoringParts.filter((part) => readSetting(partSettings[part], text(partSettings[part]))),
-    prometheusStorage: readSetting('PROMETHEUS_STORAGE', text('PROMETHEUS_STORAGE')),
-    imageCacheLimit: readSetting('IMAGE_CACHE_GB', text('IMAGE_CACHE_GB')),
-    ignoredChecks: readSetting('IGNORE_CHECKS', text('IGNORE_CHECKS')),
+    /** Where Argo CD reads from instead of this checkout, if anywhere. */
+    gitops: repoUrl === undefined ? undefined : { repoUrl, revision: setting('GITOPS_REVISION') },
+    /** Tokens for the images, as settings and environment have them, unchecked, and where Docker keeps its own. */
+    tokens: {
+      use: setting('GHCR_CREDENTIALS'),
+      // GH_TOKEN is what gh calls it, and what GitHub's own machines set.
+      inEnvironment: secret(environment.GITHUB_TOKEN || environment.GH_TOKEN),
+      inFile: secret(fromFile.GITHUB_TOKEN),
+      dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
+    },
+    /** Which ingress controller routes the requests. */
+    ingressController: setting('INGRESS_CONTROLLER'),
+    /** Whether whoever reaches Grafana may look at it without a password. */
+    grafanaAnonymous: setting('GRAFANA_ANONYMOUS'),
+    argocdFull: setting('ARGOCD_FULL'),
+    /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
+    environment: setting('ENVIRONMENT'),
+    /** The optional parts of the monitoring that are wanted. */
+    parts: monitoringParts.filter((part) => setting(partSettings[part])) as readonly MonitoringPart[],
+    /** Whether the data of Prometheus are gone with its pod, or lie on a volume that a claim asks for. */
+    prometheusStorage: setting('PROMETHEUS_STORAGE'),
+    /** Bytes that the images kept for the next cluster may take; 0 keeps none. */
+    imageCacheLimit: setting('IMAGE_CACHE_GB'),
+    /** The preflight checks whose problems are only warnings. */
+    ignoredChecks: setting('IGNORE_CHECKS') as readonly PreflightCheckName[],
+    /** Downloads and tools, shared by all checkouts of this user. */
     cacheDir: join(userFolder(environment, 'XDG_CACHE_HOME', ['.cache'], ['Caches']), 'platform-ops'),
+    /** What has to stay, shared as well: the certificate authority. */
     dataDir: join(
       userFolder(environment, 'XDG_DATA_HOME', ['.local', 'share'], ['Application Support']),
       'platform-ops',
     ),
+    /** What belongs to this cluster alone: its private kubeconfig. */
     stateDir,
-    userKubeconfigs: userKubeconfigs(environment),
+    /**
+     * Your own kubeconfigs, in the order in which kubectl reads them. Only `npm run kubeconfig` looks at them, on request, and
+     * what needs the login of `target`.
+     */
+    userKubeconfigs: userKubeconfigs(environment) as readonly string[],
+    /** The files by which a step of GitHub Actions tells the workflow its results, and a person what it did. */
     actions: {
       output: environment.GITHUB_OUTPUT || undefined,
       summary: environment.GITHUB_STEP_SUMMARY || undefined,
     },
+    /** The PATH to look for tools on. */
     path: environment.PATH ?? '',
+    /** What children get to see, by what they are. */
     childEnv: childEnvironments(environment, stateDir),
   };
 }
@@ -147,17 +118,6 @@ export function withIgnoredChecks(config: Config, names: unknown): Config {
 function wholeEnvironment(): NodeJS.ProcessEnv {
   const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
   return { ...process.env, ...taken };
-}
-
-/** GH_TOKEN is what gh calls it, and what GitHub's own machines set. Whether a token is one is judged where it is used. */
-function tokens(environment: NodeJS.ProcessEnv, fromFile: Record<string, string>): Config['tokens'] {
-  const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
-  return {
-    use: readSetting('GHCR_CREDENTIALS', environment.GHCR_CREDENTIALS || fromFile.GHCR_CREDENTIALS),
-    inEnvironment: secret(environment.GITHUB_TOKEN || environment.GH_TOKEN),
-    inFile: secret(fromFile.GITHUB_TOKEN),
-    dockerFolder: environment.DOCKER_CONFIG || join(environment.HOME || '/', '.docker'),
-  };
 }
 
 /** One of the user's folders (XDG Base Directory Specification; on macOS those below Library), given as path below home. */

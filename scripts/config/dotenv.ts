@@ -23,31 +23,27 @@ export function parseDotenv(text: string): Record<string, string> {
     const [, name, value = ''] = line.match(assignment) ?? [];
     const where = `.env, line ${index + 1}`;
     if (name === undefined)
-      throw new UsageError(`${where} is not of the form NAME=value.`, {
-        id: 'setting-wrong',
-        hint: 'Correct the line, or start it with # to make it a comment.',
-      });
+      throw wrong(
+        `${where} is not of the form NAME=value.`,
+        'Correct the line, or start it with # to make it a comment.',
+      );
     if (/^\s*(["'`])(?!.*\1\s*(#.*)?$)/.test(value))
-      throw new UsageError(`${where}: the quote that ${name} starts with is not closed.`, {
-        id: 'setting-wrong',
-        hint: 'Close the quote on the same line.',
-      });
+      throw wrong(`${where}: the quote that ${name} starts with is not closed.`, 'Close the quote on the same line.');
     if (!(settingNames as string[]).includes(name)) {
       const meant = closest(name, settingNames);
-      throw new UsageError(`${where}: there is no setting ${name}.`, {
-        id: 'setting-wrong',
-        hint: meant ? `Did you mean ${meant}?` : '.env.example lists every setting.',
-      });
+      const hint = meant ? `Did you mean ${meant}?` : '.env.example lists every setting.';
+      throw wrong(`${where}: there is no setting ${name}.`, hint);
     }
     const earlier = seen.get(name);
     if (earlier !== undefined)
-      throw new UsageError(`${where}: ${name} is already set on line ${earlier}.`, {
-        id: 'setting-wrong',
-        hint: 'Keep one of the two lines.',
-      });
+      throw wrong(`${where}: ${name} is already set on line ${earlier}.`, 'Keep one of the two lines.');
     seen.set(name, index + 1);
   }
   return parse(text);
+}
+
+function wrong(message: string, hint: string): UsageError {
+  return new UsageError(message, { id: 'setting-wrong', hint });
 }
 
 /** What to write; undefined puts the setting back to its default. */
@@ -80,29 +76,23 @@ export async function saveSettings(exec: Exec, root: string, changes: EnvChanges
 /** Makes sure that Git leaves `.env` alone. Where there is no repository, there is none to commit it into. */
 async function assertNotTracked(exec: Exec, root: string): Promise<void> {
   const git = gitIn(exec, root, 'reading');
+  const refuse = (why: string, hint: string) => {
+    throw new UserError(`${why} Nothing was saved.`, { id: 'env-in-git', hint });
+  };
   const tracked = await git.attempt(['ls-files', '--error-unmatch', '--', '.env']);
-  if (tracked.exitCode === 0) {
-    throw new UserError('.env is in Git, so that a token in it would be published: nothing was saved.', {
-      id: 'env-in-git',
-      hint: 'git rm --cached .env && git commit -m "Keep .env out of Git"',
-    });
-  }
-  if (tracked.exitCode > 1 && !/not a git repository/i.test(tracked.stderr) && tracked.exitCode !== 127) {
-    const why = tracked.stderr.trim().split('\n')[0];
-    throw new UserError(`Git can't tell whether it ignores .env: ${why}. Nothing was saved.`, {
-      id: 'env-in-git',
-      hint: 'git status',
-    });
-  }
+  if (tracked.exitCode === 0)
+    refuse(
+      '.env is in Git, so that a token in it would be published.',
+      'git rm --cached .env && git commit -m "Keep .env out of Git"',
+    );
+  if (tracked.exitCode > 1 && !/not a git repository/i.test(tracked.stderr) && tracked.exitCode !== 127)
+    refuse(`Git can't tell whether it ignores .env: ${tracked.stderr.trim().split('\n')[0]}.`, 'git status');
   // The second name is that of the file while it is written.
   for (const name of ['.env', temporaryName('.env')]) {
     const { exitCode } = await git.attempt(['check-ignore', '--quiet', '--', name]);
-    if (exitCode === 1) {
-      throw new UserError(`Git does not ignore ${name === '.env' ? name : '.env.*'}: nothing was saved.`, {
-        id: 'env-in-git',
-        hint: 'Put these two lines into .gitignore: .env and .env.*',
-      });
-    }
+    const pattern = name === '.env' ? name : '.env.*';
+    if (exitCode === 1)
+      refuse(`Git does not ignore ${pattern}.`, 'Put these two lines into .gitignore: .env and .env.*');
   }
 }
 

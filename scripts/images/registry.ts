@@ -1,5 +1,6 @@
 import { fetchReply, Unanswered } from '../lib/http/fetch.ts';
 import { base64, type Secret } from '../lib/secret.ts';
+import { shared } from '../lib/tasks.ts';
 
 /** An image's name, taken apart: `ghcr.io/owner/name:tag` is owner/name at tag in ghcr.io. */
 export interface ImageName {
@@ -9,9 +10,9 @@ export interface ImageName {
   reference: string;
 }
 
-/** What a registry says about an image. `by` tells who turned the account away: at the door, or at this image. */
-export type ManifestStatus =
-  | { state: 'found' }
+/** What a registry keeps under a name, or why it doesn't hand it out. `by` tells who turned the account away: at the door, or at this image. */
+export type RegistryContent =
+  | { state: 'found'; body: string }
   | { state: 'missing' }
   | { state: 'denied'; by: 'token service' | 'registry' };
 
@@ -26,15 +27,7 @@ interface RegistryOptions {
   timeout?: number;
 }
 
-/** What a registry keeps under a name, or why it doesn't hand it out. */
-type RegistryContent = { state: 'found'; body: string } | Exclude<ManifestStatus, { state: 'found' }>;
-
-export interface Registry {
-  /** Asks for an image's manifest without fetching it. Throws `Unanswered` or `Interrupted`. */
-  look(repository: string, reference: string): Promise<ManifestStatus>;
-  /** Fetches a manifest or a blob that is text. Throws `Unanswered` or `Interrupted`. */
-  fetch(repository: string, kind: 'manifests' | 'blobs', reference: string): Promise<RegistryContent>;
-}
+export type Registry = ReturnType<typeof createRegistry>;
 
 /** Everything that a tag may point to (OCI Image Specification 1.1; Docker's Image Manifest Version 2, Schema 2). */
 const manifestTypes = [
@@ -48,7 +41,7 @@ const manifestTypes = [
  * Talks to a registry as Docker does (distribution's "Token Authentication Specification"): asks which token service it
  * trusts, gets a token for one repository with name and password, and asks for the manifest with that.
  */
-export function createRegistry({ origin, username, password, signal, timeout }: RegistryOptions): Registry {
+export function createRegistry({ origin, username, password, signal, timeout }: RegistryOptions) {
   const options = { signal, ...(timeout !== undefined && { timeout }) };
   const login = () => (password ? { authorization: `Basic ${base64(`${username}:${password.reveal()}`)}` } : {});
   let door: Promise<URL> | undefined;
@@ -63,18 +56,14 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     url.searchParams.set('scope', `repository:${repository}:pull`);
     const { status, body } = await fetchReply(url.href, { ...options, headers: login() });
     if (status === 401 || status === 403) return undefined;
-    const token = status === 200 ? tokenIn(body) : undefined;
-    if (token === undefined) throw new Unanswered(url.href, `gave no token (HTTP ${status})`);
-    return token;
-  };
-  // Good for some minutes, which is longer than a command asks.
-  const tokenFor = (repository: string) => {
-    const token = tokens.get(repository) ?? askForToken(repository);
-    tokens.set(repository, token);
-    return token;
+    const { token, access_token: other } = parsed<{ token: unknown; access_token: unknown }>(body);
+    const found = status === 200 ? [token, other].find((one) => typeof one === 'string' && one !== '') : undefined;
+    if (found === undefined) throw new Unanswered(url.href, `gave no token (HTTP ${status})`);
+    return found as string;
   };
   const request = async (method: 'GET' | 'HEAD', repository: string, path: string): Promise<RegistryContent> => {
-    const token = await tokenFor(repository);
+    // Good for some minutes, which is longer than a command asks.
+    const token = await shared(tokens, repository, () => askForToken(repository));
     if (token === undefined) return { state: 'denied', by: 'token service' };
     const url = `${origin}/v2/${repository}/${path}`;
     const headers = { accept: manifestTypes, authorization: `Bearer ${token}` };
@@ -88,11 +77,11 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     throw new Unanswered(url, `answered HTTP ${status}`);
   };
   return {
-    async look(repository, reference) {
-      const found = await request('HEAD', repository, `manifests/${reference}`);
-      return found.state === 'found' ? { state: found.state } : found;
-    },
-    fetch: (repository, kind, reference) => request('GET', repository, `${kind}/${reference}`),
+    /** Asks for an image's manifest without fetching it. Throws `Unanswered` or `Interrupted`. */
+    look: (repository: string, reference: string) => request('HEAD', repository, `manifests/${reference}`),
+    /** Fetches a manifest or a blob that is text. Throws `Unanswered` or `Interrupted`. */
+    fetch: (repository: string, kind: 'manifests' | 'blobs', reference: string) =>
+      request('GET', repository, `${kind}/${reference}`),
   };
 }
 
@@ -107,15 +96,6 @@ function tokenService(origin: string, challenge: string | null): URL {
   if (url.origin !== new URL(origin).origin) throw new Unanswered(origin, `asks to log in at ${url.host}`);
   url.searchParams.set('service', parameters.get('service') ?? host);
   return url;
-}
-
-function tokenIn(body: string): string | undefined {
-  try {
-    const { token, access_token: other } = JSON.parse(body) as { token?: unknown; access_token?: unknown };
-    return [token, other].find((one) => typeof one === 'string' && one !== '') as string | undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Takes a full image name apart. A name without tag means `latest`. */
@@ -139,15 +119,15 @@ export interface ImageFacts {
   created: Date | undefined;
 }
 
-/** A manifest or an index of manifests (OCI Image Specification 1.1, and Docker's forms of both). */
-interface ManifestDocument {
-  manifests?: { digest: string; platform?: Partial<Platform> }[];
-  config?: { digest: string };
+interface Platform {
+  os?: string;
+  architecture?: string;
 }
 
-interface Platform {
-  os: string;
-  architecture: string;
+/** A manifest or an index of manifests (OCI Image Specification 1.1, and Docker's forms of both). */
+interface ManifestDocument {
+  manifests?: { digest: string; platform?: Platform }[];
+  config?: { digest: string };
 }
 
 /**
@@ -170,19 +150,10 @@ export async function readImage(
   if (chosen.state !== 'found') return chosen;
   const { config } = parsed<ManifestDocument>(chosen.body);
   const about = config && (await registry.fetch(repository, 'blobs', config.digest));
-  const described = about?.state === 'found' ? parsed<Partial<Platform> & { created?: string }>(about.body) : {};
+  const described = about?.state === 'found' ? parsed<Platform & { created?: string }>(about.body) : {};
   const platforms = variants.length > 0 ? variants.map(({ platform }) => platform ?? {}) : [described];
-  return {
-    state: 'found',
-    facts: {
-      platforms: [...new Set(platforms.flatMap((one) => (one.os && one.architecture ? [platformName(one)] : [])))],
-      created: buildDateIn(described.created),
-    },
-  };
-}
-
-function platformName({ os, architecture }: Partial<Platform>): string {
-  return `${os}/${architecture}`;
+  const names = platforms.flatMap(({ os, architecture }) => (os && architecture ? [`${os}/${architecture}`] : []));
+  return { state: 'found', facts: { platforms: [...new Set(names)], created: buildDateIn(described.created) } };
 }
 
 function parsed<T extends object>(text: string): Partial<T> {

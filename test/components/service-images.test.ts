@@ -294,7 +294,6 @@ test('what the node has without a token and without a secret stays: somebody put
 
 const refused: Verdict = {
   state: 'refused',
-  trouble: 'unknown',
   owner: undefined,
   errorId: 'token-unknown',
   message: 'Not known.',

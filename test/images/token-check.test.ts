@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { format, inspect } from 'node:util';
@@ -7,7 +7,7 @@ import { checkToken, type Verdict } from '../../scripts/images/credentials/token
 import { parseImage } from '../../scripts/images/registry.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { images, type PlayedGithub, playGithub, type Rights } from '../support/github.ts';
+import { images, playGithub, type Rights } from '../support/github.ts';
 
 const signal = new AbortController().signal;
 const reads: Rights = { login: 'ann', scopes: 'read:packages' };
@@ -24,20 +24,27 @@ const accounts: Record<string, Rights> = {
 const github = await playGithub(accounts);
 after(() => github.close());
 
-/** Asks with one of the tokens, while the paths given are broken. */
-async function check(token: string, { wanted = images, faults = {} as Record<string, number>, fromGh = false } = {}) {
+interface Asked extends Partial<Parameters<typeof checkToken>[1]> {
+  /** Statuses of paths that are broken. */
+  faults?: Record<string, number>;
+}
+/** Asks with one of the tokens. */
+async function check(token: string, { faults = {}, ...options }: Asked = {}): Promise<Verdict> {
   for (const [path, status] of Object.entries(faults)) github.faults.set(path, status);
   try {
-    return await checkToken(new Secret(token), { images: wanted, signal, endpoints: github.endpoints, fromGh });
+    return await checkToken(new Secret(token), { images, signal, endpoints: github.endpoints, ...options });
   } finally {
     github.faults.clear();
   }
 }
+const outcome = async (...asked: Parameters<typeof check>) => {
+  const verdict = await check(...asked);
+  return verdict.state === 'refused' ? verdict.errorId : verdict.state;
+};
 
 test('a token that reads every image works, and its owner, scopes and expiry are known', async () => {
   const asked = github.requests.length;
-  const verdict = await check('ghp_good');
-  assert.deepEqual(verdict, {
+  assert.deepEqual(await check('ghp_good'), {
     state: 'works',
     owner: { login: 'ann', scopes: ['read:packages'], expires: new Date('2030-01-02T03:04:05Z') },
   });
@@ -45,62 +52,38 @@ test('a token that reads every image works, and its owner, scopes and expiry are
   for (const name of ['api-node', 'core-go', 'worker-python'])
     assert(requests.includes(`HEAD /v2/ann/${name}/manifests/1`), requests.join('\n'));
   assert.equal(requests.filter((line) => line === 'GET /token as ann').length, 3);
+  assert.equal(await outcome('ghp_good', { images: ['docker.io/ann/other:1', ...images] }), 'works', 'others are left');
+  assert.equal(await outcome('ghp_writer', { images: [] }), 'works', 'who writes may read');
 });
 
-test('whoever may write packages may read them', async () => {
-  const { state } = await check('ghp_writer', { wanted: [] });
-  assert.equal(state, 'works');
-});
-
-const refusals: { token: string; trouble: string; says: RegExp; remedy: RegExp; wanted?: string[] }[] = [
-  {
-    token: 'ghp_nobody',
-    trouble: 'unknown',
-    says: /does not know/,
-    remedy: /settings\/tokens\/new\?scopes=read:packages/,
-  },
-  { token: 'github_pat_x', trouble: 'fine-grained', says: /fine-grained/, remedy: /classic token/ },
-  {
-    token: 'ghp_gist',
-    trouble: 'scope',
-    says: /only gist, repo, and needs read:packages/,
-    remedy: /Tick read:packages/,
-  },
-  { token: 'ghp_bare', trouble: 'scope', says: /no scope at all/, remedy: /read:packages/ },
-  { token: 'ghp_stranger', trouble: 'no-access', says: /bob may not read these packages of ann/, remedy: /role Read/ },
-  {
-    token: 'ghp_sso',
-    trouble: 'single-sign-on',
-    says: /single sign-on/,
-    remedy: /orgs\/ann\/sso\?authorization_request=abc/,
-  },
-  { token: 'ghp_odd', trouble: 'turned-away', says: /none that GHCR takes/, remedy: /classic token/ },
-  {
-    token: 'ghp_good',
-    trouble: 'no-such-image',
-    wanted: [...images, 'ghcr.io/ann/core-go:nope'],
-    says: /no ghcr\.io\/ann\/core-go:nope/,
-    remedy: /image\.tag/,
-  },
+const link = /settings\/tokens\/new\?scopes=read:packages/;
+const nope = 'ghcr.io/ann/core-go:nope';
+const refusals: [token: string, errorId: string, says: RegExp, remedy: RegExp, asked?: Asked][] = [
+  ['ghp_nobody', 'token-unknown', /does not know/, link],
+  ['ghp_nobody', 'token-unknown', /does not know/, /^gh auth login/, { fromGh: true }],
+  ['github_pat_x', 'token-fine-grained', /fine-grained/, /classic token/],
+  ['ghp_gist', 'token-scope', /only gist, repo, and needs read:packages/, /Tick read:packages/],
+  ['ghp_gist', 'token-scope', /only gist/, /^gh auth refresh/, { fromGh: true }],
+  ['ghp_bare', 'token-scope', /no scope at all/, /read:packages/],
+  ['ghp_stranger', 'token-no-access', /bob may not read these packages of ann/, /role Read/],
+  // One image that is denied is enough.
+  ['ghp_good', 'token-no-access', /: ann\/core-go\.$/, /role Read/, { faults: { '/v2/ann/core-go': 403 } }],
+  ['ghp_sso', 'token-sign-on', /single sign-on/, /orgs\/ann\/sso\?authorization_request=abc/],
+  ['ghp_odd', 'token-fine-grained', /none that GHCR takes/, /classic/],
+  ['ghp_good', 'image-not-there', /no ghcr\.io\/ann\/core-go:nope/, /image\.tag/, { images: [...images, nope] }],
 ];
-for (const { token, trouble, says, remedy, wanted } of refusals) {
-  test(`${trouble}: one sentence, one remedy, and the token in neither`, async () => {
-    const verdict = await check(token, wanted && { wanted });
+for (const [token, errorId, says, remedy, asked] of refusals) {
+  test(`${errorId} of ${token}: one sentence, one remedy, and the token in neither`, async () => {
+    const verdict = await check(token, asked);
     assert(verdict.state === 'refused');
-    assert.equal(verdict.trouble, trouble);
+    assert.equal(verdict.errorId, errorId);
     assert.match(verdict.message, says);
     assert.match(verdict.message, /^[^.]*(\.\w[^.]*)*\.$/);
     assert.match(verdict.remedy, remedy);
-    assert(!shown(verdict).includes(token));
+    const shown = inspect(verdict, { depth: 9 }) + JSON.stringify(verdict) + format('%s %o', verdict, verdict);
+    assert(!shown.includes(token));
   });
 }
-
-test('the remedy for a token of gh is a command of gh', async () => {
-  for (const token of ['ghp_gist', 'ghp_nobody']) {
-    const verdict = await check(token, { fromGh: true });
-    assert.match(verdict.state === 'refused' ? verdict.remedy : '', /^gh auth /);
-  }
-});
 
 test('a fine-grained token is not sent to anybody', async () => {
   const asked = github.requests.length;
@@ -108,19 +91,11 @@ test('a fine-grained token is not sent to anybody', async () => {
   assert.equal(github.requests.length, asked);
 });
 
-test('one image that is denied is enough', async () => {
-  github.faults.set('/v2/ann/core-go', 403);
-  const verdict = await checkToken(new Secret('ghp_good'), { images, signal, endpoints: github.endpoints });
-  github.faults.clear();
-  assert(verdict.state === 'refused');
-  assert.match(verdict.message, /: ann\/core-go\.$/);
-});
-
 for (const [name, faults] of [
   ['GHCR is down', { '/v2': 503, '/token': 503 }],
   ['its token service has had enough', { '/token': 429 }],
   ['it answers what nobody understands', { '/token': 418 }],
-] as Record<string, unknown>[][] as [string, Record<string, number>][]) {
+] as [string, Record<string, number>][]) {
   test(`where ${name}, the token is used unchecked, and it is said`, async () => {
     const verdict = await check('ghp_good', { faults });
     assert(verdict.state === 'unchecked');
@@ -129,103 +104,61 @@ for (const [name, faults] of [
   });
 }
 
-test('while GHCR is down, what GitHub knows still counts', async () => {
-  const faults = { '/v2': 503 };
-  assert.equal(await podProblemOf(check('ghp_gist', { faults })), 'scope');
-  assert.equal(await podProblemOf(check('ghp_nobody', { faults })), 'unknown');
+test('while one of the two is down, what the other knows still counts', async () => {
+  const noGhcr = { faults: { '/v2': 503 } };
+  assert.equal(await outcome('ghp_gist', noGhcr), 'token-scope');
+  assert.equal(await outcome('ghp_nobody', noGhcr), 'token-unknown');
+  const noGithub = { faults: { '/user': 503, '/orgs': 503 } };
+  assert.deepEqual(await check('ghp_good', noGithub), { state: 'works', owner: undefined });
+  assert.equal(await outcome('ghp_nobody', noGithub), 'token-unknown');
+  assert.equal(await outcome('ghp_stranger', noGithub), 'token-no-access');
 });
 
-test('while GitHub is down, GHCR decides', async () => {
-  const faults = { '/user': 503, '/orgs': 503 };
-  assert.deepEqual(await check('ghp_good', { faults }), { state: 'works', owner: undefined });
-  assert.equal(await podProblemOf(check('ghp_nobody', { faults })), 'unknown');
-  assert.equal(await podProblemOf(check('ghp_stranger', { faults })), 'no-access');
-});
-
-test('a refused connection and a deadline are the reasons of an unchecked token', async () => {
-  const closed = await playGithub({});
-  closed.close();
-  const refusedVerdict = await checkToken(new Secret('ghp_good'), { images, signal, endpoints: closed.endpoints });
-  assert.match(refusedVerdict.state === 'unchecked' ? refusedVerdict.message : '', /can't be reached: ECONNREFUSED/);
-
-  const silent = await silentServer();
-  const endpoints = { ghcr: silent.origin, github: silent.origin };
-  const verdict = await checkToken(new Secret('ghp_good'), { images, signal, endpoints, timeout: 200 });
-  silent.close();
-  assert.match(verdict.state === 'unchecked' ? verdict.message : '', /did not answer within 0\.2 s/);
-});
-
-test('Ctrl-C ends the asking', async () => {
-  const silent = await silentServer();
-  const controller = new AbortController();
-  const endpoints = { ghcr: silent.origin, github: silent.origin };
-  const asking = checkToken(new Secret('ghp_good'), { images, signal: controller.signal, endpoints });
-  setTimeout(() => controller.abort(), 50);
-  await assert.rejects(asking, Interrupted);
-  silent.close();
-});
-
-test('the password goes to no other host than the registry', async () => {
-  const stolen: PlayedGithub = await playGithub({ ghp_good: reads });
-  const server = createServer((_, response) =>
-    response.writeHead(401, { 'www-authenticate': `Bearer realm="${stolen.endpoints.ghcr}/token"` }).end(),
-  );
-  const origin = await listening(server);
-  const endpoints = { ghcr: origin, github: github.endpoints.github };
-  const verdict = await checkToken(new Secret('ghp_good'), { images, signal, endpoints });
-  server.close();
-  stolen.close();
-  assert.match(verdict.state === 'unchecked' ? verdict.message : '', /asks to log in at 127\.0\.0\.1/);
-  assert.deepEqual(stolen.requests, []);
-});
-
-test('a redirect is not followed', async () => {
-  const stolen = await playGithub({ ghp_good: reads });
-  const server = createServer((_, response) =>
-    response.writeHead(302, { location: `${stolen.endpoints.ghcr}/user` }).end(),
-  );
-  const origin = await listening(server);
-  await checkToken(new Secret('ghp_good'), { images, signal, endpoints: { ghcr: origin, github: origin } });
-  server.close();
-  stolen.close();
-  assert.deepEqual(stolen.requests, []);
-});
-
-test('images of other registries are left aside', async () => {
-  const { state } = await check('ghp_good', { wanted: ['docker.io/ann/other:1', 'quay.io/ann/third:2', ...images] });
-  assert.equal(state, 'works');
-});
-
-test('an image name is taken apart', () => {
-  assert.deepEqual(parseImage('ghcr.io/ann/a:1'), { registry: 'ghcr.io', repository: 'ann/a', reference: '1' });
-  assert.deepEqual(parseImage('ghcr.io/ann/a'), { registry: 'ghcr.io', repository: 'ann/a', reference: 'latest' });
-  assert.deepEqual(parseImage('localhost:5000/a:1@sha256:0f'), {
-    registry: 'localhost:5000',
-    repository: 'a',
-    reference: 'sha256:0f',
-  });
-});
-
-async function podProblemOf(verdict: Promise<Verdict>): Promise<string> {
-  const settled = await verdict;
-  return settled.state === 'refused' ? settled.trouble : settled.state;
-}
-
-function shown(value: unknown): string {
-  return inspect(value, { depth: 9 }) + JSON.stringify(value) + format('%s %o', value, value);
-}
-
-async function silentServer() {
-  const server = createServer(() => {});
-  const origin = await listening(server);
-  const close = () => {
-    server.close();
-    server.closeAllConnections();
-  };
-  return { origin, close };
-}
-
-async function listening(server: ReturnType<typeof createServer>): Promise<string> {
+/** A server that does this, until the test is over. */
+async function serverThat(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  after(() => server.close().closeAllConnections());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+const atBoth = (origin: string) => ({ endpoints: { ghcr: origin, github: origin } });
+const silent = atBoth(await serverThat(() => {}));
+
+test('a refused connection and a deadline are the reasons of an unchecked token; Ctrl-C ends the asking', async () => {
+  const closed = await playGithub({});
+  closed.close();
+  for (const [asked, why] of [
+    [{ endpoints: closed.endpoints }, /can't be reached: ECONNREFUSED/],
+    [{ ...silent, timeout: 50 }, /did not answer within 0\.05 s/],
+  ] as const) {
+    const verdict = await check('ghp_good', asked);
+    assert.match(verdict.state === 'unchecked' ? verdict.message : '', why);
+  }
+  const controller = new AbortController();
+  const asking = check('ghp_good', { ...silent, signal: controller.signal });
+  setTimeout(() => controller.abort(), 10);
+  await assert.rejects(asking, Interrupted);
+});
+
+test('the password goes to no other host than the registry, and a redirect is not followed', async () => {
+  const stolen = await playGithub({ ghp_good: reads });
+  after(() => stolen.close());
+  const realm = `Bearer realm="${stolen.endpoints.ghcr}/token"`;
+  const ghcr = await serverThat((_, response) => response.writeHead(401, { 'www-authenticate': realm }).end());
+  const verdict = await check('ghp_good', { endpoints: { ghcr, github: github.endpoints.github } });
+  assert.match(verdict.state === 'unchecked' ? verdict.message : '', /asks to log in at 127\.0\.0\.1/);
+  const location = `${stolen.endpoints.ghcr}/user`;
+  await check('ghp_good', atBoth(await serverThat((_, response) => response.writeHead(302, { location }).end())));
+  assert.deepEqual(stolen.requests, []);
+});
+
+test('an image name is taken apart', () => {
+  for (const [name, ...parts] of [
+    ['ghcr.io/ann/a:1', 'ghcr.io', 'ann/a', '1'],
+    ['ghcr.io/ann/a', 'ghcr.io', 'ann/a', 'latest'],
+    ['localhost:5000/a:1@sha256:0f', 'localhost:5000', 'a', 'sha256:0f'],
+  ]) {
+    const { registry, repository, reference } = parseImage(name ?? '');
+    assert.deepEqual([registry, repository, reference], parts);
+  }
+});

@@ -64,7 +64,7 @@ export async function accountFor(
   if (config.tokens.use === 'none') return { account: undefined, notes: [] };
   return findAccount(tokenSources({ ...config.tokens, exec }), async (token, source) => {
     const verdict = await checkToken(token, { images, signal, endpoints, fromGh: source === 'gh' });
-    const onlyMissing = verdict.state === 'refused' && verdict.trouble === 'no-such-image';
+    const onlyMissing = verdict.state === 'refused' && verdict.errorId === 'image-not-there';
     return onlyMissing ? { state: 'works', owner: verdict.owner } : verdict;
   });
 }

@@ -28,36 +28,32 @@ export interface AccountSearch {
   refused?: Explanation;
 }
 
-export type TokenCheck = (token: Secret, source: TokenSource['name']) => Promise<Verdict>;
-
 /**
  * Takes the first token that works. One that only happens to lie somewhere and doesn't work is mentioned and passed
  * over; one that was put into `.env` for this purpose is a `UsageError`.
  */
-export async function findAccount(sources: readonly TokenSource[], check: TokenCheck): Promise<AccountSearch> {
+export async function findAccount(
+  sources: readonly TokenSource[],
+  check: (token: Secret, source: SourceName) => Promise<Verdict>,
+): Promise<AccountSearch> {
   const notes: string[] = [];
   let refused: AccountSearch['refused'];
   for (const source of sources) {
-    const text = await source.find();
-    const cleaned = text === undefined ? ({ state: 'empty' } as const) : cleanToken(text);
+    const cleaned = cleanToken((await source.find()) ?? '');
     if (cleaned.state === 'empty') continue;
     const verdict = cleaned.state === 'refused' ? cleaned : await check(cleaned.token, source.name);
+    const title = capitalized(source.title);
     if (verdict.state === 'refused') {
-      const message = `${capitalized(source.title)}: ${verdict.message}`;
-      if (source.deliberate)
-        throw new UsageError(message, {
-          id: verdict.errorId,
-          hint: `${verdict.remedy} (npm run credentials puts another one in its place.)`,
-        });
+      const message = `${title}: ${verdict.message}`;
+      const hint = `${verdict.remedy} (npm run credentials puts another one in its place.)`;
+      if (source.deliberate) throw new UsageError(message, { id: verdict.errorId, hint });
       refused ??= { errorId: verdict.errorId, message, remedy: verdict.remedy };
       notes.push(`Not used: ${source.title}. ${verdict.message}`);
-      continue;
+    } else if (cleaned.state === 'clean') {
+      if (cleaned.cut !== undefined) notes.push(`${title}: the ${cleaned.cut} around the token were left out.`);
+      if (verdict.state === 'unchecked') notes.push(verdict.message);
+      return { account: accountOf(cleaned.token, source, verdict), notes };
     }
-    if (cleaned.state !== 'clean') continue;
-    if (cleaned.cut !== undefined)
-      notes.push(`${capitalized(source.title)}: the ${cleaned.cut} around the token were left out.`);
-    if (verdict.state === 'unchecked') notes.push(verdict.message);
-    return { account: accountOf(cleaned.token, source, verdict), notes };
   }
   return { account: undefined, notes, ...(refused && { refused }) };
 }
@@ -101,16 +97,7 @@ export function isoDate(date: Date): string {
 }
 
 /** What the services' images are pulled with. Nothing is looked for before it is asked for, and then once. */
-export interface Credentials {
-  /** The account and what is to be said about it. Throws a `UsageError` where the token in `.env` doesn't work. */
-  search(): Promise<AccountSearch>;
-  /** The account alone, or undefined: then stubs take the images' places. Throws like `search`. */
-  account(): Promise<Account | undefined>;
-  /** Tries a token on the images that the values name. */
-  check(token: Secret, source?: SourceName): Promise<Verdict>;
-  /** Goes on with this account, or with none. */
-  use(account: Account | undefined): void;
-}
+export type Credentials = ReturnType<typeof createCredentials>;
 
 interface CredentialsOptions {
   tokens: Config['tokens'];
@@ -120,20 +107,23 @@ interface CredentialsOptions {
   images: () => Promise<string[]>;
 }
 
-export function createCredentials({ tokens, exec, signal, images }: CredentialsOptions): Credentials {
+export function createCredentials({ tokens, exec, signal, images }: CredentialsOptions) {
   let found: Promise<AccountSearch> | undefined;
-  const check: Credentials['check'] = async (token, source) =>
+  /** Tries a token on the images that the values name. */
+  const check = async (token: Secret, source?: SourceName): Promise<Verdict> =>
     checkToken(token, { images: await images(), signal, fromGh: source === 'gh' });
-  const search = () => {
-    const nobody = { account: undefined, notes: [] };
-    found ??= tokens.use === 'none' ? Promise.resolve(nobody) : findAccount(tokenSources({ ...tokens, exec }), check);
+  /** The account and what is to be said about it. Throws a `UsageError` where the token in `.env` doesn't work. */
+  const search = (): Promise<AccountSearch> => {
+    found ??= findAccount(tokens.use === 'none' ? [] : tokenSources({ ...tokens, exec }), check);
     return found;
   };
   return {
     search,
+    /** The account alone, or undefined: then stubs take the images' places. Throws like `search`. */
     account: async () => (await search()).account,
     check,
-    use(account) {
+    /** Goes on with this account, or with none. */
+    use(account: Account | undefined): void {
       found = Promise.resolve({ account, notes: [] });
     },
   };
@@ -175,22 +165,18 @@ export function defaultAccount(namespace: string, secrets: readonly string[]): K
  * @returns undefined where it has none for GHCR.
  */
 export function passwordIn(content: string): Secret | undefined {
-  const { auths = {} } = parsed(content);
-  const entry = Object.entries(auths).find(
+  const entry = Object.entries(authsIn(content)).find(
     ([address]) => address.replace(/^https?:\/\//, '').split('/')[0] === ghcrHost,
   );
   const { password, auth = '' } = entry?.[1] ?? {};
-  const found =
-    password ??
-    Buffer.from(auth, 'base64')
-      .toString('utf8')
-      .replace(/^[^:]*:?/, '');
+  const login = Buffer.from(auth, 'base64').toString('utf8');
+  const found = password ?? login.replace(/^[^:]*:?/, '');
   return found === '' ? undefined : new Secret(found);
 }
 
-function parsed(content: string): { auths?: Record<string, { auth?: string; password?: string }> } {
+function authsIn(content: string): Record<string, { auth?: string; password?: string }> {
   try {
-    return JSON.parse(Buffer.from(content, 'base64').toString('utf8'));
+    return JSON.parse(Buffer.from(content, 'base64').toString('utf8')).auths ?? {};
   } catch {
     // Its content goes into no message.
     return {};
