@@ -217,7 +217,7 @@ const others: Record<string, string> = {
   'scripts/lib/files.ts': 'this is the way',
   'scripts/lib/lock.ts': 'a file of a name of its own, which nobody reads by its content alone',
   'scripts/lib/http/download.ts': 'a stream, checked by its sha256 at every use',
-  'scripts/kubernetes/tools/install.ts': 'a program, checked by its sha256 at every use',
+  'scripts/kubernetes/tools/toolbox.ts': 'a program, checked by its sha256 at every use',
   'scripts/images/cache.ts': 'an archive that Docker writes, checked by its digest at every use',
   'scripts/images/unpacked.ts': 'an archive that Docker writes',
   'scripts/checks/validate/prometheus/prometheus.ts': 'files in a temporary folder',
