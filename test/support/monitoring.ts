@@ -4,6 +4,7 @@ import type {
   ActiveTarget,
   DroppedTarget,
   LiveCluster,
+  LiveJob,
   LiveRule,
   RelabelStep,
   Series,
@@ -19,7 +20,7 @@ export interface Recorded {
   targets: { activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] };
   /** All that discovery knows of the services' pods, by their names. */
   discovered: Record<string, Record<string, string>>;
-  config: string;
+  jobs: LiveJob[];
   rules: { file: string; rules: LiveRule[] }[];
   grafana: { uid: string; title: string }[];
   /** Not recorded: what a query has for an answer; by default one series of the value 1. */
@@ -81,7 +82,7 @@ export function liveOf(made: Recorded): LiveCluster {
       targets: async () => made.targets,
       relabelSteps: async (target) => made.relabelSteps(target),
       rules: async () => made.rules,
-      config: async () => made.config,
+      jobs: async () => made.jobs,
     },
     grafana: {
       dashboards: () => guarded(async () => made.grafana),

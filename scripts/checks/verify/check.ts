@@ -14,7 +14,8 @@ export interface VerificationFinding {
 }
 
 export interface CheckResult {
-  findings: VerificationFinding[];
+  /** A place for each thing that was looked at; undefined where nothing was found. */
+  findings: readonly (VerificationFinding | undefined)[];
   /** What was looked at, in a few words: '4 pods of 3 services'. */
   detail: string;
 }

@@ -1,12 +1,11 @@
 import { GrafanaPasswordRefused } from '../../components/grafana.ts';
 import { ApiError } from '../../kubernetes/api/api.ts';
 import { UserError } from '../../lib/errors.ts';
-import { limitConcurrency } from '../../lib/tasks.ts';
 import { counted } from '../../lib/text.ts';
 import { asDashboard, panelsOf, uidOf } from '../../repository/dashboards/dashboard.ts';
 import { hasData, type PanelQuery, panelQueriesOf } from '../../repository/dashboards/queries.ts';
-import type { VerificationCheck, VerificationFinding } from './check.ts';
-import { concurrentQueries, type LiveCluster, type Series } from './live.ts';
+import type { CheckResult, VerificationCheck, VerificationFinding } from './check.ts';
+import type { LiveCluster, Series } from './live.ts';
 import { neverAnswered } from './rules.ts';
 
 /** Data sources that Grafana has built in: https://grafana.com/docs/grafana/latest/datasources/#special-data-sources */
@@ -32,20 +31,18 @@ export const verifyGrafana: VerificationCheck = {
   },
 };
 
-async function checkGrafana(live: LiveCluster) {
+async function checkGrafana(live: LiveCluster): Promise<CheckResult> {
   const [wanted, listed] = await Promise.all([live.dashboards(), live.grafana.dashboards()]);
-  const there = new Set(listed.map(({ uid }) => uid));
-  const missing = [...wanted.keys()].filter((uid) => !there.has(uid));
+  const present = new Set(listed.map(({ uid }) => uid));
+  const missing = [...wanted.keys()].filter((uid) => !present.has(uid));
   const users = await sourcesInUse(live, listed);
   const silent = await Promise.all([...users].map(([uid, titles]) => checkDataSource(live, uid, titles)));
   const findings = [
-    ...missing.map(
-      (uid): VerificationFinding => ({
-        message: `Grafana does not have the dashboard ${uid}, which this checkout has.`,
-        remedy: `npm run up; npm run dashboards says which of them differ.`,
-      }),
-    ),
-    ...silent.flat(),
+    ...missing.map((uid) => ({
+      message: `Grafana does not have the dashboard ${uid}, which this checkout has.`,
+      remedy: `npm run up; npm run dashboards says which of them differ.`,
+    })),
+    ...silent,
   ];
   return { findings, detail: `${counted(listed.length, 'dashboard')}, ${counted(users.size, 'data source')}` };
 }
@@ -75,33 +72,26 @@ async function checkDataSource(
   live: LiveCluster,
   uid: string,
   titles: readonly string[],
-): Promise<VerificationFinding[]> {
+): Promise<VerificationFinding | undefined> {
   const who = `the ${counted(titles.length, 'dashboard')} ${titles.join(', ')}`;
+  const path = '/api/v1/query?query=up';
   try {
-    const answer = await live.grafana.throughDataSource<{ data?: { result?: Series[] } }>(
-      uid,
-      '/api/v1/query?query=up',
-    );
-    if ((answer.data?.result ?? []).length > 0) return [];
+    const answer = await live.grafana.throughDataSource<{ data?: { result?: Series[] } }>(uid, path);
+    if ((answer.data?.result ?? []).length > 0) return undefined;
     const message = `The data source ${uid} answers, and has no metric up: ${who} show nothing.`;
-    return [{ message, remedy: 'npm run verify -- targets says what Prometheus scrapes.' }];
+    return { message, remedy: 'npm run verify -- targets says what Prometheus scrapes.' };
   } catch (error) {
     if (!(error instanceof UserError) || error instanceof GrafanaPasswordRefused) throw error;
-    if (/answers 404/.test(error.message)) {
-      return [
-        {
-          message: `Grafana has no data source with the uid ${uid}, which ${who} name${titles.length === 1 ? 's' : ''}.`,
-          remedy: `Give the data source in observability/grafana/configmap-datasources.yaml the uid ${uid}, and npm run up.`,
-          lasting: true,
-        },
-      ];
-    }
-    return [
-      {
-        message: `The data source ${uid} does not answer through Grafana: ${error.message}`,
-        remedy: 'Compare its url in observability/grafana/configmap-datasources.yaml with the Service of Prometheus.',
-      },
-    ];
+    if (/answers 404/.test(error.message))
+      return {
+        message: `Grafana has no data source with the uid ${uid}, which ${who} name${titles.length === 1 ? 's' : ''}.`,
+        remedy: `Give the data source in observability/grafana/configmap-datasources.yaml the uid ${uid}, and npm run up.`,
+        lasting: true,
+      };
+    return {
+      message: `The data source ${uid} does not answer through Grafana: ${error.message}`,
+      remedy: 'Compare its url in observability/grafana/configmap-datasources.yaml with the Service of Prometheus.',
+    };
   }
 }
 
@@ -111,17 +101,13 @@ export const verifyQueries: VerificationCheck = {
   title: 'every panel has data',
   async run(live) {
     const [dashboards, allowed] = await Promise.all([shownDashboards(live), live.allowedEmpty()]);
-    const exempt = new Set(allowed.panels.map(({ dashboard, panel }) => `${dashboard} ${panel}`));
+    const keyOf = ({ dashboard, panel }: { dashboard: string; panel: string }) => `${dashboard} ${panel}`;
+    const exempt = new Set(allowed.panels.map(keyOf));
     const questions = dashboards.flatMap((json) => panelQueriesOf(json));
-    const limited = limitConcurrency(concurrentQueries);
-    const findings = await Promise.all(
-      questions.map((question) =>
-        limited(() => checkPanelQuery(live, question, exempt.has(`${question.dashboard} ${question.panel}`))),
-      ),
-    );
-    const panels = new Set(questions.map(({ dashboard, panel }) => `${dashboard} ${panel}`));
+    const findings = await Promise.all(questions.map((one) => checkPanelQuery(live, one, exempt.has(keyOf(one)))));
+    const panels = new Set(questions.map(keyOf));
     const detail = `${counted(questions.length, 'query')} of ${counted(panels.size, 'panel')}, ${exempt.size} may be empty`;
-    return { findings: findings.flat(), detail };
+    return { findings, detail };
   },
 };
 
@@ -140,20 +126,18 @@ async function checkPanelQuery(
   live: LiveCluster,
   question: PanelQuery,
   mayBeEmpty: boolean,
-): Promise<VerificationFinding[]> {
+): Promise<VerificationFinding | undefined> {
   const { dashboard, panel, expr } = question;
   const where = `The panel "${panel}" of ${dashboard}`;
   const remedy = `Correct the query in observability/grafana/dashboards/${dashboard}.json; npm run validate -- queries knows the metrics. Or say in allowed-empty.yaml why it may be empty.`;
   try {
     const result = await live.prometheus.query(expr);
-    if (hasData({ data: { result } })) return [];
+    if (hasData({ data: { result } })) return undefined;
     const why = mayBeEmpty ? await neverAnswered(live, expr) : `${expr.replaceAll(/\s+/g, ' ')} has no data`;
-    return why === undefined ? [] : [{ message: `${where} shows nothing: ${why}.`, remedy }];
+    return why === undefined ? undefined : { message: `${where} shows nothing: ${why}.`, remedy };
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 400) throw error;
-    return [
-      { message: `${where} asks what Prometheus can't read: ${reasonIn(error.message)}.`, remedy, lasting: true },
-    ];
+    return { message: `${where} asks what Prometheus can't read: ${reasonIn(error.message)}.`, remedy, lasting: true };
   }
 }
 

@@ -1,63 +1,39 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { Status } from '../../cluster/component.ts';
-import { connectGrafana, type Grafana, grafana as grafanaComponent } from '../../components/grafana.ts';
+import { connectGrafana, grafana as grafanaComponent } from '../../components/grafana.ts';
 import { prometheus as prometheusComponent } from '../../components/prometheus.ts';
 import { prometheusPath, type ScrapeTarget } from '../../components/prometheus-client.ts';
 import { askIngress } from '../../components/routes.ts';
 import { apiSite } from '../../components/services.ts';
-import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import { ApiError, type ApiServer } from '../../kubernetes/api/api.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { limitConcurrency } from '../../lib/tasks.ts';
 import { readRegistrations } from '../../repository/applications.ts';
-import {
-  type AllowedEmpty,
-  allowedEmptyFile,
-  readAllowedEmpty,
-  readDashboards,
-} from '../../repository/dashboards/files.ts';
+import { allowedEmptyFile, readAllowedEmpty, readDashboards } from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
 import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
 
 /** What the checks ask: the running cluster, and what this checkout promises of it. */
-export interface LiveCluster {
-  prometheus: Prometheus;
-  grafana: Grafana;
-  /** The settings, of which the checks read the root, the ingress controller and the parts of the monitoring. */
-  config: Pick<Config, 'root' | 'ingressController' | 'parts'>;
-  /** What the component says of itself. */
-  status(component: 'prometheus' | 'grafana'): Promise<Status>;
-  /** All objects of a kind, in all namespaces or in one. */
-  list<T extends KubeObject>(apiVersion: string, kind: string, namespace?: string): Promise<T[]>;
-  /** What the API server answers to a GET, also for a pod behind its proxy; undefined where it answers with an error. */
-  get(path: string): Promise<string | undefined>;
-  /** Whether a ServiceAccount may do each of these things. */
-  may(account: { namespace: string; name: string }, questions: readonly ResourceAttributes[]): Promise<boolean[]>;
-  /** GETs a path of the API through the ingress; the status, or why there was no answer. */
-  send(path: string): Promise<number | string>;
-  /** The services that Argo CD is to deploy, by name. */
-  services(): Promise<string[]>;
-  /** The dashboards of this checkout, by uid. */
-  dashboards(): Promise<Map<string, unknown>>;
-  allowedEmpty(): Promise<AllowedEmpty>;
-  /** The metrics that some program exposes, also before there is a series of them. */
-  metricNames(): Promise<ReadonlySet<string>>;
-}
+export type LiveCluster = ReturnType<typeof connectLiveCluster>;
 
 /** Looks through a context. Nothing is asked before a check asks. */
-export function connectLiveCluster(context: Context): LiveCluster {
-  const { root } = context.config;
+export function connectLiveCluster(context: Context) {
+  const { root, ingressController, parts } = context.config;
   const components = { prometheus: prometheusComponent, grafana: grafanaComponent };
   return {
     prometheus: connectPrometheus(() => context.api()),
     grafana: connectGrafana(context),
-    config: context.config,
-    status: (name) => components[name].status(context),
-    list: (apiVersion, kind, namespace) => context.api().list(apiVersion, kind, namespace),
-    async get(path) {
+    config: { root, ingressController, parts },
+    /** What the component says of itself. */
+    status: (name: keyof typeof components) => components[name].status(context),
+    /** All objects of a kind, in all namespaces or in one. */
+    list: <T extends KubeObject>(apiVersion: string, kind: string, namespace?: string) =>
+      context.api().list<T>(apiVersion, kind, namespace),
+    /** What the API server answers to a GET, also for a pod behind its proxy; undefined where it answers with an error. */
+    async get(path: string): Promise<string | undefined> {
       try {
         return await context.api().text(path);
       } catch (error) {
@@ -65,18 +41,24 @@ export function connectLiveCluster(context: Context): LiveCluster {
         throw error;
       }
     },
-    may: async (account, questions) => reviewAccess(await context.kubectl(), account, questions),
-    async send(path) {
+    /** Whether a ServiceAccount may do each of these things. */
+    may: async (account: Account, questions: readonly ResourceAttributes[]) =>
+      reviewAccess(await context.kubectl(), account, questions),
+    /** GETs a path of the API through the ingress; the status, or why there was no answer. */
+    async send(path: string): Promise<number | string> {
       const { status, missing } = await askIngress(context, await apiSite(context), path);
       return status ?? missing ?? '';
     },
+    /** The services that Argo CD is to deploy, by name. */
     services: async () => (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name),
+    /** The dashboards of this checkout, by uid. */
     async dashboards() {
       const files = await readDashboards(root);
       return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
     },
     allowedEmpty: async () => readAllowedEmpty(await readFile(join(root, allowedEmptyFile), 'utf8')),
-    async metricNames() {
+    /** The metrics that some program exposes, also before there is a series of them. */
+    async metricNames(): Promise<ReadonlySet<string>> {
       const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
       return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
     },
@@ -121,38 +103,32 @@ export interface LiveJob {
   discovery: { role: string; namespaces: string[] }[];
 }
 
-/** The running Prometheus' API, https://prometheus.io/docs/prometheus/latest/querying/api. Throws `ApiError`, `Unreachable`. */
-export interface Prometheus {
-  query(expr: string): Promise<Series[]>;
-  targets(): Promise<{ activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] }>;
-  /** What each rule of the job makes of the labels (Prometheus 3.8 and newer). */
-  relabelSteps(target: DroppedTarget): Promise<RelabelStep[]>;
-  rules(): Promise<{ file: string; rules: LiveRule[] }[]>;
-  /** The configuration that it has read, as YAML with every default in it. */
-  config(): Promise<string>;
-}
+/** Queries that Prometheus is asked at the same time, at most. */
+const concurrentQueries = 6;
 
-/** Prometheus through the API server's proxy: it works where the ingress does not. */
-function connectPrometheus(api: () => ApiServer): Prometheus {
+/**
+ * The running Prometheus' API, https://prometheus.io/docs/prometheus/latest/querying/api, through the API server's proxy: it
+ * works where the ingress does not. Every call throws `ApiError` or `Unreachable`.
+ */
+function connectPrometheus(api: () => ApiServer) {
   const ask = async <T>(path: string, query: Record<string, string> = {}) =>
     (await api().json<{ data: T }>(prometheusPath(`/api/v1/${path}?${new URLSearchParams(query)}`))).data;
+  const limited = limitConcurrency(concurrentQueries);
   return {
-    query: async (expr) => (await ask<{ result: Series[] }>('query', { query: expr })).result,
-    targets: () => ask('targets'),
-    relabelSteps: async ({ scrapePool, discoveredLabels }) => {
+    query: async (expr: string) => (await limited(() => ask<{ result: Series[] }>('query', { query: expr }))).result,
+    targets: () => ask<{ activeTargets: ActiveTarget[]; droppedTargets: DroppedTarget[] }>('targets'),
+    /** What each rule of the job makes of the labels (Prometheus 3.8 and newer). */
+    async relabelSteps({ scrapePool, discoveredLabels }: DroppedTarget) {
       const query = { scrapePool, labels: JSON.stringify(discoveredLabels) };
       return (await ask<{ steps: RelabelStep[] }>('targets/relabel_steps', query)).steps;
     },
     rules: async () => (await ask<{ groups: { file: string; rules: LiveRule[] }[] }>('rules')).groups,
-    config: async () => (await ask<{ yaml: string }>('status/config')).yaml,
+    /** The jobs of the configuration that it has read. */
+    jobs: async () => jobsIn((await ask<{ yaml: string }>('status/config')).yaml),
   };
 }
 
-/** Queries that Prometheus is asked at the same time, at most. */
-export const concurrentQueries = 6;
-
-/** The jobs of a configuration. */
-export function jobsIn(config: string): LiveJob[] {
+function jobsIn(config: string): LiveJob[] {
   const { scrape_configs: jobs } = mapIn<{ scrape_configs: unknown }>(parse(config));
   return mapsIn<{ [field: string]: unknown }>(jobs).map((job) => ({
     name: String(job.job_name),
@@ -161,6 +137,12 @@ export function jobsIn(config: string): LiveJob[] {
       namespaces: textsIn(mapIn<{ names: unknown }>(namespaces).names),
     })),
   }));
+}
+
+/** A ServiceAccount. */
+interface Account {
+  namespace: string;
+  name: string;
 }
 
 /** Whether an account may do something with a kind of objects; without a namespace, in all of them. */
@@ -174,7 +156,7 @@ export interface ResourceAttributes {
 /** Asks the API server for each question whether a ServiceAccount may do that, all with one kubectl. */
 export async function reviewAccess(
   kubectl: Kubectl,
-  { namespace, name }: { namespace: string; name: string },
+  { namespace, name }: Account,
   questions: readonly ResourceAttributes[],
 ): Promise<boolean[]> {
   if (questions.length === 0) return [];

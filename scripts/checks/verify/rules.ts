@@ -1,9 +1,8 @@
-import { limitConcurrency } from '../../lib/tasks.ts';
 import { counted } from '../../lib/text.ts';
 import { hasData } from '../../repository/dashboards/queries.ts';
 import { readQuery, type Selector } from '../validate/prometheus/promql.ts';
 import type { VerificationCheck, VerificationFinding } from './check.ts';
-import { concurrentQueries, type LiveCluster, type LiveRule } from './live.ts';
+import type { LiveCluster, LiveRule } from './live.ts';
 
 /** Whether each rule works, and has something to work on. */
 export const verifyRules: VerificationCheck = {
@@ -13,11 +12,8 @@ export const verifyRules: VerificationCheck = {
     const [groups, allowed] = await Promise.all([live.prometheus.rules(), live.allowedEmpty()]);
     const exempt = new Set(allowed.rules.map(({ rule }) => rule));
     const all = groups.flatMap(({ file, rules: members }) => members.map((rule) => ({ rule, file })));
-    const limited = limitConcurrency(concurrentQueries);
-    const findings = await Promise.all(
-      all.map(({ rule, file }) => limited(() => checkRule(live, rule, file, exempt.has(rule.name)))),
-    );
-    return { findings: findings.flat(), detail: `${counted(all.length, 'rule')}, ${exempt.size} may be empty` };
+    const findings = await Promise.all(all.map(({ rule, file }) => checkRule(live, rule, file, exempt.has(rule.name))));
+    return { findings, detail: `${counted(all.length, 'rule')}, ${exempt.size} may be empty` };
   },
 };
 
@@ -26,24 +22,21 @@ async function checkRule(
   rule: LiveRule,
   path: string,
   mayBeEmpty: boolean,
-): Promise<VerificationFinding[]> {
+): Promise<VerificationFinding | undefined> {
   const file = path.slice(path.lastIndexOf('/') + 1);
-  const { name, health, lastError } = rule;
+  const { name, health, lastError, query, type } = rule;
   if (health !== 'ok') {
     const what = health === 'err' ? `fails: ${lastError}` : 'has not been evaluated yet';
-    return [{ message: `The rule ${name} of ${file} ${what}.`, remedy: `Correct it in ${file}, and npm run up.` }];
+    return { message: `The rule ${name} of ${file} ${what}.`, remedy: `Correct it in ${file}, and npm run up.` };
   }
-  const { query, type } = rule;
-  if (selectorsOf(live, query).length === 0) return [];
+  if (selectorsOf(live, query).length === 0) return undefined;
   const look = mayBeEmpty ? neverAnswered : type === 'recording' ? emptyRecord : emptySelector;
   const why = await look(live, query);
-  if (why === undefined) return [];
-  return [
-    {
-      message: `The rule ${name} of ${file} has nothing to work on: ${why}.`,
-      remedy: `Correct the name in ${file}; or say in observability/grafana/allowed-empty.yaml why it may be empty.`,
-    },
-  ];
+  if (why === undefined) return undefined;
+  return {
+    message: `The rule ${name} of ${file} has nothing to work on: ${why}.`,
+    remedy: `Correct the name in ${file}; or say in observability/grafana/allowed-empty.yaml why it may be empty.`,
+  };
 }
 
 async function emptyRecord(live: LiveCluster, query: string): Promise<string | undefined> {

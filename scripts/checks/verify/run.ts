@@ -3,10 +3,9 @@ import { Interrupted, UserError } from '../../lib/errors.ts';
 import { capitalized } from '../../lib/text.ts';
 import { verifyCapacity } from './capacity.ts';
 import type { CheckResult, VerificationCheck, VerificationFinding } from './check.ts';
-import { verifyDiscovery } from './discovery.ts';
 import { verifyGrafana, verifyQueries } from './grafana.ts';
 import type { LiveCluster } from './live.ts';
-import { verifyPrometheus } from './prometheus.ts';
+import { verifyDiscovery, verifyPrometheus } from './prometheus.ts';
 import { verifyRules } from './rules.ts';
 import { verifyJobs, verifyLabels, verifyServices, verifyTargets } from './targets.ts';
 import { verifyTraffic } from './traffic.ts';
@@ -30,8 +29,10 @@ export const verificationChecks: readonly VerificationCheck[] = [
 ];
 
 /** What came of a check. */
-interface VerificationResult extends CheckResult {
+interface VerificationResult {
   check: VerificationCheck;
+  findings: VerificationFinding[];
+  detail: string;
   seconds: number;
   /** It found something that might have passed, and was not waited for, because a check before it has failed. */
   cutShort: boolean;
@@ -61,7 +62,8 @@ export async function runVerification(
     const isLate = () => performance.now() - started >= timeoutMs;
     const worthIt = () => !signal.aborted && !isLate() && ![...failed].some((before) => before < index);
     for (;;) {
-      const { findings, detail } = await runOnce(check, live, worthIt);
+      const { findings: found, detail } = await runOnce(check, live, worthIt);
+      const findings = found.filter((finding) => finding !== undefined);
       if (signal.aborted) throw new Interrupted();
       const stays = findings.some(({ lasting }) => lasting);
       if (findings.length === 0 || stays || !worthIt()) {

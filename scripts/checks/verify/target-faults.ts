@@ -4,7 +4,7 @@ import type { Pod } from '../../kubernetes/types.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { matchesSelector } from '../validate/objects/lookup.ts';
 import type { VerificationFinding } from './check.ts';
-import { type ActiveTarget, type DroppedTarget, jobsIn, type LiveCluster, type LiveJob } from './live.ts';
+import type { ActiveTarget, DroppedTarget, LiveCluster, LiveJob } from './live.ts';
 
 /** Discovery's own words, since the label `pod` is only what a rule makes of them. */
 export function podOf({ discoveredLabels }: DroppedTarget): string | undefined {
@@ -17,7 +17,7 @@ export async function explainMissingTarget(
   name: string,
   dropped: readonly DroppedTarget[],
 ): Promise<VerificationFinding> {
-  const jobs = jobsIn(await live.prometheus.config());
+  const jobs = await live.prometheus.jobs();
   // Other jobs come across a pod as well, as the one that looks through Services, and rightly leave it alone.
   const looksForServices = ({ role, namespaces }: LiveJob['discovery'][number]) =>
     role === 'pod' && (namespaces.length === 0 || namespaces.includes(servicesNamespace));

@@ -4,7 +4,7 @@ import { missingOf } from '../../kubernetes/workloads.ts';
 import { counted } from '../../lib/text.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
-import { type ActiveTarget, jobsIn, type LiveCluster } from './live.ts';
+import type { ActiveTarget, LiveCluster } from './live.ts';
 import { explainDownTarget, explainMissingTarget, podOf } from './target-faults.ts';
 
 /** Whether there is something to be scraped at all. */
@@ -17,27 +17,32 @@ export const verifyServices: VerificationCheck = {
       live.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
       servicePods(live),
     ]);
-    const findings = names.flatMap((name): VerificationFinding[] => {
-      const deployment = deployments.find(({ metadata }) => metadata.name === name);
-      if (!deployment)
-        return [{ message: `The service ${name} is not there: it has no Deployment.`, remedy: 'npm run up' }];
-      if (deployment.spec.replicas === 0) {
-        return [
-          {
-            message: `The service ${name} has no pod: its Deployment was scaled to zero.`,
-            remedy: `kubectl -n ${servicesNamespace} scale deployment/${name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
-            lasting: true,
-          },
-        ];
-      }
-      const missing = missingOf(deployment);
-      if (missing === undefined) return [];
-      const remedy = 'npm run status, and npm run up where it does not go on by itself.';
-      return [{ message: `The service ${name} is not complete: ${missing}.`, remedy }];
-    });
+    const findings = names.map((name) =>
+      explainService(
+        name,
+        deployments.find(({ metadata }) => metadata.name === name),
+      ),
+    );
     return { findings, detail: `${counted(pods.length, 'pod')} of ${counted(names.length, 'service')}` };
   },
 };
+
+function explainService(name: string, deployment: Workload | undefined): VerificationFinding | undefined {
+  if (!deployment) return { message: `The service ${name} is missing: it has no Deployment.`, remedy: 'npm run up' };
+  if (deployment.spec.replicas === 0)
+    return {
+      message: `The service ${name} has no pod: its Deployment was scaled to zero.`,
+      remedy: `kubectl -n ${servicesNamespace} scale deployment/${name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
+      lasting: true,
+    };
+  const missing = missingOf(deployment);
+  return missing === undefined
+    ? undefined
+    : {
+        message: `The service ${name} is not complete: ${missing}.`,
+        remedy: 'npm run status, and npm run up where it does not continue by itself.',
+      };
+}
 
 /** Whether each pod of each service is exactly one target, and that is up. */
 export const verifyTargets: VerificationCheck = {
@@ -46,8 +51,8 @@ export const verifyTargets: VerificationCheck = {
   async run(live) {
     const [services, pods, found] = await Promise.all([live.services(), servicePods(live), live.prometheus.targets()]);
     const all = await Promise.all(pods.map((one) => checkPod(live, one, found)));
-    const gone = staleTargets(found.activeTargets, services, pods);
-    return { findings: [...all.flat(), ...gone], detail: counted(pods.length, 'pod') };
+    const findings = [...all, ...staleTargets(found.activeTargets, services, pods)];
+    return { findings, detail: counted(pods.length, 'pod') };
   },
 };
 
@@ -57,27 +62,25 @@ async function checkPod(
   live: LiveCluster,
   { service, pod }: ServicePod,
   { activeTargets, droppedTargets }: Targets,
-): Promise<VerificationFinding[]> {
+): Promise<VerificationFinding | undefined> {
   const { name } = pod.metadata;
   const own = activeTargets.filter((target) => podOf(target) === name);
   const [target, ...others] = own;
   if (target === undefined) {
     const dropped = droppedTargets.filter((one) => podOf(one) === name);
-    return [await explainMissingTarget(live, name, dropped)];
+    return explainMissingTarget(live, name, dropped);
   }
   if (others.length > 0) {
     const pools = [...new Set(own.map(({ scrapePool }) => scrapePool))].join(', ');
-    return [
-      {
-        message: `The pod ${name} is ${own.length} targets (${own.map(({ scrapeUrl }) => scrapeUrl).join(', ')}), so that it counts ${own.length} times.`,
-        remedy: `Have the rules of ${pools} in prometheus.yml keep one port of each pod.`,
-      },
-    ];
+    return {
+      message: `The pod ${name} is ${own.length} targets (${own.map(({ scrapeUrl }) => scrapeUrl).join(', ')}), so that it counts ${own.length} times.`,
+      remedy: `Have the rules of ${pools} in prometheus.yml keep one port of each pod.`,
+    };
   }
-  if (target.health === 'up') return [];
+  if (target.health === 'up') return undefined;
   if (target.health === 'unknown')
-    return [{ message: `The pod ${name} has not been scraped yet.`, remedy: 'Wait for a moment.' }];
-  return [await explainDownTarget(live, service, pod, target)];
+    return { message: `The pod ${name} has not been scraped yet.`, remedy: 'Wait for a moment.' };
+  return explainDownTarget(live, service, pod, target);
 }
 
 /** Targets in the services' namespace whose pod is gone: they would raise alerts for ever. */
@@ -105,25 +108,23 @@ export const verifyLabels: VerificationCheck = {
   title: 'every target has the promised labels',
   async run(live) {
     const [pods, { activeTargets }] = await Promise.all([servicePods(live), live.prometheus.targets()]);
-    const findings = pods.flatMap((one): VerificationFinding[] => {
+    const findings = pods.flatMap((one) => {
       const { name } = one.pod.metadata;
       const target = activeTargets.find((each) => podOf(each) === name);
       // That it is no target at all is another check's to say.
       if (!target) return [];
       const wanted = labelsOf(one);
-      return promisedLabels.flatMap((label) => {
+      return promisedLabels.map((label) => {
         const found = target.labels[label];
-        if (found === wanted[label]) return [];
+        if (found === wanted[label]) return undefined;
         const what = found === undefined ? `has no label ${label}` : `has ${label}="${found}"`;
-        return [
-          {
-            message: `The target of the pod ${name} ${what}, where ${label}="${wanted[label]}" is promised.`,
-            remedy:
-              label === 'version'
-                ? 'Compare relabel_configs in prometheus.yml, and the label app.kubernetes.io/version of the pod with the tag of its image.'
-                : `Correct the rule for ${label} in relabel_configs of the job ${target.scrapePool} in prometheus.yml, and npm run up.`,
-          },
-        ];
+        return {
+          message: `The target of the pod ${name} ${what}, where ${label}="${wanted[label]}" is promised.`,
+          remedy:
+            label === 'version'
+              ? 'Compare relabel_configs in prometheus.yml, and the label app.kubernetes.io/version of the pod with the tag of its image.'
+              : `Correct the rule for ${label} in relabel_configs of the job ${target.scrapePool} in prometheus.yml, and npm run up.`,
+        };
       });
     });
     return { findings, detail: `${promisedLabels.join(', ')} of ${counted(pods.length, 'pod')}` };
@@ -142,29 +143,22 @@ export const verifyJobs: VerificationCheck = {
   name: 'jobs',
   title: 'every scrape job has targets, all of them up',
   async run(live) {
-    const [config, { activeTargets }] = await Promise.all([live.prometheus.config(), live.prometheus.targets()]);
-    const all = jobsIn(config);
-    const findings = all.flatMap(({ name }): VerificationFinding[] => {
-      const own = activeTargets.filter(({ scrapePool }) => scrapePool === name);
-      // The job of a part that is not enabled waits for it.
-      const isUnwanted = monitoringParts.some((part) => part === name && !live.config.parts.includes(part));
-      if (own.length === 0 && isUnwanted) return [];
-      if (own.length === 0) {
-        return [
-          {
-            message: `The job ${name} has no target.`,
-            remedy: `Compare its rules in observability/prometheus with what runs; npm run status says what is missing.`,
-          },
-        ];
-      }
-      return own
-        .filter(({ health }) => health !== 'up')
-        .map(({ scrapeUrl, lastError }) => ({
-          message: `The job ${name} can't scrape ${scrapeUrl}: ${lastError || 'it has not tried yet'}.`,
-          remedy: 'npm run status says whether that runs; Status > Target health in Prometheus shows the last tries.',
-        }));
-    });
-    const targets = counted(activeTargets.length, 'target');
-    return { findings, detail: `${targets} of ${counted(all.length, 'job')}` };
+    const [jobs, { activeTargets }] = await Promise.all([live.prometheus.jobs(), live.prometheus.targets()]);
+    // The job of a part that is not enabled waits for it.
+    const isUnwanted = (job: string) =>
+      monitoringParts.some((part) => part === job && !live.config.parts.includes(part));
+    const empty = jobs.filter(({ name }) => !isUnwanted(name) && !activeTargets.some((one) => one.scrapePool === name));
+    const down = activeTargets.filter(({ health }) => health !== 'up');
+    const findings = [
+      ...empty.map(({ name }) => ({
+        message: `The job ${name} has no target.`,
+        remedy: `Compare its rules in observability/prometheus with what runs; npm run status says what is missing.`,
+      })),
+      ...down.map(({ scrapePool, scrapeUrl, lastError }) => ({
+        message: `The job ${scrapePool} can't scrape ${scrapeUrl}: ${lastError || 'it has not tried yet'}.`,
+        remedy: 'npm run status says whether that runs; Status > Target health in Prometheus shows the last tries.',
+      })),
+    ];
+    return { findings, detail: `${counted(activeTargets.length, 'target')} of ${counted(jobs.length, 'job')}` };
   },
 };

@@ -49,52 +49,44 @@ export const verifyTraffic: VerificationCheck = {
     const followed = counters.map((counter) => ({ counter, follow: followCounter() }));
     const read = () =>
       Promise.all(
-        followed.map(async ({ counter, follow }) => ({
-          counter,
-          rise: follow(await live.prometheus.query(counter.query)),
-        })),
+        followed.map(async ({ counter, follow }) => {
+          const rise = follow(await live.prometheus.query(counter.query));
+          return { ...counter, ...rise };
+        }),
       );
     const detail = `${requestCount} requests, ${counted(counters.length, 'counter')}`;
     await read();
     const refused = await send(live);
-    if (refused.length > 0) return { findings: refused, detail: `${requestCount} requests` };
+    if (refused) return { findings: [refused], detail };
     for (;;) {
       const now = await read();
-      const still = now.filter(({ counter, rise }) => rise.total < counter.by);
-      if (still.length === 0) {
+      const stuck = now.filter(({ total, by }) => total < by);
+      if (stuck.length === 0) {
         // Prometheus saw no value before it, so for its rate nothing has risen: the rules would have nothing to work on.
-        return { findings: now.some(({ rise }) => rise.begun) ? await send(live) : [], detail };
+        return { findings: [now.some(({ begun }) => begun) ? await send(live) : undefined], detail };
       }
       // What a pod counted after its last scrape is gone with it: that is no finding yet, and takes requests of its own.
-      if (!worthIt() || still.some(({ rise }) => rise.vanished)) return { findings: still.map(stuckCounter), detail };
+      if (!worthIt() || stuck.some(({ vanished }) => vanished)) return { findings: stuck.map(explainStuck), detail };
       await sleep(1000);
     }
   },
 };
 
-async function send(live: LiveCluster): Promise<VerificationFinding[]> {
+async function send(live: LiveCluster): Promise<VerificationFinding | undefined> {
   const answers = await Promise.all(Array.from({ length: requestCount }, () => live.send(path)));
   const wrong = answers.filter((answer) => answer !== 200);
-  if (wrong.length === 0) return [];
+  if (wrong.length === 0) return undefined;
   const what = typeof wrong[0] === 'number' ? `${path} answers ${wrong[0]}` : wrong[0];
-  return [
-    {
-      message: `${counted(wrong.length, 'request')} of ${requestCount} through the ingress failed: ${what}.`,
-      remedy: 'npm run status says which part does not answer.',
-    },
-  ];
+  return {
+    message: `${counted(wrong.length, 'request')} of ${requestCount} through the ingress failed: ${what}.`,
+    remedy: 'npm run status says which part does not answer.',
+  };
 }
 
-function stuckCounter({
-  counter: { who, query, by },
-  rise,
-}: {
-  counter: Counter;
-  rise: Increase;
-}): VerificationFinding {
+function explainStuck({ who, query, by, total }: Counter & Increase): VerificationFinding {
   const asked = who === ofWorker.who ? 'It works by itself' : `${requestCount} requests went through the ingress`;
   return {
-    message: `${asked}, and ${who} counts ${rise.total} more, where ${by} were to be seen: ${query}.`,
+    message: `${asked}, and ${who} counts ${total} more, where ${by} were to be seen: ${query}.`,
     remedy: `Look at the metrics of ${who}: npm run port-forward -- prometheus, then Status > Target health.`,
   };
 }

@@ -71,7 +71,7 @@ const recorded = {
       .filter(near)
       .map(({ discoveredLabels }) => [discoveredLabels.__meta_kubernetes_pod_name, discoveredLabels]),
   ),
-  config: await live.prometheus.config(),
+  jobs: await live.prometheus.jobs(),
   rules: (await live.prometheus.rules()).map(({ file, rules }) => ({
     file,
     rules: rules.map(({ name, type, query, health }) => ({ name, type, query, health })),
