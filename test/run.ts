@@ -2,7 +2,7 @@
 // that are given: npm test -- promotion lock. A process for each of a hundred files would load the same modules a hundred
 // times, so a few processes share them. Each file is a suite of its own there; it runs alone as well:
 // node --import tsx --test FILE.
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { run } from 'node:test';
@@ -22,8 +22,23 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-/** Those that take longest, for they run Git or helm hundreds of times: each begins in a process of its own. */
-const longest = ['faults', 'promotion-push', 'promotion-commits', 'promotion-rollback'];
+/**
+ * Seconds of a processor, of those files that take long because they run Git, helm or node many times. Any other takes about one;
+ * which of them these are is seen by `node --import tsx --test FILE`.
+ */
+const seconds: Record<string, number> = {
+  'promotion-push': 36,
+  'new-service': 30,
+  'promotion-commits': 22,
+  'promotion-aside': 22,
+  'validation-faults': 20,
+  'promotion-rollback': 18,
+  'promotion-property': 7,
+  startup: 6,
+  output: 6,
+  lock: 5,
+};
+const weight = (file: string) => seconds[basename(file, '.test.ts')] ?? 1;
 
 /** More than there are processors, since many a test waits for something. */
 const processes = Math.min(files.length, 2 * availableParallelism());
@@ -37,15 +52,16 @@ run({ files: programs(), concurrency: processes })
   .compose(new spec())
   .pipe(process.stdout);
 
-/** A program for each process, which declares a suite for each of its files. Long ones are dealt out first. */
+/** A program for each process, which declares a suite for each of its files. The longest files are dealt out first. */
 function programs(): string[] {
-  const weight = (file: string) =>
-    longest.includes(basename(file, '.test.ts')) ? Number.POSITIVE_INFINITY : statSync(file).size;
-  const dealt = files.toSorted((a, b) => (weight(a) === weight(b) ? 0 : weight(b) - weight(a)));
-  return Array.from({ length: processes }, (_, index) => {
-    const suites = dealt
-      .filter((_, place) => place % processes === index)
-      .map((file) => [relative(root, file), pathToFileURL(file).href]);
+  const hands = Array.from({ length: processes }, () => ({ files: [] as string[], seconds: 0 }));
+  for (const file of files.toSorted((one, other) => weight(other) - weight(one))) {
+    const [hand] = hands.toSorted((one, other) => one.seconds - other.seconds);
+    hand?.files.push(file);
+    if (hand) hand.seconds += weight(file);
+  }
+  return hands.map((hand, index) => {
+    const suites = hand.files.map((file) => [relative(root, file), pathToFileURL(file).href]);
     const program = join(folder, `${index + 1} of ${processes}.mjs`);
     writeFileSync(
       program,
