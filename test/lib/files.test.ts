@@ -219,7 +219,6 @@ const others: Record<string, string> = {
   'scripts/lib/http/download.ts': 'a stream, checked by its sha256 at every use',
   'scripts/kubernetes/tools/toolbox.ts': 'a program, checked by its sha256 at every use',
   'scripts/images/cache.ts': 'an archive that Docker writes, checked by its digest at every use',
-  'scripts/images/unpacked.ts': 'an archive that Docker writes',
   'scripts/checks/validate/prometheus/prometheus.ts': 'files in a temporary folder',
   'scripts/lib/terminal/output.ts': 'writes to a stream',
   'scripts/cluster/kubeconfig.ts': 'copies into a temporary folder',

@@ -51,13 +51,10 @@ const makeOne = `Make a classic token with the scope read:packages: ${newTokenLi
  */
 export async function checkToken(token: Secret, options: CheckOptions): Promise<Verdict> {
   // GHCR takes classic tokens only (GitHub's "Working with the Container registry"), and would not say why it refuses.
-  if (token.reveal().startsWith('github_pat_'))
-    return refused(
-      undefined,
-      'token-fine-grained',
-      'This is a fine-grained token; GHCR takes classic ones only.',
-      makeOne,
-    );
+  if (token.reveal().startsWith('github_pat_')) {
+    const message = 'This is a fine-grained token, and GHCR takes classic ones only.';
+    return refused(undefined, { errorId: 'token-fine-grained', message, remedy: makeOne });
+  }
   const { ghcr, github } = options.endpoints ?? publicEndpoints;
   const request = { signal: options.signal, ...(options.timeout !== undefined && { timeout: options.timeout }) };
   const owner = await replyOrUnanswered(() => tokenOwner(token, { ...request, origin: github }));
@@ -105,27 +102,31 @@ function readsPackages(scopes: readonly string[]): boolean {
   return scopes.some((scope) => readScopes.includes(scope));
 }
 
-function refused(owner: TokenOwner | undefined, errorId: string, message: string, remedy: string): Verdict {
-  return { state: 'refused', owner, errorId, message, remedy };
+function refused(owner: TokenOwner | undefined, why: Explanation): Verdict {
+  return { state: 'refused', owner, ...why };
 }
 
 function unknownToken(fromGh = false): Verdict {
   const message = 'GitHub does not know this token: it was mistyped, has expired or was revoked.';
-  const login = 'gh auth login --hostname github.com --scopes read:packages';
-  return refused(undefined, 'token-unknown', message, fromGh ? login : makeOne);
+  const remedy = fromGh ? 'gh auth login --hostname github.com --scopes read:packages' : makeOne;
+  return refused(undefined, { errorId: 'token-unknown', message, remedy });
 }
 
 function notAccepted(owner: TokenOwner): Verdict {
   const whose = owner.login === '' ? 'This token' : `This token of ${owner.login}`;
-  return refused(owner, 'token-fine-grained', `${whose} is none that GHCR takes: only classic ones will do.`, makeOne);
+  const message = `${whose} is none that GHCR takes: only classic ones will do.`;
+  return refused(owner, { errorId: 'token-fine-grained', message, remedy: makeOne });
 }
 
 function missingScope(owner: TokenOwner, scopes: readonly string[], fromGh = false): Verdict {
   const has = scopes.length === 0 ? 'no scope at all' : `only ${scopes.join(', ')}`;
-  const message = `This token may not read packages: it has ${has}, and needs read:packages.`;
-  const tick = `Tick read:packages for it at https://github.com/settings/tokens, or make another one: ${newTokenLink}`;
-  const refresh = 'gh auth refresh --hostname github.com --scopes read:packages';
-  return refused(owner, 'token-scope', message, fromGh ? refresh : tick);
+  return refused(owner, {
+    errorId: 'token-scope',
+    message: `This token may not read packages: it has ${has}, and needs read:packages.`,
+    remedy: fromGh
+      ? 'gh auth refresh --hostname github.com --scopes read:packages'
+      : `Tick read:packages for it at https://github.com/settings/tokens, or make another one: ${newTokenLink}`,
+  });
 }
 
 async function explainDenial(
@@ -139,20 +140,22 @@ async function explainDenial(
   const link = await replyOrUnanswered(() => singleSignOnLink(token, organisation, request));
   if (typeof link === 'string') {
     const message = `${organisation} demands single sign-on, and this token is not authorised for it yet.`;
-    return refused(owner, 'token-sign-on', message, `Open this within the hour, and authorise it: ${link}`);
+    const remedy = `Open this within the hour, and authorise it: ${link}`;
+    return refused(owner, { errorId: 'token-sign-on', message, remedy });
   }
   const [whose, names] = [owners.join(' and '), denied.map(({ repository }) => repository).join(', ')];
-  return refused(
-    owner,
-    'token-no-access',
-    `${owner?.login || "This token's owner"} may not read these packages of ${whose}: ${names}.`,
-    `Ask ${whose} for the role Read on them (Package settings, Manage access), or use a token of an account that has it.`,
-  );
+  return refused(owner, {
+    errorId: 'token-no-access',
+    message: `${owner?.login || "This token's owner"} may not read these packages of ${whose}: ${names}.`,
+    remedy: `Ask ${whose} for the role Read on them (Package settings, Manage access), or use a token of an account that has it.`,
+  });
 }
 
 function noSuchImage(owner: TokenOwner | undefined, missing: readonly ImageName[]): Verdict {
   const names = missing.map((one) => `${one.registry}/${one.repository}:${one.reference}`).join(', ');
-  const message = `GHCR has no ${names}: the package or the tag does not exist.`;
-  const remedy = 'Correct image.repository and image.tag in helm/*/values.yaml and commit, or push the image.';
-  return refused(owner, 'image-not-there', message, remedy);
+  return refused(owner, {
+    errorId: 'image-not-there',
+    message: `GHCR has no ${names}: the package or the tag does not exist.`,
+    remedy: 'Correct image.repository and image.tag in helm/*/values.yaml and commit, or push the image.',
+  });
 }
