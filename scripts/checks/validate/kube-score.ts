@@ -59,9 +59,7 @@ export async function score(
   const scored = all.filter(({ object }) => object.kind !== 'ConfigMap' && object.metadata !== undefined);
   const named = scored.map((located) => {
     const { metadata, ...object } = located.object;
-    const { namespace: _, ...rest } = metadata;
-    const namespace = objectNamespace(located);
-    return { ...object, metadata: { ...rest, ...(namespace !== undefined && { namespace }) } };
+    return { ...object, metadata: { ...metadata, namespace: objectNamespace(located) } };
   });
   const version = kubernetesVersion(nodeImage).replace(/\.\d+$/, '');
   const optional = switchedOn.flatMap((test) => ['--enable-optional-test', test]);
@@ -70,18 +68,15 @@ export async function score(
     [path, 'score', '--output-format', 'json', '--kubernetes-version', version, ...optional, '-'],
     { nothrow: true, input: named.map((object) => JSON.stringify(object)).join('\n---\n') },
   );
-  const places = new Map(
-    scored.map((located) => [
-      key(located.object.kind, located.object.metadata.name, objectNamespace(located)),
-      located,
-    ]),
-  );
-  return (JSON.parse(stdout) as Scored[]).flatMap(
-    ({ type_meta: { kind }, object_meta: { name, namespace }, checks }) => {
-      const located = places.get(key(kind, name, namespace));
-      return located === undefined ? [] : findings(located, checks, exempt);
-    },
-  );
+  return (JSON.parse(stdout) as Scored[]).flatMap(({ type_meta, object_meta, checks }) => {
+    const located = scored.find(
+      (one) =>
+        one.object.kind === type_meta.kind &&
+        one.object.metadata.name === object_meta.name &&
+        objectNamespace(one) === object_meta.namespace,
+    );
+    return located === undefined ? [] : findings(located, checks, exempt);
+  });
 }
 
 function findings(located: Located, checks: Scored['checks'], exempt: readonly Exemption[]): Finding[] {
@@ -93,18 +88,9 @@ function findings(located: Located, checks: Scored['checks'], exempt: readonly E
         .filter(({ summary }) => !isExempt(exempt, id, located, { comment: summary }))
         .map(({ path, summary, description }) => {
           const message = `${path === '' ? '' : `${path}: `}${summary} (${id}).`;
-          const remedy = description.replaceAll(/\s+/g, ' ').trim();
-          return findingAt(
-            located,
-            'kube-score',
-            [],
-            message,
-            remedy || `See ${id} in the README_CHECKS.md of kube-score.`,
-          );
+          const remedy =
+            description.replaceAll(/\s+/g, ' ').trim() || `See ${id} in the README_CHECKS.md of kube-score.`;
+          return findingAt(located, 'kube-score', [], message, remedy);
         }),
     );
-}
-
-function key(kind: string, name: string, namespace = ''): string {
-  return `${kind} ${namespace}/${name}`;
 }
