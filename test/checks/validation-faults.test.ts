@@ -46,6 +46,11 @@ test('no rule belongs to two checks, and each is caught breaking by a fault', ()
   const rules = validationChecks.flatMap(({ rules }) => Object.keys(rules));
   assert.deepEqual(rules.toSorted(), [...new Set(rules)].toSorted());
   assert.deepEqual([...new Set(faults.map(({ rule }) => rule))].sort(), rules.toSorted());
+  // Of those that are made at once no finding can stand for two.
+  for (const batch of batches) {
+    const told = batch.map(({ rule, found, line, message }) => `${rule} in ${found}:${line} ${message}`);
+    assert.deepEqual(told.toSorted(), [...new Set(told)].sort());
+  }
 });
 
 describe('the repository as it is', { concurrency: 2 }, () => {

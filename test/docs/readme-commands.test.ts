@@ -31,6 +31,12 @@ Text that goes on
 
     six
 
+<!-- not run: a paragraph parts it from the block -->
+
+Text.
+
+    six and a half
+
 ## Second
 
     seven
@@ -56,9 +62,10 @@ test('blocks are read with their section, their place, and why they are not run'
     [
       ['First', 7, undefined, 3],
       ['First', 19, 'it only shows', 1],
-      ['Second', 23, undefined, 1],
-      ['Second', 32, 'too long', 1],
-      ['Second', 36, undefined, 1],
+      ['First', 25, undefined, 1],
+      ['Second', 29, undefined, 1],
+      ['Second', 38, 'too long', 1],
+      ['Second', 42, undefined, 1],
     ],
   );
 });
@@ -69,11 +76,6 @@ test('a command goes on behind a backslash, and what is said of it begins at a #
     { line: 8, text: "two 'a # b' && three --four", said: 'says "so"' },
     { line: 12, text: 'five', said: '' },
   ]);
-});
-
-test('a mark is for the block that follows it, and for no other', () => {
-  const marked = '<!-- not run: never -->\n\nText.\n\n    one\n';
-  assert.equal(blocksOf(marked)[0]?.notRun, undefined);
 });
 
 test("a person's own port and cluster take the place of the page's", () => {
