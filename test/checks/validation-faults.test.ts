@@ -7,23 +7,17 @@ import { score } from '../../scripts/checks/validate/kube-score.ts';
 import { exemptions } from '../../scripts/checks/validate/objects/exemptions.ts';
 import { policyRules } from '../../scripts/checks/validate/objects/policy.ts';
 import { checkObjects, environments } from '../../scripts/checks/validate/objects/rule.ts';
-import { findingLines } from '../../scripts/checks/validate/print.ts';
 import {
   applyFixes,
   runValidation,
   type ValidationResult,
   validationChecks,
 } from '../../scripts/checks/validate/run.ts';
-import { loadConfig } from '../../scripts/config/config.ts';
-import { createContext } from '../../scripts/context.ts';
-import type { Tools } from '../../scripts/repository/rendering/finding.ts';
-import { openRepository } from '../../scripts/repository/rendering/repository.ts';
-import { changedBy, type Fault, readFaults, withFaults } from '../support/faults.ts';
+import { openRepository, type ValidationCheck } from '../../scripts/repository/rendering/repository.ts';
+import { type Fault, openCopy, readFaults, withFaults } from '../support/faults.ts';
 import { root } from '../support/helm.ts';
+import { foundLines, tools, unedited, whyNotChecked } from '../support/validation.ts';
 
-const context = createContext(loadConfig(root), { signal: new AbortController().signal, offline: true });
-const tools: Tools = { exec: context.exec, find: (name) => context.toolbox.find(name) };
-const unedited = openRepository(root, tools);
 const batches = readFaults();
 const faults = batches.flat();
 const checkOf = new Map(
@@ -32,15 +26,12 @@ const checkOf = new Map(
 
 const faultIn = (file: string, rule: string) =>
   faults.find((fault) => fault.rule === rule && fault.found === file) ?? assert.fail(`${rule} in ${file}`);
-/** The manifests of a folder that has the faults, of which everything else is known already. */
-const open = (folder: string, ...made: Fault[]) =>
-  openRepository(folder, tools, { fresh: { ...changedBy(made), others: unedited } });
-
-const lines = (outcomes: readonly ValidationResult[]) =>
-  outcomes.flatMap(({ findings }) => findings.flatMap(findingLines)).join('\n');
-/** A machine without a tool skips what needs it, and says which. */
-const missing = (outcomes: readonly ValidationResult[]) =>
-  outcomes.find(({ notChecked }) => notChecked)?.notChecked?.reason;
+/** What checks say of a copy with these faults. */
+function validated(folder: string, made: readonly Fault[], checks: readonly ValidationCheck[]) {
+  // Of the charts themselves the others were looked at, as they are.
+  const alone = checks.every(({ name }) => name === 'charts');
+  return runValidation(checks, openCopy(folder, made, alone), tools);
+}
 
 test('no rule belongs to two checks, and each is caught breaking by a fault', () => {
   const rules = validationChecks.flatMap(({ rules }) => Object.keys(rules));
@@ -57,9 +48,9 @@ describe('the repository as it is', { concurrency: 2 }, () => {
   for (const check of validationChecks) {
     test(`${check.name}: ${check.title}`, async (t) => {
       const outcomes = await runValidation([check], unedited, tools);
-      const reason = missing(outcomes);
+      const reason = whyNotChecked(outcomes);
       if (reason !== undefined) return t.skip(reason);
-      assert.equal(lines(outcomes), '');
+      assert.equal(foundLines(outcomes), '');
     });
   }
 });
@@ -69,8 +60,8 @@ describe('faults are found', { concurrency: 4 }, () => {
     const checks = [...new Set(batch.map(({ rule }) => checkOf.get(rule) ?? assert.fail(rule)))];
     const [first] = batch;
     test(`${checks.map(({ name }) => name)}: ${first?.rule} in ${first?.found}, ${batch.length} in all`, async (t) => {
-      const outcomes = await withFaults(batch, (folder) => runValidation(checks, open(folder, ...batch), tools));
-      const reason = missing(outcomes);
+      const outcomes = await withFaults(batch, (folder) => validated(folder, batch, checks));
+      const reason = whyNotChecked(outcomes);
       if (reason !== undefined) return t.skip(reason);
       for (const { check, findings } of outcomes)
         for (const { rule } of findings)
@@ -81,7 +72,7 @@ describe('faults are found', { concurrency: 4 }, () => {
         return !inPlace.some((one) => (wanted ?? one.line) === one.line && new RegExp(message).test(one.message));
       });
       const told = unseen.map(({ rule, found, message }) => `${rule} in ${found} (${message})`).join(', ');
-      assert.equal(told, '', `not found: ${told}; what is:\n${lines(outcomes)}`);
+      assert.equal(told, '', `not found: ${told}; what is:\n${foundLines(outcomes)}`);
     });
   }
 });
@@ -105,11 +96,11 @@ test('a tag of digits is put into quotes by --fix, with its very text', async (t
   const fault = faultIn('helm/core-go/values.yaml', 'chart-unquoted-text');
   const charts = validationChecks.filter(({ name }) => name === 'charts');
   const reason = await withFaults([fault], async (folder) => {
-    const before = await runValidation(charts, open(folder, fault), tools);
-    if (missing(before) !== undefined) return missing(before);
+    const before = await validated(folder, [fault], charts);
+    if (whyNotChecked(before) !== undefined) return whyNotChecked(before);
     assert.equal((await applyFixes(before)).length, 1);
     assert.match(readFileSync(join(folder, 'helm/core-go/values.yaml'), 'utf8'), /^ {2}tag: "12e0045"$/m);
-    assert.equal(lines(await runValidation(charts, open(folder, fault), tools)), '');
+    assert.equal(foundLines(await validated(folder, [fault], charts)), '');
     return undefined;
   });
   if (reason !== undefined) t.skip(reason);
@@ -134,10 +125,8 @@ test('no check breaks down on files that can not be read', async (t) => {
     faultIn('ingress/nothing.yaml', 'yaml-object'),
     faultIn('helm/core-go/values.yaml', 'yaml-syntax'),
   ];
-  const outcomes = await withFaults(broken, (folder) =>
-    runValidation(validationChecks, open(folder, ...broken), tools),
-  );
-  const reason = missing(outcomes);
+  const outcomes = await withFaults(broken, (folder) => validated(folder, broken, validationChecks));
+  const reason = whyNotChecked(outcomes);
   if (reason !== undefined) return t.skip(reason);
-  assert.match(lines(outcomes), /yaml-syntax/);
+  assert.match(foundLines(outcomes), /yaml-syntax/);
 });

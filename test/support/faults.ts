@@ -1,8 +1,11 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { type Chart, type Rendering, render, renderAllOn } from '../../scripts/repository/rendering/helm.ts';
+import { openRepository, type Repository } from '../../scripts/repository/rendering/repository.ts';
 import { lastingFolder } from './fakes.ts';
 import { root } from './helm.ts';
+import { tools, unedited } from './validation.ts';
 
 /** A fault that is easily made, the rule that has to find it, and the file in which it has to be found. */
 export interface Fault {
@@ -99,13 +102,39 @@ function restore(file: string, target: string): void {
     cpSync(join(root, top), join(target, top), { recursive: true, verbatimSymlinks: true });
 }
 
-/** The charts that faults change, of the library chart one for all, and the values files that show them. */
-export function changedBy(faults: readonly Fault[]): { charts: string[]; values: string[] } {
+/**
+ * The manifests of a copy with faults. What they don't concern is not read and rendered once more, but taken from the manifests as they are:
+ * of the charts, all that no fault is in, and of the library chart's faults, all but one. `alone` leaves those out.
+ */
+export function openCopy(target: string, faults: readonly Fault[], alone: boolean): Repository {
   const files = faults.flatMap(filesOf);
-  const names = files.flatMap((file) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? []);
-  const overlays = files.flatMap((file) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? []);
-  return {
-    charts: [...new Set(names.map((name) => (name === 'common' ? 'api-node' : name)))],
-    values: [...new Set(['values.yaml', ...overlays])],
+  const names = files
+    .flatMap((file) => /^helm\/([^/]+)\//.exec(file)?.[1] ?? [])
+    .map((name) => (name === 'common' ? 'api-node' : name));
+  const values = ['values.yaml', ...files.flatMap((file) => /^helm\/[^/]+\/(values-.*)$/.exec(file)?.[1] ?? [])];
+  const isChanged = ({ name }: Chart) => names.includes(name);
+  const copy = openRepository(target, tools);
+  const changed = async () => (await copy.charts()).filter(isChanged);
+  let renderings: Promise<Rendering[]> | undefined;
+  const renderAll = async () => {
+    const made = (await changed()).flatMap((chart) =>
+      [undefined, ...chart.overlays]
+        .filter((overlay) => values.includes(overlay ?? 'values.yaml'))
+        .map((overlay) => render(target, chart, overlay, tools)),
+    );
+    const others = alone ? [] : (await unedited.renderings()).filter(({ chart }) => !isChanged(chart));
+    return [...(await Promise.all(made)), ...others];
   };
+  const { manifest } = copy;
+  return Object.assign(copy, {
+    renderings: () => (renderings ??= renderAll()),
+    async allOn() {
+      const text = (chart: Chart) => copy.text(`${chart.folder}/values.yaml`).catch(() => '');
+      return Promise.all((await changed()).map(async (chart) => renderAllOn(target, chart, await text(chart), tools)));
+    },
+    async manifest(file: string) {
+      const same = (await copy.text(file)) === (await unedited.text(file).catch(() => undefined));
+      return same ? unedited.manifest(file) : manifest(file);
+    },
+  });
 }

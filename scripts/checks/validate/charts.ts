@@ -41,7 +41,7 @@ export const validateCharts: ValidationCheck = {
     'chart-lint': 'helm lint --strict passes.',
   },
   async run(repository, tools) {
-    const renderings = (await repository.renderings()).filter(({ known }) => !known);
+    const renderings = await repository.renderings();
     const checked = await Promise.all([
       ...(await repository.charts()).map((chart) => checkDependencies(repository, chart)),
       ...[...(await repository.allOn()), ...renderings].map(async (rendering) => {

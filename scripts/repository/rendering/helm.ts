@@ -25,8 +25,6 @@ export interface Rendering {
   yaml: string;
   /** What helm says when it refuses. */
   refusal?: string;
-  /** Taken from a repository that was checked already: no other tool need look at it again. */
-  known?: boolean;
 }
 
 /** Options of `helm template` and `helm lint` alike. values.yaml is part of every rendering. */

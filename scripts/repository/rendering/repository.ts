@@ -35,14 +35,6 @@ export interface ValidationCheck {
   run(repository: Repository, tools: Tools): Promise<Finding[]>;
 }
 
-export interface RepositoryOptions {
-  /**
-   * What differs from another repository, from which all the rest is taken: these charts, rendered with these of their
-   * values files only.
-   */
-  fresh?: { charts: readonly string[]; values: readonly string[]; others: Repository };
-}
-
 const folders = ['argocd', 'observability', 'ingress', 'cluster'];
 
 /**
@@ -54,7 +46,7 @@ const noManifest =
   /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
-export function openRepository(root: string, tools: Tools, options: RepositoryOptions = {}): Repository {
+export function openRepository(root: string, tools: Tools): Repository {
   const texts = new Map<string, Promise<string>>();
   const manifests = new Map<string, Manifest>();
   const repository: Repository = {
@@ -63,33 +55,18 @@ export function openRepository(root: string, tools: Tools, options: RepositoryOp
     manifests: async () => (await read()).flatMap(({ objects }) => objects),
     faults: async () => (await read()).flatMap(({ faults }) => faults),
     renderings: once(async () => {
-      const { fresh } = options;
-      const isFresh = ({ name }: Chart) => fresh?.charts.includes(name) ?? true;
-      const wanted = (await repository.charts()).filter(isFresh).flatMap((chart) => {
-        const values = ['values.yaml', ...chart.overlays].filter((file) => fresh?.values.includes(file) ?? true);
-        return values.map((file) => ({ chart, overlay: file === 'values.yaml' ? undefined : file }));
-      });
-      const [made, known = []] = await Promise.all([
-        Promise.all(wanted.map(({ chart, overlay }) => render(root, chart, overlay, tools))),
-        fresh?.others.renderings(),
-      ]);
-      return [...made, ...known.filter(({ chart }) => !isFresh(chart)).map((one) => ({ ...one, known: true }))];
+      const charts = await repository.charts();
+      const wanted = charts.flatMap((chart) => [undefined, ...chart.overlays].map((overlay) => ({ chart, overlay })));
+      return Promise.all(wanted.map(({ chart, overlay }) => render(root, chart, overlay, tools)));
     }),
     allOn: once(async () => {
-      const charts = (await repository.charts()).filter(({ name }) => options.fresh?.charts.includes(name) ?? true);
-      return Promise.all(
-        charts.map(async (chart) =>
-          renderAllOn(root, chart, await repository.text(`${chart.folder}/values.yaml`).catch(() => ''), tools),
-        ),
-      );
+      const valuesOf = ({ folder }: Chart) => repository.text(`${folder}/values.yaml`).catch(() => '');
+      const charts = await repository.charts();
+      return Promise.all(charts.map(async (chart) => renderAllOn(root, chart, await valuesOf(chart), tools)));
     }),
     rendered: async () => (await repository.renderings()).flatMap(({ objects }) => objects),
     async manifest(file) {
-      const others = options.fresh?.others;
-      const text = await repository.text(file);
-      if (others !== undefined && text === (await others.text(file).catch(() => undefined)))
-        return others.manifest(file);
-      const parsed = manifests.get(file) ?? readManifest(text, file);
+      const parsed = manifests.get(file) ?? readManifest(await repository.text(file), file);
       manifests.set(file, parsed);
       return parsed;
     },
