@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Component } from '../../scripts/cluster/component.ts';
 import { trackingId } from '../../scripts/cluster/ownership.ts';
-import { diffApplications } from '../../scripts/delivery/diff/applications.ts';
-import { diffComponents } from '../../scripts/delivery/diff/report.ts';
+import { diffApplications, diffComponents } from '../../scripts/delivery/diff/report.ts';
 import { ApiError, Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -51,7 +50,7 @@ function differences(
     return chart;
   };
   const chosen = Object.keys(charts).map((name) => application(name, spec));
-  return diffApplications({ context, facts, render, manager: 'argocd-controller' }, chosen, [project, ...chosen]);
+  return diffApplications(context, { facts, render }, chosen, [project, ...chosen]);
 }
 
 test('what is rendered is created, what is rendered no more is pruned', async () => {

@@ -47,7 +47,8 @@ async function repository(below = ''): Promise<{ top: string; root: string }> {
   commit(top, 'Start');
   return { top, root };
 }
-const paths = async (top: string) => (await chartFiles(gitExec, top, ['helm/web'])).map(({ path }) => path).sort();
+const paths = async (top: string) =>
+  (await chartFiles(gitExec, top, ['helm/web'])).map(({ header }) => header.name).sort();
 
 test('a chart comes with what its links lead to, and with nothing else', async () => {
   const { top } = await repository();
@@ -56,8 +57,8 @@ test('a chart comes with what its links lead to, and with nothing else', async (
     [...Object.keys(chart).filter((path) => path.startsWith('helm/')), 'helm/web/charts/common'].sort(),
   );
   const files = await chartFiles(gitExec, top, ['helm/web']);
-  const link = files.find(({ path }) => path === 'helm/web/charts/common');
-  assert.deepEqual(link, { path: 'helm/web/charts/common', link: '../../common' });
+  const link = files.find(({ header }) => header.name === 'helm/web/charts/common');
+  assert.deepEqual([link?.header.type, link?.header.linkname], ['symlink', '../../common']);
 });
 
 test('what is edited, new or deleted counts, committed or not; what Git ignores does not', async () => {
@@ -67,9 +68,9 @@ test('what is edited, new or deleted counts, committed or not; what Git ignores 
   write(top, 'helm/web/debug.log', 'x');
   rmSync(join(top, 'helm/web/values-dev.yaml'));
   const files = await chartFiles(gitExec, top, ['helm/web']);
-  const edited = files.find(({ path }) => path === 'helm/web/values.yaml');
-  assert.equal(edited && 'content' in edited && Buffer.from(edited.content).toString(), 'word: edited\n');
-  const all = files.map(({ path }) => path);
+  const edited = files.find(({ header }) => header.name === 'helm/web/values.yaml');
+  assert.equal(String(edited?.body), 'word: edited\n');
+  const all = files.map(({ header }) => header.name);
   assert.ok(all.includes('helm/web/templates/ünew [1].yaml'), all.join());
   for (const path of ['helm/web/debug.log', 'helm/web/values-dev.yaml']) assert.ok(!all.includes(path), path);
 });

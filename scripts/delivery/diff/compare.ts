@@ -1,10 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError, type ApiServer, jsonIfThere, Unreachable } from '../../kubernetes/api/api.ts';
-import { groupOf, type KubeObject, type Named, namedOf, toReadableYaml, toYaml } from '../../kubernetes/objects.ts';
+import {
+  collectionPath,
+  groupOf,
+  type KubeObject,
+  type Named,
+  namedOf,
+  toReadableYaml,
+  toYaml,
+} from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Restart, restartOf } from './restart.ts';
-import { type ClusterFacts, servedAs, servedPath } from './targets.ts';
+import { type ClusterFacts, servedAs } from './targets.ts';
 
 export interface ObjectChange extends Named {
   action: 'create' | 'change' | 'prune';
@@ -19,7 +27,10 @@ export interface Refusal extends Named {
   reason: string;
 }
 
+/** What would become of some objects, which are an Application's or a component's. */
 export interface ObjectComparison {
+  /** Why they could not be rendered or read: then nothing is known of them. */
+  error?: Failure;
   changes: ObjectChange[];
   refused: Refusal[];
 }
@@ -60,13 +71,14 @@ async function compareObject(
   const early = coming.some((other) => isPrerequisite(object, other));
   if (!served && early) return createChange(object);
   if (!served) return { ...namedOf(object), reason: `the cluster does not know the kind ${kind} of ${apiVersion}` };
-  const path = servedPath(served, object.metadata);
+  const path = `${collectionPath(apiVersion, kind, object.metadata.namespace, served.resource)}/${object.metadata.name}`;
   for (let look = 1; ; look += 1) {
     const live = await jsonIfThere<KubeObject>(api, path);
     try {
       const predicted = await api.dryRunApply<KubeObject>(path, toYaml([object]), manager);
       if (!live) return createChange(object);
-      if (sameVersion(live, predicted) || look === maxAttempts) return updateChange(live, predicted, ignored);
+      const isSame = live.metadata.resourceVersion === predicted.metadata.resourceVersion;
+      if (isSame || look === maxAttempts) return updateChange(live, predicted, ignored);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404 && early) return createChange(object);
@@ -81,16 +93,9 @@ function isPrerequisite({ apiVersion, metadata }: KubeObject, { kind, metadata: 
   return kind === 'CustomResourceDefinition' && name.endsWith(`.${groupOf(apiVersion)}`);
 }
 
-function sameVersion(live: KubeObject, predicted: KubeObject): boolean {
-  return live.metadata.resourceVersion === predicted.metadata.resourceVersion;
-}
-
 async function createChange(object: KubeObject): Promise<ObjectChange> {
-  return {
-    ...namedOf(object),
-    action: 'create',
-    diff: await unifiedDiff(undefined, masked(object, undefined, 'after')),
-  };
+  const diff = await unifiedDiff(undefined, masked(object, undefined, 'after'));
+  return { ...namedOf(object), action: 'create', diff };
 }
 
 async function updateChange(
@@ -132,17 +137,14 @@ export function normalised(object: KubeObject, ignored: readonly IgnoreRule[] = 
   return copy;
 }
 
-function matches(
-  { group = '', kind, name, namespace }: IgnoreRule,
-  { apiVersion, kind: of, metadata }: KubeObject,
-): boolean {
-  const fits = (pattern: string | undefined, text: string) =>
-    pattern === undefined || pattern === '*' || pattern === text || (pattern === '' && text === '');
+function matches({ group = '', kind, name, namespace }: IgnoreRule, object: KubeObject): boolean {
+  const fits = (pattern: string, text: string) => pattern === '*' || pattern === text;
+  const { metadata } = object;
   return (
-    fits(group, groupOf(apiVersion)) &&
-    fits(kind, of) &&
-    fits(name || undefined, metadata.name) &&
-    fits(namespace || undefined, metadata.namespace ?? '')
+    fits(group, groupOf(object.apiVersion)) &&
+    fits(kind, object.kind) &&
+    fits(name || '*', metadata.name) &&
+    fits(namespace || '*', metadata.namespace ?? '')
   );
 }
 

@@ -1,16 +1,17 @@
 import { styleText } from 'node:util';
 import { titleOf } from '../../kubernetes/objects.ts';
 import { counted } from '../../lib/text.ts';
-import type { ApplicationDiff } from './applications.ts';
-import type { Failure, ObjectChange, ObjectComparison } from './compare.ts';
-import type { ComponentDiff, DiffReport } from './report.ts';
-import type { Restart } from './restart.ts';
+import type { ObjectChange, ObjectComparison } from './compare.ts';
+import type { ApplicationDiff, DiffReport } from './report.ts';
 
 type Colour = 'red' | 'green' | 'cyan' | 'yellow' | 'bold';
 type Paint = (colour: Colour, text: string) => string;
 
-const signs = { create: '+', change: '~', prune: '-' } as const;
-const colours = { create: 'green', change: 'yellow', prune: 'red' } as const;
+const actions = {
+  create: { sign: '+', colour: 'green', would: 'be created' },
+  change: { sign: '~', colour: 'yellow', would: 'change' },
+  prune: { sign: '-', colour: 'red', would: 'be pruned' },
+} as const;
 
 /** The report as a person reads it; coloured where they look at a terminal. */
 export function diffPage(report: DiffReport, coloured: boolean): string {
@@ -20,7 +21,7 @@ export function diffPage(report: DiffReport, coloured: boolean): string {
   if (lines.at(-1) !== '') lines.push('');
   if (up.length > 0) {
     lines.push(paint('bold', 'npm run up would change, for Argo CD does not look after it:'), '');
-    lines.push(...up.flatMap((component) => componentLines(component, paint)));
+    for (const part of up) lines.push(paint('bold', part.component), ...comparisonLines(part, paint), '');
   }
   return [...lines, ...notes.map((note) => `! ${note}`), ...verdict(report)].join('\n');
 }
@@ -31,7 +32,6 @@ function applicationLines(application: ApplicationDiff, paint: Paint): string[] 
   return [
     paint('bold', `Application ${name}${quiet ? ': nothing would change' : ''}`),
     ...notes.map((note) => `  ! ${note}`),
-    ...failureLines(error, paint),
     ...comparisonLines(application, paint),
     ...kept.map(({ because, ...object }) => `  ! ${titleOf(object)} is no longer rendered, and stays: ${because}.`),
     ...hooks.map(({ phases, ...object }) => `  > ${titleOf(object)} would be run (${phases.join(', ')})`),
@@ -39,34 +39,23 @@ function applicationLines(application: ApplicationDiff, paint: Paint): string[] 
   ];
 }
 
-function componentLines(component: ComponentDiff, paint: Paint): string[] {
-  return [
-    paint('bold', component.component),
-    ...failureLines(component.error, paint),
-    ...comparisonLines(component, paint),
-    '',
-  ];
-}
-
-function failureLines(error: Failure | undefined, paint: Paint): string[] {
-  if (!error) return [];
-  const hint = error.hint === undefined ? [] : [`    → ${error.hint}`];
-  return [...indented(paint('red', `✖ ${error.message}`), '  '), ...hint];
-}
-
-function comparisonLines({ changes, refused }: ObjectComparison, paint: Paint): string[] {
+function comparisonLines({ error, changes, refused }: ObjectComparison, paint: Paint): string[] {
   // A promotion changes one label of every object: it is shown at the first of them.
   const shown = new Map<string, ObjectChange>();
+  const failure = (text: string) =>
+    paint('red', `✖ ${text}`)
+      .split('\n')
+      .map((line, index) => `${index === 0 ? '  ' : '    '}${line}`);
   return [
+    ...(error ? failure(error.message) : []),
+    ...(error?.hint === undefined ? [] : [`    → ${error.hint}`]),
     ...changes.flatMap((change) => {
       const lines = changedLines(change);
       const first = lines === '' ? undefined : shown.get(lines);
       if (!first) shown.set(lines, change);
       return changeLines(change, first, paint);
     }),
-    ...refused.flatMap(({ reason, ...object }) =>
-      indented(paint('red', `✖ ${titleOf(object)} would be refused: ${reason}`), '  '),
-    ),
+    ...refused.flatMap(({ reason, ...object }) => failure(`${titleOf(object)} would be refused: ${reason}`)),
   ];
 }
 
@@ -81,16 +70,14 @@ function changeLines(
   like: ObjectChange | undefined,
   paint: Paint,
 ): string[] {
-  const does = { create: 'would be created', change: 'would change', prune: 'would be pruned' }[action];
+  const { sign, colour, would } = actions[action];
+  const title = paint(colour, `${sign} ${titleOf(object)}`);
+  const restarts = restart && `${counted(restart.pods, 'pod')} would restart: ${restart.reasons.join(', ')}`;
   return [
-    `  ${paint(colours[action], `${signs[action]} ${titleOf(object)}`)} ${does}${like ? `, as ${titleOf(like)}` : ''}`,
-    ...(restart ? [`    ${paint('yellow', restartSentence(restart))}`] : []),
+    `  ${title} would ${would}${like ? `, as ${titleOf(like)}` : ''}`,
+    ...(restarts ? [`    ${paint('yellow', restarts)}`] : []),
     ...(diff === '' || like ? [] : diff.split('\n').map((line) => `    ${diffLine(line, paint)}`)),
   ];
-}
-
-function restartSentence({ pods, reasons }: Restart): string {
-  return `${counted(pods, 'pod')} would restart: ${reasons.join(', ')}`;
 }
 
 function diffLine(line: string, paint: Paint): string {
@@ -101,23 +88,14 @@ function diffLine(line: string, paint: Paint): string {
 
 function verdict({ differs, complete, applications, up }: DiffReport): string[] {
   const changes = [...applications, ...up].flatMap((part) => part.changes);
-  const number = (action: ObjectChange['action'], word: string) => {
-    const found = changes.filter((change) => change.action === action).length;
-    return found === 0 ? [] : [`${found} would ${word}`];
-  };
+  const parts = Object.entries(actions).flatMap(([name, { would }]) => {
+    const found = changes.filter(({ action }) => action === name).length;
+    return found === 0 ? [] : [`${found} would ${would}`];
+  });
   const pods = changes.reduce((sum, { restart }) => sum + (restart?.pods ?? 0), 0);
-  const parts = [
-    ...number('create', 'be created'),
-    ...number('change', 'change'),
-    ...number('prune', 'be pruned'),
-    ...(pods === 0 ? [] : [`${counted(pods, 'pod')} would restart`]),
-  ];
+  if (pods > 0) parts.push(`${counted(pods, 'pod')} would restart`);
   return [
     differs ? `${parts.join(', ')}.` : complete ? 'Nothing would change.' : 'No change was found in the rest.',
     ...(complete ? [] : ['Not everything could be compared: see ✖ above.']),
   ];
-}
-
-function indented(text: string, by: string): string[] {
-  return text.split('\n').map((line, index) => `${by}${index === 0 ? '' : '  '}${line}`);
 }

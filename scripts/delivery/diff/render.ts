@@ -1,6 +1,6 @@
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { packTar } from 'modern-tar';
+import { packTar, type TarEntry } from 'modern-tar';
 import type { Context } from '../../images/context.ts';
 import type { Pod } from '../../kubernetes/types.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
@@ -51,7 +51,7 @@ export async function createRenderer(context: Context): Promise<Renderer> {
     const files = await chartFiles(context.exec, checkout.top, [path, ...valueFilesOf(application)]);
     const { stdout, stderr, exitCode } = await kubectl
       .run([...exec, 'sh', '-c', script, 'sh', path, ...args], {
-        input: await packFiles(files),
+        input: await packTar(files),
         nothrow: true,
         timeout: 3 * timeoutSeconds * 1000,
       })
@@ -84,33 +84,22 @@ async function readyRepoServer(context: Context): Promise<string> {
   throw new UserError(`Argo CD's repo-server, which renders the charts, ${state}.`, { hint: 'npm run up' });
 }
 
-function packFiles(files: readonly ChartFile[]): Promise<Uint8Array> {
-  return packTar(
-    files.map((file) =>
-      'link' in file
-        ? { header: { name: file.path, type: 'symlink' as const, size: 0, linkname: file.link } }
-        : { header: { name: file.path, size: file.content.length }, body: file.content },
-    ),
-  );
-}
-
-/** A file of the working tree, by its path from the top folder: its content, or where it leads as a symbolic link. */
-type ChartFile = { path: string } & ({ content: Uint8Array } | { link: string });
-
 /**
  * What a commit of everything would hold below some folders (or of some files) of the working tree: tracked and new
  * files as they are now, none that Git ignores, and what their symbolic links lead to. Throws a `UserError` for a link
  * that leads out of the repository, which Argo CD refuses as well.
  */
-export async function chartFiles(exec: Exec, top: string, folders: readonly string[]): Promise<ChartFile[]> {
-  const files: ChartFile[] = [];
+export async function chartFiles(exec: Exec, top: string, folders: readonly string[]): Promise<TarEntry[]> {
+  const files: TarEntry[] = [];
   const asked: string[] = [];
   for (let due = [...folders]; due.length > 0; ) {
     asked.push(...due);
     const found = await Promise.all((await listFiles(exec, top, due)).map((path) => readChartFile(top, path)));
     const present = found.filter((file) => file !== undefined);
     files.push(...present);
-    const targets = present.flatMap((file) => ('link' in file ? [linkTarget(file.path, file.link)] : []));
+    const targets = present.flatMap(({ header: { name, linkname } }) =>
+      linkname === undefined ? [] : [linkTarget(name, linkname)],
+    );
     due = [...new Set(targets)].filter((target) => !asked.some((folder) => isWithin(target, folder)));
   }
   return files;
@@ -122,14 +111,15 @@ async function listFiles(exec: Exec, top: string, folders: readonly string[]): P
 }
 
 /** Undefined for what was deleted but not committed yet, and for other repositories below this one. */
-async function readChartFile(top: string, path: string): Promise<ChartFile | undefined> {
+async function readChartFile(top: string, path: string): Promise<TarEntry | undefined> {
   const file = join(top, path);
   const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
-  if (found?.isSymbolicLink()) return { path, link: await readlink(file) };
-  return found?.isFile() ? { path, content: await readFile(file) } : undefined;
+  if (found?.isSymbolicLink())
+    return { header: { name: path, type: 'symlink', size: 0, linkname: await readlink(file) } };
+  return found?.isFile() ? { header: { name: path, size: found.size }, body: await readFile(file) } : undefined;
 }
 
 function linkTarget(path: string, link: string): string {
@@ -171,21 +161,19 @@ export function helmArguments(application: Application, facts: ClusterFacts): st
   ];
 }
 
-const supportedFields = {
-  source: new Set(['repoURL', 'targetRevision', 'path', 'helm']),
-  helm: new Set(['releaseName', 'valueFiles']),
-};
-
 /** A rendering that leaves half of the settings out would be a lie. */
 function assertSupported({ metadata, spec }: Application): void {
-  const other = (fields: object, known: ReadonlySet<string>) => Object.keys(fields).find((field) => !known.has(field));
-  const { source, sources } = spec;
-  const field = sources !== undefined ? 'sources' : other(source, supportedFields.source);
-  const ofHelm = field === undefined ? other(source.helm, supportedFields.helm) : undefined;
-  const named = ofHelm === undefined ? field : `helm.${ofHelm}`;
-  const file = source.helm.valueFiles.find((one) => /^\w+:\/\/|^\$|[*?[]/.test(one));
-  if (named === undefined && file === undefined) return;
-  const what = named === undefined ? `the values file ${file}` : `spec.source.${named}`;
+  const { sources, source } = spec;
+  const { repoURL, targetRevision, path, helm, ...ofSource } = source;
+  const { releaseName, valueFiles, ...ofHelm } = helm;
+  const [field] = [
+    ...(sources ? ['sources'] : []),
+    ...Object.keys(ofSource),
+    ...Object.keys(ofHelm).map((one) => `helm.${one}`),
+  ];
+  const file = valueFiles.find((one) => /^\w+:\/\/|^\$|[*?[]/.test(one));
+  if (field === undefined && file === undefined) return;
+  const what = field === undefined ? `the values file ${file}` : `spec.source.${field}`;
   throw new UserError(`The Application ${metadata.name} has ${what}, which npm run diff can't render with.`, {
     hint: 'Say the same in a values file of the chart.',
   });
@@ -194,20 +182,17 @@ function assertSupported({ metadata, spec }: Application): void {
 /** The error for a chart that helm refuses: each place in the values or the templates, as npm run validate finds it. */
 async function explainHelmError(context: Context, application: Application, said: string): Promise<UserError> {
   // Loaded when it is needed: a diff of charts that are sound does without.
-  const [{ locateHelmError: explain }, { openRepository }] = await Promise.all([
-    import('../../repository/rendering/helm-error.ts'),
-    import('../../repository/rendering/repository.ts'),
-  ]);
-  const { config, exec, toolbox } = context;
+  const { locateHelmError } = await import('../../repository/rendering/helm-error.ts');
+  const { root } = context.config;
   const { prefix } = await context.checkout();
   const { path, helm } = application.spec.source;
   const folder = posix.relative(prefix, path);
   const chart = { name: posix.basename(path), folder, overlays: [] };
-  const rendering = { chart, values: helm.valueFiles.at(-1) ?? 'values.yaml', objects: [], faults: [], yaml: '' };
-  const repository = openRepository(config.root, { exec, find: (name) => toolbox.find(name) });
+  const files = { root, text: (file: string) => readFile(join(root, file), 'utf8') };
   // Argo CD names a values file by its path, and so does what reads the sentence.
   const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
-  const findings = await explain(repository, rendering, named);
+  const values = helm.valueFiles.at(-1) ?? 'values.yaml';
+  const findings = await locateHelmError(files, { chart, values }, named);
   const lines = findings.map(({ file, line, message }) => {
     const place = line === undefined ? file : `${file}:${line}`;
     return `${place}: ${message.replace(/^helm does not render \S+: /, '')}`;

@@ -1,19 +1,27 @@
 import type { Component } from '../../cluster/component.ts';
-import { applications as applicationsComponent } from '../../components/applications.ts';
+import { applications as applicationsComponent, notReadyReason } from '../../components/applications.ts';
 import { componentsFor } from '../../components/index.ts';
 import type { Context } from '../../images/context.ts';
 import { fieldManager } from '../../kubernetes/kubectl.ts';
-import type { KubeObject } from '../../kubernetes/objects.ts';
-import { ExitCode } from '../../lib/errors.ts';
+import { type KubeObject, type Named, namedOf } from '../../kubernetes/objects.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { uncommittedFiles } from '../../lib/git/checkout.ts';
 import { unknownWord } from '../../lib/text.ts';
-import type { Application } from '../../repository/applications.ts';
+import { type Application, applicationsOf } from '../../repository/applications.ts';
 import { holders } from '../../repository/manifests.ts';
 import { argocdManager } from '../drift/changes.ts';
-import { type ApplicationDiff, diffApplications } from './applications.ts';
-import { compareObjects, type Failure, failureOf, type ObjectComparison } from './compare.ts';
-import { createRenderer } from './render.ts';
-import { type ClusterFacts, readClusterFacts } from './targets.ts';
+import { compareObjects, failureOf, type IgnoreRule, type ObjectComparison } from './compare.ts';
+import { createRenderer, type Renderer } from './render.ts';
+import {
+  type ClusterFacts,
+  isKindAllowed,
+  leftObjects,
+  listDeployable,
+  type RenderedTargets,
+  readClusterFacts,
+  servedAs,
+  targetsOf,
+} from './targets.ts';
 
 /** All that `npm run diff` tells, and what `--json` prints. */
 export interface DiffReport {
@@ -31,6 +39,22 @@ export interface DiffReport {
   notes: string[];
 }
 
+/** What a commit of the working tree would change of what an Application deploys. */
+export interface ApplicationDiff extends ObjectComparison {
+  name: string;
+  /** What would no longer be rendered, and stay all the same. */
+  kept: (Named & { because: string })[];
+  /** What would be run beside the sync. */
+  hooks: (Named & { phases: string[] })[];
+  /** What you should know besides, a sentence each. */
+  notes: string[];
+}
+
+/** What `npm run up` would change of a component's objects, which Argo CD does not look after. */
+export interface ComponentDiff extends ObjectComparison {
+  component: string;
+}
+
 /** Compares the working tree with the cluster, or one Application of it alone, and changes nothing. */
 export async function gatherDiff(context: Context, application?: string): Promise<DiffReport> {
   const registered = (await applicationsComponent.objects?.(context)) ?? [];
@@ -44,11 +68,10 @@ export async function gatherDiff(context: Context, application?: string): Promis
     readClusterFacts(context.api()),
     createRenderer(context),
     context.checkout(),
-    editsElsewhere(context),
+    editsBesideManifests(context),
   ]);
-  const scene = { context, facts, render, manager: argocdManager };
   const [applications, up] = await Promise.all([
-    diffApplications(scene, chosen, registered),
+    diffApplications(context, { facts, render }, chosen, registered),
     diffComponents(context, facts, application),
   ]);
   const parts = [...applications, ...up];
@@ -70,26 +93,124 @@ export function diffExitCode({ differs, complete }: DiffReport): ExitCode {
 }
 
 /** Edits that count for a cluster, too, and that no comparison of objects can show. */
-async function editsElsewhere({ config, exec }: Context): Promise<string[]> {
-  const [kind, standIns] = await Promise.all(
-    ['cluster/kind.yaml', 'standins'].map((path) => uncommittedFiles(exec, config.root, [path])),
-  );
-  return [
-    ...(kind?.length ? ['cluster/kind.yaml is edited: it counts for a new cluster (npm run down && npm run up).'] : []),
-    ...(standIns?.length ? ['standins/ is edited: npm run up builds their images anew, where it uses them.'] : []),
-  ];
+async function editsBesideManifests({ config, exec }: Context): Promise<string[]> {
+  const notes = {
+    'cluster/kind.yaml': 'cluster/kind.yaml is edited: it counts for a new cluster (npm run down && npm run up).',
+    standins: 'standins/ is edited: npm run up builds their images again, where it uses them.',
+  };
+  const edited = Object.entries(notes).map(async ([path, note]) => {
+    const files = await uncommittedFiles(exec, config.root, [path]);
+    return files.length > 0 ? [note] : [];
+  });
+  return (await Promise.all(edited)).flat();
 }
 
-/** What `npm run up` would change of a component's objects, which Argo CD does not look after. */
-export interface ComponentDiff extends ObjectComparison {
-  component: string;
-  /** Why its objects could not be read. */
-  error?: Failure;
+/** How charts are rendered, and for which cluster. */
+interface Rendering {
+  facts: ClusterFacts;
+  render: Renderer;
+}
+
+/** Compares what Applications render with the cluster, side by side. `registered` also holds the projects that they are in. */
+export async function diffApplications(
+  context: Context,
+  rendering: Rendering,
+  chosen: readonly Application[],
+  registered: readonly KubeObject[],
+): Promise<ApplicationDiff[]> {
+  const projects = new Set(chosen.map((application) => projectOf(application, registered)));
+  const listed = [...projects].map(
+    async (project) => [project, await listDeployable(context.api(), rendering.facts, project)] as const,
+  );
+  const deployed = new Map(await Promise.all(listed));
+  const live = await applicationsOf(context);
+  const commit = context.config.gitops ? undefined : (await context.checkout()).head;
+  return Promise.all(
+    chosen.map(async (application) => {
+      const project = projectOf(application, registered);
+      const known = live.find(({ metadata }) => metadata.name === application.metadata.name);
+      const diff = await diffApplication(context, rendering, application, project, deployed.get(project) ?? []);
+      return { ...diff, notes: [...outOfStepNotes(known, commit), ...diff.notes] };
+    }),
+  );
+}
+
+async function diffApplication(
+  context: Context,
+  { facts, render }: Rendering,
+  application: Application,
+  project: KubeObject,
+  deployed: readonly KubeObject[],
+): Promise<ApplicationDiff> {
+  const { name } = application.metadata;
+  const ignored = (application.spec.ignoreDifferences ?? []) as IgnoreRule[];
+  const notes = unsupportedNotes(ignored);
+  let targets: RenderedTargets;
+  try {
+    targets = targetsOf(await render(application, facts), application, facts);
+  } catch (error) {
+    return { name, error: failureOf(error), changes: [], refused: [], kept: [], hooks: [], notes };
+  }
+  const { objects, hooks } = targets;
+  const isPermitted = (one: KubeObject) => isKindAllowed(project, one, servedAs(facts, one)?.namespaced ?? true);
+  const compared = await compareObjects(objects.filter(isPermitted), {
+    api: context.api(),
+    facts,
+    manager: argocdManager,
+    ignored,
+  });
+  const forbidden = objects.filter((object) => !isPermitted(object));
+  const reason = (kind: string) => `the project ${project.metadata.name} does not allow the kind ${kind}`;
+  const left = leftObjects(application, deployed, objects);
+  const pruned = left.filter(({ because }) => because === undefined);
+  const changes = [
+    ...compared.changes,
+    ...pruned.map(({ object }) => ({ ...namedOf(object), action: 'prune' as const })),
+  ];
+  return {
+    name,
+    changes,
+    refused: [...forbidden.map((one) => ({ ...namedOf(one), reason: reason(one.kind) })), ...compared.refused],
+    kept: left.flatMap(({ object, because }) => (because === undefined ? [] : [{ ...namedOf(object), because }])),
+    // A sync runs them, and there is none where nothing else differs.
+    hooks: changes.length === 0 ? [] : hooks.map(({ object, phases }) => ({ ...namedOf(object), phases })),
+    notes: [...notes, ...(objects.length === 0 && pruned.length > 0 ? emptiedNotes(application) : [])],
+  };
+}
+
+function projectOf({ metadata, spec }: Application, registered: readonly KubeObject[]): KubeObject {
+  const project = registered.find((object) => object.kind === 'AppProject' && object.metadata.name === spec.project);
+  if (project) return project;
+  throw new UserError(
+    `The Application ${metadata.name} is in the project ${spec.project}, which argocd/ does not have.`,
+    { hint: 'npm run validate' },
+  );
+}
+
+/** What the cluster says of an Application, where that is not in step with the commit that is checked out. */
+function outOfStepNotes(live: Application | undefined, commit: string | undefined): string[] {
+  if (!live) return ['It is not registered yet: npm run up does that, and Argo CD then makes what follows.'];
+  const { sync } = live.status ?? {};
+  if (sync?.status === 'Synced' && (commit === undefined || sync.revision === commit)) return [];
+  return [`Argo CD has it ${notReadyReason(live, commit)}: compared is what the cluster has now.`];
+}
+
+function unsupportedNotes(ignored: readonly IgnoreRule[]): string[] {
+  return ignored.some(({ jqPathExpressions, managedFieldsManagers }) => jqPathExpressions ?? managedFieldsManagers)
+    ? ['Of its ignoreDifferences only jsonPointers are followed here; what the others ignore may show.']
+    : [];
+}
+
+/** Argo CD doesn't empty an Application by itself (controller/appcontroller.go, autoSync). */
+function emptiedNotes({ spec }: Application): string[] {
+  const { automated } = (spec.syncPolicy ?? {}) as { automated?: { allowEmpty?: boolean } };
+  if (automated?.allowEmpty) return [];
+  return ['Nothing is rendered any more, and Argo CD does not prune everything by itself: the sync would fail.'];
 }
 
 /**
  * Compares the objects of every component, or those of Applications of one name alone, with the cluster, as an `up` with
- * these settings would apply them. It takes nothing away, so there is nothing to be pruned.
+ * these settings would apply them. It removes nothing, so there is nothing to be pruned.
  */
 export async function diffComponents(
   context: Context,
@@ -97,26 +218,23 @@ export async function diffComponents(
   application?: string,
   components: readonly Component[] = componentsFor(context.config),
 ): Promise<ComponentDiff[]> {
-  const all = components.filter(({ objects }) => objects !== undefined);
-  const chosen = application === undefined ? all : all.filter(({ name }) => name === 'applications');
-  const wanted = await Promise.all(chosen.map((component) => objectsOf(context, component)));
-  const coming = holders(wanted.flatMap(({ objects }) => objects));
-  return Promise.all(
-    wanted.map(async ({ component, objects, error }) => {
-      const named = objects.filter(({ metadata }) => application === undefined || metadata.name === application);
-      const means = { api: context.api(), facts, manager: fieldManager, coming };
-      return { component, ...(error && { error }), ...(await compareObjects(named, means)) };
+  const chosen = components.filter(({ name }) => application === undefined || name === 'applications');
+  const wanted = await Promise.all(
+    chosen.map(async ({ name, objects }) => {
+      if (objects === undefined) return [];
+      try {
+        return [{ component: name, objects: await objects(context) }];
+      } catch (error) {
+        return [{ component: name, objects: [], error: failureOf(error) }];
+      }
     }),
   );
-}
-
-async function objectsOf(
-  context: Context,
-  { name, objects }: Component,
-): Promise<{ component: string; objects: KubeObject[]; error?: Failure }> {
-  try {
-    return { component: name, objects: (await objects?.(context)) ?? [] };
-  } catch (error) {
-    return { component: name, objects: [], error: failureOf(error) };
-  }
+  const coming = holders(wanted.flat().flatMap(({ objects }) => objects));
+  return Promise.all(
+    wanted.flat().map(async ({ objects, ...component }) => {
+      const named = objects.filter(({ metadata }) => application === undefined || metadata.name === application);
+      const means = { api: context.api(), facts, manager: fieldManager, coming };
+      return { ...component, ...(await compareObjects(named, means)) };
+    }),
+  );
 }

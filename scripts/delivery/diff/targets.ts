@@ -2,7 +2,7 @@ import { parseAllDocuments, type Tags } from 'yaml';
 import { isTracked, trackingId } from '../../cluster/ownership.ts';
 import type { ApiServer } from '../../kubernetes/api/api.ts';
 import { everyKind, type ServedResource } from '../../kubernetes/api/discovery.ts';
-import { collectionPath, groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
+import { groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Application } from '../../repository/applications.ts';
 
@@ -14,11 +14,9 @@ export interface RenderedTargets {
 
 /** The objects that helm printed for an Application, as Argo CD completes them. Throws a `UserError` for what is no object. */
 export function targetsOf(output: string, application: Application, facts: ClusterFacts): RenderedTargets {
-  const all = parseOutput(output, application).flatMap(flattenList);
-  const complete = all.map((object) => withTracking(withNamespace(object, application, facts), application));
   const hooks: RenderedTargets['hooks'] = [];
   const objects = new Map<string, KubeObject>();
-  for (const object of complete) {
+  for (const object of parseOutput(output, application).map((one) => completed(one, application, facts))) {
     const phases = hookPhases(object);
     // Of an object that is there twice, Argo CD takes the last (controller/state.go, NormalizeTargetObjects).
     if (phases === undefined) objects.set(identityOf(object), object);
@@ -40,27 +38,20 @@ function parseOutput(output: string, { metadata }: Application): KubeObject[] {
     const [error] = document.errors;
     const object = error ? undefined : (document.toJS() as KubeObject | null);
     if (object === null) return [];
-    if (object?.kind && object.apiVersion && (object.metadata?.name || Array.isArray(object.items))) return [object];
+    if (object?.kind && object.apiVersion && Array.isArray(object.items)) return object.items as KubeObject[];
+    if (object?.kind && object.apiVersion && object.metadata?.name) return [object];
     throw new UserError(`${metadata.name} renders what is no object: ${error?.message ?? JSON.stringify(object)}`, {
       hint: 'npm run validate says where.',
     });
   });
 }
 
-function flattenList(object: KubeObject): KubeObject[] {
-  return Array.isArray(object.items) ? (object.items as KubeObject[]) : [object];
-}
-
-function withNamespace(object: KubeObject, application: Application, facts: ClusterFacts): KubeObject {
-  const { namespace: stated, ...metadata } = object.metadata;
+/** With the namespace that it gets, and the annotation by which Argo CD knows it. */
+function completed(object: KubeObject, application: Application, facts: ClusterFacts): KubeObject {
+  const { namespace = targetNamespace(application), ...rest } = object.metadata;
   // Of a kind that it doesn't know, Argo CD takes the objects to be in a namespace.
-  if (servedAs(facts, object)?.namespaced === false) return { ...object, metadata };
-  return { ...object, metadata: { ...metadata, namespace: stated ?? targetNamespace(application) } };
-}
-
-function withTracking(object: KubeObject, application: Application): KubeObject {
-  if (object.kind === 'CustomResourceDefinition') return object;
-  const { metadata } = object;
+  const metadata = servedAs(facts, object)?.namespaced === false ? rest : { ...rest, namespace };
+  if (object.kind === 'CustomResourceDefinition') return { ...object, metadata };
   // That of an object in no namespace bears the Application's.
   const named = { ...object, metadata: { namespace: targetNamespace(application), ...metadata } };
   const annotations = { ...metadata.annotations, ...trackingId(named, application.metadata.name) };
@@ -80,10 +71,9 @@ const syncPhases: ReadonlySet<string> = new Set(['PreSync', 'Sync', 'PostSync', 
  * The phases of a sync in which Argo CD runs an object as a hook; none for one that it leaves alone, such as a `helm test`
  * or what is marked Skip. Undefined for an object like all others.
  */
-export function hookPhases({ metadata }: KubeObject): string[] | undefined {
-  const values = (key: string) => (metadata.annotations?.[key] ?? '').split(',').map((value) => value.trim());
-  const argo = values('argocd.argoproj.io/hook').filter((value) => value !== '');
-  const helm = values('helm.sh/hook').filter((value) => value !== '' && value !== 'crd-install');
+export function hookPhases(object: KubeObject): string[] | undefined {
+  const argo = annotationValues(object, 'argocd.argoproj.io/hook').filter((value) => value !== '');
+  const helm = annotationValues(object, 'helm.sh/hook').filter((value) => value !== '' && value !== 'crd-install');
   if (argo.length === 0 && helm.length === 0) return undefined;
   const named = argo.filter((phase) => syncPhases.has(phase) || phase === 'Skip');
   // Where it knows one of its own, Argo CD doesn't look at Helm's.
@@ -119,47 +109,22 @@ export function servedAs({ kinds }: ClusterFacts, { apiVersion, kind }: KubeObje
   return kinds.find((served) => served.apiVersion === apiVersion && served.kind === kind);
 }
 
-/** The path of an object at the API server. */
-export function servedPath(
-  { apiVersion, kind, resource }: ServedResource,
-  { name, namespace }: KubeObject['metadata'],
-): string {
-  return `${collectionPath(apiVersion, kind, namespace, resource)}/${name}`;
-}
-
-interface GroupKind {
-  group: string;
-  kind: string;
-}
-
-interface ProjectSpec {
-  namespaceResourceWhitelist?: GroupKind[];
-  namespaceResourceBlacklist?: GroupKind[];
-  clusterResourceWhitelist?: GroupKind[];
-  clusterResourceBlacklist?: GroupKind[];
-}
+type Kinds = readonly { group: string; kind: string }[];
 
 /**
  * Whether an AppProject lets its Applications deploy an object, by its kind. Where nothing is said of kinds in namespaces,
  * all of them may; of kinds outside of namespaces, none (pkg/apis/application, IsGroupKindNamePermitted).
  */
-export function isKindAllowed(project: KubeObject, object: KubeObject, namespaced: boolean): boolean {
-  const spec = project.spec as ProjectSpec;
-  const among = (kinds: readonly GroupKind[] = []) => kinds.some((entry) => matchesKind(entry, object));
-  if (!namespaced) return among(spec.clusterResourceWhitelist) && !among(spec.clusterResourceBlacklist);
-  const listed = spec.namespaceResourceWhitelist;
-  return (listed === undefined || among(listed)) && !among(spec.namespaceResourceBlacklist);
+export function isKindAllowed(project: KubeObject, { apiVersion, kind }: TypedObject, namespaced: boolean): boolean {
+  const spec = project.spec as Record<string, Kinds | undefined>;
+  const list = (name: string) => spec[`${namespaced ? 'namespace' : 'cluster'}Resource${name}`];
+  const among = (kinds: Kinds = []) =>
+    kinds.some((one) => ['*', groupOf(apiVersion)].includes(one.group) && ['*', kind].includes(one.kind));
+  const allowed = list('Whitelist');
+  return (namespaced && allowed === undefined ? true : among(allowed)) && !among(list('Blacklist'));
 }
 
-function matchesKind({ group, kind }: GroupKind, object: KubeObject): boolean {
-  return (group === '*' || group === groupOf(object.apiVersion)) && (kind === '*' || kind === object.kind);
-}
-
-/** What a sync would do with the objects that are no longer rendered. */
-export interface PruneResult {
-  pruned: KubeObject[];
-  kept: { object: KubeObject; because: string }[];
-}
+type TypedObject = Pick<KubeObject, 'apiVersion' | 'kind'>;
 
 /**
  * The metadata of every object that a project's Applications may have deployed. Of a kind that the project doesn't allow,
@@ -171,37 +136,41 @@ export async function listDeployable(
   project: KubeObject,
 ): Promise<KubeObject[]> {
   const seen = new Set<string>();
-  const first = kinds.filter(({ apiVersion, kind, namespaced, verbs }) => {
-    const name = `${groupOf(apiVersion)} ${kind}`;
-    const possible = verbs.includes('list') && verbs.includes('delete');
-    const allowed = possible && isKindAllowed(project, { apiVersion, kind, metadata: { name: '' } }, namespaced);
-    return allowed && !seen.has(name) && seen.add(name);
+  // Of a kind in several versions, the first.
+  const first = kinds.filter((served) => {
+    const name = `${groupOf(served.apiVersion)} ${served.kind}`;
+    const possible = served.verbs.includes('list') && served.verbs.includes('delete');
+    return possible && isKindAllowed(project, served, served.namespaced) && !seen.has(name) && seen.add(name);
   });
   const lists = first.map(({ apiVersion, kind, resource }) => api.listMetadata(apiVersion, kind, resource));
   return (await Promise.all(lists)).flat();
 }
 
-/** Those of the objects that an Application deployed and no longer renders, but for its hooks and what is going already. */
-export function pruneResult(
+/**
+ * Those of the objects that an Application deployed and no longer renders, but for its hooks and what is being deleted
+ * already; with the reason why a sync would keep one, if it would.
+ */
+export function leftObjects(
   application: Application,
   live: readonly KubeObject[],
   targets: readonly KubeObject[],
-): PruneResult {
+): { object: KubeObject; because: string | undefined }[] {
   const name = new Set([application.metadata.name]);
   const wanted = new Set(targets.map(identityOf));
-  const left = live.filter(
-    (object) =>
-      isTracked(object, name) &&
-      !wanted.has(identityOf(object)) &&
-      object.metadata.ownerReferences === undefined &&
-      object.metadata.deletionTimestamp === undefined &&
-      hookPhases(object) === undefined,
-  );
-  const judged = left.map((object) => ({ object, because: reasonToKeep(application, object) }));
-  return {
-    pruned: judged.filter(({ because }) => because === undefined).map(({ object }) => object),
-    kept: judged.flatMap(({ object, because }) => (because === undefined ? [] : [{ object, because }])),
-  };
+  return live
+    .filter((object) => isTracked(object, name) && !wanted.has(identityOf(object)) && hookPhases(object) === undefined)
+    .filter(({ metadata }) => metadata.ownerReferences === undefined && metadata.deletionTimestamp === undefined)
+    .map((object) => ({ object, because: reasonToKeep(application, object) }));
+}
+
+/** gitops-engine, sync/sync_context.go: the object's own option comes before the Application's. */
+function reasonToKeep({ spec }: Application, object: KubeObject): string | undefined {
+  const { automated, syncOptions = [] } = (spec.syncPolicy ?? {}) as SyncPolicy;
+  const own = annotationValues(object, 'argocd.argoproj.io/sync-options');
+  const option = [...own, ...syncOptions].find((one) => one.startsWith('Prune='));
+  if (option === 'Prune=false') return 'it says Prune=false';
+  if (option === 'Prune=confirm') return 'it says Prune=confirm: Argo CD waits for you to confirm it';
+  return automated?.prune ? undefined : 'its Application does not prune by itself';
 }
 
 interface SyncPolicy {
@@ -209,14 +178,8 @@ interface SyncPolicy {
   syncOptions?: string[];
 }
 
-/** gitops-engine, sync/sync_context.go: the object's own option comes before the Application's. */
-function reasonToKeep({ spec }: Application, { metadata }: KubeObject): string | undefined {
-  const { automated, syncOptions = [] } = (spec.syncPolicy ?? {}) as SyncPolicy;
-  const own = (metadata.annotations?.['argocd.argoproj.io/sync-options'] ?? '').split(',').map((one) => one.trim());
-  const option = [...own, ...syncOptions].find((one) => one.startsWith('Prune='));
-  if (option === 'Prune=false') return 'it says Prune=false';
-  if (option === 'Prune=confirm') return 'it says Prune=confirm: Argo CD waits for somebody to confirm it';
-  return automated?.prune ? undefined : 'its Application does not prune by itself';
+function annotationValues({ metadata }: KubeObject, key: string): string[] {
+  return (metadata.annotations?.[key] ?? '').split(',').map((value) => value.trim());
 }
 
 /** Where an Application deploys to; in the API it is called the destination. */
