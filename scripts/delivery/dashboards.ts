@@ -1,13 +1,12 @@
 import { connectGrafana, type Grafana } from '../components/grafana.ts';
 import type { Context } from '../images/context.ts';
-import { ApiError } from '../kubernetes/api/api.ts';
+import { jsonIfThere } from '../kubernetes/api/api.ts';
 import { UserError } from '../lib/errors.ts';
 import {
   assertUid,
   dashboardConfigMaps,
   dashboardPath,
   normalText,
-  readDashboardManifests,
   readDashboards,
   writeDashboard,
 } from '../repository/dashboards/files.ts';
@@ -81,23 +80,15 @@ export function dashboardState(
 
 /** From every ConfigMap of dashboards; those that the cluster does not have, hold none. */
 async function readApplied(context: Context): Promise<Map<string, string>> {
-  const { kustomization } = await readDashboardManifests(context.config.root);
-  const maps = await Promise.all(dashboardConfigMaps(kustomization).map((name) => appliedIn(context, name)));
-  return new Map(maps.flat());
-}
-
-async function appliedIn(context: Context, configMap: string): Promise<[uid: string, text: string][]> {
-  try {
-    const path = `/api/v1/namespaces/observability/configmaps/${configMap}`;
-    const { data = {} } = await context.api().json<{ data?: Record<string, string> }>(path);
-    return Object.entries(data).map(([key, text]) => [
-      key.replace(/\.json$/, ''),
-      normalText(text, `The ConfigMap's ${key}`),
-    ]);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return [];
-    throw error;
-  }
+  const names = await dashboardConfigMaps(context.config.root);
+  const maps = names.map((name) =>
+    jsonIfThere<{ data?: Record<string, string> }>(
+      context.api(),
+      `/api/v1/namespaces/observability/configmaps/${name}`,
+    ),
+  );
+  const files = (await Promise.all(maps)).flatMap((map) => Object.entries(map?.data ?? {}));
+  return new Map(files.map(([key, text]) => [key.replace(/\.json$/, ''), normalText(text, `The ConfigMap's ${key}`)]));
 }
 
 /** What pulling would change in a dashboard's file, in unified form; empty where nothing. */

@@ -242,6 +242,11 @@ test('objects get the namespace and the mark by which Argo CD knows them, where 
   );
 });
 
+test('a CRD is no part of an Application', () => {
+  const crd = head('CustomResourceDefinition', 'a');
+  assert.equal(rendered(crd).objects[0]?.metadata.annotations, undefined);
+});
+
 test('the output is read as Go reads it: YAML 1.1, without points in time', () => {
   const { objects } = rendered(
     head('ConfigMap', 'a', 'data:\n  yes: on\n  octal: 010\n  day: 2024-01-02\n  time: 12:30:45\n'),

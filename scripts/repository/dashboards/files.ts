@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMap, isSeq, parse, visit, type YAMLSeq } from 'yaml';
 import { configMapLimit, readKustomization } from '../../kubernetes/kustomization.ts';
@@ -8,6 +9,8 @@ import { editYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
+const kustomizationFile = `${grafana}/kustomization.yaml`;
+const deploymentFile = `${grafana}/deployment.yaml`;
 
 /** A dashboard's file, relative to the repository's top. */
 export function dashboardPath(uid: string): string {
@@ -24,13 +27,19 @@ export function assertUid(uid: string): void {
 
 /** Every dashboard's file by its uid, as it stands there and in its normal form. Throws a `UserError` for one that is no JSON. */
 export async function readDashboards(root: string): Promise<Map<string, { text: string; normal: string }>> {
-  const names = (await readdir(join(root, grafana, 'dashboards'))).filter((name) => name.endsWith('.json')).sort();
-  const read = names.map(async (name) => {
-    const uid = name.slice(0, -'.json'.length);
+  const read = (await dashboardUids(root)).map(async (uid) => {
     const text = await readFile(join(root, dashboardPath(uid)), 'utf8');
     return [uid, { text, normal: normalText(text, dashboardPath(uid)) }] as const;
   });
   return new Map(await Promise.all(read));
+}
+
+async function dashboardUids(root: string): Promise<string[]> {
+  const names = await readdir(join(root, grafana, 'dashboards'));
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort();
 }
 
 /** The normal form of a dashboard's text. `where` is for the `UserError` about one that is no JSON. */
@@ -47,30 +56,36 @@ export function normalText(text: string, where: string): string {
 /** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
   writeWhole(join(root, dashboardPath(uid)), text);
-  const before = await readDashboardManifests(root);
-  const after = withDashboard(before, uid, await dashboardSizes(root));
-  for (const name of ['kustomization', 'deployment'] as const)
-    if (after[name] !== before[name]) writeWhole(join(root, dashboardManifestFiles[name]), after[name]);
+  const read = (file: string) => readFile(join(root, file), 'utf8');
+  for (const { file, after } of await mountingEdits(root, uid, text, read)) writeWhole(join(root, file), after);
 }
 
-/** The texts of the files that bring the dashboards to Grafana. */
-export async function readDashboardManifests(root: string): Promise<DashboardManifests> {
-  const [kustomization, deployment] = await Promise.all(
-    [dashboardManifestFiles.kustomization, dashboardManifestFiles.deployment].map((file) =>
-      readFile(join(root, file), 'utf8'),
-    ),
-  );
-  return { kustomization: kustomization ?? '', deployment: deployment ?? '' };
+/**
+ * The edits that bring a dashboard with this text to Grafana; none where it is brought there already. `read` gets a file's
+ * text by its path from the repository's top.
+ */
+export async function mountingEdits(
+  root: string,
+  uid: string,
+  text: string,
+  read: (file: string) => Promise<string>,
+): Promise<{ file: string; before: string; after: string }[]> {
+  const [kustomization, deployment] = await Promise.all([read(kustomizationFile), read(deploymentFile)]);
+  const sizes = new Map(
+    (await dashboardUids(root)).map((one) => [one, statSync(join(root, dashboardPath(one))).size] as const),
+  ).set(uid, Buffer.byteLength(text));
+  const after = withDashboard({ kustomization, deployment }, uid, sizes);
+  const edits = [
+    { file: kustomizationFile, before: kustomization, after: after.kustomization },
+    { file: deploymentFile, before: deployment, after: after.deployment },
+  ];
+  return edits.filter((edit) => edit.after !== edit.before);
 }
 
-/** The bytes of each dashboard's file, by its uid. */
-export async function dashboardSizes(root: string): Promise<Map<string, number>> {
-  const names = (await readdir(join(root, grafana, 'dashboards'))).filter((name) => name.endsWith('.json'));
-  const sizes = names.map(async (name) => {
-    const uid = name.slice(0, -'.json'.length);
-    return [uid, (await stat(join(root, dashboardPath(uid)))).size] as const;
-  });
-  return new Map(await Promise.all(sizes));
+/** The names of the ConfigMaps that hold dashboards. */
+export async function dashboardConfigMaps(root: string): Promise<string[]> {
+  const { configMaps } = readKustomization(parse(await readFile(join(root, kustomizationFile), 'utf8')));
+  return configMaps.map(({ name }) => name).filter(isOurs);
 }
 
 /** The files that bring the dashboards to Grafana, by their texts. */
@@ -81,23 +96,11 @@ interface DashboardManifests {
   deployment: string;
 }
 
-/** Where they lie, relative to the repository's top. */
-export const dashboardManifestFiles: DashboardManifests = {
-  kustomization: 'observability/grafana/kustomization.yaml',
-  deployment: 'observability/grafana/deployment.yaml',
-};
-
 const firstConfigMap = 'grafana-dashboards';
 const isOurs = (name: unknown) => typeof name === 'string' && /^grafana-dashboards(-\d+)?$/.test(name);
 
 /** Bytes up to which a ConfigMap is given more: a quarter of it is left for what is drawn into these dashboards later. */
 const roomBytes = (configMapLimit * 3) / 4;
-
-/** The ConfigMaps of a kustomization.yaml that hold dashboards, by their names. */
-export function dashboardConfigMaps(kustomization: string): string[] {
-  const { configMaps } = readKustomization(parse(kustomization));
-  return configMaps.map(({ name }) => name).filter(isOurs);
-}
 
 /**
  * The files with a dashboard more; comments stay. It goes into the first ConfigMap that has room for it, or into one more,
@@ -108,15 +111,14 @@ export function withDashboard(
   uid: string,
   sizes: ReadonlyMap<string, number>,
 ): DashboardManifests {
-  const { kustomization: file } = dashboardManifestFiles;
   let another: string | undefined;
-  const kustomization = editYaml(files.kustomization, file, (document) => {
+  const kustomization = editYaml(files.kustomization, kustomizationFile, (document) => {
     const generators = document.get('configMapGenerator');
     const ours = isSeq(generators) ? generators.items.filter(isMap).filter((one) => isOurs(one.get('name'))) : [];
     const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
     const [like] = ours;
     if (like === undefined || lists.length === 0)
-      throw new Error(`${file} has no list of the files of ${firstConfigMap}`);
+      throw new Error(`${kustomizationFile} has no list of the files of ${firstConfigMap}`);
     const entry = entryOf(uid);
     if (lists.some((list) => entriesOf(list).includes(entry))) return;
     const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
@@ -131,19 +133,13 @@ export function withDashboard(
   return { kustomization, deployment: another === undefined ? files.deployment : mounting(files.deployment, another) };
 }
 
-function entryOf(uid: string): string {
-  return `dashboards/${uid}.json`;
-}
-
-function entriesOf(list: YAMLSeq): string[] {
-  return list.toJSON() as string[];
-}
+const entryOf = (uid: string) => `dashboards/${uid}.json`;
+const entriesOf = (list: YAMLSeq) => list.toJSON() as string[];
 
 /** The Deployment that mounts one more ConfigMap, beside the others that hold dashboards. */
 function mounting(deployment: string, name: string): string {
-  const { deployment: file } = dashboardManifestFiles;
   const mounts = (source: unknown) => isMap(source) && isOurs(source.getIn(['configMap', 'name']));
-  return editYaml(deployment, file, (document) => {
+  return editYaml(deployment, deploymentFile, (document) => {
     let done = false;
     visit(document, {
       Seq(_, { items }) {
@@ -154,7 +150,7 @@ function mounting(deployment: string, name: string): string {
         return visit.BREAK;
       },
     });
-    if (!done) throw new Error(`${file} mounts no ConfigMap ${firstConfigMap}`);
+    if (!done) throw new Error(`${deploymentFile} mounts no ConfigMap ${firstConfigMap}`);
   });
 }
 

@@ -1,11 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, YAMLMap, type YAMLSeq } from 'yaml';
-import {
-  allowedEmptyFile,
-  dashboardManifestFiles,
-  dashboardPath,
-  dashboardSizes,
-  withDashboard,
-} from '../dashboards/files.ts';
+import { allowedEmptyFile, dashboardPath, mountingEdits } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
 import { editYaml } from '../yaml.ts';
@@ -93,22 +87,9 @@ export async function dashboardChanges(root: string, { name }: NewService): Prom
   const after = fileText({ ...board, uid: name, title: name, description });
   return [
     { file: dashboardPath(name), after },
-    ...(await broughtTo(root, name, after)),
+    ...(await mountingEdits(root, name, after, (file) => readRequired(root, file))),
     await edit(root, allowedEmptyFile, (text) => withEmptyPanels(text, name)),
   ];
-}
-
-/** What has a ConfigMap take it, and Grafana's pod mount that. */
-async function broughtTo(root: string, name: string, text: string): Promise<FileChange[]> {
-  const [kustomization, deployment] = await Promise.all(
-    [dashboardManifestFiles.kustomization, dashboardManifestFiles.deployment].map((file) => readRequired(root, file)),
-  );
-  const before = { kustomization: kustomization ?? '', deployment: deployment ?? '' };
-  const after = withDashboard(before, name, (await dashboardSizes(root)).set(name, Buffer.byteLength(text)));
-  const parts = ['kustomization', 'deployment'] as const;
-  return parts
-    .filter((part) => after[part] !== before[part])
-    .map((part) => ({ file: dashboardManifestFiles[part], before: before[part], after: after[part] }));
 }
 
 /** The list of panels that may be empty, with those of the new dashboard that are empty until somebody asks the service. */
