@@ -7,12 +7,7 @@ import { score } from '../../scripts/checks/validate/kube-score.ts';
 import { exemptions } from '../../scripts/checks/validate/objects/exemptions.ts';
 import { policyRules } from '../../scripts/checks/validate/objects/policy.ts';
 import { checkObjects, environments } from '../../scripts/checks/validate/objects/rule.ts';
-import {
-  applyFixes,
-  runValidation,
-  type ValidationResult,
-  validationChecks,
-} from '../../scripts/checks/validate/run.ts';
+import { applyFixes, runValidation, validationChecks } from '../../scripts/checks/validate/run.ts';
 import { openRepository, type ValidationCheck } from '../../scripts/repository/rendering/repository.ts';
 import { type Fault, openCopy, readFaults, withFaults } from '../support/faults.ts';
 import { root } from '../support/helm.ts';

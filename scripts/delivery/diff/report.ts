@@ -106,7 +106,7 @@ async function editsBesideManifests({ config, exec }: Context): Promise<string[]
 }
 
 /** How charts are rendered, and for which cluster. */
-interface Rendering {
+interface RenderedCluster {
   facts: ClusterFacts;
   render: Renderer;
 }
@@ -114,7 +114,7 @@ interface Rendering {
 /** Compares what Applications render with the cluster, side by side. `registered` also holds the projects that they are in. */
 export async function diffApplications(
   context: Context,
-  rendering: Rendering,
+  rendering: RenderedCluster,
   chosen: readonly Application[],
   registered: readonly KubeObject[],
 ): Promise<ApplicationDiff[]> {
@@ -137,7 +137,7 @@ export async function diffApplications(
 
 async function diffApplication(
   context: Context,
-  { facts, render }: Rendering,
+  { facts, render }: RenderedCluster,
   application: Application,
   project: KubeObject,
   deployed: readonly KubeObject[],
