@@ -1,12 +1,14 @@
 import {
+  assertPortFree,
+  choosePorts,
   type Destination,
   destinations,
   ingressDestination,
   ingressName,
+  portsFor,
 } from '../access/port-forward/destinations.ts';
 import { watchEndpoints } from '../access/port-forward/endpoints.ts';
 import { eventLine, forwardJson, forwardLines, startForward } from '../access/port-forward/forward.ts';
-import { assertPortFree, choosePorts, portsFor } from '../access/port-forward/ports.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress.ts';
 import type { Config } from '../config/config.ts';

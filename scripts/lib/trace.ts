@@ -13,7 +13,7 @@ export interface Span {
 /** Records what goes on, for a timeline. */
 export interface Trace {
   /** Something begins; to be called when it is over. */
-  begin(category: Category, name: string, details?: Record<string, string>): () => void;
+  begin(category: Category, name: string): () => void;
   /** Records work, also where it fails. */
   during<T>(category: Category, name: string, work: () => Promise<T>): Promise<T>;
   /** All that was, what is not over yet up to now. */
@@ -23,8 +23,8 @@ export interface Trace {
 /** Makes a trace. It costs a line of memory for each span. */
 export function createTrace(): Trace {
   const all: (Omit<Span, 'end'> & { end?: number })[] = [];
-  const begin: Trace['begin'] = (category, name, details = {}) => {
-    const span: (typeof all)[number] = { category, name, start: performance.now(), details };
+  const begin: Trace['begin'] = (category, name) => {
+    const span: (typeof all)[number] = { category, name, start: performance.now(), details: {} };
     all.push(span);
     return () => {
       span.end ??= performance.now();

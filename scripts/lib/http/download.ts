@@ -1,27 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../errors.ts';
 import { startDeadline } from '../retry.ts';
 import { DownloadError, downloadTimeoutError, httpStatusError, toDownloadError } from './download-error.ts';
 
-export interface DownloadProgress {
-  /** Bytes. */
-  received: number;
-  /** Bytes, where the server says so. */
-  total: number | undefined;
-}
-
 export interface DownloadOptions extends RequestOptions {
   /** 64 hexadecimal digits. */
   sha256: string;
   cacheDir: string;
   fileName: string;
-  /** Permissions of the file, for example 0o755. */
-  mode?: number;
-  onProgress?: (progress: DownloadProgress) => void;
 }
 
 /** What would have to be fetched where nothing is. */
@@ -39,13 +29,11 @@ const largestText = 1_048_576;
  * Throws `DownloadError`, or `Interrupted` once the signal fired.
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  const { cacheDir, fileName, mode = 0o644 } = options;
+  const { cacheDir, fileName } = options;
+  const sha256 = options.sha256.toLowerCase();
   const target = join(cacheDir, fileName);
   try {
-    if ((await sha256Of(target)) === options.sha256.toLowerCase()) {
-      await chmod(target, mode);
-      return target;
-    }
+    if ((await sha256Of(target)) === sha256) return target;
     if (options.offline) throw new NotCached(fileName);
     await mkdir(cacheDir, { recursive: true });
     await removeAbandoned(cacheDir, (name) => name.startsWith(`.${fileName}.`) && name.endsWith('.part'));
@@ -55,10 +43,8 @@ export async function download(options: DownloadOptions): Promise<string> {
   await withRetries(options, async (signal) => {
     const part = join(cacheDir, `.${fileName}.${randomUUID()}.part`);
     try {
-      const found = await withResponse({ ...options, signal }, (chunks, total) =>
-        writeChunks(part, chunks, total, options),
-      );
-      if (found !== options.sha256.toLowerCase()) throw checksumError(options, found);
+      const found = await withResponse({ ...options, signal }, (chunks) => writeChunks(part, chunks));
+      if (found !== sha256) throw checksumError(options.url, sha256, found);
       await rename(part, target);
     } finally {
       await rm(part, { force: true });
@@ -95,29 +81,27 @@ export async function sha256Of(path: string): Promise<string | undefined> {
   return hash.digest('hex');
 }
 
-async function writeChunks(path: string, chunks: Chunks, total: number | undefined, options: DownloadOptions) {
+/** Writes a new file. @returns its sha256. */
+async function writeChunks(path: string, chunks: Chunks): Promise<string> {
   const hash = createHash('sha256');
-  const file = await open(path, 'wx', options.mode ?? 0o644);
+  const file = await open(path, 'wx', 0o644);
   try {
-    let received = 0;
     for await (const chunk of chunks) {
       hash.update(chunk);
       await file.writeFile(chunk);
-      received += chunk.length;
-      options.onProgress?.({ received, total });
     }
     // Whatever the umask took away.
-    await file.chmod(options.mode ?? 0o644);
+    await file.chmod(0o644);
   } finally {
     await file.close();
   }
   return hash.digest('hex');
 }
 
-function checksumError({ url, sha256 }: DownloadOptions, found: string): DownloadError {
+function checksumError(url: string, expected: string, found: string): DownloadError {
   return new DownloadError(url, {
     problem: 'checksum',
-    why: `the sha256 of what came is ${found}, expected is ${sha256.toLowerCase()}`,
+    why: `the sha256 of what came is ${found}, expected is ${expected}`,
     hint: 'Something on the way or at the source changed the file: do not use it, and try from another network.',
   });
 }
@@ -183,7 +167,7 @@ type Chunks = AsyncIterable<Uint8Array>;
 /** Hands the body to `read` as it comes, and gives up when nothing comes for `idleTimeout`. */
 async function withResponse<T>(
   { url, signal, idleTimeout = 20_000 }: Pick<RequestOptions, 'url' | 'signal' | 'idleTimeout'>,
-  read: (chunks: Chunks, total: number | undefined) => Promise<T>,
+  read: (chunks: Chunks) => Promise<T>,
 ): Promise<T> {
   const idle = new AbortController();
   const timer = setTimeout(() => idle.abort(), idleTimeout);
@@ -193,8 +177,7 @@ async function withResponse<T>(
       await response.body?.cancel();
       throw httpStatusError(url, response.status);
     }
-    const length = Number(response.headers.get('content-length'));
-    return await read(keepingAlive(response, timer), length > 0 ? length : undefined);
+    return await read(keepingAlive(response, timer));
   } catch (error) {
     if (!idle.signal.aborted) throw error;
     throw toDownloadError(url, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
