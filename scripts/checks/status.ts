@@ -1,4 +1,4 @@
-import { type Address, addresses } from '../access/addresses.ts';
+import { type Address, addresses, addressLines } from '../access/addresses.ts';
 import { cluster } from '../cluster/cluster.ts';
 import type { Component, Status } from '../cluster/component.ts';
 import { notReadyReason } from '../components/applications.ts';
@@ -14,6 +14,7 @@ import type { Workload } from '../kubernetes/types.ts';
 import { rolloutState } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
+import { imagesAtHead } from '../repository/committed-values.ts';
 
 export interface ApplicationReport {
   name: string;
@@ -143,4 +144,37 @@ async function targetReport(context: Context): Promise<StatusReport['targets']> 
 /** The job as well: the kubelet and the cAdvisor in it are two targets at one address. */
 function targetName({ job = '', pod, instance = '' }: ScrapeTarget['labels']): string {
   return pod ?? `${job} at ${instance}`;
+}
+
+/**
+ * What `up` and `start` end with: that it is done, where things are, and what to try next.
+ * @param changes how much was changed
+ * @param path which steps decided how long it took, where they are known
+ */
+export async function upSummary(context: Context, seconds: number, changes: number, path = ''): Promise<string> {
+  const { environment, gitops } = context.config;
+  const stubs = await stubsAmong(context, (await imagesAtHead(context)).values());
+  const verdict = changes === 0 ? 'Everything was already as it should be; nothing was changed' : 'The platform is up';
+  return [
+    '',
+    `${verdict} (${seconds.toFixed(1)} s).`,
+    ...(path === '' ? [] : [`Critical path: ${path}`]),
+    '',
+    ...addressLines(await addresses(context)),
+    '',
+    '  Argo CD and Grafana: user admin, passwords by npm run passwords',
+    ...(stubs.size === 0
+      ? []
+      : [
+          '',
+          '  No GitHub token: these services run as local stubs with the same ports, paths and metrics.',
+          ...[...stubs].map((image) => `    ${image} (stand-in)`),
+          '  npm run credentials brings the real ones, with a token that may read them.',
+        ]),
+    '',
+    '  Next: npm run status                        what runs, and from which commit',
+    `        edit helm/core-go/values-${environment}.yaml and git commit${gitops ? ' and push' : ''}: it deploys within seconds`,
+    '        npm run down                          take all of it away',
+    '        npm run trust                         make browsers trust these addresses',
+  ].join('\n');
 }

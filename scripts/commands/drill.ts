@@ -13,11 +13,12 @@ import {
 } from '../checks/drill/drills.ts';
 import { compareSnapshots, takeSnapshot } from '../checks/drill/snapshot.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
-import { lockCluster } from '../cluster/lock.ts';
 import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { ExitCode } from '../lib/errors.ts';
 import { createProgress } from '../lib/terminal/progress.ts';
 import { type Command, checkFlags, confirmation, contextOptions, type Invocation, lockFlags } from './command.ts';
+import { changeCluster } from './session.ts';
 
 export const drillCommand: Command = {
   description: [
@@ -52,22 +53,17 @@ async function runDrill(invocation: Invocation): Promise<ExitCode> {
   }
   const hint = 'npm run drill -- --list lists what it would do; npm run drill -- --yes does it.';
   const confirm = confirmation(invocation, hint);
-  const unlock = await lockCluster(invocation, 'drill');
-  try {
-    return await showAll(invocation, chosen, confirm);
-  } finally {
-    unlock();
-  }
+  return changeCluster(invocation, 'drill', (context, { note }) => showAll(invocation, context, note, chosen, confirm));
 }
 
 async function showAll(
   { config, flags, signal, print, progressStream }: Invocation,
+  context: Context,
+  say: (text: string) => void,
   chosen: readonly Drill[],
   confirm: (question: string) => Promise<boolean>,
 ): Promise<ExitCode> {
   const started = performance.now();
-  const say = (text: string) => void progressStream.write(`${text}\n`);
-  const context = createContext(config, contextOptions({ flags, signal }, say));
   /** One that an interruption does not end. */
   const calm = () => createContext(config, contextOptions({ flags, signal: new AbortController().signal }, say));
   /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */

@@ -1,4 +1,5 @@
 import { preflight } from '../checks/doctor/preflight.ts';
+import { upSummary } from '../checks/status.ts';
 import { noCluster } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { ownContainer } from '../cluster/node.ts';
@@ -9,7 +10,6 @@ import { assertNoFailures, runGraph } from '../lib/tasks.ts';
 import { timed } from '../lib/terminal/progress.ts';
 import { type Command, checkFlags, type Invocation, lockFlags } from './command.ts';
 import { changeCluster } from './session.ts';
-import { summary } from './summary.ts';
 
 export const startCommand: Command = {
   description: [
@@ -52,9 +52,7 @@ async function runStart(invocation: Invocation): Promise<ExitCode> {
     progress.stop();
     const seconds = Math.round(performance.now() - started) / 1000;
     print(
-      flags.json
-        ? JSON.stringify({ ready: true, seconds, woken })
-        : await summary(context, seconds, { changes: woken.length }),
+      flags.json ? JSON.stringify({ ready: true, seconds, woken }) : await upSummary(context, seconds, woken.length),
     );
     return ExitCode.done;
   });

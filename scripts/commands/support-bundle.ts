@@ -1,8 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { clusterSections } from '../checks/support-bundle/cluster-sections.ts';
 import { collectSecrets, createRedactor } from '../checks/support-bundle/secrets.ts';
-import { machineSections, renderSections } from '../checks/support-bundle/sections.ts';
+import { clusterSections, machineSections, renderSections } from '../checks/support-bundle/sections.ts';
 import { presence } from '../cluster/cluster.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { diagnose, preflight } from '../checks/doctor/preflight.ts';
+import { upSummary } from '../checks/status.ts';
 import { reach } from '../cluster/cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
 import { assertOwnContainer, assertPorts } from '../cluster/node.ts';
@@ -28,7 +29,6 @@ import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
 import { lookAtCluster } from './session.ts';
-import { summary } from './summary.ts';
 
 export const upCommand: Command = {
   description: [
@@ -115,7 +115,7 @@ async function bringUp(
   progress.stop();
   const changed = done.flatMap((step) => step.changed);
   if (flags.json) print(JSON.stringify({ ready: true, seconds, changed, steps: timesOf(done, started) }, undefined, 2));
-  else print(await summary(context, seconds, { changes: changed.length, path: criticalPathLine(done) }));
+  else print(await upSummary(context, seconds, changed.length, criticalPathLine(done)));
   // The platform is up: whoever reads that need not wait for what the next cluster gains by.
   if (context.target === undefined) {
     for (const note of await keepImages(context, progress, { isNew })) progress.note(`! ${note}`);

@@ -2,16 +2,21 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { readLogs, sourcesOf } from '../../access/logs.ts';
 import * as versions from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
+import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
+import { isReady } from '../../kubernetes/workloads.ts';
 import { Interrupted, messageOf } from '../../lib/errors.ts';
 import { uncommittedFiles } from '../../lib/git/checkout.ts';
+import { table } from '../../lib/text.ts';
 import { firstLine } from '../doctor/check.ts';
 import { diagnose } from '../doctor/preflight.ts';
 import { gatherStatus } from '../status.ts';
+import { scopeOf } from './secrets.ts';
 
 /** A part of the file: what it is, and how its text is had. */
-export interface Section {
+interface Section {
   title: string;
   make(context: Context): Promise<string>;
 }
@@ -66,6 +71,72 @@ async function timelines({ config: { stateDir } }: Context): Promise<string> {
   return (await Promise.all(texts)).join('\n');
 }
 
+const limits = { events: 100, lines: 60 };
+
+/** What can be told of a cluster that answers. */
+export const clusterSections: readonly Section[] = [
+  { title: 'pods', make: pods },
+  { title: 'warnings of the last hour', make: warnings },
+  { title: 'logs of pods that are not well', make: logs },
+  { title: 'log of the node container', make: nodeLog },
+];
+
+async function pods(context: Context): Promise<string> {
+  const rows = (await podsInScope(context)).map((pod) => [
+    `${pod.metadata.namespace}/${pod.metadata.name}`,
+    pod.status.phase,
+    isReady(pod) ? 'ready' : 'not ready',
+    `${restartsOf(pod)} restarts`,
+    (pod.status.containerStatuses ?? []).flatMap(({ state }) => state.waiting?.reason ?? []).join(', '),
+  ]);
+  return table(rows).join('\n');
+}
+
+async function warnings(context: Context): Promise<string> {
+  const { items } = await context.api().json<{ items: KubeEvent[] }>('/api/v1/events?fieldSelector=type=Warning');
+  const { concerns } = await scopeOf(context);
+  const told = items.filter((event) => concerns(event, event.involvedObject?.name));
+  const sorted = told.toSorted((one, other) => (one.lastTimestamp ?? '').localeCompare(other.lastTimestamp ?? ''));
+  const lines = sorted.map(({ lastTimestamp, reason, message, count, involvedObject, metadata }) => {
+    const about = `${involvedObject?.kind} ${metadata.namespace}/${involvedObject?.name}`;
+    return `${lastTimestamp ?? '-'} ${about} ${reason} (${count ?? 1}): ${message}`;
+  });
+  return lines.slice(-limits.events).join('\n') || 'none';
+}
+
+async function logs(context: Context): Promise<string> {
+  const all = await podsInScope(context);
+  const unwell = all.filter((pod) => pod.status.phase !== 'Succeeded' && (!isReady(pod) || restartsOf(pod) > 0));
+  const { sources, without } = sourcesOf(unwell);
+  const lines = await readLogs(context, sources, { tail: limits.lines });
+  // One behind the other, and of each: a container that ended may start again between the look at it and the first.
+  const earlier = await readLogs(context, sources, { tail: limits.lines, previous: true });
+  const texts = [
+    ...without,
+    ...earlier.map(({ source, time, text }) => `[${source.label}, the run before] ${time} ${text}`),
+    ...lines.map(({ source, time, text }) => `[${source.label}] ${time} ${text}`),
+  ];
+  return texts.join('\n') || 'none';
+}
+
+async function podsInScope(context: Context): Promise<Pod[]> {
+  const { concerns } = await scopeOf(context);
+  return (await context.api().list<Pod>('v1', 'Pod')).filter((pod) => concerns(pod));
+}
+
+async function nodeLog({ exec, node, target }: Context): Promise<string> {
+  if (target !== undefined) return 'the nodes are not on this machine';
+  const { stdout, stderr } = await exec(['docker', 'logs', '--tail', String(limits.lines), node], {
+    nothrow: true,
+    timeout: 30_000,
+  });
+  return `${stdout}${stderr}`.trim();
+}
+
+function restartsOf({ status }: Pod): number {
+  return (status.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
+}
+
 /** The text of all sections. One that can't be made says why, and keeps none of the others from being there. */
 export async function renderSections(context: Context, sections: readonly Section[]): Promise<string> {
   const texts = await Promise.all(
@@ -80,6 +151,6 @@ export async function renderSections(context: Context, sections: readonly Sectio
   return texts.join('\n');
 }
 
-export function toJson(value: unknown): string {
+function toJson(value: unknown): string {
   return JSON.stringify(value, undefined, 2);
 }
