@@ -3,8 +3,7 @@ import { writeWhole } from '../../../lib/files.ts';
 import { type DashboardFile, type Panel, panelsOf, uidOf } from '../../../repository/dashboards/dashboard.ts';
 import { fileText, type JsonMap } from '../../../repository/dashboards/normal-form.ts';
 import { variablesIn } from '../../../repository/dashboards/queries.ts';
-import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { FieldPath } from '../../../repository/yaml.ts';
+import type { Fault } from '../objects/rule.ts';
 
 export const dashboardRules = {
   'dashboard-json': 'Every dashboard is valid JSON.',
@@ -28,10 +27,7 @@ export const dashboardRules = {
     'Every stat says from which number on it is good or bad: its thresholds begin with no number and rise.',
 };
 
-/** A rule that is broken, where, the rest of a sentence that begins with the dashboard's name, and what to do about it. */
-export type Fault = [rule: string, path: FieldPath, what: string, remedy: string, fix?: Finding['fix']];
-
-/** What a dashboard has as a whole, and in its panels. */
+/** What is wrong with a dashboard as a whole, and with its panels. The messages go on where its name ends. */
 export function* checkDashboard(
   root: string,
   file: DashboardFile,

@@ -16,7 +16,8 @@ const externalObjects: readonly { kind: string; namespace?: string; name: string
   { kind: 'Secret', namespace: 'ingress-nginx', name: 'ingress-nginx-admission', by: 'its Job' },
 ];
 
-const clusterWide = new Set(
+/** The kinds that belong to the cluster as a whole. */
+export const clusterWide = new Set(
   `Namespace ClusterRole ClusterRoleBinding IngressClass ValidatingWebhookConfiguration MutatingWebhookConfiguration
   APIService PriorityClass StorageClass CustomResourceDefinition ValidatingAdmissionPolicy
   ValidatingAdmissionPolicyBinding Cluster`.split(/\s+/),
@@ -26,11 +27,6 @@ const clusterWide = new Set(
 export function objectNamespace({ object, rendering }: Located): string | undefined {
   if (clusterWide.has(object.kind)) return undefined;
   return rendering === undefined ? object.metadata?.namespace : (object.metadata.namespace ?? servicesNamespace);
-}
-
-/** Whether an object of that kind has to live in a namespace. */
-export function isNamespaced(kind: string): boolean {
-  return !clusterWide.has(kind);
 }
 
 /** @returns whether there is an object of that name, here, or what something else makes. */

@@ -3,8 +3,8 @@ import type { Repository } from '../../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../../repository/yaml.ts';
 import { type Exemption, exemptions, isExempt } from './exemptions.ts';
 
-/** What breaks a rule: where, which way, and what to do about it. */
-export type Fault = readonly [rule: string, path: FieldPath, message: string, remedy: string];
+/** What breaks a rule: where, which way, and what to do about it, or what does that. */
+export type Fault = readonly [rule: string, path: FieldPath, message: string, remedy: string, fix?: Finding['fix']];
 
 /** @returns the findings about an object. */
 export function findingsAt(located: Located, faults: Iterable<Fault>): Finding[] {
