@@ -199,5 +199,8 @@ test('status tells what was changed by hand, before the addresses', () => {
   const now: StatusReport['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
   const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
   const text = statusPage({ ...report, drift: { now, healed, drilled: [] } });
-  assert.match(text, /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*reverted.*\n {2}✔ .*\n\nAPI /);
+  assert.match(
+    text,
+    /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*reverted.*\n {2}✔ .*\n\nAPI /,
+  );
 });
