@@ -17,13 +17,20 @@ const apiService = 'api-node';
 const upstreamService = 'core-go';
 
 /** What the API answers to /info: the stand-ins tell versions, the tags of their images; other programs need not. */
-export interface ServiceInfo {
+interface ServiceInfo {
+  service?: string;
   version?: string;
   upstream?: { service?: string; version?: string };
 }
 
 /** What a service says of itself in the API's answer; undefined of one that has no part in it. */
-export function infoOf(service: string, info: ServiceInfo): { version?: string } | undefined {
+export function infoOf(service: string, answer: string): Omit<ServiceInfo, 'upstream'> | undefined {
+  let info: ServiceInfo = {};
+  try {
+    info = JSON.parse(answer) as ServiceInfo;
+  } catch {
+    // Not JSON: an API of another program, without another service's part in it.
+  }
   if (service === apiService) return info;
   return service === upstreamService ? info.upstream : undefined;
 }
@@ -131,12 +138,7 @@ async function notAnswering(context: Context): Promise<string | undefined> {
   const site = await apiSite(context);
   const { body, missing } = await askIngress(context, site, '/info');
   if (missing !== undefined) return missing;
-  try {
-    const { upstream } = JSON.parse(body) as ServiceInfo;
-    if (upstream?.service === upstreamService) return undefined;
-  } catch {
-    // Not JSON: said below.
-  }
+  if (infoOf(upstreamService, body)?.service === upstreamService) return undefined;
   return `${siteUrl(context, site)}/info answers without core-go's answer in it`;
 }
 

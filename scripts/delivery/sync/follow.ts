@@ -166,13 +166,14 @@ async function followApplication(
   const unproven = async ({ proving, rollout }: Standing): Promise<string | undefined> => {
     if (proving.length === 0 || !rollout) return undefined;
     const [answering, unseen] = await Promise.all([
-      answer ? { answer, missing: undefined } : askNewPods(context, name, rollout),
+      answer ?? askNewPods(context, name, rollout),
       unscraped(context, proving),
     ]);
-    answer = answering.answer;
-    if (answer) reach('answering');
     if (unseen === undefined) reach('scraped');
-    return answering.missing ?? unseen;
+    if (typeof answering === 'string') return answering;
+    answer = answering;
+    if (answer) reach('answering');
+    return unseen;
   };
 
   const faults = async (): Promise<Blocker[]> => {

@@ -1,6 +1,6 @@
 import { notReadyReason, sourceDifference } from '../../components/applications.ts';
 import { askIngress, siteUrl } from '../../components/routes.ts';
-import { apiSite, hasRoute, infoOf, type ServiceInfo } from '../../components/services.ts';
+import { apiSite, hasRoute, infoOf } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { EndpointSlice, Pod, Workload } from '../../kubernetes/types.ts';
@@ -155,41 +155,31 @@ export interface IngressAnswer {
   draining?: number;
 }
 
-/** The first answer of new pods through the ingress, why there is none yet, or neither of a service without a route. */
-interface AnswerResult {
-  answer?: IngressAnswer;
-  missing?: string | undefined;
-}
-
 /**
  * Asks a service through the ingress, once. An answer is one of the new pods if it tells the version of their image and
  * the pods before them ran another one; otherwise if only new pods were endpoints when it was asked. Never throws for what
  * does not answer.
+ * @returns the first answer of new pods, why there is none yet as a sentence, or undefined for a service without a route.
  */
-export async function askNewPods(context: Context, service: string, rollout: Rollout): Promise<AnswerResult> {
+export async function askNewPods(
+  context: Context,
+  service: string,
+  rollout: Rollout,
+): Promise<IngressAnswer | string | undefined> {
   // Without a host for it in the values there is no way to ask.
   const site = hasRoute(service)
     ? await apiSite(context).catch((error: unknown) => {
         if (!(error instanceof UserError)) throw error;
       })
     : undefined;
-  if (!site) return {};
+  if (!site) return undefined;
   const others = await otherPods(context, service, rollout);
   const { body, missing } = await askIngress(context, site, '/info');
-  if (missing !== undefined) return { missing };
-  const part = infoOf(service, infoIn(body));
+  if (missing !== undefined) return missing;
+  const part = infoOf(service, body);
   const url = `${siteUrl(context, site)}/info`;
-  if (!part) return { missing: `${url} answers without ${service}'s answer in it` };
+  if (!part) return `${url} answers without ${service}'s answer in it`;
   return judgeAnswer({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
-}
-
-function infoIn(body: string): ServiceInfo {
-  try {
-    return JSON.parse(body) as ServiceInfo;
-  } catch {
-    // Not JSON: it has no service's part in it.
-    return {};
-  }
 }
 
 /** Pods behind a service that are none of the new ones, by name. */
@@ -213,21 +203,20 @@ async function otherPods(context: Context, service: string, { fresh }: Rollout):
   return { endpoints: namesOf(true), draining: namesOf(false) };
 }
 
-/** Whether an answer is one of the new pods. */
+/** @returns the answer, with what tells that it is one of the new pods, or why it may not be one. */
 export function judgeAnswer(
   told: Pick<IngressAnswer, 'url' | 'version'>,
   { image, before }: Rollout,
   { endpoints, draining }: OtherPods,
-): AnswerResult {
+): IngressAnswer | string {
   const tagOf = (name?: string) => name?.slice(name.lastIndexOf(':') + 1);
   const [tag, earlier] = [tagOf(image), tagOf(before)];
   const leaving = draining.length > 0 && { draining: draining.length };
   const { url, version } = told;
-  if (version !== undefined && version === tag && tag !== earlier)
-    return { answer: { ...told, by: 'version', ...leaving } };
-  if (endpoints.length > 0) return { missing: `${url} may still be answered by ${endpoints.join(' and ')}` };
+  if (version !== undefined && version === tag && tag !== earlier) return { ...told, by: 'version', ...leaving };
+  if (endpoints.length > 0) return `${url} may still be answered by ${endpoints.join(' and ')}`;
   // The ingress learns of endpoints a few seconds after they change.
   if (version !== undefined && version === earlier && tag !== earlier)
-    return { missing: `${url} still answers with version ${earlier}` };
-  return { answer: { ...told, by: 'endpoints', ...leaving } };
+    return `${url} still answers with version ${earlier}`;
+  return { ...told, by: 'endpoints', ...leaving };
 }
