@@ -121,7 +121,7 @@ export function criticalPath<T extends TimedStep>(steps: readonly T[]): T[] {
   return pathTo(steps);
 }
 
-/** The same for a person: 'cluster 16.2 s → argo-cd 12.1 s'. What took less than a tenth of a second is left out. */
+/** The same as a line: 'cluster 16.2 s → argo-cd 12.1 s'. What took less than a tenth of a second is left out. */
 export function criticalPathLine(steps: readonly TimedStep[]): string {
   return criticalPath(steps)
     .map(({ name, start, end }) => ({ name, seconds: (end - start) / 1000 }))

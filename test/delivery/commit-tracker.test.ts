@@ -93,7 +93,7 @@ test('a newer commit that Argo CD tells of is followed from then on', async () =
   await Promise.all([course.heed(at(second)), course.heed(at(second))]);
   assert.deepEqual([course.current, notes.length, calls.length], [second, 1, 2]);
   // To and fro, as by a reset: it was told of before, and is news all the same.
-  for (const again of [first, second]) {
+  for (const again of [first, second, first]) {
     git(root, 'reset', '--quiet', '--hard', again);
     await course.heed(at(again));
     assert.equal(course.current, again);

@@ -9,7 +9,7 @@ import { type Remote, remoteCommit } from '../../lib/git/remote.ts';
 import { gitIn } from '../../lib/git/run.ts';
 import { applicationsNow } from '../../repository/applications.ts';
 
-/** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD found elsewhere. */
+/** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD deploys from GITOPS_REPO_URL. */
 const intervalMs = { head: 500, elsewhere: 2000 };
 
 /**
@@ -57,7 +57,7 @@ async function renderedCommits(context: Context): Promise<string[]> {
  */
 export async function pushedCommit(context: Context, note: (text: string) => void): Promise<string> {
   const { exec, config } = context;
-  if (!config.gitops) throw new Error('there is no repository elsewhere');
+  if (!config.gitops) throw new Error('GITOPS_REPO_URL is not set');
   const { repoUrl, revision } = config.gitops;
   // Whatever was checked out, a commit that is named by its SHA is where it is.
   if (/^[0-9a-f]{40}$/.test(revision)) return revision;

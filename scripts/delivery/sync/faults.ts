@@ -11,9 +11,9 @@ import { counted } from '../../lib/text.ts';
 import type { Application } from '../../repository/applications.ts';
 import type { Rollout } from './rollout.ts';
 
-/** Milliseconds. A roll-out is judged sooner than a platform that starts: what a new pod needs is running already. */
+/** Milliseconds. A rollout is judged sooner than a platform that starts: what a new pod needs is running already. */
 const timeoutMs = {
-  /** An object that was refused for a reason that may pass, as by a webhook that nobody answers. */
+  /** An object that was refused for a reason that may pass, as by a webhook that does not answer. */
   passing: 45_000,
   /** What the sync brings itself, as a ConfigMap, is there before the pod; the kubelet may see it a moment later. */
   config: 5_000,
@@ -130,13 +130,13 @@ function lastProbe(events: readonly KubeEvent[]): KubeEvent | undefined {
     .at(-1);
 }
 
-function timeoutFor({ metadata }: Pod, trouble: PodProblem): number {
-  if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newPodMs) return trouble.patience;
+function timeoutFor({ metadata }: Pod, problem: PodProblem): number {
+  if (Date.now() - Date.parse(metadata.creationTimestamp ?? '') > newPodMs) return problem.patience;
   // A back-off comes with the second crash, and the platform that it needs is running.
-  if (['CrashLoopBackOff', 'OOMKilled'].includes(trouble.reason)) return 0;
-  if (trouble.reason === 'CreateContainerConfigError') return timeoutMs.config;
-  if (/Image/.test(trouble.reason) && refusedImage.test(trouble.message)) return timeoutMs.refusedImage;
-  return trouble.patience;
+  if (['CrashLoopBackOff', 'OOMKilled'].includes(problem.reason)) return 0;
+  if (problem.reason === 'CreateContainerConfigError') return timeoutMs.config;
+  if (/Image/.test(problem.reason) && refusedImage.test(problem.message)) return timeoutMs.refusedImage;
+  return problem.patience;
 }
 
 /** What to type to undo a commit; for a new image also the way back to the one before it. */
@@ -162,7 +162,7 @@ const manyFailures = 5;
 
 /**
  * Makes what tells, once for each pod and reason, that a probe keeps failing: the kubelet gives a start a minute before it
- * gives up, and whoever waits may know the reason by then.
+ * gives up, and you may know the reason by then.
  */
 export function createWarnings(note: (text: string) => void): (pod: Pod, events: readonly KubeEvent[]) => void {
   const told = new Set<string>();

@@ -8,20 +8,20 @@ import { runtimeAdvice } from './runtime.ts';
 export async function explainPodProblem(
   context: ClusterContext,
   missing: string,
-  trouble: PodProblem,
+  problem: PodProblem,
 ): Promise<UserError> {
-  const { pod, namespace, container, reason, message, hint } = trouble;
+  const { pod, namespace, container, reason, message, hint } = problem;
   const where = `pod ${namespace}/${pod}${container === undefined ? '' : `, container ${container}`}`;
   const [event, log, taints] = await Promise.all([
-    lastWarning(context, trouble),
-    lastLogLines(context, trouble),
+    lastWarning(context, problem),
+    lastLogLines(context, problem),
     /taint/.test(message) ? taintsOf(context) : undefined,
   ]);
   const lines = [`${missing}.`, `  ${where}: ${reason}${message === '' ? '' : `: ${message}`}`];
   if (event !== undefined && !message.includes(event)) lines.push(`  event: ${event}`);
   if (taints?.names.length) lines.push(`  taints of the node: ${taints.names.join(', ')}`);
   if (log.length > 0) lines.push('  log:', ...log.map((line) => `    ${line}`));
-  return new UserError(lines.join('\n'), { id: trouble.errorId, hint: taints?.remedy ?? hint });
+  return new UserError(lines.join('\n'), { id: problem.errorId, hint: taints?.remedy ?? hint });
 }
 
 /** The events of an object, by its name. */
@@ -40,7 +40,7 @@ async function lastWarning(
     const warnings = (await eventsOf(context, namespace, pod))
       .filter(({ type }) => type === 'Warning')
       .sort((a, b) => (a.lastTimestamp ?? '').localeCompare(b.lastTimestamp ?? ''));
-    // "Back-off" only says that it was tried before; the reason stands in an earlier event.
+    // "Back-off" only says that it was tried before; an earlier event tells the reason.
     const telling = warnings.filter((warning) => !beside.includes(warning.reason ?? ''));
     return (telling.at(-1) ?? warnings.at(-1))?.message;
   } catch {

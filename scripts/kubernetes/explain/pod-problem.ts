@@ -128,8 +128,8 @@ export function podProblemOf(pod: Pod): PodProblem | undefined {
     // "CrashLoopBackOff" would not tell that it was no fault of the program's.
     if (status.restartCount > 0 && status.lastState?.terminated?.reason === 'OOMKilled' && crashedLately(status))
       return of('OOMKilled', `it took more memory than it may, and was killed ${status.restartCount} times`, status);
-    const trouble = waiting && of(waiting.reason ?? '', waiting.message ?? '', status);
-    if (trouble) return trouble;
+    const problem = waiting && of(waiting.reason ?? '', waiting.message ?? '', status);
+    if (problem) return problem;
     // Between two crashes it runs for a moment, which is no recovery.
     if (status.restartCount >= manyRestarts && !status.ready && crashedLately(status))
       return of('CrashLoopBackOff', `restarted ${status.restartCount} times`, status);

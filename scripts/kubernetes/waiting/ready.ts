@@ -9,7 +9,7 @@ import type { KubeObject } from '../objects.ts';
 import { isReady } from '../workloads.ts';
 import { timeoutError, toleratingOutages } from './api-server.ts';
 
-/** Milliseconds that a trouble is counted to last between two looks: it may be over once a machine that slept is awake. */
+/** Milliseconds that a blocker is counted to last between two looks: it may be over once a machine that slept is awake. */
 const maxLookMs = 2000;
 
 /** What keeps something from getting ready, and doesn't mend itself. */
