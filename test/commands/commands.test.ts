@@ -3,9 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { StatusReport } from '../../scripts/checks/status.ts';
 import { allCommands, commands as entries, findCommand } from '../../scripts/commands/index.ts';
-import { statusPage } from '../../scripts/commands/status.ts';
 import { helpPage, readArguments } from '../../scripts/lib/terminal/args.ts';
 
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -104,103 +102,3 @@ for (const [argv, code, said] of [
     assert.equal(status, code, stderr);
     assert.match(stdout || stderr, said);
   });
-
-const report: StatusReport = {
-  ok: true,
-  cluster: 'kind-cluster-1',
-  credentials: { state: 'none', message: 'Images are stand-ins: there is no token.', notes: [] },
-  components: [
-    { name: 'cluster', state: 'ready', detail: 'kind-cluster-1' },
-    { name: 'argo-cd', state: 'ready' },
-  ],
-  applications: [
-    {
-      name: 'api-node',
-      revision: 'abcdef0123',
-      sync: 'Synced',
-      health: 'Healthy',
-      image: 'ghcr.io/a/api-node:1',
-      standIn: true,
-      terminating: 1,
-      problem: undefined,
-    },
-    {
-      name: 'core-go',
-      revision: undefined,
-      sync: 'Unknown',
-      health: 'Missing',
-      image: undefined,
-      standIn: false,
-      terminating: 0,
-      problem: 'x',
-    },
-  ],
-  targets: { up: 3, total: 3, down: [] },
-  drift: { now: [], healed: [], drilled: [] },
-  urls: [{ title: 'API', url: 'https://api.localhost:8443/info' }],
-};
-
-test('status shows each component, Application and address, and marks a stand-in as one', () => {
-  assert.deepEqual(statusPage(report).split('\n'), [
-    '✔ cluster  kind-cluster-1',
-    '✔ argo-cd',
-    '',
-    'Application  revision  sync     health   image',
-    'api-node     abcdef0   Synced   Healthy  ghcr.io/a/api-node:1 (stand-in), 1 old pod terminating',
-    'core-go      -         Unknown  Missing  no pod',
-    '',
-    'Prometheus: 3 of 3 targets up',
-    '',
-    'API  https://api.localhost:8443/info',
-    '',
-    'Images are stand-ins: there is no token.',
-    '',
-    'All is well.',
-  ]);
-});
-
-test('status names what is not ready and which target is down, and where to go from there', () => {
-  const [cluster = assert.fail()] = report.components;
-  const missing = 'Deployment argocd/argocd-server: 0 of 1 pods ready';
-  const components: StatusReport['components'] = [cluster, { name: 'argo-cd', state: 'unready', missing }];
-  const targets = { up: 2, total: 3, down: [{ name: 'core-go-1', error: 'connection refused' }] };
-  const text = statusPage({ ...report, ok: false, components, targets });
-  for (const line of [`✖ argo-cd  ${missing}`, 'Prometheus: 2 of 3 targets up', '  ✖ core-go-1: connection refused'])
-    assert(text.includes(`\n${line}\n`), text);
-  assert.match(text, /\nNot all is well: .*npm run up.*npm run doctor/);
-});
-
-test('status without a cluster shows no empty tables', () => {
-  const components: StatusReport['components'] = [
-    { name: 'cluster', state: 'absent', missing: 'there is no cluster x' },
-  ];
-  const text = statusPage({
-    ...report,
-    ok: false,
-    components,
-    applications: [],
-    targets: { up: 0, total: 0, down: [] },
-  });
-  assert.match(text, /^✖ cluster {2}there is no cluster x\n\nNot all is well/);
-});
-
-test('status names a token that does not work, and what to do', () => {
-  const credentials = { state: 'refused', message: 'It has expired.', remedy: 'Make one.', notes: [] } as const;
-  assert(
-    statusPage({ ...report, ok: false, credentials: { ...credentials, notes: [] } }).includes(
-      '\nIt has expired.\n  → Make one.\n',
-    ),
-  );
-});
-
-test('status tells what was changed by hand, before the addresses', () => {
-  const at = '2026-01-02T03:04:05Z';
-  const about = { application: 'core-go', kind: 'Service', namespace: 'default', name: 'core-go' };
-  const now: StatusReport['drift']['now'] = [{ ...about, what: 'deleted', edits: [], argocd: 'sees it' }];
-  const healed = [{ application: 'core-go', at, seconds: 1, revision: 'a', objects: [] }];
-  const text = statusPage({ ...report, drift: { now, healed, drilled: [] } });
-  assert.match(
-    text,
-    /targets up\n\nChanged by hand:\n {2}✖ Service default\/core-go .*\n.*reverted.*\n {2}✔ .*\n\nAPI /,
-  );
-});
