@@ -6,22 +6,22 @@ import {
   type Controller,
   controllerObjects,
   ingressNginx,
+  listenOn,
   removeOtherController,
   traefik,
 } from '../../scripts/components/ingress.ts';
 import { watchController } from '../../scripts/components/prometheus.ts';
-import { removeObjects } from '../../scripts/components/removal.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
-import { fakeCluster } from '../support/fake-cluster.ts';
-import { fakeContext, refusal } from '../support/fakes.ts';
+import { fakeCluster, made } from '../support/fake-cluster.ts';
+import { fakeContext } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const config = { root, ports: { http: 8080, https: 8443 } };
 
 /** A cluster that has these objects, until kubectl is told to delete them. */
-function clusterWith(present: readonly KubeObject[], fault?: string) {
-  const fake = fakeCluster(present, fault);
+function clusterWith(present: readonly KubeObject[]) {
+  const fake = fakeCluster(present);
   const context = fakeContext({
     config,
     timeout: 3000,
@@ -37,7 +37,7 @@ function clusterWith(present: readonly KubeObject[], fault?: string) {
     }),
     kubectl: fake.kubectl,
   });
-  return { context, deleted: fake.deleted, calls: fake.calls };
+  return { context, deleted: fake.deleted };
 }
 
 const named = (objects: readonly KubeObject[], kind: string) =>
@@ -64,12 +64,6 @@ for (const [setting, name, other] of [
   });
 }
 
-test('another controller is a mistake, and said so', async () => {
-  const { error } = await refusal(() => loadConfig('/nowhere', { INGRESS_CONTROLLER: 'haproxy' }));
-  assert.equal(error.id, 'setting-wrong');
-  assert.match(error.message, /INGRESS_CONTROLLER.*nginx or traefik/);
-});
-
 test('the chosen controller takes all of the other one away but the class that both have, webhooks first', async () => {
   const { context, deleted } = clusterWith(applied(nginx));
   const removed = await removeOtherController(context, 'traefik');
@@ -83,12 +77,6 @@ test('the chosen controller takes all of the other one away but the class that b
 
 test('a controller that somebody else installed under the same names stays, with its namespace', async () => {
   const { context, deleted } = clusterWith(writtenBy('helm', 'Update', second));
-  assert.deepEqual(await removeOtherController(context, 'nginx'), []);
-  assert.deepEqual(deleted, []);
-});
-
-test('where the other controller was never there, nothing is deleted', async () => {
-  const { context, deleted } = clusterWith(nginx);
   assert.deepEqual(await removeOtherController(context, 'nginx'), []);
   assert.deepEqual(deleted, []);
 });
@@ -108,11 +96,7 @@ for (const [component, objects] of [
 
 test('the Job that another version made the certificate with is cleared away, and one of somebody else is not', async () => {
   const labels = { 'app.kubernetes.io/component': 'admission-webhook' };
-  const job = (name: string, namespace = 'ingress-nginx'): KubeObject => ({
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name, namespace, labels },
-  });
+  const job = (name: string, namespace = 'ingress-nginx') => made('Job', name, { namespace, labels }, 'batch/v1');
   const patched = {
     ...named(nginx, 'ValidatingWebhookConfiguration'),
     webhooks: [{ clientConfig: { caBundle: 'x' } }],
@@ -126,29 +110,77 @@ test('the Job that another version made the certificate with is cleared away, an
   assert.deepEqual(deleted, ['Job ingress-nginx/of-before']);
 });
 
-test('what does not go away is told with its reason', async () => {
-  const { context } = clusterWith(second, 'error: timed out waiting for the condition on namespaces/traefik');
-  const { text } = await refusal(() => removeObjects(context, second));
-  assert.match(text, /timed out waiting for the condition on namespaces\/traefik/);
+test('Prometheus looks for the chosen controller', () => {
+  const found = (controller: Controller, text: string) =>
+    watchController([{ ...made('ConfigMap', 'c'), data: { 'prometheus.yml': text } }], controller)[0]?.data;
+  const text = 'scrape_configs:\nnames: [default]\nnames: [ingress-nginx]\n';
+  assert.deepEqual(found('nginx', text), { 'prometheus.yml': text });
+  assert.deepEqual(found('traefik', text), { 'prometheus.yml': text.replace('ingress-nginx', 'traefik') });
+  assert.deepEqual(found('traefik', 'groups:\n'), { 'prometheus.yml': 'groups:\n' });
+  assert.throws(() => found('traefik', 'scrape_configs:\nnames: [other]'), /has no names/);
 });
 
-test('Prometheus looks for the chosen controller', () => {
-  const configMap = (text: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'c' },
-    data: { 'prometheus.yml': text },
-  });
-  const text = 'scrape_configs:\nnames: [default]\nnames: [ingress-nginx]\n';
-  const rules = 'groups:\n';
-  const found = (controller: Controller) => watchController([configMap(text)], controller)[0]?.data;
-  assert.deepEqual(found('nginx'), { 'prometheus.yml': text });
-  assert.deepEqual(found('traefik'), {
-    'prometheus.yml': 'scrape_configs:\nnames: [default]\nnames: [traefik]\n',
-  });
-  assert.deepEqual(watchController([configMap(rules)], 'traefik')[0]?.data, { 'prometheus.yml': rules });
-  assert.throws(
-    () => watchController([configMap('scrape_configs:\nnames: [other]')], 'traefik')[0]?.data,
-    /has no names/,
+const spec = {
+  template: {
+    spec: {
+      containers: [
+        {
+          args: [
+            '--http-port=8080',
+            '--https-port=8443',
+            '--healthz-port=10254',
+            '--validating-webhook=:9443',
+            '--burst=80',
+          ],
+          ports: [
+            { name: 'http', containerPort: 8080, hostPort: 80 },
+            { name: 'https', containerPort: 8443, hostPort: 443 },
+            { name: 'metrics', containerPort: 10254 },
+            { name: 'webhook', containerPort: 9443 },
+          ] as { name: string; containerPort: number; hostPort?: number }[],
+        },
+      ],
+    },
+  },
+};
+const controller = { ...made('Deployment', 'controller', {}, 'apps/v1'), spec };
+
+/** The ports of the arguments and of the list, in the order above. */
+function portsFor(http: number, https: number) {
+  const [object] = listenOn([controller], { http, https });
+  const { template } = (object ?? assert.fail()).spec as typeof spec;
+  const { args, ports } = template.spec.containers[0] ?? assert.fail();
+  assert.deepEqual(
+    ports.map(({ hostPort }) => hostPort),
+    [80, 443, undefined, undefined],
+    'the ports of the node stay',
   );
+  const inArgs = args.map((arg) => Number(arg.match(/\d+$/)?.[0]));
+  const listed = ports.map(({ containerPort }) => containerPort);
+  assert.deepEqual(inArgs, [...listed, 80], 'and --burst=80, which is no port');
+  return listed;
+}
+
+const cases: [string, http: number, https: number, expected: number[]][] = [
+  ['the default', 8080, 8443, [8080, 8443, 10254, 9443]],
+  ['others', 28080, 28443, [28080, 28443, 10254, 9443]],
+  ['those of the Internet', 80, 443, [80, 443, 10254, 9443]],
+  ['swapped', 8443, 8080, [8443, 8080, 10254, 9443]],
+  ['HTTPS on the port of the metrics', 8080, 10254, [8080, 10254, 8443, 9443]],
+  ['both on ports of its own', 9443, 10254, [9443, 10254, 8080, 8443]],
+  ['HTTPS on the port of HTTP, HTTP on the webhook’s', 9443, 8080, [9443, 8080, 10254, 8443]],
+];
+for (const [what, http, https, expected] of cases) {
+  test(`the controller listens on the ports that you use: ${what}`, () =>
+    assert.deepEqual(portsFor(http, https), expected));
+}
+
+test('the manifest itself stays as it is, as does what is no Deployment; without a port for HTTPS it is a mistake', () => {
+  const before = structuredClone(controller);
+  const other = made('Service', 's');
+  assert.equal(listenOn([controller, other], { http: 1, https: 2 })[1], other);
+  assert.deepEqual(controller, before);
+  const bare = structuredClone(controller);
+  (bare.spec as typeof spec).template.spec.containers[0]?.ports.splice(1, 1);
+  assert.throws(() => listenOn([bare], { http: 1, https: 2 }), /no port https/);
 });

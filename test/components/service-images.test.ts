@@ -32,7 +32,7 @@ commit(root, 'Start', {
   'standins/metrics.mjs': '\n',
   'standins/server.mjs': '\n',
 });
-const account = (token: string): Account => ({
+const accountWith = (token: string): Account => ({
   token: new Secret(token),
   username: 'ann',
   owner: undefined,
@@ -76,7 +76,7 @@ function fakeCluster({
   const done: string[] = [];
   const given: KubeObject[] = [];
   const first = held ?? theirs;
-  let secret = first === undefined ? undefined : dockerConfig(account(first));
+  let secret = first === undefined ? undefined : dockerConfig(accountWith(first));
   const present = new Map<string, string>();
   if (node) present.set(image, node);
   if (node === 'stand-in') present.set('docker.io/platform-ops/stand-in-core-go:old', node);
@@ -134,7 +134,7 @@ function fakeCluster({
       command[0] === 'git' ? gitExec(command, options) : docker(command, options),
     checkout: () => readCheckout(gitExec, root),
     credentials: {
-      account: async () => (token === undefined ? undefined : account(token)),
+      account: async () => (token === undefined ? undefined : accountWith(token)),
       check: async (asked: Secret) => {
         assert.equal(asked.reveal(), theirs);
         return verdict;
@@ -179,30 +179,140 @@ function fakeCluster({
   return { context, done, applied: given, present, pods, secretNow: () => secret };
 }
 
-test('without a token and with nothing in the node, a stand-in is put there, and no secret is made', async () => {
-  const { context, done, applied } = fakeCluster({});
-  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*nor a stand-in/);
-  await serviceImages.apply(context);
-  assert.deepEqual([done, applied], [['import stand-ins'], []]);
-  assert.match(JSON.stringify(await serviceImages.status(context)), /ready.*all stand-ins.*no token/);
+const refused = { state: 'refused', owner: undefined, message: 'Not known.' } as unknown as Verdict;
+const works = { state: 'works', owner: undefined } as const;
+const [secret, pod, stub] = ['Secret default/ghcr-cred', 'Pod default/core-go-1 (made anew)', `stand-in for ${image}`];
+const restarted = 'delete pods core-go-1';
+const [ours, theirs] = ['ghp_one', 'ghp_theirs'];
+
+/** What is done by `apply`, what it says that it changed, and the kinds that it applied. */
+type Expected = { done: string[]; changed: string[]; kinds?: string[] };
+const [nothing, account] = [{ done: [], changed: [] }, ['Secret', 'ServiceAccount']];
+const scenes: [what: string, parts: Parts, before: RegExp, expected: Expected, after: RegExp][] = [
+  [
+    'without a token and with nothing in the node, a stand-in is put there, and no secret is made',
+    {},
+    /absent.*nor a stand-in/,
+    { done: ['import stand-ins'], changed: [stub] },
+    /ready.*all stand-ins.*no token/,
+  ],
+  [
+    'what the node has without a token and a secret stays: somebody put it there',
+    { node: 'real' },
+    /ready/,
+    nothing,
+    /ready/,
+  ],
+  [
+    'with a token, the secret is made, and the stand-in gives way with its pods',
+    { token: ours, node: 'stand-in' },
+    /absent.*ghcr-cred is missing/,
+    { done: ['remove images', restarted], changed: [secret, `${stub} (removed)`, pod], kinds: account },
+    /from ghcr\.io, as ann/,
+  ],
+  [
+    'another token takes the place of the first, and nothing else is touched',
+    { token: 'ghp_two', held: ours, node: 'real' },
+    /absent.*holds another token/,
+    { done: [], changed: [secret], kinds: account },
+    /ready/,
+  ],
+  ...['ImagePullBackOff', 'ErrImagePull'].map((waiting): (typeof scenes)[number] => [
+    `a pod that waits with ${waiting} is recreated at once`,
+    { token: 'ghp_two', held: ours, waiting },
+    /absent/,
+    { done: [restarted], changed: [secret, pod], kinds: account },
+    /ready/,
+  ]),
+  [
+    'a pod that waits for anything else is left alone',
+    { token: ours, held: ours, node: 'real', waiting: 'ContainerCreating' },
+    /ready/,
+    { ...nothing, kinds: account },
+    /ready/,
+  ],
+  [
+    'when the token is gone, stand-ins take the place of what it pulled, and the secret is removed last',
+    { held: ours, node: 'real' },
+    /unready.*no token any more/,
+    {
+      done: ['import stand-ins', restarted, 'delete secret'],
+      changed: [stub, pod, `${secret} (removed)`],
+      kinds: ['ServiceAccount'],
+    },
+    /ready/,
+  ],
+  [
+    'pull secrets that somebody gave the ServiceAccount stay',
+    { token: ours, node: 'real', theirAccount: ['mine'] },
+    /absent/,
+    { done: [], changed: [secret], kinds: ['Secret'] },
+    /ready/,
+  ],
+  ...[undefined, ours].map((token): (typeof scenes)[number] => [
+    `a pull secret that somebody made is used and kept, with ${token ?? 'no token'} of ours`,
+    { theirs, verdict: works, node: 'stand-in', ...(token && { token }) },
+    /ready/,
+    { done: ['remove images', restarted], changed: [`${stub} (removed)`, pod] },
+    /ready.*ghcr-cred, which the platform did not create/,
+  ]),
+  [
+    'where that can not pull, it is kept, and stand-ins are used',
+    { theirs, verdict: refused, token: ours },
+    /ready/,
+    { done: ['import stand-ins'], changed: [stub] },
+    /ready/,
+  ],
+];
+for (const [what, parts, before, { done, changed, kinds = [] }, after] of scenes) {
+  test(what, async () => {
+    const scene = fakeCluster(parts);
+    const held = scene.secretNow();
+    assert.match(JSON.stringify(await serviceImages.status(scene.context)), before);
+    const outcome = await serviceImages.apply(scene.context);
+    const applied = scene.applied.map(({ kind }) => kind);
+    assert.deepEqual([scene.done, outcome.changed, applied], [done, changed, kinds]);
+    assert.match(JSON.stringify(await serviceImages.status(scene.context)), after);
+    if (!parts.waiting) assert.deepEqual((await serviceImages.apply(scene.context)).changed, []);
+    if (!parts.theirs) return;
+    assert.deepEqual(await serviceImages.remove?.(scene.context, []), []);
+    assert.equal(scene.secretNow(), held);
+    // Told once more at each run, with the reason and without the token.
+    const notes = `${outcome.notes}`;
+    if (parts.verdict === works) assert.equal(notes, '');
+    else
+      assert.match(notes, /ghcr-cred can't pull the services' images: Not known\. (?!.*ghp_).*kubectl delete secret/);
+  });
+}
+
+test('the ServiceAccount names the secret while there is one', async () => {
+  for (const [parts, names] of [
+    [{ token: ours }, ['ghcr-cred']],
+    [{ held: ours }, []],
+  ] as const) {
+    const { context, applied } = fakeCluster({ ...parts, node: 'real' });
+    await serviceImages.apply(context);
+    assert.deepEqual(
+      applied.at(-1)?.imagePullSecrets,
+      names.map((name) => ({ name })),
+    );
+  }
 });
 
-test('with a token, the secret is made, and the stand-in gives way with its pods', async () => {
-  const { context, done, applied } = fakeCluster({ token: 'ghp_one', node: 'stand-in' });
-  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*ghcr-cred is missing/);
-  const { changed } = await serviceImages.apply(context);
-  assert.deepEqual(done, ['remove images', 'delete pods core-go-1']);
-  assert.deepEqual(changed, [
-    'Secret default/ghcr-cred',
-    `stand-in for ${image} (removed)`,
-    'Pod default/core-go-1 (made anew)',
-  ]);
-  assert.deepEqual(
-    applied.map(({ kind }) => kind),
-    ['Secret', 'ServiceAccount'],
-  );
-  assert.deepEqual(applied[1]?.imagePullSecrets, [{ name: 'ghcr-cred' }]);
-  assert.deepEqual(await serviceImages.status(context), { state: 'ready', detail: 'from ghcr.io, as ann' });
+test('on a cluster of others a token becomes the secret, and nothing is put into its nodes', async () => {
+  for (const [parts, state, changed] of [
+    [{ token: ours }, 'absent', [secret]],
+    [{ held: ours }, 'unready', [`${secret} (removed)`]],
+    [{}, 'ready', []],
+    [{ theirs, verdict: refused }, 'ready', []],
+  ] as const) {
+    const scene = fakeCluster(parts);
+    const context = { ...scene.context, target: 'prod' };
+    assert.equal((await serviceImages.status(context)).state, state);
+    assert.deepEqual((await serviceImages.apply(context)).changed, changed);
+    assert.equal((await serviceImages.status(context)).state, 'ready');
+    assert(!scene.done.includes('import stand-ins'));
+  }
 });
 
 test('the secret is what docker login would write, of the type that the kubelet reads', async () => {
@@ -213,33 +323,6 @@ test('the secret is what docker login would write, of the type that the kubelet 
   const data = secret?.data as Record<string, string>;
   const config = parse(Buffer.from(data['.dockerconfigjson'] ?? '', 'base64').toString('utf8'));
   assert.deepEqual(config, { auths: { 'ghcr.io': { auth: Buffer.from('ann:ghp_one').toString('base64') } } });
-});
-
-test('another token takes the place of the first, and nothing else is touched', async () => {
-  const { context, done } = fakeCluster({ token: 'ghp_two', held: 'ghp_one', node: 'real' });
-  assert.match(JSON.stringify(await serviceImages.status(context)), /absent.*holds another token/);
-  assert.deepEqual((await serviceImages.apply(context)).changed, ['Secret default/ghcr-cred']);
-  assert.deepEqual((await serviceImages.apply(context)).changed, []);
-  assert.deepEqual(done, []);
-});
-
-for (const reason of ['ImagePullBackOff', 'ErrImagePull']) {
-  test(`a pod that waits with ${reason} is made anew at once`, async () => {
-    const { context, done } = fakeCluster({ token: 'ghp_two', held: 'ghp_one', waiting: reason });
-    await serviceImages.apply(context);
-    assert.deepEqual(done, ['delete pods core-go-1']);
-  });
-}
-
-test('a pod that waits for anything else is left alone', async () => {
-  const { context, done } = fakeCluster({
-    token: 'ghp_one',
-    held: 'ghp_one',
-    node: 'real',
-    waiting: 'ContainerCreating',
-  });
-  await serviceImages.apply(context);
-  assert.deepEqual(done, []);
 });
 
 test('a pod that waits for an image which came meanwhile is recreated; one made after that, or without it, is not', async () => {
@@ -273,82 +356,12 @@ test('a commit gets its images before Argo CD is asked to look at it', async () 
   assert.deepEqual(done, ['import stand-ins', 'annotate applications.argoproj.io']);
 });
 
-test('when the token is gone, stand-ins take the place of what it pulled, and the secret goes last', async () => {
-  const { context, done, applied, secretNow } = fakeCluster({ held: 'ghp_one', node: 'real' });
-  assert.match(JSON.stringify(await serviceImages.status(context)), /unready.*no token any more/);
-  const { changed } = await serviceImages.apply(context);
-  assert.deepEqual(done, ['import stand-ins', 'delete pods core-go-1', 'delete secret']);
-  assert.deepEqual(
-    applied.map(({ kind, imagePullSecrets }) => [kind, imagePullSecrets]),
-    [['ServiceAccount', []]],
-  );
-  assert.deepEqual([secretNow(), changed.at(-1)], [undefined, 'Secret default/ghcr-cred (removed)']);
-  assert.deepEqual((await serviceImages.apply(context)).changed, []);
-});
-
-test('what the node has without a token and without a secret stays: somebody put it there', async () => {
-  const { context, done } = fakeCluster({ node: 'real' });
-  await serviceImages.apply(context);
-  assert.deepEqual([done, (await serviceImages.status(context)).state], [[], 'ready']);
-});
-
-const refused: Verdict = {
-  state: 'refused',
-  owner: undefined,
-  errorId: 'token-unknown',
-  message: 'Not known.',
-  remedy: '',
-};
-
-for (const [whose, token] of [
-  ['without a token of ours', undefined],
-  ['with one', 'ghp_ours'],
-] as const) {
-  test(`a pull secret that somebody made is used and kept, ${whose}`, async () => {
-    const parts = {
-      theirs: 'ghp_theirs',
-      verdict: { state: 'works', owner: undefined } as const,
-      node: 'stand-in' as const,
-    };
-    const { context, done, applied, secretNow } = fakeCluster({ ...parts, ...(token && { token }) });
-    const before = secretNow();
-    const { detail, notes } = await serviceImages.apply(context);
-    assert.deepEqual([done, applied, notes], [['remove images', 'delete pods core-go-1'], [], []]);
-    assert.match(`${detail}`, /Secret default\/ghcr-cred, which the platform did not create/);
-    assert.equal((await serviceImages.status(context)).state, 'ready');
-    assert.deepEqual(await serviceImages.remove?.(context, []), []);
-    assert.equal(secretNow(), before);
-  });
-}
-
-test('where it can not pull, that is told, it is kept, and stand-ins do', async () => {
-  const { context, done, applied, secretNow } = fakeCluster({
-    theirs: 'ghp_theirs',
-    verdict: refused,
-    token: 'ghp_ours',
-  });
-  const { notes } = await serviceImages.apply(context);
-  assert.match(`${notes}`, /ghcr-cred can't pull the services' images: Not known\. .*kubectl delete secret ghcr-cred/);
-  assert.doesNotMatch(`${notes}`, /ghp_/);
-  assert.deepEqual([done, applied], [['import stand-ins'], []]);
-  assert(secretNow() !== undefined);
-});
-
 test('reset knows the pull secret that up applied, and none that somebody made', async () => {
   const { context } = fakeCluster({});
   const owns = await serviceImages.owns?.(context);
-  const secret = (managedFields: object[]) =>
+  const secretBy = (managedFields: object[]) =>
     ({ apiVersion: 'v1', kind: 'Secret', metadata: { ...pullSecretName, managedFields } }) as KubeObject;
-  assert.deepEqual([owns?.(secret(applied)), owns?.(secret([]))], [true, false]);
-});
-
-test('pull secrets that somebody gave the ServiceAccount stay', async () => {
-  const { context, applied } = fakeCluster({ token: 'ghp_one', node: 'real', theirAccount: ['mine'] });
-  await serviceImages.apply(context);
-  assert.deepEqual(
-    applied.map(({ kind }) => kind),
-    ['Secret'],
-  );
+  assert.deepEqual([owns?.(secretBy(applied)), owns?.(secretBy([]))], [true, false]);
 });
 
 test('the password of a pull secret is read as kubectl, docker login and the platform write it', () => {

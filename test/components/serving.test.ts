@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Component, Status } from '../../scripts/cluster/component.ts';
 import { waitUntilServing } from '../../scripts/components/cluster-start.ts';
+import { replaceCrashedPods } from '../../scripts/components/installation.ts';
 import { metricsServer } from '../../scripts/components/metrics-server.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import type { Pod } from '../../scripts/kubernetes/types.ts';
-import { fakeContext, refusal } from '../support/fakes.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
+import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'redis', namespace: 'argocd' } };
@@ -69,4 +70,54 @@ test('metrics-server asks the API server of its node in kind, and the Service in
   };
   assert.deepEqual(await environment(), ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
   assert.equal(await environment('prod'), undefined);
+});
+
+const started = '2026-03-01T12:00:00.500Z';
+const after = (seconds: number) => new Date(Date.parse('2026-03-01T12:00:00Z') + seconds * 1000).toISOString();
+
+/** A pod whose containers died at these seconds after the node's start and wait; the others run. */
+function deadPod(name: string, ...deaths: (number | undefined)[]) {
+  const containerStatuses = deaths.map((death) =>
+    death === undefined
+      ? { state: { running: {} } }
+      : { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { finishedAt: after(death) } } },
+  );
+  return { metadata: { name, namespace: 'argocd' }, status: { containerStatuses } } as unknown as Pod;
+}
+
+async function replacedOf(pods: Pod[], { kind = 'Deployment', target }: { kind?: string; target?: string } = {}) {
+  const deleted: string[] = [];
+  const State = { Status: 'running', StartedAt: started };
+  const container = { State, Config: { Image: 'x' }, HostConfig: { Binds: [], PortBindings: {} } };
+  const exec = fakeExec(() => ({ stdout: JSON.stringify([container]) }));
+  const context = fakeContext({
+    node: 'n',
+    exec,
+    ...(target !== undefined && { target }),
+    view: () => ({ podsOf: async () => pods }),
+    kubectl: async () => ({
+      run: async (_: unknown, { input }: { input: string }) =>
+        void deleted.push(...[...input.matchAll(/\bname"?: ?"?([\w-]+)/g)].map(([, name]) => name ?? '')),
+    }),
+  });
+  await replaceCrashedPods(context, [{ apiVersion: 'apps/v1', kind, metadata: { name: 'w' } } as unknown as Workload]);
+  return { deleted, asked: exec.calls.length };
+}
+
+test('a pod that died right after the node started, and waits, is replaced', async () => {
+  assert.deepEqual((await replacedOf([deadPod('early', 7), deadPod('well', undefined)])).deleted, ['early']);
+  assert.deepEqual((await replacedOf([deadPod('with-another', 7, undefined)])).deleted, ['with-another']);
+  assert.deepEqual((await replacedOf([deadPod('at-once', 0)], { kind: 'StatefulSet' })).deleted, ['at-once']);
+});
+
+test('one that died before, later, or later once more waits as the kubelet wants', async () => {
+  assert.deepEqual(
+    (await replacedOf([deadPod('before', -5), deadPod('later', 40), deadPod('both', 7, 40)])).deleted,
+    [],
+  );
+});
+
+test('where all run, Docker is not asked; in a cluster of others nothing is', async () => {
+  assert.deepEqual(await replacedOf([deadPod('well', undefined)]), { deleted: [], asked: 0 });
+  assert.deepEqual(await replacedOf([deadPod('early', 7)], { target: 'prod' }), { deleted: [], asked: 0 });
 });
