@@ -14,31 +14,22 @@ export async function copyUserContext(context: Context): Promise<void> {
   const { config, exec, kubeContext } = context;
   const { path } = await context.toolbox.find('kubectl');
   const env = { KUBECONFIG: config.userKubeconfigs.join(delimiter) };
-  const view = ['config', 'view', '--minify', '--flatten', '--context', kubeContext] as const;
-  const { exitCode, stdout, stderr } = await exec([path, ...view], { env, nothrow: true, timeout: 30_000 });
-  if (exitCode !== 0 || serverIn(stdout) === undefined) {
-    const names = await exec([path, 'config', 'get-contexts', '--output=name'], {
-      env,
-      nothrow: true,
-      timeout: 30_000,
-    });
-    const there = names.stdout.trim().split('\n').filter(Boolean);
-    const why =
-      /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === ''
-        ? ''
-        : `: ${stderr.trim().split('\n').at(-1)}`;
-    throw new UsageError(
-      `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
-      {
-        id: 'target-no-context',
-        hint:
-          there.length > 0
-            ? `There are: ${there.join(', ')}.`
-            : 'Log in to the cluster as its provider tells, so that it has a context.',
-      },
-    );
-  }
-  await writePrivateKubeconfig(context, stdout);
+  const ask = (...args: string[]) => exec([path, 'config', ...args], { env, nothrow: true, timeout: 30_000 });
+  const { exitCode, stdout, stderr } = await ask('view', '--minify', '--flatten', '--context', kubeContext);
+  if (exitCode === 0 && serverIn(stdout) !== undefined) return writePrivateKubeconfig(context, stdout);
+  const there = (await ask('get-contexts', '--output=name')).stdout.trim().split('\n').filter(Boolean);
+  const isAbsent = /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === '';
+  const why = isAbsent ? '' : `: ${stderr.trim().split('\n').at(-1)}`;
+  throw new UsageError(
+    `The context ${kubeContext} of TARGET_CONTEXT can't be taken from ${config.userKubeconfigs.join(' or ')}${why}.`,
+    {
+      id: 'target-no-context',
+      hint:
+        there.length > 0
+          ? `There are: ${there.join(', ')}.`
+          : 'Log in to the cluster as its provider tells, so that it has a context.',
+    },
+  );
 }
 
 /** The address of the API server that a kubeconfig with one cluster names, or undefined. */

@@ -63,7 +63,7 @@ export interface Grafana {
 }
 
 /**
- * Grafana at the ingress. The API server's proxy is no way: it takes the Authorization header for its own, and hands it on to
+ * Grafana at the ingress. The API server's proxy is no way: it takes the Authorization header for its own, and passes it on to
  * nobody. The password is asked for once, and goes into that header alone. Every call throws a `UserError` where Grafana
  * doesn't answer, or refuses. `send` is how the ingress is asked.
  */
@@ -81,11 +81,11 @@ export function connectGrafana(context: Context, send: typeof askIngress = askIn
     if (status !== 401) return { status, body, missing };
     throw new GrafanaPasswordRefused('Grafana refuses the password that its Secret has: one of the two was changed.', {
       id: 'grafana-password',
-      hint: "Its database goes with its pod, and the new one takes the Secret's: kubectl -n observability rollout restart deployment/grafana",
+      hint: "Its database is lost with its pod, and the new one takes the Secret's: kubectl -n observability rollout restart deployment/grafana",
     });
   };
-  const json = async <T>(path: string): Promise<T> => {
-    const { body, missing } = await reply(path);
+  const json = async <T>(path: string, asked = reply(path)): Promise<T> => {
+    const { body, missing } = await asked;
     if (missing !== undefined) throw new UserError(`Grafana refuses: ${missing}: ${shortened(body.trim(), 300)}`);
     return parseAnswer<T>(body, path);
   };
@@ -97,19 +97,18 @@ export function connectGrafana(context: Context, send: typeof askIngress = askIn
     },
     async dashboard(uid) {
       const path = `/api/dashboards/uid/${encodeURIComponent(uid)}`;
-      const { status, body } = await reply(path);
-      // Saved in the form that Grafana 13 has of its own, which this address does not hand out.
+      const asked = reply(path);
+      const { status } = await asked;
+      // Saved in the form that Grafana 13 has of its own, which this address does not give.
       if (status === 406) return inClassicForm(await json<DashboardResource>(classicPath(uid)), uid);
       if (status === 404) throw new UserError(`Grafana has no dashboard ${uid}.`, { hint: 'npm run dashboards' });
-      return status === 200
-        ? parseAnswer<{ dashboard: JsonMap }>(body, path).dashboard
-        : (await json<{ dashboard: JsonMap }>(path)).dashboard;
+      return (await json<{ dashboard: JsonMap }>(path, asked)).dashboard;
     },
     throughDataSource: (uid, path) => json(`/api/datasources/proxy/uid/${encodeURIComponent(uid)}${path}`),
   };
 }
 
-/** What Grafana's Kubernetes-like API (since 12) hands out. */
+/** What Grafana's Kubernetes-like API (since 12) answers. */
 interface DashboardResource {
   spec: JsonMap;
   status?: { conversion?: { failed?: boolean; error?: string } };
@@ -122,12 +121,10 @@ function classicPath(uid: string): string {
 
 function inClassicForm({ spec, status }: DashboardResource, uid: string): JsonMap {
   if (!status?.conversion?.failed && Array.isArray(spec.panels)) return { ...spec, uid };
-  throw new UserError(
-    `Grafana can't give ${uid} in the classic form, with panels: ${status?.conversion?.error ?? ''}`,
-    {
-      hint: 'Leave tabs and automatic grids out of it, or save it anew as a classic dashboard.',
-    },
-  );
+  const why = status?.conversion?.error ?? '';
+  throw new UserError(`Grafana can't give ${uid} in the classic form, with panels: ${why}`, {
+    hint: 'Leave tabs and automatic grids out of it, or save it again as a classic dashboard.',
+  });
 }
 
 function parseAnswer<T>(body: string, path: string): T {

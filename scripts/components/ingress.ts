@@ -34,12 +34,15 @@ const controllerManifests: Record<Controller, readonly string[]> = {
 
 /** The objects of a controller, listening on the ports of the settings. */
 export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
-  const filesFor = (names: readonly string[]) => [...names, 'ingress-class'].map((name) => `ingress/${name}.yaml`);
   return memoizePerContext(async ({ config, target }) => {
-    if (target === undefined)
-      return listenOn(await readManifests(config.root, filesFor(controllerManifests[controller])), config.ports);
-    const files = filesFor([...controllerManifests[controller], `${ingressNamespaces[controller]}/service`]);
-    return behindService(listenOn(await readManifests(config.root, files), config.ports));
+    const service = target === undefined ? [] : [`${ingressNamespaces[controller]}/service`];
+    const names = [...controllerManifests[controller], ...service, 'ingress-class'];
+    const objects = await readManifests(
+      config.root,
+      names.map((name) => `ingress/${name}.yaml`),
+    );
+    const listening = listenOn(objects, config.ports);
+    return target === undefined ? listening : behindService(listening);
   });
 }
 
@@ -53,9 +56,14 @@ export async function removeOtherController(context: Context, chosen: Controller
   return removeOwn(context, doomed, kept);
 }
 
-interface HostPortContainer {
+interface Container {
   args?: string[];
-  ports?: { hostPort?: number }[];
+  ports?: { name: string; containerPort: number; hostPort?: number }[];
+}
+
+/** The same objects, with each container of their pods changed. */
+function withContainers(objects: readonly KubeObject[], change: (container: Container) => void): KubeObject[] {
+  return withTemplates(objects, ({ spec }: { spec: { containers: Container[] } }) => spec.containers.forEach(change));
 }
 
 /** The flag by which a controller is told which address to write into each Ingress, and the one that names a Service for it. */
@@ -67,47 +75,35 @@ const publishFlags: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-function withPublishService(arg: string): string {
-  return publishFlags.reduce((text, [flag, instead]) => text.replace(flag, () => instead), arg);
-}
-
 /**
  * The same objects for nodes that are not ours: the controller takes no port of a node, which others may have or which may
- * be forbidden, and writes the address of its Service into each Ingress. `localhost` there would be believed by whoever
+ * be forbidden, and writes the address of its Service into each Ingress. `localhost` there would be believed by whatever
  * makes DNS names of Ingresses.
  */
 function behindService(objects: readonly KubeObject[]): KubeObject[] {
-  return withTemplates(objects, ({ spec }: { spec: { containers: HostPortContainer[] } }) => {
-    for (const container of spec.containers) {
-      for (const port of container.ports ?? []) delete port.hostPort;
-      if (container.args) container.args = container.args.map(withPublishService);
-    }
+  return withContainers(objects, (container) => {
+    for (const port of container.ports ?? []) delete port.hostPort;
+    const published = (arg: string) =>
+      publishFlags.reduce((text, [flag, instead]) => text.replace(flag, () => instead), arg);
+    if (container.args) container.args = container.args.map(published);
   });
-}
-
-interface ListeningContainer {
-  args?: string[];
-  ports?: { name: string; containerPort: number }[];
 }
 
 /** An argument of an ingress controller that says a port, as `--https-port=8443` or `--entryPoints.web.address=:8080`. */
 const portArgument = /^(?<option>--\S*(?:port|address|webhook)=(?:\S*:)?)(?<port>\d+)$/i;
 
 /**
- * The same objects, with the Deployment's container listening on the ports that a person on this machine uses: a
- * redirect names the port that the controller listens on, so that has to be the one which leads back to it. A port of
- * the controller's own that is the same gets one that this makes free. Throws where the container names no port `http`
- * or `https`.
+ * The same objects, with the Deployment's container listening on the ports that you use on this machine: a redirect names
+ * the port that the controller listens on, so that has to be the one which leads back to it. A port of the controller's own
+ * that is the same gets one that this makes free. Throws where the container names no port `http` or `https`.
  */
 export function listenOn(objects: readonly KubeObject[], wanted: { http: number; https: number }): KubeObject[] {
-  return withTemplates(objects, ({ spec }: { spec: { containers: ListeningContainer[] } }) => {
-    for (const container of spec.containers) movePorts(container, wanted);
-  });
+  return withContainers(objects, (container) => movePorts(container, wanted));
 }
 
-function movePorts(container: ListeningContainer, wanted: { http: number; https: number }): void {
+function movePorts({ args = [], ports = [] }: Container, wanted: { http: number; https: number }): void {
   const portNamed = (name: string) => {
-    const port = container.ports?.find((one) => one.name === name)?.containerPort;
+    const port = ports.find((one) => one.name === name)?.containerPort;
     if (port === undefined) throw new Error(`the ingress controller's container has no port ${name}`);
     return port;
   };
@@ -117,22 +113,14 @@ function movePorts(container: ListeningContainer, wanted: { http: number; https:
   ]);
   const taken = new Set(moves.values());
   const free = [...moves.keys()].filter((port) => !taken.has(port));
-  for (const port of containerPorts(container)) {
+  const inArgs = args.flatMap((arg) => arg.match(portArgument)?.groups?.port ?? []).map(Number);
+  for (const port of new Set([...ports.map(({ containerPort }) => containerPort), ...inArgs])) {
     if (!moves.has(port) && taken.has(port)) moves.set(port, free.shift() ?? port);
   }
   const moved = (port: number) => moves.get(port) ?? port;
-  for (const port of container.ports ?? []) port.containerPort = moved(port.containerPort);
-  if (container.args) {
-    container.args = container.args.map((arg) =>
-      arg.replace(portArgument, (_, option: string, port: string) => `${option}${moved(Number(port))}`),
-    );
-  }
-}
-
-/** Every port of the container, each once. */
-function containerPorts({ args = [], ports = [] }: ListeningContainer): Set<number> {
-  const inArgs = args.flatMap((arg) => arg.match(portArgument)?.groups?.port ?? []).map(Number);
-  return new Set([...ports.map(({ containerPort }) => containerPort), ...inArgs]);
+  for (const port of ports) port.containerPort = moved(port.containerPort);
+  for (const [index, arg] of args.entries())
+    args[index] = arg.replace(portArgument, (_, option: string, port: string) => `${option}${moved(Number(port))}`);
 }
 
 const nginxObjects = controllerObjects('nginx');

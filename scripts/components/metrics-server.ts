@@ -3,7 +3,7 @@ import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError, jsonIfThere } from '../kubernetes/api/api.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { ensureSecret } from '../kubernetes/secret.ts';
+import { ensureSecret, readSecret } from '../kubernetes/secret.ts';
 import type { ApiService } from '../kubernetes/types.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { shortened } from '../lib/errors.ts';
@@ -72,18 +72,15 @@ async function isForeign(context: Context): Promise<boolean> {
 
 /**
  * In kind the API server runs on the node of every pod, and answers there before kube-proxy has made the Service's address lead
- * to it. Whoever starts with the node, and asks that address, finds nobody and dies.
+ * to it. What starts with the node, and asks that address, gets no answer and dies.
  */
 function useNodeApiServer(objects: readonly KubeObject[]): KubeObject[] {
+  const env = [
+    { name: 'KUBERNETES_SERVICE_HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
+    { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
+  ];
   return withTemplates(objects, ({ spec }: { spec: { containers: { env?: unknown[] }[] } }) => {
-    const host = { fieldRef: { fieldPath: 'status.hostIP' } };
-    for (const container of spec.containers) {
-      container.env = [
-        ...(container.env ?? []),
-        { name: 'KUBERNETES_SERVICE_HOST', valueFrom: host },
-        { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
-      ];
-    }
+    for (const container of spec.containers) container.env = [...(container.env ?? []), ...env];
   });
 }
 
@@ -118,9 +115,7 @@ function readApiService(context: Context): Promise<ApiService | undefined> {
 async function trustCertificate(context: Context): Promise<void> {
   const service = await readApiService(context);
   if (!service) return;
-  const path = `/api/v1/namespaces/${secret.namespace}/secrets/${secret.name}`;
-  const { data } = await context.api().json<{ data: Record<string, string> }>(path);
-  const caBundle = data['tls.crt'];
+  const caBundle = (await readSecret(context, secret))?.['tls.crt'];
   if (service.spec.caBundle === caBundle) return;
   const kubectl = await context.kubectl();
   const patch = JSON.stringify({ spec: { caBundle } });

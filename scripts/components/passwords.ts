@@ -1,5 +1,6 @@
 import type { Context } from '../images/context.ts';
-import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
+import { Unreachable } from '../kubernetes/api/api.ts';
+import { readSecret } from '../kubernetes/secret.ts';
 import { UserError } from '../lib/errors.ts';
 import { Secret } from '../lib/secret.ts';
 import { argocdNamespace } from '../repository/applications.ts';
@@ -26,18 +27,14 @@ const passwordSecrets: Record<PasswordSite, typeof argocdPassword | typeof grafa
 export async function readPassword(context: Context, place: PasswordSite): Promise<Secret> {
   const { namespace, secret, key } = passwordSecrets[place];
   try {
-    const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`;
-    const { data } = await context.api().json<{ data?: Record<string, string> }>(path);
-    return new Secret(Buffer.from(data?.[key] ?? '', 'base64').toString('utf8'));
-  } catch (error) {
-    if (error instanceof Unreachable) {
-      const message = `The cluster ${context.config.clusterName} does not answer.`;
-      throw new UserError(message, { hint: 'npm run up', cause: error });
-    }
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-    throw new UserError(
-      `The secret ${namespace}/${secret} is not there: the password was changed, or ${place} is not up yet.`,
-      { hint: 'npm run status', cause: error },
-    );
+    const data = await readSecret(context, { namespace, name: secret });
+    if (data) return new Secret(Buffer.from(data[key] ?? '', 'base64').toString('utf8'));
+  } catch (cause) {
+    if (!(cause instanceof Unreachable)) throw cause;
+    throw new UserError(`The cluster ${context.config.clusterName} does not answer.`, { hint: 'npm run up', cause });
   }
+  throw new UserError(
+    `The secret ${namespace}/${secret} is not there: the password was changed, or ${place} is not up yet.`,
+    { hint: 'npm run status' },
+  );
 }

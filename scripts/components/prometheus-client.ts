@@ -54,9 +54,7 @@ export async function configurationNotLoaded(
     loadedChecksum(context),
     context.api().text(prometheusPath('/metrics')),
   ]);
-  if (/^prometheus_config_last_reload_successful 0$/m.test(metrics)) {
-    return reloadRefused;
-  }
+  if (/^prometheus_config_last_reload_successful 0$/m.test(metrics)) return reloadRefused;
   return checksum === checksumIn(objects) ? undefined : 'Prometheus has not read its configuration yet';
 }
 
@@ -86,16 +84,8 @@ export async function reloadConfiguration(context: Context, objects: readonly Ku
   const kubectl = await context.kubectl();
   if (lacking === reloadRefused) {
     const patch = JSON.stringify({ data: { 'again.yml': `# ${now.toISOString()}\ngroups: []\n` } });
-    await kubectl.run([
-      'patch',
-      'configmap',
-      checksumMap,
-      '--namespace',
-      prometheusNamespace,
-      '--type=merge',
-      '--patch',
-      patch,
-    ]);
+    const where = ['--namespace', prometheusNamespace, '--type=merge'];
+    await kubectl.run(['patch', 'configmap', checksumMap, ...where, '--patch', patch]);
   }
   const pods = due.map(({ metadata }) => `pod/${metadata.name}`);
   const touched = `${touchedAnnotation}=${now.toISOString()}`;
@@ -165,7 +155,7 @@ export interface ScrapeTarget {
 
 /** The path of the API server that leads to a path of Prometheus, so that it is reached without the ingress. */
 export function prometheusPath(path: string): string {
-  return `/api/v1/namespaces/observability/services/http:prometheus:9090/proxy${path}`;
+  return `/api/v1/namespaces/${prometheusNamespace}/services/http:prometheus:9090/proxy${path}`;
 }
 
 /** All targets that Prometheus scrapes. Throws `ApiError`. */
@@ -178,10 +168,8 @@ export async function readTargets(context: Context): Promise<ScrapeTarget[]> {
 
 /** The names of the pods that Prometheus has scraped with success. */
 export async function targetsUp(context: Context): Promise<Set<string>> {
-  const targets = await readTargets(context);
-  return new Set(
-    targets.flatMap(({ health, labels }) => (health === 'up' && labels.pod !== undefined ? [labels.pod] : [])),
-  );
+  const up = (await readTargets(context)).filter(({ health }) => health === 'up');
+  return new Set(up.flatMap(({ labels }) => labels.pod ?? []));
 }
 
 /** The first pod that Prometheus failed to scrape last, with the reason, as a sentence. Throws `ApiError`. */

@@ -14,14 +14,8 @@ const refreshAnnotation = 'argocd.argoproj.io/refresh';
 export async function requestRefresh(context: Context, applications: readonly Application[]): Promise<void> {
   const remembers = ({ status }: Application) =>
     status?.conditions?.some(({ message }) => message.includes('(cached)')) ?? false;
-  await Promise.all([
-    annotate(context, 'hard', applications.filter(remembers)),
-    annotate(
-      context,
-      'normal',
-      applications.filter((application) => !remembers(application)),
-    ),
-  ]);
+  const others = applications.filter((application) => !remembers(application));
+  await Promise.all([annotate(context, 'hard', applications.filter(remembers)), annotate(context, 'normal', others)]);
 }
 
 /** Milliseconds between two nudges. */

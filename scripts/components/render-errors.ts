@@ -40,50 +40,44 @@ export function renderFaults(context: Context, applications: readonly Applicatio
       {
         key: `${application.metadata.name} is not rendered`,
         patience: isPermanent(error) ? 0 : transientTimeoutMs,
-        explain: () => explainRenderError(context, application, { error, commit }),
+        explain: () => explainRenderError(context, application, error, commit),
       },
     ];
   });
 }
 
-interface RenderFailure {
-  error: string;
-  commit: string | undefined;
-}
-
 async function explainRenderError(
   context: Context,
   application: Application,
-  failure: RenderFailure,
+  error: string,
+  commit: string | undefined,
 ): Promise<UserError> {
-  const { name } = application.metadata;
-  const at = failure.commit === undefined ? '' : ` at ${shortSha(failure.commit)}`;
-  if (noRefError.test(failure.error) && !context.config.gitops) {
-    return new UserError(
-      `Argo CD can't render ${name}${at}: no branch and no tag is at the commit that is checked out.`,
-      { id: 'render-error', hint: 'git switch --create NAME gives it a branch; npm run up goes on from there.' },
-    );
-  }
-  const findings = await findingsOf(context, application, failure);
+  const at = commit === undefined ? '' : ` at ${shortSha(commit)}`;
+  const title = `Argo CD can't render ${application.metadata.name}${at}`;
+  if (noRefError.test(error) && !context.config.gitops)
+    return new UserError(`${title}: no branch and no tag is at the commit that is checked out.`, {
+      id: 'render-error',
+      hint: 'git switch --create NAME gives it a branch; npm run up continues from there.',
+    });
+  const findings = await findingsOf(context, application, error, commit);
   const lines = findings.map(({ file, line, message }) => {
     const place = [file, line].filter((part) => part !== undefined && part !== '').join(':');
     return `\n  ${place === '' ? '' : `${place}: `}${message}`;
   });
   const remedies = new Set(findings.map(({ remedy }) => remedy));
-  return new UserError(`Argo CD can't render ${name}${at}; what runs stays as it is.${lines.join('')}`, {
+  return new UserError(`${title}; what runs stays as it is.${lines.join('')}`, {
     id: 'render-error',
     hint: `${[...remedies].join(' ')} Commit that, or git revert; either deploys at once.`.trimStart(),
   });
 }
 
-type RenderFinding = Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>;
-
 /** What is wrong with the commit, with the file and the line where they can be told. */
 async function findingsOf(
   context: Context,
   application: Application,
-  { error, commit }: RenderFailure,
-): Promise<RenderFinding[]> {
+  error: string,
+  commit: string | undefined,
+): Promise<Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>[]> {
   const { source } = application.spec;
   const { top, prefix } = await context.checkout();
   const folder = source.path.slice(prefix.length);
@@ -105,7 +99,9 @@ async function findingsOf(
 /** What the API server says of an object in the dry run that Argo CD compares by. */
 function refusedObject(error: string): string | undefined {
   const [, kind, name, reason] = /in dryrun mode for resource (\w+)\/([\w.-]+): ([\s\S]*)/.exec(error) ?? [];
-  return reason === undefined ? undefined : `Kubernetes refuses ${kind} ${name}: ${oneLine(reason)}`;
+  return reason === undefined
+    ? undefined
+    : `Kubernetes refuses ${kind} ${name}: ${reason.replaceAll(/\s+/g, ' ').trim()}`;
 }
 
 /** Helm's own words out of those around it, which tell of gRPC, of the whole command and of links that it read through. */
@@ -116,8 +112,4 @@ function reasonIn(error: string): string {
     .replace(/^rpc error: code = \w+ desc = /, '')
     .replace(/^Manifest generation error( \(cached\))?: /, '')
     .trim();
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
 }
