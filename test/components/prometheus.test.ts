@@ -122,13 +122,10 @@ for (const [what, state, isTouched] of [
   });
 }
 
+const failed = 'FAILED: parsing YAML file /dev/stdin: yaml: line 1: field a not found';
 const broken = (_check: string, input: string) =>
   input === 'a: 1'
-    ? {
-        exitCode: 1,
-        stderr:
-          '  FAILED: parsing YAML file /dev/stdin: yaml: line 1: field a not found\ncommand terminated with exit code 1',
-      }
+    ? { exitCode: 1, stderr: `  ${failed}\ncommand terminated with exit code 1` }
     : { exitCode: 0, stderr: '' };
 
 test('what promtool refuses is told with its reason', async () => {
@@ -156,19 +153,12 @@ for (const [what, state] of [
 }
 
 test('a part is installed only if its setting asks for it, and known in any case', () => {
-  const names = (environment: NodeJS.ProcessEnv) =>
-    componentsFor(loadConfig('/nowhere', environment)).map(({ name }) => name);
-  assert.deepEqual(
-    monitoringParts.filter((part) => names({}).includes(part)),
-    [],
-  );
-  const asked = names({ KUBE_STATE_METRICS: 'true', NODE_EXPORTER: 'true', ALERTMANAGER: 'true' });
-  assert.deepEqual(
-    monitoringParts.filter((part) => !asked.includes(part)),
-    [],
-  );
-  const known = allComponents().map(({ name }) => name);
-  assert(monitoringParts.every((part) => known.includes(part)));
+  const partsAmong = (components: readonly { name: string }[]) =>
+    monitoringParts.filter((part) => components.some(({ name }) => name === part));
+  const all = { KUBE_STATE_METRICS: 'true', NODE_EXPORTER: 'true', ALERTMANAGER: 'true' };
+  assert.deepEqual(partsAmong(componentsFor(loadConfig('/nowhere', {}))), []);
+  assert.deepEqual(partsAmong(componentsFor(loadConfig('/nowhere', all))), monitoringParts);
+  assert.deepEqual(partsAmong(allComponents()), monitoringParts);
 });
 
 /** What `up` applied, which alone is removed. */
@@ -181,35 +171,33 @@ const configured = (chosen: readonly string[], prometheusStorage = 'ephemeral') 
   ingressController: 'nginx',
 });
 
-test('a part that is no longer wanted goes, with its rules, and one that is stays', async () => {
-  const config = configured(['alertmanager']);
+test('a part that is no longer wanted is removed, with its rules, and one that is stays', async () => {
+  const ours = { namespace, managedFields };
+  const fake = fakeCluster([
+    made('Deployment', 'alertmanager', ours, 'apps/v1'),
+    made('Deployment', 'kube-state-metrics', ours, 'apps/v1'),
+    made('ConfigMap', 'prometheus-rules-kube-state-metrics', ours),
+    made('ClusterRole', 'kube-state-metrics', { managedFields }, 'rbac.authorization.k8s.io/v1'),
+  ]);
   const others = fakeContext({ config: configured([...monitoringParts]) });
-  const objects = await Promise.all(
-    ['alertmanager', 'kube-state-metrics'].map((name) =>
+  const [isAlertmanager, isStateMetrics] = await Promise.all(
+    ['alertmanager', 'kube-state-metrics'].map((part) =>
       allComponents()
-        .find((one) => one.name === name)
+        .find(({ name }) => name === part)
         ?.owns?.(others),
     ),
   );
-  const [isAlertmanager, isStateMetrics] = objects;
-  const present = [
-    made('Deployment', 'alertmanager', { namespace, managedFields }, 'apps/v1'),
-    made('Deployment', 'kube-state-metrics', { namespace, managedFields }, 'apps/v1'),
-    made('ConfigMap', 'prometheus-rules-kube-state-metrics', { namespace, managedFields }),
-    made('ClusterRole', 'kube-state-metrics', { managedFields }, 'rbac.authorization.k8s.io/v1'),
-  ];
-  assert(present.slice(0, 1).every((object) => isAlertmanager?.(object)));
-  assert(present.slice(1).every((object) => isStateMetrics?.(object)));
-  const fake = fakeCluster(present);
+  assert.deepEqual(
+    fake.objects.map((one) => isAlertmanager?.(one)),
+    [true, false, false, false],
+  );
+  assert.deepEqual(
+    fake.objects.map((one) => isStateMetrics?.(one)),
+    [false, true, true, true],
+  );
   const view = { list: fake.api().list, forget: () => {}, podsOf: async () => [] };
-  const context = fakeContext({
-    ...fake,
-    config,
-    view: () => view,
-    timeout: 3000,
-    signal: new AbortController().signal,
-  });
-  await removeUnwantedAddOns(context);
+  const parts = { config: configured(['alertmanager']), view: () => view, timeout: 3000 };
+  await removeUnwantedAddOns(fakeContext({ ...fake, ...parts, signal: new AbortController().signal }));
   assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`]);
 });
 
@@ -235,20 +223,15 @@ test('the claim belongs to Prometheus, whether this run asks for it or not', asy
   assert(owns?.(claim), identityOf(claim));
 });
 
-for (const [what, target, expected] of [
-  [
-    'a pod that is down',
-    { health: 'down', labels: { namespace: 'argocd', pod: 'a-1' }, lastError: 'refused' },
-    /argocd\/a-1 up: refused$/,
-  ],
-  ['a pod that is up', { health: 'up', labels: { namespace: 'argocd', pod: 'a-1' } }, undefined],
-  ['a pod that was never scraped', { health: 'unknown', labels: { namespace: 'argocd', pod: 'a-1' } }, undefined],
-  ['a node that is down', { health: 'down', labels: { instance: 'node' } }, undefined],
-] as const) {
-  test(`${what} ${expected ? 'is' : 'is not'} waited for`, async () => {
+test('a pod that is down is waited for; one that is up or was never scraped, or a node, is not', async () => {
+  const labels = { namespace: 'argocd', pod: 'a-1' };
+  for (const [target, expected] of [
+    [{ health: 'down', labels, lastError: 'refused' }, /argocd\/a-1 up: refused$/],
+    [{ health: 'up', labels }, /^undefined$/],
+    [{ health: 'unknown', labels }, /^undefined$/],
+    [{ health: 'down', labels: { instance: 'node' } }, /^undefined$/],
+  ] as const) {
     const context = fakeContext({ api: () => ({ json: async () => ({ data: { activeTargets: [target] } }) }) });
-    const told = await podDown(context);
-    if (expected === undefined) assert.equal(told, undefined);
-    else assert.match(told ?? '', expected);
-  });
-}
+    assert.match(`${await podDown(context)}`, expected);
+  }
+});

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { removeApplications } from '../../scripts/components/applications-removal.ts';
-import { removeObjects } from '../../scripts/components/removal.ts';
+import { removeObjects, waitForTermination } from '../../scripts/components/removal.ts';
+import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
-import { fakeContext, refusal } from '../support/fakes.ts';
+import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -65,35 +66,7 @@ test('what is kept stays, and with it the namespace that it is in, but nothing e
   assert.deepEqual(names(cluster.objects), ['Namespace tools', 'ConfigMap mine']);
 });
 
-test('the pods of a workload get a second to end, those of others all their time', async () => {
-  const deployment = made('Deployment', 'ours', { namespace: 'default' }, 'apps/v1');
-  const owner = (of: KubeObject) => ({
-    namespace: 'default',
-    ownerReferences: [{ kind: of.kind, name: of.metadata.name, uid: of.metadata.uid ?? '' }],
-  });
-  const replicaSet = made('ReplicaSet', 'ours-1', owner(deployment), 'apps/v1');
-  const ending = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 30 };
-  const pod = made('Pod', 'ours-1-1', { ...owner(replicaSet), ...ending, finalizers: ['slow'] });
-  const other = made('Pod', 'theirs', { namespace: 'default', ...ending });
-  const { context, cluster } = contextOf([deployment, replicaSet, pod, other]);
-  onceDeleting(cluster, () => {
-    setTimeout(() => {
-      cluster.objects = cluster.objects.filter(({ metadata }) => metadata.name === 'theirs');
-    }, 100);
-  });
-  await removeObjects(context, [deployment]);
-  assert.ok(cluster.calls.every(({ args }) => args.includes('--grace-period=1')));
-  const [first, ...later] = cluster.calls.map((call) => call.names);
-  assert.deepEqual(first, ['Deployment default/ours', 'ReplicaSet default/ours-1', 'Pod default/ours-1-1']);
-  assert.deepEqual(
-    [...new Set(later.flat())],
-    ['Pod default/ours-1-1'],
-    'and again, for the grace it was given before',
-  );
-  assert.deepEqual(names(cluster.objects), ['Pod theirs']);
-});
-
-/** A Deployment with what it runs, in which a pod is terminating with all its grace period. */
+/** A Deployment with what it runs, of which pods are terminating with all their grace period. */
 function terminatingWorkload(metadata: Partial<Metadata> = {}) {
   const owned = (of: KubeObject) => ({
     namespace: 'default',
@@ -103,8 +76,25 @@ function terminatingWorkload(metadata: Partial<Metadata> = {}) {
   const replicaSet = made('ReplicaSet', 'web-1', owned(deployment), 'apps/v1');
   const ending = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 30 };
   const pod = (name: string) => made('Pod', name, { ...owned(replicaSet), ...ending, finalizers: ['slow'] });
-  return { deployment, replicaSet, pod };
+  const other = made('Pod', 'theirs', { namespace: 'default', ...ending });
+  return { deployment, replicaSet, pod, other };
 }
+
+test('the pods of a workload get a second to end, those of others all their time', async () => {
+  const { deployment, replicaSet, pod, other } = terminatingWorkload();
+  const { context, cluster } = contextOf([deployment, replicaSet, pod('web-1-1'), other]);
+  onceDeleting(cluster, () => {
+    setTimeout(() => {
+      cluster.objects = [other];
+    }, 100);
+  });
+  await removeObjects(context, [deployment]);
+  assert.ok(cluster.calls.every(({ args }) => args.includes('--grace-period=1')));
+  const [first, ...later] = cluster.calls.map((call) => call.names);
+  assert.deepEqual(first, ['Deployment default/web', 'ReplicaSet default/web-1', 'Pod default/web-1-1']);
+  assert.deepEqual([...new Set(later.flat())], ['Pod default/web-1-1'], 'and again, for the grace it was given before');
+  assert.deepEqual(names(cluster.objects), ['Pod theirs']);
+});
 
 test('a pod that its ReplicaSet made at the last moment is waited for as well, and gets a second to end', async () => {
   const { deployment, replicaSet, pod } = terminatingWorkload();
@@ -122,47 +112,31 @@ test('a pod that its ReplicaSet made at the last moment is waited for as well, a
 });
 
 test('what is held is told, with what holds it', async () => {
-  const held = {
-    ...made('Namespace', 'stuck', { finalizers: ['kubernetes'] }),
-    status: {
-      conditions: [
-        {
-          type: 'NamespaceFinalizersRemaining',
-          status: 'True',
-          message: 'finalizers remain: example.com/hold in 1 instances',
-        },
-        { type: 'NamespaceContentRemaining', status: 'False', message: 'nothing' },
-      ],
-    },
-  };
+  const conditions = [
+    { type: 'NamespaceFinalizersRemaining', status: 'True', message: 'example.com/hold in 1 instances' },
+    { type: 'NamespaceContentRemaining', status: 'False', message: 'nothing' },
+  ];
+  const held = { ...made('Namespace', 'stuck', { finalizers: ['kubernetes'] }), status: { conditions } };
   const widget = made('ConfigMap', 'w', { namespace: 'default', finalizers: ['example.com/hold'] });
   const inside = made('Service', 'inside', { namespace: 'stuck' });
-  const { context } = contextOf([held, widget, inside], 700);
-  const { text } = await refusal(() => removeObjects(context, [held, widget, inside, held]));
+  const { context } = contextOf([held, widget, inside], 300);
+  const { error, text } = await refusal(() => removeObjects(context, [held, widget, inside, held]));
+  assert.equal(error.id, 'not-removed');
   assert.doesNotMatch(text, /inside|stuck:.*stuck:/s, 'what only waits for its namespace is no reason');
-  assert.match(text, /Namespace stuck: finalizers remain: example\.com\/hold in 1 instances\n/);
+  assert.match(text, /Namespace stuck: example\.com\/hold in 1 instances\n/);
   assert.match(text, /ConfigMap default\/w is held by the finalizer example\.com\/hold\./);
-  assert.match(text, /npm run reset continues .*npm run down/);
 });
 
 test('an object of the same name that somebody made meanwhile is not waited for', async () => {
   const old = made('Service', 'web', { namespace: 'default' });
   const { context, cluster } = contextOf([old]);
-  const { kubectl } = cluster;
-  const withRebirth = fakeContext({
-    ...context,
-    kubectl: async () => {
-      const real = await kubectl();
-      return {
-        ...real,
-        run: async (args: readonly string[], options: object) => {
-          await real.run(args, options);
-          cluster.objects.push(made('Service', 'web', { namespace: 'default' }));
-        },
-      };
-    },
-  });
-  assert.deepEqual(await removeObjects(withRebirth, [old]), ['Service default/web (removed)']);
+  const kubectl = await cluster.kubectl();
+  const run: typeof kubectl.run = async (...given) => {
+    await kubectl.run(...given);
+    cluster.objects.push(made('Service', 'web', { namespace: 'default' }));
+  };
+  const reborn = fakeContext({ ...context, kubectl: async () => ({ run }) });
+  assert.deepEqual(await removeObjects(reborn, [old]), ['Service default/web (removed)']);
   assert.deepEqual(names(cluster.objects), ['Service web']);
 });
 
@@ -195,7 +169,7 @@ test('where it has one, that does the work', async () => {
     assert.ok(held.metadata.deletionTimestamp, 'it was told');
     assert.deepEqual(held.metadata.finalizers, finalizers, 'and left to it');
     cluster.objects = [controller('True')];
-  }, 500);
+  }, 100);
   await removeApplications(context, ours);
   clearTimeout(pruning);
   assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
@@ -212,28 +186,107 @@ test('Applications are gone when their pods are, which terminate when Argo CD is
     cluster.objects = [pod('web-1-1'), controller('True')];
     setTimeout(() => {
       cluster.objects = [controller('True')];
-    }, 800);
+    }, 200);
   });
   await removeApplications(context, [own, deployment]);
   assert.deepEqual(names(cluster.objects), ['Pod argocd-application-controller-0']);
 
-  const stuck = contextOf([own, deployment, replicaSet, pod('web-1-1'), controller('True')], 600);
+  const stuck = contextOf([own, deployment, replicaSet, pod('web-1-1'), controller('True')], 300);
   onceDeleting(stuck.cluster, () => {
     stuck.cluster.objects = stuck.cluster.objects.filter(({ kind }) => kind === 'Pod');
   });
   const { text } = await refusal(() => removeApplications(stuck.context, [own, deployment]));
-  assert.match(text, /Pod default\/web-1-1 still terminates after 0\.6 s\./);
+  assert.match(text, /Pod default\/web-1-1 still terminates after 0\.3 s\./);
 });
 
-test('a webhook goes before the program that answers for it, also where Applications are among what goes', async () => {
+test('a webhook is deleted before the program that answers for it, also where Applications are among what goes', async () => {
   const hook = made('ValidatingWebhookConfiguration', 'guard', {}, 'admissionregistration.k8s.io/v1');
   const program = inNamespace('Deployment', 'guard', {}, 'apps/v1');
   const { context, cluster } = contextOf([namespace, hook, program]);
   await removeApplications(context, [program, namespace, hook]);
   assert.deepEqual(cluster.objects, []);
-  const deleted = cluster.calls.flatMap((call) => call.names);
-  const [first, second] = ['ValidatingWebhookConfiguration guard', 'Deployment tools/guard'].map((name) =>
-    deleted.indexOf(name),
+  const guards = cluster.calls.flatMap((call) => call.names).filter((name) => name.endsWith('guard'));
+  assert.equal(guards[0], 'ValidatingWebhookConfiguration guard');
+});
+
+// What is on its way out when something is to be applied, as after a removal that was interrupted.
+const of = (kind: string, name: string, namespace?: string): KubeObject => ({
+  apiVersion: kind === 'Namespace' ? 'v1' : kind === 'Deployment' ? 'apps/v1' : 'argoproj.io/v1alpha1',
+  kind,
+  metadata: { name, ...(namespace !== undefined && { namespace }) },
+});
+const leaving = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, deletionTimestamp: 'now', finalizers: ['resources-finalizer.argocd.argoproj.io'] },
+});
+/** A cluster in which these are on their way out for some looks. */
+function clusterWith(objects: KubeObject[], { looks, argocd = true }: { looks: number; argocd?: boolean }) {
+  let count = 0;
+  const exec = fakeExec(() => ({}));
+  const status = { conditions: [{ type: 'X', status: 'True', message: 'example.com/hold in 1 resource instances' }] };
+  const listMetadata = async (_: string, kind: string) => {
+    count += 1;
+    return count > looks ? [] : objects.filter((object) => object.kind === kind).map(leaving);
+  };
+  const context = fakeContext({
+    timeout: 50,
+    signal: new AbortController().signal,
+    kubectl: async () => ({ run: (args: readonly string[]) => exec(['kubectl', ...args]) }),
+    api: () => ({
+      listMetadata,
+      list: async (_: string, kind: string) => {
+        if (kind === 'Namespace') return objects.map((object) => ({ ...leaving(object), status }));
+        return argocd ? [controller('True')] : [];
+      },
+    }),
+    view: () => ({ listHeads: listMetadata }),
+  });
+  return { exec, context, looks: () => count };
+}
+
+for (const object of [of('Namespace', 'a'), of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]) {
+  test(`a ${object.kind} on its way out is waited for, and told where it stays`, async () => {
+    const passing = clusterWith([object], { looks: 1 });
+    await waitForTermination(Object.assign(passing.context, { timeout: 5000 }), [object]);
+    assert(passing.looks() > 1);
+    const stuck = clusterWith([object], { looks: 1000 });
+    const { error, text } = await refusal(() => waitForTermination(stuck.context, [object]));
+    assert.equal(error.id, 'finalizers');
+    assert.match(text, new RegExp(`^${object.kind} .*a .*0\\.05 s`));
+    assert.match(text, object.kind === 'Namespace' ? /: example\.com\/hold in 1/ : /held by the finalizer resources-f/);
+  });
+}
+
+test('where nobody answers, that is what is told', async () => {
+  const silent = new Unreachable('the API server at https://x does not answer: no answer within 10 s');
+  const context = fakeContext({
+    timeout: 20,
+    node: 'x-control-plane',
+    exec: fakeExec(() => ({})),
+    signal: new AbortController().signal,
+    view: () => ({ listHeads: () => Promise.reject(silent) }),
+  });
+  const { error } = await refusal(() => waitForTermination(context, [of('Namespace', 'a')]));
+  assert.equal(error.id, 'api-server-silent');
+  assert.match(error.hint ?? '', /docker logs x-control-plane/);
+});
+
+test('what is not wanted again is not waited for', async () => {
+  const { context } = clusterWith([of('Application', 'other', 'argocd'), of('Deployment', 'a', 'elsewhere')], {
+    looks: 1000,
+  });
+  await waitForTermination(context, [of('Application', 'a', 'argocd'), of('Deployment', 'a', 'b')]);
+});
+
+test('where Argo CD is gone, what it holds back is let go; a Deployment is none of that', async () => {
+  const application = of('Application', 'a', 'argocd');
+  const gone = clusterWith([application], { looks: 3, argocd: false });
+  await waitForTermination(Object.assign(gone.context, { timeout: 5000 }), [application]);
+  assert.match(
+    gone.exec.lines()[0] ?? '',
+    /^kubectl patch applications\.argoproj\.io a --namespace argocd .*"finalizers":null/,
   );
-  assert.ok(first !== undefined && second !== undefined && first < second, deleted.join());
+  const other = clusterWith([of('Deployment', 'a', 'b')], { looks: 1, argocd: false });
+  await waitForTermination(Object.assign(other.context, { timeout: 5000 }), [of('Deployment', 'a', 'b')]);
+  assert.deepEqual(other.exec.lines(), []);
 });
