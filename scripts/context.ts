@@ -40,12 +40,7 @@ export interface ContextOptions {
 export function createContext(config: Config, options: ContextOptions): Context {
   const { signal, trace } = options;
   const timeout = options.timeout === undefined ? undefined : options.timeout * 1000;
-  const plain = createExec({
-    env: config.childEnv,
-    signal,
-    ...(timeout !== undefined && { timeout }),
-    ...(options.onCommand && { onCommand: options.onCommand }),
-  });
+  const plain = createExec({ env: config.childEnv, signal, timeout, onCommand: options.onCommand });
   const exec: Exec = trace
     ? (command, settings) => trace.during('command', command.join(' '), () => plain(command, settings))
     : plain;

@@ -30,7 +30,7 @@ function isMicrosoft(): boolean {
 }
 
 /**
- * Opens an address in the person's browser, and leaves that alone afterwards. Returns why not, if it can't: no program
+ * Opens an address in your browser, and leaves that alone afterwards. Returns why not, if it can't: no program
  * that could, no screen, or what the program ended with.
  */
 export async function openBrowser(url: string, around: BrowserEnvironment): Promise<string | undefined> {

@@ -41,7 +41,7 @@ async function changeStores(
   work: (store: TrustStore) => Promise<StoreResult['result']>,
 ): Promise<StoreResult[]> {
   const done: StoreResult[] = [];
-  // One after the other: some ask the person for something.
+  // One after the other: some ask for a password.
   for (const store of stores) {
     try {
       done.push({ store: store.title, result: await work(store) });

@@ -25,8 +25,8 @@ const networkLeadMs = 60_000;
 
 /**
  * The cluster's containers, whatever state they are in, their volumes and ports, and kind's network where it was made
- * for this cluster and nobody else is in it.
- * @throws UsageError where a cluster of that name belongs to somebody else.
+ * for this cluster and no other one is in it.
+ * @throws UsageError where a cluster of that name is of another checkout.
  */
 export async function clusterItems(context: Context): Promise<CleanupItem[]> {
   const { config, exec, timeout, signal } = context;
@@ -66,7 +66,7 @@ export async function otherClusters({ exec, node }: Context): Promise<string[]> 
     .map(({ name }) => name.replace(/-control-plane$/, ''));
 }
 
-/** The stand-ins that were built here, and the images that Docker has because we had them pulled and nobody uses. */
+/** The stubs that were built here, and the images that Docker has because we had them pulled and nobody uses. */
 export async function imageItems({ exec, config, node }: Context): Promise<CleanupItems> {
   const format = ['--filter', 'reference=platform-ops/stand-in-*', '--format', '{{.Repository}}:{{.Tag}}'];
   const standIns = (await exec(['docker', 'image', 'ls', ...format], { timeout: 30_000 })).stdout

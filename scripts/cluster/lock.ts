@@ -18,12 +18,12 @@ export function lockFile({ stateDir }: Invocation['config']): string {
 }
 
 interface ClusterLockOptions {
-  /** The name of the command, for whoever has to wait. */
+  /** The name of the command, for one that has to wait. */
   name: string;
   /** Seconds to wait for another command; 0 fails at once. */
   seconds: number;
   signal: AbortSignal;
-  /** Tells a person for whom it waits, and whose work it takes up. */
+  /** Tells for whom it waits, and whose work it takes up. */
   say: (text: string) => void;
 }
 
@@ -36,7 +36,7 @@ export function lockCluster({ config, flags, signal, progressStream }: Invocatio
   return lockForCommand(config, { name, seconds, signal, say: (text) => void progressStream.write(`${text}\n`) });
 }
 
-/** The same for whoever works on a command's behalf. */
+/** The same for what works on a command's behalf. */
 export async function lockForCommand(config: Invocation['config'], { name, seconds, signal, say }: ClusterLockOptions) {
   let killed: string | undefined;
   try {
@@ -57,6 +57,6 @@ export async function lockForCommand(config: Invocation['config'], { name, secon
     return unlock;
   } catch (error) {
     if (!(error instanceof UsageError) || seconds === 0) throw error;
-    throw new UsageError(`Waited ${seconds} s in vain: ${error.message}`, error.hint);
+    throw new UsageError(`Timed out after ${seconds} s: ${error.message}`, error.hint);
   }
 }

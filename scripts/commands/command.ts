@@ -24,7 +24,7 @@ export interface AllCommands {
   findCommand(name: string): Promise<Usage | undefined>;
 }
 
-/** What a command's flags say of its context, with `note` told what a person wants to know while it works, a line each. */
+/** What a command's flags say of its context, with `note` told what there is to know while it works, a line each. */
 export function contextOptions(
   { flags, signal }: Pick<Invocation, 'flags' | 'signal'>,
   note: (text: string) => void,

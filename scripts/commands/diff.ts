@@ -44,7 +44,7 @@ async function assertCluster(context: Context): Promise<void> {
     });
   if (state !== 'running') {
     throw new UserError(`The cluster ${clusterName} is ${state}: there is nothing to compare with.`, {
-      hint: 'npm run up wakes it.',
+      hint: 'npm run up starts it.',
     });
   }
 }

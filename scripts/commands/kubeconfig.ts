@@ -81,7 +81,7 @@ function page(path: string, mergedIn: string | null, target: string | undefined)
   ].join('\n');
 }
 
-/** Works without Docker and without the cluster: what is in the person's file must go in any case. */
+/** Works without Docker and without the cluster: what is in the user's file must be removed in any case. */
 async function remove(context: Context): Promise<KubeconfigResult> {
   const file = await unmergeKubeconfig(context);
   if (file === undefined)

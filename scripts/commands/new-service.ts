@@ -86,7 +86,7 @@ function page({ name, port, image }: NewService, changes: readonly FileChange[],
   ].join('\n');
 }
 
-/** What a person goes on with, and what is theirs to say. */
+/** What to do next, and what is yours to say. */
 function nextSteps({ name, image, port }: NewService): string {
   const values = `helm/${name}/values.yaml`;
   return [
@@ -104,7 +104,7 @@ function nextSteps({ name, image, port }: NewService): string {
     ...columns([
       ['its image', `${image.repository}:${image.tag} has to answer /health, /info and /metrics on $PORT (${port});`],
       ['', `npm run promote -- ${name} <sha> gives it another one`],
-      ['its callers', `networkPolicy.fromServices in ${values}; nobody but Prometheus reaches it now`],
+      ['its callers', `networkPolicy.fromServices in ${values}; only Prometheus reaches it now`],
       ['its metrics', `observability/metrics.yaml, and observability/grafana/dashboards/${name}.json shows them`],
     ]),
   ].join('\n');

@@ -33,7 +33,7 @@ export const syncCommand: Command = {
 
 async function runSync(invocation: Invocation): Promise<ExitCode> {
   const { config, flags, progressStream } = invocation;
-  // It counts from the start of this process: loading it is part of what a person waits for.
+  // It counts from the start of this process: loading it is part of what you wait for.
   for (let since = 0; ; ) {
     const progress = await createProgress(progressStream);
     // A new context each time: another branch may be checked out, and the cluster may be another.
@@ -123,7 +123,7 @@ function printReports({ flags, print }: Invocation, receipts: readonly RolloutRe
   else for (const report of sorted) print(flags.json ? JSON.stringify(report) : reportLines(report).join('\n'));
 }
 
-/** What went wrong, for somebody who goes on watching. */
+/** What went wrong, where watching continues. */
 function printFailure(
   { flags, print, progressStream }: Invocation,
   commit: string,

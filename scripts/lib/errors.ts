@@ -39,7 +39,7 @@ export class UsageError extends UserError {
   }
 }
 
-/** The person pressed Ctrl-C, or the system asked the process to end. */
+/** You pressed Ctrl-C, or the system asked the process to end. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   constructor() {

@@ -65,9 +65,9 @@ interface ExecSetup {
   /** Ends every running child when it fires. */
   signal: AbortSignal;
   /** Milliseconds after which a child is ended. Default: 10 minutes. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Sees every command that starts, for `--verbose`. What goes to standard input is not part of it. */
-  onCommand?: (command: readonly string[]) => void;
+  onCommand?: ((command: readonly string[]) => void) | undefined;
 }
 
 const tenMinutesMs = 600_000;

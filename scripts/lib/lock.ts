@@ -96,7 +96,7 @@ function takeLock(path: string, { command, onTakeOver }: LockOptions): (() => vo
   return undefined;
 }
 
-/** @returns the file in the lock, or undefined where somebody else has it. */
+/** @returns the file in the lock, or undefined where another process has it. */
 function createLock(path: string, text: string): string | undefined {
   const folder = temporaryName(path);
   try {
@@ -136,7 +136,7 @@ function ifThere<T>(work: () => T): T | undefined {
   }
 }
 
-/** @returns undefined for a text that names nobody, as a power failure may leave it. */
+/** @returns undefined for a text that names no process, as a power failure may leave it. */
 function parseHolder(text: string): LockHolder | undefined {
   try {
     const read: unknown = JSON.parse(text);

@@ -50,7 +50,7 @@ export async function portHolder(exec: Exec, port: number): Promise<PortHolder |
   const ask = (...command: [string, ...string[]]) => outputOf(exec, command);
   const container = await ask('docker', 'ps', '--filter', `publish=${port}`, '--format', '{{.Names}}');
   const name = container.trim().split('\n')[0];
-  // First, as the process would be Docker's own, which nobody wants to stop.
+  // First, as the process would be Docker's own, which is not to be stopped.
   if (name) return { who: `the container "${name}"`, stop: `Stop it (docker stop ${name})` };
 
   const lsof = await ask('lsof', '-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc');

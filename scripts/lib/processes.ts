@@ -38,7 +38,7 @@ export const groupVariable = 'PLATFORM_OPS_STARTED_IN';
 
 /**
  * What a child's shell does before it becomes the program: it waits at descriptor 3 for the word that the watcher knows of
- * it, and ends if we end before. Without it `kill -9` right after a start left a child of which nobody knew.
+ * it, and ends if we end before. Without it `kill -9` right after a start left a child of which nothing knew.
  */
 export const startGate = `read -r word <&3 || exit 1; exec 3<&-; export ${groupVariable}=$$; `;
 

@@ -112,7 +112,7 @@ export function limitConcurrency(count: number): <T>(work: () => Promise<T>) => 
     try {
       return await work();
     } finally {
-      // The place goes straight to the next one, so nobody can slip in between.
+      // The place goes straight to the next one, so that no other slips in between.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;

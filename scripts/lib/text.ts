@@ -1,6 +1,6 @@
 import { UsageError } from './errors.ts';
 
-/** The candidate that a person most likely meant by `word`, or undefined where none is near. */
+/** The candidate that was most likely meant by `word`, or undefined where none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

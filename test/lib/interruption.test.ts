@@ -141,7 +141,7 @@ describe('a command that is interrupted', { concurrency: true }, () => {
     }
     assert.equal(impatient?.status, 2);
     assert.match(impatient?.text ?? '', /^Waiting for npm run down \(process \d+\) to be done/m);
-    assert.match(impatient?.text ?? '', /Waited 1 s in vain/);
+    assert.match(impatient?.text ?? '', /Timed out after 1 s: npm run down /);
     // Not one of them waited for the first to be done.
     assert.equal(first.child.exitCode, null);
     process.kill(-(first.child.pid ?? assert.fail()), 'SIGTERM');

@@ -37,9 +37,9 @@ interface MergeOptions {
   use: boolean;
 }
 
-/** A person's kubeconfig with the cluster of ours in it, as it is today. Throws a `UserError` for an entry of that name that is not ours. */
-export function withCluster(persons: string, { path, text, name, use }: MergeOptions): string {
-  const whole = readKubeconfigText(persons.trim() === '' ? 'apiVersion: v1\nkind: Config\n' : persons);
+/** The user's kubeconfig with the cluster of ours in it, as it is today. Throws a `UserError` for an entry of that name that is not ours. */
+export function withCluster(theirs: string, { path, text, name, use }: MergeOptions): string {
+  const whole = readKubeconfigText(theirs.trim() === '' ? 'apiVersion: v1\nkind: Config\n' : theirs);
   const mark = markOf(whole.value, name);
   if (mark === undefined && listNames.some((list) => whole.value[list]?.some((entry) => entry.name === name)))
     throw new UserError(`There is a ${name} in it already that platform-ops did not put there.`, {
@@ -57,9 +57,9 @@ export function withCluster(persons: string, { path, text, name, use }: MergeOpt
   return (use ? setCurrentContext(edited, name) : edited).text;
 }
 
-/** A person's kubeconfig without what `merged` put there, or undefined where nothing of it is there. */
-export function withoutCluster(persons: string, name: string, path: string): string | undefined {
-  const whole = readKubeconfigText(persons);
+/** The user's kubeconfig without what `merged` put there, or undefined where nothing of it is there. */
+export function withoutCluster(theirs: string, name: string, path: string): string | undefined {
+  const whole = readKubeconfigText(theirs);
   const mark = markOf(whole.value, name);
   if (mark?.kubeconfig !== path) return undefined;
   const edited = withoutEntries(whole, name);
@@ -87,14 +87,14 @@ function markOf(value: Kubeconfig, name: string): Mark | undefined {
   return context?.extensions?.find((one) => one.name === extensionName)?.extension;
 }
 
-/** Puts the cluster into the person's kubeconfig and remembers that. Returns the file. Throws a `UserError`. */
+/** Puts the cluster into the user's kubeconfig and remembers that. Returns the file. Throws a `UserError`. */
 export async function mergeKubeconfig(context: Context, use: boolean): Promise<{ file: string; changed: boolean }> {
   const { config, kubeconfig: path, kubeContext: name } = context;
   const text = await readFile(path, 'utf8');
   const file = mergedInto(config) ?? writableOf(config.userKubeconfigs);
   // Before, not after: if this is killed in between, it can still be taken out.
   writeWhole(recordOf(config), `${file}\n`, { ownerOnly: true });
-  return { file, changed: await changeKubeconfig(file, (persons) => withCluster(persons, { path, text, name, use })) };
+  return { file, changed: await changeKubeconfig(file, (theirs) => withCluster(theirs, { path, text, name, use })) };
 }
 
 /** Takes it out of the file that `merge` put it into. Returns the file, or undefined where nothing was in one. Throws a `UserError`. */
@@ -123,7 +123,7 @@ export function mergedContextItems(context: Context): CleanupItem[] {
   return [{ kind: 'file', name: `context ${kubeContext} in ${file}`, remove, isThere }];
 }
 
-/** The kubeconfig that the cluster was put into on request. Without one, no kubeconfig of the person's is ever opened. */
+/** The kubeconfig that the cluster was put into on request. Without one, no kubeconfig of the user's is ever opened. */
 export function mergedInto(config: Config): string | undefined {
   return readFileOrPipe(recordOf(config))?.trim() || undefined;
 }

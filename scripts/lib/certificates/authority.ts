@@ -20,7 +20,7 @@ export interface Authority {
 
 /** What its name begins with; a part of its own follows, so that programs can tell two of them apart. */
 export const authorityName = 'platform-ops local authority';
-/** Ten years: having it trusted again is work for a person. */
+/** Ten years: having it trusted again is work for you. */
 const validDays = 3650;
 /** An authority that ends sooner is recreated. Longer than the certificates' own notice, so that they never end with it. */
 const noticeDays = 60;

@@ -52,7 +52,7 @@ function parseContainers(stdout: string): DockerContainer[] {
       image: Config.Image,
       createdAt: Date.parse(Created),
       startedAt: Date.parse(State.StartedAt),
-      // A name that a person gave is not 64 hexadecimal digits.
+      // A name that was chosen is not 64 hexadecimal digits.
       volumes: (Mounts ?? []).flatMap(({ Type, Name = '' }) =>
         Type === 'volume' && /^[0-9a-f]{64}$/.test(Name) ? [Name] : [],
       ),

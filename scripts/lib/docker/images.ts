@@ -1,7 +1,7 @@
 import { isDiskFull, shortened, UserError } from '../errors.ts';
 import { CommandError, type Exec, type Output } from '../exec.ts';
 
-/** What Docker's client says where nobody answers it. */
+/** What Docker's client says where no Docker answers. */
 const notResponding =
   /cannot connect to the docker daemon|failed to connect to the docker api|error during connect|docker daemon is not running/i;
 

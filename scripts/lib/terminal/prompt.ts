@@ -9,7 +9,7 @@ export interface Terminal {
   signal: AbortSignal;
 }
 
-/** The terminal, or undefined where nobody sits there who could answer. */
+/** The terminal, or undefined where there is none to answer at. */
 export function terminalOf(
   stdin: NodeJS.ReadStream,
   stderr: NodeJS.WriteStream,
@@ -26,7 +26,7 @@ export function askWhether(terminal: Terminal, message: string): Promise<boolean
 type Question = Omit<prompts.PromptObject<'answer'>, 'name'>;
 
 export async function promptFor<T>(terminal: Terminal, asked: Question): Promise<T> {
-  // Loaded when somebody is asked, which is seldom.
+  // Loaded for a question, which is seldom.
   const { default: prompts } = await import('prompts');
   if (terminal.signal.aborted) throw new Interrupted();
   const { input, close } = terminalInput(terminal.stdin, terminal.signal);
