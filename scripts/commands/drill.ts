@@ -53,17 +53,17 @@ async function runDrill(invocation: Invocation): Promise<ExitCode> {
   }
   const hint = 'npm run drill -- --list lists what it would do; npm run drill -- --yes does it.';
   const confirm = confirmation(invocation, hint);
-  return changeCluster(invocation, 'drill', (context, { note }) => showAll(invocation, context, note, chosen, confirm));
+  return changeCluster(invocation, 'drill', (context) => showAll(invocation, context, chosen, confirm));
 }
 
 async function showAll(
   { config, flags, signal, print, progressStream }: Invocation,
   context: Context,
-  say: (text: string) => void,
   chosen: readonly Drill[],
   confirm: (question: string) => Promise<boolean>,
 ): Promise<ExitCode> {
   const started = performance.now();
+  const say = (text: string) => void progressStream.write(`${text}\n`);
   /** One that an interruption does not end. */
   const calm = () => createContext(config, contextOptions({ flags, signal: new AbortController().signal }, say));
   /** A spinner while it works, where there is a terminal, and nothing of it afterwards. */

@@ -53,35 +53,23 @@ async function showStatus({ config, flags, signal, print }: Invocation): Promise
   }
 }
 
-function oldPods(count: number): string {
-  return `${counted(count, 'old pod')} terminating`;
-}
-
 /** The report on one screen. */
 export function statusPage(report: StatusReport): string {
   const { components, applications, targets, urls, credentials } = report;
   const drift = driftLines(report.drift);
-  const lines = [
-    ...columns(
-      components.map(
-        (one) =>
-          [
-            `${one.state === 'ready' ? '✔' : '✖'} ${one.name}`,
-            one.state === 'ready' ? (one.detail ?? '') : one.missing,
-          ] as const,
-      ),
-      '',
-    ),
-  ];
+  const rows = components.map((one) =>
+    one.state === 'ready' ? ([`✔ ${one.name}`, one.detail ?? ''] as const) : ([`✖ ${one.name}`, one.missing] as const),
+  );
+  const lines = columns(rows, '');
   if (applications.length > 0) {
-    const rows = applications.map(({ name, revision, sync, health, image, standIn, terminating }) => [
+    const cells = applications.map(({ name, revision, sync, health, image, standIn, terminating }) => [
       name,
       revision === undefined ? '-' : shortSha(revision),
       sync,
       health,
-      `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}${terminating > 0 ? `, ${oldPods(terminating)}` : ''}`,
+      `${image ?? 'no pod'}${standIn ? ' (stand-in)' : ''}${terminating > 0 ? `, ${counted(terminating, 'old pod')} terminating` : ''}`,
     ]);
-    lines.push('', ...table([['Application', 'revision', 'sync', 'health', 'image'], ...rows]));
+    lines.push('', ...table([['Application', 'revision', 'sync', 'health', 'image'], ...cells]));
     lines.push(
       '',
       `Prometheus: ${targets.up} of ${targets.total} targets up`,
@@ -95,11 +83,6 @@ export function statusPage(report: StatusReport): string {
     lines.push('', credentials.message, ...credentials.notes.map((note) => `! ${note}`));
     if (credentials.remedy !== undefined) lines.push(`  → ${credentials.remedy}`);
   }
-  lines.push(
-    '',
-    report.ok
-      ? 'All is well.'
-      : 'Not all is well: npm run up puts right what is missing, npm run doctor looks for causes.',
-  );
+  lines.push('', report.ok ? 'All is well.' : 'Unhealthy: npm run up repairs it, npm run doctor finds the cause.');
   return lines.join('\n');
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Interrupted, UsageError } from '../../lib/errors.ts';
+import { Interrupted, messageOf, UsageError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import type { Parsed } from '../../lib/terminal/args.ts';
 
@@ -86,7 +86,8 @@ export async function sendStream({ paths, rate, send, signal, sent }: Stream): P
         sent.push({ path, status, ...(status === undefined && { why }), milliseconds: performance.now() - due });
       } catch (error) {
         // One that Ctrl-C cut off says nothing about the server.
-        if (!(error instanceof Interrupted)) throw error;
+        if (error instanceof Interrupted) return;
+        sent.push({ path, status: undefined, why: messageOf(error), milliseconds: performance.now() - due });
       }
     };
     running.push(limited(one));
