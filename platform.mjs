@@ -12,8 +12,15 @@ const { GITHUB_TOKEN, GH_TOKEN } = process.env;
 Object.defineProperty(globalThis, Symbol.for('platform-ops.tokens'), { value: { GITHUB_TOKEN, GH_TOKEN } });
 for (const name of ['GITHUB_TOKEN', 'GH_TOKEN']) delete process.env[name];
 
+// By their contents: times are as coarse as the file system has them, and a checkout of another branch sets them.
+const hash = createHash('sha256').update(import.meta.dirname);
+// The hidden ones tell what is installed, and are written by npm, pnpm and Yarn.
+const installed = ['.package-lock.json', '.modules.yaml', '.yarn-integrity'].map((name) => `node_modules/${name}`);
+const files = [...sourcesBelow('scripts').sort(), 'platform.mjs', 'tsconfig.json', ...installed.filter(existsSync)];
+for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(file));
 const cache = 'node_modules/.cache/platform-ops';
-const folder = `${cache}/${hashOfSources()}`;
+const folder = `${cache}/${hash.digest('hex').slice(0, 20)}`;
+
 let program = `./${folder}/cli.mjs`;
 try {
   if (!existsSync(folder)) await bundle();
@@ -25,21 +32,6 @@ try {
 }
 const { main } = await import(program);
 await main(folder);
-
-/** By their contents: times are as coarse as the file system has them, and a checkout of another branch sets them. */
-function hashOfSources() {
-  const hash = createHash('sha256').update(import.meta.dirname);
-  // The hidden ones tell what is installed, and are written by npm, pnpm and Yarn.
-  const installed = ['.package-lock.json', '.modules.yaml', '.yarn-integrity'].map((name) => `node_modules/${name}`);
-  for (const file of [
-    ...sourcesBelow('scripts').sort(),
-    'platform.mjs',
-    'tsconfig.json',
-    ...installed.filter(existsSync),
-  ])
-    hash.update(`\0${file}\0`).update(readFileSync(file));
-  return hash.digest('hex').slice(0, 20);
-}
 
 /** Node's own `recursive` asks for the kind of each entry once more, which takes six times as long. */
 function sourcesBelow(top) {
@@ -53,9 +45,8 @@ function sourcesBelow(top) {
 async function bundle() {
   mkdirSync(cache, { recursive: true });
   const aside = mkdtempSync(`${cache}/new-`);
-  const { build } = await import('esbuild');
   try {
-    await build({
+    await (await import('esbuild')).build({
       entryPoints: ['scripts/cli.ts'],
       outdir: aside,
       outExtension: { '.js': '.mjs' },
@@ -65,7 +56,6 @@ async function bundle() {
       platform: 'node',
       target: 'node20.12',
       format: 'esm',
-      conditions: [],
       // CommonJS, imported when it is needed: esbuild would give it no names.
       external: ['ajv'],
       banner: {

@@ -27,16 +27,16 @@ if (files.length === 0) {
  * which of them these are is seen by `node --import tsx --test FILE`.
  */
 const seconds: Record<string, number> = {
-  'promotion-push': 36,
-  'new-service': 30,
-  'promotion-commits': 22,
-  'promotion-aside': 22,
-  'validation-faults': 20,
-  'promotion-rollback': 18,
+  'promotion-push': 40,
+  'promotion-commits': 27,
+  'promotion-aside': 24,
+  'promotion-rollback': 17,
+  'validation-faults': 10,
+  'new-service': 10,
+  startup: 7,
   'promotion-property': 7,
-  startup: 6,
-  output: 6,
-  lock: 5,
+  output: 5,
+  lock: 4,
 };
 const weight = (file: string) => seconds[basename(file, '.test.ts')] ?? 1;
 
