@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { matchesSelector } from '../../scripts/checks/validate/objects/lookup.ts';
@@ -238,22 +238,26 @@ test('a condensed schema is closed where it names its fields, and keeps only wha
   });
 });
 
-test('the values of an enumeration come from its Go type', async () => {
-  const folder = await temporaryFolder();
+test('the values of an enumeration come from the generated Go code, for a field and for the items of a list', () => {
+  const values = '{"TCP", "UDP"}';
   const source = [
-    '// Protocol of a port.\n// +enum\ntype Protocol string\n\nconst (\n\tTCP Protocol = "TCP"\n\tUDP Protocol = "UDP"\n)\n',
-    'type Port struct {\n\t// Its protocol.\n\tProtocol Protocol `json:"protocol,omitempty"`\n\tAll []Protocol `json:"all"`\n\tName string `json:"name"`\n}\n',
+    'func schema_k8sio_api_core_v1_Port(ref common.ReferenceCallback) common.OpenAPIDefinition {',
+    '\t\t\t\t\t"protocol": {',
+    `\t\t\t\t\t\t\tEnum:        []interface{}${values},`,
+    '\t\t\t\t\t"all": {',
+    '\t\t\t\t\t\t\tItems: &spec.SchemaOrArray{',
+    `\t\t\t\t\t\t\t\t\t\tEnum:    []interface{}${values},`,
+    '\t\t\t\t\t"name": {',
+    'func schema_k8sio_api_core_v1_Unknown(ref common.ReferenceCallback) common.OpenAPIDefinition {',
+    '\t\t\t\t\t"name": {',
+    `\t\t\t\t\t\t\tEnum:        []interface{}${values},`,
   ].join('\n');
-  mkdirSync(join(folder, 'core/v1'), { recursive: true });
-  writeFileSync(join(folder, 'core/v1/types.go'), source);
   const text = { type: 'string' };
   const properties = { protocol: { ...text }, all: { type: 'array', items: { ...text } }, name: { ...text } };
-  const definitions = { 'io.k8s.api.core.v1.Port': { properties } };
-  await addEnumerations(definitions, folder);
-  const values = ['TCP', 'UDP'];
-  assert.deepEqual(definitions['io.k8s.api.core.v1.Port'].properties, {
-    protocol: { ...text, enum: values },
-    all: { type: 'array', items: { ...text, enum: values } },
+  addEnumerations({ 'io.k8s.api.core.v1.Port': { properties } }, source);
+  assert.deepEqual(properties, {
+    protocol: { ...text, enum: ['TCP', 'UDP'] },
+    all: { type: 'array', items: { ...text, enum: ['TCP', 'UDP'] } },
     name: text,
   });
 });

@@ -23,12 +23,12 @@ const metadata = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const reference = /"\$ref":"#\/definitions\/([^"]+)"/g;
 
 async function kubernetes(): Promise<SchemaFile> {
-  const [folder, api] = [await fetchModule(exec, 'kubernetes'), await fetchModule(exec, 'kubernetesTypes')];
+  const folder = await fetchModule(exec, 'kubernetes');
   const { definitions } = JSON.parse(await readFile(join(folder, 'api/openapi-spec/swagger.json'), 'utf8')) as {
     definitions: Record<string, Schema>;
   };
-  await addEnumerations(definitions, api);
-  const result: SchemaFile = { sources: [modules.kubernetes, modules.kubernetesTypes], kinds: {}, definitions: {} };
+  addEnumerations(definitions, await readFile(join(folder, 'pkg/generated/openapi/zz_generated.openapi.go'), 'utf8'));
+  const result: SchemaFile = { sources: [modules.kubernetes], kinds: {}, definitions: {} };
   for (const [name, schema] of Object.entries(definitions)) {
     const [first] = schema['x-kubernetes-group-version-kind'] ?? [];
     if (first === undefined) continue;

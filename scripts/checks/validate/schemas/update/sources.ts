@@ -35,8 +35,6 @@ export const customResources = {
 export const modules = {
   // The newest patch of the node image's minor version that the module proxy has; fields don't change within a minor.
   kubernetes: 'k8s.io/kubernetes@v1.36.3',
-  // The same release's Go types, which name the values of enumerations. The OpenAPI document leaves them out.
-  kubernetesTypes: 'k8s.io/api@v0.36.3',
   argoCd: 'github.com/argoproj/argo-cd/v3@v3.5.7',
   sealedSecrets: 'github.com/bitnami-labs/sealed-secrets@v0.40.0',
   prometheusOperator: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
