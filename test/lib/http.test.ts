@@ -280,6 +280,12 @@ test('an API server that is not there is unreachable, and an interruption is no 
   await assert.rejects(api(AbortSignal.abort()).text('/readyz'), Interrupted);
 });
 
+test('a bug of what reads lines of the API server is thrown, and is no failure of that', async () => {
+  respond(200, 'one\n');
+  const bug = () => Promise.reject(new TypeError('a bug'));
+  await assert.rejects(api().lines('/x', 0, bug), /^TypeError: a bug$/);
+});
+
 test('the time is that of the API server’s clock', async () => {
   answer = (_, response) => response.setHeader('date', 'Sun, 01 Mar 2026 12:00:00 GMT').end('{}');
   assert.equal(await api().time(), Date.parse('2026-03-01T12:00:00Z'));

@@ -153,7 +153,20 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
     async lines(path: string, silence: number, onLine: (line: string) => void | Promise<void>) {
       const { streams: agent, identity } = await line.open();
       const options = { agent, headers: identity.headers, signal, silence };
-      const answer = await getLines(cluster.server + path, options, onLine).catch(unreachable);
+      // A bug of the reader says nothing of the API server.
+      let bug: unknown;
+      const take = async (line: string) => {
+        try {
+          await onLine(line);
+        } catch (error) {
+          bug = error;
+          throw error;
+        }
+      };
+      const answer = await getLines(cluster.server + path, options, take).catch((error: unknown) => {
+        if (bug !== undefined) throw bug;
+        return unreachable(error);
+      });
       if (answer.status === 403) throw new ApiError(path, 403, answer.body, await starting());
       return accepted(path, answer).body;
     },
