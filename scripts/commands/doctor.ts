@@ -1,4 +1,4 @@
-import { type DoctorFinding, ok, problemOf } from '../checks/doctor/check.ts';
+import { type DoctorFinding, findingText, ok, problemOf } from '../checks/doctor/check.ts';
 import { diagnose } from '../checks/doctor/preflight.ts';
 import { gatherStatus } from '../checks/status.ts';
 import { noCluster } from '../cluster/cluster.ts';
@@ -20,8 +20,6 @@ export const doctorCommand: Command = {
   run: runDoctor,
 };
 
-const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
-
 async function runDoctor({ config, flags, signal, print }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   const examined = [await checkoutFinding(context), ...(await diagnose(context))];
@@ -31,7 +29,7 @@ async function runDoctor({ config, flags, signal, print }: Invocation): Promise<
   const broken = machine.some(({ level }) => level === 'problem');
   const platform = blind ? [] : await componentFindings(context);
   const all = [...machine, ...platform];
-  print(flags.json ? JSON.stringify(all, undefined, 2) : all.map(line).join('\n'));
+  print(flags.json ? JSON.stringify(all, undefined, 2) : all.map(findingText).join('\n'));
   if (broken) return ExitCode.usage;
   return platform.some(({ level }) => level === 'problem') ? ExitCode.failed : ExitCode.done;
 }
@@ -67,8 +65,4 @@ async function componentFindings(context: Context): Promise<DoctorFinding[]> {
     const remedy = (one.state === 'unready' && one.hint) || 'npm run up repairs it, or says why it cannot.';
     return { check: one.name, level: 'problem', message: `${one.name}: ${one.missing}.`, remedy };
   });
-}
-
-function line({ level, message, remedy }: DoctorFinding): string {
-  return `${marks[level]} ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`;
 }

@@ -85,6 +85,13 @@ export function problemOf(check: string, { id, message, hint }: UserError): Doct
   };
 }
 
+const marks = { ok: '✔', warning: '!', problem: '✖' } as const;
+
+/** A finding as text: what was found, and on a line of its own what to do about it. */
+export function findingText({ level, message, remedy }: DoctorFinding): string {
+  return `${marks[level]} ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`;
+}
+
 /** The first line that says something, without what ends a sentence. */
 export function firstLine(text: string): string {
   const [line = ''] = text.trim().split('\n');

@@ -7,7 +7,7 @@ import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
 import { capitalized } from '../../lib/text.ts';
-import { type DoctorCheck, type DoctorContext, type DoctorFinding, ok, problemOf } from './check.ts';
+import { type DoctorCheck, type DoctorContext, type DoctorFinding, findingText, ok, problemOf } from './check.ts';
 import { askDocker } from './docker.ts';
 import { checkCgroup, checkDisk, checkFreePorts, checkInotify, checkMemory } from './machine.ts';
 import { checkGit, checkTools } from './tools.ts';
@@ -118,10 +118,7 @@ function assertNoProblems(findings: readonly DoctorFinding[]): string[] {
   const problems = findings.filter(({ level }) => level === 'problem');
   const [first, ...others] = problems;
   if (first !== undefined) {
-    const more = others
-      .map(({ message, remedy }) => `\n✖ ${message}${remedy === undefined ? '' : `\n  → ${remedy}`}`)
-      .join('');
-    const hint = `${first.remedy ?? 'npm run doctor'}${more}`;
+    const hint = [first.remedy ?? 'npm run doctor', ...others.map(findingText)].join('\n');
     throw new UsageError(first.message, { id: problems.flatMap(({ errorId = [] }) => errorId), hint });
   }
   // A remedy is no news for a problem that is ignored on purpose.

@@ -62,7 +62,8 @@ export interface Exemption {
   container?: string;
   /** Rendered with this values file. */
   values?: string;
-  from?: 'manifests' | 'charts';
+  /** Those that no chart renders. */
+  from?: 'manifests';
   /** What kube-score says. */
   comment?: RegExp;
   because: string;
@@ -82,7 +83,7 @@ export function isExempt(
       (typeof one.object === 'object' ? one.object.test(name) : (one.object ?? name) === name) &&
       (one.container ?? container) === container &&
       (one.values ?? rendering?.values) === rendering?.values &&
-      (one.from === undefined || (one.from === 'charts') === (rendering !== undefined)) &&
+      (one.from === undefined || rendering === undefined) &&
       (one.comment?.test(comment) ?? true),
   );
 }
