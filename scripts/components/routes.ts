@@ -60,25 +60,20 @@ export async function askIngress(
   path: string,
   { headers = {}, timeout = 5000 }: { headers?: Record<string, string>; timeout?: number } = {},
 ): Promise<{ body: string; status?: number; missing?: string }> {
-  const { signal } = context;
   const url = siteUrl(context, site) + path;
-  const port = sitePort(context, site);
-  const request = async (way: number) =>
-    httpGet(`${siteScheme(site)}://127.0.0.1:${way}${path}`, {
-      headers: { ...headers, host: `${site.host}:${port}` },
+  const host = `${site.host}:${sitePort(context, site)}`;
+  const request = async (port: number) =>
+    httpGet(`${siteScheme(site)}://127.0.0.1:${port}${path}`, {
+      headers: { ...headers, host },
       ...(site.secret && { server: { name: site.host, ca: await trustedCertificateFor(context, site) } }),
-      signal,
+      signal: context.signal,
       timeout,
     });
   try {
-    const way = await ingressPort(context, site);
-    const { status, body } = await request(way).catch(async (error: unknown) => {
-      if (signal.aborted || !(await renewIngressPort(context, site, way))) throw error;
-      return request(await ingressPort(context, site));
-    });
+    const { status, body } = await throughIngress(context, site, request);
     return { body, status, ...(status !== 200 && { missing: `${url} answers ${status}` }) };
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (context.signal.aborted) throw error;
     return { body: '', missing: `${url} does not answer: ${messageOf(error)}` };
   }
 }
@@ -136,44 +131,43 @@ export async function readTlsSecret(
 
 type PortName = 'http' | 'https';
 
-/** The tunnels of a command, which all its contexts share, by the port that they lead to, for as long as they last. */
+/** The tunnels of a command, which all its contexts share, by the port that they lead to. They end with the command. */
 const tunnels = new WeakMap<Config, Map<PortName, Promise<PortForward>>>();
-
-/**
- * The port of 127.0.0.1 by which a command asks the ingress for a site: of a cluster of kind the one that it publishes; of
- * another one a tunnel of this command's own, which ends with it. Throws where none can be had now.
- */
-async function ingressPort(context: Context, { secret }: Site): Promise<number> {
-  const name = secret ? 'https' : 'http';
-  if (context.target === undefined) return context.config.ports[name];
-  const known = tunnels.get(context.config) ?? new Map<PortName, Promise<PortForward>>();
-  tunnels.set(context.config, known);
-  const opening = known.get(name) ?? openIngressTunnel(context, name);
-  known.set(name, opening);
-  const forget = () => {
-    if (known.get(name) === opening) known.delete(name);
-  };
-  // The pod that it leads to may be replaced, or be none yet: the next one who asks gets another.
-  opening.then(({ ended }) => ended.then(forget), forget);
-  return (await opening).port;
-}
-
 /** Milliseconds for which connections of a tunnel that is replaced may go on. */
 const drainMs = 10_000;
 
 /**
- * To be called when nothing came through a port that `wayIn` gave: whether another try has a way of its own, by a new
- * tunnel. kubectl ends or hangs with the pod that it leads to, and not always at once.
+ * Makes a request by a port of 127.0.0.1 that leads to the ingress: of a cluster of kind the one that it publishes; of another
+ * one a tunnel, and once more by a new one where nothing came through, since kubectl ends or hangs with the pod that it leads
+ * to, and not always at once.
  */
-async function renewIngressPort({ config }: Context, { secret }: Site, port: number): Promise<boolean> {
-  const known = tunnels.get(config);
+async function throughIngress<T>(
+  context: Context,
+  { secret }: Site,
+  request: (port: number) => Promise<T>,
+): Promise<T> {
+  const { config, target, signal } = context;
   const name = secret ? 'https' : 'http';
-  const tunnel = await known?.get(name)?.catch(() => undefined);
-  if (tunnel?.port === port) {
-    known?.delete(name);
-    setTimeout(() => tunnel.close(), drainMs).unref();
+  if (target === undefined) return request(config.ports[name]);
+  const known = tunnels.get(config) ?? new Map<PortName, Promise<PortForward>>();
+  tunnels.set(config, known);
+  const current = () => {
+    const tunnel = known.get(name) ?? openIngressTunnel(context, name);
+    known.set(name, tunnel);
+    return tunnel;
+  };
+  const first = current();
+  try {
+    return await request((await first).port);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Another request may have replaced it by now.
+    if (known.get(name) === first) {
+      known.delete(name);
+      first.then((tunnel) => setTimeout(() => tunnel.close(), drainMs).unref()).catch(() => {});
+    }
+    return request((await current()).port);
   }
-  return known !== undefined;
 }
 
 async function openIngressTunnel(context: Context, name: PortName): Promise<PortForward> {

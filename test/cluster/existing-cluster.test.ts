@@ -193,6 +193,7 @@ test('a name that a component knows makes nothing the platform’s there', async
   const owner = (one: KubeObject, asked = claims) => ownerOf(one, { territory, claims: asked, finished: undefined });
   assert.deepEqual(owner(present.theirSpace), { of: 'kubernetes' });
   assert.deepEqual(owner(present.theirs), { of: 'kubernetes' });
+  assert.deepEqual(owner(present.before), { of: 'kubernetes' });
   assert.deepEqual(owner(present.applied), { of: 'component', name: 'traefik' });
   assert.deepEqual(owner(present.made, []), { of: 'person' });
 });
