@@ -5,7 +5,7 @@ import os, { homedir } from 'node:os';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { format, inspect } from 'node:util';
-import { loadConfig, withIgnoredChecks } from '../../scripts/config/config.ts';
+import { type Config, loadConfig, withIgnoredChecks } from '../../scripts/config/config.ts';
 import { nodeImage } from '../../scripts/config/versions.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
@@ -15,30 +15,27 @@ const folder = await temporaryFolder();
 const canary = 'ghp_canaryCanaryCanary';
 
 /** The configuration of a checkout with that `.env`, or with none. */
-function load(env: string | undefined, environment: NodeJS.ProcessEnv = {}) {
+function load(env?: string, environment: NodeJS.ProcessEnv = {}): Config {
   const root = mkdtempSync(join(folder, 'checkout '));
   if (env !== undefined) writeFileSync(join(root, '.env'), env);
   return loadConfig(root, environment);
 }
-/** The tokens that are known, from the environment and from .env. */
-const tokensOf = (env: string | undefined, environment: NodeJS.ProcessEnv = {}) => {
-  const { use, inEnvironment, inFile } = load(env, environment).tokens;
-  return [use, inEnvironment?.reveal(), inFile?.reveal()];
-};
 
 test('without .env and environment, every setting has its default', () => {
-  const { root, clusterName, ports, gitops, tokens, argocdFull, stateDir, ...others } = load(undefined);
+  const { root, clusterName, ports, gitops, tokens, argocdFull, stateDir, ...others } = load();
   assert.deepEqual({ clusterName, ports }, { clusterName: 'kind-cluster-1', ports: { http: 8080, https: 8443 } });
   assert.deepEqual({ gitops, argocdFull }, { gitops: undefined, argocdFull: false });
   assert.deepEqual([tokens.use, tokens.inEnvironment, tokens.inFile], ['auto', undefined, undefined]);
   assert.equal(stateDir, join(root, '.state', 'kind-cluster-1'));
-  assert.equal(others.nodeImage, nodeImage);
+  assert.deepEqual([others.nodeImage, others.environment], [nodeImage, 'dev']);
 });
 
-test('what .env says counts, and the environment wins over it', () => {
-  const env = 'CLUSTER_NAME=from-file\nHTTP_PORT=9080\nARGOCD_FULL=yes\n';
-  const config = load(env, { HTTP_PORT: '10080' });
-  assert.deepEqual([config.clusterName, config.ports.http, config.argocdFull], ['from-file', 10080, true]);
+test('what .env says counts, the environment wins over it, and an empty variable hides nothing', () => {
+  const env = `CLUSTER_NAME=from-file\nHTTP_PORT=9080\nARGOCD_FULL=yes\nENVIRONMENT=prod\n`;
+  const config = load(env, { HTTP_PORT: '10080', CLUSTER_NAME: '' });
+  const { clusterName, ports, argocdFull, environment } = config;
+  assert.deepEqual([clusterName, ports.http, argocdFull, environment], ['from-file', 10080, true, 'prod']);
+  assert.match(config.stateDir, /\.state\/from-file$/, 'another cluster has another state folder');
 });
 
 test('--ignore-checks adds to IGNORE_CHECKS', () => {
@@ -47,18 +44,18 @@ test('--ignore-checks adds to IGNORE_CHECKS', () => {
   assert.deepEqual(withIgnoredChecks(config, 'cgroup,memory').ignoredChecks, ['memory', 'cgroup']);
 });
 
-test('an empty variable does not hide what .env says', () => {
-  const env = `CLUSTER_NAME=from-file\nGITHUB_TOKEN=${canary}`;
-  const empty = { CLUSTER_NAME: '', GITHUB_TOKEN: '', GHCR_CREDENTIALS: '' };
-  assert.equal(load(env, empty).clusterName, 'from-file');
-  assert.deepEqual(tokensOf(env, empty), ['auto', undefined, canary]);
-});
-
-test('downloads are kept below XDG_CACHE_HOME, else below HOME, else below the home that the account has', () => {
-  const below = (environment: NodeJS.ProcessEnv) => load(undefined, environment).cacheDir;
-  assert.equal(below({ XDG_CACHE_HOME: '/cache', HOME: '/home/ann' }), '/cache/platform-ops');
-  assert.match(below({ XDG_CACHE_HOME: '', HOME: '/home/ann' }), /^\/home\/ann\/.+\/platform-ops$/);
-  assert(below({ HOME: '' }).startsWith(join(homedir(), '/')));
+test('downloads and the authority lie in the folders of XDG, else below HOME, else below the home that the account has', () => {
+  const of = (environment: NodeJS.ProcessEnv) => {
+    const { cacheDir, dataDir } = load(undefined, environment);
+    return [cacheDir, dataDir];
+  };
+  const named = { XDG_CACHE_HOME: '/big disk', XDG_DATA_HOME: '/data', HOME: '/home/ann' };
+  assert.deepEqual(of(named), ['/big disk/platform-ops', '/data/platform-ops']);
+  const [cache = '', data = ''] = of({ XDG_CACHE_HOME: '', HOME: '/home/ann' });
+  assert.match(cache, /^\/home\/ann\/(\.cache|Library\/Caches)\/platform-ops$/);
+  assert.match(data, /^\/home\/ann\/(\.local\/share|Library\/Application Support)\/platform-ops$/);
+  for (const environment of [{}, { HOME: '' }])
+    assert(of(environment).every((one) => one.startsWith(join(homedir(), '/'))));
 });
 
 test('an account without a home folder is told how to name one, and does not need one that is named', async () => {
@@ -67,25 +64,18 @@ test('an account without a home folder is told how to name one, and does not nee
   });
   syncBuiltinESMExports();
   try {
-    const { error } = await refusal(() => load(undefined));
-    assert.equal(error.id, 'no-home');
-    assert.equal(error.exitCode, ExitCode.usage);
-    const { cacheDir, dataDir } = load(undefined, { XDG_CACHE_HOME: '/cache', XDG_DATA_HOME: '/data' });
-    assert.deepEqual([cacheDir, dataDir], ['/cache/platform-ops', '/data/platform-ops']);
+    const { error } = await refusal(() => load());
+    assert.deepEqual([error.id, error.exitCode], ['no-home', ExitCode.usage]);
+    assert.equal(load(undefined, { XDG_CACHE_HOME: '/cache', XDG_DATA_HOME: '/data' }).dataDir, '/data/platform-ops');
   } finally {
     gone.mock.restore();
     syncBuiltinESMExports();
   }
 });
 
-test('another cluster has another state folder', () => {
-  assert.match(load('CLUSTER_NAME=second').stateDir, /\.state\/second$/);
-});
-
 test('the two ports must differ', async () => {
   const { error } = await refusal(() => load('HTTP_PORT=8443'));
-  assert.equal(error.id, 'setting-wrong');
-  assert.equal(error.exitCode, ExitCode.usage);
+  assert.deepEqual([error.id, error.exitCode], ['setting-wrong', ExitCode.usage]);
 });
 
 test('GITOPS_REPO_URL comes with a revision, and GITOPS_REVISION alone means nothing', () => {
@@ -95,62 +85,38 @@ test('GITOPS_REPO_URL comes with a revision, and GITOPS_REVISION alone means not
   assert.equal(load('GITOPS_REVISION=v1').gitops, undefined);
 });
 
-test('tokens are kept apart by where they stand, and GH_TOKEN is one too', () => {
-  const env = `GITHUB_TOKEN=${canary}`;
-  assert.deepEqual(tokensOf(env, { GITHUB_TOKEN: 'ghp_other' }), ['auto', 'ghp_other', canary]);
-  assert.deepEqual(tokensOf(env, { GH_TOKEN: 'ghp_other' }), ['auto', 'ghp_other', canary]);
-  assert.deepEqual(tokensOf(undefined, { GITHUB_TOKEN: 'ghp_one', GH_TOKEN: 'ghp_two' }), [
-    'auto',
-    'ghp_one',
-    undefined,
-  ]);
-});
-
-test('what stands around a token in .env is no reason to refuse the file', () => {
-  assert.deepEqual(tokensOf(`GITHUB_TOKEN=" ${canary} "`), ['auto', undefined, ` ${canary} `]);
-});
-
-test('GHCR_CREDENTIALS=none says to use no token, and the environment wins', () => {
-  assert.equal(tokensOf(`GITHUB_TOKEN=${canary}\nGHCR_CREDENTIALS=none`)[0], 'none');
-  assert.equal(tokensOf('GHCR_CREDENTIALS=none', { GHCR_CREDENTIALS: 'auto' })[0], 'auto');
-});
+const inFile = `GITHUB_TOKEN=${canary}`;
+const tokens: [what: string, env: string | undefined, environment: NodeJS.ProcessEnv, (string | undefined)[]][] = [
+  ['apart by where they stand', inFile, { GITHUB_TOKEN: 'ghp_other' }, ['auto', 'ghp_other', canary]],
+  ['under the name that gh has', inFile, { GH_TOKEN: 'ghp_other' }, ['auto', 'ghp_other', canary]],
+  ['GITHUB_TOKEN first', undefined, { GITHUB_TOKEN: 'ghp_one', GH_TOKEN: 'ghp_two' }, ['auto', 'ghp_one', undefined]],
+  ['none in an empty variable', inFile, { GITHUB_TOKEN: '', GHCR_CREDENTIALS: '' }, ['auto', undefined, canary]],
+  ['with what stands around them', `GITHUB_TOKEN=" ${canary} "`, {}, ['auto', undefined, ` ${canary} `]],
+  ['though not to be used', `${inFile}\nGHCR_CREDENTIALS=none`, {}, ['none', undefined, canary]],
+  [
+    'to be used, says the environment',
+    'GHCR_CREDENTIALS=none',
+    { GHCR_CREDENTIALS: 'auto' },
+    ['auto', undefined, undefined],
+  ],
+];
+for (const [what, env, environment, expected] of tokens) {
+  test(`tokens are read: ${what}`, () => {
+    const { use, inEnvironment, inFile } = load(env, environment).tokens;
+    assert.deepEqual([use, inEnvironment?.reveal(), inFile?.reveal()], expected);
+  });
+}
 
 test("Docker's settings are where DOCKER_CONFIG says, or in the home folder", () => {
   assert.equal(load(undefined, { HOME: '/home/ann' }).tokens.dockerFolder, '/home/ann/.docker');
   assert.equal(load(undefined, { HOME: '/home/ann', DOCKER_CONFIG: '/d' }).tokens.dockerFolder, '/d');
 });
 
-test('downloads lie in XDG_CACHE_HOME, else in the home folder, also where HOME is empty or not set', () => {
-  const cache = (environment: NodeJS.ProcessEnv) => load(undefined, environment).cacheDir;
-  assert.equal(cache({ XDG_CACHE_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');
-  assert.match(cache({ HOME: '/home/ann' }), /^\/home\/ann\/(\.cache|Library\/Caches)\/platform-ops$/);
-  for (const environment of [{}, { HOME: '' }]) assert(cache(environment).startsWith(homedir()));
-});
-
-test('the authority lies in XDG_DATA_HOME, else in the home folder', () => {
-  const data = (environment: NodeJS.ProcessEnv) => load(undefined, environment).dataDir;
-  assert.equal(data({ XDG_DATA_HOME: '/big disk', HOME: '/home/ann' }), '/big disk/platform-ops');
-  assert.match(
-    data({ HOME: '/home/ann' }),
-    /^\/home\/ann\/(\.local\/share|Library\/Application Support)\/platform-ops$/,
-  );
-});
-
-test('the environment is dev, unless it is said to be prod', () => {
-  assert.deepEqual([load(undefined).environment, load('ENVIRONMENT=prod').environment], ['dev', 'prod']);
-});
-
 test('a Secret shows in no way of printing it, alone or inside a configuration', () => {
   const secret = new Secret(canary);
   const config = load(undefined, { GITHUB_USERNAME: 'ann', GITHUB_TOKEN: canary });
-  for (const value of [
-    secret,
-    { secret },
-    [secret],
-    new Map([['key', secret]]),
-    config,
-    new Error('x', { cause: secret }),
-  ]) {
+  const cause = new Error('x', { cause: secret });
+  for (const value of [secret, { secret }, [secret], new Map([['key', secret]]), config, cause]) {
     const shown = [inspect(value, { depth: 9, showHidden: true }), format('%s %o %O %j', value, value, value, value)];
     assert.doesNotMatch([...shown, JSON.stringify(value), String(value)].join(), /canary/i);
   }
