@@ -75,7 +75,7 @@ export function assertNoFailures(results: ReadonlyMap<string, TaskResult>): void
 }
 
 /** Makes one error of several, each with its hint. The exit code is that of the first. */
-export function joinErrors(errors: readonly UserError[]): UserError {
+function joinErrors(errors: readonly UserError[]): UserError {
   const told = [...errors];
   const last = told.pop();
   const before = told.map(({ message, hint }) => `${message}\n  → ${hint}\n✖ `).join('');
@@ -86,19 +86,21 @@ export function joinErrors(errors: readonly UserError[]): UserError {
   });
 }
 
-/** A Docker that is gone, say, is the one reason for many steps. */
+/** A Docker that is gone, say, is the one reason for many steps; what a reason says of its own step is no other one. */
 function groupByReason(failures: readonly { name: string; error: unknown }[]): UserError[] {
   const groups = new Map<string, { names: string[]; error: UserError }>();
   for (const { name, error } of failures) {
     const known = error as UserError;
-    const key = `${messageOf(error)}\n${known.hint}`;
+    const key = `${messageOf(error)}\n${known.hint}`.replaceAll(name, '');
     const group = groups.get(key) ?? { names: [], error: known };
     group.names.push(name);
     groups.set(key, group);
   }
   return [...groups.values()].map(({ names, error }) => {
     const { hint = 'npm run doctor', exitCode } = error;
-    return new UserError(`${names.join(', ')}: ${messageOf(error)}`, { hint, exitCode, cause: error });
+    const title = names.join(', ');
+    const message = error.message.startsWith(`${title} `) ? error.message : `${title}: ${error.message}`;
+    return new UserError(message, { hint, exitCode, cause: error });
   });
 }
 

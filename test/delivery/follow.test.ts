@@ -45,7 +45,10 @@ interface Moment extends Omit<ApplicationState, 'application'> {
   applications: ApplicationState['application'][];
 }
 
-/** Follows the second commit in a cluster that looks like one of these moments after the other, and like the last from then on. */
+/**
+ * Follows the second commit in a cluster that looks like one of these moments after the other, and like the last from then on.
+ * @returns the reports, which are `given` also where it fails.
+ */
 async function follow(moments: readonly Moment[], given: RolloutReport[] = []): Promise<RolloutReport[]> {
   let now = -1;
   const list = async (_: string, kind: string): Promise<KubeObject[]> => {
@@ -58,7 +61,8 @@ async function follow(moments: readonly Moment[], given: RolloutReport[] = []): 
   };
   const progress: Progress = { start() {}, done() {}, failed() {}, note() {}, stop() {} };
   const onReport = (report: RolloutReport) => void given.push(report);
-  return followCommit(syncContext(root, list), { commit: head, progress, onReport });
+  await followCommit(syncContext(root, list), { commit: head, progress, onReport });
+  return given.toSorted((one, other) => one.application.localeCompare(other.application));
 }
 
 test('a promotion is followed through its stages, and told with what it changed', async () => {
@@ -111,7 +115,7 @@ test('where one Application fails, the others are told of all the same; a mistak
   );
   const shared = await refusal(() => follow([{ applications: names.map((name) => as(name, broken)), ...still }]));
   assert.equal(shared.error.id, 'render-error');
-  assert.match(shared.error.message, /api-node at [^✖]*worker-python\.$/);
+  assert.match(shared.error.message, /^api-node, worker-python: [^✖]*$/);
 });
 
 test('an unfinished rollout of an earlier commit is waited for, and is a fault of that one', async () => {

@@ -5,9 +5,9 @@ import type { Context } from '../../images/context.ts';
 import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
 import { type Blocker, waitForReady } from '../../kubernetes/waiting/ready.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
-import { Interrupted, UserError } from '../../lib/errors.ts';
+import { Interrupted } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { joinErrors } from '../../lib/tasks.ts';
+import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import type { Progress } from '../../lib/terminal/progress.ts';
 import { type Application, servicesNamespace } from '../../repository/applications.ts';
 import { type CommitTracker, trackCommit } from './commit-tracker.ts';
@@ -35,16 +35,16 @@ interface FollowOptions {
   /** Seconds to wait for another command that is working on the cluster. Default: as long as a step may take. */
   lockTimeoutSeconds?: number;
   /** Told of each Application as soon as it is done, also where another one fails. */
-  onReport?: (report: RolloutReport) => void;
+  onReport: (report: RolloutReport) => void;
 }
 
 /**
- * Has Argo CD look at once, waits until the commit runs in every Application, and returns what became of it in each. A
+ * Has Argo CD look at once, waits until the commit runs in every Application, and reports what became of it in each. A
  * commit that supersedes it meanwhile is followed from then on. Changes nothing but what the commit needs: stubs that
  * the node lacks, Applications that follow something else; for that it takes the cluster's lock, which the caller must
  * not hold. Throws a `UserError` with the reason where it can't be rendered, rolls out badly, or takes too long.
  */
-export async function followCommit(context: Context, options: FollowOptions): Promise<RolloutReport[]> {
+export async function followCommit(context: Context, options: FollowOptions): Promise<void> {
   const { commit, applications, progress, since = performance.now() } = options;
   const { lockTimeoutSeconds = context.timeout / 1000, onReport } = options;
   const title = shortSha(commit);
@@ -55,17 +55,14 @@ export async function followCommit(context: Context, options: FollowOptions): Pr
     const tracker = await trackCommit(context, { commit, wanted: applications, lockTimeoutSeconds, note });
     const names = applications ?? (await registeredNames(context));
     const observe = createObserver(context);
-    const results = await Promise.allSettled(
-      names.map(async (name) => {
-        const report = await followApplication(context, name, { tracker, observe, seconds, note });
-        onReport?.(report);
-        return report;
-      }),
-    );
-    assertAllFollowed(names, results);
+    const tasks = names.map((name) => ({
+      name,
+      needs: [],
+      run: async () => onReport(await followApplication(context, name, { tracker, observe, seconds, note })),
+    }));
+    assertNoFailures(await runGraph(tasks));
     const { current, asked } = tracker;
     progress.done(shortSha(current), seconds(), current === commit ? asked.subject : undefined);
-    return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   } catch (error) {
     if (!(error instanceof Interrupted)) progress.failed(title, seconds());
     throw error;
@@ -79,31 +76,6 @@ export async function registeredNames(context: Context): Promise<string[]> {
 
 async function registeredApplications(context: Context): Promise<Application[]> {
   return (await registrations(context)).filter(({ kind }) => kind === 'Application') as Application[];
-}
-
-/** Throws a bug or an interruption as it is; of what was expected all that went wrong, once where it is the same for several. */
-function assertAllFollowed(names: readonly string[], results: readonly PromiseSettledResult<unknown>[]): void {
-  const alike = new Map<string, { error: UserError; others: string[] }>();
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'fulfilled') continue;
-    const [name = '', error] = [names[index], result.reason as unknown];
-    if (!(error instanceof UserError)) throw error;
-    const what = error.message.replaceAll(name, '');
-    const known = alike.get(what);
-    if (known) known.others.push(name);
-    else alike.set(what, { error, others: [] });
-  }
-  if (alike.size === 0) return;
-  const errors = [...alike.values()].map(({ error, others }) => {
-    if (others.length === 0) return error;
-    const { message, hint, exitCode } = error;
-    return new UserError(`${message}\n  The same applies to ${others.join(' and ')}.`, {
-      hint,
-      exitCode,
-      cause: error,
-    });
-  });
-  throw errors.length === 1 ? errors[0] : joinErrors(errors);
 }
 
 interface ApplicationOptions {
