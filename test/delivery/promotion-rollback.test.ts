@@ -3,35 +3,45 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { historyPage } from '../../scripts/commands/history.ts';
+import type { ImageChange } from '../../scripts/delivery/promote/changes.ts';
 import type { History } from '../../scripts/delivery/promote/history.ts';
+import { planRollback } from '../../scripts/delivery/promote/rollback.ts';
+import { withHold } from '../../scripts/repository/hold.ts';
 import { imageInValues } from '../../scripts/repository/image-values.ts';
-import { temporaryFolder } from '../support/fakes.ts';
-import { createPlatform, dirt, run, subjects, values } from '../support/promotion.ts';
+import { refusal, temporaryFolder } from '../support/fakes.ts';
+import {
+  core,
+  createPlatform,
+  demand as demandOf,
+  dirt,
+  promoted,
+  run,
+  subjects,
+  tagOf,
+  values,
+} from '../support/promotion.ts';
 import { commit, git } from '../support/repository.ts';
 import { sed } from '../support/sed.ts';
 
 const base = await temporaryFolder();
 let repositories = 0;
 const platform = () => createPlatform(join(base, `clone ${repositories++}`));
-const core = 'helm/core-go/values.yaml';
-const tagOf = (folder: string, service = 'core-go') => imageInValues(values(folder, service))?.tag;
 const message = (folder: string) => git(folder, 'log', '-1', '--format=%B');
 const touched = (folder: string) => git(folder, 'show', '--name-only', '--format=').split('\n');
-const sha = (folder: string, revision = 'HEAD') => git(folder, 'rev-parse', revision);
+const rolling = ['rollback', 'core-go'] as const;
 
-async function demand(folder: string, ...words: [string, ...string[]]): Promise<string> {
-  const said = await run(folder, words);
-  assert.equal(said.code, 0, said.text);
+async function demand(folder: string, words: readonly [string, ...string[]]): Promise<string> {
+  const text = await demandOf(folder, words);
   assert.equal(dirt(folder), '');
-  return said.text;
+  return text;
 }
 
 test('a promotion of one service is taken back by git revert, with the hold in the same commit', async () => {
   const folder = platform();
   const before = values(folder, 'core-go');
-  await demand(folder, 'promote', 'core-go', 'a1b2c3d');
-  const promotion = sha(folder);
-  const text = await demand(folder, 'rollback', 'core-go');
+  await demand(folder, ['promote', 'core-go', 'a1b2c3d']);
+  const promotion = git(folder, 'rev-parse', 'HEAD');
+  const text = await demand(folder, rolling);
   assert.match(text, /core-go: a1b2c3d → 1df3b1f\n/);
   assert.match(
     message(folder),
@@ -51,9 +61,9 @@ test('a promotion of one service is taken back by git revert, with the hold in t
 
 test('of a promotion of several, only the one service is set back, and the commit says of which', async () => {
   const folder = platform();
-  await demand(folder, 'promote', 'all', 'a1b2c3d');
-  const promotion = sha(folder);
-  await demand(folder, 'rollback', 'core-go');
+  await demand(folder, ['promote', 'all', 'a1b2c3d']);
+  const promotion = git(folder, 'rev-parse', 'HEAD');
+  await demand(folder, rolling);
   assert.match(message(folder), /^chore: roll back core-go to 1df3b1f\n/);
   assert(message(folder).includes(`Of commit ${promotion}`));
   assert.deepEqual([touched(folder), tagOf(folder), tagOf(folder, 'api-node')], [[core], '1df3b1f', 'a1b2c3d']);
@@ -62,10 +72,7 @@ test('of a promotion of several, only the one service is set back, and the commi
 const byOthers: [string, (folder: string) => void, RegExp][] = [
   [
     "the platform's CI, with sed",
-    (folder) =>
-      void commit(folder, 'chore: promote images a1b2c3d', {
-        [core]: sed(values(folder, 'core-go'), 'ghcr.io/zainasr/core-go', 'a1b2c3d'),
-      }),
+    (folder) => void promoted(folder, 'a1b2c3d'),
     /^Revert "chore: promote images a1b2c3d"/,
   ],
   [
@@ -115,7 +122,7 @@ for (const [who, arrange, says] of byOthers) {
     arrange(folder);
     assert.equal(tagOf(folder), 'a1b2c3d');
     const notes = git(folder, 'ls-files', 'notes.txt');
-    await demand(folder, 'rollback', 'core-go');
+    await demand(folder, rolling);
     assert.match(message(folder), says);
     assert.notEqual(tagOf(folder), 'a1b2c3d');
     assert.equal(git(folder, 'ls-files', 'notes.txt'), notes);
@@ -127,65 +134,68 @@ test('edits after the promotion stay, whether or not git revert can do with them
   for (const edit of [
     (text: string) => text.replace('replicaCount: 3', 'replicaCount: 5'),
     (text: string) => text.replace(/\n.*# -- The build that runs/, '\n  # Look out!\n  # -- The build that runs'),
-    (text: string) => text.replace('tag: "a1b2c3d"', 'tag:   "a1b2c3d"   # careful'),
+    (text: string) => text.replace('tag: a1b2c3d', 'tag:   "a1b2c3d"   # careful'),
   ]) {
     const folder = platform();
-    await demand(folder, 'promote', 'core-go', 'a1b2c3d');
+    promoted(folder, 'a1b2c3d');
     const edited = edit(values(folder, 'core-go'));
     assert.notEqual(edited, values(folder, 'core-go'));
     commit(folder, 'Edit', { [core]: edited });
-    await demand(folder, 'rollback', 'core-go');
+    await demand(folder, rolling);
     const left = values(folder, 'core-go').replace(/.*# hold:.*\n/, '');
-    assert.equal(left, edited.replace('"a1b2c3d"', '"1df3b1f"'));
+    assert.equal(left, edited.replace(/"?a1b2c3d"?/, '"1df3b1f"'));
   }
 });
 
-test('a second rollback goes further back, and never to what is on hold', async () => {
-  const folder = platform();
-  for (const tag of ['a1b2c3d', 'b2c3d4e', 'c3d4e5f']) await demand(folder, 'promote', 'core-go', tag);
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), 'b2c3d4e');
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), 'a1b2c3d');
-  await demand(folder, 'resume', 'core-go');
-  await demand(folder, 'promote', 'core-go', 'd4e5f6a');
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), 'a1b2c3d');
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), '1df3b1f');
-  const said = await run(folder, ['rollback', 'core-go']);
-  assert.equal(said.code, 1);
-  assert.match(said.text, /nothing to go back to[\s\S]*--to <sha>.*There are a1b2c3d, d4e5f6a, b2c3d4e, c3d4e5f\./);
-});
+const [one, two, three, four] = ['a1b2c3d', 'b2c3d4e', 'c3d4e5f', 'd4e5f6a'];
+/** What happened, each as a kind and a tag, and what the next rollback goes to; `back` is ours, `revert` a git revert by hand. */
+const sequences: [string, string | RegExp, { to?: string; held?: string }?][] = [
+  [`start 0 promotion ${one}`, '0'],
+  [`start 0 promotion ${one} promotion ${two} promotion ${three} back ${two}`, one, { held: three }],
+  [`start 0 promotion ${one} promotion ${two}`, '0', { held: one }],
+  [`start 0 promotion ${one} promotion ${two} back ${one} promotion ${four}`, one],
+  [`start 0 promotion ${one} promotion ${two} back ${one} promotion ${four} back ${one}`, '0'],
+  [`start 0 promotion ${one} promotion ${two} revert ${one} revert ${two}`, one],
+  [`start 0 promotion ${one} promotion ${two} revert ${one} revert ${two} back ${one}`, '0'],
+  [`start 0 promotion ${one} promotion ${two} back ${one} back 0`, new RegExp(`--to.* There are ${one}, ${two}\\.`)],
+  ['start 0', /nothing to go back to/],
+  [`start 0 promotion ${one} promotion ${two} promotion ${three}`, one, { to: one }],
+  [`start 0 promotion ${one} promotion ${two} promotion ${three} back ${one}`, '0'],
+  [`start 0 promotion ${one} back 0`, one, { to: one, held: one }],
+  [`start 0 promotion ${one} promotion ${two}`, new RegExp(`never ran 9\\D.*\\n.*There are ${one}, 0\\.`), { to: '9' }],
+];
+for (const [history, expected, { to, held } = {}] of sequences) {
+  test(`after ${history}, a rollback${to ? ` to ${to}` : ''} means ${expected}`, async () => {
+    const changes = [...history.matchAll(/(\w+) (\w+)/g)].map(([, kind = '', tag = '']): ImageChange => {
+      const image = { repository: 'r', tag };
+      const ours = kind === 'back';
+      const about = { commit: 'c', date: '', author: '', subject: '', parents: 1, before: undefined };
+      const kinds = { back: 'rollback', revert: 'rollback', promotion: 'promotion' } as const;
+      return { ...about, kind: kinds[kind as 'back'] ?? 'start', ours, image, texts: { after: '', before: '' } };
+    });
+    const hold = { by: 'Ann', at: new Date(0) };
+    const plain = `image:\n  repository: r\n  tag: "${changes.at(-1)?.image.tag}"\n`;
+    const service = { name: 'core-go', file: core, schema: '' };
+    const text = held ? withHold(plain, { service: 'core-go', tag: held, ...hold }) : plain;
+    const state = { service, text, overrides: [], holdsElsewhere: [] };
+    const plan = () => planRollback(state, { changes, touchesOnlyThis: false, ...hold }, to);
+    if (expected instanceof RegExp) assert.match((await refusal(plan)).text, expected);
+    else assert.equal(imageInValues((await plan()).edits[0]?.after ?? '')?.tag, expected);
+  });
+}
 
-test('after a revert by hand, and a revert of that, the next rollback does what a person means', async () => {
+test('a second rollback knows the first one; --to goes to what was promoted once', async () => {
   const folder = platform();
-  await demand(folder, 'promote', 'core-go', 'a1b2c3d');
-  await demand(folder, 'promote', 'core-go', 'b2c3d4e');
-  git(folder, 'revert', '--no-edit', 'HEAD');
-  assert.equal(tagOf(folder), 'a1b2c3d');
-  git(folder, 'revert', '--no-edit', 'HEAD');
-  assert.equal(tagOf(folder), 'b2c3d4e');
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), 'a1b2c3d');
-  await demand(folder, 'rollback', 'core-go');
+  for (const tag of [one, two]) promoted(folder, tag);
+  await demand(folder, rolling);
+  assert.equal(tagOf(folder), one);
+  await demand(folder, rolling);
   assert.equal(tagOf(folder), '1df3b1f');
-});
-
-test('--to goes to what was promoted once, and to nothing else', async () => {
-  const folder = platform();
-  for (const tag of ['a1b2c3d', 'b2c3d4e', 'c3d4e5f']) await demand(folder, 'promote', 'core-go', tag);
-  const unknown = await run(folder, ['rollback', 'core-go'], { flags: { to: '9999999' } });
-  assert.equal(unknown.code, 1);
-  assert.match(unknown.text, /core-go never ran 9999999.*\n.*There are b2c3d4e, a1b2c3d, 1df3b1f\./);
-  const here = await run(folder, ['rollback', 'core-go'], { flags: { to: 'c3d4e5f' } });
-  assert.deepEqual([here.code, /at c3d4e5f already/.test(here.text)], [0, true]);
-  const said = await run(folder, ['rollback', 'core-go'], { flags: { to: 'a1b2c3d' } });
-  assert.equal(said.code, 0, said.text);
-  assert.equal(tagOf(folder), 'a1b2c3d');
-  assert.match(values(folder, 'core-go'), /# hold: c3d4e5f /);
-  await demand(folder, 'rollback', 'core-go');
-  assert.equal(tagOf(folder), '1df3b1f');
+  const here = await run(folder, rolling, { flags: { to: '1df3b1f' } });
+  assert.deepEqual([here.code, /at 1df3b1f already/.test(here.text)], [0, true]);
+  const said = await run(folder, rolling, { flags: { to: two } });
+  assert.deepEqual([said.code, tagOf(folder)], [0, two], said.text);
+  assert.match(values(folder, 'core-go'), /# hold: 1df3b1f /);
 });
 
 test('another repository is taken back as well', async () => {
@@ -194,22 +204,19 @@ test('another repository is taken back as well', async () => {
     [core]: sed(values(folder, 'core-go'), 'ghcr.io/elsewhere/core-go', 'a1b2c3d'),
     'notes.txt': 'x\n',
   });
-  await demand(folder, 'rollback', 'core-go');
+  await demand(folder, rolling);
   assert.deepEqual(imageInValues(values(folder, 'core-go')), { repository: 'ghcr.io/zainasr/core-go', tag: '1df3b1f' });
 });
 
 test('history has every change of the image, by whom and how, newest first', async () => {
   const folder = platform();
-  await demand(folder, 'promote', 'core-go', 'a1b2c3d');
-  commit(folder, 'chore: promote images 1234567', {
-    [core]: sed(values(folder, 'core-go'), 'ghcr.io/zainasr/core-go', '1234567'),
-  });
+  for (const tag of ['a1b2c3d', '1234567']) promoted(folder, tag);
   commit(folder, 'Break it', { [core]: 'image: {\n' });
   commit(folder, 'Mend it, by "hand"', {
     [core]: values(folder, 'core-go', 'HEAD~1').replace('tag: 1234567', 'tag: b2c3d4e'),
   });
   commit(folder, 'Edit something else', { [core]: `${values(folder, 'core-go')}# x\n` });
-  await demand(folder, 'rollback', 'core-go');
+  await demand(folder, rolling);
   git(folder, 'revert', '--no-edit', 'HEAD');
   const said = await run(folder, ['history', 'core-go'], { flags: { json: true } });
   const { entries, holds } = JSON.parse(said.stdout) as History;
