@@ -21,6 +21,7 @@ import {
   tagOf,
   typed,
   values,
+  waitForHook,
 } from '../support/promotion.ts';
 import { commit, git, gitEnvironment, write } from '../support/repository.ts';
 
@@ -93,7 +94,7 @@ test('a command that is killed leaves nothing that the next one does not remove'
   const cli = ['--input-type=module', '--import', 'tsx', '--eval', program];
   const child = spawn(process.execPath, cli, { cwd: root, env: gitEnvironment });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  while (!existsSync(started)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitForHook(started, ended);
   child.kill('SIGKILL');
   await ended;
   assert.deepEqual([tagOf(folder), dirt(folder)], ['a1b2c3d', '']);

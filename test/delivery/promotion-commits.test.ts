@@ -17,6 +17,7 @@ import {
   subjects,
   tagOf,
   values,
+  waitForHook,
 } from '../support/promotion.ts';
 import { commit, git, write } from '../support/repository.ts';
 
@@ -148,7 +149,7 @@ test('Ctrl-C while a hook runs leaves nothing behind', async () => {
   hook(folder, 'pre-commit', `: > "${started}"; sleep 30`);
   const controller = new AbortController();
   const running = run(folder, promoting, { signal: controller.signal });
-  while (!existsSync(started)) await new Promise((resolve) => setTimeout(resolve, 10));
+  await waitForHook(started, running);
   controller.abort();
   assert.equal((await running).code, 130);
   assert.deepEqual([tagOf(folder), dirt(folder), subjects(folder)], ['1df3b1f', '', ['Start']]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { findCommand } from '../../scripts/commands/index.ts';
@@ -120,6 +120,19 @@ export function promoted(folder: string, tag: string, service = 'core-go'): stri
 export function hook(folder: string, name: string, script: string, where = '.git/hooks'): void {
   write(folder, `${where}/${name}`, `#!/bin/sh\n${script}\n`);
   chmodSync(join(folder, where, name), 0o755);
+}
+
+/** Waits until a hook that `begun` names has begun, and no longer than the command runs. */
+export async function waitForHook(begun: string, command: Promise<unknown>): Promise<void> {
+  let ended = false;
+  const end = () => {
+    ended = true;
+  };
+  command.then(end, end);
+  while (!existsSync(begun)) {
+    assert(!ended, 'the hook did not run');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** What a hook's script says in place of you, in another folder than its own. */
