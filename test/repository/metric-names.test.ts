@@ -1,7 +1,8 @@
 // The list of metrics, held against a Prometheus.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareMetrics, namesPath, readMetricList } from '../../scripts/repository/metric-names.ts';
+import { readMetricList } from '../../scripts/repository/metric-names.ts';
+import { compareMetrics, namesPath } from '../support/metrics.ts';
 
 const text = `api:
   recorded:
