@@ -1,10 +1,9 @@
 import { relative } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
-import { UserError } from '../lib/errors.ts';
 import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
 import { type Application, localValueFiles, readRegistrations } from './applications.ts';
-import { invalidYaml } from './image-values.ts';
+import { invalidValues, invalidYaml } from './image-values.ts';
 
 /**
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
@@ -65,29 +64,23 @@ async function readValues({ config, exec }: ClusterContext, { top, prefix, head 
   const filesOf = (application: Application) =>
     localValueFiles(application, config.environment).map((file) => `${prefix}${application.spec.source.path}/${file}`);
   const texts = await filesAt(exec, top, head, applications.flatMap(filesOf));
-  const values = new Map(
-    applications.map((application) => [
-      application.metadata.name,
-      filesOf(application).reduce<Values>(
-        (all, file) => mergedValues(all, valuesIn(file, texts.get(file) ?? '', head)),
-        {},
-      ),
-    ]),
-  );
-  const images = new Map(
-    applications.map(({ metadata, spec }) => {
-      const image = values.get(metadata.name)?.image ?? {};
-      const file = `${spec.source.path}/values.yaml`;
-      // A service that was just added, whose Application is read as it lies there.
-      if (!texts.has(prefix + file))
-        throw new UserError(`${file} at ${shortSha(head)} names no image.repository: it is not in that commit.`, {
-          id: 'values-invalid',
-          hint: `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`,
-        });
-      return [metadata.name, checkedImage(image, file, head)] as const;
-    }),
-  );
-  return { images, values };
+  const result: AtHead = { images: new Map(), values: new Map() };
+  for (const application of applications) {
+    const { metadata, spec } = application;
+    const at = (file: string) => `${file} at ${shortSha(head)}`;
+    const values = filesOf(application)
+      .map((file) => valuesIn(at(file), texts.get(file) ?? ''))
+      .reduce(mergedValues, {}) as Values;
+    const file = `${spec.source.path}/values.yaml`;
+    // A service that was just added, whose Application is read as it lies there.
+    if (!texts.has(prefix + file)) {
+      const hint = `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`;
+      throw invalidValues(`${at(file)} names no image.repository: it is not in that commit.`, hint);
+    }
+    result.values.set(metadata.name, values);
+    result.images.set(metadata.name, checkedImage(values.image, at(file)));
+  }
+  return result;
 }
 
 /** As Helm lays values over each other: key by key, a list as a whole, and null takes a key away. */
@@ -104,32 +97,22 @@ function mergedValues(below: object, above: object): object {
 }
 
 /** A values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
-function valuesIn(file: string, text: string, head: string): object {
+function valuesIn(at: string, text: string): object {
   try {
     return (parseManifest(text) as object | null) ?? {};
   } catch (cause) {
-    throw invalidYaml(`${file} at ${shortSha(head)}`, cause);
+    throw invalidYaml(at, cause);
   }
 }
 
-function checkedImage(
-  { repository, tag }: { repository?: unknown; tag?: unknown },
-  file: string,
-  head: string,
-): string {
-  const at = `${file} at ${shortSha(head)}`;
-  if (typeof repository !== 'string' || repository === '') {
-    throw new UserError(`${at} names no image.repository.`, {
-      id: 'values-invalid',
-      hint: 'Commit a values file that has one.',
-    });
-  }
-  if (typeof tag !== 'string' || tag === '') {
-    throw new UserError(`${at} has an image.tag that YAML does not read as a text.`, {
-      id: 'values-invalid',
-      hint: 'Put the tag into quotes and commit.',
-    });
-  }
+function checkedImage({ repository, tag }: Values['image'] = {}, at: string): string {
+  if (typeof repository !== 'string' || repository === '')
+    throw invalidValues(`${at} names no image.repository.`, 'Commit a values file that has one.');
+  if (typeof tag !== 'string' || tag === '')
+    throw invalidValues(
+      `${at} has an image.tag that YAML does not read as a text.`,
+      'Put the tag into quotes and commit.',
+    );
   return `${repository}:${tag}`;
 }
 

@@ -57,10 +57,7 @@ function textAt(document: YamlDocument, key: string): string | undefined {
 function replaced(text: string, key: (typeof keys)[number], value: string, file: string): string {
   const [document] = readYaml(text);
   if (document?.error)
-    throw new UserError(`${file} is not valid YAML, in line ${document.error.line}: ${document.error.message}.`, {
-      id: 'values-invalid',
-      hint: 'Correct it and commit.',
-    });
+    throw invalidValues(`${file} is not valid YAML, in line ${document.error.line}: ${document.error.message}.`);
   const written = document?.written(['image', key]);
   if (!document || !written)
     throw new UserError(`${file} does not state image.${key} in a line of its own, so it can't be edited.`, {
@@ -96,9 +93,10 @@ function parseValues(text: string, version: '1.1' | '1.2', file: string): object
 
 /** What a parser said of a file, as an error. */
 export function invalidYaml(file: string, cause: unknown): UserError {
-  return new UserError(`${file} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, {
-    id: 'values-invalid',
-    hint: 'Correct it and commit.',
-    cause,
-  });
+  return invalidValues(`${file} is not valid YAML: ${messageOf(cause).split('\n')[0]}`, undefined, cause);
+}
+
+/** The error about a values file that says no image, or nothing that can be read. */
+export function invalidValues(message: string, hint = 'Correct it and commit.', cause?: unknown): UserError {
+  return new UserError(message, { id: 'values-invalid', hint, cause });
 }

@@ -2,7 +2,7 @@ import { dirname } from 'node:path/posix';
 import { generate, readKustomization } from '../../kubernetes/kustomization.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { type FieldPath, readYaml, type YamlDocument } from '../yaml.ts';
+import { type FieldPath, readYaml } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
 
 /** The files of a checkout, or of a copy of it, and what their manifests hold. */
@@ -34,8 +34,11 @@ export function readManifest(text: string, file: string, rendering?: Located['re
     const object = document.value as KubeObject | null;
     if (object === null) continue;
     const missing = missingIn(object);
-    if (missing !== undefined) manifest.faults.push(incomplete(file, document.line([]), missing));
-    else if (rendering) manifest.objects.push({ object, file, rendering, line: () => undefined });
+    if (missing !== undefined) {
+      const message = `This document is no Kubernetes object: it has no ${missing}.`;
+      const remedy = `Add ${missing}, or remove the document.`;
+      manifest.faults.push({ rule: 'yaml-object', file, line: document.line([]), message, remedy });
+    } else if (rendering) manifest.objects.push({ object, file, rendering, line: () => undefined });
     else manifest.objects.push({ object, file, line: document.line });
   }
   return manifest;
@@ -59,16 +62,6 @@ function missingIn(object: KubeObject): string | undefined {
   // kind's own configuration has its name at the top.
   const name = object.kind === 'Cluster' ? object.name : object.metadata?.name;
   return typeof name === 'string' && name !== '' ? undefined : 'metadata.name';
-}
-
-function incomplete(file: string, line: number | undefined, missing: string): Finding {
-  return {
-    rule: 'yaml-object',
-    file,
-    ...(line !== undefined && { line }),
-    message: `This document is no Kubernetes object: it has no ${missing}.`,
-    remedy: `Add ${missing}, or remove the document.`,
-  };
 }
 
 export const kustomizationRules = {
@@ -100,8 +93,7 @@ export async function locateKustomized(
   }
   const found: LocatedKustomization = { objects: [], faults: [], carried: [] };
   const fault = (rule: keyof typeof kustomizationRules, path: FieldPath, message: string, remedy: string) => {
-    const line = document.line(path);
-    found.faults.push({ rule, file, ...(line !== undefined && { line }), message, remedy });
+    found.faults.push({ rule, file, line: document.line(path), message, remedy });
   };
   try {
     const { resources, configMaps } = readKustomization(document.value);
@@ -125,7 +117,8 @@ export async function locateKustomized(
       const object = generate({ ...map, files }, new Map(await Promise.all(texts)));
       const carries = new Map(files.map(({ key, path }) => [key, at(path)]));
       found.carried.push(...carries.values());
-      found.objects.push({ object, file, carries, line: lineOfGenerated(document, field) });
+      // Nothing of what it makes stands in the file, but for the entry of the generator.
+      found.objects.push({ object, file, carries, line: () => document.line(field) });
     }
     const named = new Set([file, ...resources.map(at), ...found.carried]);
     const taken = new Set(found.carried.map((path) => dirname(path)));
@@ -140,11 +133,6 @@ export async function locateKustomized(
     fault('kustomization-field', [], `The scripts can't apply this: ${messageOf(error)}.`, remedy);
   }
   return found;
-}
-
-/** The entry of the generator; nothing of what it makes stands in the file. */
-function lineOfGenerated(document: YamlDocument, field: FieldPath): Located['line'] {
-  return () => document.line(field);
 }
 
 /** A file that a ConfigMap carries. */
@@ -163,27 +151,16 @@ export interface Embedded {
 export async function embeddedTexts(repository: RepositoryFiles, folder: string): Promise<Embedded[]> {
   const manifests = await repository.manifests();
   const configMaps = manifests.filter(({ object, file }) => object.kind === 'ConfigMap' && file.startsWith(folder));
-  const found = await Promise.all(
-    configMaps.map(async (configMap) => {
-      const { object, file, carries } = configMap;
-      if (carries) return carriedTexts(configMap, carries);
-      const source = (await repository.text(file)).split('\n');
-      const texts = Object.entries((object.data ?? {}) as Record<string, unknown>);
-      return texts.map(([key, text]) => ({
-        configMap,
-        key,
-        text: String(text),
-        file,
-        line: (n: number) => embeddedLine(source, configMap.line(['data', key] satisfies FieldPath), n),
-      }));
-    }),
-  );
-  return found.flat();
-}
-
-function carriedTexts(configMap: Located, carries: ReadonlyMap<string, string>): Embedded[] {
-  const texts = configMap.object.data as Record<string, string>;
-  return [...carries].map(([key, file]) => ({ configMap, key, text: texts[key] ?? '', file, line: (n) => n }));
+  const found = configMaps.map(async (configMap) => {
+    const { object, file, carries } = configMap;
+    const source = carries ? [] : (await repository.text(file)).split('\n');
+    return Object.entries((object.data ?? {}) as Record<string, unknown>).map(([key, text]): Embedded => {
+      const carried = carries?.get(key);
+      const line = (n: number) => (carried ? n : embeddedLine(source, configMap.line(['data', key]), n));
+      return { configMap, key, text: String(text), file: carried ?? file, line };
+    });
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /**
