@@ -91,7 +91,7 @@ async function findingsOf(
     if (found === undefined) throw new Error(`${file} is not in ${commit}`);
     return found;
   };
-  const chart = { name: folder.split('/').at(-1) ?? folder, folder, overlays: [] };
+  const chart = { name: folder.split('/').at(-1) ?? folder, folder };
   const values = source.helm.valueFiles.at(-1) ?? 'values.yaml';
   return locateHelmError({ root: cachedSource, text }, { chart, values }, reason);
 }

@@ -187,7 +187,7 @@ async function explainHelmError(context: Context, application: Application, said
   const { prefix } = await context.checkout();
   const { path, helm } = application.spec.source;
   const folder = posix.relative(prefix, path);
-  const chart = { name: posix.basename(path), folder, overlays: [] };
+  const chart = { name: posix.basename(path), folder };
   const files = { root, text: (file: string) => readFile(join(root, file), 'utf8') };
   // Argo CD names a values file by its path, and so does what reads the sentence.
   const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
