@@ -1,7 +1,7 @@
 // What `up`, `reset` and `down` say before they do it: the plan that is carried out, and a look that changes nothing.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -139,23 +139,59 @@ function filesIn(folder: string): string[] {
     .map((name) => `${name} ${statSync(join(folder, name)).mtimeMs}`);
 }
 
-test('a dry run works without Docker, needs no consent, exits with 0 and leaves no file', async () => {
+/** Folders for a command: its home, the programs that it finds, and what it writes for a moment. */
+async function machine() {
   const [home, programs, temporary] = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()];
   for (const program of ['node', 'git', 'bash', 'ps']) {
     const { stdout } = spawnSync('bash', ['-c', `command -v ${program}`], { encoding: 'utf8' });
     symlinkSync(program === 'node' ? process.execPath : stdout.trim(), join(programs, program));
   }
+  const env = { HOME: home, PATH: programs, TMPDIR: temporary };
+  const start = (args: string[], settings: Record<string, string>) =>
+    spawnSync(process.execPath, ['platform.mjs', ...args, '--json'], {
+      cwd: root,
+      env: { ...env, ...settings },
+      encoding: 'utf8',
+    });
+  const left = () => readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
+  return { home, programs, start, left };
+}
+const stateOf = (cluster: string) => {
+  const folder = join(root, '.state');
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.includes(cluster)) : [];
+};
+
+test('status of a cluster of others leaves no kubeconfig', async () => {
+  const { programs, start, left } = await machine();
+  const config =
+    'clusters: [{name: x, cluster: {server: "https://127.0.0.1:1"}}]\nusers: [{name: x, user: {token: t}}]';
+  const kubectl = [
+    '#!/usr/bin/env bash',
+    `[[ $* == *version* ]] && echo '{"clientVersion":{"gitVersion":"v1.36.4"}}' && exit`,
+    `echo '${config}'`,
+  ];
+  writeFileSync(join(programs, 'kubectl'), kubectl.join('\n'), { mode: 0o755 });
+  symlinkSync('/usr/bin/env', join(programs, 'env'));
+  const context = `status-${process.pid}`;
+  const settings = {
+    TARGET_CONTEXT: context,
+    GITOPS_REPO_URL: 'https://127.0.0.1:1/ops.git',
+    GHCR_CREDENTIALS: 'none',
+  };
+  const { stdout, stderr, status } = start(['status'], settings);
+  assert.equal(status, 1, stderr);
+  assert.match(stdout, /API server of status-\d+ does not answer/);
+  assert.deepEqual([stateOf(context), left()], [[], []]);
+});
+
+test('a dry run works without Docker, needs no consent, exits with 0 and leaves no file', async () => {
+  const { home, start, left } = await machine();
   const cluster = `dry-run-${process.pid}`;
-  const env = { HOME: home, PATH: programs, TMPDIR: temporary, CLUSTER_NAME: cluster };
   mkdirSync(join(home, '.cache', 'platform-ops'), { recursive: true });
   writeFileSync(join(home, '.cache', 'platform-ops', 'pulled-images'), '');
   const untouched = filesIn(home);
   const run = (...args: string[]) => {
-    const done = spawnSync(process.execPath, ['platform.mjs', ...args, '--json'], {
-      cwd: root,
-      env,
-      encoding: 'utf8',
-    });
+    const done = start(args, { CLUSTER_NAME: cluster });
     assert.equal(done.status, 0, `${args.join(' ')}: ${done.stderr}`);
     return JSON.parse(done.stdout) as Record<string, unknown>;
   };
@@ -170,9 +206,5 @@ test('a dry run works without Docker, needs no consent, exits with 0 and leaves 
   const afresh = run('reset', '--cluster', '--dry-run') as typeof up & typeof down;
   assert.deepEqual([afresh.wouldRemove, afresh.steps.length], [[], up.steps.length]);
   assert.match(afresh.notes.join(), /Docker is not installed/, 'what down could not look at');
-  const left = readdirSync(temporary).filter((name) => !name.startsWith('tsx-'));
-  assert.deepEqual([filesIn(home), left], [untouched, []]);
-  assert.ok(
-    !readdirSync(root).includes('.state') || !readdirSync(join(root, '.state')).some((f) => f.includes(cluster)),
-  );
+  assert.deepEqual([filesIn(home), left(), stateOf(cluster)], [untouched, [], []]);
 });
