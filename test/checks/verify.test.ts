@@ -1,4 +1,5 @@
-// What each check of `npm run verify` finds on a recorded cluster in which one thing was changed.
+// What each check of `npm run verify` finds on a recorded cluster in which one thing was changed. UPDATE_GOLDEN=1 npm test -- verify
+// writes test/golden/verify-findings.txt: read the diff.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -207,7 +208,7 @@ for (const { title, check, change } of faulty)
     if (process.env.UPDATE_GOLDEN === undefined) assert.equal(first, told.get(title));
   });
 
-test('test/golden/verify-findings.txt has the first finding of each fault. UPDATE_GOLDEN=1 writes it', () => {
+test('test/golden/verify-findings.txt has the first finding of each fault', () => {
   if (process.env.UPDATE_GOLDEN !== undefined)
     writeFileSync(golden, [...found].map(([title, text]) => `## ${title}\n\n${text}\n`).join('\n'));
   else
