@@ -139,7 +139,8 @@ const pod = {
   },
 };
 const inCluster = 'only-the-cluster-knows-this-one';
-const ofKubeconfig = 'only-the-kubeconfig-knows-this-one';
+// Nothing longer than a few letters is also in the one above, or that one would hide it.
+const ofKubeconfig = 'Zq8xK-like-no-other-4711';
 const secrets = [
   secret('ghcr-cred', {
     '.dockerconfigjson': JSON.stringify({ auths: { 'ghcr.io': { auth: base64(`ann:${inCluster}`) } } }),
