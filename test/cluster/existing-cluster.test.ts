@@ -63,6 +63,21 @@ test('a token, a certificate and a plugin log in; a plugin is asked once, and ag
   assert.equal(exec.calls.length, 2);
 });
 
+test('a login that ends within a minute is asked for again, once for all who ask at the same time; so is one that failed', async () => {
+  let expirationTimestamp = new Date(Date.now() + 30_000).toISOString();
+  let exitCode = 1;
+  const exec = fakeExec(() => ({ exitCode, stdout: JSON.stringify({ status: { token: 'p', expirationTimestamp } }) }));
+  const login = loginOf({ exec: { apiVersion: 'v1', command: 'aws' } }, exec);
+  const both = () => Promise.all([login.identity(), login.identity()]);
+  await assert.rejects(both());
+  exitCode = 0;
+  await both();
+  expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString();
+  await both();
+  await both();
+  assert.equal(exec.calls.length, 3);
+});
+
 test('a plugin that gives no login says so in its own words, and other ways to log in are refused', async () => {
   const exec = fakeExec(() => ({ exitCode: 1, stderr: 'expired: log in again' }));
   const plugin = { apiVersion: 'v1', command: 'gke', installHint: 'Install gke.' };

@@ -65,6 +65,8 @@ test('one that lies around and does not work is mentioned, and the next is tried
     'Not used: the token in the environment. It is unknown.',
     'Not used: the token of gh. It is unknown.',
   ]);
+  const nobody = await find({ environment: 'ghp_bad', exec: gh }, async () => refused);
+  assert.match(nobody.refused?.message ?? '', /environment/, 'the first is what to mend');
 });
 
 test('one in .env that does not work, or has a blank inside, is an error, and it is not shown', async () => {

@@ -102,6 +102,7 @@ test('no process is started for what the API server says would stay; one object 
       metadata: { ...secret.metadata, creationTimestamp: stamp(anHourAgo(), created), managedFields },
     };
   };
+  const three = ['a', 'b', 'last'].map((name) => ({ ...secret, metadata: { ...secret.metadata, name } }));
   const cases: [answers: (KubeObject | Error)[], asked: number, started: number][] = [
     // A namespace without labels: no field of it is anybody's.
     [[meta(-5000), meta(undefined), meta(-5000)], 3, 0],
@@ -114,7 +115,8 @@ test('no process is started for what the API server says would stay; one object 
   for (const [answers, count, started] of cases) {
     const { asked, api } = apiThat(answers);
     const { apply, exec } = kubectl(() => ({}), { api });
-    assert.deepEqual(await apply([secret, secret, secret]), []);
+    assert.deepEqual(await apply(three), []);
+    assert.match(asked[0] ?? '', /last$/);
     assert.deepEqual([asked.length, exec.calls.length], [count, started]);
   }
 });

@@ -122,23 +122,22 @@ export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
 }
 
 function loginByPlugin(plugin: CredentialPlugin, exec: Exec): Login {
-  let asked: ReturnType<typeof runPlugin> | undefined;
+  let known: { asked: ReturnType<typeof runPlugin>; until: number } | undefined;
   return {
     async identity() {
-      const known = asked;
-      // Whoever else waited for the same answer may have asked again by now.
-      if (known && Date.now() >= (await known).until && asked === known) asked = undefined;
-      if (asked === undefined) {
-        const begun = runPlugin(plugin, exec);
-        begun.catch(() => {
-          if (asked === begun) asked = undefined;
-        });
-        asked = begun;
+      if (known === undefined || Date.now() >= known.until) {
+        const begun = { asked: runPlugin(plugin, exec), until: Number.POSITIVE_INFINITY };
+        known = begun;
+        // Who asks until then shares the answer; after a failure, the next one asks again.
+        begun.asked.then(
+          ({ until }) => Object.assign(begun, { until }),
+          () => Object.assign(begun, { until: 0 }),
+        );
       }
-      return (await asked).identity;
+      return (await known.asked).identity;
     },
     renew() {
-      asked = undefined;
+      known = undefined;
       return true;
     },
   };
