@@ -27,10 +27,10 @@ if (files.length === 0) {
  * which of them these are is seen by `node --import tsx --test FILE`.
  */
 const seconds: Record<string, number> = {
-  'promotion-push': 40,
-  'promotion-commits': 27,
-  'promotion-aside': 24,
-  'promotion-rollback': 17,
+  'promotion-push': 21,
+  'promotion-commits': 12,
+  'promotion-aside': 12,
+  'promotion-rollback': 9,
   'validation-faults': 10,
   'new-service': 10,
   startup: 7,
