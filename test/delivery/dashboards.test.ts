@@ -17,6 +17,7 @@ import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import {
   assertUid,
   dashboardPath,
+  mountingEdits,
   readAllowedEmpty,
   readDashboards,
   withDashboard,
@@ -252,6 +253,16 @@ test('a full ConfigMap takes no more: another one is begun, which the pod mounts
   // A small one still has a place in the first.
   const small = withDashboard(files, 'small', new Map([...sizes, ['small', 1000]]));
   assert.equal(parse(small.kustomization).configMapGenerator[0].files.length, 3);
+});
+
+test('the size of a dashboard that is not written yet counts as well', async () => {
+  const { checkout, text } = await scene({});
+  const edits = await mountingEdits(checkout, 'large', ' '.repeat(800_000), async (file) => text(file));
+  const files = ['kustomization.yaml', 'deployment.yaml'].map((name) => `observability/grafana/${name}`);
+  assert.deepEqual(
+    edits.map(({ file }) => file),
+    files,
+  );
 });
 
 test('a question is asked with everything chosen, and a constant as it is', () => {
