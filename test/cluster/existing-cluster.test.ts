@@ -12,6 +12,7 @@ import { assertNoForeignObjects } from '../../scripts/components/confirm-target.
 import { grafana } from '../../scripts/components/grafana.ts';
 import { controllerObjects, controllerService, removeOtherController } from '../../scripts/components/ingress.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
+import { connect } from '../../scripts/kubernetes/api/api.ts';
 import { createConnection, loginOf } from '../../scripts/kubernetes/api/connection.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
@@ -81,7 +82,9 @@ test('a login that ends within a minute is asked for again, once for all who ask
 test('a plugin that gives no login says so in its own words, and other ways to log in are refused', async () => {
   const exec = fakeExec(() => ({ exitCode: 1, stderr: 'expired: log in again' }));
   const plugin = { apiVersion: 'v1', command: 'gke', installHint: 'Install gke.' };
-  const { text } = await refusal(() => loginOf({ exec: plugin }, exec).identity());
+  const kubeconfig = { clusters: [{ cluster: { server: 'https://x' } }], users: [{ user: { exec: plugin } }] };
+  const api = connect(JSON.stringify(kubeconfig), new AbortController().signal, undefined, exec);
+  const { text } = await refusal(() => api.text('/readyz'));
   assert.match(text, /gke, by which this context logs in, gave no login: expired: log in again\nInstall gke\./);
   for (const user of [{}, { token: 't', as: 'boss' }])
     assert.match((await refusal(() => loginOf(user))).text, /not known here/);

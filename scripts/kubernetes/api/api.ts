@@ -97,10 +97,10 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
       signal,
       headers: all,
       ...(body !== undefined && { body }),
-    });
+    }).catch(unreachable);
   };
   const send = async (method: 'GET' | 'PATCH', path: string, headers: Record<string, string>, body?: string) => {
-    const once = () => request(method, path, headers, body).catch(unreachable);
+    const once = () => request(method, path, headers, body);
     const answer = await once();
     const renewed = answer.status === 401 && line.renew() ? await once() : answer;
     if (renewed.status !== 403) return accepted(path, renewed);
@@ -112,7 +112,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
   // this as well, and then the check informer-sync fails: both were seen of 1.36.4, half a second each.
   const starting = async () => {
     const { status } = await request('GET', '/readyz').catch((error: unknown) => {
-      if (signal.aborted) throw error;
+      if (!(error instanceof Unreachable)) throw error;
       return { status: 503 };
     });
     return status >= 500 || status === 403;
