@@ -101,9 +101,11 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
     'npm run down -- --dry-run lists what it would remove; npm run down -- --yes removes it.',
   );
   // What is on this machine is told by the real folder, also where only a copy of it is worked with.
-  const local = [...orphanItems(config), ...forwardItems(config), ...stateItems(config)];
-  const removeLocal = async () => void (await removeItems(local, async () => [], signal));
+  const findLocal = () => [...orphanItems(config), ...forwardItems(config), ...stateItems(config)];
+  // A login that was fetched to look into the cluster is there by then.
+  const removeLocal = async () => void (await removeItems(findLocal(), async () => [], signal));
   return changeCluster(invocation, 'down', async (context, progress) => {
+    const local = findLocal();
     if ((await presence(context)) === undefined) {
       if (!flags['dry-run']) await removeLocal();
       const title = flags['dry-run'] ? 'Would be removed here:' : 'Removed here:';

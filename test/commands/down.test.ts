@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createWebServer } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeEach, test } from 'node:test';
@@ -15,7 +16,7 @@ import {
   stateItems,
 } from '../../scripts/cluster/cleanup.ts';
 import { downCommand } from '../../scripts/commands/down.ts';
-import type { Config } from '../../scripts/config/config.ts';
+import { type Config, loadConfig } from '../../scripts/config/config.ts';
 import { notePulled } from '../../scripts/images/store.ts';
 import { type CleanupItem, removeItems } from '../../scripts/lib/cleanup.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
@@ -334,4 +335,23 @@ test('--purge without a terminal wants --yes, before anything is looked at', asy
   if (stdin) Object.defineProperty(process.stdin, 'isTTY', stdin);
   assert.equal(error.exitCode, 2);
   assert.match(text, /--purge --dry-run .*--purge --yes/);
+});
+
+test('a second down in a cluster of others finds nothing, and leaves no login that it fetched to look', async () => {
+  const server = createWebServer((_, response) => response.end('{"items":[]}')).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  const kubeconfig = `{clusters: [{cluster: {server: "http://127.0.0.1:${port}"}}], users: [{user: {token: t}}]}`;
+  const kubectl = `#!/bin/sh\necho '# "gitVersion": "v1.36.4"\n${kubeconfig}'`;
+  writeFileSync(join(folder, 'kubectl'), kubectl, { mode: 0o755 });
+  const target = { TARGET_CONTEXT: 'theirs', GITOPS_REPO_URL: 'https://127.0.0.1:1/ops.git' };
+  const config = loadConfig(folder, { PATH: `${folder}:${process.env.PATH}`, HOME: folder, ...target });
+  const printed: string[] = [];
+  const print = (text: string) => void printed.push(text);
+  const flags = { json: true, yes: true };
+  await downCommand.run({ config, flags, signal, print, progressStream: process.stderr, word: undefined });
+  server.closeAllConnections();
+  server.close();
+  assert.deepEqual(JSON.parse(printed.join()), { removed: [], kept: [], left: [] });
+  assert(!existsSync(config.stateDir));
 });
