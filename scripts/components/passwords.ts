@@ -2,7 +2,7 @@ import type { Context } from '../images/context.ts';
 import { Unreachable } from '../kubernetes/api/api.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import { UserError } from '../lib/errors.ts';
-import { Secret } from '../lib/secret.ts';
+import { fromBase64, Secret } from '../lib/secret.ts';
 import { argocdNamespace } from '../repository/applications.ts';
 
 /** The words that choose what a browser finds at the ingress, in the order of the list. */
@@ -28,7 +28,7 @@ export async function readPassword(context: Context, place: PasswordSite): Promi
   const { namespace, secret, key } = passwordSecrets[place];
   try {
     const data = await readSecret(context, { namespace, name: secret });
-    if (data) return new Secret(Buffer.from(data[key] ?? '', 'base64').toString('utf8'));
+    if (data) return new Secret(fromBase64(data[key]));
   } catch (cause) {
     if (!(cause instanceof Unreachable)) throw cause;
     throw new UserError(`The cluster ${context.config.clusterName} does not answer.`, { hint: 'npm run up', cause });

@@ -7,6 +7,7 @@ import type { EndpointSlice } from '../kubernetes/types.ts';
 import { readAuthority } from '../lib/certificates/authority.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';
+import { fromBase64 } from '../lib/secret.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { controllerService } from './ingress.ts';
 import { install } from './installation.ts';
@@ -124,9 +125,7 @@ export async function readTlsSecret(
   secret: { namespace: string; name: string },
 ): Promise<{ certificate: string; key: string } | undefined> {
   const data = await readSecret(context, secret);
-  if (data === undefined) return undefined;
-  const decode = (entry: string) => Buffer.from(data[entry] ?? '', 'base64').toString('utf8');
-  return { certificate: decode('tls.crt'), key: decode('tls.key') };
+  return data && { certificate: fromBase64(data['tls.crt']), key: fromBase64(data['tls.key']) };
 }
 
 type PortName = 'http' | 'https';

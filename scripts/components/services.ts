@@ -5,6 +5,7 @@ import type { HorizontalPodAutoscaler, Pod, Workload } from '../kubernetes/types
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { isStaying, missingOf } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
+import { jsonIn } from '../lib/text.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
 import { podDown, targetsUp } from './prometheus-client.ts';
@@ -25,12 +26,7 @@ interface ServiceInfo {
 
 /** What a service says of itself in the API's answer; undefined of one that has no part in it. */
 export function infoOf(service: string, answer: string): Omit<ServiceInfo, 'upstream'> | undefined {
-  let info: ServiceInfo = {};
-  try {
-    info = JSON.parse(answer) as ServiceInfo;
-  } catch {
-    // Not JSON: an API of another program, without another service's part in it.
-  }
+  const info = jsonIn<ServiceInfo>(answer);
   if (service === apiService) return info;
   return service === upstreamService ? info.upstream : undefined;
 }

@@ -1,6 +1,7 @@
 import { fetchReply, Unanswered } from '../lib/http/fetch.ts';
 import { base64, type Secret } from '../lib/secret.ts';
 import { shared } from '../lib/tasks.ts';
+import { jsonIn } from '../lib/text.ts';
 
 /** An image's name, taken apart: `ghcr.io/owner/name:tag` is owner/name at tag in ghcr.io. */
 export interface ImageName {
@@ -56,7 +57,7 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     url.searchParams.set('scope', `repository:${repository}:pull`);
     const { status, body } = await fetchReply(url.href, { ...options, headers: login() });
     if (status === 401 || status === 403) return undefined;
-    const { token, access_token: other } = parsed<{ token: unknown; access_token: unknown }>(body);
+    const { token, access_token: other } = jsonIn<{ token: unknown; access_token: unknown }>(body);
     const found = status === 200 ? [token, other].find((one) => typeof one === 'string' && one !== '') : undefined;
     if (found === undefined) throw new Unanswered(url.href, `gave no token (HTTP ${status})`);
     return found as string;
@@ -142,26 +143,18 @@ export async function readImage(
 ): Promise<{ state: 'found'; facts: ImageFacts } | Exclude<RegistryContent, { state: 'found' }>> {
   const first = await registry.fetch(repository, 'manifests', reference);
   if (first.state !== 'found') return first;
-  const top = parsed<ManifestDocument>(first.body);
+  const top = jsonIn<ManifestDocument>(first.body);
   // What stands beside the variants, such as attestations, is for no platform at all.
   const variants = (top.manifests ?? []).filter(({ platform }) => platform?.os && platform.os !== 'unknown');
   const variant = variants.find(({ platform }) => architectures.includes(platform?.architecture ?? '')) ?? variants[0];
   const chosen = variant ? await registry.fetch(repository, 'manifests', variant.digest) : first;
   if (chosen.state !== 'found') return chosen;
-  const { config } = parsed<ManifestDocument>(chosen.body);
+  const { config } = jsonIn<ManifestDocument>(chosen.body);
   const about = config && (await registry.fetch(repository, 'blobs', config.digest));
-  const described = about?.state === 'found' ? parsed<Platform & { created?: string }>(about.body) : {};
+  const described = about?.state === 'found' ? jsonIn<Platform & { created?: string }>(about.body) : {};
   const platforms = variants.length > 0 ? variants.map(({ platform }) => platform ?? {}) : [described];
   const names = platforms.flatMap(({ os, architecture }) => (os && architecture ? [`${os}/${architecture}`] : []));
   return { state: 'found', facts: { platforms: [...new Set(names)], created: buildDateIn(described.created) } };
-}
-
-function parsed<T extends object>(text: string): Partial<T> {
-  try {
-    return (JSON.parse(text) as T | null) ?? {};
-  } catch {
-    return {};
-  }
 }
 
 /** Builds that shall come out the same each time are dated to 1970 or 1980, which says nothing. */

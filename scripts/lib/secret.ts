@@ -31,6 +31,11 @@ export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
+/** The text again. */
+export function fromBase64(text = ''): string {
+  return Buffer.from(text, 'base64').toString('utf8');
+}
+
 /** What secrets look like, by the prefixes that their makers gave them so that they can be found. */
 export const secretPatterns: readonly [what: string, pattern: RegExp][] = [
   ['a private key', /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],

@@ -1,5 +1,14 @@
 import { UsageError } from './errors.ts';
 
+/** What an answer says as JSON; nothing where it is none, as one of another program or of a proxy on the way. */
+export function jsonIn<T extends object>(text: string): Partial<T> {
+  try {
+    return (JSON.parse(text) as T | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** The candidate that was most likely meant by `word`, or undefined where none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates

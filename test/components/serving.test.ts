@@ -5,6 +5,7 @@ import type { Component, Status } from '../../scripts/cluster/component.ts';
 import { waitUntilServing } from '../../scripts/components/cluster-start.ts';
 import { replaceCrashedPods } from '../../scripts/components/installation.ts';
 import { metricsServer } from '../../scripts/components/metrics-server.ts';
+import { infoOf } from '../../scripts/components/services.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
@@ -70,6 +71,11 @@ test('metrics-server asks the API server of its node in kind, and the Service in
   };
   assert.deepEqual(await environment(), ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
   assert.equal(await environment('prod'), undefined);
+});
+
+test('the answer of an API of another program has no part of a service in it, whatever it is', () => {
+  for (const answer of ['null', '<html>', '{}']) assert.equal(infoOf('core-go', answer), undefined);
+  assert.deepEqual(infoOf('core-go', '{"upstream":{"version":"1"}}'), { version: '1' });
 });
 
 const started = '2026-03-01T12:00:00.500Z';

@@ -2,8 +2,8 @@ import type { Config } from '../../config/config.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UsageError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
-import { base64, Secret } from '../../lib/secret.ts';
-import { capitalized } from '../../lib/text.ts';
+import { base64, fromBase64, Secret } from '../../lib/secret.ts';
+import { capitalized, jsonIn } from '../../lib/text.ts';
 import type { TokenOwner } from './github.ts';
 import { checkToken, type Explanation, ghcrHost, type Verdict } from './token-check.ts';
 import { cleanToken, type SourceName, type TokenSource, tokenSources } from './token-sources.ts';
@@ -165,20 +165,13 @@ export function defaultAccount(namespace: string, secrets: readonly string[]): K
  * @returns undefined where it has none for GHCR.
  */
 export function passwordIn(content: string): Secret | undefined {
-  const entry = Object.entries(authsIn(content)).find(
+  // Where it is no JSON, it is in no message either.
+  const { auths } = jsonIn<{ auths: Record<string, { auth?: string; password?: string }> | null }>(fromBase64(content));
+  const entry = Object.entries(auths ?? {}).find(
     ([address]) => address.replace(/^https?:\/\//, '').split('/')[0] === ghcrHost,
   );
   const { password, auth = '' } = entry?.[1] ?? {};
-  const login = Buffer.from(auth, 'base64').toString('utf8');
-  const found = password ?? login.replace(/^[^:]*:?/, '');
+  const found = password ?? fromBase64(auth).replace(/^[^:]*:?/, '');
   return found === '' ? undefined : new Secret(found);
 }
 
-function authsIn(content: string): Record<string, { auth?: string; password?: string }> {
-  try {
-    return JSON.parse(Buffer.from(content, 'base64').toString('utf8')).auths ?? {};
-  } catch {
-    // Its content goes into no message.
-    return {};
-  }
-}

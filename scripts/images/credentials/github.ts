@@ -1,5 +1,6 @@
 import { fetchReply, type Reply, Unanswered } from '../../lib/http/fetch.ts';
 import type { Secret } from '../../lib/secret.ts';
+import { jsonIn } from '../../lib/text.ts';
 
 /** Whom a token belongs to, as far as GitHub tells. */
 export interface TokenOwner {
@@ -63,12 +64,8 @@ async function askGithub(path: string, token: Secret, options: GithubOptions): P
 }
 
 function loginIn(body: string): string {
-  try {
-    const { login } = JSON.parse(body) as { login?: unknown };
-    return typeof login === 'string' ? login : '';
-  } catch {
-    return '';
-  }
+  const { login } = jsonIn<{ login: unknown }>(body);
+  return typeof login === 'string' ? login : '';
 }
 
 /** GitHub writes `2026-12-01 12:00:00 UTC`, or a number in place of the zone's name. */

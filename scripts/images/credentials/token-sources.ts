@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '../../lib/exec.ts';
-import { Secret } from '../../lib/secret.ts';
+import { fromBase64, Secret } from '../../lib/secret.ts';
 import { type Explanation, ghcrHost } from './token-check.ts';
 
 export type SourceName = 'environment' | '.env' | 'gh' | 'docker' | 'prompt';
@@ -77,7 +77,7 @@ async function dockerPassword(exec: Exec, folder: string, registry: string): Pro
   }
   const auths = config.auths ?? {};
   const { auth = '' } = auths[registry] ?? auths[`https://${registry}`] ?? {};
-  const password = Buffer.from(auth, 'base64').toString('utf8').split(':').slice(1).join(':');
+  const password = fromBase64(auth).split(':').slice(1).join(':');
   return password === '' ? undefined : password;
 }
 

@@ -3,6 +3,7 @@ import { messageOf, shortened, UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
 import { getLines, type HttpResponse, sendRequest } from '../../lib/http/client.ts';
 import { type RetryOptions, withRetry } from '../../lib/retry.ts';
+import { jsonIn } from '../../lib/text.ts';
 import { collectionPath, type KubeObject } from '../objects.ts';
 import { createConnection, type KubeconfigCluster, type KubeconfigUser, loginOf } from './connection.ts';
 
@@ -221,11 +222,6 @@ function whyItPasses(error: unknown): string | undefined {
 
 /** The sentence in an answer of the API server, which says it in an object of kind Status, as text otherwise. */
 function reasonIn(body: string): string {
-  try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    if (typeof message === 'string' && message !== '') return message;
-  } catch {
-    // No JSON, as from a proxy on the way.
-  }
-  return body.trim();
+  const { message } = jsonIn<{ message: unknown }>(body);
+  return typeof message === 'string' && message !== '' ? message : body.trim();
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
+import { jsonIn } from '../../lib/text.ts';
 
 /** A cluster of a kubeconfig that needs no file beside it. */
 export interface KubeconfigCluster {
@@ -152,7 +153,7 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
     timeout: 60_000,
     env: { ...variables, KUBERNETES_EXEC_INFO: info },
   });
-  const status = output.exitCode === 0 ? statusIn(output.stdout) : undefined;
+  const status = output.exitCode === 0 ? jsonIn<ExecCredential>(output.stdout).status : undefined;
   const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status ?? {};
   if (!token && !(cert && key)) {
     const why = output.stderr.trim().split('\n').at(-1) || `exit code ${output.exitCode}, and no login`;
@@ -166,14 +167,6 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
     identity: identityWith(cert && Buffer.from(cert), key && Buffer.from(key), token),
     until: Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - renewBeforeMs,
   };
-}
-
-function statusIn(text: string): ExecCredential['status'] {
-  try {
-    return (JSON.parse(text) as ExecCredential).status;
-  } catch {
-    return undefined;
-  }
 }
 
 function readToken(file: string): string {
