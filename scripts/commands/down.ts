@@ -59,12 +59,11 @@ async function runDown(invocation: Invocation): Promise<ExitCode> {
   if (config.target !== undefined) return uninstall(invocation);
   const asks = flags.purge === true && !flags.yes && !flags['dry-run'];
   const terminal = asks && !flags.json ? terminalOf(process.stdin, progressStream, signal) : undefined;
-  if (asks && !terminal) {
+  if (asks && !terminal)
     throw new UsageError('There is no terminal to ask whether --purge is meant.', {
       id: 'no-terminal',
       hint: 'npm run down -- --purge --dry-run lists what it would remove; npm run down -- --purge --yes removes it.',
     });
-  }
   const timeout = typeof flags.timeout === 'number' ? flags.timeout : defaultTimeoutSeconds;
   const context = createContext(config, { signal, timeout, offline: true });
   const purge = flags.purge === true;

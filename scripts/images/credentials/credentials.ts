@@ -174,4 +174,3 @@ export function passwordIn(content: string): Secret | undefined {
   const found = password ?? fromBase64(auth).replace(/^[^:]*:?/, '');
   return found === '' ? undefined : new Secret(found);
 }
-
