@@ -48,10 +48,9 @@ test('what promtool says, in each of its forms', () => {
   const odd = [{ line: 3, message: 'field a not found in type b' }];
   assert.deepEqual(failed(`  FAILED: parsing YAML file /tmp/x/p.yml: ${unmarshal}`), odd);
   assert.deepEqual(failed(`time=now level=WARN msg="Multiple documents"\n  FAILED:\n${unmarshal}`), odd);
-  assert.deepEqual(
-    failed('  FAILED:\n7:15: group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd\n'),
-    [{ line: 7, message: 'group "g", rule 2, "r": could not parse expression: 1:6: parse error: odd' }],
-  );
+  const where = 'group "g/h", rule 2, "r": could not parse expression: 1:6: parse error: unexpected <op:/>';
+  const parsed = promtoolErrors({ exitCode: 1, stdout: '', stderr: `  FAILED:\n7:15: ${where}\n` }, '');
+  assert.deepEqual(parsed, [{ line: 7, message: where }]);
 });
 
 test('where promtool names no line, what it names is looked for', () => {

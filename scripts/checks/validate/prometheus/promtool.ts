@@ -42,7 +42,7 @@ export function promtoolErrors({ exitCode, stdout, stderr }: Output, text: strin
     return twice.map((name) => ({ line: lineOf(`"${name}"`, text), message: `the rule ${name} is there twice` }));
   const lines = `${stderr}\n${stdout}`
     .split('\n')
-    .map((line) => line.replaceAll(`${folder}/`, '').trim())
+    .map((line) => (folder === '' ? line : line.replaceAll(`${folder}/`, '')).trim())
     .map((line) => line.replace(/^(FAILED:|\[error\])\s*/, '').replace(/^parsing YAML file \S+: /, ''))
     .map((line) => line.replace(/^yaml: (?=line)/, ''))
     .filter((line) => line !== '' && !/^(Checking |SUCCESS|time=|(yaml: )?unmarshal errors:$)/.test(line));
