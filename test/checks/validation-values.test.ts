@@ -49,6 +49,7 @@ test('a value is removed with its comment, and nothing else is', () => {
   assert.equal(without('c'), overlay.replace('c: |\n  text\n', ''));
   assert.equal(without('a'), overlay.replace(/^a:\n( .*\n)+/m, ''));
   assert.equal(without('gone'), overlay);
+  assert.equal(without('b', 'only'), overlay, 'the map would be left empty, which is another value');
   assert.equal(withoutValue('a: {b: 1, c: 2}\nd: 1\n', 'values-dev.yaml', ['a', 'b']), 'a: {c: 2}\nd: 1\n');
 });
 

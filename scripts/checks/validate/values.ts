@@ -67,7 +67,6 @@ function checkOverlay(root: string, overlay: ValuesFile, base: ValuesFile): Find
       const made = finding(overlay, 'overlay-same', field, 'has this value in values.yaml already', 'Remove it here.');
       const isAlone = Object.keys(mapIn(valueAt(overlay.values, field.slice(0, -1)))).length < 2;
       const fix = async () => writeWhole(path, withoutValue(await readFile(path, 'utf8'), overlay.file, field));
-      // A map that is left empty is another value.
       return isAlone ? made : { ...made, fix };
     });
 }
@@ -99,7 +98,8 @@ export function isCommented(text: string, line = 0): boolean {
 export function withoutValue(text: string, file: string, path: FieldPath): string {
   return editYaml(text, file, (document) => {
     const map = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-    if (!isMap(map)) return;
+    // A map that is left empty is another value.
+    if (!isMap(map) || map.items.length < 2) return;
     const items = map.items as Pair<Node>[];
     const index = items.findIndex(({ key }) => String(key) === path.at(-1));
     if (index < 0) return;
