@@ -30,8 +30,8 @@ export const policyRules: readonly ObjectRule[] = [
     id: 'pod-token',
     demands: 'A pod carries a token of the Kubernetes API only with a ServiceAccount of its own.',
     remedy: 'Set automountServiceAccountToken: false, or name a serviceAccountName with the rights that it needs.',
-    *pod({ spec: { automountServiceAccountToken, serviceAccountName = 'default' } }) {
-      if (automountServiceAccountToken !== false && serviceAccountName === 'default')
+    *pod({ spec }) {
+      if (spec.automountServiceAccountToken !== false && (spec.serviceAccountName ?? 'default') === 'default')
         yield [[], 'it carries the token of the account "default".'];
     },
   },
