@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Exec } from '../../scripts/lib/exec.ts';
 import { filesAt, uncommittedFiles } from '../../scripts/lib/git/checkout.ts';
-import { temporaryFolder } from '../support/fakes.ts';
+import { blobsAt } from '../../scripts/lib/git/commits.ts';
+import { gitIn } from '../../scripts/lib/git/run.ts';
+import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
 
 const texts: Record<string, string> = {
@@ -69,6 +72,25 @@ test('a person’s own settings of git grep change nothing', async () => {
     gitExec([program, ...settings.flatMap((setting) => ['-c', setting]), ...args], options);
   const name = 'blank lines.yaml';
   assert.equal((await filesAt(exec, repository, first, [name])).get(name), texts[name]);
+});
+
+test('blobs come back byte for byte, whatever they are called, with nothing for a file that the commit lacks', async () => {
+  const wanted = { ...texts, 'open end.yaml': open };
+  const names = [...Object.keys(wanted), 'none.yaml'].map((path) => `${first}:${path}`);
+  const found = await blobsAt(gitIn(gitExec, repository, 'reading'), names);
+  assert.deepEqual(found, [...Object.values(wanted), undefined]);
+});
+
+test('a blob or a folder that Git lost is a failure, and no file that the commit lacks', async () => {
+  for (const lost of ['helm', 'helm/values.yaml']) {
+    const damaged = createRepository(join(folder, `without ${lost.replace('/', ' ')}`));
+    commit(damaged, 'Start', { 'helm/values.yaml': '# hold: a\n' });
+    const object = git(damaged, 'rev-parse', `HEAD:${lost}`);
+    rmSync(join(damaged, '.git/objects', object.slice(0, 2), object.slice(2)));
+    const read = (path: string) => blobsAt(gitIn(gitExec, damaged, 'reading'), [`HEAD:${path}`]);
+    assert.match((await refusal(() => read('helm/values.yaml'))).text, /Git can't read HEAD:helm|ls-tree failed/, lost);
+    assert.deepEqual(await read('none.yaml'), [undefined]);
+  }
 });
 
 test('uncommitted files are changed, staged, removed and new ones of the folders asked for', async () => {

@@ -38,10 +38,8 @@ const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
 export async function readImageChanges(git: Git, head: string, path: string): Promise<ImageChange[]> {
   const commits = await commitsOf(git, head, path);
   const wanted = [...new Set(commits.flatMap(({ commit, parents }) => [commit, ...parents]))];
-  const found = await blobsAt(
-    git,
-    wanted.map((commit) => `${commit}:${path}`),
-  );
+  const names = wanted.map((commit) => `${commit}:${path}`);
+  const found = await blobsAt(git, names);
   const texts = new Map(wanted.map((commit, index) => [commit, found[index]]));
   const images = new Map([...texts].map(([commit, text]) => [commit, imageInValues(text ?? '')]));
   const changes: ImageChange[] = [];

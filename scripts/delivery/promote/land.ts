@@ -8,7 +8,7 @@ import { blobsAt, filesChanged } from '../../lib/git/commits.ts';
 import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
 import type { DeliveryPlan } from './plan.ts';
 import { pushCommit, ReplayConflict } from './push.ts';
-import { editedFiles, fileList, filesIn, type Workspace } from './workspace.ts';
+import { editedFiles, fileList, type Workspace } from './workspace.ts';
 import { openWorktree, takeOver, type Worktree } from './worktree.ts';
 
 /** What became of a plan. */
@@ -84,10 +84,7 @@ function editInPlace(root: string, edits: DeliveryPlan['edits']): void {
 async function commitIn(worktree: Worktree, workspace: Workspace, { edits, message }: DeliveryPlan) {
   const { folder, git: inside } = worktree;
   for (const { service, after } of edits) writeWhole(join(folder, workspace.prefix, service.file), after);
-  const files = filesIn(
-    workspace,
-    edits.map(({ service }) => service),
-  );
+  const files = edits.map(({ service }) => `${workspace.prefix}${service.file}`);
   // A path that is relative leads to the user's top folder, and in another worktree to nothing: Git then runs no hook.
   const hooks = `core.hooksPath=${workspace.gitFiles.hooks}`;
   const how = ['-c', hooks, 'commit', '--quiet', '--only', '--message', message];
@@ -117,7 +114,7 @@ async function moveBranch(
   to: string,
   pushed?: string,
 ): Promise<Pick<LandingResult, 'notes' | 'elsewhere'>> {
-  const { context, top, branch, head } = workspace;
+  const { context, top, prefix, branch, head } = workspace;
   if (to === head) return { notes: [] };
   const exec = createExec({ env: context.config.childEnv, signal: new AbortController().signal });
   const git = gitIn(exec, top, 'committing');
@@ -128,10 +125,7 @@ async function moveBranch(
       `${pushed ? `It was pushed to ${pushed} as ${shortSha(to)}, but this branch` : branch} could not follow: ${why}`,
       { hint: 'git stash, then git pull --rebase, then git stash pop.' },
     );
-  const own = filesIn(
-    workspace,
-    edits.map(({ service }) => service),
-  );
+  const own = edits.map(({ service }) => `${prefix}${service.file}`);
   const others = (await filesChanged(git, head, to)).filter((file) => !own.includes(file));
   const inTheWay = others.length > 0 && (await isCheckedOut()) ? await editedFiles(git, others) : [];
   if (inTheWay.length > 0) throw cannotFollow(`your edits in ${fileList(inTheWay)} are in the way`);

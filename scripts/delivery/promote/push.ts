@@ -39,12 +39,8 @@ export async function pushCommit(
   for (let attempt = 1; attempt <= maxTries; attempt += 1) {
     let ours = head;
     if (theirs !== undefined && !(await hasAncestor(exec, top, head, theirs))) {
-      const commits = await commitsSince(git, theirs, head);
-      ours = await replay(
-        worktree,
-        theirs,
-        commits.map(({ sha }) => sha),
-      );
+      const commits = (await commitsSince(git, theirs, head)).map(({ sha }) => sha);
+      ours = await replay(worktree, theirs, commits);
       await takeOver(git, worktree);
     }
     const args = ['push', '--porcelain', destination.remote, `${ours}:${destination.ref}`];

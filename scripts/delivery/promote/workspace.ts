@@ -107,7 +107,7 @@ function busy(message: string, hint: string): UserError {
 }
 
 /** The services' values files, from the top folder. */
-export function filesIn({ prefix }: Pick<Workspace, 'prefix'>, services: readonly Service[]): string[] {
+function filesIn({ prefix }: Pick<Workspace, 'prefix'>, services: readonly Service[]): string[] {
   return services.map(({ file }) => `${prefix}${file}`);
 }
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
-import { type Git, gitFailed, gitIn, readPaths } from './run.ts';
+import { type Git, gitFailed, gitIn, literalPath, readPaths } from './run.ts';
 
 /** A commit that this clone has. */
 export interface Commit {
@@ -58,16 +59,24 @@ export async function filesChanged(git: Git, ...what: [string] | [string, string
  * The texts of files, byte for byte, in one process.
  * @param names as in `HEAD:helm/values.yaml`, counted from the top folder.
  * @returns a text for each, or undefined where the commit has no such file.
+ * @throws UserError where Git can't read one.
  */
 export async function blobsAt(git: Git, names: readonly string[]): Promise<(string | undefined)[]> {
   // Behind each one a name that is missing for certain, and that no file can know.
   const mark = randomUUID();
   const input = names.map((name) => `${name}\n${mark}\n`).join('');
   const answers = (await git.read(['cat-file', '--batch=%(objecttype)'], { input })).split(`${mark} missing`);
-  return names.map((_, index) => {
+  const texts = names.map((_, index) => {
     const answer = answers[index]?.replace(/^\n/, '') ?? '';
     return answer.startsWith('blob\n') ? answer.slice('blob\n'.length, -1) : undefined;
   });
+  // To cat-file, what can't be read is missing as well. A hold in such a file must not count as none.
+  for (const name of new Set(names.filter((_, index) => texts[index] === undefined))) {
+    const [commit = '', path = ''] = name.split(/:(.*)/s);
+    const listed = await git.read(['ls-tree', '--full-tree', commit, '--', literalPath(path)]);
+    if (listed !== '') throw new UserError(`Git can't read ${name}.`, { id: 'clone-unfit', hint: 'git fsck' });
+  }
+  return texts;
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */
