@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import os, { homedir } from 'node:os';
+import os, { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { format, inspect } from 'node:util';
@@ -55,7 +55,7 @@ test('downloads and the authority lie in the folders of XDG, else below HOME, el
   assert.match(cache, /^\/home\/ann\/(\.cache|Library\/Caches)\/platform-ops$/);
   assert.match(data, /^\/home\/ann\/(\.local\/share|Library\/Application Support)\/platform-ops$/);
   for (const environment of [{}, { HOME: '' }])
-    assert(of(environment).every((one) => one.startsWith(join(homedir(), '/'))));
+    assert(of(environment).every((one) => one.startsWith(join(userInfo().homedir, '/'))));
 });
 
 test('an account without a home folder is told how to name one, and does not need one that is named', async () => {
