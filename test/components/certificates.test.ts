@@ -145,6 +145,7 @@ test('neither the authority’s key nor that of a certificate is in what the com
   for (const body of bodies) assert(body.length > 40 && ![...said, ...commands].join('\n').includes(body));
   const inCluster = [...secrets.values()].map(({ certificate, key }) => certificate + key).join();
   assert(!inCluster.includes(bodies[0] ?? ''), 'the authority’s key never reaches the cluster');
+  assert(!JSON.stringify(applied).includes(base64(issuer.key)), 'nor in another entry of a Secret');
 });
 
 const hosts = ['api.localhost'] as const;

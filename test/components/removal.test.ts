@@ -10,8 +10,8 @@ import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-function contextOf(objects: readonly KubeObject[], timeout = 3000) {
-  const cluster = fakeCluster(objects);
+function contextOf(objects: readonly KubeObject[], timeout = 3000, fault?: string) {
+  const cluster = fakeCluster(objects, fault);
   const context = fakeContext({
     config: { root },
     timeout,
@@ -125,6 +125,13 @@ test('what is held is told, with what holds it', async () => {
   assert.doesNotMatch(text, /inside|stuck:.*stuck:/s, 'what only waits for its namespace is no reason');
   assert.match(text, /Namespace stuck: example\.com\/hold in 1 instances\n/);
   assert.match(text, /ConfigMap default\/w is held by the finalizer example\.com\/hold\./);
+});
+
+test('what kubectl does not delete is told with its reason', async () => {
+  const { context } = contextOf([namespace], 3000, 'error: timed out waiting for the condition on namespaces/tools');
+  const { error } = await refusal(() => removeObjects(context, [namespace]));
+  assert.equal(error.id, 'not-removed');
+  assert.match(error.message, /: error: timed out .* on namespaces\/tools$/);
 });
 
 test('an object of the same name that somebody made meanwhile is not waited for', async () => {
