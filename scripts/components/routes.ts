@@ -8,6 +8,7 @@ import { readAuthority } from '../lib/certificates/authority.ts';
 import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';
 import { fromBase64 } from '../lib/secret.ts';
+import { shared } from '../lib/tasks.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { controllerService } from './ingress.ts';
 import { install } from './installation.ts';
@@ -150,20 +151,17 @@ async function throughIngress<T>(
   if (target === undefined) return request(config.ports[name]);
   const known = tunnels.get(config) ?? new Map<PortName, Promise<PortForward>>();
   tunnels.set(config, known);
-  const current = () => {
-    const tunnel = known.get(name) ?? openIngressTunnel(context, name);
-    known.set(name, tunnel);
-    return tunnel;
-  };
+  const current = () => shared(known, name, () => openIngressTunnel(context, name));
   const first = current();
+  const tunnel = await first;
   try {
-    return await request((await first).port);
+    return await request(tunnel.port);
   } catch (error) {
     if (signal.aborted) throw error;
     // Another request may have replaced it by now.
     if (known.get(name) === first) {
       known.delete(name);
-      first.then((tunnel) => setTimeout(() => tunnel.close(), drainMs).unref()).catch(() => {});
+      setTimeout(() => tunnel.close(), drainMs).unref();
     }
     return request((await current()).port);
   }

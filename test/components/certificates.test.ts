@@ -14,7 +14,7 @@ import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
 import { createLocalAuthority, selfSigned, signedBy } from '../../scripts/lib/certificates/certificate.ts';
 import { base64 } from '../../scripts/lib/secret.ts';
 import { made } from '../support/fake-cluster.ts';
-import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root, services } from '../support/helm.ts';
 import { grepped } from '../support/repository.ts';
 
@@ -238,6 +238,31 @@ test('a site is asked by its own name, on its port, and has to prove who it is',
     (await askIngress(context, site, '/info')).missing ?? '',
     /^https:\/\/api\.localhost:\d+\/info does not answer: .*verify/,
   );
+});
+
+test('a tunnel to the ingress of others is opened once, and once more where nothing comes through; one that fails is told', async () => {
+  const commands = new AbortController();
+  const listening = (port: number) => `echo 'Forwarding from 127.0.0.1:${port} -> 443'; exec sleep 60`;
+  const kubectls = ['echo no >&2; exit 1', listening(1), listening(https)];
+  const slice = {
+    metadata: { namespace: 'ingress-nginx', labels: { 'kubernetes.io/service-name': 'ingress-nginx-controller' } },
+    ports: [{ name: 'https', port: 443 }],
+    endpoints: [{ targetRef: { kind: 'Pod', name: 'p' } }],
+  };
+  const { config } = contextFor('dev', { ports: { http: 1, https } });
+  const context = fakeContext({
+    config: { ...config, ingressController: 'nginx', childEnv: everyKind({ PATH: process.env.PATH ?? '' }) },
+    target: 'theirs',
+    signal: commands.signal,
+    api: () => ({ json: async () => ({ items: [slice] }) }),
+    kubectl: async () => ({ command: () => ['sh', '-c', kubectls.shift() ?? assert.fail('another kubectl')] }),
+  });
+  present(good);
+  const ask = () => askIngress(context, site, '/info');
+  assert.match((await ask()).missing ?? '', /does not answer: no$/);
+  assert.equal(kubectls.length, 2);
+  assert.deepEqual([(await ask()).status, (await ask()).status, kubectls.length], [200, 200, 0]);
+  commands.abort();
 });
 
 test('production’s host is believed by the certificate in its own Secret, and by no other', async () => {
