@@ -15,8 +15,8 @@ export type NodeImages = ReturnType<typeof nodeImages>;
 const fromDocker = (option: string) =>
   `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
 const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
-// Nobody else may read it, here either: docker cp keeps the file's mode.
-const intoFile = 'umask 077; exec ctr --namespace=k8s.io images export "$1" "$2"';
+// Nobody else may read it, here either: docker cp keeps the file's mode. What an interrupted command left there is removed.
+const intoFile = 'umask 077; rm -f "$(dirname "$1")"/.*.part; exec ctr --namespace=k8s.io images export "$1" "$2"';
 
 /** A layer on top of one that is not there yet would be unpacked wrongly. */
 const answers = `ctr version > /dev/null && ! grep -qs unpacking ${unpackingMark}`;

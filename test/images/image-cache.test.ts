@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -85,6 +86,13 @@ test('an image leaves the node as a file, which is removed there, whatever happe
   assert.equal(exported?.at(-2), '/var/lib/.1.part');
   assert.deepEqual(copied, ['docker', 'cp', 'node:/var/lib/.1.part', '/cache/.1.part']);
   assert.deepEqual(removed, ['docker', 'exec', 'node', 'rm', '-f', '/var/lib/.1.part']);
+  // Where Ctrl-C came first, the next one removes it.
+  const inNode = await temporaryFolder();
+  for (const name of ['.0.part', 'kept']) writeFileSync(join(inNode, name), '');
+  writeFileSync(join(inNode, 'ctr'), '#!/bin/sh\ntouch "$4"\n', { mode: 0o755 });
+  const env = { PATH: `${inNode}:${process.env.PATH}` };
+  execFileSync('sh', ['-c', exported?.at(-4) ?? '', 'export', join(inNode, '.1.part'), image], { env });
+  assert.deepEqual(readdirSync(inNode).toSorted(), ['.1.part', 'ctr', 'kept']);
 });
 
 test('another image of the same name takes the place of the old one', async () => {
