@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
@@ -54,7 +55,7 @@ async function stream(
 ) {
   const asked: string[] = [];
   const sent: SentRequest[] = [];
-  const paths = plannedPaths({ seconds: count, rate: 1, errors: 10 });
+  const paths = plannedPaths({ seconds: count / 2, rate: 2, errors: 10 });
   const send = async (path: string) => answer(path, asked.push(path));
   await sendStream({ paths, rate: 1000, send, signal, sent });
   return { asked, sent };
@@ -62,14 +63,18 @@ async function stream(
 const told = { url: 'https://api.localhost:8443', plan: defaultPlan, seconds: 4, interrupted: false };
 
 test('every request is sent once, in order, and what has no answer is told with the reason', async () => {
-  const { asked, sent } = await stream(50, async (path, nth) =>
-    nth === 7 ? { missing: 'connection refused' } : { status: path === badPath ? 404 : 200, missing: 'not kept' },
-  );
+  const { asked, sent } = await stream(50, async (path, nth) => {
+    if (nth === 8) throw new TypeError('x is undefined');
+    return nth === 7
+      ? { missing: 'connection refused' }
+      : { status: path === badPath ? 404 : 200, missing: 'not kept' };
+  });
   assert.deepEqual(asked, [...plannedPaths({ seconds: 50, rate: 1, errors: 10 })]);
   assert.deepEqual(trafficReport(told, sent, []).answers, [
-    { path: goodPath, status: 200, count: 44 },
+    { path: goodPath, status: 200, count: 43 },
     { path: badPath, status: 404, count: 5 },
     { path: goodPath, status: undefined, why: 'connection refused', count: 1 },
+    { path: goodPath, status: undefined, why: 'x is undefined', count: 1 },
   ]);
 });
 
@@ -95,7 +100,25 @@ test('Ctrl-C ends it at once, and what was cut off counts for nothing', async ()
   assert.deepEqual([asked.length, sent.length], [3, 2]);
 });
 
-test('a server that does not answer has no more than fifty requests open', async () => {
+test('what waits for its turn when it is ended is not sent', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ended = once(signal, 'abort');
+  const paths = function* () {
+    yield* plannedPaths({ seconds: 60, rate: 1, errors: 0 });
+    controller.abort();
+  };
+  let asked = 0;
+  const send = async () => {
+    asked += 1;
+    await ended;
+    return { status: 200 };
+  };
+  await sendStream({ paths: paths(), rate: 1000, send, signal, sent: [] });
+  assert.equal(asked, 50);
+});
+
+test('a server that does not answer has no more than fifty requests open, and the others count from when they were due', async () => {
   let open = 0;
   let most = 0;
   let release = () => {};
@@ -111,6 +134,7 @@ test('a server that does not answer has no more than fifty requests open', async
     return { status: 200 };
   });
   assert.deepEqual([sent.length, most], [100, 50]);
+  assert(sent.every(({ milliseconds }) => milliseconds > 50));
 });
 
 test('percentiles are values that were measured', () => {
