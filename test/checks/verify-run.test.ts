@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { VerificationCheck, VerificationFinding } from '../../scripts/checks/verify/check.ts';
-import { type LiveCluster, reviewAccess } from '../../scripts/checks/verify/live.ts';
+import { connectLiveCluster, type LiveCluster, reviewAccess } from '../../scripts/checks/verify/live.ts';
 import {
   firstCause,
   formatVerification,
@@ -11,6 +12,9 @@ import {
 } from '../../scripts/checks/verify/run.ts';
 import type { Kubectl } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
+import { fakeContext } from '../support/fakes.ts';
+import { root } from '../support/helm.ts';
+import { recorded } from '../support/monitoring.ts';
 
 const found = (message: string, lasting?: true): VerificationFinding => ({
   message,
@@ -143,4 +147,27 @@ test('the API server is asked for all rights with one kubectl, as the account th
     asked.map((text) => JSON.parse(text).spec).map(({ user, resourceAttributes }) => [user, resourceAttributes]),
     questions.map((question) => ['system:serviceaccount:observability:prometheus', question]),
   );
+});
+
+/** A Prometheus behind a proxy that answers each path in this way. */
+const prometheusOf = (json: (path: string) => Promise<object>) =>
+  connectLiveCluster(fakeContext({ config: {}, api: () => ({ json }) })).prometheus;
+
+test('the jobs are those of the configuration that Prometheus runs with, where each looks for its targets', async () => {
+  const yaml = readFileSync(`${root}/observability/prometheus/prometheus.yml`, 'utf8');
+  assert.deepEqual(await prometheusOf(async () => ({ data: { yaml } })).jobs(), recorded().jobs);
+});
+
+test('however many queries there are, Prometheus has six of them at a time', async () => {
+  const open = new Set<string>();
+  let most = 0;
+  const { query } = prometheusOf(async (path) => {
+    most = Math.max(most, open.add(path).size);
+    await new Promise(setImmediate);
+    open.delete(path);
+    return { data: { result: [new URL(path, 'http://x').searchParams.get('query')] } };
+  });
+  const asked = Array.from({ length: 20 }, (_, nth) => `up{n="${nth}"} + 1`);
+  assert.deepEqual((await Promise.all(asked.map(query))).flat(), asked);
+  assert.equal(most, 6);
 });
