@@ -4,14 +4,16 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { secretValues } from '../../scripts/checks/support-bundle/secret-values.ts';
-import { createRedactor } from '../../scripts/checks/support-bundle/secrets.ts';
-import { renderSections as sectionsText } from '../../scripts/checks/support-bundle/sections.ts';
+import { collectSecrets, createRedactor } from '../../scripts/checks/support-bundle/secrets.ts';
+import { clusterSections, renderSections } from '../../scripts/checks/support-bundle/sections.ts';
 import { redactedText, supportBundleCommand } from '../../scripts/commands/support-bundle.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
+import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import { Interrupted, shortened } from '../../scripts/lib/errors.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { formsOf, plantedSecrets } from '../e2e/canary.ts';
+import { made } from '../support/fake-cluster.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { git, gitExec } from '../support/repository.ts';
 import { root } from '../support/tracked-files.ts';
@@ -243,6 +245,35 @@ test('without the cluster nothing of it is asked for', async () => {
   assert(!text.includes('== pods') && !text.includes(token));
 });
 
+test('of a cluster that others use as well, what is theirs is neither told nor read', async () => {
+  const applied = { managedFields: [{ manager: fieldManager, operation: 'Apply' }], creationTimestamp: '2026-01-02' };
+  const namespaces = ['platform-ops', 'argocd'].map((name) => made('Namespace', name, applied));
+  const places = { argocd: 'argocd-server-1', default: 'core-go-1', theirs: 'core-go-1' };
+  const pods = [...Object.entries(places), ['default', 'mine-1'] as const].map(([namespace, name]) => ({
+    ...pod,
+    metadata: { name, namespace },
+  }));
+  const read: (string | undefined)[] = [];
+  const api = () => ({
+    listMetadata: async (_: string, kind: string) =>
+      kind === 'Namespace' ? [...namespaces, made('Namespace', 'theirs')] : [],
+    list: async (_: string, kind: string, namespace?: string) => {
+      if (kind === 'Secret') read.push(namespace);
+      return kind === 'Pod' ? pods : [];
+    },
+    json: async () => ({
+      items: pods.map(({ metadata }) => ({ metadata, involvedObject: { kind: 'Pod', name: metadata.name } })),
+    }),
+    lines: async () => '2026-01-02T03:04:05Z it runs',
+  });
+  const text = await renderSections(leakingContext({ target: 'theirs', api }), clusterSections);
+  const told = [...text.matchAll(/\b(?:argocd|default|theirs)\/\S+/g)].map(([name]) => name);
+  assert.deepEqual([...new Set(told)].toSorted(), ['argocd/argocd-server-1', 'default/core-go-1']);
+  assert(!text.includes('mine-1') && text.includes('[core-go-1] '), text);
+  await collectSecrets(leakingContext({ target: 'theirs', api }), true);
+  assert.deepEqual(read.toSorted(), ['argocd', 'default']);
+});
+
 test('where the Secrets of the cluster can not be known, nothing of it is written', async () => {
   const api = () => ({ list: () => Promise.reject(new ApiError('/x', 403, 'forbidden')) });
   const { text } = await refusal(() => redactedText(leakingContext({ toolbox, api }), true));
@@ -254,10 +285,10 @@ test('a section that fails says so beside the others, and an interruption ends i
   const fails = (error: Error) => [{ title: 'two', make: () => Promise.reject(error) }, one];
   const context = leakingContext();
   assert.equal(
-    await sectionsText(context, fails(new Error('no way'))),
+    await renderSections(context, fails(new Error('no way'))),
     '== two\n\ncould not be had: no way\n\n== one\n\ntext\n',
   );
-  await assert.rejects(sectionsText(context, fails(new Interrupted())), Interrupted);
+  await assert.rejects(renderSections(context, fails(new Interrupted())), Interrupted);
 });
 
 test('the command writes a file that only its owner reads, once, and prints where it is', async () => {
