@@ -59,13 +59,13 @@ async function runTraffic({ config, flags, signal, print, progressStream }: Invo
   const sent: SentRequest[] = [];
   const send = (path: string) => askIngress(context, site, path);
   await sendStream({ paths: plannedPaths(plan), rate: plan.rate, send, signal, sent });
-  const seconds = (performance.now() - started) / 1000;
+  const told = { url, plan, seconds: (performance.now() - started) / 1000, interrupted: signal.aborted };
   progress.stop();
   // No chart is rendered for it, so that no tool is needed.
   const repository = openRepository(config.root, { exec: context.exec, find: (name) => context.toolbox.find(name) });
   const grafana = routeTable.find(({ title }) => title === 'Grafana');
   const shownBy = await dashboardsWithRequests(repository, grafana ? siteUrl(context, grafana) : '');
-  const report = trafficReport({ url, plan, seconds, interrupted: signal.aborted }, sent, shownBy);
+  const report = trafficReport(told, sent, shownBy);
   print(flags.json ? JSON.stringify(report, undefined, 2) : formatTrafficReport(report));
   if (report.interrupted) return ExitCode.interrupted;
   return report.latency === undefined ? ExitCode.failed : ExitCode.done;
