@@ -28,7 +28,7 @@ export const applications: Component = {
   needs: ['argo-cd', 'git-source', 'repository-access', 'ingress', 'service-images'],
 
   async status(context) {
-    const missing = await missingOfApplications(context);
+    const missing = await missingOfApplications(context, await registrations(context));
     if (missing === undefined) return { state: 'ready', detail: await revisionDetail(context) };
     return missing.endsWith('is missing') ? { state: 'absent', missing } : { state: 'unready', missing };
   },
@@ -44,7 +44,7 @@ export const applications: Component = {
     await waitForReady(context, {
       objects: () => unhealthyDeployments(context),
       bringImages: () => bringImages(context),
-      look: () => missingOfApplications(context),
+      look: () => missingOfApplications(context, objects),
       faults: async () => {
         // Which commit Argo CD renders is known here only where it follows this checkout.
         const commit = context.config.gitops ? undefined : (await context.checkout()).head;
@@ -78,8 +78,7 @@ async function applicationsToRefresh(context: Context): Promise<Application[]> {
   return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
 }
 
-async function missingOfApplications(context: Context): Promise<string | undefined> {
-  const wanted = await registrations(context);
+async function missingOfApplications(context: Context, wanted: readonly KubeObject[]): Promise<string | undefined> {
   const missing = await context.view().missing(wanted);
   if (missing !== undefined) return missing;
   const present = await applicationsOf(context);

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { notReadyReason, sourceDifference } from '../../scripts/components/applications.ts';
+import { applications as component, notReadyReason, sourceDifference } from '../../scripts/components/applications.ts';
 import { componentsFor } from '../../scripts/components/index.ts';
 import { type Config, loadConfig } from '../../scripts/config/config.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { runGraph } from '../../scripts/lib/tasks.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 import { imagesOf, restartOnConfigChange } from '../../scripts/repository/manifests.ts';
+import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 
 const environment = { GITOPS_REPO_URL: 'https://github.com/someone/ops.git' };
 const settings: [string, Config, boolean][] = [
@@ -142,3 +145,31 @@ for (const [what, application, expected] of differences) {
     else assert.match(said ?? '', expected);
   });
 }
+
+test('up waits for the Applications that it applied, whatever is written into their files meanwhile', async () => {
+  const root = await temporaryFolder();
+  for (const folder of ['argocd', 'cluster/argocd']) mkdirSync(join(root, folder), { recursive: true });
+  writeFileSync(join(root, 'cluster/argocd/default-project.yaml'), '');
+  const spec = { source: { repoURL: 'x', path: 'helm/core-go', helm: { valueFiles: ['values-prod.yaml'] } } };
+  const application = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name: 'core-go' }, spec };
+  const write = (values: string) =>
+    writeFileSync(join(root, 'argocd/a.yaml'), JSON.stringify(application).replace('values-prod', values));
+  write('values-prod');
+  let present: object[] = [];
+  const context = fakeContext({
+    config: { root, environment: 'prod', gitops: { repoUrl: 'https://example.com/ops.git', revision: 'main' } },
+    timeout: 100,
+    signal: new AbortController().signal,
+    checkout: async () => ({ prefix: '', head: commit }),
+    view: () => ({ list: async () => present, listHeads: async () => [], missing: async () => undefined, forget() {} }),
+    kubectl: async () => ({
+      run: async () => {},
+      apply: async (objects: KubeObject[]) => {
+        present = objects.map((one) => ({ ...one, status: synced }));
+        write('values-edited');
+        return ['Application core-go'];
+      },
+    }),
+  });
+  assert.deepEqual((await component.apply(context)).changed, ['Application core-go']);
+});
