@@ -15,13 +15,13 @@ import { liveOf, one, type Recorded, recorded } from '../support/monitoring.ts';
 type Change = (made: Recorded) => unknown;
 const checkOf = (name: string) => verificationChecks.find((each) => each.name === name) ?? assert.fail(name);
 
-/** What a check finds on a cluster that was changed: each finding with its remedy below it. */
+/** What a check finds on a cluster that was changed: each finding with its remedy below it, and whether it is waited for. */
 async function findings(name: string, ...changes: Change[]): Promise<string[]> {
   const made = recorded();
   for (const change of changes) change(made);
   const { findings } = await checkOf(name).run(liveOf(made), () => false);
   const found = findings.filter((finding) => finding !== undefined);
-  return found.map(({ message, remedy }) => `${message}\n→ ${remedy}`);
+  return found.map(({ message, remedy, lasting }) => `${message}\n→ ${remedy}${lasting ? '\n(not waited for)' : ''}`);
 }
 
 const podOf = ({ objects }: Recorded, service: string) =>
