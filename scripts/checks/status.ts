@@ -9,7 +9,7 @@ import { type Drift, findDrift, noDrift } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
 import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
 import { stubsAmong } from '../images/stubs.ts';
-import { ApiError, Unreachable } from '../kubernetes/api/api.ts';
+import { ApiError, Unreachable, withoutAnswer } from '../kubernetes/api/api.ts';
 import type { Workload } from '../kubernetes/types.ts';
 import { rolloutState } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
@@ -130,11 +130,8 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
 }
 
 async function targetReport(context: Context): Promise<StatusReport['targets']> {
-  const targets = await readTargets(context).catch((error: unknown): ScrapeTarget[] => {
-    // That Prometheus is not there is said by its own line.
-    if (error instanceof ApiError || error instanceof Unreachable) return [];
-    throw error;
-  });
+  // That Prometheus is not there is said by its own line.
+  const targets = await readTargets(context).catch(withoutAnswer<ScrapeTarget[]>([]));
   const down = targets
     .filter(({ health }) => health === 'down')
     .map(({ labels, lastError }) => ({ name: targetName(labels), error: lastError }));

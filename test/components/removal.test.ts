@@ -5,6 +5,8 @@ import { removeApplications } from '../../scripts/components/applications-remova
 import { removeObjects, waitForTermination } from '../../scripts/components/removal.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject, Metadata } from '../../scripts/kubernetes/objects.ts';
+import { deletionObstacles } from '../../scripts/kubernetes/waiting/deletion.ts';
+import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, fakeExec, refusal } from '../support/fakes.ts';
 
@@ -132,6 +134,16 @@ test('what kubectl does not delete is told with its reason', async () => {
   const { error } = await refusal(() => removeObjects(context, [namespace]));
   assert.equal(error.id, 'not-removed');
   assert.match(error.message, /: error: timed out .* on namespaces\/tools$/);
+});
+
+test('what holds an object is told without an answer of the cluster, but Ctrl-C ends it', async () => {
+  const held = made('ConfigMap', 'w', { deletionTimestamp: 'now', finalizers: ['example.com/hold'] });
+  const told = (error: Error) =>
+    deletionObstacles(fakeContext({ api: () => ({ list: () => Promise.reject(error) }) }), [held]);
+  assert.deepEqual(await told(new Unreachable('no answer')), [
+    'ConfigMap w is held by the finalizer example.com/hold.',
+  ]);
+  await assert.rejects(told(new Interrupted()), Interrupted);
 });
 
 test('an object of the same name that somebody made meanwhile is not waited for', async () => {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { githubUrl } from '../../config/settings.ts';
 import type { Context } from '../../images/context.ts';
-import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
+import { withoutAnswer } from '../../kubernetes/api/api.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { hasAncestor, readCommit } from '../../lib/git/commits.ts';
 import { type Remote, remoteCommit } from '../../lib/git/remote.ts';
 import { gitIn } from '../../lib/git/run.ts';
-import { applicationsNow } from '../../repository/applications.ts';
+import { type Application, applicationsNow } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: at HEAD, which is a short process of git, and at what Argo CD deploys from GITOPS_REPO_URL. */
 const intervalMs = { head: 500, elsewhere: 2000 };
@@ -41,14 +41,9 @@ export async function waitForNewCommit(
 
 /** The commits that Argo CD rendered, as far as it can tell. */
 async function renderedCommits(context: Context): Promise<string[]> {
-  try {
-    const all = await applicationsNow(context);
-    return all.flatMap(({ status }) => status?.sync?.revision?.match(/^[0-9a-f]{40,64}$/)?.[0] ?? []);
-  } catch (error) {
-    // A cluster that is away may come back.
-    if (error instanceof ApiError || error instanceof Unreachable) return [];
-    throw error;
-  }
+  // A cluster that is away may come back.
+  const all = await applicationsNow(context).catch(withoutAnswer<Application[]>([]));
+  return all.flatMap(({ status }) => status?.sync?.revision?.match(/^[0-9a-f]{40,64}$/)?.[0] ?? []);
 }
 
 /**

@@ -204,6 +204,14 @@ export async function jsonIfThere<T>(api: Pick<ApiServer, 'json'>, path: string)
   }
 }
 
+/** For `catch`: gives this where the API server refuses or does not answer. All else is thrown, Ctrl-C too. */
+export function withoutAnswer<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof ApiError || error instanceof Unreachable) return instead;
+    throw error;
+  };
+}
+
 /**
  * Whether an answer passes by itself: of a server that is busy or that starts, or about a namespace that is being
  * terminated. Any other 403 is final: the login lacks the right.

@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
 import { CommandError } from '../../lib/exec.ts';
+import { withoutAnswer } from '../api/api.ts';
 import type { ClusterContext } from '../context.ts';
 import { type KubeObject, nameOf, toYaml } from '../objects.ts';
 import type { Namespace } from '../types.ts';
@@ -113,10 +114,7 @@ const maxObstacles = 5;
 
 /** What holds objects that were deleted and are still there, a sentence each. Never throws for what can't be told. */
 export async function deletionObstacles(context: ClusterContext, objects: readonly KubeObject[]): Promise<string[]> {
-  const namespaces = await context
-    .api()
-    .list<Namespace>('v1', 'Namespace')
-    .catch((): Namespace[] => []);
+  const namespaces = await context.api().list<Namespace>('v1', 'Namespace').catch(withoutAnswer<Namespace[]>([]));
   const leaving = namespacesAmong(objects);
   // What waits for its namespace to be emptied is no reason why that isn't.
   const telling = objects.filter(
