@@ -87,4 +87,11 @@ test('that the cluster can’t be asked for them does no harm', async () => {
   const objects = () => Promise.reject(new Error('not now'));
   const { text } = await refusal(() => waitForReady(context, { objects, look: async () => 'a pod' }));
   assert.match(text, /^Timed out after 0\.03 s: a pod\./);
+  // What is no answer of the cluster is a bug, which would hide what is wrong with a pod for ever.
+  const view = () => ({ podsOf: async () => [{ ...crashing, status: null }] });
+  const waiting = waitForReady(fakeContext({ ...context, view }), {
+    objects: () => [deployment('sick') as unknown as KubeObject],
+    look: async () => 'a pod',
+  });
+  await assert.rejects(waiting, TypeError);
 });

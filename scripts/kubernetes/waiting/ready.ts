@@ -6,6 +6,7 @@ import type { ClusterContext } from '../context.ts';
 import { explainPodProblem } from '../explain/explain.ts';
 import { isPullFailure, podProblemOf } from '../explain/pod-problem.ts';
 import type { KubeObject } from '../objects.ts';
+import type { Pod } from '../types.ts';
 import { isReady } from '../workloads.ts';
 import { timeoutError, toleratingOutages } from './api-server.ts';
 
@@ -76,21 +77,18 @@ export async function waitForReady(context: ClusterContext, wanted: ReadyOptions
  * from the start. A cluster that can't be asked tells of none.
  */
 async function podBlockers(context: ClusterContext, { objects, bringImages }: ReadyOptions): Promise<Blocker[]> {
-  try {
-    const pods = await podsOfWorkloads(context, (await objects?.()) ?? []);
-    return pods.flatMap((ofOne) => {
-      // An evicted pod is only a record once another one has taken its place.
-      const replaced = ofOne.some(isReady);
-      return ofOne.flatMap((pod) => {
-        const problem = podProblemOf(pod);
-        if (problem === undefined || (problem.reason === 'Evicted' && replaced)) return [];
-        const { patience, reason } = problem;
-        const key = `${pod.metadata.uid} ${patience}`;
-        const mend = isPullFailure(reason) ? bringImages : undefined;
-        return [{ key, patience, mend, explain: (missing: string) => explainPodProblem(context, missing, problem) }];
-      });
+  const ask = async () => podsOfWorkloads(context, (await objects?.()) ?? []);
+  const pods = await ask().catch((): Pod[][] => []);
+  return pods.flatMap((ofOne) => {
+    // An evicted pod is only a record once another one has taken its place.
+    const replaced = ofOne.some(isReady);
+    return ofOne.flatMap((pod) => {
+      const problem = podProblemOf(pod);
+      if (problem === undefined || (problem.reason === 'Evicted' && replaced)) return [];
+      const { patience, reason } = problem;
+      const key = `${pod.metadata.uid} ${patience}`;
+      const mend = isPullFailure(reason) ? bringImages : undefined;
+      return [{ key, patience, mend, explain: (missing: string) => explainPodProblem(context, missing, problem) }];
     });
-  } catch {
-    return [];
-  }
+  });
 }
