@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { identityOf, nameOf } from '../../scripts/kubernetes/objects.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { application, facts } from '../support/diff.ts';
-import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { needsHelm } from '../support/helm.ts';
 import { commit, createRepository, gitExec, write } from '../support/repository.ts';
 
@@ -59,6 +59,14 @@ test('a chart comes with what its links lead to, and with nothing else', async (
   const files = await chartFiles(gitExec, top, ['helm/web']);
   const link = files.find(({ header }) => header.name === 'helm/web/charts/common');
   assert.deepEqual([link?.header.type, link?.header.linkname], ['symlink', '../../common']);
+});
+
+const proc = { skip: existsSync('/proc/version') ? false : 'there is no /proc' };
+test('a file that grows while it is read is packed as it was read', proc, async () => {
+  // Its size is told as 0 before it is read.
+  const exec = fakeExec(() => ({ stdout: 'version\0' }));
+  const [file] = await chartFiles(exec, '/proc', ['version']);
+  assert.equal(file?.header.size, Buffer.byteLength(String(file?.body)));
 });
 
 test('what is edited, new or deleted counts, committed or not; what Git ignores does not', async () => {

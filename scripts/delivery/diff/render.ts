@@ -119,7 +119,10 @@ async function readChartFile(top: string, path: string): Promise<TarEntry | unde
   });
   if (found?.isSymbolicLink())
     return { header: { name: path, type: 'symlink', size: 0, linkname: await readlink(file) } };
-  return found?.isFile() ? { header: { name: path, size: found.size }, body: await readFile(file) } : undefined;
+  if (!found?.isFile()) return undefined;
+  const body = await readFile(file);
+  // Of what was read, not of what was looked at: an editor may have saved it since.
+  return { header: { name: path, size: body.length }, body };
 }
 
 function linkTarget(path: string, link: string): string {
