@@ -132,3 +132,9 @@ for (const folder of folders) {
     assert.deepEqual(byName(await readKustomizedObjects(root, folder)), byName(parseObjects(stdout, folder)));
   });
 }
+
+test('a file is parsed once, also where two ask for it at the same time', async () => {
+  const { manifest } = openRepository(root, noTools);
+  const [one, other] = await Promise.all([manifest('argocd/project.yaml'), manifest('argocd/project.yaml')]);
+  assert.equal(one, other);
+});

@@ -48,7 +48,7 @@ const noManifest =
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools): Repository {
   const texts = new Map<string, Promise<string>>();
-  const manifests = new Map<string, Manifest>();
+  const manifests = new Map<string, Promise<Manifest>>();
   const repository: Repository = {
     root,
     charts: once(() => findCharts(repository)),
@@ -65,8 +65,8 @@ export function openRepository(root: string, tools: Tools): Repository {
       return Promise.all(charts.map(async (chart) => renderAllOn(root, chart, await valuesOf(chart), tools)));
     }),
     rendered: async () => (await repository.renderings()).flatMap(({ objects }) => objects),
-    async manifest(file) {
-      const parsed = manifests.get(file) ?? readManifest(await repository.text(file), file);
+    manifest(file) {
+      const parsed = manifests.get(file) ?? repository.text(file).then((text) => readManifest(text, file));
       manifests.set(file, parsed);
       return parsed;
     },
