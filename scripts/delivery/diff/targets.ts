@@ -165,17 +165,15 @@ export function leftObjects(
 
 /** gitops-engine, sync/sync_context.go: the object's own option comes before the Application's. */
 function reasonToKeep({ spec }: Application, object: KubeObject): string | undefined {
-  const { automated, syncOptions = [] } = (spec.syncPolicy ?? {}) as SyncPolicy;
+  const { automated, syncOptions = [] } = (spec.syncPolicy ?? {}) as {
+    automated?: { prune?: boolean };
+    syncOptions?: string[];
+  };
   const own = annotationValues(object, 'argocd.argoproj.io/sync-options');
   const option = [...own, ...syncOptions].find((one) => one.startsWith('Prune='));
   if (option === 'Prune=false') return 'it says Prune=false';
   if (option === 'Prune=confirm') return 'it says Prune=confirm: Argo CD waits for you to confirm it';
   return automated?.prune ? undefined : 'its Application does not prune by itself';
-}
-
-interface SyncPolicy {
-  automated?: { prune?: boolean };
-  syncOptions?: string[];
 }
 
 function annotationValues({ metadata }: KubeObject, key: string): string[] {
