@@ -128,3 +128,23 @@ test('an unfinished rollout of an earlier commit is waited for, and is a fault o
   assert.equal(error.id, 'pod-crashes');
   assert.match(error.message, new RegExp(`^api-node .*${before.slice(0, 7)}\\.`));
 });
+
+// The last one: it commits.
+test('a commit that supersedes it meanwhile is reported in its place, with its own times', async () => {
+  let newer: string | undefined;
+  const [api] = await follow([
+    { applications: [as('api-node', { sync: { status: 'OutOfSync', revision: head } }), quiet], ...still },
+    {
+      get applications() {
+        newer ??= commit(root, 'Newer');
+        const sync = at(newer);
+        return names.map((name) => as(name, { sync }));
+      },
+      ...still,
+    },
+  ]);
+  assert.deepEqual([api?.commit, api?.revision, api?.contained, api?.changed], [head, newer, true, false]);
+  const { seen = 0, synced = 0 } = api?.seconds ?? {};
+  // Both were reached at one look; the first look, by which the other commit was seen, is a wait before it.
+  assert.ok(synced - seen < 0.3, `seen ${seen}, synced ${synced}`);
+});

@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type RolloutReport, reportLines, syncedBefore, syncedObjects } from '../../scripts/delivery/sync/report.ts';
+import {
+  createReport,
+  type RolloutReport,
+  reportLines,
+  syncedBefore,
+  syncedObjects,
+} from '../../scripts/delivery/sync/report.ts';
 import {
   type ApplicationState,
   judgeAnswer,
   lastSyncedCommit,
   type Rollout,
   rolloutOf,
+  type Stage,
   standingOf,
 } from '../../scripts/delivery/sync/rollout.ts';
 import type { Pod } from '../../scripts/kubernetes/types.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
+import { fakeContext } from '../support/fakes.ts';
 import { application, began, commits, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
 
 const names = (pods: readonly Pod[] = []) => pods.map(({ metadata }) => metadata.name).join();
@@ -155,6 +163,25 @@ test('without new pods or a route it says no more than it knows, and an answer s
     [{ version: '2.0', by: 'version', draining: 2 }, /200 with version 2\.0 \(2 old pods .*\)$/m],
   ] as const)
     assert.match(reportLines({ ...report, answer: { url, ...answer } }).join('\n'), proof);
+});
+
+test('the stages are told in their order, whichever was reached first', async () => {
+  const commit = { sha: commits.new, subject: 'x' };
+  const tracker = { asked: commit, current: commit.sha, followed: new Set([commit.sha]), contained: true };
+  const { seconds } = await createReport(fakeContext({}), {
+    ...{ tracker: { ...tracker, heed: async () => {} }, application: application(), objects: [], changed: false },
+    ...{ rollout: undefined, answer: undefined, before: undefined },
+    times: new Map<Stage, number>([
+      ['scraped', 1],
+      ['ready', 2],
+      ['answering', 3],
+    ]),
+  });
+  assert.deepEqual(Object.entries(seconds), [
+    ['ready', 2],
+    ['answering', 3],
+    ['scraped', 1],
+  ]);
 });
 
 test('a commit that was superseded is told with the one that took its place', () => {
