@@ -88,4 +88,21 @@ describe('output', () => {
     clearTimeout(deadline);
     assert.equal(code, 1, 'as a status without a cluster ends');
   });
+
+  it('that goes on and on waits for its reader, and leaves nothing behind of each wait', () => {
+    const writer = compiled(`
+      import { getEventListeners } from 'node:events';
+      import { outputDrained, outputRefused, watchOutput } from './scripts/lib/terminal/output.ts';
+      watchOutput();
+      const { stdout } = process;
+      for (let waits = 0; waits < 20; ) {
+        stdout.write('x'.repeat(100_000));
+        const drained = outputDrained();
+        if (drained) waits += 1;
+        await drained;
+      }
+      const [, ...failing] = stdout.listeners('error');
+      console.error([...getEventListeners(outputRefused, 'abort'), ...stdout.listeners('drain'), ...failing].length);`);
+    assert.equal(spawnSync(process.execPath, [writer], { encoding: 'utf8', maxBuffer: 2 ** 27 }).stderr, '0\n');
+  });
 });

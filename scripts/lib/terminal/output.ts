@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
@@ -61,12 +62,10 @@ let drained: Promise<void> | undefined;
  */
 export function outputDrained(): Promise<void> | undefined {
   if (!process.stdout.writableNeedDrain) return undefined;
-  drained ??= new Promise<void>((resolve) => {
-    process.stdout.once('drain', resolve);
-    outputRefused.addEventListener('abort', () => resolve(), { once: true });
-  }).finally(() => {
+  const taken = () => {
     drained = undefined;
-  });
+  };
+  drained ??= once(process.stdout, 'drain', { signal: outputRefused }).then(taken, taken);
   return drained;
 }
 
