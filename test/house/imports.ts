@@ -37,14 +37,18 @@ export function programFiles(): string[] {
 }
 
 /** Imports are statements of the module, types included, or calls. */
-const importing = /(?:^import\b[^'"`;]*?|^export\b[^'"`;=]*?\bfrom\s+|\bimport\(\s*)['"](\.{1,2}\/[^'"]+)['"]/gm;
+const importing = /(?:^import\b[^'"`;]*?|^export\b[^'"`;=]*?\bfrom\s+|\bimport\(\s*)['"`](\.{1,2}\/[^'"`]+)['"`]/gm;
 
 /** @returns each import of another file of this repository, in the order of the text. */
 export function importsIn(file: string, text: string): Import[] {
-  return [...text.matchAll(importing)].map(([, specifier = '']) => ({
-    from: file,
-    to: posix.join(posix.dirname(file), specifier),
-  }));
+  return [...text.matchAll(importing)].flatMap(([, specifier = '']) => {
+    const path = posix.join(posix.dirname(file), specifier);
+    const [start = '', end] = path.split(/\$\{.*\}/);
+    if (end === undefined) return [{ from: file, to: path }];
+    // A part that is only known when it runs can be the name of any file there.
+    const meant = programFiles().filter((one) => one !== file && one.startsWith(start) && one.endsWith(end));
+    return meant.map((to) => ({ from: file, to }));
+  });
 }
 
 /** @returns those that point up or out of the places, and so make a circle possible. */
