@@ -31,7 +31,7 @@ function newRun() {
     LOG: log,
   };
   const lock = join(root, '.state', `${cluster}.lock`);
-  after(() => rmSync(lock, { force: true }));
+  after(() => rmSync(lock, { recursive: true, force: true }));
   const said = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
   return { env, lock, said, group: () => Number(said().match(/started (\d+)/)?.[1]) };
 }
