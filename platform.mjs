@@ -62,6 +62,7 @@ async function bundle() {
         js: "import { createRequire as _require } from 'node:module'; const require = _require(import.meta.url);",
       },
       sourcemap: true,
+      sourcesContent: false,
       logLevel: 'silent',
     });
     renameSync(aside, folder);
