@@ -7,7 +7,7 @@ import type { ApplicationState } from '../../scripts/delivery/sync/rollout.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Progress } from '../../scripts/lib/terminal/progress.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository } from '../support/repository.ts';
+import { commit, createRepository, git, write } from '../support/repository.ts';
 import {
   application,
   chartsOf,
@@ -127,6 +127,21 @@ test('an unfinished rollout of an earlier commit is waited for, and is a fault o
   const { error } = await refusal(() => follow([{ applications: [as('api-node', state), quiet], ...moment }]));
   assert.equal(error.id, 'pod-crashes');
   assert.match(error.message, new RegExp(`^api-node .*${before.slice(0, 7)}\\.`));
+});
+
+test('what is written into argocd/ meanwhile, and not committed, changes nothing', async (context) => {
+  context.after(() => git(root, 'checkout', '--quiet', '.'));
+  const [api] = await follow([
+    { applications: [as('api-node', { sync: at(before) }), quiet], ...still },
+    {
+      get applications() {
+        write(root, 'argocd/api-node.yaml', 'half: [');
+        return [as('api-node', synced), quiet];
+      },
+      ...still,
+    },
+  ]);
+  assert.equal(api?.changed, true);
 });
 
 // The last one: it commits.

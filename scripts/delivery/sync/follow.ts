@@ -105,6 +105,8 @@ async function followApplication(
   /** When each stage was first seen to be reached. */
   const times = new Map<Stage, number>();
   let answer: IngressAnswer | undefined;
+  /** As it was registered for the commit: what is written into its file since does not count. */
+  let registered: Application | undefined;
   let seen: { state: ApplicationState; standing: Standing; changed: boolean } | undefined;
 
   const reach = (stage: Stage) => void (times.has(stage) || times.set(stage, seconds()));
@@ -121,9 +123,9 @@ async function followApplication(
     if (tracker.current !== commit) {
       commit = tracker.current;
       times.clear();
-      answer = undefined;
+      [answer, registered] = [undefined, undefined];
     }
-    const registered = (await registeredApplications(context)).find(({ metadata }) => metadata.name === name);
+    registered ??= (await registeredApplications(context)).find(({ metadata }) => metadata.name === name);
     if (!registered) throw new Error(`there is no Application ${name} in argocd/`);
     const standing = standingOf(state, { commit, source: registered.spec.source, changed });
     seen = { state, standing, changed };
