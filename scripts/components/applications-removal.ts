@@ -24,7 +24,8 @@ export async function workloadsOf(context: Context): Promise<KubeObject[]> {
 }
 
 /**
- * Deletes Applications and projects, and waits until Argo CD has pruned what they deployed, which is to be among the objects.
+ * Deletes Applications and projects, and waits until Argo CD has pruned what they deployed, which is to be among the objects,
+ * but not for pods that still drain: the search for leftovers does.
  * Where it can't, without a working controller, their finalizers are removed and the rest is pruned here.
  * @returns what it did.
  * @throws UserError for what does not go away.
@@ -34,22 +35,20 @@ export async function removeApplications(context: Context, objects: readonly Kub
   const registered = objects.filter(isRegistered);
   const workloads = objects.filter((object) => !isRegistered(object));
   const running = await runningObjectsOf(context, workloads);
-  await startDeleting(
-    context,
-    registered.filter(({ metadata }) => metadata.deletionTimestamp === undefined),
-  );
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
   // Application that is being deleted is not synced any more, so nothing brings them back.
   // A webhook is deleted before the program that answers for it, without which it would refuse the rest.
+  const leaving = registered.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const runs = workloads.filter(({ kind }) => workloadKinds.has(kind));
   const hooks = workloads.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
-  await startDeleting(context, [...hooks, ...runs, ...running.replicaSets, ...running.pods], shortGracePeriod);
+  const all = [...leaving, ...hooks, ...runs, ...running.replicaSets, ...running.pods];
+  await startDeleting(context, all, shortGracePeriod);
   const stuck = watchProgress(context);
   const nudge = createRefresher(context);
   await waitUntilRemoved(context, registered, async (left) => {
     const ending = await shortenGracePeriods(context, left, running);
-    // Argo CD is done once the Deployments are gone: their pods may go on for all their grace period.
-    if (left.length === 0) return ending;
+    // Argo CD is done once the Deployments are gone. Their pods may go on for all their grace period, beside the next steps.
+    if (left.length === 0) return undefined;
     if (ending === undefined) await nudge(left.filter(({ kind }) => kind === 'Application'));
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await removeFinalizers(context);
     return ending;
