@@ -15,10 +15,9 @@ import {
 } from '../lib/docker/containers.ts';
 import { homePath } from '../lib/files.ts';
 import { groupVariable, isRunning, type Process, processesWith } from '../lib/processes.ts';
-import { gitMount, ownContainer } from './node.ts';
+import { clusterLabel, gitMount, refsContainer, refsItems } from './git-refs.ts';
+import { ownContainer } from './node.ts';
 
-/** Every node of a cluster of kind bears it, with the cluster's name. */
-const clusterLabel = 'io.x-k8s.kind.cluster';
 /** kind makes its network right before the first node that is in it; every cluster of kind shares it. */
 const networkName = 'kind';
 const networkLeadMs = 60_000;
@@ -30,7 +29,7 @@ const networkLeadMs = 60_000;
  */
 export async function clusterItems(context: Context): Promise<CleanupItem[]> {
   const { config, exec, timeout, signal } = context;
-  if (!(await ownContainer(context))) return [];
+  if (!(await ownContainer(context))) return refsItems(context);
   const containers = await findContainersByLabel(exec, `${clusterLabel}=${config.clusterName}`);
   const ports = containers
     .filter(({ state }) => state === 'running')
@@ -43,6 +42,7 @@ export async function clusterItems(context: Context): Promise<CleanupItem[]> {
     ...containers.flatMap(({ volumes }) => volumes).map((name) => dockerItem(exec, 'volume', name)),
     ...((await isNetworkOf(context, containers)) ? [dockerItem(exec, 'network', networkName)] : []),
     ...ports.filter((port) => Object.values(config.ports).includes(port)).map(portItem),
+    ...(await refsItems(context)),
   ];
 }
 
@@ -67,7 +67,9 @@ export async function otherClusters({ exec, node }: Context): Promise<string[]> 
 }
 
 /** The stubs that were built here, and the images that Docker has because we had them pulled and nobody uses. */
-export async function imageItems({ exec, config, node }: Context): Promise<CleanupItems> {
+export async function imageItems(context: Context): Promise<CleanupItems> {
+  const { exec, config, node } = context;
+  const ours = [node, refsContainer(context)];
   const format = ['--filter', 'reference=platform-ops/stand-in-*', '--format', '{{.Repository}}:{{.Tag}}'];
   const standIns = (await exec(['docker', 'image', 'ls', ...format], { timeout: 30_000 })).stdout
     .split('\n')
@@ -77,7 +79,7 @@ export async function imageItems({ exec, config, node }: Context): Promise<Clean
   const pulled = await findExisting(exec, 'image', await pulledImages(config.cacheDir));
   for (const image of pulled) {
     // Containers of other clusters.
-    const users = (await containerNames(exec, `ancestor=${image}`)).filter((name) => name !== node);
+    const users = (await containerNames(exec, `ancestor=${image}`)).filter((name) => !ours.includes(name));
     if (users.length === 0) items.push(dockerItem(exec, 'image', image));
     else notes.push(`The image ${image} stays: ${users.join(', ')} runs it.`);
   }

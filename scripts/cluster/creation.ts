@@ -12,7 +12,8 @@ import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
 import { isDiskFull, shortened, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
 import type { ApplyResult } from './component.ts';
-import { errorLine, gitMount, ownContainer } from './node.ts';
+import { followRefs, gitMount, gitMounts, refsContainer } from './git-refs.ts';
+import { errorLine, ownContainer } from './node.ts';
 
 /** Made in the node once the cluster is finished: one without it was interrupted half-way, and is recreated. */
 const finishedMark = '/kind/platform-ops-finished';
@@ -21,7 +22,7 @@ const finishedMark = '/kind/platform-ops-finished';
 export async function deleteCluster(context: Context): Promise<void> {
   const { exec, node, timeout, signal } = context;
   context.reconnect();
-  await removeContainers(exec, [node], { timeout, signal });
+  await removeContainers(exec, [node, refsContainer(context)], { timeout, signal });
   await rm(context.config.stateDir, { recursive: true, force: true });
 }
 
@@ -30,9 +31,12 @@ export async function deleteCluster(context: Context): Promise<void> {
  * network is up. Throws a `UserError` with kind's reason.
  */
 export async function createCluster(context: Context): Promise<ApplyResult> {
-  const { config, exec, images } = context;
+  const { config, exec, images, timeout, signal } = context;
   // Of a cluster that somebody deleted, or of a kind that was killed, whose lock would stand in the way of the next.
-  await rm(config.stateDir, { recursive: true, force: true });
+  await Promise.all([
+    rm(config.stateDir, { recursive: true, force: true }),
+    removeContainers(exec, [refsContainer(context)], { timeout, signal }),
+  ]);
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   await chmod(config.stateDir, 0o700);
   // kind would pull it, too, but without saying what went wrong.
@@ -41,7 +45,11 @@ export async function createCluster(context: Context): Promise<ApplyResult> {
     throw error instanceof CommandError ? notCreated(context, error) : error;
   });
   context.reconnect();
-  await waitForReady(context, { look: () => missingNetwork(context), hint: 'npm run down && npm run up' });
+  await Promise.all([
+    waitForReady(context, { look: () => missingNetwork(context), hint: 'npm run down && npm run up' }),
+    // Not before: kind takes a container with its label for a cluster.
+    followRefs(context),
+  ]);
   await exec(['docker', 'exec', context.node, 'touch', finishedMark]);
   return {
     changed: [`cluster ${config.clusterName}`],
@@ -191,20 +199,22 @@ interface KindConfig {
   name?: string;
   nodes: {
     extraPortMappings: { containerPort: number; hostPort: number }[];
-    extraMounts: { hostPath: string; containerPath: string; readOnly?: boolean }[];
+    extraMounts?: { hostPath: string; containerPath: string; readOnly?: boolean }[];
   }[];
 }
 
 /** cluster/kind.yaml with this cluster's name, ports and Git folder, and the folder of unpacked images where there is one. */
 async function kindConfig(context: Context, unpacked: string | undefined): Promise<string> {
   const { root, ports, clusterName } = context.config;
-  const { commonDir } = await context.checkout();
+  const mounts = await gitMounts(context);
+  if (unpacked !== undefined) mounts.push({ hostPath: unpacked, containerPath: unpackedMount, readOnly: true });
   const config = parse(await readFile(join(root, 'cluster', 'kind.yaml'), 'utf8')) as KindConfig;
   config.name = clusterName;
-  for (const { extraPortMappings, extraMounts } of config.nodes) {
-    for (const mapping of extraPortMappings) mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
-    for (const mount of extraMounts) if (mount.containerPath === gitMount) mount.hostPath = commonDir;
-    if (unpacked !== undefined) extraMounts.push({ hostPath: unpacked, containerPath: unpackedMount, readOnly: true });
+  for (const node of config.nodes) {
+    for (const mapping of node.extraPortMappings)
+      mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
+    const others = (node.extraMounts ?? []).filter(({ containerPath }) => !containerPath.startsWith(gitMount));
+    node.extraMounts = [...others, ...mounts];
   }
   return toReadableYaml(config);
 }

@@ -8,6 +8,7 @@ import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
 import type { ApplyResult, Cluster, Status } from './component.ts';
 import { createCluster, deleteCluster, finishedAt, shortImage } from './creation.ts';
+import { followRefs, isNarrow } from './git-refs.ts';
 import { writePrivateKubeconfig } from './kubeconfig.ts';
 import { errorLine, ownContainer, waitForNodeReport } from './node.ts';
 
@@ -45,6 +46,10 @@ export const kindCluster: Cluster = {
           `The cluster runs ${container.image}, the settings ask for ${context.config.nodeImage}: npm run down && npm run up changes it.`,
         ]
       : [];
+    if (!isNarrow(container))
+      notes.push(
+        'The node sees the whole Git folder, as an earlier version mounted it: npm run down && npm run up shows it less.',
+      );
     return { changed: woken, detail: kindDetail(context, container), notes };
   },
 };
@@ -63,11 +68,15 @@ export async function startFinished(context: Context, container: DockerContainer
   if (isLost(container)) return undefined;
   const woken = await startNode(context, container);
   // Side by side: most of the time both are as they should be.
-  const [finished, answers] = await Promise.all([finishedAt(context), isReached(context)]);
+  const [finished, answers, created] = await Promise.all([
+    finishedAt(context),
+    isReached(context),
+    isNarrow(container) ? followRefs(context) : [],
+  ]);
   if (!finished) return undefined;
   if (!answers) await reach(context);
   if (woken.length > 0) await waitForNodeReport(context);
-  return woken;
+  return [...woken, ...created];
 }
 
 /** Whether the kubeconfig of before leads to an API server that answers: it trusts that of no other cluster. */

@@ -8,9 +8,7 @@ import { timeoutError, waitThroughOutages } from '../kubernetes/waiting/api-serv
 import type { DockerContainer } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
-
-/** Where the node sees the checkout's Git folder. That mount is also how a cluster is known as this checkout's. */
-export const gitMount = '/platform-ops/git';
+import { mountedGitFolder, refsContainer } from './git-refs.ts';
 
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
 export async function ownContainer(context: Context): Promise<DockerContainer | undefined> {
@@ -21,7 +19,7 @@ export async function ownContainer(context: Context): Promise<DockerContainer | 
 
 /** Throws a `UsageError` where the container belongs to somebody else's cluster. */
 export async function assertOwnContainer(context: Context, container: DockerContainer): Promise<void> {
-  const mounted = container.binds.get(gitMount);
+  const mounted = mountedGitFolder(container);
   const { commonDir } = await context.checkout();
   if (mounted === commonDir) return;
   const owner =
@@ -85,15 +83,15 @@ async function renewedAt(context: Context): Promise<number | undefined> {
 /** Seconds in which the node's systemd ends what runs in it, before Docker ends it all: Docker's own default. */
 const graceSeconds = 10;
 
-/** Stops the node container. Throws a `UserError` with Docker's reason where it goes on running. */
+/** Stops the node container, and the one beside it. Throws a `UserError` with Docker's reason where it goes on running. */
 export async function stopNode(context: Context, { state }: DockerContainer): Promise<void> {
   const { exec, node, timeout } = context;
   // One that is paused hears no signal.
   if (state === 'paused') await exec(['docker', 'unpause', node], { nothrow: true, timeout });
-  const { exitCode, stderr } = await exec(['docker', 'stop', '--time', `${graceSeconds}`, node], {
-    nothrow: true,
-    timeout,
-  });
+  const [{ exitCode, stderr }] = await Promise.all([
+    exec(['docker', 'stop', '--time', `${graceSeconds}`, node], { nothrow: true, timeout }),
+    exec(['docker', 'stop', refsContainer(context)], { nothrow: true, timeout }),
+  ]);
   if (exitCode === 0) return;
   assertDockerResponds(stderr);
   throw new UserError(`The node container ${node} could not be stopped: ${errorLine(stderr)}`, {

@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Component, Status } from '../cluster/component.ts';
+import { missingRefs } from '../cluster/git-refs.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import { githubUrl } from '../config/settings.ts';
 import type { Context } from '../images/context.ts';
@@ -8,6 +10,7 @@ import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
+import type { Exec } from '../lib/exec.ts';
 import { canRead } from '../lib/git/remote.ts';
 import { base64 } from '../lib/secret.ts';
 import { argocdNamespace } from '../repository/applications.ts';
@@ -23,26 +26,30 @@ export const gitSource = install({
   name: 'git-source',
   needs: ['cluster'],
   objects: gitServer,
+  missing: missingRefs,
 });
 
 type SecurityContext = { runAsNonRoot: boolean; runAsUser: number; runAsGroup: number };
 
 async function gitServer(context: Context): Promise<KubeObject[]> {
   const objects = restartOnConfigChange(await readManifests(context.config.root, ['cluster/git-server.yaml']));
-  const owner = await ownerOf((await context.checkout()).commonDir);
+  const owner = await ownerOf(context.exec, (await context.checkout()).commonDir);
   return withTemplates(objects, ({ spec }: { spec: { securityContext: SecurityContext } }) => {
     Object.assign(spec.securityContext, owner);
   });
 }
 
 /**
- * Only the folder's owner can surely read it, so the pod runs as that user. A folder of root's that everybody can read
- * needs no root: the image's own user stays.
+ * Only the owner of the objects can surely read them, so the pod runs as that user. Objects of root's that everybody can read
+ * need no root: the image's own user stays.
  */
-async function ownerOf(folder: string): Promise<Partial<SecurityContext>> {
-  const { uid, gid, mode } = await stat(folder);
+export async function ownerOf(exec: Exec, gitFolder: string): Promise<Partial<SecurityContext>> {
+  const served = ['objects', 'refs'].map((name) => join(gitFolder, name));
+  const { uid, gid } = await stat(join(gitFolder, 'objects'));
   if (uid !== 0) return { runAsUser: uid, runAsGroup: gid };
-  const everybodyReads = (mode & 0o005) === 0o005;
+  const closed = ['(', '-type', 'd', '!', '-perm', '-005', '-o', '-type', 'f', '!', '-perm', '-004', ')'];
+  const found = await exec(['find', ...served, ...closed, '-print', '-quit'], { nothrow: true });
+  const everybodyReads = found.exitCode === 0 && found.stdout === '';
   return everybodyReads ? {} : { runAsNonRoot: false, runAsUser: 0, runAsGroup: gid };
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/cluster/cluster.ts';
@@ -8,12 +10,15 @@ import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
-const ours = '/home/ann/ops/.git';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const stateDir = await temporaryFolder();
+const ours = join(await temporaryFolder(), '.git');
+mkdirSync(join(ours, 'objects'), { recursive: true });
 
 interface Node {
   mounted?: string;
+  /** Whether it sees the whole folder, as of an earlier version. */
+  whole?: boolean;
   http?: number;
   state?: string;
   image?: string;
@@ -22,9 +27,10 @@ interface Node {
 /** What `docker container inspect` prints about the node; nothing without one. */
 function inspect(node: Node | undefined) {
   if (!node) return { exitCode: 1, stderr: 'Error response from daemon: No such container: x-control-plane' };
-  const { mounted, http = 8080, state = 'running', image = 'kindest/node:v1.36.4@sha256:0' } = node;
+  const { mounted, whole, http = 8080, state = 'running', image = 'kindest/node:v1.36.4@sha256:0' } = node;
   const PortBindings = { '80/tcp': [{ HostPort: `${http}` }], '443/tcp': [{ HostPort: '8443' }] };
-  const Binds = ['/lib/modules:/lib/modules:ro', ...(mounted ? [`${mounted}:/platform-ops/git:ro`] : [])];
+  const seen = whole ? `${mounted}:/platform-ops/git:ro` : `${mounted}/objects:/platform-ops/git/objects:ro`;
+  const Binds = ['/lib/modules:/lib/modules:ro', ...(mounted ? [seen] : [])];
   const State = { Status: state, StartedAt: '2026-03-01T12:00:00Z' };
   const found = { State, Config: { Image: image, Labels: {} }, HostConfig: { Binds, PortBindings } };
   return { stdout: JSON.stringify([found]) };
@@ -97,6 +103,8 @@ test('a running cluster stays untouched, and an image of other settings is only 
   assert.deepEqual([same.changed, same.notes], [[], []]);
   const older = await cluster.apply(contextWith({ mounted: ours, image: 'kindest/node:v1.35.0' }));
   assert.deepEqual(older.changed, []);
+  const earlier = await cluster.apply(contextWith({ mounted: ours, whole: true }));
+  assert.match(earlier.notes?.join() ?? '', /sees the whole Git folder.*npm run down && npm run up/);
   assert.match(older.notes?.[0] ?? '', /runs kindest\/node:v1\.35\.0, the settings ask for kindest\/node:v1\.36\.4/);
 });
 
@@ -139,7 +147,7 @@ for (const state of ['created', 'dead', 'removing']) {
       config: { ...contextWith(undefined).config, root },
     });
     await assert.rejects(cluster.apply(context), /made anew/);
-    assert(exec.lines().includes('docker rm --force --volumes x-control-plane'));
+    assert(exec.lines().includes('docker rm --force --volumes x-control-plane x-git'));
     assert(!exec.lines().some((line) => line.startsWith('docker start')));
   });
 }
