@@ -33,7 +33,7 @@ type SecurityContext = { runAsNonRoot: boolean; runAsUser: number; runAsGroup: n
 
 async function gitServer(context: Context): Promise<KubeObject[]> {
   const objects = restartOnConfigChange(await readManifests(context.config.root, ['cluster/git-server.yaml']));
-  const owner = await ownerOf(context.exec, (await context.checkout()).commonDir);
+  const owner = await gitServerUser(context.exec, (await context.checkout()).commonDir);
   return withTemplates(objects, ({ spec }: { spec: { securityContext: SecurityContext } }) => {
     Object.assign(spec.securityContext, owner);
   });
@@ -43,7 +43,7 @@ async function gitServer(context: Context): Promise<KubeObject[]> {
  * Only the owner of the objects can surely read them, so the pod runs as that user. Objects of root's that everybody can read
  * need no root: the image's own user stays.
  */
-export async function ownerOf(exec: Exec, gitFolder: string): Promise<Partial<SecurityContext>> {
+export async function gitServerUser(exec: Exec, gitFolder: string): Promise<Partial<SecurityContext>> {
   const served = ['objects', 'refs'].map((name) => join(gitFolder, name));
   const { uid, gid } = await stat(join(gitFolder, 'objects'));
   if (uid !== 0) return { runAsUser: uid, runAsGroup: gid };

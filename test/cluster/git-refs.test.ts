@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { followRefs, gitMounts, missingRefs, refsItems } from '../../scripts/cluster/git-refs.ts';
-import { ownerOf } from '../../scripts/components/git-source.ts';
+import { gitServerUser } from '../../scripts/components/git-source.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec } from '../support/repository.ts';
@@ -164,12 +164,12 @@ test('the Git server runs as whoever can read the objects, and as root only wher
     uid === 0 ? { runAsNonRoot: false, runAsUser: 0, runAsGroup: gid } : { runAsUser: uid, runAsGroup: gid };
   // The Git folder itself is not mounted.
   chmodSync(commonDir, 0o700);
-  assert.deepEqual(await ownerOf(gitExec, commonDir), uid === 0 ? {} : owner);
+  assert.deepEqual(await gitServerUser(gitExec, commonDir), uid === 0 ? {} : owner);
   const [object = ''] = readdirSync(join(commonDir, 'objects')).filter((name) => name.length === 2);
   const [file = ''] = readdirSync(join(commonDir, 'objects', object));
   chmodSync(join(commonDir, 'objects', object, file), 0o400);
-  assert.deepEqual(await ownerOf(gitExec, commonDir), owner);
+  assert.deepEqual(await gitServerUser(gitExec, commonDir), owner);
   rmSync(join(commonDir, 'objects', object), { recursive: true });
   chmodSync(join(commonDir, 'objects', 'pack'), 0o700);
-  assert.deepEqual(await ownerOf(gitExec, commonDir), owner);
+  assert.deepEqual(await gitServerUser(gitExec, commonDir), owner);
 });

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startForward } from '../campaigns/forward/running.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually } from './cluster-view.ts';
+import { gitPromises, plantInGitFolder } from './git-promises.ts';
 import { habitsPromises } from './habits-promises.ts';
 import { monitoringPromises } from './monitoring-promises.ts';
 import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
@@ -34,6 +35,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     });
     await new Promise<void>((resolve) => decoy.listen(0, '127.0.0.1', resolve));
     person = await newPerson({ cluster, ports });
+    await plantInGitFolder(person);
     decoyConfig = giveKubeconfig(person, `http://127.0.0.1:${(decoy.address() as AddressInfo).port}`);
   });
   after(async () => {
@@ -153,6 +155,8 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     await demand(person.npm('up'));
   });
 
+  gitPromises(() => ({ person, cluster }));
+
   it('never has a broken configuration of Prometheus replace one that works', async () => {
     const file = join(person.clone, 'observability/prometheus/prometheus.yml');
     const whole = readFileSync(file, 'utf8');
@@ -209,6 +213,8 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     const stopped = await demand(person.npm('stop'));
     assert.match(stopped.stdout, new RegExp(`^The cluster ${cluster} is stopped`));
     assert.equal(await inspect('{{.State.Status}}'), 'exited');
+    const running = await demand(person.run(['docker', 'ps', '--quiet', '--filter', `name=^${cluster}-`]));
+    assert.equal(running.stdout, '');
     assert.match((await demand(person.npm('stop'))).stdout, /is stopped already/);
 
     const started = await demand(person.npm('start'));
@@ -250,6 +256,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
     assert.match(ran.stdout, /process \d+ \(npm run port-forward\)/);
     assert.match(ran.stdout, new RegExp(`cluster ${cluster}`));
     assert.ok(!existsSync(join(person.clone, '.state')));
+    assert.ok(!existsSync(join(person.clone, '.git/platform-ops')));
     const left = await demand(
       person.run(['docker', 'ps', '--all', '--quiet', '--filter', `label=io.x-k8s.kind.cluster=${cluster}`]),
     );

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { it } from 'node:test';
+import { eventually, viewOf } from './cluster-view.ts';
+import { demand, type Person } from './support.ts';
+
+const canary = 'canary-7c1f0d9be2';
+
+/** Before `up`: a secret wherever Git keeps one beside the commits, in a Git folder that nobody but its owner can read. */
+export async function plantInGitFolder(person: Person): Promise<void> {
+  const git = (...args: string[]) => demand(person.run(['git', ...args]));
+  const folder = join(person.clone, '.git');
+  await git('config', 'remote.origin.token', canary);
+  await git('worktree', 'add', '--quiet', '--detach', join(dirname(person.home), 'beside'));
+  mkdirSync(join(folder, 'hooks'), { recursive: true });
+  for (const file of ['hooks/post-merge', 'COMMIT_EDITMSG', 'FETCH_HEAD', 'description', 'git-credentials'])
+    writeFileSync(join(folder, file), `${canary}\n`);
+  writeFileSync(join(folder, 'worktrees/beside/COMMIT_EDITMSG'), `${canary}\n`);
+  const head = (await git('rev-parse', 'HEAD')).stdout.trim();
+  appendFileSync(join(folder, 'logs/HEAD'), `${head} ${head} A <a@b> 1700000000 +0000\t${canary}\n`);
+  await demand(person.run(['chmod', '-R', 'go=', '.git']));
+}
+
+/** What the cluster sees of the Git folder: tests for the one that `used` hands back, on the branch that they end on. */
+export function gitPromises(used: () => { person: Person; cluster: string }): void {
+  it('shows the node nothing of the Git folder but what a fetch needs', async () => {
+    const { person, cluster } = used();
+    const inNode = (text: string, folder: string) =>
+      person.run([
+        ...['docker', 'exec', `${cluster}-control-plane`, 'grep', '-rlF', '--exclude-dir=proc', '--exclude-dir=sys'],
+        ...[text, folder],
+      ]);
+    assert.equal((await inNode('ref: refs/heads/', '/platform-ops')).stdout, '/platform-ops/git/HEAD\n');
+    assert.equal((await inNode(canary, '/')).stdout, '');
+    // Git replaces the file, and a mount over it would be gone.
+    await demand(person.run(['git', 'config', 'remote.origin.other', canary]));
+    assert.equal((await inNode(canary, '/platform-ops')).stdout, '');
+  });
+
+  it('runs commits after a switch, pack-refs, gc, and on a branch that was deleted', async (t) => {
+    const { person, cluster } = used();
+    const git = (...args: string[]) => demand(person.run(['git', ...args]));
+    const file = join(person.clone, 'helm/core-go/values-dev.yaml');
+    const first = (await git('branch', '--show-current')).stdout.trim();
+    const deployed = async () => {
+      const query = [
+        'get',
+        'application',
+        'core-go',
+        '--namespace=argocd',
+        '--output=jsonpath={.status.sync.revision}',
+      ];
+      return (await demand(viewOf(person, cluster).kubectl(...query))).stdout;
+    };
+    const steps: string[][][] = [
+      [['switch', '--create', 'topic']],
+      [['switch', first]],
+      [['pack-refs', '--all']],
+      [['gc', '--prune=now']],
+      [['repack', '-ad']],
+      [
+        ['branch', '-D', 'topic'],
+        ['pack-refs', '--all'],
+        ['switch', '--create', 'topic'],
+      ],
+      [
+        ['switch', first],
+        ['branch', '-D', 'topic'],
+      ],
+    ];
+    for (const [number, commands] of steps.entries()) {
+      for (const [command = '', ...args] of commands)
+        await git(command, ...(command === 'pack-refs' ? [] : ['--quiet']), ...args);
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/ENV: \S+/, `ENV: step-${number}`));
+      await git('commit', '--quiet', '--all', '--message', `Step ${number}`);
+      const head = (await git('rev-parse', 'HEAD')).stdout.trim();
+      const started = performance.now();
+      await eventually(`the commit after git ${commands.join(', git ')}`, 60, async () => (await deployed()) === head);
+      t.diagnostic(`after git ${commands.at(-1)?.join(' ')}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    }
+  });
+}
