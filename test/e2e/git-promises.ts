@@ -26,11 +26,9 @@ export async function plantInGitFolder(person: Person): Promise<void> {
 export function gitPromises(used: () => { person: Person; cluster: string }): void {
   it('shows the node nothing of the Git folder but what a fetch needs', async () => {
     const { person, cluster } = used();
+    const grep = ['grep', '-rlF', '--exclude-dir=proc', '--exclude-dir=sys'] as const;
     const inNode = (text: string, folder: string) =>
-      person.run([
-        ...['docker', 'exec', `${cluster}-control-plane`, 'grep', '-rlF', '--exclude-dir=proc', '--exclude-dir=sys'],
-        ...[text, folder],
-      ]);
+      person.run(['docker', 'exec', `${cluster}-control-plane`, ...grep, text, folder]);
     assert.equal((await inNode('ref: refs/heads/', '/platform-ops')).stdout, '/platform-ops/git/HEAD\n');
     assert.equal((await inNode(canary, '/')).stdout, '');
     // Git replaces the file, and a mount over it would be gone.
