@@ -2,6 +2,7 @@ import { type Address, addresses, addressLines } from '../access/addresses.ts';
 import { cluster } from '../cluster/cluster.ts';
 import type { Component, Status } from '../cluster/component.ts';
 import { notReadyReason } from '../components/applications.ts';
+import { followedCommit } from '../components/git-source.ts';
 import { componentsFor } from '../components/index.ts';
 import { readTargets, type ScrapeTarget } from '../components/prometheus-client.ts';
 import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
@@ -111,14 +112,14 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
       );
       return {
         name,
-        revision: application.status?.sync?.revision,
+        revision: application.status?.sync?.revision ?? application.status?.sync?.revisions?.join(', '),
         sync: application.status?.sync?.status ?? 'Unknown',
         health: application.status?.health?.status ?? 'Unknown',
         image: undefined,
         terminating: 0,
         ...(deployment && rolloutState(deployment, await context.view().podsOf(deployment))),
         standIn: false,
-        problem: notReadyReason(application, head),
+        problem: notReadyReason(application, head && followedCommit(context.config, application, head)),
       };
     }),
   );

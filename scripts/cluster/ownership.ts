@@ -2,7 +2,8 @@ import type { Context } from '../images/context.ts';
 import type { DiscoveredObject } from '../kubernetes/api/discovery.ts';
 import { fieldManager } from '../kubernetes/kubectl.ts';
 import { groupOf, type KubeObject, type ManagedFields } from '../kubernetes/objects.ts';
-import { applicationApi, readRegistrations } from '../repository/applications.ts';
+import { applicationApi } from '../repository/applications.ts';
+import { readRegistrations } from '../repository/registrations.ts';
 
 /** What of a cluster is the platform's. */
 export interface Territory {

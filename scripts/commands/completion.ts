@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ExitCode } from '../lib/errors.ts';
-import { readRegistrations } from '../repository/applications.ts';
+import { readRegistrations } from '../repository/registrations.ts';
 import type { AllCommands, Command, Invocation } from './command.ts';
 
 export const completionCommand: Command = {

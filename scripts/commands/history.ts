@@ -32,8 +32,8 @@ async function runHistory({
   print,
   progressStream,
 }: Invocation): Promise<ExitCode> {
-  const service = await findService(config.root, operands[0] ?? '');
-  const found = await readHistory(createContext(config, { signal }), service);
+  const context = createContext(config, { signal });
+  const found = await readHistory(context, await findService(context, operands[0] ?? ''));
   print(flags.json ? JSON.stringify(found, undefined, 2) : historyPage(found, Date.now()));
   if (!flags.json) for (const note of found.notes) progressStream.write(`${note}\n`);
   return ExitCode.done;

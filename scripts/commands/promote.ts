@@ -32,8 +32,8 @@ export const promoteCommand: Command = {
 };
 
 async function runPromote(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, operands: [word = '', tag = ''] = [] } = invocation;
-  const services = await findServices(config.root, word);
+  const { config, flags, signal, operands: [word = '', tag = ''] = [] } = invocation;
+  const services = await findServices(createContext(config, { signal }), word);
   for (const service of services) await assertTag(config.root, service, tag);
   return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
     name: 'promote',

@@ -19,8 +19,8 @@ export const resumeCommand: Command = {
 };
 
 async function runResume(invocation: Invocation): Promise<ExitCode> {
-  const { config, operands: [word = ''] = [] } = invocation;
-  const services = [await findService(config.root, word)];
+  const { config, signal, operands: [word = ''] = [] } = invocation;
+  const services = [await findService(createContext(config, { signal }), word)];
   return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
     name: 'resume',
     services,

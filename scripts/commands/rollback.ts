@@ -28,10 +28,10 @@ export const rollbackCommand: Command = {
 
 /** It asks no registry: the image ran here before, and you are waiting. */
 async function runRollback(invocation: Invocation): Promise<ExitCode> {
-  const { config, flags, operands: [word = ''] = [] } = invocation;
+  const { config, flags, signal, operands: [word = ''] = [] } = invocation;
   return deliver(invocation, (note) => createContext(config, contextOptions(invocation, note)), {
     name: 'rollback',
-    services: [await findService(config.root, word)],
+    services: [await findService(createContext(config, { signal }), word)],
     plan: async ([state], workspace) => {
       if (!state) throw new Error('a rollback is of one service');
       const tag = typeof flags.to === 'string' ? flags.to : undefined;

@@ -10,13 +10,16 @@ import {
   type Application,
   applicationApi,
   applicationsOf,
-  localValueFiles,
-  readRegistrations,
+  isAtCommit,
+  type Source,
   servicesNamespace,
+  sourcesOf,
 } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
+import { redirect } from '../repository/redirect.ts';
+import { isApplication, ownRepository, readRegistrations, repositoriesIn } from '../repository/registrations.ts';
 import { removeApplications } from './applications-removal.ts';
-import { localRepoUrl } from './git-source.ts';
+import { followedCommit, localRepoUrl } from './git-source.ts';
 import { requestRefresh } from './refresh.ts';
 import { waitForTermination } from './removal.ts';
 import { renderFaults } from './render-errors.ts';
@@ -75,7 +78,11 @@ async function applicationsToRefresh(context: Context): Promise<Application[]> {
   const { head } = await context.checkout();
   const all = (await applicationsOf(context)).filter(({ status }) => status?.sync !== undefined);
   if (context.config.gitops) return all;
-  return all.filter(({ status }) => status?.sync?.revision !== head || status?.sync?.status !== 'Synced');
+  return all.filter(
+    (application) =>
+      !isAtCommit(application, followedCommit(context.config, application, head)) ||
+      application.status?.sync?.status !== 'Synced',
+  );
 }
 
 async function missingOfApplications(context: Context, wanted: readonly KubeObject[]): Promise<string | undefined> {
@@ -83,14 +90,16 @@ async function missingOfApplications(context: Context, wanted: readonly KubeObje
   if (missing !== undefined) return missing;
   const present = await applicationsOf(context);
   const { head } = await currentCheckout(context, present);
-  for (const { metadata, spec } of wanted.filter(({ kind }) => kind === 'Application') as Application[]) {
+  for (const registered of wanted.filter(isApplication)) {
+    const { metadata } = registered;
     const application = present.find(
       (one) => one.metadata.name === metadata.name && one.metadata.namespace === metadata.namespace,
     );
     if (!application) return `Application ${metadata.name} is missing`;
-    const other = sourceDifference(application, spec.source);
+    const other = sourceDifference(application, registered);
     if (other !== undefined) return `Application ${metadata.name} ${other}`;
-    const unfit = notReadyReason(application, context.config.gitops ? undefined : head);
+    const commit = context.config.gitops ? undefined : followedCommit(context.config, application, head);
+    const unfit = notReadyReason(application, commit);
     if (unfit !== undefined) return `Application ${metadata.name} is ${unfit}`;
   }
   return undefined;
@@ -100,13 +109,16 @@ async function missingOfApplications(context: Context, wanted: readonly KubeObje
 async function currentCheckout(context: Context, present: readonly Application[]): Promise<Checkout> {
   const known = await context.checkout();
   const moved = present.some(
-    ({ status }) => status?.sync?.revision !== undefined && status.sync.revision !== known.head,
+    (application) =>
+      application.status?.sync?.revision !== undefined &&
+      !isAtCommit(application, followedCommit(context.config, application, known.head)),
   );
   return moved && !context.config.gitops ? context.checkout('fresh') : known;
 }
 
 /** What keeps an Application from being Synced and Healthy, at that commit if one is given; with Argo CD's reason. */
-export function notReadyReason({ status = {} }: Application, commit?: string): string | undefined {
+export function notReadyReason(application: Application, commit?: string): string | undefined {
+  const { status = {} } = application;
   const { sync, health, conditions = [], operationState, resources = [] } = status;
   const error = conditions.find(({ type }) => type.endsWith('Error'))?.message;
   const failed =
@@ -118,8 +130,8 @@ export function notReadyReason({ status = {} }: Application, commit?: string): s
     error ?? failed ?? (sick && `${sick.kind} ${sick.name} is ${sick.health?.status}: ${sick.health?.message ?? ''}`);
   const reason = because === undefined ? '' : ` (${because})`;
   if (sync?.status !== 'Synced') return `${sync?.status ?? 'not compared yet'}${reason}`;
-  if (commit !== undefined && sync.revision !== commit)
-    return `at ${sync.revision && shortSha(sync.revision)}, not yet at ${shortSha(commit)}${reason}`;
+  if (commit !== undefined && !isAtCommit(application, commit))
+    return `at ${shortSha(sync.revision ?? sync.revisions?.[0] ?? 'no commit')}, not yet at ${shortSha(commit)}${reason}`;
   if (health?.status !== 'Healthy') return `${health?.status ?? 'of unknown health'}${reason}`;
   return undefined;
 }
@@ -149,21 +161,24 @@ export async function unhealthyDeployments(context: Context): Promise<Workload[]
   return deployments.filter(({ metadata }) => metadata.namespace === servicesNamespace && names.has(metadata.name));
 }
 
-/** The project and the Applications as this cluster registers them: other address, revision and values than production. */
+/**
+ * What `argocd/` holds, as this cluster registers it: what points at this repository has another address, revision and values
+ * than in production. What others refer to comes first.
+ */
 export async function registrations(context: Context): Promise<KubeObject[]> {
   const { config } = context;
   const checkout = await context.checkout();
-  const { project, applications } = await readRegistrations(config.root);
-  const source = wantedSource(config, checkout);
+  const { objects } = await readRegistrations(config.root);
+  const isOurs = await ownRepository(context, repositoriesIn(objects));
+  const { prefix } = checkout;
+  const to = { isOurs, prefix, environment: config.environment, ...wantedSource(config, checkout) };
+  const closed = await readManifests(config.root, ['cluster/argocd/default-project.yaml']);
+  const isWritten = ({ kind, metadata }: KubeObject) =>
+    objects.some((one) => one.kind === kind && one.metadata.name === metadata.name);
+  const rank = ({ kind }: KubeObject) => (kind.startsWith('Application') ? 2 : kind === 'AppProject' ? 1 : 0);
   return [
-    ...(await readManifests(config.root, ['cluster/argocd/default-project.yaml'])),
-    ...project.map((object) => ({ ...object, spec: { ...(object.spec as object), sourceRepos: [source.repoURL] } })),
-    ...applications.map((application) => {
-      const { path, helm, ...others } = application.spec.source;
-      const valueFiles = localValueFiles(application, config.environment);
-      const ours = { ...others, ...source, path: `${checkout.prefix}${path}`, helm: { ...helm, valueFiles } };
-      return { ...application, spec: { ...application.spec, source: ours } };
-    }),
+    ...closed.filter((project) => !isWritten(project)),
+    ...objects.map((object) => redirect(object, to)).toSorted((one, other) => rank(one) - rank(other)),
   ];
 }
 
@@ -173,16 +188,20 @@ function wantedSource({ gitops }: Config, { linked, branch, head }: Checkout) {
   return { repoURL: localRepoUrl, targetRevision: linked ? (branch ?? head) : 'HEAD' };
 }
 
-type Source = Application['spec']['source'];
-
-/** How an Application's source, or the one that Argo CD last looked at, differs from the wanted one; undefined if it doesn't. */
-export function sourceDifference({ spec, status }: Application, wanted: Source): string | undefined {
-  const title = ({ repoURL, targetRevision, helm }: Partial<Source>) =>
-    `${targetRevision} of ${repoURL} with ${helm?.valueFiles?.join(' and ')}`;
-  if (title(spec.source) !== title(wanted)) return `follows ${title(spec.source)}, not ${title(wanted)}`;
-  // What it says of itself is about the source that it was last compared with.
-  const compared = status?.sync?.comparedTo?.source;
-  return compared === undefined || title(compared) === title(wanted)
+/** How an Application's sources, or those that Argo CD last looked at, differ from the wanted ones; undefined if they don't. */
+export function sourceDifference(application: Application, wanted: Application): string | undefined {
+  const title = ({ repoURL, chart, targetRevision, helm }: Partial<Source>) => {
+    const values = helm?.valueFiles?.join(' and ');
+    return `${targetRevision} of ${chart ? `${chart} in ` : ''}${repoURL}${values ? ` with ${values}` : ''}`;
+  };
+  const titles = (sources: readonly Partial<Source>[]) => sources.map(title).join(', ');
+  const there = titles(sourcesOf(application));
+  const due = titles(sourcesOf(wanted));
+  if (there !== due) return `follows ${there}, not ${due}`;
+  // What it says of itself is about the sources that it was last compared with.
+  const { source, sources = [] } = application.status?.sync?.comparedTo ?? {};
+  if (source === undefined || due === '') return undefined;
+  return titles(sources.length > 0 ? sources : [source]) === due
     ? undefined
     : 'is not compared yet with its new source';
 }

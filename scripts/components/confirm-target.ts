@@ -10,8 +10,9 @@ import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
 import { Unanswered } from '../lib/http/fetch.ts';
 import { askWhether, type Terminal } from '../lib/terminal/prompt.ts';
-import { readRegistrations, servicesNamespace } from '../repository/applications.ts';
+import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
+import { readServiceApplications } from '../repository/registrations.ts';
 import { wantedCertificates } from './certificates.ts';
 import { componentsFor } from './index.ts';
 import { hasForeignPullSecret } from './pull-secret.ts';
@@ -151,10 +152,10 @@ async function foreignObjects(context: Context, components: readonly Component[]
 
 /** All that `up` applies, or has Argo CD deploy, as far as it is known before. */
 async function objectsToWrite(context: Context, components: readonly Component[]): Promise<KubeObject[]> {
-  const [lists, certificates, { applications }] = await Promise.all([
+  const [lists, certificates, applications] = await Promise.all([
     Promise.all(components.map(({ objects }) => objects?.(context) ?? [])),
     wantedCertificates(context),
-    readRegistrations(context.config.root),
+    readServiceApplications(context),
   ]);
   const secrets = certificates.map(({ namespace, name }) => ({
     apiVersion: 'v1',

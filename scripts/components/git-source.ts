@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Component, Status } from '../cluster/component.ts';
 import { missingRefs } from '../cluster/git-refs.ts';
 import { wasApplied } from '../cluster/ownership.ts';
+import type { Config } from '../config/config.ts';
 import { githubUrl } from '../config/settings.ts';
 import type { Context } from '../images/context.ts';
 import type { Account } from '../images/credentials/credentials.ts';
@@ -13,13 +14,26 @@ import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { canRead } from '../lib/git/remote.ts';
 import { base64 } from '../lib/secret.ts';
-import { argocdNamespace } from '../repository/applications.ts';
+import { type Application, argocdNamespace, sourcesOf } from '../repository/applications.ts';
 import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { isTheirs } from './removal.ts';
 
 /** Where Argo CD reads this checkout's commits. */
 export const localRepoUrl = 'git://git-server.git-server.svc.cluster.local/platform-ops.git';
+
+/**
+ * The commit that an Application has to be at: this one where it has a source in this repository, none where all of them are
+ * elsewhere.
+ */
+export function followedCommit(config: Pick<Config, 'gitops'>, application: Application, commit: string) {
+  return followsRepository(config, application) ? commit : undefined;
+}
+
+/** Whether an Application, as it is registered, has a source in this repository. */
+export function followsRepository({ gitops }: Pick<Config, 'gitops'>, application: Application): boolean {
+  return sourcesOf(application).some(({ repoURL }) => repoURL === (gitops?.repoUrl ?? localRepoUrl));
+}
 
 /** Serves the checkout's Git folder to Argo CD, so that a plain `git commit` deploys. */
 export const gitSource = install({

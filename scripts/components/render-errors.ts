@@ -5,6 +5,7 @@ import { filesAt, shortSha } from '../lib/git/checkout.ts';
 import type { Application } from '../repository/applications.ts';
 import type { Finding } from '../repository/rendering/finding.ts';
 import { locateHelmError } from '../repository/rendering/helm-error.ts';
+import { followsRepository } from './git-source.ts';
 import { isRefreshPending } from './refresh.ts';
 
 /** Milliseconds for which what may pass by itself is waited out: one of Argo CD's programs may be starting. */
@@ -78,21 +79,24 @@ async function findingsOf(
   error: string,
   commit: string | undefined,
 ): Promise<Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>[]> {
-  const { source } = application.spec;
+  const { path, helm } = application.spec.source ?? {};
+  if (path === undefined || !followsRepository(context.config, application))
+    return [{ file: '', message: reasonIn(error), remedy: '' }];
   const { top, prefix } = await context.checkout();
-  const folder = source.path.slice(prefix.length);
+  const folder = path.slice(prefix.length);
   const refused = refusedObject(error);
   if (refused) return [{ file: folder, message: refused, remedy: 'Correct the value or the template.' }];
   const reason = reasonIn(error);
   if (!isPermanent(error) || commit === undefined) return [{ file: '', message: reason, remedy: '' }];
+  if (helm === undefined) return [{ file: folder, message: reason, remedy: 'Correct the manifest.' }];
   const text = async (file: string) => {
-    const path = `${prefix}${file}`;
-    const found = (await filesAt(context.exec, top, commit, [path])).get(path);
+    const at = `${prefix}${file}`;
+    const found = (await filesAt(context.exec, top, commit, [at])).get(at);
     if (found === undefined) throw new Error(`${file} is not in ${commit}`);
     return found;
   };
   const chart = { name: folder.split('/').at(-1) ?? folder, folder };
-  const values = source.helm.valueFiles.at(-1) ?? 'values.yaml';
+  const values = helm.valueFiles?.at(-1) ?? 'values.yaml';
   return locateHelmError({ root: cachedSource, text }, { chart, values }, reason);
 }
 

@@ -1,28 +1,47 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Environment } from '../config/settings.ts';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import type { KubeObject, Named } from '../kubernetes/objects.ts';
-import { readManifests } from './manifests.ts';
 
 /** The namespace that the services run in, as in production. */
 export const servicesNamespace = 'default';
 const productionValues = 'values-prod.yaml';
 
+/** Where an Application has its objects from: a folder of a Git repository, or a chart of a Helm repository. */
+export interface Source {
+  repoURL: string;
+  targetRevision?: string;
+  path?: string;
+  /** The chart of a Helm repository. */
+  chart?: string;
+  helm?: { releaseName?: string; valueFiles?: string[]; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+/** A chart of this repository; the path is a normal one, from the top of the repository's files. */
+export interface ChartSource extends Source {
+  path: string;
+  helm: { releaseName?: string; valueFiles: string[]; [field: string]: unknown };
+}
+
 export interface Application extends KubeObject {
   spec: {
-    source: {
-      repoURL: string;
-      targetRevision: string;
-      path: string;
-      helm: { releaseName: string; valueFiles: string[] };
-    };
+    project?: string;
+    destination?: { server?: string; name?: string; namespace?: string };
+    source?: Source;
+    /** In place of `source`. */
+    sources?: Source[];
     [field: string]: unknown;
   };
   /** What Argo CD is about to do, or is doing. */
   operation?: { sync?: { revision?: string } };
   status?: {
-    sync?: { status: string; revision?: string; comparedTo?: { source?: Partial<Application['spec']['source']> } };
+    sync?: {
+      status: string;
+      revision?: string;
+      /** One for each of several sources. */
+      revisions?: string[];
+      comparedTo?: { source?: Partial<Source>; sources?: Partial<Source>[] };
+    };
     health?: { status: string; message?: string };
     conditions?: { type: string; message: string }[];
     operationState?: {
@@ -69,22 +88,32 @@ interface SyncedObject {
   message?: string;
 }
 
-/** What `argocd/` registers: the Applications, one for each service, and the project that they are in. */
-export async function readRegistrations(root: string): Promise<{ project: KubeObject[]; applications: Application[] }> {
-  const files = (await readdir(join(root, 'argocd'))).filter((file) => file.endsWith('.yaml')).sort();
-  const objects = await readManifests(
-    root,
-    files.map((file) => join('argocd', file)),
-  );
-  return {
-    project: objects.filter(({ kind }) => kind !== 'Application'),
-    applications: objects.filter(({ kind }) => kind === 'Application') as Application[],
-  };
+/** An Application that deploys a chart of this repository, and nothing else: it has an image, a promotion and a rollout. */
+export interface ServiceApplication extends Application {
+  spec: Application['spec'] & { source: ChartSource };
+}
+
+/** The sources of an Application; none where Argo CD hydrates them. */
+export function sourcesOf({ spec }: Pick<Application, 'spec'>): Source[] {
+  if (spec.sourceHydrator !== undefined) return [];
+  if (spec.sources !== undefined && spec.sources.length > 0) return spec.sources;
+  return spec.source ? [spec.source] : [];
+}
+
+/** Whether Argo CD has compared it with that commit, in one of its sources. */
+export function isAtCommit({ status }: Application, commit: string | undefined): boolean {
+  const { revision, revisions = [] } = status?.sync ?? {};
+  return commit === undefined || revision === commit || revisions.includes(commit);
 }
 
 /** The names of the values files with which this cluster renders a chart: those of ENVIRONMENT in place of production's. */
-export function localValueFiles({ spec }: Application, environment: Environment): string[] {
-  return spec.source.helm.valueFiles.map((file) => (file === productionValues ? `values-${environment}.yaml` : file));
+export function localValueFiles({ spec }: Pick<ServiceApplication, 'spec'>, environment: Environment): string[] {
+  return spec.source.helm.valueFiles.map((file) => localValueFile(file, environment));
+}
+
+/** The values file that this cluster reads in place of one of production's. */
+export function localValueFile(file: string, environment: Environment): string {
+  return file === productionValues ? `values-${environment}.yaml` : file;
 }
 
 /** The namespace that Argo CD runs in, and that Applications and their projects lie in. */

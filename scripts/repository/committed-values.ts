@@ -2,8 +2,9 @@ import { relative } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
-import { type Application, localValueFiles, readRegistrations } from './applications.ts';
+import { localValueFiles, type ServiceApplication } from './applications.ts';
 import { invalidValues, invalidYaml } from './image-values.ts';
+import { readServiceApplications } from './registrations.ts';
 
 /**
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
@@ -60,8 +61,8 @@ async function atHead(context: ClusterContext): Promise<AtHead> {
 }
 
 async function readValues({ config, exec }: ClusterContext, { top, prefix, head }: Checkout): Promise<AtHead> {
-  const { applications } = await readRegistrations(config.root);
-  const filesOf = (application: Application) =>
+  const applications = await readServiceApplications({ config, exec });
+  const filesOf = (application: ServiceApplication) =>
     localValueFiles(application, config.environment).map((file) => `${prefix}${application.spec.source.path}/${file}`);
   const texts = await filesAt(exec, top, head, applications.flatMap(filesOf));
   const result: AtHead = { images: new Map(), values: new Map() };

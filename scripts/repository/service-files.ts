@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv';
 import { UsageError, UserError } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
-import { readRegistrations } from './applications.ts';
+import { type Place, readServiceApplications } from './registrations.ts';
 
 /** A service and the file that says which image it runs. */
 export interface Service {
@@ -15,9 +15,8 @@ export interface Service {
 }
 
 /** All services, or the one that is named. Throws a `UsageError` that lists them. */
-export async function findServices(root: string, word: string): Promise<Service[]> {
-  const { applications } = await readRegistrations(root);
-  const services = applications.map(({ metadata, spec }) => ({
+export async function findServices(place: Place, word: string): Promise<Service[]> {
+  const services = (await readServiceApplications(place)).map(({ metadata, spec }) => ({
     name: metadata.name,
     file: `${spec.source.path}/values.yaml`,
     schema: `${spec.source.path}/values.schema.json`,
@@ -33,8 +32,8 @@ export async function findServices(root: string, word: string): Promise<Service[
 }
 
 /** The one service that is named, where all of them at once would make no sense. Throws a `UsageError`. */
-export async function findService(root: string, word: string): Promise<Service> {
-  const [service] = word === 'all' ? [] : await findServices(root, word);
+export async function findService(place: Place, word: string): Promise<Service> {
+  const [service] = word === 'all' ? [] : await findServices(place, word);
   if (!service) throw new UsageError('That goes for one service at a time.', 'Name one of them.');
   return service;
 }

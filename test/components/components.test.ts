@@ -140,7 +140,7 @@ const differences: [string, Application, RegExp | undefined][] = [
 ];
 for (const [what, application, expected] of differences) {
   test(`an Application that is ${what}: ${expected === undefined ? 'nothing against it' : 'is told of'}`, () => {
-    const said = sourceDifference(application, source(prod));
+    const said = sourceDifference(application, registered(prod));
     if (expected === undefined) assert.equal(said, undefined);
     else assert.match(said ?? '', expected);
   });
@@ -150,7 +150,13 @@ test('up waits for the Applications that it applied, whatever is written into th
   const root = await temporaryFolder();
   for (const folder of ['argocd', 'cluster/argocd']) mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, 'cluster/argocd/default-project.yaml'), '');
-  const spec = { source: { repoURL: 'x', path: 'helm/core-go', helm: { valueFiles: ['values-prod.yaml'] } } };
+  const spec = {
+    source: {
+      repoURL: 'https://example.com/ops.git',
+      path: 'helm/core-go',
+      helm: { valueFiles: ['values-prod.yaml'] },
+    },
+  };
   const application = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name: 'core-go' }, spec };
   const write = (values: string) =>
     writeFileSync(join(root, 'argocd/a.yaml'), JSON.stringify(application).replace('values-prod', values));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { localRepoUrl } from '../../scripts/components/git-source.ts';
 import { isPermanent, renderFaults } from '../../scripts/components/render-errors.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
@@ -39,7 +40,7 @@ function application(message: string | undefined, annotations = {}): Application
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
     metadata: { name: 'api-node', namespace: 'argocd', annotations },
-    spec: { source: { repoURL: 'git://a', targetRevision: 'HEAD', path: 'helm/api-node', helm } },
+    spec: { source: { repoURL: localRepoUrl, targetRevision: 'HEAD', path: 'helm/api-node', helm } },
     status: {
       sync: { status: 'Unknown', revision: 'HEAD' },
       ...(message !== undefined && { conditions: [{ type: 'ComparisonError', message }] }),

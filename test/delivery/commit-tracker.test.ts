@@ -116,9 +116,15 @@ test('of a pushed commit, what Argo CD deploys decides; one that others pushed i
   // Not pushed, so nothing that Argo CD could see.
   commit(root, 'mine');
   const course = await track(first);
-  await course.heed(at(first));
+  const pushed = (commit: string): Application => {
+    const { spec, ...itself } = application({ sync: { status: 'Synced', revision: commit } });
+    return { ...itself, spec: { source: { ...spec.source, repoURL: repoUrl } } };
+  };
+  await course.heed(pushed(first));
   assert.equal(course.current, first);
-  await course.heed(at(theirs));
+  await course.heed(at('e'.repeat(40)));
+  assert.equal(course.current, first, 'a commit of another repository is none of this one');
+  await course.heed(pushed(theirs));
   assert.deepEqual([course.current, course.contained], [theirs, true]);
   assert.match(notes.join(), /theirs, which contains it/);
   assert.equal((await context.checkout('fresh')).subject, 'mine');

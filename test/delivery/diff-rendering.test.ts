@@ -133,7 +133,9 @@ const { source } = application().spec;
 for (const [spec, named] of [
   [{ source: { ...source, helm: { ...source.helm, parameters: [] } } }, 'spec.source.helm.parameters'],
   [{ source: { ...source, kustomize: {} } }, 'spec.source.kustomize'],
-  [{ sources: [] }, 'spec.source.sources'],
+  [{ sources: [source] }, 'spec.sources'],
+  [{ sourceHydrator: {} }, 'spec.sourceHydrator'],
+  [{ source: { ...source, directory: { jsonnet: {} } } }, 'spec.source.directory.jsonnet'],
   [{ source: { ...source, helm: { ...source.helm, valueFiles: ['https://x/y.yaml'] } } }, 'https://x/y.yaml'],
   [{ source: { ...source, helm: { ...source.helm, valueFiles: ['$ref/y.yaml'] } } }, '$ref/y.yaml'],
 ] as const) {

@@ -6,7 +6,7 @@ import { episodesIn, selfHealsIn } from '../../scripts/delivery/drift/self-heals
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
 import { identityOf, type KubeObject, type ManagedFields } from '../../scripts/kubernetes/objects.ts';
 import type { KubeEvent } from '../../scripts/kubernetes/types.ts';
-import type { Application, SyncRecord } from '../../scripts/repository/applications.ts';
+import type { Application, Source, SyncRecord } from '../../scripts/repository/applications.ts';
 import { made } from '../support/fake-cluster.ts';
 import { fakeContext } from '../support/fakes.ts';
 
@@ -61,7 +61,7 @@ function application(status: Application['status'], metadata: Partial<KubeObject
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
     metadata: { name: 'core-go', namespace: 'argocd', ...metadata },
-    spec: { source: { path: 'helm/core-go' } as Application['spec']['source'] },
+    spec: { source: { path: 'helm/core-go' } as Source },
     status: {
       sync: { status: 'Synced', revision: 'aaa' },
       reconciledAt: '2026-11-26T14:41:00Z',

@@ -107,7 +107,7 @@ async function play(folder: string, actions: readonly Action[]): Promise<void> {
     environment: 'dev',
   };
   const context = fakeContext({ config, exec, checkout: () => readCheckout(exec, folder), signal });
-  const service = await findService(folder, 'core-go');
+  const service = await findService(context, 'core-go');
   const states: State[] = [{ tag: '1df3b1f', held: [] }];
   for (const one of actions) {
     const workspace = await openWorkspace(context, [service], { commit: true, push: false });

@@ -81,15 +81,15 @@ const standings: [
 ];
 for (const [what, parts, reached, missing, proving = ''] of standings) {
   test(`a commit ${what}`, () => {
-    const standing = standingOf(rolledOut(parts), { commit: commits.new, source, changed: true });
+    const standing = standingOf(rolledOut(parts), { commit: commits.new, wanted: application(), changed: true });
     assert.deepEqual([standing.reached.join(), names(standing.proving)], [reached, proving]);
     assert.match(standing.missing ?? '', missing ?? /^$/);
   });
 }
 test('a commit is not seen in what was rendered from another source, and pods of an earlier one prove nothing', () => {
-  const topic = { ...source, targetRevision: 'topic' };
-  assert.deepEqual(standingOf(rolledOut(), { commit: commits.new, source: topic, changed: true }).reached, []);
-  const { reached, proving } = standingOf(rolledOut(), { commit: commits.new, source, changed: false });
+  const topic = { ...application(), spec: { source: { ...source, targetRevision: 'topic' } } };
+  assert.deepEqual(standingOf(rolledOut(), { commit: commits.new, wanted: topic, changed: true }).reached, []);
+  const { reached, proving } = standingOf(rolledOut(), { commit: commits.new, wanted: application(), changed: false });
   assert.deepEqual([reached, proving], [['seen', 'synced'], []]);
 });
 

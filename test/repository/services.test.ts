@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
-import { type Application, localValueFiles, readRegistrations } from '../../scripts/repository/applications.ts';
+import { localValueFiles, type ServiceApplication } from '../../scripts/repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/committed-values.ts';
+import { readRegistrations } from '../../scripts/repository/registrations.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, gitExec, grepped, write } from '../support/repository.ts';
 
@@ -115,11 +116,14 @@ test('a service that is not committed yet is called that', async () => {
   assert.match(error.hint ?? '', /Commit helm\/core-go/);
 });
 
-test('registrations are the Applications, and what is beside them the project; other files are not read', async () => {
-  const { project, applications } = await readRegistrations(repository);
+test('registrations are all objects of argocd/, in Argo CD’s namespace; other files are not read', async () => {
+  const { objects, applications } = await readRegistrations(repository);
   assert.deepEqual(
-    project.map(({ kind }) => kind),
-    ['AppProject'],
+    objects.map(({ kind, metadata }) => [kind, metadata.namespace]),
+    [
+      ['Application', 'argocd'],
+      ['AppProject', 'argocd'],
+    ],
   );
   assert.deepEqual(
     applications.map(({ metadata }) => metadata.name),
@@ -129,7 +133,7 @@ test('registrations are the Applications, and what is beside them the project; o
 
 test('production’s values file is that of the environment, in its place; others stay', () => {
   const valueFiles = ['values.yaml', 'values-prod.yaml', 'extra.yaml'];
-  const application = { spec: { source: { helm: { valueFiles } } } } as unknown as Application;
+  const application = { spec: { source: { helm: { valueFiles } } } } as unknown as ServiceApplication;
   assert.deepEqual(localValueFiles(application, 'dev'), ['values.yaml', 'values-dev.yaml', 'extra.yaml']);
   assert.deepEqual(localValueFiles(application, 'prod'), valueFiles);
 });

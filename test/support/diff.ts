@@ -1,8 +1,9 @@
+import { localRepoUrl } from '../../scripts/components/git-source.ts';
 import type { ClusterFacts } from '../../scripts/delivery/diff/targets.ts';
 import { ApiError, type ApiServer } from '../../scripts/kubernetes/api/api.ts';
 import type { ServedResource } from '../../scripts/kubernetes/api/discovery.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
-import type { Application } from '../../scripts/repository/applications.ts';
+import type { ServiceApplication } from '../../scripts/repository/applications.ts';
 
 const verbs = ['list', 'watch', 'delete'];
 const served = (apiVersion: string, kind: string, resource: string, namespaced = true): ServedResource => ({
@@ -27,9 +28,9 @@ export const facts: ClusterFacts = {
 };
 
 /** An Application of a chart with two values files, and of the project `platform`. */
-export function application(name = 'web', spec: object = {}): Application {
+export function application(name = 'web', spec: object = {}): ServiceApplication {
   const source = {
-    repoURL: 'git://here/repo.git',
+    repoURL: localRepoUrl,
     targetRevision: 'HEAD',
     path: `helm/${name}`,
     helm: { releaseName: name, valueFiles: ['values.yaml', 'values-dev.yaml'] },

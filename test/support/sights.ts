@@ -5,7 +5,7 @@ import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import { type Checkout, readCheckout } from '../../scripts/lib/git/checkout.ts';
-import type { Application } from '../../scripts/repository/applications.ts';
+import type { ServiceApplication } from '../../scripts/repository/applications.ts';
 import { made } from './fake-cluster.ts';
 import { fakeContext } from './fakes.ts';
 import { gitExec } from './repository.ts';
@@ -82,9 +82,9 @@ const source = {
 
 /** The Application api-node, Synced and Healthy at the second commit, which changed its Deployment. */
 export function application(
-  status: Partial<NonNullable<Application['status']>> = {},
-  operation?: Application['operation'],
-): Application {
+  status: Partial<NonNullable<ServiceApplication['status']>> = {},
+  operation?: ServiceApplication['operation'],
+): ServiceApplication {
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
@@ -132,7 +132,10 @@ export function chartsOf(...names: string[]): Record<string, string> {
   return Object.assign(
     { 'argocd/project.yaml': project, 'cluster/argocd/default-project.yaml': '' },
     ...names.map((name) => ({
-      [`argocd/${name}.yaml`]: JSON.stringify(registration(name)),
+      [`argocd/${name}.yaml`]: JSON.stringify(registration(name)).replaceAll(
+        source.repoURL,
+        'https://github.com/zainasr/platform-ops',
+      ),
       [`helm/${name}/values.yaml`]: `image:\n  repository: ghcr.io/zainasr/${name}\n  tag: old\n`,
       [`helm/${name}/values-dev.yaml`]: '',
     })),
@@ -140,7 +143,7 @@ export function chartsOf(...names: string[]): Record<string, string> {
 }
 
 /** The Application of that name as `argocd/` registers it. */
-export function registration(name: string): Application {
+export function registration(name: string): ServiceApplication {
   const { status, ...itself } = application();
   const path = `helm/${name}`;
   return { ...itself, metadata: { ...itself.metadata, name }, spec: { source: { ...itself.spec.source, path } } };

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { filesAt, shortSha } from '../../lib/git/checkout.ts';
 import { commitUnreferenced } from '../../lib/git/commits.ts';
-import { type Application, applicationApi, applicationsNow, localValueFiles } from '../../repository/applications.ts';
+import { type Application, applicationApi, applicationsNow, type Source } from '../../repository/applications.ts';
 import { waitForState } from './service-state.ts';
 
 /** Why what takes commits can't be shown, or undefined. */
@@ -37,9 +37,9 @@ interface Change extends Subject {
 /** Deploys a commit on top of the one that is checked out, in which one file differs. No ref knows of it. */
 export async function release(context: Context, { drill, service, message, file, edit }: Change): Promise<Release> {
   const { top, head } = await context.checkout();
-  const registration = await registrationOf(context, service);
-  const name = file ?? localValueFiles(registration, context.config.environment).at(-1) ?? '';
-  const path = `${registration.spec.source.path}/${name}`;
+  const { source } = (await registrationOf(context, service)).spec;
+  const name = file ?? source?.helm?.valueFiles?.at(-1) ?? 'values.yaml';
+  const path = `${source?.path}/${name}`;
   const text = (await filesAt(context.exec, top, head, [path])).get(path) ?? '';
   const files = new Map([[path, edit(text, name)]]);
   const commit = await commitUnreferenced(context.exec, top, { parent: head, message: `drill: ${message}`, files });
@@ -65,7 +65,7 @@ export async function deploy(context: Context, { drill, service }: Subject, comm
     {
       ...head,
       metadata: { ...metadata, annotations: { ...metadata.annotations, [drillAnnotation]: drill } },
-      spec: { ...spec, source: { ...spec.source, targetRevision: commit } },
+      spec: { ...spec, source: { ...(spec.source as Source), targetRevision: commit } },
     },
   ]);
   return { commit, since };

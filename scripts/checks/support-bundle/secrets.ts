@@ -7,7 +7,8 @@ import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { secretPatterns } from '../../lib/secret.ts';
-import { readRegistrations, servicesNamespace } from '../../repository/applications.ts';
+import { servicesNamespace } from '../../repository/applications.ts';
+import { readServiceApplications } from '../../repository/registrations.ts';
 import { bytesOf, resolve, textOfBytes, withPlainBlanks } from './resolved.ts';
 import { type SecretValue, secretValues } from './secret-values.ts';
 
@@ -63,10 +64,7 @@ interface BundleScope {
 /** All of a cluster of kind; of one that others use as well, what is the platform's alone. */
 export async function scopeOf(context: Context): Promise<BundleScope> {
   if (context.target === undefined) return { concerns: () => true, namespaces: undefined };
-  const [territory, { applications }] = await Promise.all([
-    territoryOf(context),
-    readRegistrations(context.config.root),
-  ]);
+  const [territory, applications] = await Promise.all([territoryOf(context), readServiceApplications(context)]);
   const services = applications.map(({ metadata }) => metadata.name);
   const isOf = (name: string) => services.some((service) => name === service || name.startsWith(`${service}-`));
   return {

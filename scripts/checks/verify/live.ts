@@ -11,9 +11,9 @@ import { ApiError, type ApiServer } from '../../kubernetes/api/api.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { readRegistrations } from '../../repository/applications.ts';
 import { allowedEmptyFile, readAllowedEmpty, readDashboards } from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
+import { readServiceApplications } from '../../repository/registrations.ts';
 import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
 
 /** What the checks ask: the running cluster, and what this checkout promises of it. */
@@ -50,7 +50,7 @@ export function connectLiveCluster(context: Context) {
       return status ?? missing ?? '';
     },
     /** The services that Argo CD is to deploy, by name. */
-    services: async () => (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name),
+    services: async () => (await readServiceApplications(context)).map(({ metadata }) => metadata.name),
     /** The dashboards of this checkout, by uid. */
     async dashboards() {
       const files = await readDashboards(root);

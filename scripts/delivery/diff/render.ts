@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { packTar, type TarEntry } from 'modern-tar';
@@ -8,7 +9,7 @@ import { UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import { gitIn, literalPath, readPaths } from '../../lib/git/run.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { type Application, argocdNamespace } from '../../repository/applications.ts';
+import { type Application, argocdNamespace, type Source } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
 import { apiVersions, type ClusterFacts, targetNamespace } from './targets.ts';
 
@@ -21,7 +22,7 @@ const maxParallel = 4;
 const chartErrorCode = 3;
 
 /**
- * Runs in Argo CD's repo-server: unpacks standard input into a folder of its own, renders the chart in the folder that
+ * Runs in Argo CD's repo-server: unpacks standard input into a folder of its own, runs what renders in the folder that
  * the first argument names, and leaves nothing behind, whether it fails or nobody listens any more. Helm's own folders are
  * in there, too, as with Argo CD.
  */
@@ -32,7 +33,7 @@ trap 'exit 130' HUP INT TERM PIPE
 mkdir "$top/tree" "$top/helm" && timeout ${timeoutSeconds} tar -x -C "$top/tree" -f - && cd "$top/tree/$1" || exit 1
 shift
 export HELM_CACHE_HOME="$top/helm" HELM_CONFIG_HOME="$top/helm" HELM_DATA_HOME="$top/helm"
-timeout ${timeoutSeconds} helm template . "$@" || exit ${chartErrorCode}`;
+timeout ${timeoutSeconds} "$@" || exit ${chartErrorCode}`;
 
 /** Renders the chart of an Application as it is in the working tree. */
 export type Renderer = (application: Application, facts: ClusterFacts) => Promise<string>;
@@ -46,11 +47,10 @@ export async function createRenderer(context: Context): Promise<Renderer> {
   const exec = ['exec', '--stdin', pod, '--namespace', argocdNamespace, '--container', repoServer, '--'];
   const inTurn = limitConcurrency(maxParallel);
   const render: Renderer = async (application, facts) => {
-    const { path } = application.spec.source;
-    const args = helmArguments(application, facts);
-    const files = await chartFiles(context.exec, checkout.top, [path, ...valueFilesOf(application)]);
+    const { path, command, valueFiles } = renderingOf(checkout.top, application, facts);
+    const files = await chartFiles(context.exec, checkout.top, [path, ...valueFiles]);
     const { stdout, stderr, exitCode } = await kubectl
-      .run([...exec, 'sh', '-c', script, 'sh', path, ...args], {
+      .run([...exec, 'sh', '-c', script, 'sh', path, ...command], {
         input: await packTar(files),
         nothrow: true,
         timeout: 3 * timeoutSeconds * 1000,
@@ -139,11 +139,33 @@ function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
+/** What prints the manifests of a folder, each as a document: Argo CD joins them as well. */
+const printManifests = String.raw`find . "$@" -type f \( -name '*.yaml' -o -name '*.yml' -o -name '*.json' \) -exec sh -c 'printf "\n---\n"; cat "$1"' sh {} \;`;
+const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+/**
+ * How Argo CD renders what an Application deploys of this repository: a chart, a Kustomize folder or a folder of manifests.
+ * @throws UserError for what an Application can say besides, and what is not followed here.
+ */
+function renderingOf(top: string, application: Application, facts: ClusterFacts) {
+  assertSupported(application);
+  const { path = '.', helm, directory } = application.spec.source as Source;
+  const has = (file: string) => existsSync(join(top, path, file));
+  if (helm !== undefined || (directory === undefined && has('Chart.yaml'))) {
+    const command = ['helm', 'template', '.', ...helmArguments(application, facts)];
+    return { path, command, valueFiles: valueFilesOf(application) };
+  }
+  if (directory === undefined && kustomizationNames.some(has))
+    return { path, command: ['kustomize', 'build', '.'], valueFiles: [] };
+  const depth = (directory as { recurse?: boolean } | undefined)?.recurse ? [] : ['-maxdepth', '1'];
+  return { path, command: ['sh', '-c', printManifests, 'sh', ...depth], valueFiles: [] };
+}
+
 /** The values files of an Application, from the top folder of the repository. */
 function valueFilesOf({ spec }: Application): string[] {
-  const { path, helm } = spec.source;
+  const { path = '.', helm: { valueFiles = [] } = {} } = spec.source ?? {};
   // One that begins with a slash counts from the top folder of the repository, for Argo CD, too.
-  return helm.valueFiles.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file)));
+  return valueFiles.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file)));
 }
 
 /**
@@ -153,9 +175,9 @@ function valueFilesOf({ spec }: Application): string[] {
 export function helmArguments(application: Application, facts: ClusterFacts): string[] {
   assertSupported(application);
   const { metadata, spec } = application;
-  const { path, helm } = spec.source;
+  const { path = '.', helm } = spec.source ?? {};
   return [
-    ...['--name-template', helm.releaseName ?? metadata.name],
+    ...['--name-template', helm?.releaseName ?? metadata.name],
     ...['--namespace', targetNamespace(application)],
     ...['--kube-version', facts.kubeVersion],
     ...valueFilesOf(application).flatMap((file) => ['--values', posix.relative(path, file)]),
@@ -166,21 +188,28 @@ export function helmArguments(application: Application, facts: ClusterFacts): st
 
 /** A rendering that leaves half of the settings out would be a lie. */
 function assertSupported({ metadata, spec }: Application): void {
-  const { sources, source } = spec;
-  const { repoURL, targetRevision, path, helm, ...ofSource } = source;
-  const { releaseName, valueFiles, ...ofHelm } = helm;
+  const { repoURL, targetRevision, path, helm, directory, ...ofSource } = spec.source ?? ({} as Source);
+  const { releaseName, valueFiles = [], ...ofHelm } = helm ?? {};
+  const { recurse, ...ofDirectory } = (directory ?? {}) as { recurse?: boolean };
+  const whole = ['sources', 'sourceHydrator'].find((one) => spec[one] !== undefined);
   const [field] = [
-    ...(sources ? ['sources'] : []),
     ...Object.keys(ofSource),
+    ...Object.keys(ofDirectory).map((one) => `directory.${one}`),
     ...Object.keys(ofHelm).map((one) => `helm.${one}`),
   ];
   const file = valueFiles.find((one) => /^\w+:\/\/|^\$|[*?[]/.test(one));
-  if (field === undefined && file === undefined) return;
-  const what = field === undefined ? `the values file ${file}` : `spec.source.${field}`;
+  if (whole === undefined && field === undefined && file === undefined) return;
+  const inSource = field === undefined ? `the values file ${file}` : `spec.source.${field}`;
+  const what = whole === undefined ? inSource : `spec.${whole}`;
   throw new UserError(`The Application ${metadata.name} has ${what}, which npm run diff can't render with.`, {
-    hint: 'Say the same in a values file of the chart.',
+    hint:
+      whole === undefined
+        ? 'Say the same in a file of the repository.'
+        : 'Commit it: npm run sync shows what it changes.',
   });
 }
+
+const renderErrorHint = { id: 'render-error', hint: 'npm run validate' };
 
 /** The error for a chart that helm refuses: each place in the values or the templates, as npm run validate finds it. */
 async function explainHelmError(context: Context, application: Application, said: string): Promise<UserError> {
@@ -188,13 +217,15 @@ async function explainHelmError(context: Context, application: Application, said
   const { locateHelmError } = await import('../../repository/rendering/helm-error.ts');
   const { root } = context.config;
   const { prefix } = await context.checkout();
-  const { path, helm } = application.spec.source;
+  const { path = '.', helm } = application.spec.source ?? {};
+  if (helm === undefined)
+    return new UserError(`${application.metadata.name} can't be rendered: ${said}`, renderErrorHint);
   const folder = posix.relative(prefix, path);
   const chart = { name: posix.basename(path), folder };
   const files = { root, text: (file: string) => readFile(join(root, file), 'utf8') };
   // Argo CD names a values file by its path, and so does what reads the sentence.
   const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
-  const values = helm.valueFiles.at(-1) ?? 'values.yaml';
+  const values = helm.valueFiles?.at(-1) ?? 'values.yaml';
   const findings = await locateHelmError(files, { chart, values }, named);
   const lines = findings.map(({ file, line, message }) => {
     const place = line === undefined ? file : `${file}:${line}`;

@@ -1,5 +1,6 @@
 import type { Component } from '../../cluster/component.ts';
 import { applications as applicationsComponent, notReadyReason } from '../../components/applications.ts';
+import { followedCommit, followsRepository } from '../../components/git-source.ts';
 import { componentsFor } from '../../components/index.ts';
 import type { Context } from '../../images/context.ts';
 import { fieldManager } from '../../kubernetes/kubectl.ts';
@@ -7,8 +8,9 @@ import { type KubeObject, type Named, namedOf } from '../../kubernetes/objects.t
 import { ExitCode, UserError } from '../../lib/errors.ts';
 import { uncommittedFiles } from '../../lib/git/checkout.ts';
 import { unknownWord } from '../../lib/text.ts';
-import { type Application, applicationsOf } from '../../repository/applications.ts';
+import { type Application, applicationsOf, isAtCommit } from '../../repository/applications.ts';
 import { holders } from '../../repository/manifests.ts';
+import { isApplication } from '../../repository/registrations.ts';
 import { argocdManager } from '../drift/changes.ts';
 import { compareObjects, failureOf, type IgnoreRule, type ObjectComparison } from './compare.ts';
 import { createRenderer, type Renderer } from './render.ts';
@@ -58,7 +60,7 @@ export interface ComponentDiff extends ObjectComparison {
 /** Compares the working tree with the cluster, or one Application of it alone, and changes nothing. */
 export async function gatherDiff(context: Context, application?: string): Promise<DiffReport> {
   const registered = (await applicationsComponent.objects?.(context)) ?? [];
-  const all = registered.filter(({ kind }) => kind === 'Application') as Application[];
+  const all = registered.filter(isApplication);
   const chosen = all.filter(({ metadata }) => application === undefined || metadata.name === application);
   if (chosen.length === 0) {
     const names = all.map(({ metadata }) => metadata.name);
@@ -130,7 +132,10 @@ export async function diffApplications(
       const project = projectOf(application, registered);
       const known = live.find(({ metadata }) => metadata.name === application.metadata.name);
       const diff = await diffApplication(context, rendering, application, project, deployed.get(project) ?? []);
-      return { ...diff, notes: [...outOfStepNotes(known, commit), ...diff.notes] };
+      return {
+        ...diff,
+        notes: [...outOfStepNotes(known, commit && followedCommit(context.config, application, commit)), ...diff.notes],
+      };
     }),
   );
 }
@@ -145,11 +150,18 @@ async function diffApplication(
   const { name } = application.metadata;
   const ignored = (application.spec.ignoreDifferences ?? []) as IgnoreRule[];
   const notes = unsupportedNotes(ignored);
+  const nothing = { changes: [], refused: [], kept: [], hooks: [] };
+  if (!followsRepository(context.config, application))
+    return {
+      name,
+      ...nothing,
+      notes: ['No source of it is in this repository, so no commit here changes what it deploys.'],
+    };
   let targets: RenderedTargets;
   try {
     targets = targetsOf(await render(application, facts), application, facts);
   } catch (error) {
-    return { name, error: failureOf(error), changes: [], refused: [], kept: [], hooks: [], notes };
+    return { name, error: failureOf(error), ...nothing, notes };
   }
   const { objects, hooks } = targets;
   const isPermitted = (one: KubeObject) => isKindAllowed(project, one, servedAs(facts, one)?.namespaced ?? true);
@@ -191,7 +203,7 @@ function projectOf({ metadata, spec }: Application, registered: readonly KubeObj
 function outOfStepNotes(live: Application | undefined, commit: string | undefined): string[] {
   if (!live) return ['It is not registered yet: npm run up does that, and Argo CD then makes what follows.'];
   const { sync } = live.status ?? {};
-  if (sync?.status === 'Synced' && (commit === undefined || sync.revision === commit)) return [];
+  if (sync?.status === 'Synced' && isAtCommit(live, commit)) return [];
   return [`Argo CD has it ${notReadyReason(live, commit)}: compared is what the cluster has now.`];
 }
 

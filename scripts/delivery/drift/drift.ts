@@ -64,7 +64,8 @@ async function presentObjects(context: Context, applications: readonly Applicati
 function compareCharts({ exec, config }: Context) {
   const known = new Map<string, Promise<boolean>>();
   return ({ spec }: Application, one: string, other: string): Promise<boolean> => {
-    const { path } = spec.source;
+    const { path } = spec.source ?? {};
+    if (path === undefined) return Promise.resolve(false);
     const key = [path, one, other].join('\0');
     const compare = async () => {
       const paths = [path, `${dirname(path)}/common`].map((folder) => `:(top,literal)${folder}`);

@@ -5,8 +5,9 @@ import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { blobsAt } from '../../lib/git/commits.ts';
 import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
-import { localValueFiles, readRegistrations } from '../../repository/applications.ts';
+import { localValueFiles } from '../../repository/applications.ts';
 import { type Hold, holdsIn } from '../../repository/hold.ts';
+import { readServiceApplications } from '../../repository/registrations.ts';
 import { findServices, readValuesText, type Service } from '../../repository/service-files.ts';
 import { readYaml } from '../../repository/yaml.ts';
 import { readUpstream, type Upstream } from './upstream.ts';
@@ -98,7 +99,7 @@ export async function openWorkspace(
     );
   await Promise.all([readIdentity(workspace, 'AUTHOR'), readIdentity(workspace, 'COMMITTER')]);
   if (!commitOptions.push) return workspace;
-  const all = filesIn(workspace, await findServices(context.config.root, 'all'));
+  const all = filesIn(workspace, await findServices(context, 'all'));
   return { ...workspace, upstream: await readUpstream(workspace, branch, all) };
 }
 
@@ -146,7 +147,7 @@ export async function readServices(
   services: readonly Service[],
 ): Promise<ServiceState[]> {
   const { root, environment } = context.config;
-  const { applications } = await readRegistrations(root);
+  const applications = await readServiceApplications(context);
   /** The values files that Helm reads after the service's own, in production and here. */
   const overlaysOf = ({ name, file: own }: Service) => {
     const application = applications.find(({ metadata }) => metadata.name === name);

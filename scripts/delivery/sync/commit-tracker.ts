@@ -1,5 +1,6 @@
 import { lockForCommand } from '../../cluster/lock.ts';
 import { registrations, sourceDifference } from '../../components/applications.ts';
+import { followedCommit, followsRepository } from '../../components/git-source.ts';
 import { isRefreshPending, requestRefresh } from '../../components/refresh.ts';
 import { renderError } from '../../components/render-errors.ts';
 import { coverImages } from '../../components/service-images.ts';
@@ -8,7 +9,8 @@ import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { hasAncestor, readCommit } from '../../lib/git/commits.ts';
 import { fetchCommit } from '../../lib/git/remote.ts';
-import { type Application, applicationsNow, argocdNamespace } from '../../repository/applications.ts';
+import { type Application, applicationsNow, argocdNamespace, isAtCommit } from '../../repository/applications.ts';
+import { isApplication } from '../../repository/registrations.ts';
 
 interface TrackedCommit {
   sha: string;
@@ -68,9 +70,12 @@ export async function trackCommit(context: Context, options: PrepareOptions): Pr
     followed,
     contained: true,
     async heed(application) {
+      if (!followsRepository(config, application)) return;
       // The commit that was rendered, or why it could not be.
       const error = isRefreshPending(application) ? undefined : renderError(application);
-      for (const told of [application.status?.sync?.revision, error]) {
+      const { revision, revisions = [] } = application.status?.sync ?? {};
+      // Of several sources, some have versions of charts in place of commits.
+      for (const told of [revisions.length > 0 ? undefined : revision, error]) {
         if (!told || told === tracker.current) continue;
         const looking = lookedInto.get(told) ?? lookInto(told);
         lookedInto.set(told, looking);
@@ -120,8 +125,10 @@ export async function prepareSync(context: Context, options: PrepareOptions): Pr
     // First: a pod that is quicker than its image waits for the kubelet's next try, or has to be recreated.
     await coverImagesOrNote(context, note);
     const moved = await followCheckout(context, present, note);
-    const asked = present.filter(({ metadata, status }) => {
-      const isThere = status?.sync?.revision === commit && status.sync.status === 'Synced';
+    const asked = present.filter((application) => {
+      const { metadata, status } = application;
+      const at = followedCommit(config, application, commit);
+      const isThere = at !== undefined && isAtCommit(application, at) && status?.sync?.status === 'Synced';
       return (wanted?.includes(metadata.name) ?? true) && (moved || config.gitops !== undefined || !isThere);
     });
     for (const application of asked) if (waitsToRetry(application, commit)) await endOperation(context, application);
@@ -151,13 +158,14 @@ async function followCheckout(
   note: PrepareOptions['note'],
 ): Promise<boolean> {
   const objects = await registrations(context);
-  const reasons = objects.flatMap(({ kind, metadata, spec }) => {
-    if (kind !== 'Application') return [];
+  const reasons = objects.flatMap((wanted) => {
+    if (!isApplication(wanted)) return [];
+    const { metadata } = wanted;
     const found = present.find((one) => one.metadata.name === metadata.name);
     if (!found) return [`${metadata.name} is missing`];
     // What it was compared with last says nothing about how it is registered.
     const { status, ...itself } = found;
-    const other = sourceDifference(itself as Application, (spec as Application['spec']).source);
+    const other = sourceDifference(itself as Application, wanted);
     return other === undefined ? [] : [`${metadata.name} ${other}`];
   });
   if (reasons.length === 0) return false;

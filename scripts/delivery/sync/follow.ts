@@ -1,4 +1,5 @@
 import { notReadyReason, registrations } from '../../components/applications.ts';
+import { followedCommit } from '../../components/git-source.ts';
 import { renderFaults } from '../../components/render-errors.ts';
 import { unscraped } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
@@ -10,6 +11,7 @@ import { shortSha } from '../../lib/git/checkout.ts';
 import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import type { Progress } from '../../lib/terminal/progress.ts';
 import { type Application, servicesNamespace } from '../../repository/applications.ts';
+import { isApplication } from '../../repository/registrations.ts';
 import { type CommitTracker, trackCommit } from './commit-tracker.ts';
 import { createWarnings, rolloutFaults, syncFaults } from './faults.ts';
 import { createReport, type RolloutReport, syncedObjects } from './report.ts';
@@ -75,7 +77,7 @@ export async function registeredNames(context: Context): Promise<string[]> {
 }
 
 async function registeredApplications(context: Context): Promise<Application[]> {
-  return (await registrations(context)).filter(({ kind }) => kind === 'Application') as Application[];
+  return (await registrations(context)).filter(isApplication);
 }
 
 interface ApplicationOptions {
@@ -127,12 +129,13 @@ async function followApplication(
     }
     registered ??= (await registeredApplications(context)).find(({ metadata }) => metadata.name === name);
     if (!registered) throw new Error(`there is no Application ${name} in argocd/`);
-    const standing = standingOf(state, { commit, source: registered.spec.source, changed });
+    const expected = followedCommit(context.config, registered, commit);
+    const standing = standingOf(state, { commit: expected, wanted: registered, changed });
     seen = { state, standing, changed };
     standing.reached.forEach(reach);
     const missing = standing.missing ?? (await unproven(standing));
     if (missing !== undefined) return missing;
-    const unhealthy = notReadyReason(application, commit);
+    const unhealthy = notReadyReason(application, expected);
     return unhealthy && `Application ${name} is ${unhealthy}`;
   };
 

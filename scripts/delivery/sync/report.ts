@@ -146,8 +146,8 @@ async function filesChanged(
   application: Application,
   [from, to]: readonly [string | undefined, string],
 ): Promise<string[]> {
-  if (from === undefined) return [];
-  const { path } = application.spec.source;
+  const { path } = application.spec.source ?? {};
+  if (from === undefined || path === undefined) return [];
   const { top } = await context.checkout();
   return changedFiles(context.exec, top, [from, to], [path, posix.join(posix.dirname(path), 'common')]);
 }

@@ -7,7 +7,7 @@ import type { EndpointSlice, Pod, Workload } from '../../kubernetes/types.ts';
 import { containerImage, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { type Application, applicationsNow, servicesNamespace } from '../../repository/applications.ts';
+import { type Application, applicationsNow, isAtCommit, servicesNamespace } from '../../repository/applications.ts';
 
 /** Argo CD compared the commit; it applied the objects; a new pod is ready; it answers; Prometheus sees all new ones. */
 export const stages = ['seen', 'synced', 'ready', 'answering', 'scraped'] as const;
@@ -69,17 +69,18 @@ export interface Standing {
 
 /**
  * Judges how far a commit is.
- * @param source what the Application should be rendered from.
+ * @param commit undefined where the Application has no source in this repository.
+ * @param wanted the Application as it should be registered.
  * @param changed whether the last sync was one of a followed commit.
  */
 export function standingOf(
   state: ApplicationState,
-  { commit, source, changed }: { commit: string; source: Application['spec']['source']; changed: boolean },
+  { commit, wanted, changed }: { commit: string | undefined; wanted: Application; changed: boolean },
 ): Standing {
   const { application } = state;
   const { metadata, status } = application;
   const title = `Application ${metadata.name}`;
-  if (status?.sync?.revision !== commit || sourceDifference(application, source) !== undefined) {
+  if (!status?.sync || !isAtCommit(application, commit) || sourceDifference(application, wanted) !== undefined) {
     const reason = notReadyReason(application, commit) ?? 'not compared yet with its new source';
     return { reached: [], missing: `${title} is ${reason}`, proving: [] };
   }
@@ -94,7 +95,7 @@ export function standingOf(
 }
 
 /** What keeps a commit from being synced; undefined once the cluster is as it says, also where it was before. */
-function notSyncedReason(application: Application, commit: string): string | undefined {
+function notSyncedReason(application: Application, commit: string | undefined): string | undefined {
   const { operation, status } = application;
   const { phase, message, operation: begun } = status?.operationState ?? {};
   if (!operation && phase !== 'Running')

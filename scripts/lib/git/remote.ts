@@ -70,3 +70,31 @@ function whyNot({ exitCode, stderr }: Output): Exclude<Readable, { state: 'reada
     return { state: 'refused' };
   return { state: 'unreachable', reason: stderr.trim().split('\n').at(-1) ?? '' };
 }
+
+/** The addresses of a clone's remotes, those that are pushed to as well. */
+export async function remoteUrls(exec: Exec, folder: string): Promise<string[]> {
+  const args = ['config', '--null', '--get-regexp', String.raw`^remote\..*\.(push)?url$`];
+  const { stdout } = await gitIn(exec, folder, 'reading').attempt(args);
+  return stdout.split('\0').flatMap((entry) => (entry === '' ? [] : entry.slice(entry.indexOf('\n') + 1)));
+}
+
+/** Whether two addresses are of the same repository, be it by https, by ssh or as `git@host:owner/name`. */
+export function isSameRepository(one: string, other: string): boolean {
+  return normalUrl(one) === normalUrl(other);
+}
+
+function normalUrl(url: string): string {
+  const trimmed = url
+    .trim()
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '');
+  const found =
+    /^(?:https?|ssh|git|git\+ssh):\/\/(?:[^@/]*@)?([^/:]+)(:\d+)?\/+(.+)$/i.exec(trimmed) ??
+    /^(?:[^@/:]+@)?([^/:@]+)():\/*(?!\/)(.+)$/.exec(trimmed);
+  if (!found) return trimmed;
+  const [, host = '', port = '', path = ''] = found;
+  const where = host.toLowerCase();
+  // The port of ssh tells nothing of that of https.
+  const shown = /^https?:/i.test(trimmed) && !/^:(80|443)$/.test(port) ? port : '';
+  return `${where}${shown}/${where === 'github.com' ? path.toLowerCase() : path}`;
+}

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
-import { readRegistrations } from '../applications.ts';
 import { type ImageValues, imageInValues } from '../image-values.ts';
 import { metricsFile, readMetricList } from '../metric-names.ts';
+import { readRegistrations } from '../registrations.ts';
 import { assertTag, readValuesText, type Service } from '../service-files.ts';
 
 /** The service that a new one is made after: HTTP, inside the cluster, with /health, /info and /metrics. */

@@ -2,7 +2,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSeq } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
-import { readRegistrations } from '../applications.ts';
+import { readRegistrations } from '../registrations.ts';
 import { editYaml } from '../yaml.ts';
 import { edit, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
 import { chartChanges } from './chart.ts';

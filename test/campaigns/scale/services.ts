@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { argocd } from '../../../scripts/config/versions.ts';
-import { readRegistrations } from '../../../scripts/repository/applications.ts';
 import { writeAll } from '../../../scripts/repository/new-service/changes.ts';
 import { readNewService } from '../../../scripts/repository/new-service/options.ts';
 import { planService } from '../../../scripts/repository/new-service/plan.ts';
+import { readRegistrations } from '../../../scripts/repository/registrations.ts';
 
 /**
  * All of them name one image that is in the node anyhow and that no pod of theirs runs: it is neither pulled nor played by a

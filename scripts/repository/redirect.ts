@@ -1,0 +1,85 @@
+import type { Environment } from '../config/settings.ts';
+import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
+import { type Application, applicationApi, localValueFile, type Source } from './applications.ts';
+import { normalPath } from './registrations.ts';
+
+/** Where this cluster has this repository from, in place of its address in `argocd/`. */
+export interface Redirection {
+  isOurs(url: string): boolean;
+  repoURL: string;
+  targetRevision: string;
+  /** Where the repository's files lie below the top of its checkout: '' or 'some/folder/'. */
+  prefix: string;
+  environment: Environment;
+}
+
+/**
+ * An object of `argocd/` as this cluster registers it: what points at this repository has another address, revision and values
+ * than in production. All else stays as it is written.
+ */
+export function redirect(object: KubeObject, to: Redirection): KubeObject {
+  if (groupOf(object.apiVersion) !== groupOf(applicationApi)) return object;
+  const spec = (object.spec ?? {}) as Record<string, unknown>;
+  if (object.kind === 'AppProject') return { ...object, spec: redirectProject(spec, to) };
+  if (object.kind === 'Application') return { ...object, spec: redirectApplication(spec, to) };
+  if (object.kind !== 'ApplicationSet') return object;
+  const template = (spec.template ?? {}) as { spec?: Application['spec'] };
+  const generators = redirectGenerators(spec.generators, to);
+  return {
+    ...object,
+    spec: { ...spec, generators, template: { ...template, spec: redirectApplication(template.spec ?? {}, to) } },
+  };
+}
+
+/** A project that allows this repository, in whatever words, allows its address here. */
+function redirectProject(spec: Record<string, unknown>, { isOurs, repoURL }: Redirection) {
+  const repositories = Array.isArray(spec.sourceRepos) ? (spec.sourceRepos as string[]) : [];
+  const others = repositories.filter((url) => !isOurs(url));
+  return others.length === repositories.length ? spec : { ...spec, sourceRepos: [repoURL, ...others] };
+}
+
+function redirectApplication(spec: Application['spec'], to: Redirection): Application['spec'] {
+  const { source, sources } = spec;
+  return {
+    ...spec,
+    ...(source && { source: redirectSource(source, to) }),
+    ...(sources && { sources: sources.map((one) => redirectSource(one, to)) }),
+  };
+}
+
+function redirectSource(source: Source, to: Redirection): Source {
+  const { path, helm } = source;
+  if (!to.isOurs(source.repoURL) || source.chart !== undefined) return source;
+  const valueFiles = helm?.valueFiles?.map((file) => localValueFile(file, to.environment));
+  return {
+    ...source,
+    repoURL: to.repoURL,
+    targetRevision: to.targetRevision,
+    ...(path !== undefined && { path: pathBelow(path, to) }),
+    ...(helm && { helm: { ...helm, ...(valueFiles && { valueFiles }) } }),
+  };
+}
+
+/** A template gets its path from a generator, which has found it below the top already. */
+function pathBelow(path: string, { prefix }: Redirection): string {
+  return path.includes('{{') ? path : `${prefix}${normalPath(path)}`;
+}
+
+/** Generators may be nested: in a matrix, in a merge. */
+function redirectGenerators(value: unknown, to: Redirection): unknown {
+  if (Array.isArray(value)) return value.map((one) => redirectGenerators(one, to));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, one]) => [key, redirectGenerators(one, to)]);
+  const generator = Object.fromEntries(entries) as Record<string, unknown>;
+  if (typeof generator.repoURL !== 'string' || !to.isOurs(generator.repoURL)) return generator;
+  const below = (list: unknown) =>
+    Array.isArray(list) ? list.map((one: { path: string }) => ({ ...one, path: pathBelow(one.path, to) })) : list;
+  const { directories, files } = generator;
+  return {
+    ...generator,
+    repoURL: to.repoURL,
+    revision: to.targetRevision,
+    ...(directories !== undefined && { directories: below(directories) }),
+    ...(files !== undefined && { files: below(files) }),
+  };
+}

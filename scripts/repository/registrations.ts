@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { KubeObject } from '../kubernetes/objects.ts';
+import { UserError } from '../lib/errors.ts';
+import type { Exec } from '../lib/exec.ts';
+import { isSameRepository, remoteUrls } from '../lib/git/remote.ts';
+import {
+  type Application,
+  argocdNamespace,
+  type ChartSource,
+  type ServiceApplication,
+  type Source,
+  sourcesOf,
+} from './applications.ts';
+import { readManifests } from './manifests.ts';
+
+/** The folder whose manifests are registered with Argo CD. */
+export const registrationsFolder = 'argocd';
+/** What kubectl takes for a manifest. */
+const manifestName = /\.(ya?ml|json)$/;
+/** The address with which this repository is given out: that of its Applications in a fork that nobody edited. */
+const shippedUrl = 'https://github.com/zainasr/platform-ops.git';
+
+/** Kinds that no namespace holds, of those that may lie beside Applications. */
+const clusterKinds =
+  /^(Namespace|Node|PersistentVolume|CustomResourceDefinition|APIService|RuntimeClass|CSIDriver|ClusterIssuer)$|^Cluster(Role|RoleBinding)$|(Class|WebhookConfiguration|AdmissionPolicy|AdmissionPolicyBinding)$/;
+
+/**
+ * The files that `kubectl apply -n argocd -f argocd/` reads: its manifests, but for those of subfolders.
+ * @param files those below the folder, from the repository's top
+ * @throws UserError for a manifest in a subfolder, which would be registered nowhere.
+ */
+export function registrationFiles(files: readonly string[]): string[] {
+  const manifests = files.filter((file) => manifestName.test(file)).sort();
+  const deep = manifests.find((file) => posix.dirname(file) !== registrationsFolder);
+  if (deep === undefined) return manifests;
+  throw new UserError(
+    `${deep} is in a subfolder, and only the files of ${registrationsFolder}/ itself are registered.`,
+    {
+      id: 'registration-subfolder',
+      hint: `git mv ${deep} ${registrationsFolder}/`,
+    },
+  );
+}
+
+/** What `argocd/` registers, as it is written: all objects in the order of their files, and the Applications among them. */
+export async function readRegistrations(root: string): Promise<{ objects: KubeObject[]; applications: Application[] }> {
+  const names = await readdir(join(root, registrationsFolder), { recursive: true });
+  const read = await readManifests(root, registrationFiles(names.map((name) => posix.join(registrationsFolder, name))));
+  const objects = read.map(inArgocd);
+  return { objects, applications: objects.filter(isApplication) };
+}
+
+/** As `kubectl -n argocd` completes it. */
+function inArgocd(object: KubeObject): KubeObject {
+  if (clusterKinds.test(object.kind)) return object;
+  return { ...object, metadata: { namespace: argocdNamespace, ...object.metadata } };
+}
+
+export function isApplication(object: KubeObject): object is Application {
+  return object.kind === 'Application';
+}
+
+/** Where something of a checkout is asked. */
+export interface Place {
+  config: Pick<Config, 'root' | 'gitops'>;
+  exec: Exec;
+}
+
+/** The services: the Applications of `argocd/` that deploy a chart of this repository. */
+export async function readServiceApplications(place: Place): Promise<ServiceApplication[]> {
+  const { applications } = await readRegistrations(place.config.root);
+  const isOurs = await ownRepository(place, applications.flatMap(sourcesOf));
+  return applications.flatMap((application) => {
+    const source = chartSource(place.config.root, application, isOurs);
+    return source === undefined ? [] : [{ ...application, spec: { ...application.spec, source } }];
+  });
+}
+
+/**
+ * Tells whether the address of a source is one of this repository: of GITOPS_REPO_URL, of a remote, or the one that it is
+ * given out with. Git is asked for the remotes only where one of the sources needs them.
+ */
+export async function ownRepository(
+  { config, exec }: Place,
+  sources: readonly Pick<Source, 'repoURL'>[],
+): Promise<(url: string) => boolean> {
+  const known = [shippedUrl, ...(config.gitops ? [config.gitops.repoUrl] : [])];
+  const isAmong = (urls: readonly string[], url: string) => urls.some((one) => isSameRepository(one, url));
+  if (sources.every(({ repoURL }) => repoURL === undefined || isAmong(known, repoURL)))
+    return (url) => url === undefined || isAmong(known, url);
+  const all = [...known, ...(await remoteUrls(exec, config.root))];
+  return (url) => url === undefined || isAmong(all, url);
+}
+
+/** The chart of this repository that an Application deploys; undefined where it is another source, or more than one. */
+export function chartSource(
+  root: string,
+  application: Application,
+  isOurs: (url: string) => boolean,
+): ChartSource | undefined {
+  const [source, ...others] = sourcesOf(application);
+  if (!source || others.length > 0 || !isOurs(source.repoURL)) return undefined;
+  const { path, chart, helm, kustomize, directory, plugin } = source;
+  if (path === undefined || (chart ?? kustomize ?? directory ?? plugin) !== undefined) return undefined;
+  if (helm === undefined && !existsSync(join(root, path, 'Chart.yaml'))) return undefined;
+  return { ...source, path: normalPath(path), helm: { ...helm, valueFiles: helm?.valueFiles ?? [] } };
+}
+
+/** `./helm/core-go/` as `helm/core-go`. */
+export function normalPath(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, '');
+}
+
+/** Every address that a source, a generator or a project of these objects names. */
+export function repositoriesIn(value: unknown): Pick<Source, 'repoURL'>[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, one]) => {
+    if (key === 'repoURL' && typeof one === 'string') return [{ repoURL: one }];
+    if (key === 'sourceRepos' && Array.isArray(one)) return one.map((repoURL: string) => ({ repoURL }));
+    return repositoriesIn(one);
+  });
+}
