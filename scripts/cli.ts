@@ -64,7 +64,7 @@ async function runCommand(cache: string): Promise<ExitCode> {
     import('./config/config.ts'),
     import('./lib/yaml-cache.ts'),
   ]);
-  cacheParsed(`${cache}/parsed.json`);
+  cacheParsed(`${cache}/documents.json`);
   const invocation = {
     config: withIgnoredChecks(loadConfig(process.cwd()), flags['ignore-checks']),
     flags,

@@ -7,6 +7,7 @@ import type { KubeObject } from '../kubernetes/objects.ts';
 import type { Job, ValidatingWebhookConfiguration } from '../kubernetes/types.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
+import { unreadable } from '../repository/text.ts';
 import { install } from './installation.ts';
 import { removeObjects, removeOwn } from './removal.ts';
 
@@ -104,7 +105,7 @@ export function listenOn(objects: readonly KubeObject[], wanted: { http: number;
 function movePorts({ args = [], ports = [] }: Container, wanted: { http: number; https: number }): void {
   const portNamed = (name: string) => {
     const port = ports.find((one) => one.name === name)?.containerPort;
-    if (port === undefined) throw new Error(`the ingress controller's container has no port ${name}`);
+    if (port === undefined) throw unreadable(`The container of the ingress controller has no port ${name}.`);
     return port;
   };
   const moves = new Map([

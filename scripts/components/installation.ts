@@ -10,6 +10,7 @@ import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { workloadKinds } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { imagesOf, memoizePerContext } from '../repository/manifests.ts';
+import { unreadable } from '../repository/text.ts';
 import { waitForTermination } from './removal.ts';
 
 /** A component that consists of Kubernetes objects: data, not code of its own. */
@@ -36,7 +37,16 @@ export interface ComponentSpec {
 /** Makes a component of an installation. */
 export function install(installation: ComponentSpec): Component {
   const { name, needs, prepare, missing, unproved, mend, detail } = installation;
-  const objects = memoizePerContext((context: Context) => installation.objects(context));
+  const objects = memoizePerContext(async (context: Context) => {
+    try {
+      const all = await installation.objects(context);
+      imagesOf(all);
+      return all;
+    } catch (cause) {
+      if (!(cause instanceof TypeError)) throw cause;
+      throw unreadable(`A manifest of ${name} is not what it has to be: ${cause.message}.`, undefined, cause);
+    }
+  });
   const { made = [], grown = [] } = installation;
   const belongings = async (context: Context) => [...(await objectsIfReadable(objects(context))), ...made, ...grown];
 

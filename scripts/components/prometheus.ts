@@ -3,6 +3,7 @@ import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readKustomizedObjects, readManifests } from '../repository/manifests.ts';
+import { unreadable } from '../repository/text.ts';
 import { install } from './installation.ts';
 import { addOnRules, removeUnwantedAddOns } from './prometheus-add-ons.ts';
 import {
@@ -49,7 +50,7 @@ export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject
   if (claim === undefined) return [...all];
   const source = { name: 'data', persistentVolumeClaim: { claimName: claim.metadata.name } };
   return withTemplates(all, ({ spec }: { spec: { volumes: { name: string }[] } }) => {
-    if (!spec.volumes.some(({ name }) => name === 'data')) throw new Error(`${manifestFolder} has no volume data`);
+    if (!spec.volumes.some(({ name }) => name === 'data')) throw unreadable(`${manifestFolder} has no volume data.`);
     spec.volumes = spec.volumes.map((volume) => (volume.name === 'data' ? source : volume));
   });
 }
@@ -65,7 +66,7 @@ export function watchController(all: readonly KubeObject[], controller: Config['
     const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
     // The rules about Prometheus itself are in a file of the same name.
     if (object.kind !== 'ConfigMap' || !text?.includes('scrape_configs:')) return object;
-    if (!text.includes(nginxNamespace)) throw new Error(`${manifestFolder}/${configFile} has no ${nginxNamespace}`);
+    if (!text.includes(nginxNamespace)) throw unreadable(`${manifestFolder}/${configFile} has no ${nginxNamespace}.`);
     const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
     return { ...object, data };
   });

@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
-import { messageOf } from '../lib/errors.ts';
-import { parseManifest } from '../lib/yaml-cache.ts';
+import { parseManifests } from '../lib/yaml-cache.ts';
 
 /** What every Kubernetes object has. */
 export interface KubeObject {
@@ -52,15 +51,35 @@ export interface ManagedFields {
   fieldsV1?: object;
 }
 
-/** The objects of a manifest, in its order. Throws with the file's name where the YAML is broken. */
-export function parseObjects(yaml: string, file: string): KubeObject[] {
-  return yaml.split(/^---$/m).flatMap((text) => {
-    try {
-      return (parseManifest(text) as KubeObject | null) ?? [];
-    } catch (error) {
-      throw new Error(`${file}: ${messageOf(error)}`);
-    }
-  });
+/**
+ * The objects of a manifest, in its order; those of a List in place of it, as kubectl has it.
+ * @throws YAMLParseError for broken YAML, and an Error for a document that is no object.
+ */
+export function parseObjects(yaml: string): KubeObject[] {
+  return parseManifests(yaml).flatMap((value) => (value === null ? [] : objectsIn(value)));
+}
+
+function objectsIn(value: unknown): KubeObject[] {
+  const missing = missingIn(value);
+  const object = value as KubeObject;
+  if (missing === undefined) return [object];
+  if (object?.kind === 'List' && Array.isArray(object.items)) return object.items.flatMap(objectsIn);
+  throw new Error(`a document in it is no Kubernetes object: it has no ${missing}`);
+}
+
+/** What a value lacks to be an object of Kubernetes, if anything. */
+export function missingIn(value: unknown): string | undefined {
+  const isMap = (one: unknown): one is Record<string, unknown> =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
+  if (!isMap(value)) return 'apiVersion and kind';
+  const { apiVersion, kind, metadata } = value;
+  if (typeof apiVersion !== 'string' || apiVersion === '') return 'apiVersion';
+  if (typeof kind !== 'string' || kind === '') return 'kind';
+  // The configuration of kind has its name at the top.
+  const { name, labels, annotations } = kind === 'Cluster' ? value : isMap(metadata) ? metadata : {};
+  if (typeof name !== 'string' || name === '') return 'metadata.name';
+  if (!isMap(labels ?? {}) || !isMap(annotations ?? {})) return 'labels and annotations that are maps';
+  return undefined;
 }
 
 /** One YAML text of several objects, for `kubectl apply`. */

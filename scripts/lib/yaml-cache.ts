@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { parseDocument } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { writeWhole } from './files.ts';
 
 /** Characters that are kept at most; the texts of this repository take a twentieth. */
@@ -22,11 +22,21 @@ export function cacheParsed(file: string): void {
 }
 
 /**
- * Parses a text as kubectl does, by YAML 1.1: in today's YAML the mode 0440 would be the number 440, which is the mode 0670.
- * @returns a value of its own for each call.
- * @throws YAMLParseError for broken YAML.
+ * Parses a text of one document. Like `parseManifests` otherwise.
+ * @throws YAMLParseError for broken YAML, and an Error for more than one document.
  */
 export function parseManifest(text: string): unknown {
+  const [value, ...others] = parseManifests(text);
+  if (others.length > 0) throw new Error('it has more than one document');
+  return value ?? null;
+}
+
+/**
+ * Parses a text as kubectl does, by YAML 1.1: in today's YAML the mode 0440 would be the number 440, which is the mode 0670.
+ * @returns a value for each of its documents, which the caller may change.
+ * @throws YAMLParseError for broken YAML, and a ReferenceError for aliases that would grow without end.
+ */
+export function parseManifests(text: string): unknown[] {
   cache ??= openCache();
   const key = createHash('sha256').update(text).digest('base64');
   const known = cache.get(key);
@@ -35,10 +45,11 @@ export function parseManifest(text: string): unknown {
     cache.set(key, known);
     return JSON.parse(known);
   }
-  const document = parseDocument(text, { version: '1.1' });
-  const [error] = document.errors;
+  const documents = parseAllDocuments(text, { version: '1.1', logLevel: 'error' });
+  const read = 'empty' in documents ? [] : documents;
+  const [error] = read.flatMap(({ errors }) => errors);
   if (error) throw error;
-  const value = document.toJS() as unknown;
+  const value = read.map((document) => document.toJS() as unknown);
   const json = JSON.stringify(value);
   // YAML has values that JSON has not, such as times.
   if (json !== undefined && isDeepStrictEqual(JSON.parse(json), value)) cache.set(key, json);

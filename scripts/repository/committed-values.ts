@@ -5,6 +5,7 @@ import { parseManifest } from '../lib/yaml-cache.ts';
 import { localValueFiles, type ServiceApplication } from './applications.ts';
 import { invalidValues, invalidYaml } from './image-values.ts';
 import { readServiceApplications } from './registrations.ts';
+import { mapIn, mapsIn, textsIn } from './yaml.ts';
 
 /**
  * The image that each service's values name at the commit that is checked out. Throws a `UserError` where they name
@@ -26,23 +27,20 @@ export async function ingressesAtHead(context: ClusterContext): Promise<ServiceI
   const { values } = await atHead(context);
   return [...values].flatMap(([service, { ingress }]) => {
     if (!ingress?.enabled) return [];
-    const hosts = ingress.hosts?.flatMap(({ host }) => host ?? []) ?? [];
-    const tls = ingress.tls?.flatMap((one) => {
+    const hosts = mapsIn<{ host: string }>(ingress.hosts).flatMap(({ host }) => host ?? []);
+    const tls = mapsIn<{ secretName: string; hosts: string[] }>(ingress.tls).flatMap((one) => {
       // Without a Secret's name the controller takes a certificate of its own.
-      return one.secretName === undefined ? [] : [{ secretName: one.secretName, hosts: one.hosts ?? hosts }];
+      if (one.secretName === undefined) return [];
+      return [{ secretName: one.secretName, hosts: one.hosts === undefined ? hosts : textsIn(one.hosts) }];
     });
-    return [{ service, hosts, tls: tls ?? [] }];
+    return [{ service, hosts, tls }];
   });
 }
 
 /** What is read of a chart's values. Helm checks them against the chart's schema before it renders. */
 interface Values {
-  image?: { repository?: unknown; tag?: unknown };
-  ingress?: {
-    enabled?: boolean;
-    hosts?: { host?: string }[];
-    tls?: { secretName?: string; hosts?: string[] }[];
-  };
+  image?: { repository?: unknown; tag?: unknown } | null;
+  ingress?: { enabled?: boolean; hosts?: unknown; tls?: unknown } | null;
 }
 
 interface AtHead {
@@ -99,14 +97,18 @@ function mergedValues(below: object, above: object): object {
 
 /** A values file. Read as YAML 1.1, as Helm does, in which more texts are numbers than in today's YAML. */
 function valuesIn(at: string, text: string): object {
+  let values: unknown;
   try {
-    return (parseManifest(text) as object | null) ?? {};
+    values = parseManifest(text) ?? {};
   } catch (cause) {
     throw invalidYaml(at, cause);
   }
+  if (mapIn(values) !== values) throw invalidValues(`${at} is no map of values.`);
+  return values;
 }
 
-function checkedImage({ repository, tag }: Values['image'] = {}, at: string): string {
+function checkedImage(image: Values['image'], at: string): string {
+  const { repository, tag } = mapIn<{ repository: unknown; tag: unknown }>(image);
   if (typeof repository !== 'string' || repository === '')
     throw invalidValues(`${at} names no image.repository.`, 'Commit a values file that has one.');
   if (typeof tag !== 'string' || tag === '')

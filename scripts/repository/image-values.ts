@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { messageOf, UserError } from '../lib/errors.ts';
-import { readYaml, type YamlDocument } from './yaml.ts';
+import { mapIn, readYaml, type YamlDocument } from './yaml.ts';
 
 /** The two values of a values file that a promotion is about. */
 export interface ImageValues {
@@ -38,18 +38,17 @@ export function withImage(text: string, wanted: { tag: string; repository?: stri
     return value === undefined ? before : replaced(before, key, value, file);
   }, text);
   for (const version of ['1.1', '1.2'] as const) {
-    const { image } = parseValues(edited, version, file) as { image?: Partial<Record<string, unknown>> };
+    const image = mapIn<Record<string, unknown>>(mapIn<{ image: unknown }>(parseValues(edited, version, file)).image);
     for (const key of keys) {
       const value = wanted[key];
-      if (value !== undefined && image?.[key] !== value) throw notEditable(key, file);
+      if (value !== undefined && image[key] !== value) throw notEditable(key, file);
     }
   }
   return edited;
 }
 
 function textAt(document: YamlDocument, key: string): string | undefined {
-  const { image } = (document.value ?? {}) as { image?: Partial<Record<string, unknown>> };
-  const value = image?.[key];
+  const value = mapIn<Record<string, unknown>>(mapIn<{ image: unknown }>(document.value).image)[key];
   if (typeof value === 'string') return value;
   return value === undefined || value === null ? undefined : (document.scalar(['image', key])?.source ?? String(value));
 }

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
 import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
 import type { Job, PodSpec, Workload } from '../kubernetes/types.ts';
 import { withTemplates, workloadKinds } from '../kubernetes/workloads.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
+import { readText, understood } from './text.ts';
 
-/** The objects of manifest files, given from the repository's top folder, in order. Throws where one can't be read. */
+/**
+ * The objects of manifest files, given from the repository's top folder, in order.
+ * @throws UserError where one can't be read.
+ */
 export async function readManifests(root: string, files: readonly string[]): Promise<KubeObject[]> {
-  const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')));
-  return texts.flatMap((text, index) => parseObjects(text, files[index] ?? ''));
+  const texts = await Promise.all(files.map((file) => readText(root, file)));
+  return texts.flatMap((text, index) => understood(files[index] ?? '', () => parseObjects(text)));
 }
 
 /**
@@ -19,8 +21,10 @@ export async function readManifests(root: string, files: readonly string[]): Pro
  * kustomization.yaml makes of files, and then its manifests. Throws where one can't be read.
  */
 export async function readKustomizedObjects(root: string, folder: string): Promise<KubeObject[]> {
-  const read = (path: string) => readFile(join(root, folder, path), 'utf8');
-  const { resources, configMaps } = readKustomization(parseManifest(await read(kustomizationFile)));
+  const read = (path: string) => readText(root, `${folder}/${path}`);
+  const file = `${folder}/${kustomizationFile}`;
+  const text = await read(kustomizationFile);
+  const { resources, configMaps } = understood(file, () => readKustomization(parseManifest(text)));
   const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
   const contents = new Map(await Promise.all(paths.map(async (path) => [path, await read(path)] as const)));
   const manifests = await readManifests(
@@ -30,7 +34,8 @@ export async function readKustomizedObjects(root: string, folder: string): Promi
   // Namespaces first, as kustomize has it: the others live in them.
   const namespaces = new Set(holders(manifests));
   const others = manifests.filter((object) => !namespaces.has(object));
-  return [...namespaces, ...configMaps.map((map) => generate(map, contents)), ...others];
+  const generated = understood(file, () => configMaps.map((map) => generate(map, contents)));
+  return [...namespaces, ...generated, ...others];
 }
 
 /** The images that the workloads among the objects run, each once. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';
@@ -15,6 +15,8 @@ import {
   sourcesOf,
 } from './applications.ts';
 import { readManifests } from './manifests.ts';
+import { understood, unreadable } from './text.ts';
+import { mapIn } from './yaml.ts';
 
 /** The folder whose manifests are registered with Argo CD. */
 export const registrationsFolder = 'argocd';
@@ -45,12 +47,45 @@ export function registrationFiles(files: readonly string[]): string[] {
   );
 }
 
-/** What `argocd/` registers, as it is written: all objects in the order of their files, and the Applications among them. */
+/**
+ * What `argocd/` registers, as it is written: all objects in the order of their files, and the Applications among them.
+ * @throws UserError where the folder or a file of it can't be read.
+ */
 export async function readRegistrations(root: string): Promise<{ objects: KubeObject[]; applications: Application[] }> {
-  const names = await readdir(join(root, registrationsFolder), { recursive: true });
-  const read = await readManifests(root, registrationFiles(names.map((name) => posix.join(registrationsFolder, name))));
-  const objects = read.map(inArgocd);
+  const entries = await readdir(join(root, registrationsFolder), { recursive: true, withFileTypes: true }).catch(
+    (cause) => {
+      const hint = `git checkout HEAD -- ${registrationsFolder} brings back what was committed.`;
+      throw unreadable(`The folder ${registrationsFolder}/ can't be read, so nothing is registered.`, hint, cause);
+    },
+  );
+  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  const read = registrationFiles(files.map((file) => relative(root, file).split(sep).join('/'))).map(async (file) => {
+    const objects = await readManifests(root, [file]);
+    understood(file, () => objects.filter(isApplication).forEach(assertShape));
+    return objects.map(inArgocd);
+  });
+  const objects = (await Promise.all(read)).flat();
   return { objects, applications: objects.filter(isApplication) };
+}
+
+/** Throws where an Application is none by the types of its fields, as Argo CD's definition has them. */
+function assertShape({ metadata, spec }: Application): void {
+  const demand = (path: string, type: string, isRight: boolean) => {
+    if (!isRight) throw new Error(`${path} of the Application ${metadata.name} is no ${type}`);
+  };
+  const isMap = (value: unknown) => mapIn(value) === value;
+  demand('spec', 'map', isMap(spec));
+  demand('spec.destination', 'map', isMap(spec.destination ?? {}));
+  demand('spec.sources', 'list', Array.isArray(spec.sources ?? []));
+  for (const source of sourcesOf({ spec })) {
+    demand('a source', 'map', isMap(source));
+    for (const field of ['repoURL', 'targetRevision', 'path', 'chart'] as const)
+      demand(`${field} of a source`, 'text', typeof (source[field] ?? '') === 'string');
+    demand('helm of a source', 'map', isMap(source.helm ?? {}));
+    const files: unknown = source.helm?.valueFiles ?? [];
+    const isRight = Array.isArray(files) && files.every((file) => typeof file === 'string');
+    demand('valueFiles of a source', 'list of texts', isRight);
+  }
 }
 
 /** As `kubectl -n argocd` completes it. */

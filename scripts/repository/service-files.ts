@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv';
-import { UsageError, UserError } from '../lib/errors.ts';
+import { UsageError } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
 import { type Place, readServiceApplications } from './registrations.ts';
 
@@ -36,20 +36,6 @@ export async function findService(place: Place, word: string): Promise<Service> 
   const [service] = word === 'all' ? [] : await findServices(place, word);
   if (!service) throw new UsageError('That goes for one service at a time.', 'Name one of them.');
   return service;
-}
-
-/** The text of a service's values file, so exact that writing it again changes no byte. Throws a `UserError`. */
-export async function readValuesText(root: string, { file }: Service): Promise<string> {
-  try {
-    const bytes = await readFile(join(root, file));
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(missing ? `${file} is not there.` : `${file} can't be read as UTF-8, as YAML has to be.`, {
-      hint: missing ? `git checkout HEAD -- ${file} brings it back.` : 'Save it as UTF-8 and commit.',
-      cause,
-    });
-  }
 }
 
 /** What a tag may look like where a chart doesn't say so itself (OCI Distribution Specification 1.1, "Pulling manifests"). */

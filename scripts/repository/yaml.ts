@@ -10,7 +10,7 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml';
-import { UserError } from '../lib/errors.ts';
+import { messageOf, UserError } from '../lib/errors.ts';
 
 /** A YAML document with the lines of its fields. */
 export interface YamlDocument {
@@ -37,13 +37,21 @@ export function readYaml(text: string): YamlDocument[] {
 }
 
 function toDocument(document: Document.Parsed, lines: LineCounter): YamlDocument {
-  const [error] = document.errors;
+  const [mistake] = document.errors;
+  let error = mistake && {
+    line: lines.linePos(mistake.pos[0]).line,
+    message: mistake.message.split(/:?\n| at line /)[0] ?? mistake.message,
+  };
+  let value: unknown;
+  try {
+    value = error === undefined ? document.toJS() : undefined;
+  } catch (cause) {
+    // Aliases of aliases, which would grow without end.
+    error = { line: 1, message: messageOf(cause) };
+  }
   return {
-    value: error === undefined ? document.toJS() : undefined,
-    error: error && {
-      line: lines.linePos(error.pos[0]).line,
-      message: error.message.split(/:?\n| at line /)[0] ?? error.message,
-    },
+    value,
+    error,
     line(path) {
       const { offset } = walk(document, path);
       return offset === undefined ? undefined : lines.linePos(offset).line;

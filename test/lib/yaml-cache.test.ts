@@ -40,7 +40,7 @@ describe('what manifests were parsed to', { concurrency: true }, () => {
     assert.deepEqual(first, [{ value: { mode: 0o440, list: ['a', { b: null }] }, apart: true, time: false }]);
     const [[key]] = entriesIn(file) as [[string, string]];
     // What stands in the file is what is handed out: it was not parsed again.
-    writeFileSync(file, JSON.stringify([[key, '{"kept":1}']]));
+    writeFileSync(file, JSON.stringify([[key, '[{"kept":1}]']]));
     assert.deepEqual(run(file, text)[0]?.value, { kept: 1 });
     assert.deepEqual(run(file, `${text} `)[0]?.value, { mode: 0o440, list: ['a', { b: null }] });
   });
@@ -76,7 +76,7 @@ describe('what manifests were parsed to', { concurrency: true }, () => {
     run(file, 'a: 1');
     const entries = entriesIn(file);
     assert.deepEqual(
-      entries.map(([key, json]) => (json === '{"a":1}' ? 'a' : key)),
+      entries.map(([key, json]) => (json === '[{"a":1}]' ? 'a' : key)),
       ['two', 'three', 'a'],
     );
   });

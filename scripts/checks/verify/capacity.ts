@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parse } from 'yaml';
 import { readKustomizedObjects } from '../../repository/manifests.ts';
+import { readText, understood } from '../../repository/text.ts';
 import type { VerificationCheck } from './check.ts';
 
 /** What Prometheus takes in, as it tells itself. */
@@ -104,15 +103,16 @@ interface DeploymentSpec {
 
 /** What the manifests of Prometheus give it. Throws where they don't say. */
 export async function readPrometheusLimits(root: string): Promise<PrometheusLimits> {
-  const objects = await readKustomizedObjects(root, folder);
-  const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as DeploymentSpec | undefined;
-  const { storage } = parse(await readFile(join(root, folder, 'prometheus.yml'), 'utf8')) as {
-    storage: { tsdb: { retention: { size: string } } };
-  };
-  return {
-    disk: sizeInBytes(storage.tsdb.retention.size),
-    memory: sizeInBytes(spec?.template.spec.containers[0]?.resources.limits.memory ?? ''),
-  };
+  const file = `${folder}/prometheus.yml`;
+  const [objects, text] = await Promise.all([readKustomizedObjects(root, folder), readText(root, file)]);
+  return understood(file, () => {
+    const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as DeploymentSpec | undefined;
+    const { storage } = parse(text) as { storage: { tsdb: { retention: { size: string } } } };
+    return {
+      disk: sizeInBytes(storage.tsdb.retention.size),
+      memory: sizeInBytes(spec?.template.spec.containers[0]?.resources.limits.memory ?? ''),
+    };
+  });
 }
 
 /** `512Mi` as Kubernetes writes it, or `512MB` as Prometheus does, which means the same by it: 1024 of 1024. */

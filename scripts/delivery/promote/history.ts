@@ -7,7 +7,8 @@ import { gitIn } from '../../lib/git/run.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
 import { holdSentence, holdsIn } from '../../repository/hold.ts';
 import type { ImageValues } from '../../repository/image-values.ts';
-import { readValuesText, type Service } from '../../repository/service-files.ts';
+import type { Service } from '../../repository/service-files.ts';
+import { readText } from '../../repository/text.ts';
 import { type ImageChange, readImageChanges } from './changes.ts';
 import { accountFor, noClusterReason, registryAs, runningImages } from './images.ts';
 
@@ -67,7 +68,7 @@ export async function readHistory(context: Context, service: Service): Promise<H
       runs: running && isNewest && running.includes(fullImageName(name)),
     };
   });
-  const holds = holdsIn(await readValuesText(config.root, service)).map(holdSentence);
+  const holds = holdsIn(await readText(config.root, service.file)).map(holdSentence);
   return { service: service.name, file: service.file, entries, holds, notes };
 }
 

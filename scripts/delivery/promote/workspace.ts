@@ -8,7 +8,8 @@ import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/gi
 import { localValueFiles } from '../../repository/applications.ts';
 import { type Hold, holdsIn } from '../../repository/hold.ts';
 import { readServiceApplications } from '../../repository/registrations.ts';
-import { findServices, readValuesText, type Service } from '../../repository/service-files.ts';
+import { findServices, type Service } from '../../repository/service-files.ts';
+import { readText } from '../../repository/text.ts';
 import { readYaml } from '../../repository/yaml.ts';
 import { readUpstream, type Upstream } from './upstream.ts';
 
@@ -170,7 +171,7 @@ export async function readServices(
   return Promise.all(
     services.map(async (service) => {
       // It tells of a file that is missing here, or in another encoding, in a better sentence than Git.
-      const here = await readValuesText(root, service);
+      const here = await readText(root, service.file);
       const text = commitOptions.commit ? (textOf(head, service.file) ?? here) : here;
       // What both had once, was removed here since.
       const known = [text, textOf(upstream?.base, service.file) ?? ''].flatMap(holdsIn).map(({ note }) => note);

@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, isSeq, parse, visit, type YAMLSeq } from 'yaml';
-import { configMapLimit, readKustomization } from '../../kubernetes/kustomization.ts';
+import { isMap, isSeq, visit, type YAMLSeq } from 'yaml';
+import { configMapLimit } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
-import { editYaml } from '../yaml.ts';
+import { readKustomizedObjects } from '../manifests.ts';
+import { readText, unreadable } from '../text.ts';
+import { editYaml, mapIn, mapsIn, readYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
@@ -28,7 +30,7 @@ export function assertUid(uid: string): void {
 /** Every dashboard's file by its uid, as it stands there and in its normal form. Throws a `UserError` for one that is no JSON. */
 export async function readDashboards(root: string): Promise<Map<string, { text: string; normal: string }>> {
   const read = (await dashboardUids(root)).map(async (uid) => {
-    const text = await readFile(join(root, dashboardPath(uid)), 'utf8');
+    const text = await readText(root, dashboardPath(uid));
     return [uid, { text, normal: normalText(text, dashboardPath(uid)) }] as const;
   });
   return new Map(await Promise.all(read));
@@ -47,6 +49,7 @@ export function normalText(text: string, where: string): string {
   let dashboard: JsonMap;
   try {
     dashboard = JSON.parse(text) as JsonMap;
+    if (mapIn(dashboard) !== dashboard) throw new Error('it is no map');
   } catch (cause) {
     throw new UserError(`${where} is no JSON: ${messageOf(cause)}`, { hint: 'npm run validate -- dashboards', cause });
   }
@@ -56,7 +59,7 @@ export function normalText(text: string, where: string): string {
 /** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
   writeWhole(join(root, dashboardPath(uid)), text);
-  const read = (file: string) => readFile(join(root, file), 'utf8');
+  const read = (file: string) => readText(root, file);
   for (const { file, after } of await mountingEdits(root, uid, text, read)) writeWhole(join(root, file), after);
 }
 
@@ -84,8 +87,8 @@ export async function mountingEdits(
 
 /** The names of the ConfigMaps that hold dashboards. */
 export async function dashboardConfigMaps(root: string): Promise<string[]> {
-  const { configMaps } = readKustomization(parse(await readFile(join(root, kustomizationFile), 'utf8')));
-  return configMaps.map(({ name }) => name).filter(isOurs);
+  const objects = await readKustomizedObjects(root, grafana);
+  return objects.map(({ metadata }) => metadata.name).filter(isOurs);
 }
 
 /** The files that bring the dashboards to Grafana, by their texts. */
@@ -118,7 +121,7 @@ export function withDashboard(
     const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
     const [like] = ours;
     if (like === undefined || lists.length === 0)
-      throw new Error(`${kustomizationFile} has no list of the files of ${firstConfigMap}`);
+      throw unreadable(`${kustomizationFile} has no list of the files of ${firstConfigMap}.`);
     const entry = entryOf(uid);
     if (lists.some((list) => entriesOf(list).includes(entry))) return;
     const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
@@ -150,7 +153,7 @@ function mounting(deployment: string, name: string): string {
         return visit.BREAK;
       },
     });
-    if (!done) throw new Error(`${deploymentFile} mounts no ConfigMap ${firstConfigMap}`);
+    if (!done) throw unreadable(`${deploymentFile} mounts no ConfigMap ${firstConfigMap}.`);
   });
 }
 
@@ -166,6 +169,13 @@ export const allowedEmptyFile = 'observability/grafana/allowed-empty.yaml';
 
 /** Reads the list. `npm run validate` is what says whether it is right; what it lacks is empty here. */
 export function readAllowedEmpty(text: string): AllowedEmpty {
-  const { panels, rules } = (parse(text) ?? {}) as Partial<AllowedEmpty>;
-  return { panels: panels ?? [], rules: rules ?? [] };
+  const { panels, rules } = mapIn<Record<keyof AllowedEmpty, unknown>>(readYaml(text)[0]?.value);
+  return {
+    panels: mapsIn<AllowedEmpty['panels'][number]>(panels).map(({ dashboard = '', panel = '', reason = '' }) => ({
+      dashboard,
+      panel,
+      reason,
+    })),
+    rules: mapsIn<AllowedEmpty['rules'][number]>(rules).map(({ rule = '', reason = '' }) => ({ rule, reason })),
+  };
 }

@@ -6,7 +6,8 @@ import { UsageError } from '../../lib/errors.ts';
 import { type ImageValues, imageInValues } from '../image-values.ts';
 import { metricsFile, readMetricList } from '../metric-names.ts';
 import { readRegistrations } from '../registrations.ts';
-import { assertTag, readValuesText, type Service } from '../service-files.ts';
+import { assertTag, type Service } from '../service-files.ts';
+import { readText } from '../text.ts';
 
 /** The service that a new one is made after: HTTP, inside the cluster, with /health, /info and /metrics. */
 export const model = 'core-go';
@@ -51,7 +52,7 @@ const modelService: Service = {
 };
 
 async function modelImage(root: string): Promise<ImageValues> {
-  const image = imageInValues(await readValuesText(root, modelService));
+  const image = imageInValues(await readText(root, modelService.file));
   if (image) return image;
   throw new UsageError(
     `${modelService.file} names no image, and a new service is made after ${model}.`,

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path/posix';
 import { generate, readKustomization } from '../../kubernetes/kustomization.ts';
-import type { KubeObject } from '../../kubernetes/objects.ts';
+import { type KubeObject, missingIn } from '../../kubernetes/objects.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { type FieldPath, readYaml } from '../yaml.ts';
+import { type FieldPath, mapIn, readYaml } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
 
 /** The files of a checkout, or of a copy of it, and what their manifests hold. */
@@ -31,17 +31,25 @@ export function readManifest(text: string, file: string, rendering?: Located['re
       manifest.faults.push(syntaxFault(file, document.error));
       continue;
     }
-    const object = document.value as KubeObject | null;
-    if (object === null) continue;
-    const missing = missingIn(object);
-    if (missing !== undefined) {
-      const message = `This document is no Kubernetes object: it has no ${missing}.`;
-      const remedy = `Add ${missing}, or remove the document.`;
-      manifest.faults.push({ rule: 'yaml-object', file, line: document.line([]), message, remedy });
-    } else if (rendering) manifest.objects.push({ object, file, rendering, line: () => undefined });
-    else manifest.objects.push({ object, file, line: document.line });
+    for (const { object, path } of objectsAt(document.value, [])) {
+      const missing = missingIn(object);
+      if (missing !== undefined) {
+        const message = `This document is no Kubernetes object: it has no ${missing}.`;
+        const remedy = `Add ${missing}, or remove the document.`;
+        manifest.faults.push({ rule: 'yaml-object', file, line: document.line(path), message, remedy });
+      } else if (rendering) manifest.objects.push({ object, file, rendering, line: () => undefined });
+      else manifest.objects.push({ object, file, line: (field) => document.line([...path, ...field]) });
+    }
   }
   return manifest;
+}
+
+/** What a document holds, and where: the items of a List in place of it. */
+function objectsAt(value: unknown, path: FieldPath): { object: KubeObject; path: FieldPath }[] {
+  if (value === null || value === undefined) return [];
+  const { kind, items } = mapIn<{ kind: unknown; items: unknown }>(value);
+  if (kind !== 'List' || !Array.isArray(items)) return [{ object: value as KubeObject, path }];
+  return items.flatMap((item, index) => objectsAt(item, [...path, 'items', index]));
 }
 
 /** The finding about a mistake in a file's YAML. */
@@ -53,15 +61,6 @@ export function syntaxFault(file: string, { line, message }: { line: number; mes
     message: `This is not valid YAML: ${message}.`,
     remedy: 'Correct the line.',
   };
-}
-
-function missingIn(object: KubeObject): string | undefined {
-  if (typeof object !== 'object' || Array.isArray(object)) return 'apiVersion and kind';
-  if (typeof object.apiVersion !== 'string' || object.apiVersion === '') return 'apiVersion';
-  if (typeof object.kind !== 'string' || object.kind === '') return 'kind';
-  // kind's own configuration has its name at the top.
-  const name = object.kind === 'Cluster' ? object.name : object.metadata?.name;
-  return typeof name === 'string' && name !== '' ? undefined : 'metadata.name';
 }
 
 export const kustomizationRules = {

@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { parse } from 'yaml';
 import { kustomizationFile } from '../../kubernetes/kustomization.ts';
+import { readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
 import { locateKustomized, type Manifest, type RepositoryFiles, readManifest } from './manifests.ts';
@@ -71,7 +72,7 @@ export function openRepository(root: string, tools: Tools): Repository {
       return parsed;
     },
     text(file) {
-      const known = texts.get(file) ?? readFile(join(root, file), 'utf8');
+      const known = texts.get(file) ?? readText(root, file);
       texts.set(file, known);
       return known;
     },
