@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapping } from 'node:module';
 import { inspect } from 'node:util';
 import { commands, findCommand } from './commands/index.ts';
-import { ExitCode, Interrupted, messageOf, UserError } from './lib/errors.ts';
+import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 
@@ -117,6 +117,11 @@ function report(error: unknown): ExitCode {
     if (error.hint !== undefined) console.error(`  → ${error.hint}`);
     for (const id of error.ids.filter(hasSection)) console.error(`  ${troubleshootingPage}#${id}`);
     return error.exitCode === ExitCode.failed ? failure : error.exitCode;
+  }
+  // Of a package that is imported when it is needed: platform.mjs tells of the others.
+  if (/^Cannot find package '/.test(messageOf(error))) {
+    const [what = ''] = messageOf(error).split(' imported from ');
+    return report(new UsageError(`The packages of this checkout are not all installed: ${what}.`, 'npm ci'));
   }
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
     const hint = 'Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.';

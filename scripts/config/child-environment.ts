@@ -17,6 +17,8 @@ const foreign =
 /** Hidden from tools as well: preferences that change what they do or how they say it, beside tokens. */
 const preferences = [
   /^(KUBECONFIG|KUBERC|KUBECTL_\w+|KIND_EXPERIMENTAL_PROVIDER|HELM_\w+|PS_\w+|TAR_OPTIONS|BASH_ENV|ENV|CDPATH|BASH_FUNC_.*)$/,
+  // Docker itself, with its own choice of platform and builder: what it pulls and builds is to run there, and is pinned.
+  /^(DOCKER_(DEFAULT_PLATFORM|CONTENT_TRUST\w*|BUILDKIT)|BUILDX_BUILDER)$/,
   // Where git's configuration is, how it reaches servers, and that a repository may span file systems, stays.
   /^GIT_(?!CONFIG_|EXEC_PATH|SSL_|HTTP_|PROXY_|DISCOVERY_)/,
 ];

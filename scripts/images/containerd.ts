@@ -11,9 +11,13 @@ const unpackingMark = '/var/lib/platform-ops-images';
 /** What the containerd of a node container can be told about images. It runs long before Kubernetes does. */
 export type NodeImages = ReturnType<typeof nodeImages>;
 
-/** Docker streams all images in one archive, in which layers that they share occur once. */
-const fromDocker = (option: string) =>
-  `set -o pipefail; node=$1; shift; docker save "$@" | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}-`;
+/**
+ * Docker streams all images in one archive, in which layers that they share occur once. Of a pipe, sh tells only how its last
+ * command ended.
+ */
+const fromDocker = (option: string) => `node=$1; shift; saved=$(
+  { { docker save "$@"; echo $? >&3; } | docker exec -i "$node" ctr --namespace=k8s.io images import ${option}- >&2; } 3>&1
+) && exit "$saved"`;
 const fromFile = 'exec docker exec -i "$1" ctr --namespace=k8s.io images import - < "$2"';
 // Nobody else may read it, here either: docker cp keeps the file's mode. What an interrupted command left there is removed.
 const intoFile = 'umask 077; rm -f "$(dirname "$1")"/.*.part; exec ctr --namespace=k8s.io images export "$1" "$2"';
@@ -63,7 +67,7 @@ export function nodeImages(
     /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
     async importFromDocker(names: readonly string[]): Promise<void> {
       try {
-        await exec(['bash', '-c', fromDocker(onlyHold ? '--no-unpack ' : ''), 'import', node, ...names]);
+        await exec(['sh', '-c', fromDocker(onlyHold ? '--no-unpack ' : ''), 'import', node, ...names]);
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
         const { stderr } = error.output;
@@ -77,7 +81,7 @@ export function nodeImages(
       }
     },
     /** Reads an archive of images into the node. Returns how that ended. */
-    importArchive: (file: string) => exec(['bash', '-c', fromFile, 'import', node, file], { nothrow: true }),
+    importArchive: (file: string) => exec(['sh', '-c', fromFile, 'import', node, file], { nothrow: true }),
     /** Writes an image, compressed as it came, into a file of this machine. Throws `CommandError`. */
     async exportArchive(image: string, file: string): Promise<void> {
       // By way of a file there: from the output of `docker exec` the end is lost where this machine is too busy to read it at

@@ -90,8 +90,11 @@ async function build(context: Context, name: string, service: string, image: str
   if (await hasImage(exec, name)) return;
   await context.images.pull(stubBaseImage);
   const args = ['--build-arg', `SERVICE=${service}`, '--build-arg', `APP_VERSION=${tagOf(image)}`];
+  // Of all builders, the one named after Docker's context alone builds from the images that Docker has, and into them.
+  const builder = (await exec(['docker', 'context', 'show'], { nothrow: true })).stdout.trim();
+  const env = builder === '' ? {} : { BUILDX_BUILDER: builder };
   try {
-    await exec(['docker', 'build', '--quiet', '--tag', name, ...args, join(config.root, folder)]);
+    await exec(['docker', 'build', '--quiet', '--tag', name, ...args, join(config.root, folder)], { env });
   } catch (error) {
     if (context.signal.aborted) throw error;
     assertDockerResponds(messageOf(error));

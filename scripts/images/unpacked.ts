@@ -70,7 +70,7 @@ export function createUnpackedImages({ exec, folder, packed, limit, scripts }: U
       const given = [String(Math.max(room, 0)), ...new Set(images.values())];
       try {
         const bytes = await writeArchive(its, name, async (part) => {
-          await exec(['bash', '-c', inNode, 'copy', part, node, ...given], { input: script });
+          await exec(['sh', '-c', inNode, 'copy', part, node, ...given], { input: script });
           const whole = await isWhole(part);
           if (whole) for (const old of known) await rm(join(its, old), { force: true });
           return whole;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { UserError } from './errors.ts';
 import { isRunning } from './processes.ts';
 
@@ -132,6 +132,14 @@ function removeQuietly(path: string): void {
 export function homePath(path: string): string {
   const home = `${homedir()}/`;
   return path.startsWith(home) ? `~/${path.slice(home.length)}` : path;
+}
+
+/**
+ * A path as seen from the current folder, where every command works: for tools that take a comma, a quote or a bracket in the path
+ * of the checkout for a part of their own syntax.
+ */
+export function pathFromHere(path: string): string {
+  return relative(process.cwd(), path);
 }
 
 /** Where a file would be made by writing through links that lead nowhere yet. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { release } from 'node:os';
+import { hostname, release } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
 import { judgeDisk, judgeInotify } from '../../scripts/checks/doctor/machine.ts';
@@ -9,7 +11,7 @@ import type { PreflightCheckName } from '../../scripts/config/settings.ts';
 import type { Toolbox } from '../../scripts/kubernetes/tools/toolbox.ts';
 import { UsageError } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
-import { fakeExec } from '../support/fakes.ts';
+import { fakeExec, temporaryFolder } from '../support/fakes.ts';
 
 type Answers = Record<string, Partial<Output>>;
 const gib = 2 ** 30;
@@ -29,6 +31,9 @@ const info = {
   CgroupVersion: '2',
   Name: 'laptop',
   SecurityOptions: ['name=seccomp,profile=builtin'],
+  MemoryLimit: true,
+  PidsLimit: true,
+  CPUShares: true,
 };
 const docker = (changes: Partial<typeof info> = {}): Answers => ({
   'docker info': { stdout: JSON.stringify({ ...info, ...changes }) },
@@ -69,6 +74,16 @@ const git = (head: Partial<Output>): Answers => ({
 const archive = { stderr: 'fatal: not a git repository' };
 const foreign = { stderr: 'fatal: detected dubious ownership' };
 
+const at = (address: string, changes: Partial<typeof info> = {}): Answers => ({
+  ...docker(changes),
+  'docker context inspect': { stdout: `${address}\n` },
+});
+const rootless = { SecurityOptions: ['name=rootless', 'name=cgroupns'] };
+const ourselves = 'c0de'.repeat(16);
+const mounts = join(await temporaryFolder(), 'mountinfo');
+writeFileSync(mounts, `9 8 0:1 /var/lib/docker/containers/${ourselves}/hosts /etc/hosts rw - ext4 /dev/vda rw\n`);
+const known: Answers = { ...docker(), 'docker container inspect': { stdout: `${ourselves}\n` } };
+
 /** What is found: the level, and the id of a failure that has one. */
 type Row = [name: PreflightCheckName, when: string, answers: Answers, found: string, more?: More];
 interface More extends Partial<DoctorContext> {
@@ -87,6 +102,15 @@ const rows: Row[] = [
   ['docker', 'an old client meets no server', old({ ServerErrors: [gone] }), 'problem docker-not-running'],
   ['docker', 'it is old', docker({ ServerVersion: '19.3.15' }), 'problem docker-too-old', { says: /19\.3\.15/ }],
   ['docker', 'it is just new enough', docker({ ServerVersion: '20.10.24+dfsg1' }), 'ok'],
+  ['docker', 'it runs on another machine', at('ssh://u@h'), 'problem docker-unfit', { says: /ssh:\/\/u@h/ }],
+  ['docker', 'it runs here, with an address', at('tcp://127.0.0.1:2375', { Name: hostname() }), 'ok'],
+  ['docker', 'its socket is elsewhere', at('unix:///run/user/1000/docker.sock'), 'ok'],
+  ['docker', 'it runs outside of our container', known, 'problem docker-unfit', { mounts, says: /docker-in-docker/ }],
+  ['docker', 'it runs inside of our container', docker(), 'ok', { mounts }],
+  ['docker', 'it maps users', docker({ SecurityOptions: ['name=userns'] }), 'problem docker-unfit', { says: /userns/ }],
+  ['docker', 'it is rootless', docker(rootless), 'ok'],
+  ['docker', 'rootless, it has old cgroups', docker({ ...rootless, CgroupVersion: '1' }), 'problem docker-unfit'],
+  ['docker', 'rootless, it may not limit', docker({ ...rootless, PidsLimit: false }), 'problem docker-unfit'],
   ['memory', 'there is plenty', docker(), 'ok', { says: /16\.0 GiB/ }],
   ['memory', 'there is little', docker({ MemTotal: 4 * gib }), 'warning', { says: /other programs/ }],
   ['memory', 'Docker Desktop has too little', little({ OperatingSystem: 'Docker Desktop' }), 'problem memory'],

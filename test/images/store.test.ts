@@ -32,7 +32,7 @@ function machine(
 const pulledIn = (line: string) => line.match(/^docker exec node ctr .* images pull .*?(\S+)$/)?.[1];
 const pulls = (exec: FakeExec) => exec.lines().flatMap((line) => pulledIn(line) ?? []);
 const imports = (exec: FakeExec) =>
-  exec.calls.filter(({ command }) => command[0] === 'bash').map(({ command }) => command.slice(3));
+  exec.calls.filter(({ command }) => command[0] === 'sh').map(({ command }) => command.slice(3));
 
 test('only what the node lacks is pulled, by the node, under the full name; Docker here pulls nothing', async () => {
   const exec = machine({ node: ['docker.io/library/a:1'], registry: ['docker.io/library/b:1', 'docker.io/c/d:1'] });
@@ -150,11 +150,11 @@ const ensure: Work = (store) => store.ensure(['quay.io/x/b:1']);
 const copy: Work = (store) => store.importAs(new Map([['a:1', 'b:1']]));
 const causes: [what: string, failing: RegExp, stderr: string, work: Work, ids: string[], says: RegExp][] = [
   ['a full disk', /images pull|image inspect/, full, ensure, ['image-not-pulled', 'disk-full'], /device\.\nThe disk/],
-  ['a full disk', /^bash/, `x\n${full}\n`, copy, ['image-not-copied', 'disk-full'], /images b:1 .*: ctr: .*\nThe disk/],
+  ['a full disk', /^sh/, `x\n${full}\n`, copy, ['image-not-copied', 'disk-full'], /images b:1 .*: ctr: .*\nThe disk/],
   ['no Docker', /images pull/, gone, ensure, ['docker-not-running'], /^Docker/],
   ['no Docker', /image inspect/, gone, (store) => store.pull('b:1'), ['docker-not-running'], /^Docker/],
   ['no Docker', /ctr version|images list/, gone, ensure, ['docker-not-running'], /^Docker/],
-  ['no Docker', /^bash/, gone, copy, ['docker-not-running'], /^Docker/],
+  ['no Docker', /^sh/, gone, copy, ['docker-not-running'], /^Docker/],
 ];
 for (const [what, failing, stderr, work, ids, says] of causes) {
   test(`${what} is the cause that is told, and no registry or network, where ${failing} fails`, async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { transform } from 'esbuild';
 import { temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
@@ -47,10 +49,11 @@ export async function main(cache: string): Promise<never> {
 }
 
 /** The packages, without the bundles. */
-function linkPackages(top: string) {
+function linkPackages(top: string, without = '') {
   mkdirSync(join(top, 'node_modules'));
   for (const name of readdirSync(join(root, 'node_modules')))
-    if (name !== '.cache') symlinkSync(join(root, 'node_modules', name), join(top, 'node_modules', name));
+    if (!['.cache', without].includes(name))
+      symlinkSync(join(root, 'node_modules', name), join(top, 'node_modules', name));
 }
 
 function start(program: string, args: string[], { cwd = '/', env = {} }: { cwd?: string; env?: object } = {}) {
@@ -118,6 +121,42 @@ describe('a start', { concurrency: 2 }, () => {
     writeFileSync(join(top, 'node_modules/.cache'), 'in the way');
     assert.match(await run(), /- one\n- day\n/);
     rmSync(join(top, 'node_modules/.cache'));
+  });
+
+  it('says where the packages are not installed, or not all', async () => {
+    const { top, run, write } = await checkout();
+    const refused = async (what: string, without: string) => {
+      rmSync(join(top, 'node_modules'), { recursive: true });
+      linkPackages(top, without);
+      const said = await run();
+      assert.match(
+        said,
+        new RegExp(
+          `^\n✖ The packages of this checkout [^\n]*${what}[^\n]*\n  → Install them: cd "${top}" && npm ci\n$`,
+        ),
+      );
+    };
+    await refused("package 'yaml'", 'yaml');
+    write('cli.ts', "export { default } from 'nothing';");
+    await refused("package 'nothing'", '');
+    rmSync(join(top, 'node_modules'), { recursive: true });
+    assert.match(await run(), /^\n✖ The packages of this checkout are not installed/);
+    assert(!existsSync(join(top, 'node_modules')));
+  });
+
+  it('says where Node.js is too old, also one that knows only its syntax', async () => {
+    const { top } = await checkout();
+    const older = (version: string) =>
+      `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
+    for (const version of ['12.22.12', '18.20.8', '20.11.1']) {
+      const said = await start(process.execPath, ['--import', older(version), join(top, 'platform.mjs'), 'up']);
+      assert.match(said, new RegExp(`^\n✖ Node.js ${version} [^\n]*\n  → [^\n]*\n$`));
+    }
+    assert.match(await start(process.execPath, ['--import', older('20.12.0'), join(top, 'platform.mjs')]), /- one\n/);
+    // What an older parser does not know would be written in another way for it.
+    const text = readFileSync(join(root, 'platform.mjs'), 'utf8');
+    const [old, current] = await Promise.all(['node12.22', 'esnext'].map((target) => transform(text, { target })));
+    assert.equal(old?.code, current?.code);
   });
 });
 

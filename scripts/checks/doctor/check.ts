@@ -31,6 +31,8 @@ export interface DoctorContext {
   /** Top folder of the repository's files. */
   checkout: string;
   platform?: NodeJS.Platform;
+  /** The list of what is mounted where we run. Default: that of this process. */
+  mounts?: string;
   /** Of the cluster that is to be, for example `v1.36.4`. Without it, what depends on it is not checked. */
   kubernetesVersion?: string;
   /** The checks whose problems are only warnings. */
@@ -58,6 +60,10 @@ export interface DockerInfo {
   /** Host name of the machine that Docker runs on. */
   Name: string;
   SecurityOptions: readonly string[];
+  /** Whether containers can be given limits, which without root takes controllers that systemd delegates. */
+  MemoryLimit?: boolean;
+  PidsLimit?: boolean;
+  CPUShares?: boolean;
 }
 
 export function ok(check: string, message: string): DoctorFinding {

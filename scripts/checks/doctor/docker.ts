@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { docker, isAtLeast } from '../../config/versions.ts';
 import { CommandError } from '../../lib/exec.ts';
 import { type DockerInfo, type DoctorContext, type DoctorFinding, firstLine, ok, problem } from './check.ts';
@@ -13,7 +15,8 @@ export async function askDocker(context: DoctorContext): Promise<{ info?: Docker
   const info = parseInfo(stdout);
   // Older clients end with 0 and tell of a missing server only in here.
   const errors = info?.ServerErrors ?? [];
-  if (info?.ServerVersion && errors.length === 0) return { info, finding: judgeVersion(info) };
+  if (info?.ServerVersion && errors.length === 0)
+    return { info, finding: (await findMisfit(context, info)) ?? judgeVersion(info) };
   return { finding: await findDockerProblem(context, exitCode, [stderr, ...errors].join('\n')) };
 }
 
@@ -22,6 +25,48 @@ function parseInfo(stdout: string): (DockerInfo & { ServerErrors?: string[] }) |
     return JSON.parse(stdout);
   } catch {
     return undefined;
+  }
+}
+
+/** A Docker that answers, and on which a cluster of this checkout can't run. */
+async function findMisfit(context: DoctorContext, info: DockerInfo): Promise<DoctorFinding | undefined> {
+  const { exec, mounts = '/proc/self/mountinfo' } = context;
+  const ask = async (...query: string[]) => (await exec(['docker', ...query], { nothrow: true })).stdout.trim();
+  const misfit = (message: string, remedy: string) => problem('docker', { errorId: 'docker-unfit', message, remedy });
+
+  const address = await ask('context', 'inspect', '--format', '{{.Endpoints.docker.Host}}');
+  if (/^(tcp|ssh|https?):/.test(address) && info.Name !== hostname())
+    return misfit(
+      `Docker runs on another machine (${address}), where the cluster can't read this checkout.`,
+      'Use a Docker of this machine (unset DOCKER_HOST, docker context use default), or TARGET_CONTEXT for a cluster elsewhere.',
+    );
+  // Docker gives each container files such as /etc/hosts out of a folder that is named after it.
+  const own = /\/containers\/([0-9a-f]{64})\//.exec(readIfThere(mounts))?.[1];
+  if (own !== undefined && (await ask('container', 'inspect', '--format', '{{.Id}}', own)) === own)
+    return misfit(
+      "This shell runs in a container, and Docker outside of it, where the cluster can't read this checkout.",
+      'Run the command outside of the container, or give the container a Docker of its own (docker-in-docker).',
+    );
+  const has = (option: string) => info.SecurityOptions?.some((one) => one.startsWith(`name=${option}`)) === true;
+  if (has('userns'))
+    return misfit(
+      'Docker runs containers in user namespaces (userns-remap), in which a node of Kubernetes does not start.',
+      'Remove userns-remap from /etc/docker/daemon.json and restart Docker, or use rootless Docker.',
+    );
+  if (has('rootless') && (info.CgroupVersion !== '2' || !info.MemoryLimit || !info.PidsLimit || !info.CPUShares))
+    return misfit(
+      'Docker runs without root and may not limit memory, processes and CPU of containers, which kind needs.',
+      'Use cgroup v2 and delegate the controllers: https://kind.sigs.k8s.io/docs/user/rootless/.',
+    );
+  return undefined;
+}
+
+/** The text of a file, or none where there is no such file, as on macOS. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
   }
 }
 

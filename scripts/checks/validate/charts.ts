@@ -1,5 +1,6 @@
 import { lstat, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { pathFromHere } from '../../lib/files.ts';
 import type { Finding, Tools } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
@@ -113,7 +114,7 @@ async function linkTarget(path: string): Promise<string | undefined> {
 async function lintChart(root: string, { chart, values }: Rendering, tools: Tools): Promise<Finding[]> {
   const helm = await tools.find('helm');
   const overlay = values === 'values.yaml' ? undefined : values;
-  const folder = join(root, chart.folder);
+  const folder = pathFromHere(join(root, chart.folder));
   const { stdout, stderr, exitCode } = await tools.exec(
     [helm.path, 'lint', '--strict', folder, ...helmOptions(root, chart, overlay)],
     { nothrow: true, timeout: 60_000 },

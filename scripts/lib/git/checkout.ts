@@ -25,13 +25,15 @@ export interface Checkout {
 /** Looks at the checkout around `folder`. Throws a `UsageError` where there is none, or none that can be served. */
 export async function readCheckout(exec: Exec, folder: string): Promise<Checkout> {
   const git = gitIn(exec, folder, 'reading');
-  const where = ['--show-toplevel', '--git-common-dir', '--git-dir', '--is-shallow-repository', '--show-prefix'];
+  // Between two paths, which may have line breaks in them, stands a word.
+  const where = ['--show-toplevel', '--git-common-dir', '--git-dir'].flatMap((path) => [path, '--is-inside-git-dir']);
   const [found, commit] = await Promise.all([
-    git.attempt(['rev-parse', '--path-format=absolute', ...where]),
+    git.attempt(['rev-parse', '--path-format=absolute', ...where, '--is-shallow-repository', '--show-prefix']),
     git.attempt(['rev-list', '--no-walk', '--encoding=UTF-8', '--format=%H%n%s%n%D', 'HEAD', '--']),
   ]);
   if (found.exitCode !== 0) throw notACheckout(folder, found);
-  const [top = '', commonDir = '', gitDir = '', shallow, prefix = ''] = found.stdout.split('\n');
+  const [top = '', commonDir = '', gitDir = '', rest = ''] = found.stdout.split('\nfalse\n');
+  const [shallow, ...below] = rest.split('\n');
   if (commit.exitCode !== 0 && !/bad revision|does not have any commits/.test(commit.stderr))
     throw new UserError(`Git can't read the commit that is checked out: ${commit.stderr.trim().split('\n')[0]}`, {
       id: 'clone-unfit',
@@ -66,7 +68,7 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   const [, head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
   return {
     top,
-    prefix,
+    prefix: below.join('\n').trimEnd(),
     commonDir: common,
     head,
     subject,

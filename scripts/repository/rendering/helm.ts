@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { kubernetesVersion, nodeImage } from '../../config/versions.ts';
+import { pathFromHere } from '../../lib/files.ts';
 import { readYaml } from '../yaml.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { readManifest } from './manifests.ts';
@@ -29,7 +30,7 @@ export interface Rendering {
 
 /** Options of `helm template` and `helm lint` alike. values.yaml is part of every rendering. */
 export function helmOptions(root: string, chart: Chart, overlay: string | undefined): string[] {
-  const values = overlay === undefined ? [] : ['--values', join(root, chart.folder, overlay)];
+  const values = overlay === undefined ? [] : ['--values', pathFromHere(join(root, chart.folder, overlay))];
   // The cluster's version. Each helm brings another one by default.
   return ['--kube-version', kubernetesVersion(nodeImage), ...values];
 }
@@ -46,7 +47,7 @@ export async function render(
   const values = overlay ?? 'values.yaml';
   const chosen = [...helmOptions(root, chart, overlay), ...options];
   const { stdout, stderr, exitCode } = await tools.exec(
-    [helm.path, 'template', chart.name, join(root, chart.folder), '--namespace', 'default', ...chosen],
+    [helm.path, 'template', chart.name, pathFromHere(join(root, chart.folder)), '--namespace', 'default', ...chosen],
     { nothrow: true, timeout: 60_000 },
   );
   if (exitCode !== 0) return { chart, values, objects: [], faults: [], yaml: '', refusal: reasonIn(stderr) };

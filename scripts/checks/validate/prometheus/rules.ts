@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { dirname, join as joinPosix } from 'node:path/posix';
+import { pathFromHere } from '../../../lib/files.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Repository } from '../../../repository/rendering/repository.ts';
 import { mapIn, mapsIn, readYaml, textsIn, type YamlDocument } from '../../../repository/yaml.ts';
@@ -40,7 +41,7 @@ export async function checkUnitTest(
     return isThere ? [] : [{ rule, file, line, message, remedy: 'Name it as it is seen from the test.' }];
   });
   if (missing.length > 0) return missing;
-  const { exitCode, stdout, stderr } = await promtool(['test', 'rules', join(repository.root, file)]);
+  const { exitCode, stdout, stderr } = await promtool(['test', 'rules', pathFromHere(join(repository.root, file))]);
   if (exitCode === 0) return [];
   const output = `${stderr}\n${stdout}`.replaceAll(`${repository.root}/`, '');
   const said = output
