@@ -1,25 +1,30 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { it } from 'node:test';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person } from './support.ts';
 
 const canary = 'canary-7c1f0d9be2';
 
-/** Before `up`: a secret wherever Git keeps one beside the commits, in a Git folder that nobody but its owner can read. */
+/** As the person: a secret wherever Git keeps one beside the commits, in a Git folder that only its owner can read. */
+const planting = `
+set -e
+git config remote.origin.token "$1"
+git worktree add --quiet --detach ../beside
+cd .git
+mkdir -p hooks
+for file in hooks/post-merge COMMIT_EDITMSG FETCH_HEAD description git-credentials worktrees/beside/COMMIT_EDITMSG; do
+  echo "$1" > "$file"
+done
+head=$(git rev-parse HEAD)
+printf '%s %s A <a@b> 1700000000 +0000\\t%s\\n' "$head" "$head" "$1" >> logs/HEAD
+chmod -R go= .
+`;
+
+/** Does that before `up`. */
 export async function plantInGitFolder(person: Person): Promise<void> {
-  const git = (...args: string[]) => demand(person.run(['git', ...args]));
-  const folder = join(person.clone, '.git');
-  await git('config', 'remote.origin.token', canary);
-  await git('worktree', 'add', '--quiet', '--detach', join(dirname(person.home), 'beside'));
-  mkdirSync(join(folder, 'hooks'), { recursive: true });
-  for (const file of ['hooks/post-merge', 'COMMIT_EDITMSG', 'FETCH_HEAD', 'description', 'git-credentials'])
-    writeFileSync(join(folder, file), `${canary}\n`);
-  writeFileSync(join(folder, 'worktrees/beside/COMMIT_EDITMSG'), `${canary}\n`);
-  const head = (await git('rev-parse', 'HEAD')).stdout.trim();
-  appendFileSync(join(folder, 'logs/HEAD'), `${head} ${head} A <a@b> 1700000000 +0000\t${canary}\n`);
-  await demand(person.run(['chmod', '-R', 'go=', '.git']));
+  await demand(person.run(['bash', '-c', planting, 'bash', canary]));
 }
 
 /** What the cluster sees of the Git folder: tests for the one that `used` hands back, on the branch that they end on. */
