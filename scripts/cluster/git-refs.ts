@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Context } from '../images/context.ts';
 import { nodeContainer } from '../kubernetes/explain/runtime.ts';
@@ -7,6 +7,7 @@ import { type CleanupItem, folderItems } from '../lib/cleanup.ts';
 import { type DockerContainer, dockerQuery } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
+import { writeWhole } from '../lib/files.ts';
 
 /** Where the node sees what a fetch needs of the checkout's Git folder: HEAD and packed-refs, and in it the folders below. */
 export const gitMount = '/platform-ops/git';
@@ -47,9 +48,10 @@ export async function gitMounts(context: Context) {
   const folders = ['objects', 'refs', 'reftable'].filter((name) => existsSync(join(commonDir, name)));
   for (const name of folders) await mkdir(join(shown, name), { recursive: true });
   const format = folders.includes('reftable') ? '1\n[extensions]\n\trefStorage = reftable\n' : '0\n';
-  await writeFile(join(shown, 'config'), `[core]\n\tbare = true\n\trepositoryFormatVersion = ${format}`);
   // Whatever the umask is: another user may read them in the cluster.
-  await Promise.all([chmod(shown, 0o755), chmod(join(shown, 'config'), 0o644)]);
+  await chmod(shown, 0o755);
+  const config = `[core]\n\tbare = true\n\trepositoryFormatVersion = ${format}`;
+  writeWhole(join(shown, 'config'), config, { mode: 0o644 });
   return [
     { hostPath: shown, containerPath: gitMount, readOnly: true },
     ...folders.map((name) => ({
