@@ -13,9 +13,10 @@ import { createKubectl } from './kubernetes/kubectl.ts';
 import { createToolbox } from './kubernetes/tools/toolbox.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
-import { type Checkout, readCheckout } from './lib/git/checkout.ts';
+import type { Checkout } from './lib/git/checkout.ts';
 import type { Trace } from './lib/trace.ts';
 import { imagesAtHead } from './repository/committed-values.ts';
+import { readWorkingTree } from './repository/working-tree.ts';
 
 export interface ContextOptions {
   signal: AbortSignal;
@@ -106,7 +107,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
         images: async () => [...(await imagesAtHead(context)).values()],
       }),
     checkout(fresh) {
-      if (fresh || checkout === undefined) checkout = readCheckout(exec, config.root);
+      if (fresh || checkout === undefined) checkout = readWorkingTree(exec, config.root);
       return checkout;
     },
     api() {

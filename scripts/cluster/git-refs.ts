@@ -32,6 +32,14 @@ export function mountedGitFolder({ binds }: Pick<DockerContainer, 'binds'>): str
   return objects === undefined ? binds.get(gitMount) : dirname(objects);
 }
 
+/**
+ * Whether a node was made for this Git folder when it was elsewhere: what `up` put into it has come along, and there is no
+ * repository where it was. Docker may have made empty folders there.
+ */
+export function wasMovedFrom(context: Context, mounted: string, commonDir: string): boolean {
+  return existsSync(join(refsFolder(context, commonDir), 'config')) && !existsSync(join(mounted, 'HEAD'));
+}
+
 /** Whether the node sees no more than a fetch needs. */
 export function isNarrow({ binds }: Pick<DockerContainer, 'binds'>): boolean {
   return binds.has(objectsMount);

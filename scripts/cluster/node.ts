@@ -8,7 +8,7 @@ import { timeoutError, waitThroughOutages } from '../kubernetes/waiting/api-serv
 import type { DockerContainer } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
-import { mountedGitFolder, refsContainer } from './git-refs.ts';
+import { mountedGitFolder, refsContainer, wasMovedFrom } from './git-refs.ts';
 
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
 export async function ownContainer(context: Context): Promise<DockerContainer | undefined> {
@@ -21,13 +21,26 @@ export async function ownContainer(context: Context): Promise<DockerContainer | 
 export async function assertOwnContainer(context: Context, container: DockerContainer): Promise<void> {
   const mounted = mountedGitFolder(container);
   const { commonDir } = await context.checkout();
-  if (mounted === commonDir) return;
+  if (mounted === commonDir || (mounted !== undefined && wasMovedFrom(context, mounted, commonDir))) return;
   const owner =
     mounted === undefined ? 'was not made by platform-ops' : `was made from another checkout (${dirname(mounted)})`;
   throw new UsageError(`The cluster ${context.config.clusterName} ${owner}.`, {
     id: 'cluster-of-another',
     hint: 'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
   });
+}
+
+/** Throws a `UsageError` where the cluster is ours, but was made when the checkout was elsewhere: Docker mounts the old path at a start. */
+export async function assertNotMoved(context: Context, container: DockerContainer): Promise<void> {
+  const mounted = mountedGitFolder(container);
+  if (mounted === undefined || mounted === (await context.checkout()).commonDir) return;
+  throw new UsageError(
+    `This checkout was moved: the cluster ${context.config.clusterName} reads its commits from ${mounted}.`,
+    {
+      id: 'checkout-moved',
+      hint: 'npm run down && npm run up',
+    },
+  );
 }
 
 /** Throws a `UsageError` where the cluster publishes other ports than the settings ask for. */

@@ -4,7 +4,7 @@ import { diagnose, preflight } from '../checks/doctor/preflight.ts';
 import { upSummary } from '../checks/status.ts';
 import { reach } from '../cluster/cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { assertOwnContainer, assertPorts } from '../cluster/node.ts';
+import { assertNotMoved, assertOwnContainer, assertPorts } from '../cluster/node.ts';
 import { assertNoForeignObjects, assertTargetFits, confirmTarget } from '../components/confirm-target.ts';
 import { componentsFor } from '../components/index.ts';
 import {
@@ -202,7 +202,10 @@ async function lookAhead(context: Context, isToBeNew: boolean): Promise<UpPrevie
   } else if (blocked === undefined) {
     const container = await nodeContainer(context);
     if (container && !isNew) {
-      await attempt(() => assertOwnContainer(context, container));
+      await attempt(async () => {
+        await assertOwnContainer(context, container);
+        await assertNotMoved(context, container);
+      });
       await attempt(async () => assertPorts(context, container));
       if (container.state === 'running' && !existsSync(context.kubeconfig)) await attempt(() => reach(context));
     }

@@ -52,7 +52,7 @@ const contextWith = (answers: Answers, changes: Partial<DoctorContext> = {}): Do
   tools: ['kind', 'kubectl', 'helm'],
   ports: { http: 80, https: 443 },
   clusterExists: true,
-  checkout: '/checkout',
+  checkout: async () => {},
   platform: 'linux',
   ...changes,
 });
@@ -67,12 +67,8 @@ const new136 = { kubernetesVersion: 'v1.36.4' };
 const gone = 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?';
 const denied = 'permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock';
 const refused = 'error during connect: Get "http://h:1/info": dial tcp: lookup h: no such host';
-const git = (head: Partial<Output>): Answers => ({
-  'git --version': { stdout: 'git version 2.39.5 (Apple Git-154)\n' },
-  'git -C': { exitCode: 128, ...head },
-});
-const archive = { stderr: 'fatal: not a git repository' };
-const foreign = { stderr: 'fatal: detected dubious ownership' };
+const git: Answers = { 'git --version': { stdout: 'git version 2.39.5 (Apple Git-154)\n' } };
+const checkout = () => Promise.reject(new UsageError('It is shallow.', { id: 'clone-unfit', hint: 'Deepen it' }));
 
 const at = (address: string, changes: Partial<typeof info> = {}): Answers => ({
   ...docker(changes),
@@ -124,18 +120,11 @@ const rows: Row[] = [
   ['cgroup', 'it meets an older one', docker({ CgroupVersion: '1' }), 'ok', { kubernetesVersion: 'v1.34.4' }],
   ['cgroup', 'a new system meets a new Kubernetes', docker(), 'ok', new136],
   ['cgroup', 'the Kubernetes is not known', docker({ CgroupVersion: '1' }), 'nothing'],
-  ['git', 'it is a clone', git({ exitCode: 0 }), 'ok'],
+  ['git', 'it is a clone', git, 'ok'],
   ['git', 'it is missing', {}, 'problem git-missing', { says: /not installed/ }],
   ['git', 'a Mac has no developer tools', { git: { exitCode: 1 } }, 'problem git-missing', { ...mac, says: /xcode-/ }],
   ['git', 'it is old', { git: { stdout: 'git version 2.17.1\n' } }, 'problem git-missing', { says: /2\.17\.1/ }],
-  ['git', 'it is an unpacked archive', git(archive), 'warning no-checkout'],
-  [
-    'git',
-    'it belongs to another user',
-    git(foreign),
-    'warning git-untrusted',
-    { says: /safe\.directory "\/checkout"/ },
-  ],
+  ['git', 'the checkout can’t be used', git, 'problem clone-unfit', { checkout, says: /Deepen/ }],
   ['ports', 'the cluster exists', {}, 'nothing'],
 ];
 
@@ -245,7 +234,7 @@ test('a missing Docker is one finding, and every run asks once', async () => {
 });
 
 test('a problem of an ignored check is a warning that says so, and keeps its remedy', async () => {
-  const context = contextWith({ ...git(archive), ...docker({ CgroupVersion: '1', MemTotal: gib }) }, new136);
+  const context = contextWith({ ...git, ...docker({ CgroupVersion: '1', MemTotal: gib }) }, new136);
   const names = ['memory', 'cgroup', 'git'] as const;
   const [memory, cgroup, checkout] = await runDoctorChecks(context, names);
   assert(memory?.level === 'problem' && cgroup?.level === 'problem' && cgroup.ignored === undefined);
@@ -257,7 +246,7 @@ test('a problem of an ignored check is a warning that says so, and keeps its rem
 });
 
 test('every finding names the check that IGNORE_CHECKS would ignore, in the order of the names', async () => {
-  const context = contextWith({ ...git({ exitCode: 0 }), ...docker({ KernelVersion: 'other' }) }, new136);
+  const context = contextWith({ ...git, ...docker({ KernelVersion: 'other' }) }, new136);
   const ids = await runDoctorChecks({ ...context, clusterExists: false, ports: { http: 1, https: 2 } });
   assert.deepEqual(
     ids.map(({ id, check }) => `${id} ${check}`),

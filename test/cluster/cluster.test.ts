@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/cluster/cluster.ts';
-import { assertPorts, ownContainer } from '../../scripts/cluster/node.ts';
+import { assertNotMoved, assertPorts, ownContainer } from '../../scripts/cluster/node.ts';
 import { Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
@@ -82,6 +82,23 @@ for (const [whose, node, owner] of foreign) {
     assert(exec.lines().every((line) => line.startsWith('docker container inspect')));
   });
 }
+
+test('a cluster of this checkout, which was moved since, is ours while no repository is at the old place', async () => {
+  const parent = await temporaryFolder();
+  const [moved, old] = ['moved', 'old'].map((name) => join(parent, name, '.git')) as [string, string];
+  for (const made of [join(moved, 'platform-ops', 'x'), join(old, 'objects')]) mkdirSync(made, { recursive: true });
+  const context = { ...contextWith({ mounted: old }), checkout: async () => ({ commonDir: moved }) } as ReturnType<
+    typeof contextWith
+  >;
+  const refusedAs = async (work: () => Promise<unknown>) => (await refusal(work)).error.id;
+  assert.equal(await refusedAs(() => cluster.status(context)), 'cluster-of-another', 'nothing of it came along');
+  writeFileSync(join(moved, 'platform-ops', 'x', 'config'), '');
+  assert.equal((await cluster.status(context)).state, 'ready');
+  const container = (await ownContainer(context)) ?? assert.fail('no container');
+  assert.equal(await refusedAs(() => assertNotMoved(context, container)), 'checkout-moved');
+  writeFileSync(join(old, 'HEAD'), 'ref: refs/heads/main');
+  assert.equal(await refusedAs(() => cluster.status(context)), 'cluster-of-another', 'it is a copy');
+});
 
 test('other ports than the settings ask for are refused with both', async () => {
   const container = async (http: number) =>

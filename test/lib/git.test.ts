@@ -136,5 +136,5 @@ test('neither a shown signature nor a translated Git changes what is read', asyn
   };
   const { head: at, subject, branch } = await readCheckout(exec, signed);
   assert.deepEqual([at, subject, branch], [git(signed, 'rev-parse', 'HEAD'), 'Signed', 'main']);
-  assert.deepEqual(seen, ['C', 'C'], 'two processes, both in English');
+  assert.deepEqual(seen, ['C', 'C', 'C'], 'three processes, all in English');
 });

@@ -28,8 +28,8 @@ export interface DoctorContext {
   ports: { http: number; https: number };
   /** The cluster holds its ports itself. */
   clusterExists: boolean | Promise<boolean>;
-  /** Top folder of the repository's files. */
-  checkout: string;
+  /** Reads the checkout. Throws a `UserError` where it can't be used. */
+  checkout: () => Promise<unknown>;
   platform?: NodeJS.Platform;
   /** The list of what is mounted where we run. Default: that of this process. */
   mounts?: string;

@@ -1,6 +1,6 @@
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
-import { assertOwnContainer, assertPorts } from '../../cluster/node.ts';
+import { assertNotMoved, assertOwnContainer, assertPorts } from '../../cluster/node.ts';
 import { type PreflightCheckName, preflightCheckNames } from '../../config/settings.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
@@ -73,14 +73,14 @@ export async function diagnose(context: Context, looking = nodeContainer(context
 }
 
 /** What a check is given where the cluster exists. */
-function checkContext({ config, exec, toolbox }: Context): DoctorContext {
+function checkContext({ checkout, config, exec, toolbox }: Context): DoctorContext {
   return {
     exec,
     toolbox,
     tools: ['kind', 'kubectl', 'helm'],
     ports: config.ports,
     clusterExists: true,
-    checkout: config.root,
+    checkout,
     kubernetesVersion: kubernetesVersion(config.nodeImage),
     ignored: config.ignoredChecks,
   };
@@ -97,6 +97,7 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
   const container = await looking;
   if (container) {
     await assertOwnContainer(context, container);
+    await assertNotMoved(context, container);
     assertPorts(context, container);
   }
   return { warnings, isThere: container !== undefined };

@@ -1,7 +1,7 @@
 import { git, isAtLeast } from '../../config/versions.ts';
 import { UserError } from '../../lib/errors.ts';
-import { gitIn, gitVersion } from '../../lib/git/run.ts';
-import { type DoctorCheck, firstLine, ok, problem, problemOf, warn } from './check.ts';
+import { gitVersion } from '../../lib/git/run.ts';
+import { type DoctorCheck, firstLine, ok, problem, problemOf } from './check.ts';
 
 /** The tools are here in a supported version, or can be fetched: what is missing is fetched right away. */
 export const checkTools: DoctorCheck = ({ toolbox, tools }) => {
@@ -17,7 +17,7 @@ export const checkTools: DoctorCheck = ({ toolbox, tools }) => {
   return Promise.all(findings);
 };
 
-/** git is here, and the checkout is a repository with a commit: that is what Argo CD deploys. */
+/** git is here, and the checkout is one that Argo CD can deploy from: any command would refuse another. */
 export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process.platform }) => {
   const version = await gitVersion(exec);
   if (version.exitCode !== 0) {
@@ -34,19 +34,11 @@ export const checkGit: DoctorCheck = async ({ exec, checkout, platform = process
     const message = `git ${found} is too old: ${git.minimum} or newer is needed.`;
     return problem('git', { errorId: 'git-missing', message, remedy: 'Update git: https://git-scm.com/downloads.' });
   }
-  const head = await gitIn(exec, checkout, 'reading').attempt(['rev-parse', '--verify', 'HEAD']);
-  if (head.exitCode === 0) return ok('git', `git ${found} is ready.`);
-  if (head.stderr.includes('dubious ownership')) {
-    return warn('git', {
-      errorId: 'git-untrusted',
-      message: 'git refuses to read this checkout, as it belongs to another user.',
-      remedy: `If you trust it: git config --global --add safe.directory "${checkout}".`,
-    });
+  try {
+    await checkout();
+    return ok('git', `git ${found} is ready.`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return problemOf('git', error);
   }
-  return warn('git', {
-    errorId: 'no-checkout',
-    message: 'This folder is not a git repository with a commit, so Argo CD has nothing to read from here.',
-    remedy:
-      'Use a clone (git clone) in place of a downloaded archive, or: git init && git add -A && git commit -m "Start"',
-  });
 };

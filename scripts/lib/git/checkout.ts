@@ -27,13 +27,36 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   const git = gitIn(exec, folder, 'reading');
   // Between two paths, which may have line breaks in them, stands a word.
   const where = ['--show-toplevel', '--git-common-dir', '--git-dir'].flatMap((path) => [path, '--is-inside-git-dir']);
-  const [found, commit] = await Promise.all([
-    git.attempt(['rev-parse', '--path-format=absolute', ...where, '--is-shallow-repository', '--show-prefix']),
+  const format = ['--is-shallow-repository', '--show-object-format', '--show-prefix'];
+  const [found, promised, commit] = await Promise.all([
+    git.attempt(['rev-parse', '--path-format=absolute', ...where, ...format]),
+    git.attempt([
+      'config',
+      '--null',
+      '--name-only',
+      '--get-regexp',
+      String.raw`^remote\..*\.(promisor|partialclonefilter)$`,
+    ]),
     git.attempt(['rev-list', '--no-walk', '--encoding=UTF-8', '--format=%H%n%s%n%D', 'HEAD', '--']),
   ]);
   if (found.exitCode !== 0) throw notACheckout(folder, found);
   const [top = '', commonDir = '', gitDir = '', rest = ''] = found.stdout.split('\nfalse\n');
-  const [shallow, ...below] = rest.split('\n');
+  const [shallow, objectFormat, ...below] = rest.split('\n');
+  if (objectFormat !== 'sha1') {
+    throw new UsageError(`This repository names its commits by ${objectFormat}, which Argo CD can't read.`, {
+      id: 'clone-unfit',
+      hint: 'Use a clone of a repository with SHA-1, which is the default of git init.',
+    });
+  }
+  const promises = promised.stdout.split('\0').filter((key) => key !== '');
+  if (promises.length > 0) {
+    const remotes = new Set(promises.map((key) => key.slice('remote.'.length, key.lastIndexOf('.'))));
+    const fetches = [...remotes].map((remote) => `git fetch --refetch --no-filter ${remote}`);
+    throw new UsageError('This is a partial clone (made with --filter), which lacks objects that Argo CD fetches.', {
+      id: 'clone-unfit',
+      hint: [...fetches, ...promises.map((key) => `git config --unset-all ${key}`)].join(' && '),
+    });
+  }
   if (commit.exitCode !== 0 && !/bad revision|does not have any commits/.test(commit.stderr))
     throw new UserError(`Git can't read the commit that is checked out: ${commit.stderr.trim().split('\n')[0]}`, {
       id: 'clone-unfit',
