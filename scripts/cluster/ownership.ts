@@ -139,11 +139,16 @@ export function trackingId({ apiVersion, kind, metadata }: KubeObject, applicati
   return { [trackingAnnotation]: `${application}:${itself}` };
 }
 
-/** The names of the platform's Applications: those that Git registers, and those that an earlier `up` did. */
+/** The names of the platform's Applications: those that Git registers, those that an earlier `up` did, and what an ApplicationSet generates. */
 export async function applicationNames(context: Context): Promise<Set<string>> {
   const [{ applications }, present] = await Promise.all([
     readRegistrations(context.config.root),
     context.api().listMetadata(applicationApi, 'Application'),
   ]);
-  return new Set([...applications, ...present.filter(wasApplied)].map(({ metadata }) => metadata.name));
+  return new Set([...applications, ...present.filter((one) => wasApplied(one) || isGenerated(one))].map(({ metadata }) => metadata.name));
+}
+
+/** Whether an ApplicationSet made it. Every Argo CD of a cluster with the platform is the platform's. */
+function isGenerated({ metadata }: KubeObject): boolean {
+  return metadata.ownerReferences?.some(({ kind }) => kind === 'ApplicationSet') ?? false;
 }

@@ -4,6 +4,7 @@ import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import type { Config } from '../config/config.ts';
 import { argocd } from '../config/versions.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
@@ -12,6 +13,7 @@ import { ensureSecret } from '../kubernetes/secret.ts';
 import { writeWhole } from '../lib/files.ts';
 import { download } from '../lib/http/download.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
+import { readRegistrations } from '../repository/registrations.ts';
 import { contentAnnotation, install } from './installation.ts';
 import { argocdPassword } from './passwords.ts';
 import { routeTable, siteUrl } from './routes.ts';
@@ -64,6 +66,14 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
   ];
 }
 
+/** Only as it is released it has the controller of ApplicationSets: where `argocd/` has one, that is installed. */
+async function isFull({ argocdFull, root }: Pick<Config, 'argocdFull' | 'root'>): Promise<boolean> {
+  if (argocdFull) return true;
+  // A folder that can't be read is told of by what registers it.
+  const { objects } = await readRegistrations(root).catch(() => ({ objects: [] }));
+  return objects.some(({ kind }) => kind === 'ApplicationSet');
+}
+
 /** What of Argo CD is installed, as files that kustomize reads. */
 const kustomizations = 'cluster/argocd';
 
@@ -82,7 +92,8 @@ export async function kustomizedRelease(
   const names = (await readdir(source, { recursive: true })).filter((name) => name.endsWith('.yaml')).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(source, name), 'utf8')));
   const from = sha256([argocd.installSha256, config.nodeImage, names, texts]);
-  const kept = join(config.cacheDir, 'argo-cd', config.argocdFull ? 'full.json' : 'trimmed.json');
+  const full = await isFull(config);
+  const kept = join(config.cacheDir, 'argo-cd', full ? 'full.json' : 'trimmed.json');
   const known = readKept(kept);
   if (known?.from === from) return known.objects;
 
@@ -91,7 +102,7 @@ export async function kustomizedRelease(
   try {
     await cp(source, work, { recursive: true });
     await copyFile(release, join(work, 'full', 'install.yaml'));
-    const { stdout } = await exec([kubectl.path, 'kustomize', config.argocdFull ? join(work, 'full') : work]);
+    const { stdout } = await exec([kubectl.path, 'kustomize', full ? join(work, 'full') : work]);
     const objects = parseAllDocuments(stdout, { version: '1.1' }).map((document) => marked(document.toJS()));
     // Where nothing can be written, it is made again each time.
     const keep = async () => {
