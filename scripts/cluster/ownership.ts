@@ -145,7 +145,11 @@ export async function applicationNames(context: Context): Promise<Set<string>> {
     readRegistrations(context.config.root),
     context.api().listMetadata(applicationApi, 'Application'),
   ]);
-  return new Set([...applications, ...present.filter((one) => wasApplied(one) || isGenerated(one))].map(({ metadata }) => metadata.name));
+  return new Set(
+    [...applications, ...present.filter((one) => wasApplied(one) || isGenerated(one))].map(
+      ({ metadata }) => metadata.name,
+    ),
+  );
 }
 
 /** Whether an ApplicationSet made it. Every Argo CD of a cluster with the platform is the platform's. */

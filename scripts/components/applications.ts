@@ -5,6 +5,7 @@ import type { Context } from '../images/context.ts';
 import { groupOf, identityOf, type KubeObject } from '../kubernetes/objects.ts';
 import type { Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
+import { UserError } from '../lib/errors.ts';
 import { type Checkout, shortSha } from '../lib/git/checkout.ts';
 import {
   type Application,
@@ -16,6 +17,7 @@ import {
   sourcesOf,
 } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
+import { projectRefusals } from '../repository/projects.ts';
 import { redirect } from '../repository/redirect.ts';
 import { isApplication, ownRepository, readRegistrations, repositoriesIn } from '../repository/registrations.ts';
 import { removeApplications } from './applications-removal.ts';
@@ -37,6 +39,7 @@ export const applications: Component = {
   },
 
   async apply(context) {
+    assertProjectsAllow((await readRegistrations(context.config.root)).objects);
     const objects = await registrations(context);
     await waitForTermination(context, objects);
     const kubectl = await context.kubectl();
@@ -180,6 +183,31 @@ export async function registrations(context: Context): Promise<KubeObject[]> {
     ...closed.filter((project) => !isWritten(project)),
     ...objects.map((object) => redirect(object, to)).toSorted((one, other) => rank(one) - rank(other)),
   ];
+}
+
+/**
+ * Throws a `UserError` for an Application that its project refuses, before anything waits for it.
+ * @param objects of `argocd/`, as they are written.
+ */
+export function assertProjectsAllow(objects: readonly KubeObject[]): void {
+  for (const application of objects.filter(isApplication)) {
+    const { name } = application.metadata;
+    const project = application.spec.project ?? 'default';
+    const found = objects.find(({ kind, metadata }) => kind === 'AppProject' && metadata.name === project);
+    if (!found) {
+      const why = project === 'default' ? 'default, which is closed here' : `${project}, which argocd/ does not have`;
+      throw new UserError(`The Application ${name} is in the project ${why}.`, {
+        id: 'project-refuses',
+        hint: `Name a project of argocd/ in spec.project, or add an AppProject ${project} there.`,
+      });
+    }
+    const refused = projectRefusals(application, found);
+    if (refused.length === 0) continue;
+    throw new UserError(
+      `The project ${project} does not allow the Application ${name} ${refused.map(({ what }) => what).join(', nor ')}.`,
+      { id: 'project-refuses', hint: `Add ${refused.map(({ allow }) => allow).join(', and ')} of the AppProject.` },
+    );
+  }
 }
 
 function wantedSource({ gitops }: Config, { linked, branch, head }: Checkout) {

@@ -35,7 +35,9 @@ export function redirect(object: KubeObject, to: Redirection): KubeObject {
 function redirectProject(spec: Record<string, unknown>, { isOurs, repoURL }: Redirection) {
   const repositories = Array.isArray(spec.sourceRepos) ? (spec.sourceRepos as string[]) : [];
   const others = repositories.filter((url) => !isOurs(url));
-  return others.length === repositories.length ? spec : { ...spec, sourceRepos: [repoURL, ...others] };
+  // A pattern may mean this repository as well: `*`, or all of an owner.
+  const allows = (url: string) => isOurs(url) || (url.includes('*') && !url.startsWith('!'));
+  return !repositories.some(allows) ? spec : { ...spec, sourceRepos: [repoURL, ...others] };
 }
 
 function redirectApplication(spec: Application['spec'], to: Redirection): Application['spec'] {

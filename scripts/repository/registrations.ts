@@ -90,8 +90,13 @@ function assertShape({ metadata, spec }: Application): void {
 
 /** As `kubectl -n argocd` completes it. */
 function inArgocd(object: KubeObject): KubeObject {
-  if (clusterKinds.test(object.kind)) return object;
+  if (isClusterKind(object.kind)) return object;
   return { ...object, metadata: { namespace: argocdNamespace, ...object.metadata } };
+}
+
+/** Whether objects of the kind lie in no namespace. */
+export function isClusterKind(kind: string): boolean {
+  return clusterKinds.test(kind);
 }
 
 export function isApplication(object: KubeObject): object is Application {
@@ -154,7 +159,8 @@ export function repositoriesIn(value: unknown): Pick<Source, 'repoURL'>[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, one]) => {
     if (key === 'repoURL' && typeof one === 'string') return [{ repoURL: one }];
-    if (key === 'sourceRepos' && Array.isArray(one)) return one.map((repoURL: string) => ({ repoURL }));
+    if (key === 'sourceRepos' && Array.isArray(one))
+      return one.flatMap((repoURL: string) => (repoURL.includes('*') ? [] : [{ repoURL }]));
     return repositoriesIn(one);
   });
 }

@@ -151,6 +151,8 @@ test('up waits for the Applications that it applied, whatever is written into th
   for (const folder of ['argocd', 'cluster/argocd']) mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, 'cluster/argocd/default-project.yaml'), '');
   const spec = {
+    project: 'p',
+    destination: { server: 's', namespace: 'default' },
     source: {
       repoURL: 'https://example.com/ops.git',
       path: 'helm/core-go',
@@ -161,6 +163,9 @@ test('up waits for the Applications that it applied, whatever is written into th
   const write = (values: string) =>
     writeFileSync(join(root, 'argocd/a.yaml'), JSON.stringify(application).replace('values-prod', values));
   write('values-prod');
+  const project = { sourceRepos: ['*'], destinations: [{ server: 's', namespace: '*' }] };
+  const named = { apiVersion: 'argoproj.io/v1alpha1', kind: 'AppProject', metadata: { name: 'p' }, spec: project };
+  writeFileSync(join(root, 'argocd/p.yaml'), JSON.stringify(named));
   let present: object[] = [];
   const context = fakeContext({
     config: { root, environment: 'prod', gitops: { repoUrl: 'https://example.com/ops.git', revision: 'main' } },

@@ -1,4 +1,16 @@
+import { posix } from 'node:path';
+import { isKindAllowed } from '../../delivery/diff/targets.ts';
 import { groupOf } from '../../kubernetes/objects.ts';
+import { type Application, argocdNamespace, type ChartSource, sourcesOf } from '../../repository/applications.ts';
+import { projectRefusals } from '../../repository/projects.ts';
+import {
+  chartSource,
+  isApplication,
+  isClusterKind,
+  ownRepository,
+  registrationsFolder,
+  repositoriesIn,
+} from '../../repository/registrations.ts';
 import type { Finding, Located } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
@@ -9,6 +21,7 @@ export const validateApplications: ValidationCheck = {
   name: 'applications',
   title: 'every chart has its Application',
   rules: {
+    'application-file': 'The manifests of argocd/ lie in the folder itself, since no subfolder is registered.',
     'application-path': 'An Application points at the folder of a chart, from the top of the repository.',
     'application-values': 'The values files that an Application names exist, values.yaml first.',
     'application-chart': 'Every chart of a service has exactly one Application.',
@@ -23,22 +36,33 @@ export const validateApplications: ValidationCheck = {
     'application-sync-options': 'The syncOptions are ServerSideApply, ApplyOutOfSyncOnly and PruneLast.',
     'application-finalizer': 'Deleting an Application deletes what it deployed.',
   },
-  async run(repository) {
-    const manifests = (await repository.manifests()).filter(({ file }) => file.startsWith('argocd/'));
-    const applications = manifests.filter(({ object }) => object.kind === 'Application');
+  async run(repository, { exec }) {
+    const all = (await repository.manifests()).filter(({ file }) => file.startsWith(`${registrationsFolder}/`));
+    const misplaced = all.filter(({ file }) => posix.dirname(file) !== registrationsFolder);
+    const manifests = all.filter((one) => !misplaced.includes(one));
+    const applications = manifests.filter(({ object }) => isApplication(object));
     const projects = manifests.filter(({ object }) => object.kind === 'AppProject');
     const charts = await repository.charts();
     const files = new Set(await repository.files('helm'));
-    const paths = applications.map(({ object }) => (object.spec as Fields)?.source?.path);
+    const place = { exec, config: { root: repository.root, gitops: undefined } };
+    const isOurs = await ownRepository(place, repositoriesIn(applications.map(({ object }) => object)));
+    const sources = applications.map(({ object }) => chartSource(repository.root, object as Application, isOurs));
     const isDeployed = ({ name, folder }: Chart) =>
-      applications.some(({ object }, i) => paths[i] === folder || object.metadata.name === name);
+      applications.some(({ object }, i) => sources[i]?.path === folder || object.metadata.name === name);
     return [
+      ...misplaced.flatMap((one) => {
+        const message = `only the files of ${registrationsFolder}/ itself are registered, and this one is in a subfolder.`;
+        const remedy = `git mv ${one.file} ${registrationsFolder}/`;
+        return findingsAt(one, [['application-file', [], message, remedy]]);
+      }),
       ...applications.flatMap((application, index) => {
-        const twin = applications[paths.indexOf(paths[index])];
+        const source = sources[index];
+        const twin = applications[sources.findIndex((one) => source !== undefined && one?.path === source.path)];
         return findingsAt(application, [
-          ...checkSource(application, twin === application ? undefined : twin, charts, files),
+          ...checkSources(application),
+          ...(source ? checkChart(application, source, twin === application ? undefined : twin, charts, files) : []),
           ...checkProject(application, projects),
-          ...checkSync(application),
+          ...(source ? checkSync(application) : checkAutomated(application)),
         ]);
       }),
       ...charts
@@ -49,44 +73,54 @@ export const validateApplications: ValidationCheck = {
           message: `No Application deploys the chart ${name}.`,
           remedy: `Add argocd/${name}.yaml, like those beside it.`,
         })),
-      ...(await checkKinds(repository, projects)),
+      ...(await checkKinds(repository, projects, applications, sources)),
     ];
   },
 };
 
+/** What every Application has to say, whatever it deploys. */
+function* checkSources({ object }: Located): Iterable<Fault> {
+  const { spec, metadata } = object as Application;
+  if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace) {
+    const message = 'Argo CD reads Applications in its own namespace only.';
+    yield ['application-name', ['metadata', 'namespace'], message, 'Write argocd.'];
+  }
+  for (const [index, { targetRevision, path, chart, ref }] of sourcesOf({ spec: spec ?? {} }).entries()) {
+    const at = ['spec', ...(spec.sources?.length ? ['sources', index] : ['source'])];
+    if (!targetRevision) {
+      const message = 'it does not say what it follows, so it would be HEAD, whatever that is.';
+      yield ['application-revision', at, message, 'Add targetRevision, such as main.'];
+    }
+    if ((path ?? chart ?? ref) !== undefined) continue;
+    yield ['application-path', at, 'it names no path, and no chart.', 'Add path, or chart for a Helm repository.'];
+  }
+}
+
 /** What an Application says of its chart, held against the chart. */
-function* checkSource(
+function* checkChart(
   { object }: Located,
+  source: ChartSource,
   twin: Located | undefined,
   charts: readonly Chart[],
   files: ReadonlySet<string>,
 ): Iterable<Fault> {
-  const source: Fields = (object.spec as Fields)?.source ?? {};
-  const at = ['spec', 'source'];
+  const at = ['spec', ...((object as Application).spec.sources?.length ? ['sources', 0] : ['source'])];
   if (twin !== undefined) {
     const message = `${twin.object.metadata.name} deploys ${source.path} already.`;
     yield ['application-chart', [...at, 'path'], message, 'Remove one of the two.'];
   }
-  if (!source.targetRevision) {
-    const message = 'it does not say what it follows, so it would be HEAD, whatever that is.';
-    yield ['application-revision', at, message, 'Add targetRevision, such as main.'];
-  }
   const chart = charts.find(({ folder }) => folder === source.path);
   if (chart === undefined) {
     const remedy = `Write the folder of a chart: ${charts.map(({ folder }) => folder).join(', ')}.`;
-    const message = `${source.path ?? 'nothing'} is not a folder with a Chart.yaml.`;
+    const message = `${source.path} is not a folder with a Chart.yaml.`;
     yield ['application-path', [...at, 'path'], message, remedy];
     return;
   }
-  const { name, namespace } = object.metadata;
-  const { releaseName, valueFiles } = source.helm ?? {};
+  const { name } = object.metadata;
+  const { releaseName, valueFiles } = source.helm;
   const write = `Write ${chart.name}.`;
   if (name !== chart.name)
     yield ['application-name', ['metadata', 'name'], `its chart is called ${chart.name}.`, write];
-  if (namespace !== 'argocd') {
-    const message = 'Argo CD reads Applications in its own namespace only.';
-    yield ['application-name', ['metadata', 'namespace'], message, 'Write argocd.'];
-  }
   if (releaseName !== chart.name) {
     const message = `the release is ${releaseName ?? 'not named'}, and all objects are called ${chart.name}.`;
     yield ['application-name', [...at, 'helm', 'releaseName'], message, write];
@@ -104,7 +138,7 @@ function* checkSource(
 
 /** Whether an Application's AppProject lets it do what it is there for. Argo CD says so only when it tries. */
 function* checkProject({ object }: Located, projects: readonly Located[]): Iterable<Fault> {
-  const { project: name, source, destination } = (object.spec ?? {}) as Fields;
+  const name = (object.spec as Fields)?.project;
   const project = projects.find((each) => each.object.metadata.name === name);
   if (project === undefined) {
     const known = projects.map((each) => each.object.metadata.name).join(', ');
@@ -112,46 +146,34 @@ function* checkProject({ object }: Located, projects: readonly Located[]): Itera
     yield ['application-project', ['spec', 'project'], message, `Write ${known || 'the name of one'}.`];
     return;
   }
-  const { sourceRepos, destinations } = (project.object.spec ?? {}) as Fields;
-  if (!listOf(sourceRepos).some((allowed) => matchesPattern(allowed, source?.repoURL))) {
-    const message = `the project ${name} does not allow ${source?.repoURL ?? 'an Application without repoURL'}.`;
-    const remedy = `Correct the address, or add it to sourceRepos in ${project.file}.`;
-    yield ['project-repository', ['spec', 'source', 'repoURL'], message, remedy];
+  for (const { about, path, what, allow } of projectRefusals(object as Application, project.object)) {
+    const remedy = `Correct it, or add ${allow} in ${project.file}.`;
+    yield [`project-${about}`, path, `the project ${name} does not allow ${what}.`, remedy];
   }
-  const { namespace, server, name: cluster } = destination ?? {};
-  const isAllowed = listOf(destinations).some(
-    (allowed) =>
-      matchesPattern(allowed.namespace, namespace) &&
-      (matchesPattern(allowed.server, server) || matchesPattern(allowed.name, cluster)),
-  );
-  if (!isAllowed) {
-    const where = `${namespace ?? 'no namespace'} on ${server ?? cluster ?? 'no cluster'}`;
-    const remedy = `Correct the destination, or add it to destinations in ${project.file}.`;
-    yield ['project-destination', ['spec', 'destination'], `the project ${name} does not allow ${where}.`, remedy];
-  }
-}
-
-/** As Argo CD reads a pattern of a project: `*` stands for any text. Nothing matches what isn't stated. */
-function matchesPattern(pattern: unknown, value: string | undefined): boolean {
-  if (typeof pattern !== 'string' || value === undefined) return false;
-  const source = pattern.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
-  return new RegExp(`^${source}$`).test(value);
 }
 
 const finalizer = 'resources-finalizer.argocd.argoproj.io';
 
+/** Without it nothing would be deployed: `up` would wait for a sync that nobody starts. */
+function* checkAutomated({ object: { spec } }: Located): Iterable<Fault> {
+  const { automated } = (spec as Fields)?.syncPolicy ?? {};
+  if (automated && automated.enabled !== false) return;
+  const remedy = 'Add automated with prune: true and selfHeal: true.';
+  const at = ['spec', 'syncPolicy', 'automated'];
+  yield ['application-automated', at, 'a commit would wait until you press Sync.', remedy];
+}
+
 /** Whether Argo CD syncs, self-heals, retries and prunes automatically. */
-function* checkSync({ object: { metadata, spec } }: Located): Iterable<Fault> {
+function* checkSync(located: Located): Iterable<Fault> {
+  const { metadata, spec } = located.object;
   const { automated, retry, syncOptions } = (spec as Fields)?.syncPolicy ?? {};
   const at = ['spec', 'syncPolicy'];
   if (!listOf(metadata.finalizers).some((each) => each === finalizer || String(each).startsWith(`${finalizer}/`))) {
     const message = 'without the finalizer of Argo CD what it deployed outlives it, unowned.';
     yield ['application-finalizer', ['metadata', 'finalizers'], message, `Add ${finalizer}.`];
   }
-  if (!automated || automated.enabled === false) {
-    const remedy = 'Add automated with prune: true and selfHeal: true.';
-    yield ['application-automated', [...at, 'automated'], 'a commit would wait until you press Sync.', remedy];
-  } else {
+  yield* checkAutomated(located);
+  if (automated && automated.enabled !== false) {
     for (const [field, what] of Object.entries({ prune: 'what disappears from Git', selfHeal: 'changes by hand' })) {
       if (automated[field] === true) continue;
       const message = `${what} would stay in the cluster.`;
@@ -178,7 +200,12 @@ function* checkSync({ object: { metadata, spec } }: Located): Iterable<Fault> {
 const madeByTheCluster = ['apps/ReplicaSet', '/Pod', 'discovery.k8s.io/EndpointSlice'];
 
 /** Whether the AppProject allows the kinds that the charts can render, and no others. */
-async function checkKinds(repository: Repository, projects: readonly Located[]): Promise<Finding[]> {
+async function checkKinds(
+  repository: Repository,
+  projects: readonly Located[],
+  applications: readonly Located[],
+  sources: readonly (ChartSource | undefined)[],
+): Promise<Finding[]> {
   // Argo CD leaves the pods of `helm test` alone.
   const rendered = (await repository.rendered()).filter(
     ({ object }) => object.metadata.annotations?.['helm.sh/hook'] === undefined,
@@ -187,15 +214,24 @@ async function checkKinds(repository: Repository, projects: readonly Located[]):
   const possible = [...rendered.map(kindOf), ...(await kindsInTemplates(repository)), ...madeByTheCluster];
   return projects.flatMap((project) => {
     const { name } = project.object.metadata;
+    const isIn = ({ object }: Located) => (object.spec as Fields)?.project === name;
+    const folders = sources.flatMap((source, i) => (source && isIn(applications[i] as Located) ? [source.path] : []));
+    // What other sources render is not known here; a chart without an Application has a finding of its own.
+    const knowsAll = !applications.some((one, i) => isIn(one) && sources[i] === undefined);
     const list = listOf((project.object.spec as Fields)?.namespaceResourceWhitelist);
     const allowed = list.map(({ group, kind }) => `${group}/${kind}`);
-    const refused = list.length === 0 ? [] : rendered.filter((located) => !allowed.includes(kindOf(located)));
-    const unused = [...list.entries()].filter(([i]) => !possible.includes(allowed[i] ?? ''));
+    const refused = rendered.filter(
+      ({ object, file }) =>
+        folders.some((folder) => file.startsWith(`${folder}/`)) &&
+        !isKindAllowed(project.object, object, !isClusterKind(object.kind)),
+    );
+    const unused = knowsAll ? [...list.entries()].filter(([i]) => !possible.includes(allowed[i] ?? '')) : [];
     return [
       ...refused.flatMap((located) => {
         const message = `the AppProject ${name} does not allow it, so Argo CD would refuse to sync.`;
         const { apiVersion, kind } = located.object;
-        const remedy = `Add {group: "${groupOf(apiVersion)}", kind: ${kind}} to ${project.file}.`;
+        const list = isClusterKind(kind) ? 'clusterResourceWhitelist' : 'namespaceResourceWhitelist';
+        const remedy = `Add "- {group: '${groupOf(apiVersion)}', kind: ${kind}}" to spec.${list} in ${project.file}.`;
         return findingsAt(located, [['project-allows-kinds', ['kind'], message, remedy]]);
       }),
       ...unused.flatMap(([i, { kind }]) => {

@@ -80,7 +80,7 @@ export function openRepository(root: string, tools: Tools): Repository {
   };
   const read = once(async () => {
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
-    const yaml = files.filter((file) => /\.ya?ml$/.test(file) && !noManifest.test(file));
+    const yaml = files.filter((file) => /\.ya?ml$|^argocd\/.*\.json$/.test(file) && !noManifest.test(file));
     const [kustomizations, others] = [yaml.filter(isKustomization), yaml.filter((file) => !isKustomization(file))];
     const kustomized = await Promise.all(kustomizations.map((file) => locateKustomized(repository, file, noManifest)));
     const carried = new Set(kustomized.flatMap((one) => one.carried));
