@@ -27,7 +27,7 @@ const application = {
 commit(root, 'Start', {
   'argocd/core-go.yaml': JSON.stringify(application),
   'helm/core-go/values.yaml': 'image: { repository: ghcr.io/ann/core-go, tag: abc }\n',
-  'cluster/argocd/default-project.yaml': 'kind: AppProject\n',
+  'cluster/argocd/default-project.yaml': 'apiVersion: a/v1\nkind: AppProject\nmetadata: { name: default }\n',
   'standins/Dockerfile': 'FROM x\n',
   'standins/metrics.mjs': '\n',
   'standins/server.mjs': '\n',

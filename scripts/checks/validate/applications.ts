@@ -82,8 +82,7 @@ export const validateApplications: ValidationCheck = {
 function* checkSources({ object }: Located): Iterable<Fault> {
   const { spec, metadata } = object as Application;
   if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace) {
-    const message = 'Argo CD reads Applications in its own namespace only.';
-    yield ['application-name', ['metadata', 'namespace'], message, 'Write argocd.'];
+    yield ['application-name', ['metadata', 'namespace'], 'Argo CD reads its own namespace only.', 'Write argocd.'];
   }
   for (const [index, { targetRevision, path, chart, ref }] of sourcesOf({ spec: spec ?? {} }).entries()) {
     const at = ['spec', ...(spec.sources?.length ? ['sources', index] : ['source'])];
@@ -112,8 +111,7 @@ function* checkChart(
   const chart = charts.find(({ folder }) => folder === source.path);
   if (chart === undefined) {
     const remedy = `Write the folder of a chart: ${charts.map(({ folder }) => folder).join(', ')}.`;
-    const message = `${source.path} is not a folder with a Chart.yaml.`;
-    yield ['application-path', [...at, 'path'], message, remedy];
+    yield ['application-path', [...at, 'path'], `${source.path} is not a folder with a Chart.yaml.`, remedy];
     return;
   }
   const { name } = object.metadata;
@@ -158,8 +156,7 @@ const finalizer = 'resources-finalizer.argocd.argoproj.io';
 function* checkAutomated({ object: { spec } }: Located): Iterable<Fault> {
   const { automated } = (spec as Fields)?.syncPolicy ?? {};
   if (automated && automated.enabled !== false) return;
-  const remedy = 'Add automated with prune: true and selfHeal: true.';
-  const at = ['spec', 'syncPolicy', 'automated'];
+  const [at, remedy] = [['spec', 'syncPolicy', 'automated'], 'Add automated with prune: true and selfHeal: true.'];
   yield ['application-automated', at, 'a commit would wait until you press Sync.', remedy];
 }
 
