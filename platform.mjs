@@ -22,6 +22,8 @@ process.chdir(dirname(fileURLToPath(import.meta.url)));
 const { GITHUB_TOKEN, GH_TOKEN } = process.env;
 Object.defineProperty(globalThis, Symbol.for('platform-ops.tokens'), { value: { GITHUB_TOKEN, GH_TOKEN } });
 for (const name of ['GITHUB_TOKEN', 'GH_TOKEN']) delete process.env[name];
+// For us and all that we start: the usual folder for temporary files in place of one that is gone.
+if (process.env.TMPDIR && !fs.existsSync(process.env.TMPDIR)) delete process.env.TMPDIR;
 
 // By their contents: times are as coarse as the file system has them, and a checkout of another branch sets them.
 const hash = createHash('sha256').update(process.cwd());

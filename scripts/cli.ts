@@ -4,6 +4,7 @@ import { SourceMap, type SourceMapping } from 'node:module';
 import { inspect } from 'node:util';
 import { commands, findCommand } from './commands/index.ts';
 import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
+import { accessError } from './lib/files.ts';
 import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 
@@ -123,6 +124,8 @@ function report(error: unknown): ExitCode {
     const [what = ''] = messageOf(error).split(' imported from ');
     return report(new UsageError(`The packages of this checkout are not all installed: ${what}.`, 'npm ci'));
   }
+  const forbidden = accessError(error);
+  if (forbidden) return report(forbidden);
   if (['ENOSPC', 'EDQUOT', 'EROFS'].includes((error as NodeJS.ErrnoException)?.code ?? '')) {
     const hint = 'Make room (df -h), or make it writable, and run the command again: it goes on where it stopped.';
     return report(new UserError(`A file could not be written: ${messageOf(error)}`, { id: 'disk-full', hint }));

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
@@ -42,7 +43,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       },
     );
   // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
-  const stateDir = join(root, '.state', target === undefined ? clusterName : `target.${encodeURIComponent(target)}`);
+  const stateDir = join(root, '.state', target === undefined ? clusterName : folderOfTarget(target));
   return {
     /** Top folder of the repository's files. */
     root,
@@ -118,6 +119,13 @@ export function withIgnoredChecks(config: Config, names: unknown): Config {
 function wholeEnvironment(): NodeJS.ProcessEnv {
   const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
   return { ...process.env, ...taken };
+}
+
+/** A name for the folder of a context. What is made beside it adds some 40 of the 255 bytes that a name may have. */
+function folderOfTarget(target: string): string {
+  const name = `target.${encodeURIComponent(target)}`;
+  if (name.length <= 200) return name;
+  return `${name.slice(0, 150)}.${createHash('sha256').update(target).digest('hex').slice(0, 16)}`;
 }
 
 /** One of the user's folders (XDG Base Directory Specification; on macOS those below Library), given as path below home. */

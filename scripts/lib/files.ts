@@ -43,7 +43,7 @@ export function writeWhole(
       fs.rmSync(written);
       return;
     }
-    if (!exclusive) fs.renameSync(written, path);
+    if (!exclusive) replace(written, path);
   } catch (error) {
     fs.rmSync(written, { force: true });
     throw error;
@@ -119,6 +119,61 @@ export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T
     process.off('exit', remove);
     remove();
   }
+}
+
+/** Where a file is a mount of its own, as in a dev container, nothing can take its place: then it is written over. */
+function replace(written: string, path: string): void {
+  try {
+    fs.renameSync(written, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    fs.copyFileSync(written, path);
+    fs.chmodSync(path, fs.statSync(written).mode);
+    fs.rmSync(written);
+  }
+}
+
+/**
+ * What tells of a file that this user may not read or write: whose it is, and how to make it this user's.
+ *
+ * @param error what the system said.
+ * @returns undefined where it said something else.
+ */
+export function accessError(error: unknown): UserError | undefined {
+  const { code = '', path = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  if (!['EACCES', 'EPERM'].includes(code) || path === '') return undefined;
+  // Of what can't be made, the folder around it is what may not be written to.
+  const [place = '/', known] = firstThere(path);
+  const foreign = known !== undefined && known.uid !== process.getuid?.();
+  return new UserError(
+    `This user may not use ${place}${foreign ? `, which belongs to ${known.uid === 0 ? 'root' : `user ${known.uid}`}` : ''}.`,
+    {
+      id: 'file-not-permitted',
+      hint: foreign ? `sudo chown -R "$(id -u):$(id -g)" "${place}"` : `chmod u+rwX "${place}"`,
+      cause: error,
+    },
+  );
+}
+
+/** The path, or the nearest folder above it that is there. */
+function firstThere(path: string): [string, fs.Stats | undefined] {
+  try {
+    return [path, fs.statSync(path)];
+  } catch {
+    return dirname(path) === path ? [path, undefined] : firstThere(dirname(path));
+  }
+}
+
+/** The error for the first of these that is there and may not be read and written by this user. */
+export function findForbidden(paths: readonly string[]): UserError | undefined {
+  for (const path of paths) {
+    try {
+      fs.accessSync(firstThere(path)[0], fs.constants.R_OK | fs.constants.W_OK);
+    } catch (error) {
+      return accessError(error);
+    }
+  }
+  return undefined;
 }
 
 /** Another user's stays. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import os, { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { mock, test } from 'node:test';
 import { format, inspect } from 'node:util';
 import { type Config, loadConfig, withIgnoredChecks } from '../../scripts/config/config.ts';
@@ -28,6 +28,15 @@ test('without .env and environment, every setting has its default', () => {
   assert.deepEqual([tokens.use, tokens.inEnvironment, tokens.inFile], ['auto', undefined, undefined]);
   assert.equal(stateDir, join(root, '.state', 'kind-cluster-1'));
   assert.deepEqual([others.nodeImage, others.environment], [nodeImage, 'dev']);
+});
+
+test('a context with a long name has a folder of its own, with room for what is made beside it', () => {
+  const folderOf = (TARGET_CONTEXT: string) =>
+    basename(load('', { TARGET_CONTEXT, GITOPS_REPO_URL: 'https://example.com/x' }).stateDir);
+  assert.equal(folderOf('a/b'), 'target.a%2Fb');
+  const names = ['a', 'b'].map((end) => folderOf(`${'é/'.repeat(150)}${end}`));
+  assert.notEqual(names[0], names[1]);
+  assert(names.every((name) => name.length <= 200));
 });
 
 test('what .env says counts, the environment wins over it, and an empty variable hides nothing', () => {

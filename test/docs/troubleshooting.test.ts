@@ -36,6 +36,7 @@ const withoutSection = [
   'component-absent',
   'certificate-not-ours',
   'not-a-regular-file',
+  'file-not-permitted',
   'no-terminal',
   'flags-exclude',
 ];

@@ -5,7 +5,13 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { readFileOrPipe, withTemporaryFolder, writeWhole } from '../../scripts/lib/files.ts';
+import {
+  accessError,
+  findForbidden,
+  readFileOrPipe,
+  withTemporaryFolder,
+  writeWhole,
+} from '../../scripts/lib/files.ts';
 import { programFiles } from '../house/imports.ts';
 import { compiled } from '../support/compiled.ts';
 import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -210,6 +216,35 @@ test('any number of processes write the same file at once, and it is whole at an
   }
   assert.deepEqual(await Promise.all(ended), [0, 0, 0, 0]);
   assert.deepEqual(names(file), ['file']);
+});
+
+test('a file that is a mount of its own is written over', async (t) => {
+  const file = join(await temporaryFolder(), '.env');
+  fs.writeFileSync(file, 'long before', { mode: 0o644 });
+  t.mock.method(fs, 'renameSync', () => {
+    throw Object.assign(new Error('busy'), { code: 'EBUSY' });
+  });
+  syncBuiltinESMExports();
+  try {
+    writeWhole(file, 'after', { ownerOnly: true });
+  } finally {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual([fs.readFileSync(file, 'utf8'), fs.statSync(file).mode & 0o777], ['after', 0o600]);
+  assert.deepEqual(fs.readdirSync(dirname(file)), ['.env']);
+});
+
+test('what this user may not use is named, with its owner where that is another one', async (t) => {
+  const folder = await temporaryFolder();
+  const denied = (path: string, code = 'EACCES') => accessError(Object.assign(new Error(code), { code, path }));
+  assert.match(denied(join(folder, 'gone', 'x'))?.hint ?? '', /^chmod u\+rwX "[^"]*[^x]"$/);
+  t.mock.method(process as { getuid(): number }, 'getuid', () => fs.statSync(folder).uid + 1);
+  const error = denied(folder);
+  assert.equal(error?.id, 'file-not-permitted');
+  assert.equal(error?.hint, `sudo chown -R "$(id -u):$(id -g)" "${folder}"`);
+  assert.equal(denied(folder, 'ENOENT'), undefined);
+  assert.equal(findForbidden([folder, join(folder, 'not there yet')]), undefined);
 });
 
 /** Who writes in another way, and why that is right. */

@@ -37,6 +37,13 @@ test('from a folder below the top, the way down to it is known', async () => {
   assert.deepEqual([top, prefix], [origin, 'sub/ops/']);
 });
 
+test('a checkout may have line breaks, commas and quotes in its path', async () => {
+  const odd = createRepository(join(folder, 'a\nb, "c\' $d'));
+  commit(odd, 'Start', { 'sub/a': '' });
+  const { top, prefix, commonDir } = await read(join(odd, 'sub'));
+  assert.deepEqual([top, prefix, commonDir], [odd, 'sub/', join(odd, '.git')]);
+});
+
 test('a linked worktree has its own branch and shares the folder of commits', async () => {
   const linked = join(folder, 'linked tree');
   git(origin, 'worktree', 'add', '--quiet', '-b', 'feature/x', linked, first);

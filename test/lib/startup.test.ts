@@ -116,6 +116,14 @@ describe('a start', { concurrency: 2 }, () => {
     assert.match(await start('sh', ['-c', './platform.mjs status'], { cwd: top }), /- - status\n/);
   });
 
+  it('uses the usual temporary folder where that of the environment is gone', async () => {
+    const { top, write } = await checkout();
+    write('cli.ts', 'export const main = () => console.log(process.env.TMPDIR);');
+    const run = (TMPDIR: string) => start(process.execPath, [join(top, 'platform.mjs')], { env: { TMPDIR } });
+    assert.equal(await run(join(top, 'gone')), 'undefined\n');
+    assert.equal(await run(top), `${top}\n`);
+  });
+
   it('is left to tsx where nothing can be written', async () => {
     const { top, run } = await checkout();
     writeFileSync(join(top, 'node_modules/.cache'), 'in the way');

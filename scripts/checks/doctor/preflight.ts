@@ -1,11 +1,15 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import { assertNotMoved, assertOwnContainer, assertPorts } from '../../cluster/node.ts';
+import { authorityFolder } from '../../config/config.ts';
 import { type PreflightCheckName, preflightCheckNames } from '../../config/settings.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
 import type { Context } from '../../images/context.ts';
 import { nodeContainer } from '../../kubernetes/explain/runtime.ts';
 import { UsageError, UserError } from '../../lib/errors.ts';
+import { findForbidden } from '../../lib/files.ts';
 import { capitalized } from '../../lib/text.ts';
 import { type DoctorCheck, type DoctorContext, type DoctorFinding, findingText, ok, problemOf } from './check.ts';
 import { askDocker } from './docker.ts';
@@ -61,15 +65,28 @@ const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
  * tell something. Docker is asked for the node while the rest is looked at: only the ports depend on it.
  */
 export async function diagnose(context: Context, looking = nodeContainer(context)): Promise<DoctorFinding[]> {
+  const { root, stateDir, cacheDir, dataDir } = context.config;
+  const kept = [join(root, '.state'), stateDir, context.kubeconfig, cacheDir, authorityFolder(context.config), dataDir];
+  const forbidden = findForbidden([...kept, ...foldersIn(cacheDir)]);
+  const files = forbidden === undefined ? [] : [problemOf('files', forbidden)];
   if (context.target !== undefined) {
     const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
-    return [...found, await checkExistingCluster(context)];
+    return [...files, ...found, await checkExistingCluster(context)];
   }
   // Where Docker can't tell, the check of Docker says so.
   const clusterExists = looking
     .then((container) => container !== undefined && portHoldingStates.has(container.state))
     .catch(() => false);
-  return runDoctorChecks({ ...checkContext(context), clusterExists });
+  return [...files, ...(await runDoctorChecks({ ...checkContext(context), clusterExists }))];
+}
+
+/** What is in a folder, by its path; nothing where it can't be told. */
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
 }
 
 /** What a check is given where the cluster exists. */
