@@ -153,6 +153,6 @@ export async function applicationNames(context: Context): Promise<Set<string>> {
 }
 
 /** Whether an ApplicationSet made it. Every Argo CD of a cluster with the platform is the platform's. */
-function isGenerated({ metadata }: KubeObject): boolean {
+export function isGenerated({ metadata }: KubeObject): boolean {
   return metadata.ownerReferences?.some(({ kind }) => kind === 'ApplicationSet') ?? false;
 }

@@ -1,4 +1,4 @@
-import { applicationNames, isTracked } from '../cluster/ownership.ts';
+import { applicationNames, isGenerated, isTracked } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import { everyObject } from '../kubernetes/api/discovery.ts';
 import { groupOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
@@ -32,7 +32,12 @@ export async function workloadsOf(context: Context): Promise<KubeObject[]> {
  */
 export async function removeApplications(context: Context, objects: readonly KubeObject[]): Promise<string[]> {
   const isRegistered = ({ apiVersion }: KubeObject) => groupOf(apiVersion) === groupOf(applicationApi);
-  const registered = objects.filter(isRegistered);
+  const given = objects.filter(isRegistered);
+  // What an ApplicationSet generated is deleted with it, and has to be gone before Argo CD is.
+  const generated = given.some(({ kind }) => kind === 'ApplicationSet')
+    ? (await context.api().listMetadata(applicationApi, 'Application')).filter(isGenerated)
+    : [];
+  const registered = [...given, ...generated];
   const workloads = objects.filter((object) => !isRegistered(object));
   const running = await runningObjectsOf(context, workloads);
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An

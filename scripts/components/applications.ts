@@ -10,11 +10,11 @@ import { type Checkout, shortSha } from '../lib/git/checkout.ts';
 import {
   type Application,
   applicationApi,
+  applicationSources,
   applicationsOf,
   isAtCommit,
   type Source,
   servicesNamespace,
-  sourcesOf,
 } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { projectRefusals } from '../repository/projects.ts';
@@ -223,8 +223,8 @@ export function sourceDifference(application: Application, wanted: Application):
     return `${targetRevision} of ${chart ? `${chart} in ` : ''}${repoURL}${values ? ` with ${values}` : ''}`;
   };
   const titles = (sources: readonly Partial<Source>[]) => sources.map(title).join(', ');
-  const there = titles(sourcesOf(application));
-  const due = titles(sourcesOf(wanted));
+  const there = titles(applicationSources(application));
+  const due = titles(applicationSources(wanted));
   if (there !== due) return `follows ${there}, not ${due}`;
   // What it says of itself is about the sources that it was last compared with.
   const { source, sources = [] } = application.status?.sync?.comparedTo ?? {};

@@ -14,7 +14,7 @@ import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { canRead } from '../lib/git/remote.ts';
 import { base64 } from '../lib/secret.ts';
-import { type Application, argocdNamespace, sourcesOf } from '../repository/applications.ts';
+import { type Application, applicationSources, argocdNamespace } from '../repository/applications.ts';
 import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { isTheirs } from './removal.ts';
@@ -32,7 +32,7 @@ export function followedCommit(config: Pick<Config, 'gitops'>, application: Appl
 
 /** Whether an Application, as it is registered, has a source in this repository. */
 export function followsRepository({ gitops }: Pick<Config, 'gitops'>, application: Application): boolean {
-  return sourcesOf(application).some(({ repoURL }) => repoURL === (gitops?.repoUrl ?? localRepoUrl));
+  return applicationSources(application).some(({ repoURL }) => repoURL === (gitops?.repoUrl ?? localRepoUrl));
 }
 
 /** Serves the checkout's Git folder to Argo CD, so that a plain `git commit` deploys. */

@@ -94,7 +94,7 @@ export interface ServiceApplication extends Application {
 }
 
 /** The sources of an Application; none where Argo CD hydrates them. */
-export function sourcesOf({ spec }: Pick<Application, 'spec'>): Source[] {
+export function applicationSources({ spec }: Pick<Application, 'spec'>): Source[] {
   if (spec.sourceHydrator !== undefined) return [];
   if (spec.sources !== undefined && spec.sources.length > 0) return spec.sources;
   return spec.source ? [spec.source] : [];

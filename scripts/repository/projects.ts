@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { type Application, sourcesOf } from './applications.ts';
+import { type Application, applicationSources } from './applications.ts';
 import type { FieldPath } from './yaml.ts';
 
 /** What an AppProject does not let an Application do, where the Application says it, and the line that allows it. */
@@ -15,7 +15,7 @@ export interface ProjectRefusal {
 export function projectRefusals({ spec }: Application, project: KubeObject): ProjectRefusal[] {
   const { sourceRepos, destinations } = (project.spec ?? {}) as { sourceRepos?: unknown; destinations?: unknown };
   const repositories = texts(sourceRepos);
-  const refused = sourcesOf({ spec }).flatMap(({ repoURL }, index): ProjectRefusal[] => {
+  const refused = applicationSources({ spec }).flatMap(({ repoURL }, index): ProjectRefusal[] => {
     if (isPermitted(repositories.map(normal), normal(repoURL))) return [];
     const at = spec.sources?.length ? ['sources', index] : ['source'];
     const what = repoURL ?? 'an Application without repoURL';

@@ -8,11 +8,11 @@ import type { Exec } from '../lib/exec.ts';
 import { isSameRepository, remoteUrls } from '../lib/git/remote.ts';
 import {
   type Application,
+  applicationSources,
   argocdNamespace,
   type ChartSource,
   type ServiceApplication,
   type Source,
-  sourcesOf,
 } from './applications.ts';
 import { readManifests } from './manifests.ts';
 import { understood, unreadable } from './text.ts';
@@ -77,7 +77,7 @@ function assertShape({ metadata, spec }: Application): void {
   demand('spec', 'map', isMap(spec));
   demand('spec.destination', 'map', isMap(spec.destination ?? {}));
   demand('spec.sources', 'list', Array.isArray(spec.sources ?? []));
-  for (const source of sourcesOf({ spec })) {
+  for (const source of applicationSources({ spec })) {
     demand('a source', 'map', isMap(source));
     for (const field of ['repoURL', 'targetRevision', 'path', 'chart'] as const)
       demand(`${field} of a source`, 'text', typeof (source[field] ?? '') === 'string');
@@ -112,7 +112,7 @@ export interface Place {
 /** The services: the Applications of `argocd/` that deploy a chart of this repository. */
 export async function readServiceApplications(place: Place): Promise<ServiceApplication[]> {
   const { applications } = await readRegistrations(place.config.root);
-  const isOurs = await ownRepository(place, applications.flatMap(sourcesOf));
+  const isOurs = await ownRepository(place, applications.flatMap(applicationSources));
   return applications.flatMap((application) => {
     const source = chartSource(place.config.root, application, isOurs);
     return source === undefined ? [] : [{ ...application, spec: { ...application.spec, source } }];
@@ -141,7 +141,7 @@ export function chartSource(
   application: Application,
   isOurs: (url: string) => boolean,
 ): ChartSource | undefined {
-  const [source, ...others] = sourcesOf(application);
+  const [source, ...others] = applicationSources(application);
   if (!source || others.length > 0 || !isOurs(source.repoURL)) return undefined;
   const { path, chart, helm, kustomize, directory, plugin } = source;
   if (path === undefined || (chart ?? kustomize ?? directory ?? plugin) !== undefined) return undefined;

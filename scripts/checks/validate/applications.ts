@@ -1,7 +1,12 @@
 import { posix } from 'node:path';
 import { isKindAllowed } from '../../delivery/diff/targets.ts';
 import { groupOf } from '../../kubernetes/objects.ts';
-import { type Application, argocdNamespace, type ChartSource, sourcesOf } from '../../repository/applications.ts';
+import {
+  type Application,
+  applicationSources,
+  argocdNamespace,
+  type ChartSource,
+} from '../../repository/applications.ts';
 import { projectRefusals } from '../../repository/projects.ts';
 import {
   chartSource,
@@ -84,7 +89,7 @@ function* checkSources({ object }: Located): Iterable<Fault> {
   if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace) {
     yield ['application-name', ['metadata', 'namespace'], 'Argo CD reads its own namespace only.', 'Write argocd.'];
   }
-  for (const [index, { targetRevision, path, chart, ref }] of sourcesOf({ spec: spec ?? {} }).entries()) {
+  for (const [index, { targetRevision, path, chart, ref }] of applicationSources({ spec: spec ?? {} }).entries()) {
     const at = ['spec', ...(spec.sources?.length ? ['sources', index] : ['source'])];
     if (!targetRevision) {
       const message = 'it does not say what it follows, so it would be HEAD, whatever that is.';
