@@ -1,6 +1,8 @@
 // That the workflow for the platform repository calls what there is.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -40,6 +42,16 @@ test('it calls promote as promote understands it, with the tag that was pushed',
   );
   assert.deepEqual([operands, flags], [['all', '$TAG'], { 'from-ci': true, push: true }]);
   assert.match(step.env?.TAG ?? '', /^\$\{\{ needs\.images\.outputs\.tag }}$/);
+});
+
+test('images are pushed under an owner in small letters', () => {
+  const step = jobs.images?.steps.find(({ id }) => id === 'tag') ?? assert.fail();
+  const file = join(mkdtempSync(join(tmpdir(), 'workflow-')), 'output');
+  const env = { ...process.env, GITHUB_OUTPUT: file, GITHUB_SHA: '0123456789', GITHUB_REPOSITORY_OWNER: 'Some-Owner' };
+  execFileSync('bash', ['-c', step.run ?? ''], { env });
+  assert.match(readFileSync(file, 'utf8'), /^owner=some-owner$/m);
+  const push = jobs.images?.steps.find(({ uses }) => uses?.startsWith('docker/build-push-action'));
+  assert.match(String(push?.with?.tags), /^ghcr\.io\/\$\{\{ steps\.tag\.outputs\.owner }}\//);
 });
 
 test('the whole history is there, without which a rejected push could not be mended', () => {
