@@ -1,7 +1,8 @@
 import { connect, createServer } from 'node:net';
 import { CommandError, type Exec } from './exec.ts';
 
-const address = '127.0.0.1';
+/** `localhost` may mean either: a browser would get to whoever listens on the other one. */
+const addresses = ['127.0.0.1', '::1'] as const;
 const timeoutMs = 500;
 
 /** `forbidden`: free as far as one can see, but this user may not open it. */
@@ -9,15 +10,22 @@ type PortState = 'free' | 'taken' | 'forbidden';
 
 /** Finds out by listening for a moment. Throws only what no port should bring up. */
 export async function probePort(port: number): Promise<PortState> {
-  const failure = await tryListening(port);
+  const states = await Promise.all(addresses.map((address) => probeAddress(address, port)));
+  return states.find((state) => state === 'taken') ?? states.find((state) => state === 'forbidden') ?? 'free';
+}
+
+async function probeAddress(address: string, port: number): Promise<PortState> {
+  const failure = await tryListening(address, port);
   if (failure?.code === 'EADDRINUSE') return 'taken';
+  // A machine without IPv6 has nobody there.
+  if (failure?.code === 'EADDRNOTAVAIL' || failure?.code === 'EAFNOSUPPORT') return 'free';
   if (failure !== undefined && failure.code !== 'EACCES') throw failure;
-  // macOS lets a second process listen on 127.0.0.1 beside one that listens on every address: ask who answers.
-  if (await answers(port)) return 'taken';
+  // macOS lets a second process listen on one address beside one that listens on every address: ask who answers.
+  if (await answers(address, port)) return 'taken';
   return failure === undefined ? 'free' : 'forbidden';
 }
 
-function tryListening(port: number): Promise<NodeJS.ErrnoException | undefined> {
+function tryListening(address: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', resolve);
@@ -25,7 +33,7 @@ function tryListening(port: number): Promise<NodeJS.ErrnoException | undefined> 
   });
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, timeout: timeoutMs });
     const end = (answered: boolean) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { hostname, release } from 'node:os';
+import { hostname, networkInterfaces, release } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DoctorContext, DoctorFinding } from '../../scripts/checks/doctor/check.ts';
@@ -182,9 +182,9 @@ test('tools: a finding for each, and what to do where one is missing', async () 
   );
 });
 
-async function withListener<T>(run: (port: number) => Promise<T>): Promise<T> {
+async function withListener<T>(run: (port: number) => Promise<T>, host = '127.0.0.1'): Promise<T> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   try {
     return await run((server.address() as AddressInfo).port);
   } finally {
@@ -211,6 +211,17 @@ for (const [who, answers, says] of holders) {
       if (http) assertSentence(http);
     }));
 }
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+test('a port that is taken on [::1] alone is a problem, too', { skip: !hasIpv6 && 'no IPv6 here' }, () =>
+  withListener(async (port) => {
+    const found = await portsWith(docker(), port, port);
+    assert.deepEqual(
+      found.map(({ level }) => level),
+      ['problem', 'problem'],
+    );
+  }, '::1'),
+);
 
 test('a port that nobody listens on is free', async () => {
   const [http, https] = await withListener((one) => withListener(async (other) => [one, other] as const));
