@@ -98,6 +98,10 @@ const policyInTheWay = (made: Recorded) => {
   made.get = (path) => (proxied.test(path) ? '# HELP' : undefined);
   down('context deadline exceeded')(made);
 };
+const refusedType = (reason: string) => (made: Recorded) => {
+  made.get = () => '# HELP';
+  down(`${reason} and no fallback_scrape_protocol specified for target`)(made);
+};
 
 /** Counters that rise by 100 with each query, all but one. */
 const stuckCounter = (made: Recorded) => {
@@ -143,6 +147,10 @@ const faults: Record<string, Record<string, Change>> = {
     'a wrong path': down('server returned HTTP status 404 Not Found', { scrapeUrl: 'http://x/metricz' }),
     'a NetworkPolicy in the way of Prometheus, but not of the API server': policyInTheWay,
     'a pod that does not answer': down('dial tcp 10.0.0.1:8080: connect: connection refused'),
+    'a pod that serves metrics with a wrong Content-Type': refusedType('received unsupported Content-Type "text/html"'),
+    'a pod that serves metrics with a blank Content-Type': refusedType(
+      'non-compliant scrape target sending blank Content-Type',
+    ),
     'a pod that answers with an error': down('server returned HTTP status 500 Internal Server Error'),
   },
   labels: {

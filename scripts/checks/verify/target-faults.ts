@@ -71,8 +71,10 @@ export async function explainDownTarget(
   }
   const logs = `Look at the pod: kubectl -n ${namespace} logs ${name}; and at Status > Target health in Prometheus.`;
   if (status !== undefined) return { message: `The pod ${name} answers ${status} to ${scrapeUrl}.`, remedy: logs };
+  // All else is what Prometheus says of an answer that it got, for example of its Content-Type.
+  const isUnreached = /^Get "|\bdial |deadline exceeded|i\/o timeout/.test(lastError);
   const proxied = `/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy${pathname}`;
-  if ((await live.get(proxied)) === undefined)
+  if (!isUnreached || (await live.get(proxied)) === undefined)
     return { message: `The pod ${name} can't be scraped: ${lastError}.`, remedy: logs };
   // The same request comes through from the API server, to which no policy applies: something between the two does not let it.
   const policies = (await live.list<NetworkPolicy>('networking.k8s.io/v1', 'NetworkPolicy', namespace)).filter(
