@@ -46,9 +46,13 @@ export const existingCluster: Cluster = {
   },
 };
 
-/** Where the private kubeconfig is gone, its content can be had again at any time. */
+/** Reads your login anew, as it may have been renewed since. Where your kubeconfig has it no longer, the one of before stays. */
 async function ensureKubeconfig(context: Context): Promise<void> {
-  if (!existsSync(context.kubeconfig)) await copyUserContext(context);
+  try {
+    await copyUserContext(context);
+  } catch (error) {
+    if (!(error instanceof UsageError) || !existsSync(context.kubeconfig)) throw error;
+  }
 }
 
 function assertOurs(context: Context, mark: PlatformMarker): void {

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { assertNoTargetContext } from '../../scripts/cluster/existing-cluster.ts';
+import { assertNoTargetContext, existingCluster } from '../../scripts/cluster/existing-cluster.ts';
 import { copyUserContext } from '../../scripts/cluster/kubeconfig.ts';
 import { ownerOf } from '../../scripts/cluster/ownership.ts';
 import { territoryOf } from '../../scripts/cluster/territory.ts';
@@ -16,6 +16,7 @@ import { connect } from '../../scripts/kubernetes/api/api.ts';
 import { createConnection, loginOf } from '../../scripts/kubernetes/api/connection.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
+import type { Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { services } from '../support/helm.ts';
 import { grepped } from '../support/repository.ts';
@@ -113,6 +114,20 @@ test('the login of the one context is copied, for its owner alone to read, and t
   assert.equal(exec.calls[0]?.options.env?.KUBECONFIG, own.join(':'));
   assert.match(readFileSync(context.kubeconfig, 'utf8'), /https:\/\/x/);
   assert.equal(statSync(context.kubeconfig).mode & 0o777, 0o600);
+});
+
+test('a login that was renewed since is read anew; where the context is gone, the one of before stays', async () => {
+  let said: Partial<Output> = {};
+  const { context } = await contextWith(() => said);
+  Object.assign(context, { api: () => ({ text: async () => assert.fail('not asked') }) });
+  const kept: string[] = [];
+  for (const token of ['old', 'new', undefined]) {
+    const login = `clusters: [{cluster: {server: "https://x"}}]\nusers: [{user: {token: ${token}}}]\n`;
+    said = token ? { stdout: login } : { exitCode: 1, stderr: 'error: cannot locate context x' };
+    await existingCluster.presence(context).catch(() => {});
+    kept.push(/token: (\w+)/.exec(readFileSync(context.kubeconfig, 'utf8'))?.[1] ?? '');
+  }
+  assert.deepEqual(kept, ['old', 'new', 'new']);
 });
 
 test('a context that is not there is refused with those that are', async () => {
