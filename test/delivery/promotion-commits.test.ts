@@ -114,6 +114,7 @@ for (const [words, code, says] of [
   [['promote', 'core-go', 'a b'], 2, /"a b" can't be the tag of an image/],
   [['promote', 'core-go', 'a'.repeat(64)], 2, /can't be the tag/],
   [['promote', 'core-go', 'abc:def'], 2, /can't be the tag/],
+  [['promote', 'core-go', `abc@sha256:${'0'.repeat(64)}`], 2, /can't be the tag/],
   [['rollback', 'all'], 2, /one service at a time/],
   [['rollback', 'core-go'], 1, /nothing to go back to/],
   [['history', 'core'], 2, /Did you mean|There are/],
