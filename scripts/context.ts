@@ -16,7 +16,7 @@ import { createExec, type Exec } from './lib/exec.ts';
 import type { Checkout } from './lib/git/checkout.ts';
 import type { Trace } from './lib/trace.ts';
 import { imagesAtHead } from './repository/committed-values.ts';
-import { readWorkingTree } from './repository/working-tree.ts';
+import { readWorkingTree } from './repository/text.ts';
 
 export interface ContextOptions {
   signal: AbortSignal;

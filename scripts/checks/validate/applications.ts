@@ -57,8 +57,7 @@ export const validateApplications: ValidationCheck = {
     return [
       ...misplaced.flatMap((one) => {
         const message = `only the files of ${registrationsFolder}/ itself are registered, and this one is in a subfolder.`;
-        const remedy = `git mv ${one.file} ${registrationsFolder}/`;
-        return findingsAt(one, [['application-file', [], message, remedy]]);
+        return findingsAt(one, [['application-file', [], message, `git mv ${one.file} ${registrationsFolder}/`]]);
       }),
       ...applications.flatMap((application, index) => {
         const source = sources[index];
@@ -86,9 +85,8 @@ export const validateApplications: ValidationCheck = {
 /** What every Application has to say, whatever it deploys. */
 function* checkSources({ object }: Located): Iterable<Fault> {
   const { spec, metadata } = object as Application;
-  if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace) {
+  if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace)
     yield ['application-name', ['metadata', 'namespace'], 'Argo CD reads its own namespace only.', 'Write argocd.'];
-  }
   for (const [index, { targetRevision, path, chart, ref }] of applicationSources({ spec: spec ?? {} }).entries()) {
     const at = ['spec', ...(spec.sources?.length ? ['sources', index] : ['source'])];
     if (!targetRevision) {

@@ -53,9 +53,7 @@ export interface ApplicationDiff extends ObjectComparison {
 }
 
 /** What `npm run up` would change of a component's objects, which Argo CD does not look after. */
-export interface ComponentDiff extends ObjectComparison {
-  component: string;
-}
+export type ComponentDiff = ObjectComparison & { component: string };
 
 /** Compares the working tree with the cluster, or one Application of it alone, and changes nothing. */
 export async function gatherDiff(context: Context, application?: string): Promise<DiffReport> {

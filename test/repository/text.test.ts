@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readWorkingTree } from '../../scripts/repository/working-tree.ts';
+import { readWorkingTree } from '../../scripts/repository/text.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec } from '../support/repository.ts';
 
