@@ -75,7 +75,7 @@ const refusals: [string, (folder: string) => void, string | undefined, RegExp][]
   ['a rebase', (folder) => broken(folder, 'rebase', 'other'), 'checkout-busy', /git rebase --abort/],
   ['a cherry-pick', (folder) => broken(folder, 'cherry-pick', 'other'), 'checkout-busy', /git cherry-pick --abort/],
   ['a revert', (folder) => broken(folder, 'revert', 'other'), 'checkout-busy', /git revert --abort/],
-  ['a file that is not UTF-8', (folder) => latin(folder), undefined, /UTF-8/],
+  ['a file that is not UTF-8', (folder) => latin(folder), 'file-unreadable', /UTF-8/],
   [
     'a file that is no YAML',
     (folder) => void commit(folder, 'Break it', { [core]: 'image: {\n' }),

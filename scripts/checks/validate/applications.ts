@@ -1,6 +1,4 @@
 import { posix } from 'node:path';
-import { isKindAllowed } from '../../delivery/diff/targets.ts';
-import { groupOf } from '../../kubernetes/objects.ts';
 import {
   type Application,
   applicationSources,
@@ -11,15 +9,15 @@ import { projectRefusals } from '../../repository/projects.ts';
 import {
   chartSource,
   isApplication,
-  isClusterKind,
   ownRepository,
   registrationsFolder,
   repositoriesIn,
 } from '../../repository/registrations.ts';
-import type { Finding, Located } from '../../repository/rendering/finding.ts';
+import type { Located } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
-import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
+import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import { type Fault, type Fields, findingsAt, listOf } from './objects/rule.ts';
+import { checkKinds } from './project-kinds.ts';
 
 /** What Argo CD is told to deploy: it would report most of these only once it runs, and some never. */
 export const validateApplications: ValidationCheck = {
@@ -194,62 +192,4 @@ function* checkSync(located: Located): Iterable<Fault> {
     if (listOf(syncOptions).includes(option)) continue;
     yield ['application-sync-options', [...at, 'syncOptions'], `${option} is missing.`, `Add ${option}.`];
   }
-}
-
-/** What the cluster makes of what the charts render: the tree in Argo CD's interface shows only kinds of the list. */
-const madeByTheCluster = ['apps/ReplicaSet', '/Pod', 'discovery.k8s.io/EndpointSlice'];
-
-/** Whether the AppProject allows the kinds that the charts can render, and no others. */
-async function checkKinds(
-  repository: Repository,
-  projects: readonly Located[],
-  applications: readonly Located[],
-  sources: readonly (ChartSource | undefined)[],
-): Promise<Finding[]> {
-  // Argo CD leaves the pods of `helm test` alone.
-  const rendered = (await repository.rendered()).filter(
-    ({ object }) => object.metadata.annotations?.['helm.sh/hook'] === undefined,
-  );
-  const kindOf = ({ object: { apiVersion, kind } }: Located) => `${groupOf(apiVersion)}/${kind}`;
-  const possible = [...rendered.map(kindOf), ...(await kindsInTemplates(repository)), ...madeByTheCluster];
-  return projects.flatMap((project) => {
-    const { name } = project.object.metadata;
-    const isIn = ({ object }: Located) => (object.spec as Fields)?.project === name;
-    const folders = sources.flatMap((source, i) => (source && isIn(applications[i] as Located) ? [source.path] : []));
-    // What other sources render is not known here; a chart without an Application has a finding of its own.
-    const knowsAll = !applications.some((one, i) => isIn(one) && sources[i] === undefined);
-    const list = listOf((project.object.spec as Fields)?.namespaceResourceWhitelist);
-    const allowed = list.map(({ group, kind }) => `${group}/${kind}`);
-    const refused = rendered.filter(
-      ({ object, file }) =>
-        folders.some((folder) => file.startsWith(`${folder}/`)) &&
-        !isKindAllowed(project.object, object, !isClusterKind(object.kind)),
-    );
-    const unused = knowsAll ? [...list.entries()].filter(([i]) => !possible.includes(allowed[i] ?? '')) : [];
-    return [
-      ...refused.flatMap((located) => {
-        const message = `the AppProject ${name} does not allow it, so Argo CD would refuse to sync.`;
-        const { apiVersion, kind } = located.object;
-        const list = isClusterKind(kind) ? 'clusterResourceWhitelist' : 'namespaceResourceWhitelist';
-        const remedy = `Add "- {group: '${groupOf(apiVersion)}', kind: ${kind}}" to spec.${list} in ${project.file}.`;
-        return findingsAt(located, [['project-allows-kinds', ['kind'], message, remedy]]);
-      }),
-      ...unused.flatMap(([i, { kind }]) => {
-        const path = ['spec', 'namespaceResourceWhitelist', i];
-        const message = `${kind} is allowed, and no chart renders it.`;
-        return findingsAt(project, [['project-allows-kinds', path, message, 'Remove it.']]);
-      }),
-    ];
-  });
-}
-
-/** Those that are switched off, too: a template says its kind in plain text. `/Pod` for a kind of the core. */
-async function kindsInTemplates(repository: Repository): Promise<string[]> {
-  const files = (await repository.files('helm')).filter((file) => /\/templates\/[^/]+\.(tpl|ya?ml)$/.test(file));
-  const texts = await Promise.all(files.map((file) => repository.text(file)));
-  return texts.flatMap((text) =>
-    [...text.matchAll(/^apiVersion: (\S+)\nkind: (\w+)$/gm)].map(
-      ([, version = '', kind]) => `${groupOf(version)}/${kind}`,
-    ),
-  );
 }
