@@ -33,15 +33,18 @@ const evicted = (message: string, ago: number) => {
   return pod({ phase: 'Failed', reason: 'Evicted', message, conditions: [condition] });
 };
 const rejected = { phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: [MemoryPressure].' };
-const oomKilled = { restartCount: 1, lastState: { terminated: { reason: 'OOMKilled', finishedAt: minutesAgo(1) } } };
+const oomKilled = () => ({
+  restartCount: 1,
+  lastState: { terminated: { reason: 'OOMKilled', finishedAt: minutesAgo(1) } },
+});
 const ready = { conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: [waiting('CrashLoopBackOff')] };
 const starting = waiting('ContainerCreating');
 
 /** What the pod is like, and the reason that is found with a word of its hint; none while it may simply be starting. */
-const pods: [string, Pod, expected?: string][] = [
+const pods = (): [string, Pod, expected?: string][] => [
   ['just starting', containers(starting)],
   ['without any status of its containers', pod({})],
-  ['out of its memory', waits('CrashLoopBackOff', oomKilled), 'OOMKilled: resources.limits.memory'],
+  ['out of its memory', waits('CrashLoopBackOff', oomKilled()), 'OOMKilled: resources.limits.memory'],
   ['evicted lately for lack of memory', evicted('low on resource: memory.', 1), 'Evicted: out of memory'],
   ['evicted lately for lack of disk', evicted('low on resource: ephemeral-storage', 1), 'Evicted: nearly full'],
   ['evicted long ago', evicted('low on resource: memory.', 10)],
@@ -63,7 +66,7 @@ const pods: [string, Pod, expected?: string][] = [
   ['being deleted', pod({ containerStatuses: [waiting('CrashLoopBackOff')] }, { deletionTimestamp: 'now' })],
 ];
 test('what is wrong with a pod, by its status', () => {
-  for (const [what, one, expected] of pods) {
+  for (const [what, one, expected] of pods()) {
     const problem = podProblemOf(one);
     const [reason, hint = ''] = expected?.split(': ') ?? [];
     assert.equal(problem?.reason, reason, what);
