@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person } from './support.ts';
 
-const canary = 'canary-7c1f0d9be2';
+// Not written here: this file is in the commits, which the node does see.
+const canary = `canary-${randomUUID()}`;
 
 /** As the person: a secret wherever Git keeps one beside the commits, in a Git folder that only its owner can read. */
 const planting = `
@@ -82,5 +84,7 @@ export function gitPromises(used: () => { person: Person; cluster: string }): vo
       await eventually(`the commit after git ${commands.join(', git ')}`, 60, async () => (await deployed()) === head);
       t.diagnostic(`after git ${commands.at(-1)?.join(' ')}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
+    // The next test begins with all well.
+    await demand(person.npm('up'));
   });
 }
