@@ -3,8 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapping } from 'node:module';
 import { inspect } from 'node:util';
 import { commands, findCommand } from './commands/index.ts';
-import { ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
-import { accessError } from './lib/files.ts';
+import { accessError, ExitCode, Interrupted, messageOf, UsageError, UserError } from './lib/errors.ts';
 import { commandList, helpPage, npmFlagsOf, readArguments, unknownCommand } from './lib/terminal/args.ts';
 import { outputWritten, watchOutput } from './lib/terminal/output.ts';
 

@@ -1,3 +1,6 @@
+import { type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 /** What a process ends with: done, failed, wrong usage or missing prerequisite, interrupted. */
 export const ExitCode = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -67,4 +70,41 @@ export function shortened(text: string, atMost: number): string {
   const cut = text.slice(0, atMost);
   const words = /[\s"',;]/.test(text.charAt(atMost)) ? cut : cut.replace(/[^\s"',;]*$/, '');
   return `${words.trimEnd()}…`;
+}
+
+/**
+ * What tells of a file that this user may not read or write: whose it is, and how to make it this user's.
+ *
+ * @param error what the system said.
+ * @returns undefined where it said something else.
+ */
+export function accessError(error: unknown): UserError | undefined {
+  const { code = '', path = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  if (!['EACCES', 'EPERM', 'EROFS'].includes(code) || path === '') return undefined;
+  // Of what can't be made, the folder around it is what may not be written to.
+  const [place = '/', known] = firstThere(path);
+  if (code === 'EROFS')
+    return new UserError(`${place} is on a read-only file system.`, {
+      id: 'file-not-permitted',
+      hint: 'Mount it so that it can be written to, or use a clone in another folder.',
+      cause: error,
+    });
+  const foreign = known !== undefined && known.uid !== process.getuid?.();
+  return new UserError(
+    `This user may not use ${place}${foreign ? `, which belongs to ${known.uid === 0 ? 'root' : `user ${known.uid}`}` : ''}.`,
+    {
+      id: 'file-not-permitted',
+      hint: foreign ? `sudo chown -R "$(id -u):$(id -g)" "${place}"` : `chmod u+rwX "${place}"`,
+      cause: error,
+    },
+  );
+}
+
+/** The path, or the nearest folder above it that is there. */
+export function firstThere(path: string): [string, Stats | undefined] {
+  try {
+    return [path, statSync(path)];
+  } catch {
+    return dirname(path) === path ? [path, undefined] : firstThere(dirname(path));
+  }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { UserError } from './errors.ts';
+import { accessError, firstThere, UserError } from './errors.ts';
 import { isRunning } from './processes.ts';
 
 interface WriteOptions {
@@ -130,37 +130,6 @@ function replace(written: string, path: string): void {
     fs.copyFileSync(written, path);
     fs.chmodSync(path, fs.statSync(written).mode);
     fs.rmSync(written);
-  }
-}
-
-/**
- * What tells of a file that this user may not read or write: whose it is, and how to make it this user's.
- *
- * @param error what the system said.
- * @returns undefined where it said something else.
- */
-export function accessError(error: unknown): UserError | undefined {
-  const { code = '', path = '' } = (error ?? {}) as NodeJS.ErrnoException;
-  if (!['EACCES', 'EPERM'].includes(code) || path === '') return undefined;
-  // Of what can't be made, the folder around it is what may not be written to.
-  const [place = '/', known] = firstThere(path);
-  const foreign = known !== undefined && known.uid !== process.getuid?.();
-  return new UserError(
-    `This user may not use ${place}${foreign ? `, which belongs to ${known.uid === 0 ? 'root' : `user ${known.uid}`}` : ''}.`,
-    {
-      id: 'file-not-permitted',
-      hint: foreign ? `sudo chown -R "$(id -u):$(id -g)" "${place}"` : `chmod u+rwX "${place}"`,
-      cause: error,
-    },
-  );
-}
-
-/** The path, or the nearest folder above it that is there. */
-function firstThere(path: string): [string, fs.Stats | undefined] {
-  try {
-    return [path, fs.statSync(path)];
-  } catch {
-    return dirname(path) === path ? [path, undefined] : firstThere(dirname(path));
   }
 }
 

@@ -8,7 +8,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Interrupted, UsageError } from './errors.ts';
 import { removeLeftovers, temporaryName } from './files.ts';
 import { isRunning, processStartTime } from './processes.ts';
@@ -99,9 +99,11 @@ function takeLock(path: string, { command, onTakeOver }: LockOptions): (() => vo
 /** @returns the file in the lock, or undefined where another process has it. */
 function createLock(path: string, text: string): string | undefined {
   const folder = temporaryName(path);
+  // For a file system that is read-only, Node says ENOENT of a folder made together with those above it.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     return ifThere(() => {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(folder, { mode: 0o700 });
       writeFileSync(join(folder, basename(folder)), text, { mode: 0o600 });
       renameSync(folder, path);
       return join(path, basename(folder));

@@ -5,13 +5,8 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
-import {
-  accessError,
-  findForbidden,
-  readFileOrPipe,
-  withTemporaryFolder,
-  writeWhole,
-} from '../../scripts/lib/files.ts';
+import { accessError } from '../../scripts/lib/errors.ts';
+import { findForbidden, readFileOrPipe, withTemporaryFolder, writeWhole } from '../../scripts/lib/files.ts';
 import { programFiles } from '../house/imports.ts';
 import { compiled } from '../support/compiled.ts';
 import { placeDevice, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -243,6 +238,7 @@ test('what this user may not use is named, with its owner where that is another 
   const error = denied(folder);
   assert.equal(error?.id, 'file-not-permitted');
   assert.equal(error?.hint, `sudo chown -R "$(id -u):$(id -g)" "${folder}"`);
+  assert.match(denied(folder, 'EROFS')?.message ?? '', /read-only/);
   assert.equal(denied(folder, 'ENOENT'), undefined);
   assert.equal(findForbidden([folder, join(folder, 'not there yet')]), undefined);
 });
