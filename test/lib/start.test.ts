@@ -35,7 +35,7 @@ async function loadedBy(...program: string[]) {
 }
 
 /** What the list of commands and their names need. */
-const describing = /^(cli\.ts|commands\/index\.ts|lib\/(errors|files|processes|terminal\/(args|output))\.ts)$/;
+const describing = /^(cli\.ts|commands\/index\.ts|lib\/(errors|terminal\/(args|output))\.ts)$/;
 /** The commands from their sources: of a bundle nobody could tell. */
 const main = `(await import('./scripts/cli.ts')).main('/nowhere');`;
 /** tsx, and the compiler that it calls. */
