@@ -1,5 +1,4 @@
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { Context } from '../images/context.ts';
 import { awaitUnpacked, unpackedMount } from '../images/unpacked.ts';
@@ -11,6 +10,7 @@ import { removeContainers } from '../lib/docker/containers.ts';
 import { assertDockerResponds, diskFullHint } from '../lib/docker/images.ts';
 import { isDiskFull, shortened, UserError } from '../lib/errors.ts';
 import { CommandError } from '../lib/exec.ts';
+import { readText, understood } from '../repository/text.ts';
 import type { ApplyResult } from './component.ts';
 import { followRefs, gitMount, gitMounts, refsContainer } from './git-refs.ts';
 import { errorLine, ownContainer } from './node.ts';
@@ -203,18 +203,23 @@ interface KindConfig {
   }[];
 }
 
+const kindFile = 'cluster/kind.yaml';
+
 /** cluster/kind.yaml with this cluster's name, ports and Git folder, and the folder of unpacked images where there is one. */
 async function kindConfig(context: Context, unpacked: string | undefined): Promise<string> {
   const { root, ports, clusterName } = context.config;
   const mounts = await gitMounts(context);
   if (unpacked !== undefined) mounts.push({ hostPath: unpacked, containerPath: unpackedMount, readOnly: true });
-  const config = parse(await readFile(join(root, 'cluster', 'kind.yaml'), 'utf8')) as KindConfig;
-  config.name = clusterName;
-  for (const node of config.nodes) {
-    for (const mapping of node.extraPortMappings)
-      mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
-    const others = (node.extraMounts ?? []).filter(({ containerPath }) => !containerPath.startsWith(gitMount));
-    node.extraMounts = [...others, ...mounts];
-  }
-  return toReadableYaml(config);
+  const text = await readText(root, kindFile);
+  return understood(kindFile, () => {
+    const config = parse(text) as KindConfig;
+    config.name = clusterName;
+    for (const node of config.nodes) {
+      for (const mapping of node.extraPortMappings)
+        mapping.hostPort = mapping.containerPort === 80 ? ports.http : ports.https;
+      const others = (node.extraMounts ?? []).filter(({ containerPath }) => !containerPath.startsWith(gitMount));
+      node.extraMounts = [...others, ...mounts];
+    }
+    return toReadableYaml(config);
+  });
 }

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parse } from 'yaml';
 import { connectGrafana, grafana as grafanaComponent } from '../../components/grafana.ts';
 import { prometheus as prometheusComponent } from '../../components/prometheus.ts';
@@ -14,6 +12,7 @@ import { limitConcurrency } from '../../lib/tasks.ts';
 import { allowedEmptyFile, readAllowedEmpty, readDashboards } from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
 import { readServiceApplications } from '../../repository/registrations.ts';
+import { readText } from '../../repository/text.ts';
 import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
 
 /** What the checks ask: the running cluster, and what this checkout promises of it. */
@@ -56,10 +55,10 @@ export function connectLiveCluster(context: Context) {
       const files = await readDashboards(root);
       return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
     },
-    allowedEmpty: async () => readAllowedEmpty(await readFile(join(root, allowedEmptyFile), 'utf8')),
+    allowedEmpty: async () => readAllowedEmpty(await readText(root, allowedEmptyFile)),
     /** The metrics that some program exposes, also before there is a series of them. */
     async metricNames(): Promise<ReadonlySet<string>> {
-      const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
+      const { list } = readMetricList(await readText(root, metricsFile));
       return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
     },
   };

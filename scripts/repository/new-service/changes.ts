@@ -1,7 +1,8 @@
 import { mkdir, rm, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Interrupted, messageOf, UserError } from '../../lib/errors.ts';
-import { readFileOrPipe, writeWhole } from '../../lib/files.ts';
+import { writeWhole } from '../../lib/files.ts';
+import { readText } from '../text.ts';
 
 /** A file that is made, or edited, for a new service. */
 export interface FileChange {
@@ -16,17 +17,8 @@ export interface FileChange {
 
 /** An edit of a file that is there. Throws a `UserError` where it is not. */
 export async function edit(root: string, file: string, make: (text: string) => string): Promise<FileChange> {
-  const before = await readRequired(root, file);
+  const before = await readText(root, file);
   return { file, before, after: make(before) };
-}
-
-/** A file's text. Throws a `UserError` where it is not there. */
-export async function readRequired(root: string, file: string): Promise<string> {
-  const text = readFileOrPipe(join(root, file));
-  if (text !== undefined) return text;
-  throw new UserError(`${file} is not there, and a new service needs it.`, {
-    hint: `git checkout HEAD -- ${file} brings it back.`,
-  });
 }
 
 /** A text with another name in the place of one, wherever that stands as a word of its own. */

@@ -3,8 +3,9 @@ import { join, relative, sep } from 'node:path';
 import { type Document, isMap, isScalar } from 'yaml';
 import { withoutHolds } from '../hold.ts';
 import { withImage } from '../image-values.ts';
+import { readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
-import { type FileChange, readRequired, renamed } from './changes.ts';
+import { type FileChange, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 /** What a chart is made of. Packed dependencies and what editors leave behind is no part of it. */
@@ -22,7 +23,7 @@ export async function chartChanges(root: string, wish: NewService): Promise<File
     const file = `${to}/${path}`;
     if (entry.isSymbolicLink()) return { file, after: await readlink(join(root, from, path)), link: true };
     if (!entry.isFile() || !part.test(path)) return undefined;
-    const text = renamed(await readRequired(root, `${from}/${path}`), model, wish.name);
+    const text = renamed(await readText(root, `${from}/${path}`), model, wish.name);
     return { file, after: contentOf(path, text, file, wish) };
   });
   return (await Promise.all(changes)).filter((change) => change !== undefined);

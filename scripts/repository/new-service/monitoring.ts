@@ -2,8 +2,9 @@ import { type Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, Y
 import { allowedEmptyFile, dashboardPath, mountingEdits } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
+import { readText, understood } from '../text.ts';
 import { editYaml } from '../yaml.ts';
-import { edit, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
+import { edit, type FileChange, noPlace, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 const alert = 'ServiceMissing';
@@ -82,12 +83,13 @@ function mapsIn(list: unknown): YAMLMap[] {
 
 /** The dashboard of a new service, which is the model's under another name, and what makes it known. */
 export async function dashboardChanges(root: string, { name }: NewService): Promise<FileChange[]> {
-  const board = JSON.parse(renamed(await readRequired(root, dashboardPath(model)), model, name)) as JsonMap;
+  const text = renamed(await readText(root, dashboardPath(model)), model, name);
+  const board = understood(dashboardPath(model), () => JSON.parse(text) as JsonMap);
   const description = `${name} by rate, errors and duration (RED), and its pods.`;
   const after = fileText({ ...board, uid: name, title: name, description });
   return [
     { file: dashboardPath(name), after },
-    ...(await mountingEdits(root, name, after, (file) => readRequired(root, file))),
+    ...(await mountingEdits(root, name, after, (file) => readText(root, file))),
     await edit(root, allowedEmptyFile, (text) => withEmptyPanels(text, name)),
   ];
 }

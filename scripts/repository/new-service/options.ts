@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
@@ -119,7 +118,7 @@ async function meaningOf(root: string, name: string, services: readonly string[]
   // A network policy lets the pod of `helm test` in by its name.
   if (asked !== undefined)
     return `too like ${asked}: helm test of a service has a pod of its name with -test behind it`;
-  const { list } = readMetricList(await readFile(join(root, metricsFile), 'utf8'));
+  const { list } = readMetricList(await readText(root, metricsFile));
   if (list.has(name)) return `a scrape job in ${metricsFile}`;
   if (existsSync(join(root, `observability/grafana/dashboards/${name}.json`)))
     return "the uid of one of Grafana's dashboards";

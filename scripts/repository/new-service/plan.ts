@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { isSeq } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
 import { readRegistrations } from '../registrations.ts';
+import { readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
-import { edit, type FileChange, noPlace, readRequired, renamed } from './changes.ts';
+import { edit, type FileChange, noPlace, renamed } from './changes.ts';
 import { chartChanges } from './chart.ts';
 import { alertChanges, dashboardChanges, metricsChange } from './monitoring.ts';
 import { model, type NewService } from './options.ts';
@@ -45,7 +46,7 @@ function alreadyThere(file: string): UsageError {
 
 /** The Application of a new service: that of the model under another name, with a first line of its own. */
 async function applicationChange(root: string, { name }: NewService): Promise<FileChange> {
-  const text = renamed(await readRequired(root, `argocd/${model}.yaml`), model, name);
+  const text = renamed(await readText(root, `argocd/${model}.yaml`), model, name);
   const after = text.replace(new RegExp(`^# ${name}: .*`), `# ${name}: an HTTP service inside the cluster.`);
   return { file: `argocd/${name}.yaml`, after };
 }
