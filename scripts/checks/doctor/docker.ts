@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { docker, isAtLeast } from '../../config/versions.ts';
 import { CommandError } from '../../lib/exec.ts';
+import { readFileOrPipe } from '../../lib/files.ts';
 import { type DockerInfo, type DoctorContext, type DoctorFinding, firstLine, ok, problem } from './check.ts';
 
 /** Docker answers, and is new enough for kind. Also returns what it says about itself. */
@@ -34,14 +34,15 @@ async function findMisfit(context: DoctorContext, info: DockerInfo): Promise<Doc
   const ask = async (...query: string[]) => (await exec(['docker', ...query], { nothrow: true })).stdout.trim();
   const misfit = (message: string, remedy: string) => problem('docker', { errorId: 'docker-unfit', message, remedy });
 
-  const address = await ask('context', 'inspect', '--format', '{{.Endpoints.docker.Host}}');
-  if (/^(tcp|ssh|https?):/.test(address) && info.Name !== hostname())
+  const address =
+    info.Name === hostname() ? '' : await ask('context', 'inspect', '--format', '{{.Endpoints.docker.Host}}');
+  if (/^(tcp|ssh|https?):/.test(address))
     return misfit(
       `Docker runs on another machine (${address}), where the cluster can't read this checkout.`,
       'Use a Docker of this machine (unset DOCKER_HOST, docker context use default), or TARGET_CONTEXT for a cluster elsewhere.',
     );
   // Docker gives each container files such as /etc/hosts out of a folder that is named after it.
-  const own = /\/containers\/([0-9a-f]{64})\//.exec(readIfThere(mounts))?.[1];
+  const own = /\/containers\/([0-9a-f]{64})\//.exec(readFileOrPipe(mounts) ?? '')?.[1];
   if (own !== undefined && (await ask('container', 'inspect', '--format', '{{.Id}}', own)) === own)
     return misfit(
       "This shell runs in a container, and Docker outside of it, where the cluster can't read this checkout.",
@@ -59,15 +60,6 @@ async function findMisfit(context: DoctorContext, info: DockerInfo): Promise<Doc
       'Use cgroup v2 and delegate the controllers: https://kind.sigs.k8s.io/docs/user/rootless/.',
     );
   return undefined;
-}
-
-/** The text of a file, or none where there is no such file, as on macOS. */
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function judgeVersion({ ServerVersion, OperatingSystem }: DockerInfo): DoctorFinding {

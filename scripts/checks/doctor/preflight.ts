@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
@@ -67,7 +67,8 @@ const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
 export async function diagnose(context: Context, looking = nodeContainer(context)): Promise<DoctorFinding[]> {
   const { root, stateDir, cacheDir, dataDir } = context.config;
   const kept = [join(root, '.state'), stateDir, context.kubeconfig, cacheDir, authorityFolder(context.config), dataDir];
-  const forbidden = findForbidden([...kept, ...foldersIn(cacheDir)]);
+  const cached = await readdir(cacheDir).catch(() => []);
+  const forbidden = findForbidden([...kept, ...cached.map((name) => join(cacheDir, name))]);
   const files = forbidden === undefined ? [] : [problemOf('files', forbidden)];
   if (context.target !== undefined) {
     const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
@@ -78,15 +79,6 @@ export async function diagnose(context: Context, looking = nodeContainer(context
     .then((container) => container !== undefined && portHoldingStates.has(container.state))
     .catch(() => false);
   return [...files, ...(await runDoctorChecks({ ...checkContext(context), clusterExists }))];
-}
-
-/** What is in a folder, by its path; nothing where it can't be told. */
-function foldersIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).map((name) => join(folder, name));
-  } catch {
-    return [];
-  }
 }
 
 /** What a check is given where the cluster exists. */
