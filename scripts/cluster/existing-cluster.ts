@@ -46,7 +46,7 @@ export const existingCluster: Cluster = {
   },
 };
 
-/** Reads your login anew, as it may have been renewed since. Where your kubeconfig has it no longer, the one of before stays. */
+/** Reads your login again, as it may have been renewed since. Where your kubeconfig has it no longer, the one of before stays. */
 async function ensureKubeconfig(context: Context): Promise<void> {
   try {
     await copyUserContext(context);

@@ -139,7 +139,10 @@ export function trackingId({ apiVersion, kind, metadata }: KubeObject, applicati
   return { [trackingAnnotation]: `${application}:${itself}` };
 }
 
-/** The names of the platform's Applications: those that Git registers, those that an earlier `up` did, and what an ApplicationSet generates. */
+/**
+ * The names of the platform's Applications: those that Git registers, those that an earlier `up` did, and those that an
+ * ApplicationSet generates.
+ */
 export async function applicationNames(context: Context): Promise<Set<string>> {
   const [{ applications }, present] = await Promise.all([
     readRegistrations(context.config.root),

@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net';
 import { CommandError, type Exec } from './exec.ts';
 
-/** `localhost` may mean either: a browser would get to whoever listens on the other one. */
+/** `localhost` may mean either: a browser would get to another program that listens on the other one. */
 const addresses = ['127.0.0.1', '::1'] as const;
 const timeoutMs = 500;
 

@@ -116,7 +116,7 @@ test('the login of the one context is copied, for its owner alone to read, and t
   assert.equal(statSync(context.kubeconfig).mode & 0o777, 0o600);
 });
 
-test('a login that was renewed since is read anew; where the context is gone, the one of before stays', async () => {
+test('a login that was renewed since is read again; where the context is gone, the one of before stays', async () => {
   let said: Partial<Output> = {};
   const { context } = await contextWith(() => said);
   Object.assign(context, { api: () => ({ text: async () => assert.fail('not asked') }) });

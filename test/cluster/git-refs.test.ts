@@ -159,7 +159,7 @@ test('down leaves nothing in the Git folder, and nothing is looked for where the
   assert.deepEqual(await refsItems(none), []);
 });
 
-test('the Git server runs as whoever can read the objects, and as root only where nobody else can', async () => {
+test('the Git server runs as the user who can read the objects, and as root only where nobody else can', async () => {
   const { commonDir } = await clone();
   const { uid, gid } = statSync(commonDir);
   const owner =

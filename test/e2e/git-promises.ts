@@ -29,7 +29,7 @@ export async function plantInGitFolder(person: Person): Promise<void> {
   await demand(person.run(['bash', '-c', planting, 'bash', canary]));
 }
 
-/** What the cluster sees of the Git folder: tests for the one that `used` hands back, on the branch that they end on. */
+/** What the cluster sees of the Git folder: tests for the one that `used` returns, on the branch that they end on. */
 export function gitPromises(used: () => { person: Person; cluster: string }): void {
   it('shows the node nothing of the Git folder but what a fetch needs', async () => {
     const { person, cluster } = used();
