@@ -36,10 +36,7 @@ export async function assertNotMoved(context: Context, container: DockerContaine
   if (mounted === undefined || mounted === (await context.checkout()).commonDir) return;
   throw new UsageError(
     `This checkout was moved: the cluster ${context.config.clusterName} reads its commits from ${mounted}.`,
-    {
-      id: 'checkout-moved',
-      hint: 'npm run down && npm run up',
-    },
+    { id: 'checkout-moved', hint: 'npm run down && npm run up' },
   );
 }
 

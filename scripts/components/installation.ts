@@ -40,6 +40,7 @@ export function install(installation: ComponentSpec): Component {
   const objects = memoizePerContext(async (context: Context) => {
     try {
       const all = await installation.objects(context);
+      // Asked for again when it is applied; what is wrong with a workload shows here.
       imagesOf(all);
       return all;
     } catch (cause) {

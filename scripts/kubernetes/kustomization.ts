@@ -1,4 +1,5 @@
 import { basename } from 'node:path/posix';
+import { isRecord } from '../lib/text.ts';
 import type { KubeObject } from './objects.ts';
 
 /** What a kustomization.yaml asks for. All paths are relative to its folder. */
@@ -77,8 +78,8 @@ function only(fields: Fields, allowed: readonly string[], prefix: string): void 
 }
 
 function fieldsOf(value: unknown, what: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${what} is no map`);
-  return value as Fields;
+  if (!isRecord(value)) throw new Error(`${what} is no map`);
+  return value;
 }
 
 function listOf(value: unknown, what: string): unknown[] {

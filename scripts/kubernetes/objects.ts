@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { isRecord } from '../lib/text.ts';
 import { parseManifests } from '../lib/yaml-cache.ts';
 
 /** What every Kubernetes object has. */
@@ -56,29 +57,39 @@ export interface ManagedFields {
  * @throws YAMLParseError for broken YAML, and an Error for a document that is no object.
  */
 export function parseObjects(yaml: string): KubeObject[] {
-  return parseManifests(yaml).flatMap((value) => (value === null ? [] : objectsIn(value)));
+  return parseManifests(yaml)
+    .flatMap((value) => objectsAt(value))
+    .map(({ object }) => {
+      const missing = missingIn(object);
+      if (missing === undefined) return object;
+      throw new Error(`a document in it is no Kubernetes object: it has no ${missing}`);
+    });
 }
 
-function objectsIn(value: unknown): KubeObject[] {
-  const missing = missingIn(value);
-  const object = value as KubeObject;
-  if (missing === undefined) return [object];
-  if (object?.kind === 'List' && Array.isArray(object.items)) return object.items.flatMap(objectsIn);
-  throw new Error(`a document in it is no Kubernetes object: it has no ${missing}`);
+/**
+ * What a document holds, and where in it: the items of a List in place of that, and nothing in an empty one. Whether each of
+ * them is an object, `missingIn` tells.
+ */
+export function objectsAt(
+  value: unknown,
+  path: readonly (string | number)[] = [],
+): { object: KubeObject; path: readonly (string | number)[] }[] {
+  if (value === null || value === undefined) return [];
+  if (!isRecord(value) || value.kind !== 'List' || !Array.isArray(value.items))
+    return [{ object: value as KubeObject, path }];
+  return value.items.flatMap((item, index) => objectsAt(item, [...path, 'items', index]));
 }
 
 /** What a value lacks to be an object of Kubernetes, if anything. */
 export function missingIn(value: unknown): string | undefined {
-  const isMap = (one: unknown): one is Record<string, unknown> =>
-    typeof one === 'object' && one !== null && !Array.isArray(one);
-  if (!isMap(value)) return 'apiVersion and kind';
+  if (!isRecord(value)) return 'apiVersion and kind';
   const { apiVersion, kind, metadata } = value;
   if (typeof apiVersion !== 'string' || apiVersion === '') return 'apiVersion';
   if (typeof kind !== 'string' || kind === '') return 'kind';
   // The configuration of kind has its name at the top.
-  const { name, labels, annotations } = kind === 'Cluster' ? value : isMap(metadata) ? metadata : {};
+  const { name, labels, annotations } = kind === 'Cluster' ? value : isRecord(metadata) ? metadata : {};
   if (typeof name !== 'string' || name === '') return 'metadata.name';
-  if (!isMap(labels ?? {}) || !isMap(annotations ?? {})) return 'labels and annotations that are maps';
+  if (!isRecord(labels ?? {}) || !isRecord(annotations ?? {})) return 'labels and annotations that are maps';
   return undefined;
 }
 

@@ -73,11 +73,16 @@ export function findRegularFile(file: string): { path: string; known: fs.Stats |
  * @throws a `UserError` for anything else.
  */
 export function readFileOrPipe(file: string): string | undefined {
+  return readBytesOrPipe(file)?.toString('utf8');
+}
+
+/** The same as it stands there, in whatever encoding. */
+export function readBytesOrPipe(file: string): Buffer | undefined {
   const known = fs.statSync(file, { throwIfNoEntry: false });
   if (known === undefined) return undefined;
   if (!known.isFile() && !known.isFIFO() && fs.realpathSync(file) !== '/dev/null')
     throw notRegular(`${file} can't be read`, known);
-  return fs.readFileSync(file, 'utf8');
+  return fs.readFileSync(file);
 }
 
 /** A name beside a file for what is to take its place; `removeLeftovers` knows by it whose it is. */

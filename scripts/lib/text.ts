@@ -9,6 +9,11 @@ export function jsonIn<T extends object>(text: string): Partial<T> {
   }
 }
 
+/** Whether a value, as JSON or YAML has it, is a map. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** The candidate that was most likely meant by `word`, or undefined where none is near. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
+import { isRecord } from '../lib/text.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
 import { localValueFiles, type ServiceApplication } from './applications.ts';
 import { invalidValues, invalidYaml } from './image-values.ts';
@@ -84,13 +85,11 @@ async function readValues({ config, exec }: ClusterContext, { top, prefix, head 
 
 /** As Helm lays values over each other: key by key, a list as a whole, and null takes a key away. */
 function mergedValues(below: object, above: object): object {
-  const isMap = (value: unknown): value is object =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
   const result: Record<string, unknown> = { ...below };
   for (const [key, value] of Object.entries(above)) {
     const under = result[key];
     if (value === null) delete result[key];
-    else result[key] = isMap(under) && isMap(value) ? mergedValues(under, value) : value;
+    else result[key] = isRecord(under) && isRecord(value) ? mergedValues(under, value) : value;
   }
   return result;
 }
@@ -103,7 +102,7 @@ function valuesIn(at: string, text: string): object {
   } catch (cause) {
     throw invalidYaml(at, cause);
   }
-  if (mapIn(values) !== values) throw invalidValues(`${at} is no map of values.`);
+  if (!isRecord(values)) throw invalidValues(`${at} has to be a map of values.`);
   return values;
 }
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { type Application, applicationSources } from './applications.ts';
-import type { FieldPath } from './yaml.ts';
+import { type FieldPath, mapIn, mapsIn, textsIn } from './yaml.ts';
 
 /** What an AppProject does not let an Application do, where the Application says it, and the line that allows it. */
 export interface ProjectRefusal {
@@ -13,8 +13,8 @@ export interface ProjectRefusal {
 
 /** What the project refuses of an Application's sources and destination: Argo CD says so only when it tries. */
 export function projectRefusals({ spec }: Application, project: KubeObject): ProjectRefusal[] {
-  const { sourceRepos, destinations } = (project.spec ?? {}) as { sourceRepos?: unknown; destinations?: unknown };
-  const repositories = texts(sourceRepos);
+  const { sourceRepos, destinations } = mapIn<{ sourceRepos: unknown; destinations: unknown }>(project.spec);
+  const repositories = textsIn(sourceRepos);
   const refused = applicationSources({ spec }).flatMap(({ repoURL }, index): ProjectRefusal[] => {
     if (isPermitted(repositories.map(normal), normal(repoURL))) return [];
     const at = spec.sources?.length ? ['sources', index] : ['source'];
@@ -25,7 +25,7 @@ export function projectRefusals({ spec }: Application, project: KubeObject): Pro
   });
   const { namespace, server, name } = spec.destination ?? {};
   const cluster = name === 'in-cluster' ? localServer : server;
-  const rules = Array.isArray(destinations) ? (destinations as Record<string, unknown>[]) : [];
+  const rules = mapsIn<Record<string, unknown>>(destinations);
   const isAllowed = rules.some(
     (rule) =>
       matchesPattern(rule.namespace, namespace) &&
@@ -50,10 +50,6 @@ export function projectRefusals({ spec }: Application, project: KubeObject): Pro
 }
 
 const localServer = 'https://kubernetes.default.svc';
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
-}
 
 /** As Argo CD compares addresses: without case and `.git`. */
 function normal(url: string | undefined): string | undefined {

@@ -2,6 +2,7 @@ import type { Environment } from '../config/settings.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
 import { type Application, applicationApi, localValueFile, type Source } from './applications.ts';
 import { normalPath } from './registrations.ts';
+import { textsIn } from './yaml.ts';
 
 /** Where this cluster has this repository from, in place of its address in `argocd/`. */
 export interface Redirection {
@@ -33,7 +34,7 @@ export function redirect(object: KubeObject, to: Redirection): KubeObject {
 
 /** A project that allows this repository, in whatever words, allows its address here. */
 function redirectProject(spec: Record<string, unknown>, { isOurs, repoURL }: Redirection) {
-  const repositories = Array.isArray(spec.sourceRepos) ? (spec.sourceRepos as string[]) : [];
+  const repositories = textsIn(spec.sourceRepos);
   const others = repositories.filter((url) => !isOurs(url));
   // A pattern may mean this repository as well: `*`, or all of an owner.
   const allows = (url: string) => isOurs(url) || (url.includes('*') && !url.startsWith('!'));

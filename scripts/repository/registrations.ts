@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join, posix, relative, sep } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
 import { isSameRepository, remoteUrls } from '../lib/git/remote.ts';
+import { isRecord } from '../lib/text.ts';
 import {
   type Application,
   applicationSources,
@@ -15,8 +15,8 @@ import {
   type Source,
 } from './applications.ts';
 import { readManifests } from './manifests.ts';
-import { understood, unreadable } from './text.ts';
-import { mapIn } from './yaml.ts';
+import { filesBelow, understood, unreadable } from './text.ts';
+import { textsIn } from './yaml.ts';
 
 /** The folder whose manifests are registered with Argo CD. */
 export const registrationsFolder = 'argocd';
@@ -40,10 +40,7 @@ export function registrationFiles(files: readonly string[]): string[] {
   if (deep === undefined) return manifests;
   throw new UserError(
     `${deep} is in a subfolder, and only the files of ${registrationsFolder}/ itself are registered.`,
-    {
-      id: 'registration-subfolder',
-      hint: `git mv ${deep} ${registrationsFolder}/`,
-    },
+    { id: 'registration-subfolder', hint: `git mv ${deep} ${registrationsFolder}/` },
   );
 }
 
@@ -52,14 +49,11 @@ export function registrationFiles(files: readonly string[]): string[] {
  * @throws UserError where the folder or a file of it can't be read.
  */
 export async function readRegistrations(root: string): Promise<{ objects: KubeObject[]; applications: Application[] }> {
-  const entries = await readdir(join(root, registrationsFolder), { recursive: true, withFileTypes: true }).catch(
-    (cause) => {
-      const hint = `git checkout HEAD -- ${registrationsFolder} brings back what was committed.`;
-      throw unreadable(`The folder ${registrationsFolder}/ can't be read, so nothing is registered.`, hint, cause);
-    },
-  );
-  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-  const read = registrationFiles(files.map((file) => relative(root, file).split(sep).join('/'))).map(async (file) => {
+  const files = await filesBelow(root, registrationsFolder).catch((cause) => {
+    const hint = `git checkout HEAD -- ${registrationsFolder} brings back what was committed.`;
+    throw unreadable(`The folder ${registrationsFolder}/ can't be read, so nothing is registered.`, hint, cause);
+  });
+  const read = registrationFiles(files).map(async (file) => {
     const objects = await readManifests(root, [file]);
     understood(file, () => objects.filter(isApplication).forEach(assertShape));
     return objects.map(inArgocd);
@@ -71,17 +65,16 @@ export async function readRegistrations(root: string): Promise<{ objects: KubeOb
 /** Throws where an Application is none by the types of its fields, as Argo CD's definition has them. */
 function assertShape({ metadata, spec }: Application): void {
   const demand = (path: string, type: string, isRight: boolean) => {
-    if (!isRight) throw new Error(`${path} of the Application ${metadata.name} is no ${type}`);
+    if (!isRight) throw new Error(`${path} of the Application ${metadata.name} has to be a ${type}`);
   };
-  const isMap = (value: unknown) => mapIn(value) === value;
-  demand('spec', 'map', isMap(spec));
-  demand('spec.destination', 'map', isMap(spec.destination ?? {}));
+  demand('spec', 'map', isRecord(spec));
+  demand('spec.destination', 'map', isRecord(spec.destination ?? {}));
   demand('spec.sources', 'list', Array.isArray(spec.sources ?? []));
   for (const source of applicationSources({ spec })) {
-    demand('a source', 'map', isMap(source));
+    demand('a source', 'map', isRecord(source));
     for (const field of ['repoURL', 'targetRevision', 'path', 'chart'] as const)
       demand(`${field} of a source`, 'text', typeof (source[field] ?? '') === 'string');
-    demand('helm of a source', 'map', isMap(source.helm ?? {}));
+    demand('helm of a source', 'map', isRecord(source.helm ?? {}));
     const files: unknown = source.helm?.valueFiles ?? [];
     const isRight = Array.isArray(files) && files.every((file) => typeof file === 'string');
     demand('valueFiles of a source', 'list of texts', isRight);
@@ -159,8 +152,7 @@ export function repositoriesIn(value: unknown): Pick<Source, 'repoURL'>[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, one]) => {
     if (key === 'repoURL' && typeof one === 'string') return [{ repoURL: one }];
-    if (key === 'sourceRepos' && Array.isArray(one))
-      return one.flatMap((repoURL: string) => (repoURL.includes('*') ? [] : [{ repoURL }]));
+    if (key === 'sourceRepos') return textsIn(one).flatMap((repoURL) => (repoURL.includes('*') ? [] : [{ repoURL }]));
     return repositoriesIn(one);
   });
 }

@@ -1,41 +1,57 @@
 import { lstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 import { messageOf, UsageError, UserError } from '../lib/errors.ts';
 import type { Exec } from '../lib/exec.ts';
+import { readBytesOrPipe } from '../lib/files.ts';
 import { type Checkout, readCheckout } from '../lib/git/checkout.ts';
 import { gitIn, readPaths } from '../lib/git/run.ts';
 
 /** What is wrong with a file that can't be opened, by the code of Node's error, and how to mend it. */
 const reasons: Readonly<Record<string, (file: string) => readonly [reason: string, hint: string]>> = {
-  ENOENT: (file) => [
-    'is not there, or is a link to nothing',
-    `git checkout HEAD -- ${file} brings back what was committed.`,
-  ],
-  ENOTDIR: (file) => ['is not there', `git checkout HEAD -- ${file} brings it back.`],
-  EISDIR: () => ['is a folder', 'A file has to be there.'],
   EACCES: (file) => ['may not be read', `chmod u+r ${file}`],
   ELOOP: () => ['is a link to itself', 'Replace it by the file.'],
 };
 
 /**
  * The text of a file of this repository, given from its top folder, so exact that writing it again changes no byte.
- * @throws UserError where it can't be read, or is not UTF-8.
+ * @throws UserError where it can't be read, is a folder or a device, or is not UTF-8.
  */
 export async function readText(root: string, file: string): Promise<string> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(join(root, file));
-  } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException;
-    const [reason, hint] = reasons[code]?.(file) ?? [`can't be read (${code})`, 'npm run validate -- files'];
-    throw unreadable(`${file} ${reason}.`, hint, cause);
-  }
+  const bytes = bytesOf(root, file);
+  if (bytes === undefined)
+    throw unreadable(
+      `${file} is not there, or is a link to nothing.`,
+      `git checkout HEAD -- ${file} brings back what was committed.`,
+    );
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw unreadable(`${file} can't be read as UTF-8, as YAML has to be.`, 'Save it as UTF-8 and commit.', cause);
   }
+}
+
+function bytesOf(root: string, file: string): Buffer | undefined {
+  try {
+    return readBytesOrPipe(join(root, file));
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    const [reason, hint] = reasons[code]?.(file) ?? [`can't be read (${code})`, 'npm run validate -- files'];
+    throw unreadable(`${file} ${reason}.`, hint, cause);
+  }
+}
+
+/**
+ * The files and links below a folder of this repository, from its top folder, sorted.
+ * @throws what the system says of a folder that can't be read.
+ */
+export async function filesBelow(root: string, folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort();
 }
 
 /** The error about a file of this repository that nothing can be done with. */
@@ -67,9 +83,11 @@ const folders = ['argocd', 'cluster', 'helm', 'ingress', 'observability', 'stand
  * @throws UsageError where there is none that can be used.
  */
 export async function readWorkingTree(exec: Exec, root: string): Promise<Checkout> {
+  const listing = readPaths(gitIn(exec, root, 'reading'), ['ls-files', '-t', '--stage', '-z', '--', ...folders]);
+  // Where there is no checkout, the other one tells why.
+  listing.catch(() => {});
   const checkout = await readCheckout(exec, root);
-  const entries = await readPaths(gitIn(exec, root, 'reading'), ['ls-files', '-t', '--stage', '-z', '--', ...folders]);
-  for (const entry of entries) {
+  for (const entry of await listing) {
     const [, tag, mode, path = ''] = /^(\S) (\d+) [^\t]*\t(.*)$/s.exec(entry) ?? [];
     const found = lstatSync(join(root, path), { throwIfNoEntry: false });
     if (tag === 'S' && found === undefined) {

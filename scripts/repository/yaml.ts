@@ -11,6 +11,7 @@ import {
   type Scalar,
 } from 'yaml';
 import { messageOf, UserError } from '../lib/errors.ts';
+import { isRecord } from '../lib/text.ts';
 
 /** A YAML document with the lines of its fields. */
 export interface YamlDocument {
@@ -105,7 +106,7 @@ export type FieldPath = readonly (string | number)[];
 
 /** A map, or an empty one. */
 export function mapIn<T extends object>(value: unknown): Partial<T> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Partial<T>) : {};
+  return isRecord(value) ? (value as Partial<T>) : {};
 }
 
 /** The maps of a list. */

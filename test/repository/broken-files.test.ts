@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseDocument, visit } from 'yaml';
 import { readPrometheusLimits } from '../../scripts/checks/verify/capacity.ts';
+import { assertProjectsAllow, registrations } from '../../scripts/components/applications.ts';
 import { allComponents } from '../../scripts/components/index.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
@@ -17,7 +18,7 @@ import { commit, createRepository, gitExec } from '../support/repository.ts';
 
 /**
  * Every file that people edit by hand, damaged in every way that is easy to think of: whatever reads it works, or says one
- * sentence about it. Nothing ends in a TypeError, which a person would read as a bug of ours. FILES is how many files are
+ * sentence about it. Nothing ends in a TypeError, which would look like a bug of ours. FILES is how many files are
  * damaged (of each kind of damage), chosen by SEED.
  */
 const seed = Number(process.env.SEED ?? 1);
@@ -67,6 +68,10 @@ const damages: Record<string, (file: string, text: string) => void> = {
     rmSync(file);
     symlinkSync('nowhere', file);
   },
+  'is a link to a device': (file) => {
+    rmSync(file);
+    symlinkSync('/dev/zero', file);
+  },
   'is not there': (file) => rmSync(file),
   'may not be read': (file) => chmodSync(file, 0),
   'has another shape somewhere': (file, text) => {
@@ -92,6 +97,8 @@ function readers(): Record<string, () => Promise<unknown>> {
   return {
     ...Object.fromEntries(components),
     registrations: () => readRegistrations(root),
+    'what projects allow': async () => [assertProjectsAllow((await readRegistrations(root)).objects)],
+    'what is registered': () => registrations(context),
     services: () => findServices(context, 'all'),
     images: () => imagesAtHead(context),
     ingresses: () => ingressesAtHead(context),

@@ -22,6 +22,9 @@ export interface Checkout {
   linked: boolean;
 }
 
+/** What Git's configuration says of a remote that has more objects than a partial clone. */
+const promising = String.raw`^remote\..*\.(promisor|partialclonefilter)$`;
+
 /** Looks at the checkout around `folder`. Throws a `UsageError` where there is none, or none that can be served. */
 export async function readCheckout(exec: Exec, folder: string): Promise<Checkout> {
   const git = gitIn(exec, folder, 'reading');
@@ -30,13 +33,7 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   const format = ['--is-shallow-repository', '--show-object-format', '--show-prefix'];
   const [found, promised, commit] = await Promise.all([
     git.attempt(['rev-parse', '--path-format=absolute', ...where, ...format]),
-    git.attempt([
-      'config',
-      '--null',
-      '--name-only',
-      '--get-regexp',
-      String.raw`^remote\..*\.(promisor|partialclonefilter)$`,
-    ]),
+    git.attempt([...['config', '--null', '--name-only', '--get-regexp'], promising]),
     git.attempt(['rev-list', '--no-walk', '--encoding=UTF-8', '--format=%H%n%s%n%D', 'HEAD', '--']),
   ]);
   if (found.exitCode !== 0) throw notACheckout(folder, found);

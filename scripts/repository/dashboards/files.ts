@@ -5,6 +5,7 @@ import { isMap, isSeq, visit, type YAMLSeq } from 'yaml';
 import { configMapLimit } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
+import { isRecord } from '../../lib/text.ts';
 import { readKustomizedObjects } from '../manifests.ts';
 import { readText, unreadable } from '../text.ts';
 import { editYaml, mapIn, mapsIn, readYaml } from '../yaml.ts';
@@ -49,7 +50,7 @@ export function normalText(text: string, where: string): string {
   let dashboard: JsonMap;
   try {
     dashboard = JSON.parse(text) as JsonMap;
-    if (mapIn(dashboard) !== dashboard) throw new Error('it is no map');
+    if (!isRecord(dashboard)) throw new Error('it has to be a map');
   } catch (cause) {
     throw new UserError(`${where} is no JSON: ${messageOf(cause)}`, { hint: 'npm run validate -- dashboards', cause });
   }

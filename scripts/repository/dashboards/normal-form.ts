@@ -1,4 +1,5 @@
 import stringify from 'json-stringify-pretty-compact';
+import { isRecord } from '../../lib/text.ts';
 
 type Json = null | boolean | number | string | Json[] | JsonMap;
 export type JsonMap = { [field: string]: Json };
@@ -71,7 +72,5 @@ function listOf(value: Json | undefined): JsonMap[] {
 }
 
 function mapsIn(value: Json | undefined): JsonMap[] {
-  return Array.isArray(value)
-    ? value.filter((each): each is JsonMap => typeof each === 'object' && each !== null && !Array.isArray(each))
-    : [];
+  return Array.isArray(value) ? value.filter((each): each is JsonMap => isRecord(each)) : [];
 }

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path/posix';
 import { generate, readKustomization } from '../../kubernetes/kustomization.ts';
-import { type KubeObject, missingIn } from '../../kubernetes/objects.ts';
+import { missingIn, objectsAt } from '../../kubernetes/objects.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { type FieldPath, mapIn, readYaml } from '../yaml.ts';
+import { type FieldPath, readYaml } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
 
 /** The files of a checkout, or of a copy of it, and what their manifests hold. */
@@ -31,7 +31,7 @@ export function readManifest(text: string, file: string, rendering?: Located['re
       manifest.faults.push(syntaxFault(file, document.error));
       continue;
     }
-    for (const { object, path } of objectsAt(document.value, [])) {
+    for (const { object, path } of objectsAt(document.value)) {
       const missing = missingIn(object);
       if (missing !== undefined) {
         const message = `This document is no Kubernetes object: it has no ${missing}.`;
@@ -42,14 +42,6 @@ export function readManifest(text: string, file: string, rendering?: Located['re
     }
   }
   return manifest;
-}
-
-/** What a document holds, and where: the items of a List in place of it. */
-function objectsAt(value: unknown, path: FieldPath): { object: KubeObject; path: FieldPath }[] {
-  if (value === null || value === undefined) return [];
-  const { kind, items } = mapIn<{ kind: unknown; items: unknown }>(value);
-  if (kind !== 'List' || !Array.isArray(items)) return [{ object: value as KubeObject, path }];
-  return items.flatMap((item, index) => objectsAt(item, [...path, 'items', index]));
 }
 
 /** The finding about a mistake in a file's YAML. */

@@ -1,8 +1,7 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { basename } from 'node:path';
 import { parse } from 'yaml';
 import { kustomizationFile } from '../../kubernetes/kustomization.ts';
-import { readText } from '../text.ts';
+import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
 import { locateKustomized, type Manifest, type RepositoryFiles, readManifest } from './manifests.ts';
@@ -119,11 +118,7 @@ function isLibrary(text: string): boolean {
 
 async function listFiles(root: string, folder: string): Promise<string[]> {
   try {
-    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .sort();
+    return await filesBelow(root, folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

@@ -1,4 +1,5 @@
 import { servicesNamespace } from '../../../repository/applications.ts';
+import { isClusterKind } from '../../../repository/registrations.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import { type Fields, type RenderedPod, renderedPods } from './rule.ts';
 
@@ -16,16 +17,14 @@ const externalObjects: readonly { kind: string; namespace?: string; name: string
   { kind: 'Secret', namespace: 'ingress-nginx', name: 'ingress-nginx-admission', by: 'its Job' },
 ];
 
-/** The kinds that belong to the cluster as a whole. */
-export const clusterWide = new Set(
-  `Namespace ClusterRole ClusterRoleBinding IngressClass ValidatingWebhookConfiguration MutatingWebhookConfiguration
-  APIService PriorityClass StorageClass CustomResourceDefinition ValidatingAdmissionPolicy
-  ValidatingAdmissionPolicyBinding Cluster`.split(/\s+/),
-);
+/** Whether objects of the kind belong to the cluster as a whole, as kind's configuration of it does. */
+export function isClusterWide(kind: string): boolean {
+  return kind === 'Cluster' || isClusterKind(kind);
+}
 
 /** Where an object lives; nothing for one that belongs to the cluster as a whole, or that doesn't say. */
 export function objectNamespace({ object, rendering }: Located): string | undefined {
-  if (clusterWide.has(object.kind)) return undefined;
+  if (isClusterWide(object.kind)) return undefined;
   return rendering === undefined ? object.metadata?.namespace : (object.metadata.namespace ?? servicesNamespace);
 }
 

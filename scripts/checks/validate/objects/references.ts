@@ -2,7 +2,7 @@ import { closest } from '../../../lib/text.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
 import type { FieldPath } from '../../../repository/yaml.ts';
-import { clusterWide, exists, objectNames, objectNamespace, selectedPods } from './lookup.ts';
+import { exists, isClusterWide, objectNames, objectNamespace, selectedPods } from './lookup.ts';
 import {
   checkObjects,
   type Fields,
@@ -20,7 +20,7 @@ const referenceRules: readonly ObjectRule[] = [
     demands: 'A plain object names the namespace that it belongs into, and that namespace exists.',
     remedy: 'Set metadata.namespace to a namespace of a manifest here.',
     *object(located, all) {
-      if (clusterWide.has(located.object.kind)) return;
+      if (isClusterWide(located.object.kind)) return;
       const namespace = objectNamespace(located);
       if (namespace === undefined) yield [['metadata'], 'it has no namespace: the kubeconfig decides.'];
       else if (!exists(all, 'Namespace', undefined, namespace))
