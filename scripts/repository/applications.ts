@@ -65,6 +65,7 @@ export interface Application extends KubeObject {
 /** An entry of an Application's history. */
 export interface SyncRecord {
   revision?: string;
+  deployStartedAt?: string;
   deployedAt?: string;
   source?: object;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import {
   createReport,
   type RolloutReport,
@@ -9,6 +10,7 @@ import {
 } from '../../scripts/delivery/sync/report.ts';
 import {
   type ApplicationState,
+  createObserver,
   judgeAnswer,
   lastSyncedCommit,
   type Rollout,
@@ -91,6 +93,63 @@ test('a commit is not seen in what was rendered from another source, and pods of
   assert.deepEqual(standingOf(rolledOut(), { commit: commits.new, wanted: topic, changed: true }).reached, []);
   const { reached, proving } = standingOf(rolledOut(), { commit: commits.new, wanted: application(), changed: false });
   assert.deepEqual([reached, proving], [['seen', 'synced'], []]);
+});
+
+test('pods of the first sync of a commit are of that commit, also after Argo CD synced it again', () => {
+  const later = '2026-01-02T03:09:00Z';
+  const again = (history: object[]) => {
+    const { operationState } = application().status ?? {};
+    const state = rolledOut({
+      application: application({
+        operationState: { phase: 'Succeeded', ...operationState, startedAt: later },
+        history,
+      }),
+    });
+    return names(standingOf(state, { commit: commits.new, wanted: application(), changed: true }).proving);
+  };
+  const [first, second] = [began, later].map((deployStartedAt) => ({ revision: commits.new, deployStartedAt }));
+  const before = { revision: commits.old, deployStartedAt: '2026-01-02T03:00:00Z' };
+  assert.deepEqual(
+    [again([before, first ?? {}, second ?? {}]), again([first ?? {}, before, second ?? {}])],
+    ['new', ''],
+  );
+});
+
+test('a rollout that is complete is never seen beside the pods of before', async () => {
+  // As a slow API server may answer: what is asked for at the same time as the Deployments is of before they were complete.
+  let isComplete = false;
+  const observe = createObserver(
+    fakeContext({
+      api: () => ({
+        list: async (_: string, kind: string) => {
+          const { application: one, ...after } = rolledOut();
+          if (kind === 'Application') return [one];
+          if (kind !== 'Deployment') return isComplete ? (kind === 'Pod' ? after.pods : after.replicaSets) : [];
+          await setImmediate();
+          isComplete = true;
+          return [after.deployment];
+        },
+      }),
+    }),
+  );
+  const [state] = await observe();
+  assert.equal(names(rolloutOf(state as ApplicationState, began)?.fresh), 'new');
+});
+
+test('a report has its image also where the new pod has just become unready', async () => {
+  const rollout = rolloutOf(rolledOut({ pods: [pod('new', 'new')] }), began);
+  const commit = { sha: commits.new, subject: 'x' };
+  const tracker = { asked: commit, current: commit.sha, followed: new Set([commit.sha]), contained: true };
+  const context = fakeContext({
+    exec: async () => ({ exitCode: 0, stdout: '', stderr: '' }),
+    checkout: async () => ({ top: '/' }),
+    images: { inNode: async () => new Map() },
+  });
+  const { image: found } = await createReport(context, {
+    ...{ tracker: { ...tracker, heed: async () => {} }, application: application(), objects: [], changed: true },
+    ...{ rollout, answer: undefined, before: undefined, times: new Map() },
+  });
+  assert.deepEqual(found, { name: image('new'), before: image('old'), id: '', standIn: false });
 });
 
 test('what was synced, and what before that', () => {

@@ -152,9 +152,9 @@ async function filesChanged(
   return changedFiles(context.exec, top, [from, to], [path, posix.join(posix.dirname(path), 'common')]);
 }
 
-/** What the first ready one of the new pods runs. Undefined where none is ready. */
+/** What the first ready one of the new pods runs, or where one has just become unready, the first. Undefined without new pods. */
 async function imageOf(context: Context, service: string, rollout: Rollout): Promise<RolledOutImage | undefined> {
-  const pod = rollout.fresh.find(isReady);
+  const pod = rollout.fresh.find(isReady) ?? rollout.fresh[0];
   const name = pod && containerImage(pod.spec, service);
   if (!pod || name === undefined) return undefined;
   const statuses = pod.status.containerStatuses ?? [];

@@ -34,11 +34,12 @@ export function createObserver(context: Context): () => Promise<ApplicationState
 }
 
 async function readStates(context: Context): Promise<ApplicationState[]> {
-  // In this order: what says that it was synced must not be seen beside a Deployment of before that.
+  // In this order: what says that it was synced must not be seen beside a Deployment of before that, nor one that is
+  // complete beside pods of before that.
   const applications = await applicationsNow(context);
   const api = context.api();
-  const [deployments, replicaSets, pods] = await Promise.all([
-    api.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
+  const deployments = await api.list<Workload>('apps/v1', 'Deployment', servicesNamespace);
+  const [replicaSets, pods] = await Promise.all([
     api.list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace),
     api.list<Pod>('v1', 'Pod', servicesNamespace),
   ]);
@@ -86,7 +87,7 @@ export function standingOf(
   }
   const unsynced = notSyncedReason(application, commit);
   if (unsynced !== undefined) return { reached: ['seen'], missing: `${title} is ${unsynced}`, proving: [] };
-  const rollout = rolloutOf(state, status.operationState?.startedAt);
+  const rollout = rolloutOf(state, syncBeganAt(application));
   // Of pods that an earlier commit made it is only asked that they are ready.
   const fresh = changed && rollout ? rollout.fresh : [];
   const reached: Stage[] = ['seen', 'synced', ...(fresh.some(isReady) ? (['ready'] as const) : [])];
@@ -108,6 +109,19 @@ function notSyncedReason(application: Application, commit: string | undefined): 
 /** The commit that Argo CD applied last, whatever came of it. */
 export function lastSyncedCommit({ status }: Application): string | undefined {
   return status?.operationState?.syncResult?.revision;
+}
+
+/**
+ * When Argo CD first began to sync the commit that it applied last. It may do so more than once, as where an object differed
+ * again right after: the pods that the first time made are of the same commit.
+ * @returns a time as Kubernetes writes it, or undefined where nothing was synced.
+ */
+function syncBeganAt({ status }: Application): string | undefined {
+  const { startedAt, syncResult } = status?.operationState ?? {};
+  const history = status?.history ?? [];
+  const earlier = history.findLastIndex(({ revision }) => revision !== syncResult?.revision);
+  const times = [startedAt, ...history.slice(earlier + 1).map(({ deployStartedAt }) => deployStartedAt)];
+  return times.filter((time) => time !== undefined).toSorted()[0];
 }
 
 /** How far a Deployment is with what was synced last. */
