@@ -1,8 +1,8 @@
 import { assertMachineReady } from '../checks/doctor/preflight.ts';
-import { removeBadImage } from '../checks/drill/bad-release.ts';
 import { foreignNodesReason, nodeDrainDrill } from '../checks/drill/disruption.ts';
 import { type Drill, type DrillResult, performDrill } from '../checks/drill/drill.ts';
 import {
+  cleanUpAfter,
   planLines,
   resultLine,
   selectDrills,
@@ -94,7 +94,7 @@ async function showAll(
       if (!flags.json) print(resultLine(shown));
     }
   } finally {
-    await removeBadImage(calm());
+    await cleanUpAfter(chosen, calm());
   }
   await during('waiting until all is well again', () => waitForHealth(context, context.timeout));
   const comparison = compareSnapshots(before, await takeSnapshot(context));

@@ -1,5 +1,5 @@
 import { cluster } from '../cluster/cluster.ts';
-import type { ApplyResult, Component } from '../cluster/component.ts';
+import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import { objectsToChange } from '../kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
@@ -93,20 +93,24 @@ export async function previewInstall(
   // Nothing can be asked of a cluster that does not run.
   const silent = status === undefined || status.state === 'ready' ? blocked : status.missing;
   return Promise.all(
-    steps.map((one) => previewStep(context, one, { isNew, blocked: one.name === cluster.name ? blocked : silent })),
+    steps.map((one) =>
+      one.name === cluster.name
+        ? previewStep(context, one, { isNew, blocked, status })
+        : previewStep(context, one, { isNew, blocked: silent }),
+    ),
   );
 }
 
 async function previewStep(
   context: Context,
   component: Component,
-  { isNew, blocked }: { isNew: boolean; blocked: string | undefined },
+  { isNew, blocked, status: known }: { isNew: boolean; blocked: string | undefined; status?: Status | undefined },
 ): Promise<StepPreview> {
   const { name } = component;
   try {
     if (isNew) return { name, state: 'to do', ...(await allOf(context, component)) };
     if (blocked !== undefined) return { name, state: 'unknown', why: blocked, ...(await allOf(context, component)) };
-    const status = await component.status(context);
+    const status = known ?? (await component.status(context));
     const work = await differencesOf(context, component);
     if (status.state !== 'ready') return { name, state: 'to do', why: status.missing, ...work };
     return { name, state: Object.values(work).every(({ length }) => length === 0) ? 'done' : 'to do', ...work };

@@ -166,15 +166,22 @@ export async function readTargets(context: Context): Promise<ScrapeTarget[]> {
   return data.activeTargets;
 }
 
-/** The names of the pods that Prometheus has scraped with success. */
-export async function targetsUp(context: Context): Promise<Set<string>> {
-  const up = (await readTargets(context)).filter(({ health }) => health === 'up');
-  return new Set(up.flatMap(({ labels }) => labels.pod ?? []));
-}
-
 /** The first pod that Prometheus failed to scrape last, with the reason, as a sentence. Throws `ApiError`. */
 export async function podDown(context: Context): Promise<string | undefined> {
   const targets = await readTargets(context);
   const down = targets.find(({ health, labels }) => health === 'down' && labels.pod !== undefined);
-  return down && `Prometheus does not see the pod ${down.labels.namespace}/${down.labels.pod} up: ${down.lastError}`;
+  return down && notUp(`${down.labels.namespace}/${down.labels.pod}`, down);
+}
+
+/** The first of the pods that Prometheus has not scraped with success, with its reason if it tried, as a sentence. Throws `ApiError`. */
+export async function podNotUp(context: Context, pods: readonly Pod[]): Promise<string | undefined> {
+  const targets = await readTargets(context);
+  const of = (pod: Pod) => targets.filter(({ labels }) => labels.pod === pod.metadata.name);
+  const unseen = pods.find((pod) => !of(pod).some(({ health }) => health === 'up'));
+  return unseen && notUp(`${unseen.metadata.namespace}/${unseen.metadata.name}`, of(unseen)[0]);
+}
+
+function notUp(pod: string, target: ScrapeTarget | undefined): string {
+  const why = target?.lastError ? `: ${target.lastError}` : '';
+  return `Prometheus does not see the pod ${pod} up${why}`;
 }

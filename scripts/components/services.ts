@@ -8,7 +8,7 @@ import { UserError } from '../lib/errors.ts';
 import { jsonIn } from '../lib/text.ts';
 import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
-import { podDown, targetsUp } from './prometheus-client.ts';
+import { podDown, podNotUp } from './prometheus-client.ts';
 import { askIngress, type Site, siteUrl } from './routes.ts';
 import { bringImages } from './service-images.ts';
 
@@ -151,9 +151,7 @@ async function notScraped(context: Context): Promise<string | undefined> {
 /** The first of the pods that Prometheus has not scraped with success, or that it doesn't answer: as a sentence. */
 export async function unscraped(context: Context, pods: readonly Pod[]): Promise<string | undefined> {
   try {
-    const up = await targetsUp(context);
-    const unseen = pods.find(({ metadata }) => !up.has(metadata.name))?.metadata;
-    return unseen && `Prometheus does not see the pod ${unseen.namespace}/${unseen.name} up`;
+    return await podNotUp(context, pods);
   } catch (error) {
     if (error instanceof ApiError && error.status !== 403) return `Prometheus does not answer: ${error.message}`;
     throw error;

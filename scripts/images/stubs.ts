@@ -18,10 +18,15 @@ const maxConcurrentBuilds = 4;
 /** Builds all stubs, some side by side; those that Docker has already cost nothing. */
 export async function buildStubs(context: Context, images: ReadonlyMap<string, string>): Promise<void> {
   const inTurn = limitConcurrency(maxConcurrentBuilds);
+  let asked: Promise<Record<string, string>> | undefined;
+  const builder = () => {
+    asked ??= dockerBuilder(context);
+    return asked;
+  };
   await Promise.all(
     [...images].map(async ([service, image]) => {
       const name = await stubName(context, service, image);
-      await inTurn(() => build(context, name, service, image));
+      await inTurn(() => build(context, { name, service, image, builder }));
     }),
   );
 }
@@ -85,14 +90,21 @@ async function stubName(context: Context, service: string, image: string): Promi
   return `${ownName}-${service}:${tagOf(image)}-${hash.digest('hex').slice(0, 8)}`;
 }
 
-async function build(context: Context, name: string, service: string, image: string): Promise<void> {
+interface Build {
+  /** Of the stub. */
+  name: string;
+  service: string;
+  image: string;
+  /** The variables that choose who builds. */
+  builder: () => Promise<Record<string, string>>;
+}
+
+async function build(context: Context, { name, service, image, builder }: Build): Promise<void> {
   const { exec, config } = context;
   if (await hasImage(exec, name)) return;
   await context.images.pull(stubBaseImage);
   const args = ['--build-arg', `SERVICE=${service}`, '--build-arg', `APP_VERSION=${tagOf(image)}`];
-  // Of all builders, the one named after Docker's context alone builds from the images that Docker has, and into them.
-  const builder = (await exec(['docker', 'context', 'show'], { nothrow: true })).stdout.trim();
-  const env = builder === '' ? {} : { BUILDX_BUILDER: builder };
+  const env = await builder();
   try {
     await exec(['docker', 'build', '--quiet', '--tag', name, ...args, join(config.root, folder)], { env });
   } catch (error) {
@@ -104,6 +116,12 @@ async function build(context: Context, name: string, service: string, image: str
       cause: error,
     });
   }
+}
+
+/** Of all builders, the one named after Docker's context alone builds from the images that Docker has, and into them. */
+async function dockerBuilder({ exec }: Context): Promise<Record<string, string>> {
+  const name = (await exec(['docker', 'context', 'show'], { nothrow: true })).stdout.trim();
+  return name === '' ? {} : { BUILDX_BUILDER: name };
 }
 
 function tagOf(image: string): string {

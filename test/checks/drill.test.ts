@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { deploy, restoreFromGit } from '../../scripts/checks/drill/commits.ts';
 import { type DrillOutcome, performDrill } from '../../scripts/checks/drill/drill.ts';
-import { drills, resultLine, selectDrills, summaryLines } from '../../scripts/checks/drill/drills.ts';
+import { cleanUpAfter, drills, resultLine, selectDrills, summaryLines } from '../../scripts/checks/drill/drills.ts';
 import { judgeRequests } from '../../scripts/checks/drill/requests.ts';
 import { comparable, compareSnapshots, type Snapshot } from '../../scripts/checks/drill/snapshot.ts';
 import { drillCommand } from '../../scripts/commands/drill.ts';
@@ -99,6 +99,16 @@ test('a promise about requests holds where some were sent and all were answered'
   const some = judgeRequests(seen, [...answered, ...lost]);
   assert.equal(some.held, false);
   assert.match(some.evidence, / 3 of 10 requests .*\(answers 503; no answer\)$/);
+});
+
+test('what drills share is removed once after them, and not looked for after those that do not need it', async () => {
+  const log: string[] = [];
+  const cleanUp = async () => void log.push('shared');
+  const drill = (name: string, more = {}) => ({ ...about, name, run: async () => seen, undo: async () => {}, ...more });
+  await cleanUpAfter([drill('one'), drill('two', { cleanUp }), drill('three', { cleanUp })], fakeContext({}));
+  assert.deepEqual(log, ['shared']);
+  const cleaned = drills.filter((one) => one.cleanUp !== undefined).map(({ name }) => name);
+  assert.deepEqual(cleaned, ['bad-image', 'rollback']);
 });
 
 test('names pick drills, in the order in which they are shown', async () => {

@@ -75,9 +75,18 @@ function scene() {
 
 test('what the preview says is what is done, step by step and object by object', async () => {
   const { context, components, applied } = scene();
-  const plan = { isNew: false, steps: components };
+  const looked: string[] = [];
+  const steps = components.map((one) => ({
+    ...one,
+    status: () => {
+      looked.push(one.name);
+      return one.status(context);
+    },
+  }));
+  const plan = { isNew: false, steps };
   const preview = await previewInstall(context, plan);
   assert.deepEqual(applied, [], 'nothing is done by looking');
+  assert.deepEqual(looked.toSorted(), ['cluster', 'last', 'same', 'some'], 'each is looked at once');
   assert.deepEqual(
     preview.map(({ name, state, creates, changes }) => [name, state, creates, changes]),
     [

@@ -9,12 +9,14 @@ import {
   checksumRule,
   configurationNotLoaded,
   podDown,
+  podNotUp,
   reloadConfiguration,
 } from '../../scripts/components/prometheus-client.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { monitoringParts } from '../../scripts/config/settings.ts';
 import { fieldManager } from '../../scripts/kubernetes/kubectl.ts';
 import { identityOf, type KubeObject, nameOf } from '../../scripts/kubernetes/objects.ts';
+import type { Pod } from '../../scripts/kubernetes/types.ts';
 import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
@@ -221,6 +223,24 @@ test('the claim belongs to Prometheus, whether this run asks for it or not', asy
   const owns = await prometheus.owns?.(fakeContext({ config: configured([]) }));
   const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace, managedFields }) };
   assert(owns?.(claim), identityOf(claim));
+});
+
+test('a pod of a service that is not up is told with the reason that Prometheus has', async () => {
+  const wanted = ['a', 'b'].map((name) => made('Pod', name, { namespace: 'default' }) as Pod);
+  const lastError = 'received unsupported Content-Type "" and no fallback_scrape_protocol specified for target';
+  const up = { labels: { pod: 'a' }, health: 'up', lastError: '' };
+  for (const [targets, expected] of [
+    [
+      [up, { labels: { pod: 'b' }, health: 'down', lastError }],
+      `Prometheus does not see the pod default/b up: ${lastError}`,
+    ],
+    [[up, { labels: { pod: 'b' }, health: 'unknown', lastError: '' }], 'Prometheus does not see the pod default/b up'],
+    [[up], 'Prometheus does not see the pod default/b up'],
+    [[up, { ...up, labels: { pod: 'b' } }], undefined],
+  ] as const) {
+    const context = fakeContext({ api: () => ({ json: async () => ({ data: { activeTargets: targets } }) }) });
+    assert.equal(await podNotUp(context, wanted), expected);
+  }
 });
 
 test('a pod that is down is waited for; one that is up or was never scraped, or a node, is not', async () => {

@@ -7,6 +7,7 @@ import { bringImages, serviceImages } from '../../scripts/components/service-ima
 import { prepareSync } from '../../scripts/delivery/sync/commit-tracker.ts';
 import { type Account, dockerConfig, passwordIn } from '../../scripts/images/credentials/credentials.ts';
 import type { Verdict } from '../../scripts/images/credentials/token-check.ts';
+import { buildStubs } from '../../scripts/images/stubs.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { waitForReady } from '../../scripts/kubernetes/waiting/ready.ts';
@@ -380,4 +381,18 @@ test('with a token, nothing is built ahead', async () => {
   const { context } = fakeCluster({ token: 'ghp_one' });
   context.images.pull = async () => assert.fail('built');
   await serviceImages.prefetch?.(context);
+});
+
+test('stubs are built where the images of this machine are, which Docker is asked once', async () => {
+  const exec = fakeExec((line) =>
+    line.startsWith('docker context') ? { stdout: 'colima\n' } : { exitCode: line.includes('image inspect') ? 1 : 0 },
+  );
+  const context = fakeContext({ exec, config: { root }, images: { pull: async () => {} } });
+  await buildStubs(context, new Map(['a', 'b', 'c'].map((name) => [name, `ghcr.io/ann/${name}:abc`])));
+  const calls = (start: string) => exec.calls.filter(({ command }) => command.join(' ').startsWith(start));
+  assert.equal(calls('docker context show').length, 1);
+  assert.deepEqual(
+    calls('docker build').map(({ options }) => options.env),
+    Array(3).fill({ BUILDX_BUILDER: 'colima' }),
+  );
 });

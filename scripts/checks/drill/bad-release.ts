@@ -48,6 +48,7 @@ function badReleaseDrill(
       return withRequests(context, async () => show(context, await releaseBadImage(context, name)));
     },
     undo: undoBadRelease,
+    cleanUp: removeBadImage,
   };
 }
 
@@ -170,8 +171,8 @@ async function undoBadRelease(context: Context): Promise<void> {
   await startDeleting(context, sets, shortGracePeriod);
 }
 
-/** Removes the bad image from the node, where it is a stub. For once all drills are over: the next one may need it as well. */
-export async function removeBadImage(context: Context): Promise<void> {
+/** Removes the bad image from the node, where it is a stub. */
+async function removeBadImage(context: Context): Promise<void> {
   if (context.target !== undefined) return;
   const stubs = await stubsAmong(context, [await badImageName(context)]);
   if (stubs.size > 0) await removeStubs(context, stubs);

@@ -21,6 +21,8 @@ export interface Drill {
   run(context: Context): Promise<DrillOutcome>;
   /** Repairs what `run` did, however far that came, and waits for it. Does nothing where nothing was done. */
   undo(context: Context): Promise<void>;
+  /** Removes what the next drill may need as well, once all drills are over. */
+  cleanUp?(context: Context): Promise<void>;
 }
 
 /**

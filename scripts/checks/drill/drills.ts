@@ -2,7 +2,7 @@ import { cluster } from '../../cluster/cluster.ts';
 import type { Context } from '../../images/context.ts';
 import { columns, unknownWord } from '../../lib/text.ts';
 import { gatherStatus, type StatusReport } from '../status.ts';
-import { badImageDrill, removeBadImage, rollbackDrill } from './bad-release.ts';
+import { badImageDrill, rollbackDrill } from './bad-release.ts';
 import { drilledApplications } from './commits.ts';
 import { nodeDrainDrill, podKillDrill } from './disruption.ts';
 import { pruneDrill, selfHealDrill } from './drift.ts';
@@ -37,8 +37,13 @@ export async function undoInterruptedDrill(context: Context): Promise<string[]> 
   const left = await drilledApplications(context);
   if (left.length === 0) return [];
   for (const undo of new Set(drills.map((drill) => drill.undo))) await undo(context);
-  await removeBadImage(context);
+  await cleanUpAfter(drills, context);
   return left.map(({ metadata }) => metadata.name);
+}
+
+/** Removes what these drills share, which each of them leaves to the next. */
+export async function cleanUpAfter(shown: readonly Drill[], context: Context): Promise<void> {
+  for (const cleanUp of new Set(shown.map((drill) => drill.cleanUp))) await cleanUp?.(context);
 }
 
 /** Milliseconds that what is only settling may take: a pod that an autoscaler has just made is seen with the next scrape or two. */

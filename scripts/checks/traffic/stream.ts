@@ -77,7 +77,9 @@ export async function sendStream({ paths, rate, send, signal, sent }: Stream): P
   const running: Promise<void>[] = [];
   for (const path of paths) {
     const due = started + (running.length * 1000) / rate;
-    await sleep(Math.max(due - performance.now(), 0), undefined, { signal }).catch(() => {});
+    // A timer may fire up to two milliseconds early, as it counts whole ones.
+    do await sleep(Math.max(due - performance.now(), 0), undefined, { signal }).catch(() => {});
+    while (performance.now() < due && !signal.aborted);
     if (signal.aborted) break;
     const one = async () => {
       if (signal.aborted) return;
