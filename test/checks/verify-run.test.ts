@@ -154,7 +154,7 @@ const prometheusOf = (json: (path: string) => Promise<object>) =>
   connectLiveCluster(fakeContext({ config: {}, api: () => ({ json }) })).prometheus;
 
 test('the jobs are those of the configuration that Prometheus runs with, where each looks for its targets', async () => {
-  const yaml = readFileSync(`${root}/observability/prometheus/prometheus.yml`, 'utf8');
+  const yaml = readFileSync(`${root}/observability/prometheus/config/prometheus.yml`, 'utf8');
   assert.deepEqual(await prometheusOf(async () => ({ data: { yaml } })).jobs(), recorded().jobs);
 });
 

@@ -109,7 +109,7 @@ export function diffPromises({ cluster, begin }: SharedPlatform): void {
   });
 
   it('shows what the next up would change, apart from what a commit would', async () => {
-    edit('observability/prometheus/prometheus.yml', (text) =>
+    edit('observability/prometheus/config/prometheus.yml', (text) =>
       text.replace(/scrape_interval: \S+/, 'scrape_interval: 7s'),
     );
     edit('argocd/core-go.yaml', (text) => text.replace('revisionHistoryLimit: 5', 'revisionHistoryLimit: 6'));

@@ -158,7 +158,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
   gitPromises(() => ({ person, cluster }));
 
   it('never has a broken configuration of Prometheus replace one that works', async () => {
-    const file = join(person.clone, 'observability/prometheus/prometheus.yml');
+    const file = join(person.clone, 'observability/prometheus/config/prometheus.yml');
     const whole = readFileSync(file, 'utf8');
     writeFileSync(file, whole.replace('scrape_interval: 5s', 'scrap_interval: 5s'));
     const ran = await person.npm('up');

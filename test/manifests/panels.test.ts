@@ -12,7 +12,7 @@ import { root } from '../support/helm.ts';
 const needsPromtool = {
   skip: spawnSync('promtool', ['--version']).status === 0 ? false : 'promtool is not on the PATH',
 };
-const rules = join(root, 'observability/prometheus/rules/red.yml');
+const rules = join(root, 'observability/prometheus/config/rules/red.yml');
 
 /** The query of a panel, the first of them if it has several. */
 function queryOf(dashboard: string, panel: string): string {

@@ -18,7 +18,7 @@ interface Replacement {
   replacement: string;
 }
 
-const config = parse(readFileSync(join(root, 'observability/prometheus/prometheus.yml'), 'utf8')) as {
+const config = parse(readFileSync(join(root, 'observability/prometheus/config/prometheus.yml'), 'utf8')) as {
   scrape_configs: { job_name: string; metric_relabel_configs?: Replacement[] }[];
 };
 const replacements =

@@ -126,7 +126,7 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
       'service-absence',
       (folder) => {
         const line = '            or\n          absent(up{service="new-comer"})\n';
-        replace(folder, 'observability/prometheus/rules/targets.yml', line, '');
+        replace(folder, 'observability/prometheus/config/rules/targets.yml', line, '');
       },
     ],
   ],
@@ -144,7 +144,7 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
       'prometheus-tests',
       (folder) => {
         const series = `      - series: 'up{job="new-comer",namespace="default",service="new-comer",instance="10.0.0.1:80"}'\n        values: 1x10\n`;
-        replace(folder, 'observability/prometheus/tests/targets.yml', series, '');
+        replace(folder, 'observability/prometheus/config/tests/targets.yml', series, '');
       },
     ],
   ],
@@ -260,7 +260,7 @@ test('a service that is there, or of which something is left, is refused and not
 
 test('a file that is not as it has to be is named, and nothing is changed', async () => {
   const folder = copy();
-  replace(folder, 'observability/prometheus/rules/targets.yml', 'alert: ServiceMissing', 'alert: ServiceGone');
+  replace(folder, 'observability/prometheus/config/rules/targets.yml', 'alert: ServiceMissing', 'alert: ServiceGone');
   const before = tree(folder);
   const said = await run(folder, ['new-service', 'newcomer']);
   assert.equal(said.code, 1);

@@ -22,7 +22,7 @@ spec:
 {{- end }}
 
 {{/* Reason phrases, as regular expressions. The rules match numbers, and core-go labels its requests with the phrase. The same list
-as in observability/prometheus/prometheus.yml. */}}
+as in observability/prometheus/config/prometheus.yml. */}}
 {{- define "common.statusPhrases" -}}
 100: Continue
 101: Switching Protocols

@@ -103,7 +103,7 @@ interface DeploymentSpec {
 
 /** What the manifests of Prometheus give it. Throws where they don't say. */
 export async function readPrometheusLimits(root: string): Promise<PrometheusLimits> {
-  const file = `${folder}/prometheus.yml`;
+  const file = `${folder}/config/prometheus.yml`;
   const [objects, text] = await Promise.all([readKustomizedObjects(root, folder), readText(root, file)]);
   return understood(file, () => {
     const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as DeploymentSpec | undefined;

@@ -35,7 +35,7 @@ async function checkRule(
   if (why === undefined) return undefined;
   return {
     message: `The rule ${name} of ${file} has nothing to work on: ${why}.`,
-    remedy: `Correct the name in ${file}; or say in observability/grafana/allowed-empty.yaml why it may be empty.`,
+    remedy: `Correct the name in ${file}; or say in observability/allowed-empty.yaml why it may be empty.`,
   };
 }
 

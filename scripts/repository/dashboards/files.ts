@@ -166,7 +166,7 @@ export interface AllowedEmpty {
   rules: { rule: string; reason: string }[];
 }
 
-export const allowedEmptyFile = 'observability/grafana/allowed-empty.yaml';
+export const allowedEmptyFile = 'observability/allowed-empty.yaml';
 
 /** Reads the list. `npm run validate` is what says whether it is right; what it lacks is empty here. */
 export function readAllowedEmpty(text: string): AllowedEmpty {

@@ -8,8 +8,8 @@ import { edit, type FileChange, noPlace, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 const alert = 'ServiceMissing';
-const rulesFile = 'observability/prometheus/rules/targets.yml';
-const testsFile = 'observability/prometheus/tests/targets.yml';
+const rulesFile = 'observability/prometheus/config/rules/targets.yml';
+const testsFile = 'observability/prometheus/config/tests/targets.yml';
 
 /** The alert on absent targets with a line for a new service, and its unit tests, which prove that line. */
 export async function alertChanges(root: string, { name }: NewService): Promise<FileChange[]> {

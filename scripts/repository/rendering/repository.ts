@@ -43,7 +43,7 @@ const folders = ['argocd', 'observability', 'ingress', 'cluster'];
  * itself.
  */
 const noManifest =
-  /^observability\/(metrics\.yaml$|grafana\/allowed-empty\.yaml$|[^/]+\/tests\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
+  /^observability\/((metrics|allowed-empty)\.yaml$|[^/]+\/config\/tests\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools): Repository {

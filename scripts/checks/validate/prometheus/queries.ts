@@ -149,6 +149,6 @@ function checkAbsence(alerts: readonly string[], charts: readonly Chart[]): Find
       rule: 'service-absence',
       file: `${folder}/Chart.yaml`,
       message: `No alert says so when ${name} has no pod at all.`,
-      remedy: `Add absent(up{service="${name}"}) to the alert in observability/prometheus/rules/targets.yml, and a case to its tests.`,
+      remedy: `Add absent(up{service="${name}"}) to the alert in observability/prometheus/config/rules/targets.yml, and a case to its tests.`,
     }));
 }

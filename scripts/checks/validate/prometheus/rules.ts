@@ -15,7 +15,7 @@ interface UnitTest {
   document: YamlDocument | undefined;
 }
 
-/** The unit tests of rules: the YAML files of each folder `tests` below observability/. */
+/** The unit tests of rules: the YAML files of each folder `config/tests` below observability/. */
 export async function unitTests(repository: Repository): Promise<UnitTest[]> {
   const files = (await repository.files('observability')).filter((file) => /\/tests\/[^/]+\.ya?ml$/.test(file));
   return Promise.all(
