@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { parse } from 'yaml';
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
+import { parse, parseDocument } from 'yaml';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { UsageError } from '../lib/errors.ts';
@@ -16,7 +16,8 @@ export async function copyUserContext(context: Context): Promise<void> {
   const env = { KUBECONFIG: config.userKubeconfigs.join(delimiter) };
   const ask = (...args: string[]) => exec([path, 'config', ...args], { env, nothrow: true, timeout: 30_000 });
   const { exitCode, stdout, stderr } = await ask('view', '--minify', '--flatten', '--context', kubeContext);
-  if (exitCode === 0 && serverIn(stdout) !== undefined) return writePrivateKubeconfig(context, stdout);
+  if (exitCode === 0 && serverIn(stdout) !== undefined)
+    return writePrivateKubeconfig(context, await detached(stdout, config.userKubeconfigs));
   const there = (await ask('get-contexts', '--output=name')).stdout.trim().split('\n').filter(Boolean);
   const isAbsent = /does not exist|no context exists|cannot locate context/.test(stderr) || stderr === '';
   const why = isAbsent ? '' : `: ${stderr.trim().split('\n').at(-1)}`;
@@ -30,6 +31,39 @@ export async function copyUserContext(context: Context): Promise<void> {
           : 'Log in to the cluster as its provider tells, so that it has a context.',
     },
   );
+}
+
+/**
+ * Makes a login work outside of its kubeconfig's folder and beside many others: paths, which client-go takes from that folder,
+ * become absolute, and a plugin that wants a terminal in any case is run without one. kubectl flattens certificates alone.
+ * @param text a kubeconfig of one user.
+ * @param files where the user is from: the first one that has it, as kubectl takes it.
+ */
+async function detached(text: string, files: readonly string[]): Promise<string> {
+  // By YAML 1.1, as kubectl reads it, in which a name may have to be quoted that today's YAML takes as it is.
+  const document = parseDocument(text, { version: '1.1' });
+  const user = ['users', 0, 'user'];
+  const plugin = [...user, 'exec', 'command'];
+  const relative = [plugin, [...user, 'tokenFile']].filter((path) => {
+    const value = document.getIn(path);
+    // A bare name of a program is looked for on the PATH.
+    return typeof value === 'string' && !isAbsolute(value) && (path !== plugin || value.includes('/'));
+  });
+  const mode = [...user, 'exec', 'interactiveMode'];
+  const isInteractive = document.getIn(mode) === 'Always';
+  if (relative.length === 0 && !isInteractive) return text;
+  const folder = relative.length > 0 && (await folderOfUser(`${document.getIn(['users', 0, 'name'])}`, files));
+  for (const path of relative) if (folder) document.setIn(path, resolve(folder, `${document.getIn(path)}`));
+  if (isInteractive) document.setIn(mode, 'IfAvailable');
+  return document.toString({ lineWidth: 0 });
+}
+
+async function folderOfUser(name: string, files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) {
+    const { users } = (parse(await readFile(file, 'utf8').catch(() => '')) ?? {}) as { users?: { name?: unknown }[] };
+    if (users?.some((user) => `${user.name}` === name)) return dirname(file);
+  }
+  return undefined;
 }
 
 /** The address of the API server that a kubeconfig with one cluster names, or undefined. */

@@ -1,9 +1,10 @@
 // What keeps the commands from touching anything of a cluster that somebody else runs, and how they log in to one.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import { assertNoTargetContext, existingCluster } from '../../scripts/cluster/existing-cluster.ts';
 import { copyUserContext } from '../../scripts/cluster/kubeconfig.ts';
 import { ownerOf } from '../../scripts/cluster/ownership.ts';
@@ -54,7 +55,7 @@ test('a token, a certificate and a plugin log in; a plugin is asked once, and ag
   const expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString();
   const exec = fakeExec(() => ({ stdout: JSON.stringify({ status: { token: 'p', expirationTimestamp } }) }));
   const plugin = { apiVersion: 'client.authentication.k8s.io/v1', command: 'aws', args: ['eks', 'get-token'] };
-  const login = loginOf({ exec: { ...plugin, env: [{ name: 'A', value: 'b' }] } }, exec);
+  const login = loginOf({ exec: { ...plugin, env: [{ name: 'A', value: 'b' }] } }, { exec });
   await login.identity();
   assert.deepEqual((await login.identity()).headers, { authorization: 'Bearer p' });
   assert.deepEqual(exec.lines(), ['aws eks get-token']);
@@ -69,7 +70,7 @@ test('a login that ends within a minute is asked for again, once for all who ask
   let expirationTimestamp = new Date(Date.now() + 30_000).toISOString();
   let exitCode = 1;
   const exec = fakeExec(() => ({ exitCode, stdout: JSON.stringify({ status: { token: 'p', expirationTimestamp } }) }));
-  const login = loginOf({ exec: { apiVersion: 'v1', command: 'aws' } }, exec);
+  const login = loginOf({ exec: { apiVersion: 'v1', command: 'aws' } }, { exec });
   const both = () => Promise.all([login.identity(), login.identity()]);
   await assert.rejects(both());
   exitCode = 0;
@@ -81,14 +82,36 @@ test('a login that ends within a minute is asked for again, once for all who ask
 });
 
 test('a plugin that gives no login says so in its own words, and other ways to log in are refused', async () => {
-  const exec = fakeExec(() => ({ exitCode: 1, stderr: 'expired: log in again' }));
+  let answer = { exitCode: 1, stderr: 'expired: log in again' };
+  const exec = fakeExec(() => answer);
   const plugin = { apiVersion: 'v1', command: 'gke', installHint: 'Install gke.' };
   const kubeconfig = { clusters: [{ cluster: { server: 'https://x' } }], users: [{ user: { exec: plugin } }] };
   const api = connect(JSON.stringify(kubeconfig), new AbortController().signal, undefined, exec);
+  const login = /gke, by which this context logs in, gave no login/;
   const { text } = await refusal(() => api.text('/readyz'));
-  assert.match(text, /gke, by which this context logs in, gave no login: expired: log in again\nInstall gke\./);
+  assert.match(text, new RegExp(`${login.source}: expired: log in again\nLog in again as gke demands`));
+  answer = { exitCode: 127, stderr: 'sh: gke: not found' };
+  assert.match((await refusal(() => api.text('/readyz'))).text, new RegExp(`${login.source}: .*\nInstall gke.`));
   for (const user of [{}, { token: 't', as: 'boss' }])
     assert.match((await refusal(() => loginOf(user))).text, /not known here/);
+});
+
+test('a plugin is told of the cluster where it asks for that, with what the kubeconfig has for it', async () => {
+  const exec = fakeExec(() => ({ stdout: JSON.stringify({ status: { token: 'p' } }) }));
+  const extension = { audience: 'ours' };
+  const cluster = { server: 'https://x', 'certificate-authority-data': 'Yw==', 'tls-server-name': 'y' };
+  const extensions = [{ name: 'client.authentication.k8s.io/exec', extension }];
+  const apiVersion = 'client.authentication.k8s.io/v1';
+  for (const provideClusterInfo of [true, false]) {
+    const user = { exec: { apiVersion, command: 'aws', provideClusterInfo } };
+    await loginOf(user, { exec, cluster: { ...cluster, extensions } }).identity();
+  }
+  const told = exec.calls.map(({ options }) => JSON.parse(options.env?.KUBERNETES_EXEC_INFO ?? ''));
+  const kind = { apiVersion, kind: 'ExecCredential' };
+  assert.deepEqual(told, [
+    { ...kind, spec: { interactive: false, cluster: { ...cluster, config: extension } } },
+    { ...kind, spec: { interactive: false } },
+  ]);
 });
 
 test('an API server that is not checked, or behind a proxy, is not spoken to', async () => {
@@ -114,6 +137,41 @@ test('the login of the one context is copied, for its owner alone to read, and t
   assert.equal(exec.calls[0]?.options.env?.KUBECONFIG, own.join(':'));
   assert.match(readFileSync(context.kubeconfig, 'utf8'), /https:\/\/x/);
   assert.equal(statSync(context.kubeconfig).mode & 0o777, 0o600);
+});
+
+test('paths of a login lead from its own kubeconfig, and a plugin needs no terminal', async () => {
+  const folder = await temporaryFolder();
+  const [first, second] = ['a', 'b'].map((name) => join(folder, name));
+  const user = (login: string) => `users: [{name: "y", user: {${login}}}]\n`;
+  for (const [file, login] of [
+    [join(`${first}`, 'config'), '{}'],
+    [join(`${second}`, 'config'), user('exec: {command: ./bin/login}')],
+  ] as const) {
+    mkdirSync(dirname(file));
+    writeFileSync(file, login);
+  }
+  let login = '';
+  const { context } = await contextWith(() => ({
+    stdout: `clusters: [{cluster: {server: "https://x"}}]\n${user(login)}`,
+  }));
+  Object.assign(context.config, {
+    userKubeconfigs: [first, '/nowhere', second].map((one) => join(`${one}`, 'config')),
+  });
+  for (const [given, kept] of [
+    [
+      'exec: {command: ./bin/login, interactiveMode: Always}',
+      { command: `${second}/bin/login`, interactiveMode: 'IfAvailable' },
+    ],
+    ['exec: {command: ../login, interactiveMode: Never}', { command: `${folder}/login`, interactiveMode: 'Never' }],
+    ['exec: {command: aws, interactiveMode: IfAvailable}', { command: 'aws', interactiveMode: 'IfAvailable' }],
+    ['tokenFile: token', `${second}/token`],
+    ['tokenFile: /token', '/token'],
+  ] as const) {
+    login = given;
+    await copyUserContext(context);
+    const [{ name, user: copied }] = parse(readFileSync(context.kubeconfig, 'utf8'), { version: '1.1' }).users;
+    assert.deepEqual([name, copied.exec ?? copied.tokenFile], ['y', kept]);
+  }
 });
 
 test('a login that was renewed since is read again; where the context is gone, the one of before stays', async () => {

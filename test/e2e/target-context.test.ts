@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { reportIn } from '../support/status-schema.ts';
 import { eventually, viewOf } from './cluster-view.ts';
+import { spreadLogin } from './plugin-login.ts';
 import { demand, newPerson, type Person, start } from './support.ts';
 import { ask } from './traffic.ts';
 
@@ -29,7 +30,8 @@ describe('a cluster that TARGET_CONTEXT names', {
   const quietly = { cwd: '/', env: { PATH: process.env.PATH ?? '', HOME: '/' } };
   let person: Person;
   let kubeconfig: string;
-  let untouched: string;
+  /** What the person's own kubeconfigs are, by file. */
+  let untouched: Map<string, string>;
   let objects: string[];
 
   const npm = (name: string, ...args: string[]) => person.npm(name, ...args);
@@ -63,7 +65,9 @@ describe('a cluster that TARGET_CONTEXT names', {
       return furnished && calm && now;
     });
   };
-  const isUntouched = () => assert.equal(readFileSync(kubeconfig, 'utf8'), untouched);
+  const isUntouched = () => {
+    for (const [file, text] of untouched) assert.equal(readFileSync(file, 'utf8'), text);
+  };
 
   before(async () => {
     const env = { TARGET_CONTEXT: target, GITOPS_REPO_URL: url };
@@ -71,7 +75,7 @@ describe('a cluster that TARGET_CONTEXT names', {
     const { uid, gid } = statSync(person.home);
     const own = join(person.home, '.kube');
     mkdirSync(own);
-    kubeconfig = join(own, 'config');
+    kubeconfig = join(own, 'of-kind');
     const node = person.env.KIND_NODE_IMAGE === undefined ? [] : ['--image', person.env.KIND_NODE_IMAGE];
     const create = ['kind', 'create', 'cluster', '--name', foreign, '--kubeconfig', kubeconfig, ...node] as const;
     const original = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,9 +85,11 @@ describe('a cluster that TARGET_CONTEXT names', {
     ]);
     await demand(start(['git', '-C', bare, 'branch', '--force', 'main', 'HEAD'], quietly));
     await demand(kubectl('create', 'configmap', 'somebodys', '--from-literal=a=b'));
-    writeFileSync(kubeconfig, `# Mine.\n${readFileSync(kubeconfig, 'utf8')}`, { mode: 0o600 });
-    for (const path of [own, kubeconfig]) chownSync(path, uid, gid);
-    untouched = readFileSync(kubeconfig, 'utf8');
+    const files = spreadLogin(kubeconfig, own);
+    chownSync(own, uid, gid);
+    for (const name of readdirSync(own, { recursive: true })) chownSync(join(own, `${name}`), uid, gid);
+    person.env.KUBECONFIG = files.join(':');
+    untouched = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
     objects = await settled();
   });
   after(async () => {
@@ -129,6 +135,8 @@ describe('a cluster that TARGET_CONTEXT names', {
     assert.match(ran.stdout, /They answer while this runs: npm run port-forward -- ingress/);
     const state = join(person.clone, '.state', `target.${target}`);
     assert.equal(statSync(join(state, 'kubeconfig')).mode & 0o777, 0o600);
+    // By kubectl and by the platform itself, which both run the program of the person's own folder.
+    assert.match(readFileSync(join(person.home, '.kube/login/bin/asked'), 'utf8'), /"interactive":false/);
     for (const { name, sync, health } of await viewOf(person, `target.${target}`).applications())
       assert.equal(`${name} ${sync} ${health}`, `${name} Synced Healthy`);
     isUntouched();

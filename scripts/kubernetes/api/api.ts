@@ -70,7 +70,7 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
   const cluster = clusters[0]?.cluster;
   const user = users[0]?.user;
   if (!cluster || !user) throw new Error('the kubeconfig names no cluster or no user');
-  const line = createConnection(cluster, loginOf(user, exec));
+  const line = createConnection(cluster, loginOf(user, { exec, cluster }));
 
   const unreachable = (error: unknown): never => {
     if (signal.aborted) throw error;

@@ -11,6 +11,8 @@ export interface KubeconfigCluster {
   'tls-server-name'?: string;
   'insecure-skip-tls-verify'?: boolean;
   'proxy-url'?: string;
+  'disable-compression'?: boolean;
+  extensions?: { name: string; extension: unknown }[];
 }
 
 /** Makes the way to an API server, as somebody. Throws a `UserError` for one that can't be reached as its kubeconfig says. */
@@ -87,6 +89,7 @@ interface CredentialPlugin {
   args?: string[] | null;
   env?: { name: string; value: string }[] | null;
   installHint?: string;
+  provideClusterInfo?: boolean;
 }
 
 /** What such a program prints (https://kubernetes.io/docs/reference/config-api/client-authentication.v1/). */
@@ -102,19 +105,28 @@ interface Login {
   renew(): boolean;
 }
 
+interface LoginOptions {
+  exec?: Exec | undefined;
+  cluster?: KubeconfigCluster;
+}
+
 /** Milliseconds before the end of a login at which the next one is asked for. */
 const renewBeforeMs = 60_000;
 /** Those are told apart by one of these; anything else would be refused by the server, in words that help nobody. */
 const supportedLogins = ['client-certificate-data', 'token', 'tokenFile', 'exec'] as const;
 
-/** Makes the login of a user; `exec` runs the program that some have to be asked. Throws a `UserError` for one of an unknown kind. */
-export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
+/**
+ * Makes the login of a user.
+ * @param options `exec` runs the program that some have to be asked, which may want to know of the `cluster`.
+ * @throws UserError for one of an unknown kind.
+ */
+export function loginOf(user: KubeconfigUser, { exec, cluster }: LoginOptions = {}): Login {
   if (user.as !== undefined || !supportedLogins.some((one) => user[one] !== undefined))
     throw loginError(
       'The user of this context logs in by a way that is not known here.',
       'Give the context a user with a client certificate, a token or a credential plugin (exec), and impersonate nobody.',
     );
-  if (user.exec && exec) return loginByPlugin(user.exec, exec);
+  if (user.exec && exec) return loginByPlugin(() => runPlugin(user.exec as CredentialPlugin, exec, cluster));
   const { 'client-certificate-data': cert, 'client-key-data': key, token, tokenFile } = user;
   const fixed = identityWith(cert && decode(cert), key && decode(key), token);
   // A file is written again by whoever rotates the token.
@@ -122,12 +134,12 @@ export function loginOf(user: KubeconfigUser, exec?: Exec): Login {
   return { identity, renew: () => false };
 }
 
-function loginByPlugin(plugin: CredentialPlugin, exec: Exec): Login {
+function loginByPlugin(run: () => ReturnType<typeof runPlugin>): Login {
   let known: { asked: ReturnType<typeof runPlugin>; until: number } | undefined;
   return {
     async identity() {
       if (known === undefined || Date.now() >= known.until) {
-        const begun = { asked: runPlugin(plugin, exec), until: Number.POSITIVE_INFINITY };
+        const begun = { asked: run(), until: Number.POSITIVE_INFINITY };
         known = begun;
         // Who asks until then shares the answer; after a failure, the next one asks again.
         begun.asked.then(
@@ -144,9 +156,14 @@ function loginByPlugin(plugin: CredentialPlugin, exec: Exec): Login {
   };
 }
 
-async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identity: Identity; until: number }> {
-  const { apiVersion, command, args, env, installHint } = plugin;
-  const info = JSON.stringify({ apiVersion, kind: 'ExecCredential', spec: { interactive: false } });
+async function runPlugin(
+  plugin: CredentialPlugin,
+  exec: Exec,
+  cluster: KubeconfigCluster | undefined,
+): Promise<{ identity: Identity; until: number }> {
+  const { apiVersion, command, args, env, installHint, provideClusterInfo } = plugin;
+  const spec = { interactive: false, ...(provideClusterInfo && cluster && { cluster: clusterInfo(cluster) }) };
+  const info = JSON.stringify({ apiVersion, kind: 'ExecCredential', spec });
   const variables = Object.fromEntries((env ?? []).map(({ name, value }) => [name, value]));
   const output = await exec([command, ...(args ?? [])], {
     nothrow: true,
@@ -156,10 +173,13 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
   const status = output.exitCode === 0 ? jsonIn<ExecCredential>(output.stdout).status : undefined;
   const { token, clientCertificateData: cert, clientKeyData: key, expirationTimestamp } = status ?? {};
   if (!token && !(cert && key)) {
+    // As a shell ends for a program that it can't find or run.
+    const isMissing = output.exitCode === 127 || output.exitCode === 126;
     const why = output.stderr.trim().split('\n').at(-1) || `exit code ${output.exitCode}, and no login`;
     throw loginError(
       `${command}, by which this context logs in, gave no login: ${why}`,
-      installHint?.trim() || `Log in again as ${command} demands, and try kubectl get nodes with that context.`,
+      (isMissing && installHint?.trim()) ||
+        `Log in again as ${command} demands, at a terminal if it asks there: kubectl get nodes with that context.`,
     );
   }
   const ends = Date.parse(expirationTimestamp ?? '');
@@ -167,6 +187,15 @@ async function runPlugin(plugin: CredentialPlugin, exec: Exec): Promise<{ identi
     identity: identityWith(cert && Buffer.from(cert), key && Buffer.from(key), token),
     until: Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - renewBeforeMs,
   };
+}
+
+/** Under this name of an extension a cluster has what its plugin is to know besides. */
+const pluginExtension = 'client.authentication.k8s.io/exec';
+
+/** What a plugin is told of the cluster; the kubeconfig names the fields as `ExecCredential` does. */
+function clusterInfo({ extensions, ...cluster }: KubeconfigCluster): object {
+  const config = extensions?.find(({ name }) => name === pluginExtension)?.extension;
+  return { ...cluster, ...(config !== undefined && { config }) };
 }
 
 function readToken(file: string): string {
