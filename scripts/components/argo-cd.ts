@@ -16,6 +16,7 @@ import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { readRegistrations } from '../repository/registrations.ts';
 import { contentAnnotation, install } from './installation.ts';
 import { argocdPassword } from './passwords.ts';
+import { addServers, knownHostsFile, knownHostsMap } from './repository-key.ts';
 import { routeTable, siteUrl } from './routes.ts';
 
 const redisPassword = { namespace: argocdNamespace, name: 'argocd-redis' };
@@ -55,14 +56,16 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
       ...downloads,
     }),
   );
+  const servers = await readFile(join(config.root, knownHostsFile), 'utf8').catch(() => '');
   const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
   return [
     argocdNamespaceObject,
-    ...release.map((object) =>
-      site && object.metadata.name === 'argocd-cm'
-        ? { ...object, data: { ...(object.data as object), url: siteUrl(context, site) } }
-        : object,
-    ),
+    ...release.map((object) => {
+      const data = (object.data ?? {}) as Record<string, string>;
+      if (site && object.metadata.name === 'argocd-cm')
+        return { ...object, data: { ...data, url: siteUrl(context, site) } };
+      return object.metadata.name === knownHostsMap ? { ...object, data: addServers(data, servers) } : object;
+    }),
   ];
 }
 

@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { removeRepositorySecret, repositoryAccess } from '../../scripts/components/git-source.ts';
+import { removeRepositorySecret, repositoryAccess } from '../../scripts/components/repository-access.ts';
+import { addServers, lookForKey } from '../../scripts/components/repository-key.ts';
 import type { Account } from '../../scripts/images/credentials/credentials.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
@@ -167,11 +168,133 @@ test('a GitHub token is shown to no other host', async () => {
     'https://github.com.evil.example/x',
     'git@github.com:a/b',
   ]) {
-    const { context, applied } = fakeCluster({ repoUrl, account: ann });
-    context.exec = async () => assert.fail('asked');
-    await repositoryAccess.apply(context);
-    assert.deepEqual(applied, []);
+    for (const open of [true, false]) {
+      const { context, applied } = fakeCluster({ repoUrl, account: ann, open });
+      const answer = context.exec;
+      context.exec = (command, options) => {
+        assert.doesNotMatch(JSON.stringify([command, options?.input]), /ghp_/);
+        return answer(command, options);
+      };
+      await repositoryAccess.apply(context).catch(() => {});
+      assert.deepEqual(applied, []);
+    }
   }
+});
+
+const ssh = 'git@git.example.com:ann/ops.git';
+const https = 'https://git.example.com/ann/ops.git';
+const known = 'github.com ssh-ed25519 AAAA\n[git.example.com]:2222,other ssh-ed25519 AAAA\n';
+
+/** A repository Secret with these values, as somebody made it. */
+function secretOf(values: Record<string, string>, type = 'repository'): KubeObject {
+  const data = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, btoa(value)]));
+  const metadata = { name: 'gitops-key', namespace: 'argocd', labels: { 'argocd.argoproj.io/secret-type': type } };
+  return { apiVersion: 'v1', kind: 'Secret', metadata, data };
+}
+
+for (const [what, repoUrl, secret, hosts, expected] of [
+  [
+    'ssh, without a key',
+    ssh,
+    undefined,
+    '',
+    /needs a key for git@git\.example[\s\S]*--from-file=sshPrivateKey=FILE && .*label secret/,
+  ],
+  ['ssh, with a key for the same address', ssh, { url: ssh, sshPrivateKey: 'k' }, 'git.example.com x y', undefined],
+  [
+    'ssh, written otherwise',
+    ssh,
+    { url: 'ssh://git@git.example.com/ann/ops', sshPrivateKey: 'k' },
+    'git.example.com x y',
+    undefined,
+  ],
+  ['ssh, with a password alone', ssh, { url: ssh, password: 'p' }, 'git.example.com x y', /needs a key/],
+  ['ssh, with a key for https', ssh, { url: https, sshPrivateKey: 'k' }, 'git.example.com x y', /needs a key/],
+  [
+    'ssh, by a server that is not known',
+    ssh,
+    { url: ssh, sshPrivateKey: 'k' },
+    known,
+    /does not know[\s\S]*ssh-keyscan git\.example\.com >> cluster\/argocd\/ssh_known_hosts/,
+  ],
+  [
+    'ssh, by a server that need not be known',
+    ssh,
+    { url: ssh, sshPrivateKey: 'k', insecure: 'true' },
+    known,
+    undefined,
+  ],
+  ['ssh, by a server that may be a hashed one', ssh, { url: ssh, sshPrivateKey: 'k' }, '|1|a=|b= x y', undefined],
+  ['ssh at GitHub', 'git@github.com:a/b', { url: 'git@github.com:a/b', sshPrivateKey: 'k' }, known, undefined],
+  [
+    'ssh at a port',
+    'ssh://git@git.example.com:2222/a',
+    { url: 'ssh://git@git.example.com:2222/a', sshPrivateKey: 'k' },
+    known,
+    undefined,
+  ],
+  [
+    'ssh at another port',
+    'ssh://git@git.example.com:22022/a',
+    { url: 'ssh://git@git.example.com:22022/a', sshPrivateKey: 'k' },
+    known,
+    /ssh-keyscan -p 22022 git/,
+  ],
+  [
+    'https, private',
+    https,
+    undefined,
+    '',
+    /needs a password for https:\/\/git[\s\S]*--from-literal=username=NAME --from-file=password=FILE/,
+  ],
+  ['https, with a password', https, { url: https, password: 'p', username: 'u' }, '', undefined],
+  ['https, with the password of another one', https, { url: `${https}2`, password: 'p' }, '', /needs a password/],
+] as const) {
+  test(`what Argo CD lacks for a repository elsewhere: ${what}`, async () => {
+    const { context, applied } = fakeCluster({ repoUrl, account: ann });
+    const list = async () => (secret ? [secretOf(secret)] : []);
+    Object.assign(context, { api: () => ({ ...fakeApi(hosts), list }) });
+    const status = await repositoryAccess.status(context);
+    if (expected === undefined) {
+      assert.deepEqual(status, { state: 'ready', detail: 'with Secret argocd/gitops-key' });
+      await repositoryAccess.apply(context);
+    } else {
+      assert.equal(status.state, 'unready');
+      const { error, text } = await refusal(() => repositoryAccess.apply(context));
+      assert.match(text, expected);
+      assert.match(`${error.id}`, /^repository-(host-)?key$/);
+    }
+    assert.deepEqual(applied, []);
+  });
+}
+
+/** An API server that has these keys of SSH servers. */
+function fakeApi(hosts: string) {
+  return {
+    listMetadata: async () => [],
+    json: async (path: string) => {
+      if (!path.endsWith('/configmaps/argocd-ssh-known-hosts-cm')) throw new ApiError(path, 404, '');
+      return { data: { ssh_known_hosts: hosts } };
+    },
+  };
+}
+
+test('SSH servers that a file adds stand behind those of the release', () => {
+  const data = { ssh_known_hosts: 'github.com ssh-rsa AAAA\n' };
+  const more = 'git.example.com ssh-ed25519 BBBB\n';
+  assert.deepEqual(addServers(data, `# ours\n${more}`), { ssh_known_hosts: `github.com ssh-rsa AAAA\n${more}` });
+  assert.equal(addServers(data, '# none\n'), data);
+});
+
+test('a Secret for all repositories of an owner is one for this one, and a public one elsewhere needs none', async () => {
+  const creds = secretOf({ url: 'https://git.example.com/ann/', password: 'p' }, 'repo-creds');
+  const { context } = fakeCluster({ repoUrl: https });
+  Object.assign(context, { api: () => ({ ...fakeApi(''), list: async () => [creds] }) });
+  assert.equal((await lookForKey(context, https)).detail, 'with Secret argocd/gitops-key');
+  assert.equal((await lookForKey(context, https, { inCluster: false })).fault?.id, 'repository-key');
+  assert.equal((await lookForKey(context, 'https://git.example.com/bob/ops.git')).fault?.id, 'repository-key');
+  assert.deepEqual(await lookForKey(fakeCluster({ open: true }).context, https), {});
+  assert.equal((await lookForKey(fakeCluster({ down: true }).context, https)).fault, undefined);
 });
 
 test('without a token, or with one that may not read it, it is said what to do', async () => {

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeTarget } from '../../cluster/existing-cluster.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
 import { assertNotMoved, assertOwnContainer, assertPorts } from '../../cluster/node.ts';
+import { lookForKey } from '../../components/repository-key.ts';
 import { authorityFolder } from '../../config/config.ts';
 import { type PreflightCheckName, preflightCheckNames } from '../../config/settings.ts';
 import { kubernetesVersion } from '../../config/versions.ts';
@@ -72,13 +74,16 @@ export async function diagnose(context: Context, looking = nodeContainer(context
   const files = forbidden === undefined ? [] : [problemOf('files', forbidden)];
   if (context.target !== undefined) {
     const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
-    return [...files, ...found, await checkExistingCluster(context)];
+    return [...files, ...found, await checkExistingCluster(context), ...(await checkRepository(context, true))];
   }
   // Where Docker can't tell, the check of Docker says so.
-  const clusterExists = looking
-    .then((container) => container !== undefined && portHoldingStates.has(container.state))
-    .catch(() => false);
-  return [...files, ...(await runDoctorChecks({ ...checkContext(context), clusterExists }))];
+  const state = looking.then((container) => container?.state ?? 'absent').catch(() => 'unknown');
+  const clusterExists = state.then((one) => portHoldingStates.has(one));
+  const [machine, repository] = await Promise.all([
+    runDoctorChecks({ ...checkContext(context), clusterExists }),
+    state.then((one) => checkRepository(context, one === 'running')),
+  ]);
+  return [...files, ...machine, ...repository];
 }
 
 /** What a check is given where the cluster exists. */
@@ -135,6 +140,21 @@ function assertNoProblems(findings: readonly DoctorFinding[]): string[] {
   return findings
     .filter(({ level }) => level === 'warning')
     .map(({ message, remedy, ignored }) => (remedy === undefined || ignored ? message : `${message} ${remedy}`));
+}
+
+/** What Argo CD lacks to read GITOPS_REPO_URL. It can be given that once it is installed, so nothing is kept from that by it. */
+async function checkRepository(context: Context, isRunning: boolean): Promise<DoctorFinding[]> {
+  const { gitops } = context.config;
+  if (gitops === undefined) return [];
+  try {
+    const inCluster = isRunning && existsSync(context.kubeconfig);
+    const { fault } = await lookForKey(context, gitops.repoUrl, { inCluster });
+    return fault ? [{ ...problemOf('repository', fault), level: 'warning' }] : [];
+  } catch (error) {
+    // That the cluster does not answer is said by whatever needs it.
+    if (context.signal.aborted || !(error instanceof UserError)) throw error;
+    return [];
+  }
 }
 
 /** Whether the cluster that TARGET_CONTEXT names answers as your kubeconfig says, with your login of today. */
