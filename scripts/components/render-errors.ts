@@ -1,8 +1,9 @@
 import type { Context } from '../images/context.ts';
 import type { Blocker } from '../kubernetes/waiting/ready.ts';
 import { UserError } from '../lib/errors.ts';
-import { filesAt, shortSha } from '../lib/git/checkout.ts';
-import type { Application } from '../repository/applications.ts';
+import { shortSha } from '../lib/git/checkout.ts';
+import { filesAt } from '../lib/git/commits.ts';
+import { type Application, type Source, topValues } from '../repository/applications.ts';
 import type { Finding } from '../repository/rendering/finding.ts';
 import { locateHelmError } from '../repository/rendering/helm-error.ts';
 import { followsRepository } from './git-source.ts';
@@ -13,7 +14,7 @@ const transientTimeoutMs = 30_000;
 
 /** The words of those who looked at the commit itself: helm, the repo-server, and the API server in a dry run. */
 const permanentError =
-  /failed to execute helm template command|Manifest generation error|app path does not exist|failed to unmarshal|to a commit SHA|in dryrun mode/;
+  /failed to execute helm template command|Manifest generation error|app path |out-of-bounds symlinks|resolved to outside repository root|failed to unmarshal|to a commit SHA|in dryrun mode/;
 /** What may pass all the same: a program that is starting or is too busy, or a webhook that nobody answers yet. */
 const transientError =
   /connection refused|connection reset|deadline exceeded|timed? ?out|timeout after|signal: killed|failed calling webhook|no such host|code = Unavailable/i;
@@ -79,7 +80,8 @@ async function findingsOf(
   error: string,
   commit: string | undefined,
 ): Promise<Pick<Finding, 'file' | 'line' | 'message' | 'remedy'>[]> {
-  const { path, helm } = application.spec.source ?? {};
+  const { source } = application.spec;
+  const { path, helm } = source ?? {};
   if (path === undefined || !followsRepository(context.config, application))
     return [{ file: '', message: reasonIn(error), remedy: '' }];
   const { top, prefix } = await context.checkout();
@@ -96,7 +98,7 @@ async function findingsOf(
     return found;
   };
   const chart = { name: folder.split('/').at(-1) ?? folder, folder };
-  const values = helm.valueFiles?.at(-1) ?? 'values.yaml';
+  const values = topValues(source as Source);
   return locateHelmError({ root: cachedSource, text }, { chart, values }, reason);
 }
 

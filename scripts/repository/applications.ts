@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Environment } from '../config/settings.ts';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import type { KubeObject, Named } from '../kubernetes/objects.ts';
@@ -13,14 +14,14 @@ export interface Source {
   path?: string;
   /** The chart of a Helm repository. */
   chart?: string;
-  helm?: { releaseName?: string; valueFiles?: string[]; [field: string]: unknown };
+  helm?: { releaseName?: string; valueFiles?: string[]; ignoreMissingValueFiles?: boolean; [field: string]: unknown };
   [field: string]: unknown;
 }
 
-/** A chart of this repository; the path is a normal one, from the top of the repository's files. */
+/** A chart of this repository; the path and its values files (see `valuesPath`) count from the top of the repository's files. */
 export interface ChartSource extends Source {
   path: string;
-  helm: { releaseName?: string; valueFiles: string[]; [field: string]: unknown };
+  helm: Source['helm'] & { valueFiles: string[] };
 }
 
 export interface Application extends KubeObject {
@@ -107,14 +108,39 @@ export function isAtCommit({ status }: Application, commit: string | undefined):
   return commit === undefined || revision === commit || revisions.includes(commit);
 }
 
-/** The names of the values files with which this cluster renders a chart: those of ENVIRONMENT in place of production's. */
-export function localValueFiles({ spec }: Pick<ServiceApplication, 'spec'>, environment: Environment): string[] {
-  return spec.source.helm.valueFiles.map((file) => localValueFile(file, environment));
+/** `./helm/core-go/` as `helm/core-go`. */
+export function normalPath(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, '');
 }
 
-/** The values file that this cluster reads in place of one of production's. */
-export function localValueFile(file: string, environment: Environment): string {
-  return file === productionValues ? `values-${environment}.yaml` : file;
+/** Whether a values file is one of the repository: no address, no file of another source, no pattern and no template. */
+export function isRepositoryFile(file: string): boolean {
+  return !/^\w+:\/\/|^\$|[*?[]|\{\{/.test(file);
+}
+
+/**
+ * A values file from the top of the repository, as Argo CD finds it: beside the chart, or below the top where it begins with a
+ * slash (util/io/path, ResolveValueFilePathOrUrl). What is no file of the repository stays as it is written.
+ */
+export function valuesPath(path: string, file: string): string {
+  return isRepositoryFile(file) ? posix.join(posix.isAbsolute(file) ? '.' : path, file) : file;
+}
+
+/** The values file that wins, of those in the repository, as it is seen from the chart's folder. */
+export function topValues({ path = '.', helm }: Source): string {
+  const file = helm?.valueFiles?.filter(isRepositoryFile).at(-1) ?? 'values.yaml';
+  return posix.relative(path, valuesPath(path, file));
+}
+
+/** The values files of this repository with which this cluster renders a chart: those of ENVIRONMENT in place of production's. */
+export function localValueFiles({ spec }: Pick<ServiceApplication, 'spec'>, environment: Environment): string[] {
+  const { path, helm } = spec.source;
+  return helm.valueFiles.filter(isRepositoryFile).map((file) => localValueFile(path, file, environment));
+}
+
+/** The values file that this cluster reads in place of one of a chart's; both from the top of the repository. */
+export function localValueFile(path: string, file: string, environment: Environment): string {
+  return file === posix.join(path, productionValues) ? posix.join(path, `values-${environment}.yaml`) : file;
 }
 
 /** The namespace that Argo CD runs in, and that Applications and their projects lie in. */

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { ClusterContext } from '../kubernetes/context.ts';
-import { type Checkout, filesAt, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
+import { type Checkout, shortSha, uncommittedFiles } from '../lib/git/checkout.ts';
+import { filesAt } from '../lib/git/commits.ts';
 import { isRecord } from '../lib/text.ts';
 import { parseManifest } from '../lib/yaml-cache.ts';
 import { localValueFiles, type ServiceApplication } from './applications.ts';
@@ -61,8 +62,11 @@ async function atHead(context: ClusterContext): Promise<AtHead> {
 
 async function readValues({ config, exec }: ClusterContext, { top, prefix, head }: Checkout): Promise<AtHead> {
   const applications = await readServiceApplications({ config, exec });
+  // Helm reads the chart's own, whether it is named or not.
   const filesOf = (application: ServiceApplication) =>
-    localValueFiles(application, config.environment).map((file) => `${prefix}${application.spec.source.path}/${file}`);
+    [`${application.spec.source.path}/values.yaml`, ...localValueFiles(application, config.environment)].map(
+      (file) => prefix + file,
+    );
   const texts = await filesAt(exec, top, head, applications.flatMap(filesOf));
   const result: AtHead = { images: new Map(), values: new Map() };
   for (const application of applications) {
@@ -76,6 +80,11 @@ async function readValues({ config, exec }: ClusterContext, { top, prefix, head 
     if (!texts.has(prefix + file)) {
       const hint = `Commit ${spec.source.path}, and what was added with it: only what is committed runs.`;
       throw invalidValues(`${at(file)} names no image.repository: it is not in that commit.`, hint);
+    }
+    const lacking = filesOf(application).find((one) => !texts.has(one));
+    if (lacking !== undefined && !spec.source.helm.ignoreMissingValueFiles) {
+      const hint = `Commit it, or have the Application ${metadata.name} name no such file, or set ignoreMissingValueFiles.`;
+      throw invalidValues(`${at(lacking)} is not in that commit, so Argo CD can't render ${metadata.name}.`, hint);
     }
     result.values.set(metadata.name, values);
     result.images.set(metadata.name, checkedImage(values.image, at(file)));

@@ -1,7 +1,15 @@
+import { posix } from 'node:path';
 import type { Environment } from '../config/settings.ts';
 import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
-import { type Application, applicationApi, localValueFile, type Source } from './applications.ts';
-import { normalPath } from './registrations.ts';
+import {
+  type Application,
+  applicationApi,
+  isRepositoryFile,
+  localValueFile,
+  normalPath,
+  type Source,
+  valuesPath,
+} from './applications.ts';
 import { textsIn } from './yaml.ts';
 
 /** Where this cluster has this repository from, in place of its address in `argocd/`. */
@@ -53,7 +61,7 @@ function redirectApplication(spec: Application['spec'], to: Redirection): Applic
 function redirectSource(source: Source, to: Redirection): Source {
   const { path, helm } = source;
   if (!to.isOurs(source.repoURL) || source.chart !== undefined) return source;
-  const valueFiles = helm?.valueFiles?.map((file) => localValueFile(file, to.environment));
+  const valueFiles = helm?.valueFiles?.map((file) => redirectValues(path ?? '.', file, to));
   return {
     ...source,
     repoURL: to.repoURL,
@@ -61,6 +69,16 @@ function redirectSource(source: Source, to: Redirection): Source {
     ...(path !== undefined && { path: pathBelow(path, to) }),
     ...(helm && { helm: { ...helm, ...(valueFiles && { valueFiles }) } }),
   };
+}
+
+/** A values file of the chart at `path`: that of the environment, and from the top of the checkout where it begins with a slash. */
+function redirectValues(path: string, file: string, { prefix, environment }: Redirection): string {
+  if (!isRepositoryFile(file)) return file;
+  const chart = path.includes('{{') ? '.' : normalPath(path);
+  const written = valuesPath(chart, file);
+  const local = localValueFile(chart, written, environment);
+  if (posix.isAbsolute(file)) return `/${prefix}${local}`;
+  return local === written ? file : posix.relative(chart, local);
 }
 
 /** A template gets its path from a generator, which has found it below the top already. */

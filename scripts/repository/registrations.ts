@@ -11,8 +11,10 @@ import {
   applicationSources,
   argocdNamespace,
   type ChartSource,
+  normalPath,
   type ServiceApplication,
   type Source,
+  valuesPath,
 } from './applications.ts';
 import { readManifests } from './manifests.ts';
 import { filesBelow, understood, unreadable } from './text.ts';
@@ -55,7 +57,7 @@ export async function readRegistrations(root: string): Promise<{ objects: KubeOb
   });
   const read = registrationFiles(files).map(async (file) => {
     const objects = await readManifests(root, [file]);
-    understood(file, () => objects.filter(isApplication).forEach(assertShape));
+    understood(file, () => objects.filter(isApplication).forEach(assertUsable));
     return objects.map(inArgocd);
   });
   const objects = (await Promise.all(read)).flat();
@@ -79,6 +81,41 @@ function assertShape({ metadata, spec }: Application): void {
     const isRight = Array.isArray(files) && files.every((file) => typeof file === 'string');
     demand('valueFiles of a source', 'list of texts', isRight);
   }
+}
+
+/** Throws for what Argo CD would refuse besides. */
+function assertUsable(application: Application): void {
+  assertShape(application);
+  const [fault] = applicationSources(application).flatMap(sourceFaults);
+  if (fault) throw new Error(`${fault.message}, in the Application ${application.metadata.name}`);
+}
+
+/** Whether the fields of an Application have the types that its definition says. */
+export function hasShape(application: Application): boolean {
+  try {
+    assertShape(application);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The paths of a source that Argo CD refuses: a folder that begins with a slash or leads out of the repository (util/app/path,
+ * Path), and a values file that leads out of it.
+ * @returns where in the source each stands, and what is wrong with it, as a clause.
+ */
+export function sourceFaults({ path = '.', helm }: Source): { field: (string | number)[]; message: string }[] {
+  const isOutside = (file: string) => /^\.\.(\/|$)/.test(file);
+  const outside = 'leads out of the repository, which Argo CD refuses';
+  const folder = posix.isAbsolute(path)
+    ? `the path ${path} begins with a slash, and has to be ${posix.join('.', path)}`
+    : isOutside(normalPath(path)) && `the path ${path} ${outside}`;
+  const files = textsIn(helm?.valueFiles).flatMap((file, index) => {
+    const message = `the values file ${file} ${outside}`;
+    return isOutside(valuesPath(path, file)) ? [{ field: ['helm', 'valueFiles', index], message }] : [];
+  });
+  return [...(folder ? [{ field: ['path'], message: folder }] : []), ...files];
 }
 
 /** As `kubectl -n argocd` completes it. */
@@ -139,12 +176,9 @@ export function chartSource(
   const { path, chart, helm, kustomize, directory, plugin } = source;
   if (path === undefined || (chart ?? kustomize ?? directory ?? plugin) !== undefined) return undefined;
   if (helm === undefined && !existsSync(join(root, path, 'Chart.yaml'))) return undefined;
-  return { ...source, path: normalPath(path), helm: { ...helm, valueFiles: helm?.valueFiles ?? [] } };
-}
-
-/** `./helm/core-go/` as `helm/core-go`. */
-export function normalPath(path: string): string {
-  return posix.normalize(path).replace(/(?<=.)\/$/, '');
+  const folder = normalPath(path);
+  const valueFiles = textsIn(helm?.valueFiles).map((file) => valuesPath(folder, file));
+  return { ...source, path: folder, helm: { ...helm, valueFiles } };
 }
 
 /** Every address that a source, a generator or a project of these objects names. */

@@ -1,5 +1,6 @@
+import { realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { ValidateFunction } from 'ajv';
 import { UsageError } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
@@ -8,7 +9,7 @@ import { type Place, readServiceApplications } from './registrations.ts';
 /** A service and the file that says which image it runs. */
 export interface Service {
   name: string;
-  /** Its values file, from the top of this repository's files. */
+  /** Its values file, from the top of this repository's files; where that is a link, the file that it leads to. */
   file: string;
   /** Its chart's schema, likewise. */
   schema: string;
@@ -18,7 +19,7 @@ export interface Service {
 export async function findServices(place: Place, word: string): Promise<Service[]> {
   const services = (await readServiceApplications(place)).map(({ metadata, spec }) => ({
     name: metadata.name,
-    file: `${spec.source.path}/values.yaml`,
+    file: withoutLinks(place.config.root, `${spec.source.path}/values.yaml`),
     schema: `${spec.source.path}/values.schema.json`,
   }));
   if (word === 'all') return services;
@@ -29,6 +30,18 @@ export async function findServices(place: Place, word: string): Promise<Service[
     word,
     services.map(({ name }) => name),
   );
+}
+
+/** A commit changes what a link leads to, and has it in its history. What leads nowhere, or elsewhere, stays as it is. */
+function withoutLinks(root: string, file: string): string {
+  try {
+    const real = relative(realpathSync(root), realpathSync(join(root, file)))
+      .split(sep)
+      .join('/');
+    return real.startsWith('../') ? file : real;
+  } catch {
+    return file;
+  }
 }
 
 /** The one service that is named, where all of them at once would make no sense. Throws a `UsageError`. */

@@ -17,10 +17,10 @@ import { connect } from '../../scripts/kubernetes/api/api.ts';
 import { createConnection, loginOf } from '../../scripts/kubernetes/api/connection.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { ExitCode } from '../../scripts/lib/errors.ts';
-import type { Output } from '../../scripts/lib/exec.ts';
+import type { Exec, Output } from '../../scripts/lib/exec.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { services } from '../support/helm.ts';
-import { grepped } from '../support/repository.ts';
+import { committedFiles } from '../support/repository.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const arn = 'arn:aws:eks:eu-west-1:1:cluster/ours';
@@ -250,12 +250,17 @@ test('on a cluster of kind, too, up overwrites nothing that somebody made under 
   const theirs = { managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] };
   const finished = Date.parse(at(1)) / 1000;
   const image = 'image: { repository: r, tag: abc }\n';
-  const texts = services.map((service) => grepped('0123456', `helm/${service}/values.yaml`, image)).join('');
+  const files = services.flatMap((service) => [
+    [`helm/${service}/values.yaml`, image],
+    [`helm/${service}/values-dev.yaml`, ''],
+  ]);
+  const git = committedFiles(Object.fromEntries(files));
+  const docker = fakeExec(() => ({ stdout: `${finished}\n` }));
   const strangers = async (...objects: ReturnType<typeof object>[]) => {
     const context = fakeContext({
       config: { root, clusterName: 'c', parts: [], ingressController: 'nginx', ports: {}, environment: 'dev' },
       node: 'c-control-plane',
-      exec: fakeExec((line) => ({ stdout: line.startsWith('docker') ? `${finished}\n` : texts })),
+      exec: ((command, options) => (command[0] === 'docker' ? docker : git)(command, options)) as Exec,
       checkout: async () => ({ top: root, prefix: '', head: '0123456' }),
       api: () => ({
         listMetadata: async (apiVersion: string, kind: string) =>

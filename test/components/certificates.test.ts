@@ -14,9 +14,9 @@ import { ensureAuthority } from '../../scripts/lib/certificates/authority.ts';
 import { createLocalAuthority, selfSigned, signedBy } from '../../scripts/lib/certificates/certificate.ts';
 import { base64 } from '../../scripts/lib/secret.ts';
 import { made } from '../support/fake-cluster.ts';
-import { everyKind, fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, type fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root, services } from '../support/helm.ts';
-import { grepped } from '../support/repository.ts';
+import { committedFiles } from '../support/repository.ts';
 
 const dataDir = join(await temporaryFolder(), 'data');
 const folder = join(dataDir, 'ca');
@@ -41,13 +41,16 @@ const decoded = (text: string | undefined) => Buffer.from(text ?? '', 'base64').
 function contextFor(environment: 'dev' | 'prod', { ports = { http: 80, https: 443 }, tls = true } = {}) {
   const [host, secretName] = [hostOf[environment], secretOf[environment]];
   const ingress = { enabled: true, hosts: [{ host }], ...(tls && { tls: [{ secretName, hosts: [host] }] }) };
-  const texts = services.map((service) => {
+  const files = services.flatMap((service) => {
     const values = { image: { repository: 'r', tag: 'abc' }, ...(service === 'api-node' && { ingress }) };
-    return grepped(head, `helm/${service}/values.yaml`, `${JSON.stringify(values)}\n`);
+    return [
+      [`helm/${service}/values.yaml`, JSON.stringify(values)],
+      [`helm/${service}/values-${environment}.yaml`, '{}'],
+    ];
   });
   return fakeContext({
     config: { root, dataDir, environment, ports },
-    exec: fakeExec(() => ({ stdout: texts.join('') })),
+    exec: committedFiles(Object.fromEntries(files)),
     signal: new AbortController().signal,
     checkout: async () => ({ top: root, prefix: '', head }),
     api: () => ({

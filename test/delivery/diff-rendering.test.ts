@@ -102,7 +102,7 @@ test('links that lead in a circle end', async () => {
 });
 
 test('helm is told the release, the namespace, the files, and what the cluster is, as by Argo CD', () => {
-  const args = helmArguments(application(), facts);
+  const args = helmArguments('', application(), facts);
   assert.deepEqual(args.slice(0, 10), [
     ...['--name-template', 'web', '--namespace', 'default', '--kube-version', '1.36.4'],
     ...['--values', 'values.yaml', '--values', 'values-dev.yaml'],
@@ -122,7 +122,7 @@ test('helm is told the release, the namespace, the files, and what the cluster i
 test('values files elsewhere in the repository are found from the chart, and from its top', () => {
   const { spec } = application();
   const helm = { ...spec.source.helm, valueFiles: ['../shared.yaml', '/env/dev.yaml'] };
-  const args = helmArguments(application('web', { source: { ...spec.source, helm } }), facts);
+  const args = helmArguments('', application('web', { source: { ...spec.source, helm } }), facts);
   assert.deepEqual(
     args.filter((_, index) => args[index - 1] === '--values'),
     ['../shared.yaml', '../../env/dev.yaml'],
@@ -140,7 +140,7 @@ for (const [spec, named] of [
   [{ source: { ...source, helm: { ...source.helm, valueFiles: ['$ref/y.yaml'] } } }, '$ref/y.yaml'],
 ] as const) {
   test(`an Application with ${named} is refused rather than rendered without it`, async () => {
-    const { text } = await refusal(() => helmArguments(application('web', spec), facts));
+    const { text } = await refusal(() => helmArguments('', application('web', spec), facts));
     assert.ok(text.includes(`has ${named.startsWith('spec') ? '' : 'the values file '}${named}, which`), text);
   });
 }

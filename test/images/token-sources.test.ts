@@ -22,7 +22,7 @@ const refused: Verdict = {
 };
 /** A machine without programs, but for one that answers. */
 const only = (program: string, answer: Parameters<typeof fakeExec>[0]) =>
-  fakeExec((line) => (line.startsWith(program) ? answer(line) : { exitCode: 127 }));
+  fakeExec((line, options) => (line.startsWith(program) ? answer(line, options) : { exitCode: 127 }));
 const gh = only('gh auth token', () => ({ stdout: 'gho_gh\n' }));
 const docker = { auths: { 'ghcr.io': { auth: base64('ann:ghp_docker') } } };
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Exec } from '../../scripts/lib/exec.ts';
-import { filesAt, uncommittedFiles } from '../../scripts/lib/git/checkout.ts';
-import { blobsAt } from '../../scripts/lib/git/commits.ts';
+import { uncommittedFiles } from '../../scripts/lib/git/checkout.ts';
+import { blobsAt, filesAt } from '../../scripts/lib/git/commits.ts';
 import { gitIn } from '../../scripts/lib/git/run.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { commit, createRepository, git, gitExec, write } from '../support/repository.ts';
@@ -42,9 +42,9 @@ test('one process reads them all', async () => {
   assert.equal(processes, 1);
 });
 
-test('a file without a line end behind its last line gets one, and the file behind it stays apart', async () => {
+test('a file without a line end behind its last line has none, and the file behind it stays apart', async () => {
   const found = await read(first, 'open end.yaml', 'plain.yaml');
-  assert.deepEqual(found, { 'open end.yaml': `${open}\n`, 'plain.yaml': texts['plain.yaml'] });
+  assert.deepEqual(found, { 'open end.yaml': open, 'plain.yaml': texts['plain.yaml'] });
 });
 
 test('a file is read as it is at the commit, not as it is at another or lies in the folder', async () => {
@@ -66,14 +66,6 @@ test('a name is no pattern: only the file of exactly that name is read', async (
   assert.deepEqual(Object.keys(await read(first, '*.yaml')), ['*.yaml']);
 });
 
-test('a person’s own settings of git grep change nothing', async () => {
-  const settings = ['color.ui=always', 'grep.lineNumber=true', 'grep.fullImageName=false', 'grep.patternType=perl'];
-  const exec: Exec = ([program, ...args], options) =>
-    gitExec([program, ...settings.flatMap((setting) => ['-c', setting]), ...args], options);
-  const name = 'blank lines.yaml';
-  assert.equal((await filesAt(exec, repository, first, [name])).get(name), texts[name]);
-});
-
 test('blobs come back byte for byte, whatever they are called, with nothing for a file that the commit lacks', async () => {
   const wanted = { ...texts, 'open end.yaml': open };
   const names = [...Object.keys(wanted), 'none.yaml'].map((path) => `${first}:${path}`);
@@ -92,6 +84,44 @@ test('a blob or a folder that Git lost is a failure, and no file that the commit
     assert.deepEqual(await read('none.yaml'), [undefined]);
   }
 });
+
+test('a link is followed at the commit, as a file and as a folder on the way; one to nothing is no file', async () => {
+  const linked = createRepository(join(folder, 'linked'));
+  write(linked, 'shared/values.yaml', 'tag: one\n');
+  const links = {
+    'helm/values.yaml': '../shared/values.yaml',
+    charts: 'helm',
+    'helm/gone.yaml': 'nowhere',
+    loop: 'loop',
+  };
+  for (const [path, target] of Object.entries(links)) {
+    mkdirSync(dirname(join(linked, path)), { recursive: true });
+    symlinkSync(target, join(linked, path));
+  }
+  const at = commit(linked, 'Link');
+  write(linked, 'shared/values.yaml', 'tag: mine\n');
+  const found = await filesAt(gitExec, linked, at, [
+    'helm/values.yaml',
+    'charts/values.yaml',
+    'helm/gone.yaml',
+    'loop',
+  ]);
+  assert.deepEqual(Object.fromEntries(found), { 'helm/values.yaml': 'tag: one\n', 'charts/values.yaml': 'tag: one\n' });
+});
+
+for (const target of ['/etc/passwd', '../../secret.yaml'])
+  test(`a link to ${target}, out of the repository, is refused in one sentence`, async () => {
+    const linked = createRepository(await temporaryFolder());
+    mkdirSync(join(linked, 'helm'));
+    symlinkSync(target, join(linked, 'helm/values.yaml'));
+    const at = commit(linked, 'Link');
+    const { error, text } = await refusal(() => filesAt(gitExec, linked, at, ['helm/values.yaml']));
+    assert.equal(error.id, 'link-outside');
+    assert.match(
+      text,
+      /^helm\/values\.yaml at \w{7} is a symbolic link out of the repository, to .*, which Argo CD refuses\.$/m,
+    );
+  });
 
 test('uncommitted files are changed, staged, removed and new ones of the folders asked for', async () => {
   const many = createRepository(join(folder, 'many'));

@@ -88,6 +88,29 @@ test('a manifest in a subfolder is refused, rather than registered nowhere', asy
   assert.equal(error.id, 'registration-subfolder');
 });
 
+const outside: [source: object, message: RegExp][] = [
+  [
+    { path: '/helm/web' },
+    /^argocd\/web\.yaml can't be read: the path \/helm\/web begins with a slash, and has to be helm\/web, /,
+  ],
+  [
+    { path: '../web' },
+    /the path \.\.\/web leads out of the repository, which Argo CD refuses, in the Application web\.$/,
+  ],
+  [
+    { helm: { valueFiles: ['../../../x.yaml'] } },
+    /the values file \.\.\/\.\.\/\.\.\/x\.yaml leads out of the repository/,
+  ],
+  [{ helm: { valueFiles: ['/../x.yaml'] } }, /the values file \/\.\.\/x\.yaml leads out of the repository/],
+];
+for (const [source, message] of outside)
+  test(`a source with ${JSON.stringify(source)} is refused in one sentence, as by Argo CD`, async () => {
+    const other = createRepository(await temporaryFolder());
+    write(other, 'argocd/web.yaml', JSON.stringify(argo('Application', 'web', { source: { ...chart, ...source } })));
+    const { error } = await refusal(() => readRegistrations(other));
+    assert.match(error.message, message);
+  });
+
 const to: Redirection = {
   isOurs: (url) => url === shipped,
   repoURL: 'git://here',
@@ -103,6 +126,18 @@ const redirected: [what: string, object: KubeObject, spec: object][] = [
     argo('Application', 'a', { source: { ...chart, helm: { valueFiles: ['values-prod.yaml'] } } }),
     { source: { ...here, helm: { valueFiles: ['values-dev.yaml'] } } },
   ],
+  ...[
+    ['./values-prod.yaml', 'values-dev.yaml'],
+    ['./a.yaml', './a.yaml'],
+    ['../../shared.yaml', '../../shared.yaml'],
+    ['/shared.yaml', '/ops/shared.yaml'],
+    ['/helm/web/values-prod.yaml', '/ops/helm/web/values-dev.yaml'],
+    ['$other/values-prod.yaml', '$other/values-prod.yaml'],
+  ].map(([written, file]): [string, KubeObject, object] => [
+    `the values file ${written}`,
+    argo('Application', 'a', { source: { ...chart, helm: { valueFiles: [written] } } }),
+    { source: { ...here, helm: { valueFiles: [file] } } },
+  ]),
   ['one of several sources', argo('Application', 'a', { sources: [foreign, chart] }), { sources: [foreign, here] }],
   ['no source elsewhere', argo('Application', 'a', { source: foreign }), { source: foreign }],
   [

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { localValueFiles, type ServiceApplication } from '../../scripts/repository/applications.ts';
 import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/committed-values.ts';
 import { readRegistrations } from '../../scripts/repository/registrations.ts';
-import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
-import { commit, createRepository, gitExec, grepped, write } from '../support/repository.ts';
+import { findServices } from '../../scripts/repository/service-files.ts';
+import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { commit, committedFiles, createRepository, gitExec, write } from '../support/repository.ts';
 
 const repository = createRepository(join(await temporaryFolder(), 'repository'));
 const values = 'helm/core-go/values.yaml';
@@ -61,9 +63,7 @@ test('a repository below the top of its checkout is read there', async () => {
 /** The images where a commit has those values, without a commit for each of them. */
 function imagesOf(text: string) {
   const head = '0123456789abcdef';
-  const exec = fakeExec((line) =>
-    line.includes(` ${head} -- `) ? { stdout: grepped(head, values, text) } : undefined,
-  );
+  const exec = committedFiles({ [values]: text, 'helm/core-go/values-dev.yaml': '' });
   const checkout = async () => ({ top: repository, prefix: '', head });
   return imagesAtHead(fakeContext({ config: { root: repository, environment: 'dev' }, exec, checkout }));
 }
@@ -92,7 +92,7 @@ test('values that are not valid YAML are refused with file, commit and reason', 
 test('what a commit says is read once for a checkout, and anew for the next', async () => {
   let reads = 0;
   const exec: typeof gitExec = (command, options) => {
-    if (command.includes('grep')) reads += 1;
+    if (command.includes('cat-file')) reads += 1;
     return gitExec(command, options);
   };
   const checkout = await contextOf(repository).checkout();
@@ -110,8 +110,55 @@ test('values without an image, or no values at all, are refused', async () => {
   }
 });
 
+const naming = (valueFiles: readonly string[], more = {}) => ({
+  'argocd/core-go.yaml': application.replace(/helm: .*/, `helm: ${JSON.stringify({ ...more, valueFiles })}`),
+  'helm/core-go/values-dev.yaml': 'image: { tag: dev }\n',
+  'helm/shared.yaml': 'image: { tag: shared }\n',
+});
+const written: [valueFiles: string[], tag: string][] = [
+  [['./values.yaml', './values-prod.yaml'], 'dev'],
+  [['values.yaml', '../core-go/values-prod.yaml'], 'dev'],
+  [['values.yaml', '/helm/core-go/values-prod.yaml'], 'dev'],
+  [['values.yaml', '../shared.yaml'], 'shared'],
+  [['/helm/core-go/values.yaml', '/helm/shared.yaml'], 'shared'],
+  [['values.yaml', 'linked.yaml'], 'shared'],
+  [['values.yaml', 'https://example.com/values.yaml'], 'abc1234'],
+  [[], 'abc1234'],
+];
+for (const [valueFiles, tag] of written)
+  test(`values files written as ${valueFiles.join(', ') || 'nothing'} are found as Argo CD finds them`, async () => {
+    const link = join(repository, 'helm/core-go/linked.yaml');
+    symlinkSync('../shared.yaml', link);
+    const images = await imagesWith(naming(valueFiles)).finally(() => rmSync(link));
+    assert.equal(images.get('core-go'), `ghcr.io/a/core-go:${tag}`);
+  });
+
+test('a values file that is not in the commit is refused, unless missing ones are ignored', async () => {
+  const files = ['values.yaml', 'gone.yaml'];
+  const { error } = await refusal(() => imagesWith(naming(files)));
+  assert.match(
+    error.message,
+    /^helm\/core-go\/gone\.yaml at \w{7} is not in that commit, so Argo CD can't render core-go\.$/,
+  );
+  const ignored = await imagesWith(naming(files, { ignoreMissingValueFiles: true }));
+  assert.equal(ignored.get('core-go'), 'ghcr.io/a/core-go:abc1234');
+});
+
+test('the values file of a service is the one that a link leads to, which is what a promotion edits', async () => {
+  commit(repository, 'change', { ...base, 'shared/core-go.yaml': image('abc1234') });
+  rmSync(join(repository, values));
+  symlinkSync('../../shared/core-go.yaml', join(repository, values));
+  const [service] = await findServices(
+    { config: { root: repository, gitops: undefined }, exec: gitExec },
+    'all',
+  ).finally(() => rmSync(join(repository, values)));
+  assert.equal(service?.file, 'shared/core-go.yaml');
+});
+
 test('a service that is not committed yet is called that', async () => {
-  const { error } = await refusal(() => imagesOf(''));
+  const checkout = async () => ({ top: repository, prefix: '', head: '0123456789abcdef' });
+  const config = { root: repository, environment: 'dev' };
+  const { error } = await refusal(() => imagesAtHead(fakeContext({ config, exec: committedFiles({}), checkout })));
   assert.equal(error.id, 'values-invalid');
   assert.match(error.hint ?? '', /Commit helm\/core-go/);
 });
@@ -132,9 +179,14 @@ test('registrations are all objects of argocd/, in Argo CD’s namespace; other 
 });
 
 test('production’s values file is that of the environment, in its place; others stay', () => {
-  const valueFiles = ['values.yaml', 'values-prod.yaml', 'extra.yaml'];
-  const application = { spec: { source: { helm: { valueFiles } } } } as unknown as ServiceApplication;
-  assert.deepEqual(localValueFiles(application, 'dev'), ['values.yaml', 'values-dev.yaml', 'extra.yaml']);
+  const valueFiles = ['c/values.yaml', 'c/values-prod.yaml', 'shared/values-prod.yaml'];
+  const source = { path: 'c', helm: { valueFiles: [...valueFiles, 'https://x.org/y.yaml'] } };
+  const application = { spec: { source } } as unknown as ServiceApplication;
+  assert.deepEqual(localValueFiles(application, 'dev'), [
+    'c/values.yaml',
+    'c/values-dev.yaml',
+    'shared/values-prod.yaml',
+  ]);
   assert.deepEqual(localValueFiles(application, 'prod'), valueFiles);
 });
 

@@ -13,11 +13,11 @@ type Call = { command: readonly string[]; options: ExecOptions };
 export type FakeExec = Exec & { calls: Call[]; lines(): string[] };
 
 /** An Exec that runs nothing: `answer` says what a command line prints. What it leaves out is empty, with exit code 0. */
-export function fakeExec(answer: (line: string) => Partial<Output> | undefined): FakeExec {
+export function fakeExec(answer: (line: string, options: ExecOptions) => Partial<Output> | undefined): FakeExec {
   const calls: Call[] = [];
   const exec: Exec = async (command, options = {}) => {
     calls.push({ command, options });
-    const output = { stdout: '', stderr: '', exitCode: 0, ...answer(command.join(' ')) };
+    const output = { stdout: '', stderr: '', exitCode: 0, ...answer(command.join(' '), options) };
     if (output.exitCode !== 0 && !options.nothrow) throw new CommandError(command, output);
     return output;
   };

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createExec, type Exec } from '../../scripts/lib/exec.ts';
-import { everyKind, lastingFolder } from './fakes.ts';
+import { everyKind, type FakeExec, fakeExec, lastingFolder } from './fakes.ts';
 
 /** No setting of whoever runs the tests, and an identity of its own. */
 export const gitEnvironment: Record<string, string> = {
@@ -65,7 +65,14 @@ export function write(folder: string, name: string, text: string): void {
   writeFileSync(join(folder, name), text);
 }
 
-/** What `git grep --null` prints of a file at a commit: each line behind the file's name. */
-export function grepped(at: string, path: string, text: string): string {
-  return text.replaceAll(/[^\n]*\n/g, (line) => `${at}:${path}\0${line}`);
+/** A git that has these files at every commit, by their paths: what `git cat-file --batch` answers of them. */
+export function committedFiles(texts: Readonly<Record<string, string>>): FakeExec {
+  const answer = (name: string) => {
+    const text = texts[name.slice(name.indexOf(':') + 1)];
+    return text === undefined ? `${name} missing\n` : `blob\n${text}\n`;
+  };
+  return fakeExec((_, { input }) => {
+    const names = input === undefined ? [] : String(input).trimEnd().split('\n');
+    return { stdout: names.map(answer).join('') };
+  });
 }

@@ -1,12 +1,19 @@
+import { posix } from 'node:path';
 import { applications, registrations } from '../../components/applications.ts';
 import { isRefreshPending, requestRefresh } from '../../components/refresh.ts';
 import { drillAnnotation } from '../../delivery/drift/drift.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
-import { filesAt, shortSha } from '../../lib/git/checkout.ts';
-import { commitUnreferenced } from '../../lib/git/commits.ts';
-import { type Application, applicationApi, applicationsNow, type Source } from '../../repository/applications.ts';
+import { shortSha } from '../../lib/git/checkout.ts';
+import { commitUnreferenced, filesAt } from '../../lib/git/commits.ts';
+import {
+  type Application,
+  applicationApi,
+  applicationsNow,
+  type Source,
+  topValues,
+} from '../../repository/applications.ts';
 import { waitForState } from './service-state.ts';
 
 /** Why what takes commits can't be shown, or undefined. */
@@ -38,8 +45,8 @@ interface Change extends Subject {
 export async function release(context: Context, { drill, service, message, file, edit }: Change): Promise<Release> {
   const { top, head } = await context.checkout();
   const { source } = (await registrationOf(context, service)).spec;
-  const name = file ?? source?.helm?.valueFiles?.at(-1) ?? 'values.yaml';
-  const path = `${source?.path}/${name}`;
+  const name = file ?? topValues(source as Source);
+  const path = posix.join(source?.path ?? '.', name);
   const text = (await filesAt(context.exec, top, head, [path])).get(path) ?? '';
   const files = new Map([[path, edit(text, name)]]);
   const commit = await commitUnreferenced(context.exec, top, { parent: head, message: `drill: ${message}`, files });

@@ -1,17 +1,21 @@
-import { posix } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import {
   type Application,
   applicationSources,
   argocdNamespace,
   type ChartSource,
+  isRepositoryFile,
 } from '../../repository/applications.ts';
 import { projectRefusals } from '../../repository/projects.ts';
 import {
   chartSource,
+  hasShape,
   isApplication,
   ownRepository,
   registrationsFolder,
   repositoriesIn,
+  sourceFaults,
 } from '../../repository/registrations.ts';
 import type { Located } from '../../repository/rendering/finding.ts';
 import type { Chart } from '../../repository/rendering/helm.ts';
@@ -43,10 +47,10 @@ export const validateApplications: ValidationCheck = {
     const all = (await repository.manifests()).filter(({ file }) => file.startsWith(`${registrationsFolder}/`));
     const misplaced = all.filter(({ file }) => posix.dirname(file) !== registrationsFolder);
     const manifests = all.filter((one) => !misplaced.includes(one));
-    const applications = manifests.filter(({ object }) => isApplication(object));
+    // What the others lack, their schema says.
+    const applications = manifests.filter(({ object }) => isApplication(object) && hasShape(object));
     const projects = manifests.filter(({ object }) => object.kind === 'AppProject');
     const charts = await repository.charts();
-    const files = new Set(await repository.files('helm'));
     const place = { exec, config: { root: repository.root, gitops: undefined } };
     const isOurs = await ownRepository(place, repositoriesIn(applications.map(({ object }) => object)));
     const sources = applications.map(({ object }) => chartSource(repository.root, object as Application, isOurs));
@@ -62,7 +66,9 @@ export const validateApplications: ValidationCheck = {
         const twin = applications[sources.findIndex((one) => source !== undefined && one?.path === source.path)];
         return findingsAt(application, [
           ...checkSources(application),
-          ...(source ? checkChart(application, source, twin === application ? undefined : twin, charts, files) : []),
+          ...(source
+            ? checkChart(application, source, twin === application ? undefined : twin, charts, repository.root)
+            : []),
           ...checkProject(application, projects),
           ...(source ? checkSync(application) : checkAutomated(application)),
         ]);
@@ -85,11 +91,16 @@ function* checkSources({ object }: Located): Iterable<Fault> {
   const { spec, metadata } = object as Application;
   if ((metadata.namespace ?? argocdNamespace) !== argocdNamespace)
     yield ['application-name', ['metadata', 'namespace'], 'Argo CD reads its own namespace only.', 'Write argocd.'];
-  for (const [index, { targetRevision, path, chart, ref }] of applicationSources({ spec: spec ?? {} }).entries()) {
+  for (const [index, source] of applicationSources({ spec: spec ?? {} }).entries()) {
+    const { targetRevision, path, chart, ref } = source;
     const at = ['spec', ...(spec.sources?.length ? ['sources', index] : ['source'])];
     if (!targetRevision) {
       const message = 'it does not say what it follows, so it would be HEAD, whatever that is.';
       yield ['application-revision', at, message, 'Add targetRevision, such as main.'];
+    }
+    for (const { field, message } of sourceFaults(source)) {
+      const rule = field[0] === 'path' ? 'application-path' : 'application-values';
+      yield [rule, [...at, ...field], `${message}.`, 'Correct the path.'];
     }
     if ((path ?? chart ?? ref) !== undefined) continue;
     yield ['application-path', at, 'it names no path, and no chart.', 'Add path, or chart for a Helm repository.'];
@@ -102,7 +113,7 @@ function* checkChart(
   source: ChartSource,
   twin: Located | undefined,
   charts: readonly Chart[],
-  files: ReadonlySet<string>,
+  root: string,
 ): Iterable<Fault> {
   const at = ['spec', ...((object as Application).spec.sources?.length ? ['sources', 0] : ['source'])];
   if (twin !== undefined) {
@@ -116,7 +127,7 @@ function* checkChart(
     return;
   }
   const { name } = object.metadata;
-  const { releaseName, valueFiles } = source.helm;
+  const { releaseName, valueFiles, ignoreMissingValueFiles: mayBeMissing } = source.helm;
   const write = `Write ${chart.name}.`;
   if (name !== chart.name)
     yield ['application-name', ['metadata', 'name'], `its chart is called ${chart.name}.`, write];
@@ -125,11 +136,11 @@ function* checkChart(
     yield ['application-name', [...at, 'helm', 'releaseName'], message, write];
   }
   const path = [...at, 'helm', 'valueFiles'];
-  for (const [index, file] of listOf(valueFiles).entries()) {
-    if (files.has(`${chart.folder}/${file}`)) continue;
-    yield ['application-values', [...path, index], `${chart.folder}/${file} does not exist.`, 'Correct the name.'];
+  for (const [index, file] of valueFiles.entries()) {
+    if (mayBeMissing || !isRepositoryFile(file) || existsSync(join(root, file))) continue;
+    yield ['application-values', [...path, index], `${file} does not exist.`, 'Correct the name.'];
   }
-  if (listOf(valueFiles)[0] !== 'values.yaml') {
+  if (valueFiles[0] !== `${chart.folder}/values.yaml`) {
     const remedy = 'List values.yaml, then the file of the environment.';
     yield ['application-values', path, 'values.yaml has to come first: the later file wins.', remedy];
   }

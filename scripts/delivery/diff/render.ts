@@ -9,7 +9,14 @@ import { UserError } from '../../lib/errors.ts';
 import { CommandError, type Exec } from '../../lib/exec.ts';
 import { gitIn, literalPath, readPaths } from '../../lib/git/run.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { type Application, argocdNamespace, type Source } from '../../repository/applications.ts';
+import {
+  type Application,
+  argocdNamespace,
+  isRepositoryFile,
+  type Source,
+  topValues,
+  valuesPath,
+} from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
 import { apiVersions, type ClusterFacts, targetNamespace } from './targets.ts';
 
@@ -129,6 +136,7 @@ function linkTarget(path: string, link: string): string {
   const target = posix.isAbsolute(link) ? '..' : posix.join(posix.dirname(path), link);
   if (target === '..' || target.startsWith('../')) {
     throw new UserError(`${path} is a symbolic link to ${link}, out of the repository, which Argo CD refuses.`, {
+      id: 'link-outside',
       hint: 'Link to a file of the repository, or copy it there.',
     });
   }
@@ -152,8 +160,8 @@ function renderingOf(top: string, application: Application, facts: ClusterFacts)
   const { path = '.', helm, directory } = application.spec.source as Source;
   const has = (file: string) => existsSync(join(top, path, file));
   if (helm !== undefined || (directory === undefined && has('Chart.yaml'))) {
-    const command = ['helm', 'template', '.', ...helmArguments(application, facts)];
-    return { path, command, valueFiles: valueFilesOf(application) };
+    const command = ['helm', 'template', '.', ...helmArguments(top, application, facts)];
+    return { path, command, valueFiles: valueFilesOf(top, application) };
   }
   if (directory === undefined && kustomizationNames.some(has))
     return { path, command: ['kustomize', 'build', '.'], valueFiles: [] };
@@ -161,18 +169,18 @@ function renderingOf(top: string, application: Application, facts: ClusterFacts)
   return { path, command: ['sh', '-c', printManifests, 'sh', ...depth], valueFiles: [] };
 }
 
-/** The values files of an Application, from the top folder of the repository. */
-function valueFilesOf({ spec }: Application): string[] {
-  const { path = '.', helm: { valueFiles = [] } = {} } = spec.source ?? {};
-  // One that begins with a slash counts from the top folder of the repository, for Argo CD, too.
-  return valueFiles.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file)));
+/** The values files of an Application, from the top folder of the repository, without those that may be missing and are. */
+function valueFilesOf(top: string, { spec }: Application): string[] {
+  const { path = '.', helm: { valueFiles = [], ignoreMissingValueFiles = false } = {} } = spec.source ?? {};
+  const files = valueFiles.map((file) => valuesPath(path, file));
+  return ignoreMissingValueFiles ? files.filter((file) => existsSync(join(top, file))) : files;
 }
 
 /**
  * What Argo CD gives to `helm template .` in the chart's folder (util/helm/cmd.go, reposerver/repository, helmTemplate).
  * Throws a `UserError` for what an Application can say besides, and what is not followed here.
  */
-export function helmArguments(application: Application, facts: ClusterFacts): string[] {
+export function helmArguments(top: string, application: Application, facts: ClusterFacts): string[] {
   assertSupported(application);
   const { metadata, spec } = application;
   const { path = '.', helm } = spec.source ?? {};
@@ -180,7 +188,7 @@ export function helmArguments(application: Application, facts: ClusterFacts): st
     ...['--name-template', helm?.releaseName ?? metadata.name],
     ...['--namespace', targetNamespace(application)],
     ...['--kube-version', facts.kubeVersion],
-    ...valueFilesOf(application).flatMap((file) => ['--values', posix.relative(path, file)]),
+    ...valueFilesOf(top, application).flatMap((file) => ['--values', posix.relative(path, file)]),
     ...apiVersions(facts).flatMap((version) => ['--api-versions', version]),
     '--include-crds',
   ];
@@ -189,7 +197,7 @@ export function helmArguments(application: Application, facts: ClusterFacts): st
 /** A rendering that leaves half of the settings out would be a lie. */
 function assertSupported({ metadata, spec }: Application): void {
   const { repoURL, targetRevision, path, helm, directory, ...ofSource } = spec.source ?? ({} as Source);
-  const { releaseName, valueFiles = [], ...ofHelm } = helm ?? {};
+  const { releaseName, valueFiles = [], ignoreMissingValueFiles, ...ofHelm } = helm ?? {};
   const { recurse, ...ofDirectory } = (directory ?? {}) as { recurse?: boolean };
   const whole = ['sources', 'sourceHydrator'].find((one) => spec[one] !== undefined);
   const [field] = [
@@ -197,7 +205,7 @@ function assertSupported({ metadata, spec }: Application): void {
     ...Object.keys(ofDirectory).map((one) => `directory.${one}`),
     ...Object.keys(ofHelm).map((one) => `helm.${one}`),
   ];
-  const file = valueFiles.find((one) => /^\w+:\/\/|^\$|[*?[]/.test(one));
+  const file = valueFiles.find((one) => !isRepositoryFile(one));
   if (whole === undefined && field === undefined && file === undefined) return;
   const inSource = field === undefined ? `the values file ${file}` : `spec.source.${field}`;
   const what = whole === undefined ? inSource : `spec.${whole}`;
@@ -217,7 +225,8 @@ async function explainHelmError(context: Context, application: Application, said
   const { locateHelmError } = await import('../../repository/rendering/helm-error.ts');
   const { root } = context.config;
   const { prefix } = await context.checkout();
-  const { path = '.', helm } = application.spec.source ?? {};
+  const source = application.spec.source as Source;
+  const { path = '.', helm } = source;
   if (helm === undefined)
     return new UserError(`${application.metadata.name} can't be rendered: ${said}`, renderErrorHint);
   const folder = posix.relative(prefix, path);
@@ -225,7 +234,7 @@ async function explainHelmError(context: Context, application: Application, said
   const files = { root, text: (file: string) => readFile(join(root, file), 'utf8') };
   // Argo CD names a values file by its path, and so does what reads the sentence.
   const named = said.replace(/(?<=failed to parse )[\w./-]+/, (file) => posix.join(folder, file));
-  const values = helm.valueFiles?.at(-1) ?? 'values.yaml';
+  const values = topValues(source);
   const findings = await locateHelmError(files, { chart, values }, named);
   const lines = findings.map(({ file, line, message }) => {
     const place = line === undefined ? file : `${file}:${line}`;

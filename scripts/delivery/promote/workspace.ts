@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
-import { posix } from 'node:path';
 import type { Context } from '../../images/context.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { blobsAt } from '../../lib/git/commits.ts';
 import { type Git, gitIn, gitReason, literalPath, readPaths } from '../../lib/git/run.ts';
-import { localValueFiles } from '../../repository/applications.ts';
+import { isRepositoryFile, localValueFiles } from '../../repository/applications.ts';
 import { type Hold, holdsIn } from '../../repository/hold.ts';
 import { readServiceApplications } from '../../repository/registrations.ts';
 import { findServices, type Service } from '../../repository/service-files.ts';
@@ -150,14 +149,12 @@ export async function readServices(
   const { root, environment } = context.config;
   const applications = await readServiceApplications(context);
   /** The values files that Helm reads after the service's own, in production and here. */
-  const overlaysOf = ({ name, file: own }: Service) => {
+  const overlaysOf = ({ name }: Service) => {
     const application = applications.find(({ metadata }) => metadata.name === name);
-    const { path, helm } = application?.spec.source ?? { path: '', helm: { valueFiles: [] } };
-    const lists = application ? [helm.valueFiles, localValueFiles(application, environment)] : [];
-    const files = lists
-      .map((list) => list.map((file) => (posix.isAbsolute(file) ? file.slice(1) : posix.join(path, file))))
-      .flatMap((list) => list.slice(list.lastIndexOf(own) + 1));
-    return [...new Set(files)];
+    if (!application) return [];
+    const { path, helm } = application.spec.source;
+    const lists = [helm.valueFiles.filter(isRepositoryFile), localValueFiles(application, environment)];
+    return [...new Set(lists.flatMap((list) => list.slice(list.lastIndexOf(`${path}/values.yaml`) + 1)))];
   };
   const wanted = services.map((service) => {
     const { file } = service;

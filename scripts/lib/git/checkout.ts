@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
-import { gitIn, literalPath, readPaths } from './run.ts';
+import { gitIn, readPaths } from './run.ts';
 
 /** The Git checkout that a folder belongs to. */
 export interface Checkout {
@@ -100,38 +100,6 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
 /** A commit as a person reads it: the first seven digits of its SHA. */
 export function shortSha(commit: string): string {
   return commit.slice(0, 7);
-}
-
-/**
- * The texts of files at a commit, by path; a file that the commit doesn't have is left out. Paths count from the top
- * folder. One process for all of them: git prints each line behind its file's name.
- */
-export async function filesAt(
-  exec: Exec,
-  top: string,
-  commit: string,
-  paths: readonly string[],
-): Promise<Map<string, string>> {
-  const all = ['--null', '--text', '--full-name', '--no-recurse-submodules', '--fixed-strings', '-e', ''];
-  const plain = ['--no-color', '--no-line-number', '--no-column'];
-  const { stdout, stderr, exitCode } = await gitIn(exec, top, 'reading').attempt([
-    ...['grep', ...all, ...plain, commit, '--'],
-    ...paths.map(literalPath),
-  ]);
-  // 1 only says that nothing was found.
-  if (exitCode > 1)
-    throw new UserError(`git could not read ${shortSha(commit)}: ${stderr.trim()}`, {
-      id: 'clone-unfit',
-      hint: 'git fsck',
-    });
-  const texts = new Map<string, string>();
-  for (const line of stdout.split('\n')) {
-    const end = line.indexOf('\0');
-    if (end < 0) continue;
-    const path = line.slice(commit.length + 1, end);
-    texts.set(path, `${texts.get(path) ?? ''}${line.slice(end + 1)}\n`);
-  }
-  return texts;
 }
 
 /** The files below `folders` that differ from HEAD or are new, counted from the top folder. */

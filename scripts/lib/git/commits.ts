@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
+import { shortSha } from './checkout.ts';
 import { type Git, gitFailed, gitIn, literalPath, readPaths } from './run.ts';
 
 /** A commit that this clone has. */
@@ -56,27 +57,55 @@ export async function filesChanged(git: Git, ...what: [string] | [string, string
 }
 
 /**
- * The texts of files, byte for byte, in one process.
+ * The texts of files, byte for byte, in one process. Symbolic links are followed, also those of folders on the way.
  * @param names as in `HEAD:helm/values.yaml`, counted from the top folder.
- * @returns a text for each, or undefined where the commit has no such file.
- * @throws UserError where Git can't read one.
+ * @returns a text for each, or undefined where the commit has no such file, or a link to nothing.
+ * @throws UserError where Git can't read one, or where a link leads out of the repository: Argo CD refuses all of a repository
+ * that has one (reposerver/repository, "repository contains out-of-bounds symlinks").
  */
 export async function blobsAt(git: Git, names: readonly string[]): Promise<(string | undefined)[]> {
   // Behind each one a name that is missing for certain, and that no file can know.
   const mark = randomUUID();
   const input = names.map((name) => `${name}\n${mark}\n`).join('');
-  const answers = (await git.read(['cat-file', '--batch=%(objecttype)'], { input })).split(`${mark} missing`);
-  const texts = names.map((_, index) => {
+  const how = ['--batch=%(objecttype)', '--follow-symlinks'];
+  const answers = (await git.read(['cat-file', ...how], { input })).split(`${mark} missing`);
+  const read = names.map((name, index) => {
     const answer = answers[index]?.replace(/^\n/, '') ?? '';
-    return answer.startsWith('blob\n') ? answer.slice('blob\n'.length, -1) : undefined;
+    const [, kind = '', size] = /^(\w+)(?: (\d+))?\n/.exec(answer) ?? [];
+    if (kind === 'symlink') throw leadsOut(name, answer.split('\n')[1] ?? '');
+    // The others of a size are links that dangle or loop.
+    return { text: kind === 'blob' ? answer.slice('blob\n'.length, -1) : undefined, isKnown: size !== undefined };
   });
   // To cat-file, what can't be read is missing as well. A hold in such a file must not count as none.
-  for (const name of new Set(names.filter((_, index) => texts[index] === undefined))) {
+  for (const name of new Set(names.filter((_, index) => read[index]?.text === undefined && !read[index]?.isKnown))) {
     const [commit = '', path = ''] = name.split(/:(.*)/s);
     const listed = await git.read(['ls-tree', '--full-tree', commit, '--', literalPath(path)]);
     if (listed !== '') throw new UserError(`Git can't read ${name}.`, { id: 'clone-unfit', hint: 'git fsck' });
   }
-  return texts;
+  return read.map(({ text }) => text);
+}
+
+function leadsOut(name: string, target: string): UserError {
+  const [commit = '', path = ''] = name.split(/:(.*)/s);
+  return new UserError(
+    `${path} at ${shortSha(commit)} is a symbolic link out of the repository, to ${target}, which Argo CD refuses.`,
+    { id: 'link-outside', hint: 'Link to a file of the repository, or copy it there; then commit.' },
+  );
+}
+
+/**
+ * The texts of files at a commit, by path; a file that the commit doesn't have is left out. Like `blobsAt` otherwise.
+ * @param paths count from the top folder.
+ */
+export async function filesAt(
+  exec: Exec,
+  top: string,
+  commit: string,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const names = paths.map((path) => `${commit}:${path}`);
+  const texts = await blobsAt(gitIn(exec, top, 'reading'), names);
+  return new Map(paths.flatMap((path, index) => (texts[index] === undefined ? [] : [[path, texts[index]]])));
 }
 
 /** The files below `paths` that differ between two commits, sorted; none where this clone lacks one of the two. */

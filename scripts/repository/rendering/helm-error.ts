@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { writeWhole } from '../../lib/files.ts';
 import { type FieldPath, readYaml } from '../yaml.ts';
 import { type Finding, fieldName } from './finding.ts';
@@ -101,7 +101,7 @@ function templateFile(folder: string, named: string): string {
 
 /** Reads values.yaml and the overlay on top of it, the overlay first. A file that can't be read is left out. */
 async function readValuesFiles(repository: Files, { chart, values }: Rendered) {
-  const files = [...new Set([values, 'values.yaml'])].map((name) => `${chart.folder}/${name}`);
+  const files = [...new Set([values, 'values.yaml'])].map((name) => posix.join(chart.folder, name));
   const read = files.map(async (file) => {
     const [document] = readYaml(await repository.text(file).catch(() => ''));
     return document === undefined || document.error ? [] : [{ file, document }];
