@@ -5,6 +5,7 @@ import { kubernetesVersion } from './config/versions.ts';
 import { createImageCache } from './images/cache.ts';
 import type { Context } from './images/context.ts';
 import { type Credentials, createCredentials } from './images/credentials/credentials.ts';
+import { containerVariables } from './images/network.ts';
 import { createImageStore, notePulled, unmanagedImages } from './images/store.ts';
 import { createUnpackedImages } from './images/unpacked.ts';
 import { type ApiServer, connect } from './kubernetes/api/api.ts';
@@ -14,6 +15,7 @@ import { createToolbox } from './kubernetes/tools/toolbox.ts';
 import { UserError } from './lib/errors.ts';
 import { createExec, type Exec } from './lib/exec.ts';
 import type { Checkout } from './lib/git/checkout.ts';
+import { useNetwork } from './lib/http/agent.ts';
 import type { Trace } from './lib/trace.ts';
 import { imagesAtHead } from './repository/committed-values.ts';
 import { readWorkingTree } from './repository/text.ts';
@@ -37,9 +39,10 @@ export interface ContextOptions {
   onDownload?: (what: string) => void;
 }
 
-/** Puts together what a command needs. Does nothing by itself. */
+/** Puts together what a command needs, and sets how servers elsewhere are reached. */
 export function createContext(config: Config, options: ContextOptions): Context {
   const { signal, trace } = options;
+  useNetwork(config.network);
   const timeout = options.timeout === undefined ? undefined : options.timeout * 1000;
   const plain = createExec({ env: config.childEnv, signal, timeout, onCommand: options.onCommand });
   const exec: Exec = trace
@@ -70,6 +73,7 @@ export function createContext(config: Config, options: ContextOptions): Context 
       onRetry,
       trace,
       onlyHold,
+      variables: () => containerVariables(config.network, onlyHold ? 'machine' : 'node'),
       cache: createImageCache({ folder: packed, limit: config.imageCacheLimit }),
       ...(timeout !== undefined && { timeout }),
     });

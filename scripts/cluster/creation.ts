@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { Context } from '../images/context.ts';
+import { kindVariables, networkMounts } from '../images/network.ts';
 import { awaitUnpacked, unpackedMount } from '../images/unpacked.ts';
 import { toReadableYaml } from '../kubernetes/objects.ts';
 import type { Workload } from '../kubernetes/types.ts';
@@ -111,7 +112,8 @@ async function kindCreate(context: Context, unpacked: string | undefined): Promi
   const input = await kindConfig(context, unpacked);
   const options = ['--name', config.clusterName, '--image', config.nodeImage, '--kubeconfig', kubeconfig];
   // Not --quiet: kind then keeps the reason of a failure to itself as well.
-  const create = () => exec([path, 'create', 'cluster', ...options, '--config', '-'], { input });
+  const create = () =>
+    exec([path, 'create', 'cluster', ...options, '--config', '-'], { input, env: kindVariables(config.network) });
   await create().catch(async (error: unknown) => {
     // Docker finished what a killed command had asked for.
     if (!(error instanceof CommandError) || !/already (exist|in use)/i.test(error.output.stderr)) throw error;
@@ -208,7 +210,7 @@ const kindFile = 'cluster/kind.yaml';
 /** cluster/kind.yaml with this cluster's name, ports and Git folder, and the folder of unpacked images where there is one. */
 async function kindConfig(context: Context, unpacked: string | undefined): Promise<string> {
   const { root, ports, clusterName } = context.config;
-  const mounts = await gitMounts(context);
+  const mounts = [...(await gitMounts(context)), ...(await networkMounts(context))];
   if (unpacked !== undefined) mounts.push({ hostPath: unpacked, containerPath: unpackedMount, readOnly: true });
   const text = await readText(root, kindFile);
   return understood(kindFile, () => {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Context } from '../images/context.ts';
+import { networkDiffers } from '../images/network.ts';
 import { unpackedMount } from '../images/unpacked.ts';
 import { WrongClock } from '../kubernetes/api/api.ts';
 import { missingApi, waitForApi } from '../kubernetes/waiting/api-server.ts';
@@ -49,6 +50,10 @@ export const kindCluster: Cluster = {
     if (!isNarrow(container))
       notes.push(
         'The node sees the whole Git folder, as an earlier version mounted it: npm run down && npm run up shows it less.',
+      );
+    if (networkDiffers(context))
+      notes.push(
+        'The node reaches registries as HTTPS_PROXY and its like said when it was created: npm run down && npm run up changes it.',
       );
     return { changed: woken, detail: kindDetail(context, container), notes };
   },

@@ -39,17 +39,20 @@ const given = { KUBERC: 'off', HELM_PLUGINS: devNull, HELM_REGISTRY_CONFIG: devN
  */
 export function childEnvironments(environment: NodeJS.ProcessEnv, stateDir: string): Environments {
   const user = pick(environment, (name) => !foreign.test(name));
-  const kinds = {
-    probe: { ...pick(environment, (name) => needed.test(name) && !secret.test(name)), ...given, KUBECONFIG: devNull },
-    tool: {
-      ...pick(withoutTokens(user), (name) => !preferences.some((pattern) => pattern.test(name))),
-      ...given,
-      [startedForVariable]: stateDir,
-      [startedByVariable]: `${process.pid} ${/^[\w-]+$/.exec(process.argv[2] ?? '')?.[0] ?? ''} ${ownStartTime()}`,
-    },
+  const tool = {
+    ...pick(withoutTokens(user), (name) => !preferences.some((pattern) => pattern.test(name))),
+    ...given,
+    [startedForVariable]: stateDir,
+    [startedByVariable]: `${process.pid} ${/^[\w-]+$/.exec(process.argv[2] ?? '')?.[0] ?? ''} ${ownStartTime()}`,
   };
-  // Tokens may be in it, which must not show where a configuration is printed.
-  return Object.defineProperty(kinds as typeof kinds & Pick<Environments, 'user'>, 'user', { get: () => user });
+  const probe = {
+    ...pick(environment, (name) => needed.test(name) && !secret.test(name)),
+    ...given,
+    KUBECONFIG: devNull,
+  };
+  // Tokens may be in them, and the password of a proxy, which must not show where a configuration is printed.
+  const hidden = { tool: { get: () => tool, enumerable: false }, user: { get: () => user, enumerable: false } };
+  return Object.defineProperties({ probe, tool, user }, hidden);
 }
 
 /** None on macOS, where it would take a process of its own to ask. */

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
 import { readFileOrPipe } from '../lib/files.ts';
+import { readNetwork } from '../lib/http/proxy.ts';
 import { Secret } from '../lib/secret.ts';
 import type { Parsed } from '../lib/terminal/args.ts';
 import { childEnvironments } from './child-environment.ts';
@@ -97,6 +98,8 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
       output: environment.GITHUB_OUTPUT || undefined,
       summary: environment.GITHUB_STEP_SUMMARY || undefined,
     },
+    /** How servers elsewhere are reached: HTTPS_PROXY and its like. */
+    network: readNetwork(environment),
     /** The PATH to look for tools on. */
     path: environment.PATH ?? '',
     /** What children get to see, by what they are. */

@@ -4,6 +4,7 @@ import { assertDockerResponds, diskFullHint, fullImageName } from '../lib/docker
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { CommandError, type Exec, type Output, startProcess } from '../lib/exec.ts';
 import { waitUntil } from '../lib/retry.ts';
+import { certificatesInput, takeCertificates } from './network.ts';
 
 /** Made in the node with the images, and says whether all are there: cluster/node-images/restore.sh. */
 const unpackingMark = '/var/lib/platform-ops-images';
@@ -30,6 +31,8 @@ interface NodeImagesOptions {
   timeout: number;
   /** Whether images are only passed on, and never run there: then they are not unpacked, which takes rights and time. */
   onlyHold?: boolean;
+  /** What a pull needs to reach its registry: `containerVariables`. */
+  variables?: () => Readonly<Record<string, string>>;
 }
 
 /** The images of a container in which containerd runs. */
@@ -37,7 +40,7 @@ export function nodeImages(
   exec: Exec,
   node: string,
   signal: AbortSignal,
-  { timeout, onlyHold = false }: NodeImagesOptions,
+  { timeout, onlyHold = false, variables = () => ({}) }: NodeImagesOptions,
 ) {
   const ctr = (...args: string[]) => ['docker', 'exec', node, 'ctr', '--namespace=k8s.io', ...args] as const;
   return {
@@ -62,7 +65,11 @@ export function nodeImages(
     pull(image: string): Promise<Output> {
       const how = onlyHold ? ['content', 'fetch'] : ['images', 'pull'];
       const from = ['--hosts-dir', '/etc/containerd/certs.d', fullImageName(image)];
-      return exec(ctr(...how, ...from), { nothrow: true });
+      // By name: Docker takes the values from its own environment, so that a password is no argument.
+      const env = variables();
+      const named = Object.keys(env).map((name) => `--env=${name}`);
+      const command = ['docker', 'exec', ...named, node, 'ctr', '--namespace=k8s.io', ...how, ...from] as const;
+      return exec(command, { nothrow: true, env });
     },
     /** Copies images that Docker has into the node. Throws a `UserError` with the reason. */
     async importFromDocker(names: readonly string[]): Promise<void> {
@@ -104,7 +111,7 @@ export function nodeImages(
  * What runs in the container: containerd, until standard input ends. That happens when we do, however we end, so the
  * container never outlives us.
  */
-const untilInputEnds = 'containerd > /dev/null 2>&1 & read -r line; kill $!; wait';
+const untilInputEnds = `${takeCertificates}; containerd > /dev/null 2>&1 & read -r line; kill $!; wait`;
 
 /**
  * Runs a container of the node image in which nothing but containerd runs, which pulls and exports images as a node does,
@@ -119,6 +126,7 @@ export async function withContainerd<T>(context: ClusterContext, work: (containe
   const command = ['docker', 'run', ...options, ...entry];
   const { child } = await startProcess(command, { env: config.childEnv.tool, signal });
   child.stdin.on('error', () => {});
+  child.stdin.write(certificatesInput(config.network));
   try {
     return await work(container);
   } finally {

@@ -50,7 +50,7 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
 
   const askForToken = async (repository: string): Promise<string | undefined> => {
     door ??= fetchReply(`${origin}/v2/`, options).then(({ headers }) =>
-      tokenService(origin, headers.get('www-authenticate')),
+      tokenService(origin, headers['www-authenticate']),
     );
     const url = new URL(await door);
     // The scope is ours to choose: the one that GHCR names at its door is a placeholder.
@@ -70,8 +70,8 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
     const headers = { accept: manifestTypes, authorization: `Bearer ${token}` };
     const reply = await fetchReply(url, { ...options, method, headers });
     // Blobs lie elsewhere, where the token has no business: the address itself opens the door.
-    const elsewhere = reply.status === 307 || reply.status === 302 ? reply.headers.get('location') : null;
-    const { status, body } = elsewhere === null ? reply : await fetchReply(new URL(elsewhere, url).href, options);
+    const elsewhere = reply.status === 307 || reply.status === 302 ? reply.headers.location : undefined;
+    const { status, body } = elsewhere === undefined ? reply : await fetchReply(new URL(elsewhere, url).href, options);
     if (status === 200) return { state: 'found', body };
     if (status === 404) return { state: 'missing' };
     if (status === 401 || status === 403) return { state: 'denied', by: 'registry' };
@@ -87,7 +87,7 @@ export function createRegistry({ origin, username, password, signal, timeout }: 
 }
 
 /** The address that a registry sends its guests to. A password is sent nowhere else than to the registry's own host. */
-function tokenService(origin: string, challenge: string | null): URL {
+function tokenService(origin: string, challenge: string | undefined): URL {
   const parameters = new Map(
     [...(challenge ?? '').matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
   );

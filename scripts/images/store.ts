@@ -37,6 +37,8 @@ interface ImageStoreOptions {
   timeout?: number;
   /** Whether the images are only to be held, and not to be run there. */
   onlyHold?: boolean;
+  /** What the container needs to reach registries. */
+  variables?: () => Readonly<Record<string, string>>;
 }
 
 /** A pull that broke off in the middle; one that was refused would be refused again. */
@@ -47,9 +49,17 @@ export function createImageStore(
   exec: Exec,
   container: string,
   signal: AbortSignal,
-  { onPulled, onRetry, trace, cache, timeout = 300_000, onlyHold = false }: ImageStoreOptions = {},
+  {
+    onPulled,
+    onRetry,
+    trace,
+    cache,
+    timeout = 300_000,
+    onlyHold = false,
+    variables = () => ({}),
+  }: ImageStoreOptions = {},
 ) {
-  const node = nodeImages(exec, container, signal, { timeout, onlyHold });
+  const node = nodeImages(exec, container, signal, { timeout, onlyHold, variables });
   const traced = <T>(what: string, work: () => Promise<T>) => (trace ? trace.during('image', what, work) : work());
   const hostPulls = new Map<string, Promise<void>>();
   const nodePulls = new Map<string, Promise<boolean>>();

@@ -38,7 +38,10 @@ function inspect(node: Node | undefined) {
 
 function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => unknown; signal?: AbortSignal } = {}) {
   return fakeContext({
-    config: { clusterName: 'x', stateDir, ports: { http: 8080, https: 8443 }, nodeImage: 'kindest/node:v1.36.4' },
+    config: {
+      ...{ clusterName: 'x', stateDir, ports: { http: 8080, https: 8443 }, nodeImage: 'kindest/node:v1.36.4' },
+      network: { direct: '' },
+    },
     node: 'x-control-plane',
     kubeconfig: `${stateDir}/kubeconfig`,
     signal: new AbortController().signal,

@@ -144,6 +144,12 @@ const others = new Set([
   'GITHUB_STEP_SUMMARY',
   'DOCKER_HOST',
   'NODE_EXTRA_CA_CERTS',
+  'NODE_USE_ENV_PROXY',
+  'SSL_CERT_FILE',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
   'XDG_CACHE_HOME',
   'XDG_DATA_HOME',
   // Of Argo CD's controller.

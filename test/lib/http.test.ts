@@ -32,8 +32,9 @@ function respond(status: number, body: unknown) {
 test('an answer is its status and its body, whatever the status, and redirects are not followed', async () => {
   for (const status of [200, 302, 404, 503]) {
     respond(status, 'grün €');
-    const { sentAt, ...rest } = await httpGet(url);
+    const { sentAt, headers, ...rest } = await httpGet(url);
     assert.deepEqual(rest, { status, body: 'grün €' });
+    assert.equal(headers.connection, 'keep-alive');
     assert(sentAt !== undefined && Math.abs(sentAt - Date.now()) < 60_000);
   }
 });

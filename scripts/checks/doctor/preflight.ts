@@ -16,6 +16,7 @@ import { capitalized } from '../../lib/text.ts';
 import { type DoctorCheck, type DoctorContext, type DoctorFinding, findingText, ok, problemOf } from './check.ts';
 import { askDocker } from './docker.ts';
 import { checkCgroup, checkDisk, checkFreePorts, checkInotify, checkMemory } from './machine.ts';
+import { checkNetwork } from './network.ts';
 import { checkGit, checkTools } from './tools.ts';
 
 /** All but the check of Docker, which the others are told the answer of. */
@@ -74,16 +75,24 @@ export async function diagnose(context: Context, looking = nodeContainer(context
   const files = forbidden === undefined ? [] : [problemOf('files', forbidden)];
   if (context.target !== undefined) {
     const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
-    return [...files, ...found, await checkExistingCluster(context), ...(await checkRepository(context, true))];
+    const network = await networkOf(context, 'elsewhere');
+    const repository = await checkRepository(context, true);
+    return [...files, ...found, ...network, await checkExistingCluster(context), ...repository];
   }
   // Where Docker can't tell, the check of Docker says so.
   const state = looking.then((container) => container?.state ?? 'absent').catch(() => 'unknown');
   const clusterExists = state.then((one) => portHoldingStates.has(one));
-  const [machine, repository] = await Promise.all([
+  const [machine, network, repository] = await Promise.all([
     runDoctorChecks({ ...checkContext(context), clusterExists }),
+    state.then((one) => networkOf(context, one === 'absent' ? 'absent' : 'there')),
     state.then((one) => checkRepository(context, one === 'running')),
   ]);
-  return [...files, ...machine, ...repository];
+  return [...files, ...machine, ...network, ...repository];
+}
+
+function networkOf({ exec, config, signal, downloads }: Context, node: 'absent' | 'there' | 'elsewhere') {
+  const { network, gitops } = config;
+  return checkNetwork({ exec, network, signal, node, repository: gitops?.repoUrl, offline: downloads.offline });
 }
 
 /** What a check is given where the cluster exists. */

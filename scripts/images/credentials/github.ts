@@ -1,4 +1,5 @@
-import { fetchReply, type Reply, Unanswered } from '../../lib/http/fetch.ts';
+import { type HttpResponse, headerOf } from '../../lib/http/client.ts';
+import { fetchReply, Unanswered } from '../../lib/http/fetch.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { jsonIn } from '../../lib/text.ts';
 
@@ -24,12 +25,13 @@ export interface GithubOptions {
  * an app or a workflow has no user: `login` is empty then. Throws `Unanswered` or `Interrupted`.
  */
 export async function tokenOwner(token: Secret, options: GithubOptions): Promise<TokenOwner | undefined> {
-  const { status, headers, body } = await askGithub('/user', token, options);
+  const reply = await askGithub('/user', token, options);
+  const { status, body } = reply;
   if (status === 401) return undefined;
   return {
     login: status === 200 ? loginIn(body) : '',
-    scopes: headers.get('x-oauth-scopes')?.split(/,\s*/).filter(Boolean),
-    expires: dateIn(headers.get('github-authentication-token-expiration')),
+    scopes: headerOf(reply, 'x-oauth-scopes')?.split(/,\s*/).filter(Boolean),
+    expires: dateIn(headerOf(reply, 'github-authentication-token-expiration')),
   };
 }
 
@@ -42,12 +44,12 @@ export async function singleSignOnLink(
   organisation: string,
   options: GithubOptions,
 ): Promise<string | undefined> {
-  const { headers } = await askGithub(`/orgs/${encodeURIComponent(organisation)}`, token, options);
+  const reply = await askGithub(`/orgs/${encodeURIComponent(organisation)}`, token, options);
   // "required; url=https://github.com/orgs/NAME/sso?authorization_request=…" (REST API, "Authenticating").
-  return headers.get('x-github-sso')?.match(/^required;\s*url=(https:\/\/\S+)$/)?.[1];
+  return headerOf(reply, 'x-github-sso')?.match(/^required;\s*url=(https:\/\/\S+)$/)?.[1];
 }
 
-async function askGithub(path: string, token: Secret, options: GithubOptions): Promise<Reply> {
+async function askGithub(path: string, token: Secret, options: GithubOptions): Promise<HttpResponse> {
   const { origin = 'https://api.github.com', signal, timeout } = options;
   const reply = await fetchReply(origin + path, {
     signal,
@@ -58,7 +60,7 @@ async function askGithub(path: string, token: Secret, options: GithubOptions): P
       authorization: `Bearer ${token.reveal()}`,
     },
   });
-  if (reply.status === 403 && reply.headers.get('x-ratelimit-remaining') === '0')
+  if (reply.status === 403 && headerOf(reply, 'x-ratelimit-remaining') === '0')
     throw new Unanswered(origin, 'answers no more for this hour (rate limit)');
   return reply;
 }
@@ -69,7 +71,7 @@ function loginIn(body: string): string {
 }
 
 /** GitHub writes `2026-12-01 12:00:00 UTC`, or a number in place of the zone's name. */
-function dateIn(text: string | null): Date | undefined {
+function dateIn(text: string | undefined): Date | undefined {
   const date = new Date(text ?? '');
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Exec } from '../../lib/exec.ts';
+import { createAgent } from '../../lib/http/agent.ts';
 import { jsonIn } from '../../lib/text.ts';
 
 /** A cluster of a kubeconfig that needs no file beside it. */
@@ -46,9 +46,9 @@ function agentsFor(cluster: KubeconfigCluster, { cert, key }: Identity) {
     ...(cert && { cert, key }),
   };
   return {
-    agent: new Agent({ keepAlive: true, maxSockets: 8, ...options }),
+    agent: createAgent(cluster.server, { keepAlive: true, maxSockets: 8, ...options }),
     // Answers that go on for long would hold the few connections that all else shares.
-    streams: new Agent(options),
+    streams: createAgent(cluster.server, options),
   };
 }
 

@@ -1,12 +1,20 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from 'node:http';
+import type { Agent } from 'node:https';
 import { Interrupted } from '../errors.ts';
+import { explained, requestOf, routeTo } from './agent.ts';
 
 export interface HttpResponse {
   status: number;
+  headers: IncomingHttpHeaders;
   body: string;
   /** When the server sent it, by its own clock: milliseconds since 1970, or undefined where it doesn't say. */
   sentAt: number | undefined;
+}
+
+/** A header of an answer, by its name in lower case. */
+export function headerOf({ headers }: Pick<HttpResponse, 'headers'>, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 interface SendOptions {
@@ -26,11 +34,11 @@ export function httpGet(url: string, options: SendOptions = {}): Promise<HttpRes
 }
 
 /**
- * Sends a request. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and both
- * are needed here. Throws what the connection fails with, or `Interrupted`.
+ * Sends a request. Node's `fetch` can neither send a Host header of our own nor use a client certificate, and before Node.js 24 it
+ * knows no proxy. Throws what the connection fails with, or `Interrupted`.
  */
 export async function sendRequest(
-  method: 'GET' | 'PATCH',
+  method: 'GET' | 'HEAD' | 'PATCH',
   url: string,
   { headers = {}, body, agent, server, signal, timeout = 10_000 }: SendOptions = {},
 ): Promise<HttpResponse> {
@@ -48,23 +56,31 @@ export async function sendRequest(
     const sentAt = Date.parse(response.headers.date ?? '');
     return {
       status: response.statusCode ?? 0,
+      headers: response.headers,
       body: Buffer.concat(chunks).toString('utf8'),
       sentAt: Number.isNaN(sentAt) ? undefined : sentAt,
     };
   } catch (error) {
     if (signal?.aborted) throw new Interrupted();
-    throw deadline.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error;
+    if (!deadline.aborted) throw error;
+    throw Object.assign(new Error(`no answer within ${timeout / 1000} s`), { code: 'ETIMEDOUT' });
   }
 }
 
-/** Sends a request. @returns the beginning of the answer; what goes wrong later is thrown where that is read. */
-function answerTo(url: string, body: string | undefined, options: RequestOptions): Promise<IncomingMessage> {
+type Options = RequestOptions & { headers?: OutgoingHttpHeaders };
+
+/**
+ * Sends a request, by the proxy that is set for the address where it has no agent of its own, as everything in here.
+ * @returns the beginning of the answer; what goes wrong later is thrown where that is read.
+ * @throws ProxyError, or what the connection fails with.
+ */
+export function answerTo(url: string, body: string | undefined, options: Options): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // The agent and the certificates are for https.
-    const request = url.startsWith('https:')
-      ? httpsRequest(url, options)
-      : httpRequest(url, { ...options, agent: undefined });
-    request.on('error', reject);
+    const { agent, ...others } = options;
+    const route = agent === undefined || url.startsWith('http:') ? routeTo(url, options.headers) : { url, agent };
+    const request = requestOf(route.url, { ...others, ...route });
+    request.on('error', (error) => reject(agent === undefined ? explained(url, error) : error));
     let heard: IncomingMessage | undefined;
     request.on('response', (response) => {
       heard = response;

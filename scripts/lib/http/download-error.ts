@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { ProxyError } from './agent.ts';
 import { rootOf } from './fetch.ts';
 
 /** What stood in the way: the network, the server's answer, the file's content, or the disk. */
@@ -62,6 +63,10 @@ const rules: readonly Rule[] = [
 /** Turns what fetch or the file system threw into a sentence. */
 export function toDownloadError(url: string, error: unknown): DownloadError {
   if (error instanceof DownloadError) return error;
+  if (error instanceof ProxyError) {
+    const { message, hint, passing } = error;
+    return new DownloadError(url, { problem: 'unreachable', why: message, hint, retryable: passing, cause: error });
+  }
   const { code, message } = rootOf(error);
   const rule: Rule = rules.find((one) => one.code.test(code)) ?? { code: /^/, why: message };
   return new DownloadError(url, {

@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, UserError } from '../errors.ts';
 import { startDeadline } from '../retry.ts';
+import { answerTo } from './client.ts';
 import { DownloadError, downloadTimeoutError, httpStatusError, toDownloadError } from './download-error.ts';
 
 export interface DownloadOptions extends RequestOptions {
@@ -172,10 +174,11 @@ async function withResponse<T>(
   const idle = new AbortController();
   const timer = setTimeout(() => idle.abort(), idleTimeout);
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, idle.signal]) });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw httpStatusError(url, response.status);
+    const response = await follow(url, AbortSignal.any([signal, idle.signal]));
+    const status = response.statusCode ?? 0;
+    if (status !== 200) {
+      response.destroy();
+      throw httpStatusError(url, status);
     }
     return await read(keepingAlive(response, timer));
   } catch (error) {
@@ -186,8 +189,21 @@ async function withResponse<T>(
   }
 }
 
-async function* keepingAlive(response: Response, timer: NodeJS.Timeout): Chunks {
-  for await (const chunk of response.body ?? []) {
+/** As many as browsers follow before they take it for a circle. */
+const mostRedirects = 20;
+
+/** The answer at the end of the redirects. */
+async function follow(url: string, signal: AbortSignal, left = mostRedirects): Promise<IncomingMessage> {
+  const response = await answerTo(url, undefined, { signal });
+  const { location } = response.headers;
+  if (left === 0 || location === undefined || ![301, 302, 303, 307, 308].includes(response.statusCode ?? 0))
+    return response;
+  response.destroy();
+  return follow(new URL(location, url).href, signal, left - 1);
+}
+
+async function* keepingAlive(response: IncomingMessage, timer: NodeJS.Timeout): Chunks {
+  for await (const chunk of response) {
     timer.refresh();
     yield chunk as Uint8Array;
   }

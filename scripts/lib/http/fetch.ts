@@ -1,11 +1,5 @@
 import { Interrupted, messageOf } from '../errors.ts';
-
-/** What a web service answered. */
-export interface Reply {
-  status: number;
-  headers: Headers;
-  body: string;
-}
+import { type HttpResponse, sendRequest } from './client.ts';
 
 export interface FetchOptions {
   method?: 'GET' | 'HEAD';
@@ -30,26 +24,16 @@ export class Unanswered extends Error {
  * Asks a web service. A redirect is returned as it is, so that what the headers carry goes to nobody else. Throws
  * `Unanswered`, also for a 5xx and a 429, or `Interrupted` once the signal fired.
  */
-export async function fetchReply(url: string, options: FetchOptions): Promise<Reply> {
-  const { method = 'GET', headers = {}, signal, timeout = 8000 } = options;
-  if (signal.aborted) throw new Interrupted();
-  const deadline = AbortSignal.timeout(timeout);
-  let reply: Reply;
+export async function fetchReply(url: string, options: FetchOptions): Promise<HttpResponse> {
+  const { method = 'GET', timeout = 8000, ...others } = options;
+  let reply: HttpResponse;
   try {
-    const response = await fetch(url, {
-      method,
-      headers,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, deadline]),
-    });
-    reply = { status: response.status, headers: response.headers, body: await response.text() };
+    reply = await sendRequest(method, url, { ...others, timeout });
   } catch (error) {
-    if (signal.aborted) throw new Interrupted();
+    if (error instanceof Interrupted) throw error;
     const { code, message } = rootOf(error);
-    const reason = deadline.aborted
-      ? `did not answer within ${timeout / 1000} s`
-      : `can't be reached: ${code || message}`;
-    throw new Unanswered(url, reason, error);
+    const silent = `did not answer within ${timeout / 1000} s`;
+    throw new Unanswered(url, code === 'ETIMEDOUT' ? silent : `can't be reached: ${code || message}`, error);
   }
   if (reply.status >= 500 || reply.status === 429) throw new Unanswered(url, `answered HTTP ${reply.status}`);
   return reply;
