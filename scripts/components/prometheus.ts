@@ -12,6 +12,7 @@ import {
   configurationNotLoaded,
   reloadConfiguration,
 } from './prometheus-client.ts';
+import { routeTable, siteUrl } from './routes.ts';
 
 const manifestFolder = 'observability/prometheus';
 const claimFile = `${manifestFolder}/storage/claim.yaml`;
@@ -24,7 +25,8 @@ const prometheusObjects = memoizePerContext(async (context: Context) => {
     addOnRules(context),
   ]);
   const all = [...own, ...parts];
-  return [...useClaim(watchController([...all, checksumRule(all)], ingressController), claim), ...claim];
+  const watching = watchController([...all, checksumRule(all)], ingressController);
+  return [...useClaim(withOwnAddress(watching, context), claim), ...claim];
 });
 
 /** Prometheus, by hand: each of its objects is a commented file. It follows a change of its configuration while it runs. */
@@ -43,6 +45,18 @@ export const prometheus = install({
   missing: async (context) => configurationNotLoaded(context, await prometheusObjects(context)),
   mend: async (context) => reloadConfiguration(context, await prometheusObjects(context)),
 });
+
+/** Has Prometheus write the address at which the ingress shows it into the links of its alerts. */
+function withOwnAddress(all: readonly KubeObject[], context: Context): KubeObject[] {
+  const site = routeTable.find(({ title }) => title === 'Prometheus');
+  const flag = '--web.external-url=';
+  return withTemplates(all, ({ spec }: { spec: { containers: { args?: string[] }[] } }) => {
+    for (const container of spec.containers)
+      container.args = (container.args ?? []).map((argument) =>
+        site && argument.startsWith(flag) ? `${flag}${siteUrl(context, site)}/` : argument,
+      );
+  });
+}
 
 /** Has the volume `data` be the claim, if there is one. */
 export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject[]): KubeObject[] {

@@ -60,6 +60,23 @@ export function ingressPromises(behind: () => Behind): void {
     await eventually('the limit is over', 30, async () => (await ask(door, '/health')).status === 200);
   });
 
+  it('is scraped all the same after more made-up methods than its job has samples for', async () => {
+    const { door } = behind();
+    const numbers = async (query: string) => {
+      const path = `/api/v1/query?${new URLSearchParams({ query })}`;
+      const { body } = await ask({ ...door, host: 'prometheus.localhost' }, path);
+      const { data } = JSON.parse(body) as { data: { result: { value: [number, string] }[] } };
+      return data.result.map(({ value }) => Number(value[1]));
+    };
+    for (let nth = 0; nth < 150; nth += 1) await ask(door, '/info', {}, `MADE-UP-${nth}`);
+    const job = '{job="ingress-nginx"}';
+    await eventually('the methods are scraped', 60, async () =>
+      (await numbers(`scrape_samples_scraped${job}`)).every((count) => count > 6000),
+    );
+    assert.deepEqual(await numbers(`up${job}`), [1]);
+    assert.deepEqual(await numbers('count(nginx_ingress_controller_requests{method=~"MADE.*"})'), []);
+  });
+
   it('refuses an Ingress that brings configuration for nginx', async () => {
     const { view } = behind();
     const snippet = 'nginx.ingress.kubernetes.io/configuration-snippet=return 200;';

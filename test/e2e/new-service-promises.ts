@@ -71,7 +71,7 @@ export function newServicePromises({ cluster, ports, begin }: SharedPlatform): v
     });
     assert.equal(up.length, 1);
     const { body } = await ask({ ...door, host: 'prometheus.localhost' }, '/api/v1/rules?type=alert');
-    assert(body.includes(`absent(up{service=\\"${name}\\"})`), body);
+    assert(body.includes(`absent(up{namespace=\\"default\\",service=\\"${name}\\"})`), body);
     // The rule is there before the service: it may be pending until it is evaluated again.
     await eventually('no service is missing', 60, async () => {
       const alerts = await prometheus('ALERTS{alertname="ServiceMissing"}');

@@ -16,12 +16,18 @@ export interface Reply {
 }
 
 /** GETs a path of a host through the ingress, on a connection of its own. Throws what the connection fails with. */
-export function ask({ port, host, ca }: Door, path: string, headers: Record<string, string> = {}): Promise<Reply> {
+export function ask(
+  { port, host, ca }: Door,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const options = {
       host: '127.0.0.1',
       port,
       path,
+      method,
       ca,
       servername: host,
       headers: { ...headers, host: `${host}:${port}` },

@@ -125,7 +125,7 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
       'queries',
       'service-absence',
       (folder) => {
-        const line = '            or\n          absent(up{service="new-comer"})\n';
+        const line = '            or\n          absent(up{namespace="default",service="new-comer"})\n';
         replace(folder, 'observability/prometheus/config/rules/targets.yml', line, '');
       },
     ],

@@ -45,16 +45,20 @@ async function emptyRecord(live: LiveCluster, query: string): Promise<string | u
   return (await emptySelector(live, query)) ?? `its query (${query.replaceAll(/\s+/g, ' ')}) has no data`;
 }
 
-/** What ingress-nginx counts: nothing does where Traefik runs. */
-const isOfNginx = ({ name = '', matchers }: Selector) =>
-  /^nginx_/.test(name) || matchers.some(({ label, value }) => label === 'job' && value === 'ingress-nginx');
+/** What an ingress controller counts, by which nothing does where the other one runs. */
+const ofController: Record<LiveCluster['config']['ingressController'], (selector: Selector) => boolean> = {
+  nginx: ({ name = '', matchers }) =>
+    /^nginx_/.test(name) || matchers.some(({ label, value }) => label === 'job' && value === 'ingress-nginx'),
+  traefik: ({ name = '' }) => /^traefik_/.test(name),
+};
 
 /** Labels that say of what a metric is, and not in which state that is. */
 const identity: ReadonlySet<string> = new Set(['job', 'service', 'namespace', 'container']);
 
 /** @returns the selectors of a query that can have data on this cluster. */
 function selectorsOf({ config }: LiveCluster, query: string): Selector[] {
-  return readQuery(query).selectors.filter((selector) => config.ingressController === 'nginx' || !isOfNginx(selector));
+  const other = config.ingressController === 'nginx' ? 'traefik' : 'nginx';
+  return readQuery(query).selectors.filter((selector) => !ofController[other](selector));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, YAMLMap, type YAMLSeq } from 'yaml';
+import { servicesNamespace } from '../applications.ts';
 import { allowedEmptyFile, dashboardPath, mountingEdits } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
@@ -26,7 +27,7 @@ function addToRule(name: string): (document: Document) => void {
       .find((one) => one.get('alert') === alert);
     const expr = rule?.get('expr', true) as Scalar | undefined;
     if (typeof expr?.value !== 'string') throw noPlace(rulesFile, `alert ${alert}`);
-    expr.value = `${expr.value.trimEnd()}\n  or\nabsent(up{service="${name}"})\n`;
+    expr.value = `${expr.value.trimEnd()}\n  or\nabsent(up{namespace="${servicesNamespace}",service="${name}"})\n`;
   };
 }
 

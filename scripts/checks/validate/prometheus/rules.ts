@@ -54,13 +54,18 @@ export async function checkUnitTest(
   return [{ rule, file, line: line + 1 || 1, message: `The test fails: ${said.trim()}`, remedy }];
 }
 
-/** Each rule has unit tests. Of an alert they show when it fires, and when it keeps silent although there are data. */
+/**
+ * Each rule has unit tests. Of an alert they show when it fires, and when it keeps silent although there are data; one that asks
+ * for nothing always fires.
+ */
 export function checkTested(rules: readonly LocatedRule[], tests: readonly UnitTest[]): Finding[] {
   const proofs = new Set(tests.flatMap(proofsIn));
   const remedy = 'Add one to the folder tests beside its rules; the others there show how.';
   return rules.flatMap((located) => {
-    const { record, alert } = located.rule;
-    const ofAlert = alert === undefined ? [] : [`has ${alert} fire`, `has ${alert} keep silent`];
+    const { record, alert, expr } = located.rule;
+    const isConstant = readQuery(String(expr)).selectors.length === 0;
+    const silent = isConstant ? [] : [`has ${alert} keep silent`];
+    const ofAlert = alert === undefined ? [] : [`has ${alert} fire`, ...silent];
     const wanted = record === undefined ? ofAlert : [`expects a value of ${record}`];
     return wanted
       .filter((proof) => !proofs.has(proof))
