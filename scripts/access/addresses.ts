@@ -10,7 +10,7 @@ import { columns } from '../lib/text.ts';
 export interface Address {
   title: string;
   url: string;
-  /** How to call it all the same, where the name leads elsewhere: production's own host. */
+  /** How to call it all the same, where the name leads to another machine: the host of staging or production. */
   command?: string;
   /** What has to run on this machine for it to answer, where the cluster publishes nothing here. */
   through?: string;
@@ -38,7 +38,7 @@ async function apiAddress(context: Context): Promise<Address[]> {
   }
 }
 
-/** No name server resolves production's host to this machine, and no authority vouches for its certificate here. */
+/** No name server resolves the host of staging or production to this machine, and no authority vouches for its certificate here. */
 function curl(context: Context, site: Site, url: string): string {
   return `curl ${site.secret ? '-k ' : ''}--resolve ${site.host}:${sitePort(context, site)}:127.0.0.1 ${url}`;
 }
@@ -77,7 +77,7 @@ export async function openTargets(context: Context): Promise<OpenTarget[]> {
 
 /** Why a browser would not find it, or undefined: nothing answers, or its name resolves to another machine. */
 export async function unreachableReason(context: Context, { site, health }: OpenTarget): Promise<string | undefined> {
-  if (!isLocal(site.host)) return `${site.host} is production's name, which leads a browser elsewhere`;
+  if (!isLocal(site.host)) return `${site.host} leads a browser to another machine`;
   const { missing } = await askIngress(context, site, health);
   const port = sitePort(context, site);
   // A command asks by a way of its own there, which no browser has.

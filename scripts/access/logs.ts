@@ -4,8 +4,10 @@ import type { Context } from '../images/context.ts';
 import { ApiError, isPassing, Unreachable } from '../kubernetes/api/api.ts';
 import { nameOf } from '../kubernetes/objects.ts';
 import type { ContainerStatus, Pod, Workload } from '../kubernetes/types.ts';
+import { isOfService } from '../kubernetes/workloads.ts';
 import { Interrupted } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
+import { servicesNamespace } from '../repository/applications.ts';
 
 export interface LogLine {
   source: LogSource;
@@ -212,6 +214,11 @@ const workloadGroups: Record<string, (config: Config) => string> = {
   ingress: ({ ingressController }) => (ingressController === 'traefik' ? 'traefik' : 'ingress-nginx'),
 };
 
+/** Whether it is that of one of the platform's services, be it under another name. */
+function isOwn(workload: Workload, service: string): boolean {
+  return workload.metadata.namespace === servicesNamespace && isOfService(service)(workload);
+}
+
 /**
  * The workloads that a word means: those of that name, or all of `argocd` or `ingress`. Throws a `UsageError` that tells
  * which there are.
@@ -219,7 +226,7 @@ const workloadGroups: Record<string, (config: Config) => string> = {
 export async function workloadsNamed(context: Context, word: string): Promise<Workload[]> {
   const view = context.view();
   const all = (await Promise.all(workloadKindNames.map((kind) => view.list<Workload>('apps/v1', kind)))).flat();
-  const named = all.filter(({ metadata }) => metadata.name === word);
+  const named = all.filter((one) => one.metadata.name === word || isOwn(one, word));
   const namespace = workloadGroups[word]?.(context.config);
   const found = named.length > 0 ? named : all.filter(({ metadata }) => metadata.namespace === namespace);
   if (found.length > 0) return found.toSorted((one, other) => nameOf(one).localeCompare(nameOf(other)));

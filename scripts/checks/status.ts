@@ -12,7 +12,7 @@ import { type CredentialsReport, reportCredentials } from '../images/credentials
 import { stubsAmong } from '../images/stubs.ts';
 import { ApiError, Unreachable, withoutAnswer } from '../kubernetes/api/api.ts';
 import type { Workload } from '../kubernetes/types.ts';
-import { rolloutState } from '../kubernetes/workloads.ts';
+import { isOfService, rolloutState } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
@@ -108,7 +108,7 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
     applications.map(async (application) => {
       const { name } = application.metadata;
       const deployment = deployments.find(
-        ({ metadata }) => metadata.name === name && metadata.namespace === servicesNamespace,
+        (one) => isOfService(name)(one) && one.metadata.namespace === servicesNamespace,
       );
       return {
         name,

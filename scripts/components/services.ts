@@ -3,7 +3,7 @@ import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import { isStaying, missingOf } from '../kubernetes/workloads.ts';
+import { isOfService, isStaying, missingOf } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { jsonIn } from '../lib/text.ts';
 import { servicesNamespace } from '../repository/applications.ts';
@@ -72,7 +72,7 @@ export const services: Component = {
   },
 
   async apply(context) {
-    const objects = [...(await deployments(context)).values()];
+    const objects = await deployments(context);
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
     const look = async () => (await missingOfServices(context)) ?? (await podDown(context));
     await waitForReady(context, { objects: () => objects, look, bringImages: () => bringImages(context) });
@@ -84,11 +84,9 @@ async function answerDetail(context: Context): Promise<string> {
   return `${siteUrl(context, await apiSite(context))}/info answers`;
 }
 
-async function deployments(context: Context): Promise<Map<string, Workload>> {
+async function deployments(context: Context): Promise<Workload[]> {
   const all = await context.view().list<Workload>('apps/v1', 'Deployment');
-  return new Map(
-    all.filter(({ metadata }) => metadata.namespace === servicesNamespace).map((one) => [one.metadata.name, one]),
-  );
+  return all.filter(({ metadata }) => metadata.namespace === servicesNamespace);
 }
 
 async function missingOfServices(context: Context): Promise<string | undefined> {
@@ -100,7 +98,7 @@ async function notRunning(context: Context): Promise<string | undefined> {
   const [images, present] = await Promise.all([imagesAtHead(context), deployments(context)]);
   for (const [service, image] of images) {
     const title = `Deployment ${servicesNamespace}/${service}`;
-    const deployment = present.get(service);
+    const deployment = present.find(isOfService(service));
     if (!deployment) return `${title} is missing`;
     const missing = missingOf(deployment);
     if (missing !== undefined) return `${title}: ${missing}`;
@@ -141,7 +139,7 @@ async function notAnswering(context: Context): Promise<string | undefined> {
 /** Every running pod of the services has to be a target that is up. */
 async function notScraped(context: Context): Promise<string | undefined> {
   const [images, present] = await Promise.all([imagesAtHead(context), deployments(context)]);
-  const wanted = [...images.keys()].flatMap((service) => present.get(service) ?? []);
+  const wanted = [...images.keys()].flatMap((service) => present.find(isOfService(service)) ?? []);
   const pods = (await Promise.all(wanted.map((deployment) => context.view().podsOf(deployment))))
     .flat()
     .filter(isStaying);

@@ -69,7 +69,7 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     /** Whether whoever reaches Grafana may look at it without a password. */
     grafanaAnonymous: setting('GRAFANA_ANONYMOUS'),
     argocdFull: setting('ARGOCD_FULL'),
-    /** Which values the charts are rendered with: values-dev.yaml or values-prod.yaml. */
+    /** Which values the charts are rendered with: values-dev.yaml, values-staging.yaml or values-prod.yaml. */
     environment: setting('ENVIRONMENT'),
     /** The optional parts of the monitoring that are wanted. */
     parts: monitoringParts.filter((part) => setting(partSettings[part])) as readonly MonitoringPart[],

@@ -29,7 +29,7 @@ export const settings = {
   INGRESS_CONTROLLER: setting('nginx', oneOf('nginx', 'traefik')),
   GRAFANA_ANONYMOUS: setting('false', yesOrNo),
   ARGOCD_FULL: setting('false', yesOrNo),
-  ENVIRONMENT: setting('dev', oneOf('dev', 'prod')),
+  ENVIRONMENT: setting('dev', oneOf('dev', 'staging', 'prod')),
   KUBE_STATE_METRICS: setting('false', yesOrNo),
   NODE_EXPORTER: setting('false', yesOrNo),
   ALERTMANAGER: setting('false', yesOrNo),
@@ -38,7 +38,7 @@ export const settings = {
   IGNORE_CHECKS: setting('', checkList),
 } as const;
 
-export type Environment = 'dev' | 'prod';
+export type Environment = 'dev' | 'staging' | 'prod';
 
 /** The parts of the monitoring that are installed only if their setting asks for them. */
 export const monitoringParts = ['kube-state-metrics', 'node-exporter', 'alertmanager'] as const;
@@ -83,7 +83,7 @@ function matching(pattern: RegExp, rule: string): Parse<string> {
 function oneOf<const T extends string>(...values: T[]): Parse<T> {
   return (text) => {
     const found = values.find((value) => value === text);
-    if (found === undefined) throw new Error(values.join(' or '));
+    if (found === undefined) throw new Error(values.join(', ').replace(/, (?=[^,]*$)/, ' or '));
     return found;
   };
 }

@@ -2,6 +2,7 @@ import { Interrupted } from '../lib/errors.ts';
 import { startProcess } from '../lib/exec.ts';
 import type { ClusterContext } from './context.ts';
 import type { EndpointSlice } from './types.ts';
+import { isOfService } from './workloads.ts';
 
 /** A `kubectl port-forward` to one pod. */
 export interface PortForward {
@@ -100,9 +101,10 @@ export function endpointOf(
   { namespace, service, port }: ServicePort,
   now: Endpoint | undefined,
 ): Endpoint | undefined {
-  const own = slices.filter(
-    ({ metadata }) => metadata.namespace === namespace && metadata.labels?.['kubernetes.io/service-name'] === service,
-  );
+  const there = slices.filter(({ metadata }) => metadata.namespace === namespace);
+  const named = there.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service);
+  // A slice has the labels of its Service, which may have another name.
+  const own = named.length > 0 ? named : there.filter(isOfService(service));
   const found = own.flatMap(({ endpoints, ports }) => {
     // A Service with a single port may leave its name out, or have been given another one.
     const number = (ports?.find(({ name }) => name === port) ?? (ports?.length === 1 ? ports[0] : undefined))?.port;

@@ -70,6 +70,14 @@ export function rolloutState({ metadata, spec }: Workload, pods: readonly Pod[])
   };
 }
 
+/**
+ * @returns what tells the objects of a service: they have its name, or with `fullnameOverride` the label that says whose they
+ * are.
+ */
+export function isOfService(service: string): (object: KubeObject) => boolean {
+  return ({ metadata }) => metadata.name === service || metadata.labels?.['app.kubernetes.io/name'] === service;
+}
+
 /** Whether the pod's labels satisfy the selector. An empty selector selects nothing here. */
 export function selects(selector: Record<string, string> | undefined, metadata: Metadata): boolean {
   const wanted = Object.entries(selector ?? {});

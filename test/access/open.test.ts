@@ -68,6 +68,6 @@ test('why nothing was opened is said: no program, no screen, or what it ended wi
 test("production's name is not opened, since it leads elsewhere", async () => {
   const site = { host: 'api.example.com', secret: undefined };
   const place = { name: 'api', site, url: 'http://api.example.com', health: '/info', login: false };
-  assert.match((await unreachableReason(fakeContext({}), place)) ?? '', /production's name/);
+  assert.match((await unreachableReason(fakeContext({}), place)) ?? '', /leads a browser to another machine/);
   assert.deepEqual([...siteNames], ['api', 'argocd', 'prometheus', 'grafana']);
 });

@@ -125,3 +125,26 @@ test('no check breaks down on files that can not be read', async (t) => {
   if (reason !== undefined) return t.skip(reason);
   assert.match(foundLines(outcomes), /yaml-syntax/);
 });
+
+test('a changed template raises the version of every chart that it is part of by --fix, and what it raised stays', async () => {
+  const releases = validationChecks.filter(({ name }) => name === 'releases');
+  const fault = faultIn('helm/common/Chart.yaml', 'chart-version');
+  const charts = ['api-node', 'common', 'core-go', 'worker-python'].map((name) => `helm/${name}/Chart.yaml`);
+  await withFaults(
+    [{ ...fault, edits: [...fault.edits, ...charts.map((file) => ({ in: file, append: '' }))] }],
+    async (folder) => {
+      const looked = () => runValidation(releases, openRepository(folder, tools), tools);
+      const fixed = await applyFixes(await looked());
+      assert.deepEqual(
+        fixed.map(({ file }) => file),
+        charts,
+      );
+      assert.equal(foundLines(await looked()), '');
+      const versionsIn = (file: string) => new Set(readFileSync(file, 'utf8').match(/version: .*/g));
+      const [now = ''] = versionsIn(join(root, 'helm/common/Chart.yaml'));
+      const next = now.replace(/\d+$/, (patch) => String(Number(patch) + 1));
+      // Its own, and that of the library where it asks for that.
+      for (const file of charts) assert.deepEqual(versionsIn(join(folder, file)), new Set([next]), file);
+    },
+  );
+});

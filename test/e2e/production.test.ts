@@ -222,6 +222,19 @@ describe('the charts', () => {
 
   describe('behind the ingress', () => ingressPromises(() => ({ view, door, ports })));
 
+  it('run as in staging on the same cluster, two of each, under a host that the printed command reaches', async () => {
+    const ran = await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { ENVIRONMENT: 'staging' } }));
+    const [command = ''] = /curl .*api\.staging\.example\.com.*\/info/.exec(ran.stdout) ?? [];
+    const { stdout } = await demand(person.run(['bash', '-c', `${command} --silent --fail`]));
+    assert.match(stdout, /"env":"staging"/);
+    for (const service of services) {
+      const { status } = await view.json<{ status: { readyReplicas?: number } }>('get', 'deployment', service);
+      assert.equal(status.readyReplicas, 2, service);
+      const { spec } = await view.json<{ spec: { maxReplicas: number } }>('get', 'hpa', service);
+      assert.equal(spec.maxReplicas, 5, service);
+    }
+  });
+
   it('run as in production on the same cluster, three of each, and stay in sync', async () => {
     const ran = await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { ENVIRONMENT: 'prod' } }));
     assert.match(ran.stdout, /api\.example\.com/);

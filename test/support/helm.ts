@@ -12,7 +12,7 @@ export const services: readonly string[] = readdirSync(join(root, 'helm'), { wit
   .filter((entry) => entry.isDirectory() && entry.name !== 'common')
   .map(({ name }) => name)
   .sort();
-export const environments = ['dev', 'prod'] as const;
+export const environments = ['dev', 'staging', 'prod'] as const;
 export type Environment = (typeof environments)[number];
 
 export interface Manifest {
@@ -27,20 +27,25 @@ export const needsHelm = {
   skip: spawnSync('helm', ['version']).status === 0 ? false : 'helm is not on the PATH',
 };
 
+/** The oldest Kubernetes that the charts allow. */
+export const oldestKubernetes = '1.28.0';
+
 interface Rendering {
   /** The folder that holds the charts; a copy of `helm/` where a test edits files. */
   readonly charts?: string;
   readonly environment?: Environment;
+  /** Of the cluster, whatever version this helm would take by default. */
+  readonly kubeVersion?: string;
   readonly options?: readonly string[];
 }
 
 const run = promisify(execFile);
 
-function command(service: string, { charts = join(root, 'helm'), environment, options = [] }: Rendering): string[] {
+function command(service: string, rendering: Rendering): string[] {
+  const { charts = join(root, 'helm'), environment, kubeVersion = '1.31.0', options = [] } = rendering;
   const chart = join(charts, service);
   const overlay = environment ? ['--values', join(chart, `values-${environment}.yaml`)] : [];
-  // The oldest Kubernetes that the charts allow, whatever version this helm would take by default.
-  return ['template', service, chart, '--kube-version', '1.31.0', ...overlay, ...options];
+  return ['template', service, chart, '--kube-version', kubeVersion, ...overlay, ...options];
 }
 
 /** The manifests that helm renders, or what it says when it refuses to. */

@@ -1,6 +1,9 @@
 {{/* The port comes from one value, so that the program, the probes and the Service can't disagree on it. */}}
 {{- define "common.environment" -}}
 {{- $port := dict .Values.container.portVariable (.Values.container.port | int | toString) -}}
+{{- with .Values.container.metricsPort -}}
+{{- $_ := set $port "METRICS_PORT" (. | int | toString) -}}
+{{- end -}}
 {{- merge $port .Values.env | toYaml -}}
 {{- end }}
 

@@ -3,6 +3,9 @@
 {{- if gt (int .minReplicas) (int .maxReplicas) -}}
 {{- fail (printf "%s: autoscaling.minReplicas (%d) is more than autoscaling.maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
+{{- if not (or .metrics .targetCPUUtilizationPercentage .targetMemoryUtilizationPercentage) -}}
+{{- fail (printf "%s: autoscaling has nothing to go by. Set autoscaling.targetCPUUtilizationPercentage, targetMemoryUtilizationPercentage or metrics, or enabled: false." $.Chart.Name) -}}
+{{- end -}}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 {{ include "common.metadata" $ }}
@@ -10,7 +13,7 @@ spec:
   scaleTargetRef:
     apiVersion: apps/v1
     kind: Deployment
-    name: {{ $.Chart.Name }}
+    name: {{ include "common.fullname" $ }}
   minReplicas: {{ int .minReplicas }}
   maxReplicas: {{ int .maxReplicas }}
   metrics:
@@ -19,8 +22,12 @@ spec:
     {{- with .metrics }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-    {{- include "common.utilization" (list "memory" .targetMemoryUtilizationPercentage) | nindent 4 }}
-    {{- include "common.utilization" (list "cpu" .targetCPUUtilizationPercentage) | nindent 4 }}
+    {{- with .targetMemoryUtilizationPercentage }}
+    {{- include "common.utilization" (list "memory" .) | nindent 4 }}
+    {{- end }}
+    {{- with .targetCPUUtilizationPercentage }}
+    {{- include "common.utilization" (list "cpu" .) | nindent 4 }}
+    {{- end }}
   behavior:
     {{- toYaml .behavior | nindent 4 }}
 {{- end }}

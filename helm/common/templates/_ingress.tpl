@@ -1,11 +1,7 @@
 {{- define "common.ingress" -}}
 apiVersion: networking.k8s.io/v1
 kind: Ingress
-{{ include "common.metadata" . }}
-  {{- with .Values.ingress.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{ include "common.metadataOf" (list . (pick .Values.ingress "annotations")) }}
 spec:
   ingressClassName: {{ .Values.ingress.className }}
   {{- with .Values.ingress.tls }}
@@ -22,7 +18,7 @@ spec:
             pathType: {{ .pathType }}
             backend:
               service:
-                name: {{ $.Chart.Name }}
+                name: {{ include "common.fullname" $ }}
                 port:
                   name: {{ $.Values.container.portName }}
           {{- end }}

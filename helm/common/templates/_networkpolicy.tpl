@@ -41,6 +41,26 @@ spec:
       ports:
         - port: {{ $.Values.container.portName }}
           protocol: TCP
+        {{- range $.Values.container.extraPorts }}
+        - port: {{ .name }}
+          protocol: {{ .protocol | default "TCP" }}
+        {{- end }}
+    {{- if $.Values.container.metricsPort }}
+    # The port with the metrics is Prometheus' alone.
+    - from:
+        - namespaceSelector:
+            matchExpressions:
+              - key: kubernetes.io/metadata.name
+                operator: In
+                values:
+                  {{- toYaml .fromNamespaces.prometheus | nindent 18 }}
+      ports:
+        - port: metrics
+          protocol: TCP
+    {{- end }}
+    {{- with .extraIngress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   egress:
     # Names are resolved by CoreDNS, which carries this label in every distribution.
     - to:
@@ -63,6 +83,9 @@ spec:
       ports:
         - port: {{ int .port }}
           protocol: TCP
+    {{- end }}
+    {{- with .extraEgress }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 {{- end }}

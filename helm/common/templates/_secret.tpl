@@ -11,7 +11,7 @@ spec:
     {{- toYaml .Values.sealedSecret.encryptedData | nindent 4 }}
   template:
     metadata:
-      name: {{ .Chart.Name }}
+      name: {{ include "common.fullname" . }}
       labels:
         {{- include "common.labels" . | nindent 8 }}
     type: Opaque

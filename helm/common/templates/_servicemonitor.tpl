@@ -2,17 +2,14 @@
 {{- define "common.servicemonitor" -}}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
-{{ include "common.metadata" . }}
-    {{- with .Values.serviceMonitor.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+{{ include "common.metadataOf" (list . (pick .Values.serviceMonitor "labels")) }}
 spec:
   jobLabel: app.kubernetes.io/name
   selector:
     matchLabels:
       {{- include "common.selectorLabels" . | nindent 6 }}
   endpoints:
-    - port: {{ .Values.container.portName }}
+    - port: {{ if .Values.container.metricsPort }}metrics{{ else }}{{ .Values.container.portName }}{{ end }}
       path: /metrics
       interval: {{ .Values.serviceMonitor.interval }}
       metricRelabelings:

@@ -1,5 +1,5 @@
 {{- define "common.testName" -}}
-{{ .Chart.Name }}-test
+{{ include "common.fullname" . }}-test
 {{- end }}
 
 {{/*
@@ -16,7 +16,13 @@ metadata:
     app.kubernetes.io/instance: {{ .Release.Name | quote }}
     app.kubernetes.io/component: test
     app.kubernetes.io/managed-by: {{ .Release.Service }}
+    {{- with .Values.commonLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   annotations:
+    {{- with .Values.commonAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     helm.sh/hook: test
     # A failed one stays, for its log, until the next test.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
@@ -43,7 +49,7 @@ spec:
           // Patient: network policies let a new pod through only after a moment.
           const deadline = Date.now() + 60_000;
           const ask = async (path) => {
-            const answer = await fetch(`http://{{ .Chart.Name }}:{{ int .Values.service.port }}${path}`, { signal: AbortSignal.timeout(5_000) });
+            const answer = await fetch(`http://{{ include "common.fullname" . }}:{{ int .Values.service.port }}${path}`, { signal: AbortSignal.timeout(5_000) });
             const text = `${path} answers ${answer.status}: ${(await answer.text()).slice(0, 200)}`;
             if (!answer.ok) throw new Error(text);
             console.log(text);

@@ -6,7 +6,7 @@ import { eventsOf } from '../../kubernetes/explain/explain.ts';
 import { podProblemOf } from '../../kubernetes/explain/pod-problem.ts';
 import type { Pod, PodSpec, Workload } from '../../kubernetes/types.ts';
 import { shortGracePeriod, startDeleting } from '../../kubernetes/waiting/deletion.ts';
-import { isReady } from '../../kubernetes/workloads.ts';
+import { isOfService, isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { applicationsNow, servicesNamespace } from '../../repository/applications.ts';
@@ -166,7 +166,8 @@ async function undoBadRelease(context: Context): Promise<void> {
     ({ spec, metadata }) =>
       spec.replicas === 0 &&
       runs(spec.template.spec, image) &&
-      metadata.ownerReferences?.some(({ kind, name }) => kind === 'Deployment' && name === service),
+      metadata.ownerReferences?.some(({ kind }) => kind === 'Deployment') &&
+      isOfService(service)({ metadata, apiVersion: 'apps/v1', kind: 'ReplicaSet' }),
   );
   await startDeleting(context, sets, shortGracePeriod);
 }

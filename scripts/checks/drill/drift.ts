@@ -27,9 +27,9 @@ export const selfHealDrill: Drill = {
 
 /** Under an autoscaler the number of pods is the autoscaler's, and what Git says is how far it may scale. */
 async function scale(context: Context, service: string): Promise<{ what: string; seconds: number }> {
-  const { kind, field, most } = await scalerOf(context, service);
+  const { kind, name, field, most } = await scalerOf(context, service);
   const patch = JSON.stringify({ spec: { [field]: most + 1 } });
-  await changeByHand(context, ['patch', kind, service, '--type=merge', '--patch', patch]);
+  await changeByHand(context, ['patch', kind, name, '--type=merge', '--patch', patch]);
   const seconds = await waitForState(context, async () => {
     const now = (await scalerOf(context, service)).most;
     return now === most ? undefined : `${service} has ${field} ${now}, not ${most} as Git says`;
@@ -39,11 +39,11 @@ async function scale(context: Context, service: string): Promise<{ what: string;
 
 async function deleteService(context: Context, service: string): Promise<number> {
   const find = () => serviceObject(context, 'v1', 'Service', service);
-  const before = (await find())?.metadata.uid;
-  await changeByHand(context, ['delete', 'service', service, '--wait=false']);
+  const before = (await find())?.metadata;
+  await changeByHand(context, ['delete', 'service', before?.name ?? service, '--wait=false']);
   return waitForState(context, async () => {
     const { uid, deletionTimestamp } = (await find())?.metadata ?? {};
-    const isBack = uid !== undefined && uid !== before && !deletionTimestamp;
+    const isBack = uid !== undefined && uid !== before?.uid && !deletionTimestamp;
     return isBack ? undefined : `Service ${service} was not recreated`;
   });
 }

@@ -2,7 +2,7 @@ import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../../kubernetes/types.ts';
 import { timeoutError, waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
-import { isReady } from '../../kubernetes/workloads.ts';
+import { isOfService, isReady } from '../../kubernetes/workloads.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
@@ -32,12 +32,13 @@ export async function serviceObject<T extends KubeObject>(
   service: string,
 ): Promise<T | undefined> {
   const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
-  return all.find(({ metadata }) => metadata.name === service);
+  return all.find(isOfService(service));
 }
 
 /** What says how many pods a service has: its autoscaler, or where it has none its Deployment. */
 interface Scaler {
   kind: string;
+  name: string;
   /** The fewest pods, also when there is nothing to do. */
   least: number;
   /** The field with the most pods, and its value. */
@@ -52,19 +53,25 @@ export async function scalerOf(context: Context, service: string): Promise<Scale
   ]);
   if (autoscaler) {
     const { minReplicas = 1, maxReplicas } = autoscaler.spec;
-    return { kind: 'horizontalpodautoscaler', least: minReplicas, field: 'maxReplicas', most: maxReplicas };
+    const { name } = autoscaler.metadata;
+    return { kind: 'horizontalpodautoscaler', name, least: minReplicas, field: 'maxReplicas', most: maxReplicas };
   }
   const replicas = deployment?.spec.replicas ?? 1;
-  return { kind: 'deployment', least: replicas, field: 'replicas', most: replicas };
+  const name = deployment?.metadata.name ?? service;
+  return { kind: 'deployment', name, least: replicas, field: 'replicas', most: replicas };
 }
 
 /** The pods of a service's Deployment that are not on their way out; none that you started with the same labels. */
 export async function podsOfService(context: Context, service: string): Promise<Pod[]> {
-  const pods = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
+  const [pods, deployment] = await Promise.all([
+    context.api().list<Pod>('v1', 'Pod', servicesNamespace),
+    serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
+  ]);
+  const prefix = `${deployment?.metadata.name ?? service}-`;
   return pods.filter(
     ({ metadata: { labels, ownerReferences, deletionTimestamp } }) =>
       labels?.['app.kubernetes.io/name'] === service &&
-      ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(`${service}-`)) &&
+      ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(prefix)) &&
       deletionTimestamp === undefined,
   );
 }

@@ -13,6 +13,7 @@ import { validateReferences } from './objects/references.ts';
 import { validatePrometheus } from './prometheus/prometheus.ts';
 import { validateQueries } from './prometheus/queries.ts';
 import { validatePromotion } from './promotion.ts';
+import { validateReleases } from './releases.ts';
 import { validateSchemas } from './schemas.ts';
 import { validateValues } from './values.ts';
 
@@ -66,6 +67,7 @@ export async function applyFixes(outcomes: readonly ValidationResult[]): Promise
 export const validationChecks: readonly ValidationCheck[] = [
   validateFiles,
   validateCharts,
+  validateReleases,
   validateSchemas,
   validatePolicy,
   validateKubeScore,

@@ -1,5 +1,6 @@
 import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import type { Pod, Workload } from '../../kubernetes/types.ts';
+import { isOfService } from '../../kubernetes/workloads.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import type { LiveCluster } from './live.ts';
 
@@ -50,7 +51,7 @@ export async function servicePods(live: LiveCluster): Promise<ServicePod[]> {
     if (deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(pod.status.phase)) return [];
     const service = labels[nameLabel] ?? '';
     // The pod of `helm test`, say, has a name of its own and no Deployment.
-    const isDeployed = deployments.some(({ metadata }) => metadata.name === service);
+    const isDeployed = deployments.some(isOfService(service));
     return services.includes(service) && isDeployed ? [{ service, pod }] : [];
   });
 }

@@ -1,6 +1,6 @@
 import { monitoringParts } from '../../config/settings.ts';
 import type { Workload } from '../../kubernetes/types.ts';
-import { missingOf } from '../../kubernetes/workloads.ts';
+import { isOfService, missingOf } from '../../kubernetes/workloads.ts';
 import { counted } from '../../lib/text.ts';
 import { servicesNamespace } from '../../repository/applications.ts';
 import { type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
@@ -17,12 +17,7 @@ export const verifyServices: VerificationCheck = {
       live.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
       servicePods(live),
     ]);
-    const findings = names.map((name) =>
-      explainService(
-        name,
-        deployments.find(({ metadata }) => metadata.name === name),
-      ),
-    );
+    const findings = names.map((name) => explainService(name, deployments.find(isOfService(name))));
     return { findings, detail: `${counted(pods.length, 'pod')} of ${counted(names.length, 'service')}` };
   },
 };
@@ -32,7 +27,7 @@ function explainService(name: string, deployment: Workload | undefined): Verific
   if (deployment.spec.replicas === 0)
     return {
       message: `The service ${name} has no pod: its Deployment was scaled to zero.`,
-      remedy: `kubectl -n ${servicesNamespace} scale deployment/${name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
+      remedy: `kubectl -n ${servicesNamespace} scale deployment/${deployment.metadata.name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
       lasting: true,
     };
   const missing = missingOf(deployment);

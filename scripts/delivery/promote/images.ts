@@ -8,7 +8,7 @@ import { createRegistry, type ImageFacts, parseImage, type Registry, readImage }
 import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Workload } from '../../kubernetes/types.ts';
-import { containerImage, isStaying } from '../../kubernetes/workloads.ts';
+import { containerImage, isOfService, isStaying } from '../../kubernetes/workloads.ts';
 import { fullImageName } from '../../lib/docker/images.ts';
 import { UserError } from '../../lib/errors.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
@@ -149,7 +149,7 @@ export async function prepareNode(context: Context, images: ReadonlyMap<string, 
 export async function runningImages(context: Context, service: string): Promise<string[]> {
   const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
   const deployment = deployments.find(
-    ({ metadata }) => metadata.name === service && metadata.namespace === servicesNamespace,
+    (one) => isOfService(service)(one) && one.metadata.namespace === servicesNamespace,
   );
   const pods = deployment ? await context.view().podsOf(deployment) : [];
   const images = pods.filter(isStaying).flatMap(({ spec }) => containerImage(spec, service) ?? []);

@@ -4,7 +4,7 @@ import { apiSite, hasRoute, infoOf } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { EndpointSlice, Pod, Workload } from '../../kubernetes/types.ts';
-import { containerImage, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
+import { containerImage, isOfService, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { type Application, applicationsNow, isAtCommit, servicesNamespace } from '../../repository/applications.ts';
@@ -44,7 +44,7 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
     api.list<Pod>('v1', 'Pod', servicesNamespace),
   ]);
   return applications.map((application) => {
-    const deployment = deployments.find(({ metadata }) => metadata.name === application.metadata.name);
+    const deployment = deployments.find(isOfService(application.metadata.name));
     const ofDeployment = ({ metadata }: KubeObject) =>
       metadata.ownerReferences?.some(({ uid }) => uid === deployment?.metadata.uid) ?? false;
     return {
@@ -208,7 +208,8 @@ interface OtherPods {
 async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<OtherPods> {
   const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', servicesNamespace);
   const others = slices
-    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service)
+    // A slice has a name of its own, and the labels of its Service.
+    .filter((one) => one.metadata.labels?.['kubernetes.io/service-name'] === service || isOfService(service)(one))
     .flatMap(({ endpoints }) => endpoints ?? [])
     .filter(({ targetRef }) => !fresh.some(({ metadata }) => metadata.name === targetRef?.name));
   const namesOf = (ready: boolean) =>

@@ -1,15 +1,17 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type Document, isMap, isScalar } from 'yaml';
+import { withValuesTables } from '../chart-readme.ts';
+import { chartVersion, recordAnnotation } from '../chart-version.ts';
 import { withoutHolds } from '../hold.ts';
 import { withImage } from '../image-values.ts';
-import { readText } from '../text.ts';
+import { filesBelow, readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
 import { type FileChange, renamed } from './changes.ts';
 import { model, type NewService } from './options.ts';
 
 /** What a chart is made of. Packed dependencies and what editors leave behind is no part of it. */
-const part = /^(Chart\.yaml|values[^/]*\.yaml|templates\/.*\.(yaml|tpl))$/;
+const part = /^(Chart\.yaml|README\.md|values[^/]*\.yaml|templates\/.*\.(yaml|tpl|txt))$/;
 
 /**
  * The chart of a new service: that of the model under another name, links included. What the model has for itself, as its
@@ -26,7 +28,34 @@ export async function chartChanges(root: string, wish: NewService): Promise<File
     const text = renamed(await readText(root, `${from}/${path}`), model, wish.name);
     return { file, after: contentOf(path, text, file, wish) };
   });
-  return (await Promise.all(changes)).filter((change) => change !== undefined);
+  const made = (await Promise.all(changes)).filter((change) => change !== undefined);
+  return Promise.all(made.map((change) => withGenerated(root, to, change, made)));
+}
+
+/** What validate generates of the rest of the chart: the tables of its README, and the record of its templates. */
+async function withGenerated(
+  root: string,
+  folder: string,
+  change: FileChange,
+  all: readonly FileChange[],
+): Promise<FileChange> {
+  const files = {
+    // The schema is a link to the one that all charts have.
+    text: async (file: string) =>
+      all.find((one) => one.file === file && one.link === undefined)?.after ??
+      readText(root, file.replace(folder, `helm/${model}`)),
+    files: async (below: string) =>
+      below.startsWith(`${folder}/`)
+        ? all.flatMap(({ file }) => (file.startsWith(`${below}/`) ? [file] : [])).sort()
+        : filesBelow(root, below),
+  };
+  const { file, after } = change;
+  if (file === `${folder}/README.md`)
+    return { ...change, after: (await withValuesTables(files, folder, after)) ?? after };
+  if (file !== `${folder}/Chart.yaml`) return change;
+  const { wanted } = await chartVersion(files, folder);
+  const record = (document: Document) => document.setIn(['annotations', recordAnnotation], wanted);
+  return { ...change, after: editYaml(after, file, record) };
 }
 
 function contentOf(path: string, text: string, file: string, wish: NewService): string {

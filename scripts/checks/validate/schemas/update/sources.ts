@@ -26,6 +26,7 @@ export const kubernetesKinds: Readonly<Record<string, readonly string[]>> = {
 export const customResources = {
   argoCd: ['manifests/crds/application-crd.yaml', 'manifests/crds/appproject-crd.yaml'],
   sealedSecrets: ['helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml'],
+  gatewayApi: ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
   prometheusOperator: ['podmonitors', 'prometheusrules', 'servicemonitors'].map(
     (name) => `example/prometheus-operator-crd/monitoring.coreos.com_${name}.yaml`,
   ),
@@ -36,6 +37,7 @@ export const modules = {
   // The newest patch of the node image's minor version that the module proxy has; fields don't change within a minor.
   kubernetes: 'k8s.io/kubernetes@v1.36.3',
   argoCd: 'github.com/argoproj/argo-cd/v3@v3.5.7',
+  gatewayApi: 'sigs.k8s.io/gateway-api@v1.4.0',
   sealedSecrets: 'github.com/bitnami-labs/sealed-secrets@v0.40.0',
   prometheusOperator: 'github.com/prometheus-operator/prometheus-operator@v0.85.0',
 } as const;
