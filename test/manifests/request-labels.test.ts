@@ -19,10 +19,14 @@ interface Replacement {
 }
 
 const config = parse(readFileSync(join(root, 'observability/prometheus/config/prometheus.yml'), 'utf8')) as {
-  scrape_configs: { job_name: string; metric_relabel_configs?: Replacement[] }[];
+  scrape_configs: {
+    job_name: string;
+    relabel_configs?: { source_labels: string[]; target_label?: string }[];
+    metric_relabel_configs?: (Replacement & { action?: string })[];
+  }[];
 };
-const replacements =
-  config.scrape_configs.find(({ job_name: name }) => name === 'services')?.metric_relabel_configs ?? [];
+const jobOf = (wanted: string) => config.scrape_configs.find(({ job_name: name }) => name === wanted);
+const replacements = jobOf('services')?.metric_relabel_configs ?? [];
 
 /** The label after the scrape, as Prometheus computes it: the rules run in order, each on what the one before made. */
 const kept = (status: string) =>
@@ -61,6 +65,32 @@ test('a ServiceMonitor does the same for the Prometheus Operator', needsHelm, as
       replacement,
     })),
   );
+});
+
+test(
+  'a ServiceMonitor gives the labels that the dashboards use, from where the local Prometheus takes them',
+  needsHelm,
+  async () => {
+    const monitor = find(
+      await render('core-go', { options: ['--set', 'serviceMonitor.enabled=true'] }),
+      'ServiceMonitor',
+    );
+    const rules = jobOf('services')?.relabel_configs ?? [];
+    const local = ['service', 'version'].map((label) => ({
+      sourceLabels: rules.find(({ target_label: target }) => target === label)?.source_labels,
+      targetLabel: label,
+    }));
+    assert.deepEqual(at(monitor, 'spec', 'endpoints', 0, 'relabelings'), local);
+    assert.equal(at(monitor, 'spec', 'jobLabel'), 'app.kubernetes.io/name');
+  },
+);
+
+test('made-up methods cost no sample, and known ones, and metrics without a method, are kept', () => {
+  const rule = jobOf('ingress')?.metric_relabel_configs?.find(({ action }) => action === 'keep');
+  assert.deepEqual(rule?.source_labels, ['method']);
+  const isKept = (method: string) => new RegExp(`^(?:${rule?.regex})$`).test(method);
+  for (const method of ['', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) assert(isKept(method), method);
+  for (const method of ['MADE-UP', 'GETS', 'get', 'GET POST']) assert(!isKept(method), method);
 });
 
 type Labels = Record<string, string>;

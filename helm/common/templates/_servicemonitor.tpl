@@ -12,6 +12,11 @@ spec:
     - port: {{ if .Values.container.metricsPort }}metrics{{ else }}{{ .Values.container.portName }}{{ end }}
       path: /metrics
       interval: {{ .Values.serviceMonitor.interval }}
+      # The labels by which the dashboards and rules ask, from where the local Prometheus takes them. The Operator adds job, namespace
+      # and pod by itself; of its own, `service` is the name of the Service, which may be another one.
+      relabelings:
+        - {sourceLabels: [__meta_kubernetes_pod_label_app_kubernetes_io_name], targetLabel: service}
+        - {sourceLabels: [__meta_kubernetes_pod_label_app_kubernetes_io_version], targetLabel: version}
       metricRelabelings:
         {{- range $code, $phrase := include "common.statusPhrases" . | fromYaml }}
         - {sourceLabels: [status], regex: {{ $phrase | quote }}, targetLabel: status, replacement: {{ $code | quote }}}
