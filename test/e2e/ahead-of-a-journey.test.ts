@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { startProxy } from '../support/proxy.ts';
 import { demand, newPerson, type Person } from './support.ts';
 
 const cluster = 'e2e-journey';
@@ -27,9 +28,15 @@ describe('after npm run prefetch', { skip, timeout: 900_000 }, () => {
     await person?.remove();
   });
 
-  it('every image is on this machine, and no container stays', async () => {
-    const ran = await demand(person.npm('prefetch'));
+  it('every image is on this machine, by way of the proxy, and no container stays', async () => {
+    const proxy = await startProxy({ login: 'ann:canary' });
+    const env = { https_proxy: `http://ann:canary@127.0.0.1:${proxy.port}` };
+    const ran = await demand(person.run(['npm', 'run', '--silent', 'prefetch', '--', '--verbose'], { env }));
+    proxy.close();
     assert.match(ran.stdout, /npm run up works without a network now\./);
+    assert.doesNotMatch(ran.text, /canary/);
+    for (const host of ['raw.githubusercontent.com', 'quay.io', 'registry-1.docker.io', 'registry.k8s.io'])
+      assert(proxy.asked.includes(`${host}:443`), `${host} was reached without the proxy: ${proxy.asked.join()}`);
     const found = await demand(person.run(['ls', join(person.home, '.cache', 'platform-ops', 'images')]));
     for (const image of ['argoproj%2Fargocd', 'prom%2Fprometheus', 'grafana%2Fgrafana', 'ingress-nginx%2Fcontroller'])
       assert(found.stdout.includes(image), found.stdout);
