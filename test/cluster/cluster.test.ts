@@ -8,6 +8,7 @@ import { assertNotMoved, assertPorts, ownContainer } from '../../scripts/cluster
 import { Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
+import { readNetwork } from '../../scripts/lib/http/proxy.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -125,6 +126,13 @@ test('a running cluster stays untouched, and an image of other settings is only 
   assert.deepEqual(older.changed, []);
   const earlier = await cluster.apply(contextWith({ mounted: ours, whole: true }));
   assert.match(earlier.notes?.join() ?? '', /sees the whole Git folder.*npm run down && npm run up/);
+  const proxied = contextWith({ mounted: ours });
+  const network = readNetwork({ HTTPS_PROXY: 'http://ann:canary@proxy.example' });
+  const { notes } = await cluster.apply({ ...proxied, config: { ...proxied.config, network } });
+  assert.match(
+    notes?.join() ?? '',
+    /^The node reaches registries as HTTPS_PROXY .* npm run down && npm run up changes it\.$/,
+  );
   assert.match(older.notes?.[0] ?? '', /runs kindest\/node:v1\.35\.0, the settings ask for kindest\/node:v1\.36\.4/);
 });
 
