@@ -205,7 +205,7 @@ interface KindConfig {
   }[];
 }
 
-const kindFile = 'cluster/kind.yaml';
+export const kindFile = 'cluster/kind.yaml';
 
 /** cluster/kind.yaml with this cluster's name, ports and Git folder, and the folder of unpacked images where there is one. */
 async function kindConfig(context: Context, unpacked: string | undefined): Promise<string> {

@@ -10,10 +10,13 @@ import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { ensureSecret } from '../kubernetes/secret.ts';
+import { CommandError } from '../lib/exec.ts';
 import { writeWhole } from '../lib/files.ts';
 import { download } from '../lib/http/download.ts';
+import { parseManifests } from '../lib/yaml-cache.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { readRegistrations } from '../repository/registrations.ts';
+import { readText, understood, unreadable } from '../repository/text.ts';
 import { contentAnnotation, install } from './installation.ts';
 import { argocdPassword } from './passwords.ts';
 import { addServers, knownHostsFile, knownHostsMap } from './repository-key.ts';
@@ -78,7 +81,7 @@ async function isFull({ argocdFull, root }: Pick<Config, 'argocdFull' | 'root'>)
 }
 
 /** What of Argo CD is installed, as files that kustomize reads. */
-const kustomizations = 'cluster/argocd';
+export const kustomizations = 'cluster/argocd';
 
 /**
  * What `kubectl kustomize` makes of the release and `cluster/argocd`. It takes one to two seconds of a processor, so the outcome
@@ -92,20 +95,39 @@ export async function kustomizedRelease(
   fetchRelease: () => Promise<string>,
 ): Promise<KubeObject[]> {
   const source = join(config.root, kustomizations);
-  const names = (await readdir(source, { recursive: true })).filter((name) => name.endsWith('.yaml')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(source, name), 'utf8')));
+  const all = await readdir(source, { recursive: true }).catch((cause) => {
+    const hint = `git checkout HEAD -- ${kustomizations} brings back what was committed.`;
+    throw unreadable(`The folder ${kustomizations}/ can't be read.`, hint, cause);
+  });
+  const names = all.filter((name) => name.endsWith('.yaml')).sort();
+  const texts = await Promise.all(names.map((name) => readText(config.root, join(kustomizations, name))));
   const from = sha256([argocd.installSha256, config.nodeImage, names, texts]);
   const full = await isFull(config);
   const kept = join(config.cacheDir, 'argo-cd', full ? 'full.json' : 'trimmed.json');
   const known = readKept(kept);
   if (known?.from === from) return known.objects;
 
+  // With the file and its line, which kustomize does not tell.
+  for (const [index, name] of names.entries())
+    understood(join(kustomizations, name), () => parseManifests(texts[index] ?? ''));
   const [release, kubectl] = await Promise.all([fetchRelease(), toolbox.find('kubectl')]);
   const work = await mkdtemp(join(tmpdir(), 'platform-ops-argo-cd-'));
   try {
     await cp(source, work, { recursive: true });
     await copyFile(release, join(work, 'full', 'install.yaml'));
-    const { stdout } = await exec([kubectl.path, 'kustomize', full ? join(work, 'full') : work]);
+    const { stdout } = await exec([kubectl.path, 'kustomize', full ? join(work, 'full') : work]).catch((cause) => {
+      if (!(cause instanceof CommandError) || cause.output.stderr === '') throw cause;
+      const said = cause.output.stderr
+        .trim()
+        .replaceAll(work, kustomizations)
+        .replace(/^error: /, '')
+        .split('\n')[0];
+      throw unreadable(
+        `${kustomizations} can't be read by kubectl kustomize: ${said}.`,
+        `git diff HEAD -- ${kustomizations}`,
+        cause,
+      );
+    });
     const objects = parseAllDocuments(stdout, { version: '1.1' }).map((document) => marked(document.toJS()));
     // Where nothing can be written, it is made again each time.
     const keep = async () => {

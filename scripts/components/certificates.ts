@@ -110,7 +110,7 @@ function certificateDetail(wanted: readonly WantedCertificate[]): string {
 export async function wantedCertificates(context: Context): Promise<WantedCertificate[]> {
   const [ours, services] = await Promise.all([readRoutes(context.config.root), ingressesAtHead(context)]);
   const named = [
-    ...(ours as Ingress[]).flatMap(({ metadata, spec }) =>
+    ...(ours.filter(({ kind }) => kind === 'Ingress') as Ingress[]).flatMap(({ metadata, spec }) =>
       (spec.tls ?? []).map(({ secretName, hosts }) => ({
         namespace: metadata.namespace ?? 'default',
         name: secretName,

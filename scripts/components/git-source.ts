@@ -10,6 +10,8 @@ import { type Application, applicationSources } from '../repository/applications
 import { readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 
+export const gitServerFile = 'cluster/git-server.yaml';
+
 /** Where Argo CD reads this checkout's commits. */
 export const localRepoUrl = 'git://git-server.git-server.svc.cluster.local/platform-ops.git';
 
@@ -37,7 +39,7 @@ export const gitSource = install({
 type SecurityContext = { runAsNonRoot: boolean; runAsUser: number; runAsGroup: number };
 
 async function gitServer(context: Context): Promise<KubeObject[]> {
-  const objects = restartOnConfigChange(await readManifests(context.config.root, ['cluster/git-server.yaml']));
+  const objects = restartOnConfigChange(await readManifests(context.config.root, [gitServerFile]));
   const owner = await gitServerUser(context.exec, (await context.checkout()).commonDir);
   return withTemplates(objects, ({ spec }: { spec: { securityContext: SecurityContext } }) => {
     Object.assign(spec.securityContext, owner);

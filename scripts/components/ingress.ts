@@ -33,15 +33,22 @@ const controllerManifests: Record<Controller, readonly string[]> = {
   traefik: ['namespace', 'rbac', 'tls', 'deployment', 'metrics'].map((name) => `traefik/${name}`),
 };
 
+const classFile = 'ingress/ingress-class.yaml';
+
+/** The manifests of a controller, with those that only some clusters get. */
+function controllerFiles(controller: Controller): string[] {
+  const names = [...controllerManifests[controller], `${ingressNamespaces[controller]}/service`];
+  return [...names.map((name) => `ingress/${name}.yaml`), classFile];
+}
+
+/** The manifests of all controllers. */
+export const allControllerFiles: readonly string[] = [...controllerFiles('nginx'), ...controllerFiles('traefik')];
+
 /** The objects of a controller, listening on the ports of the settings. */
 export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
   return memoizePerContext(async ({ config, target }) => {
-    const service = target === undefined ? [] : [`${ingressNamespaces[controller]}/service`];
-    const names = [...controllerManifests[controller], ...service, 'ingress-class'];
-    const objects = await readManifests(
-      config.root,
-      names.map((name) => `ingress/${name}.yaml`),
-    );
+    const files = controllerFiles(controller).filter((file) => target !== undefined || !file.endsWith('/service.yaml'));
+    const objects = await readManifests(config.root, files);
     const listening = listenOn(objects, config.ports);
     return target === undefined ? listening : behindService(listening);
   });

@@ -10,6 +10,7 @@ import { shortened } from '../lib/errors.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 
+export const metricsServerFile = 'cluster/metrics-server.yaml';
 const metricsPath = '/apis/metrics.k8s.io/v1beta1/nodes';
 const apiService = 'v1beta1.metrics.k8s.io';
 const host = 'metrics-server.kube-system.svc';
@@ -33,7 +34,7 @@ const withoutApiService = install({
 });
 
 async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
-  const objects = await readManifests(config.root, ['cluster/metrics-server.yaml']);
+  const objects = await readManifests(config.root, [metricsServerFile]);
   return target === undefined ? useNodeApiServer(objects) : objects;
 }
 

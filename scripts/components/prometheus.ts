@@ -15,7 +15,7 @@ import {
 import { routeTable, siteUrl } from './routes.ts';
 
 const manifestFolder = 'observability/prometheus';
-const claimFile = `${manifestFolder}/storage/claim.yaml`;
+export const claimFile = `${manifestFolder}/storage/claim.yaml`;
 
 const prometheusObjects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
@@ -69,6 +69,7 @@ export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject
   });
 }
 
+const configMapName = 'prometheus-config';
 const configFile = 'prometheus.yml';
 /** Where the configuration says which namespace the ingress controller is in. */
 const nginxNamespace = 'names: [ingress-nginx]';
@@ -79,8 +80,8 @@ export function watchController(all: readonly KubeObject[], controller: Config['
   return all.map((object) => {
     const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
     // The rules about Prometheus itself are in a file of the same name.
-    if (object.kind !== 'ConfigMap' || !text?.includes('scrape_configs:')) return object;
-    if (!text.includes(nginxNamespace)) throw unreadable(`${manifestFolder}/${configFile} has no ${nginxNamespace}.`);
+    if (object.kind !== 'ConfigMap' || object.metadata.name !== configMapName) return object;
+    if (!text?.includes(nginxNamespace)) throw unreadable(`${manifestFolder}/${configFile} has no ${nginxNamespace}.`);
     const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
     return { ...object, data };
   });

@@ -9,8 +9,9 @@ import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';
 import { fromBase64 } from '../lib/secret.ts';
 import { shared } from '../lib/tasks.ts';
-import { readManifests } from '../repository/manifests.ts';
-import { controllerService } from './ingress.ts';
+import { holders, readManifests } from '../repository/manifests.ts';
+import { filesBelow } from '../repository/text.ts';
+import { allControllerFiles, controllerService } from './ingress.ts';
 import { install } from './installation.ts';
 
 interface Route extends Site {
@@ -45,10 +46,17 @@ export const routes = install({
   },
 });
 
-/** The Ingresses of the routes. */
-export function readRoutes(root: string): Promise<KubeObject[]> {
-  const files = ['argocd', 'prometheus', 'grafana'].map((file) => `ingress/${file}.yaml`);
-  return readManifests(root, files);
+/** The Ingresses of the routes, and what else lies beside them; namespaces first. */
+export async function readRoutes(root: string): Promise<KubeObject[]> {
+  const objects = await readManifests(root, await routeFiles(root));
+  const first = holders(objects);
+  return [...first, ...objects.filter((object) => !first.includes(object))];
+}
+
+/** All manifests in ingress/ itself but those of the controllers. */
+export async function routeFiles(root: string): Promise<string[]> {
+  const files = (await filesBelow(root, 'ingress')).filter((file) => /^ingress\/[^/]+\.ya?ml$/.test(file));
+  return files.filter((file) => !allControllerFiles.includes(file));
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   valuesPath,
 } from './applications.ts';
 import { readManifests } from './manifests.ts';
-import { filesBelow, understood, unreadable } from './text.ts';
+import { filesBelow, understood } from './text.ts';
 import { textsIn } from './yaml.ts';
 
 /** The folder whose manifests are registered with Argo CD. */
@@ -51,11 +51,7 @@ export function registrationFiles(files: readonly string[]): string[] {
  * @throws UserError where the folder or a file of it can't be read.
  */
 export async function readRegistrations(root: string): Promise<{ objects: KubeObject[]; applications: Application[] }> {
-  const files = await filesBelow(root, registrationsFolder).catch((cause) => {
-    const hint = `git checkout HEAD -- ${registrationsFolder} brings back what was committed.`;
-    throw unreadable(`The folder ${registrationsFolder}/ can't be read, so nothing is registered.`, hint, cause);
-  });
-  const read = registrationFiles(files).map(async (file) => {
+  const read = registrationFiles(await filesBelow(root, registrationsFolder)).map(async (file) => {
     const objects = await readManifests(root, [file]);
     understood(file, () => objects.filter(isApplication).forEach(assertUsable));
     return objects.map(inArgocd);

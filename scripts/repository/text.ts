@@ -20,10 +20,9 @@ const reasons: Readonly<Record<string, (file: string) => readonly [reason: strin
 export async function readText(root: string, file: string): Promise<string> {
   const bytes = bytesOf(root, file);
   if (bytes === undefined)
-    throw unreadable(
-      `${file} is not there, or is a link to nothing.`,
-      `git checkout HEAD -- ${file} brings back what was committed.`,
-    );
+    throw lstatSync(join(root, file), { throwIfNoEntry: false })
+      ? unreadable(`${file} is a link to nothing.`, 'Save the file in the editor that made it, or remove the link.')
+      : unreadable(`${file} is not there.`, `git checkout HEAD -- ${file} brings back what was committed.`);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -44,10 +43,13 @@ function bytesOf(root: string, file: string): Buffer | undefined {
 
 /**
  * The files and links below a folder of this repository, from its top folder, sorted.
- * @throws what the system says of a folder that can't be read.
+ * @throws UserError for a folder that can't be read.
  */
 export async function filesBelow(root: string, folder: string): Promise<string[]> {
-  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch((cause) => {
+    const hint = `git checkout HEAD -- ${folder} brings back what was committed.`;
+    throw unreadable(`The folder ${folder}/ can't be read (${cause.code}).`, hint, cause);
+  });
   return entries
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))

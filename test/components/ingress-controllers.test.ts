@@ -111,12 +111,13 @@ test('the Job that another version made the certificate with is cleared away, an
 });
 
 test('Prometheus looks for the chosen controller', () => {
-  const found = (controller: Controller, text: string) =>
-    watchController([{ ...made('ConfigMap', 'c'), data: { 'prometheus.yml': text } }], controller)[0]?.data;
+  const found = (controller: Controller, text: string, name = 'prometheus-config') =>
+    watchController([{ ...made('ConfigMap', name), data: { 'prometheus.yml': text } }], controller)[0]?.data;
   const text = 'scrape_configs:\nnames: [default]\nnames: [ingress-nginx]\n';
   assert.deepEqual(found('nginx', text), { 'prometheus.yml': text });
   assert.deepEqual(found('traefik', text), { 'prometheus.yml': text.replace('ingress-nginx', 'traefik') });
-  assert.deepEqual(found('traefik', 'groups:\n'), { 'prometheus.yml': 'groups:\n' });
+  assert.deepEqual(found('traefik', text, 'prometheus-rules'), { 'prometheus.yml': text });
+  assert.throws(() => found('traefik', 'no YAML: ['), /has no names/);
   assert.throws(() => found('traefik', 'scrape_configs:\nnames: [other]'), /has no names/);
 });
 

@@ -8,7 +8,7 @@ import { kustomizedRelease } from '../../scripts/components/argo-cd.ts';
 import { contentAnnotation } from '../../scripts/components/installation.ts';
 import { type KubeObject, toYaml } from '../../scripts/kubernetes/objects.ts';
 import { createExec } from '../../scripts/lib/exec.ts';
-import { everyKind, fakeContext, temporaryFolder } from '../support/fakes.ts';
+import { everyKind, fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { root } from '../support/helm.ts';
 
 const skip = spawnSync('kubectl', ['version', '--client']).error ? 'kubectl is not on the PATH' : false;
@@ -198,3 +198,32 @@ test('what kubectl made is kept until what goes in is another', { skip }, async 
   assert.deepEqual(marks, marksOf(first));
   assert.equal(new Set(marks.filter((mark) => mark !== undefined)).size, 3, 'each CRD has a mark of its own');
 });
+
+const kustomization = 'cluster/argocd/kustomization.yaml';
+const breaks: [how: string, edit: [string, string], message: RegExp, needsKubectl?: boolean][] = [
+  [
+    'a tab',
+    ['sortOptions:\n  order', 'sortOptions:\n\torder'],
+    /^cluster\/argocd\/kustomization\.yaml can't be read: .* at line 6, column/,
+  ],
+  [
+    'conflict markers',
+    ['resources:', '<<<<<<< HEAD\nresources:'],
+    /^cluster\/argocd\/kustomization\.yaml can't be read: .* at line 7, column/,
+  ],
+  [
+    'a resource that is not there',
+    ['- full', '- ful'],
+    /^cluster\/argocd can't be read by kubectl kustomize: [^\n]*ful[^\n]*$/,
+    true,
+  ],
+];
+for (const [how, [from, to], message, needsKubectl = false] of breaks)
+  test(`a kustomization with ${how} is refused in one sentence`, { skip: needsKubectl && skip }, async () => {
+    const file = join(folder, kustomization);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(from, to));
+    const { error } = await refusal(() => install(false)).finally(() => writeFileSync(file, text));
+    assert.match(error.message, message);
+    assert.equal(error.id, 'file-unreadable');
+  });

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parseDocument, visit } from 'yaml';
+import { runValidation, validationChecks } from '../../scripts/checks/validate/run.ts';
 import { readPrometheusLimits } from '../../scripts/checks/verify/capacity.ts';
 import { assertProjectsAllow, registrations } from '../../scripts/components/applications.ts';
+import { appliedManifests } from '../../scripts/components/applied.ts';
+import { kustomizedRelease } from '../../scripts/components/argo-cd.ts';
 import { allComponents } from '../../scripts/components/index.ts';
+import { readRoutes } from '../../scripts/components/routes.ts';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { UserError } from '../../scripts/lib/errors.ts';
 import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/committed-values.ts';
@@ -13,7 +17,7 @@ import { dashboardConfigMaps, readDashboards } from '../../scripts/repository/da
 import { readRegistrations } from '../../scripts/repository/registrations.ts';
 import { openRepository } from '../../scripts/repository/rendering/repository.ts';
 import { findServices } from '../../scripts/repository/service-files.ts';
-import { fakeContext, lastingFolder } from '../support/fakes.ts';
+import { fakeContext, lastingFolder, noTools } from '../support/fakes.ts';
 import { commit, createRepository, gitExec } from '../support/repository.ts';
 
 /**
@@ -53,6 +57,7 @@ const edited = folders
 /** Another shape for one place of a document. */
 const shapes = ['text', 7, null, true, [], {}, [null], ['text'], [{}], { text: 'text' }];
 
+const lockOf = (file: string) => join(dirname(file), `.#${basename(file)}`);
 const damages: Record<string, (file: string, text: string) => void> = {
   'is cut': (file, text) => writeFileSync(file, text.slice(0, Math.floor(text.length * next()))),
   'has conflict markers': (file, text) => writeFileSync(file, `<<<<<<< HEAD\n${text}=======\n${text}>>>>>>> other\n`),
@@ -72,6 +77,7 @@ const damages: Record<string, (file: string, text: string) => void> = {
     rmSync(file);
     symlinkSync('/dev/zero', file);
   },
+  'has a lock of an editor beside it': (file) => symlinkSync('ann@laptop.4711:1700000000', lockOf(file)),
   'is not there': (file) => rmSync(file),
   'may not be read': (file) => chmodSync(file, 0),
   'has another shape somewhere': (file, text) => {
@@ -105,6 +111,17 @@ function readers(): Record<string, () => Promise<unknown>> {
     dashboards: () => readDashboards(root),
     'ConfigMaps of dashboards': () => dashboardConfigMaps(root),
     'limits of Prometheus': () => readPrometheusLimits(root),
+    "Argo CD's kustomization": () => {
+      const toolbox = { find: async () => ({ path: 'kubectl' }) };
+      const exec = async () => ({ stdout: '', stderr: '', exitCode: 0 });
+      const kubectl = fakeContext({ config, exec, toolbox, downloads: { offline: true } });
+      return kustomizedRelease(kubectl, async () => join(root, 'package.json'));
+    },
+    routes: () => readRoutes(root),
+    'every check of validate': async () => {
+      const tools = { ...noTools, exec: gitExec };
+      return runValidation(validationChecks, openRepository(root, tools), tools);
+    },
     'manifests for validate': async () => {
       const repository = openRepository(root, { exec: gitExec, find: async () => assert.fail('nothing is rendered') });
       return Promise.all([repository.manifests(), repository.faults(), repository.charts()]);
@@ -130,9 +147,62 @@ for (const [damage, inflict] of Object.entries(damages))
             if (!(error instanceof UserError)) throw new Error(`${name}: ${file} ${damage}`, { cause: error });
           });
       } finally {
-        rmSync(path, { recursive: true, force: true });
+        for (const one of [path, lockOf(path)]) rmSync(one, { recursive: true, force: true });
         writeFileSync(path, text);
         if (file.startsWith('helm/')) commit(root, `${file} mended`);
       }
     }
   });
+
+test('a lock of an editor and a broken file are a finding each, and the rest is read all the same', async () => {
+  const files = { lock: 'argocd/.#core-go.yaml', broken: 'ingress/broken.yaml' };
+  symlinkSync('ann@laptop.4711:1700000000', join(root, files.lock));
+  writeFileSync(join(root, files.broken), 'a: [\n');
+  try {
+    const repository = openRepository(root, noTools);
+    const manifests = await repository.manifests();
+    const faults = (await repository.faults()).map(({ rule, file }) => [rule, file]);
+    assert.deepEqual(faults, [
+      ['yaml-syntax', files.broken],
+      ['file-readable', files.lock],
+    ]);
+    assert.ok(manifests.some(({ object }) => object.kind === 'Application'));
+  } finally {
+    for (const file of Object.values(files)) rmSync(join(root, file));
+  }
+});
+
+test('a manifest beside the routes is applied with them; one that an Application deploys counts as applied, others do not', async () => {
+  const object = (kind: string, name: string) => `apiVersion: v1\nkind: ${kind}\nmetadata: { name: ${name} }\n`;
+  writeFileSync(
+    join(root, 'ingress/extra.yaml'),
+    `${object('ConfigMap', 'extra')}---\n${object('Namespace', 'extra')}`,
+  );
+  try {
+    const routes = (await readRoutes(root)).map(({ kind }) => kind);
+    assert.equal(routes[0], 'Namespace');
+    assert.ok(routes.includes('ConfigMap'));
+    const source = { repoURL: 'https://github.com/zainasr/platform-ops.git', path: './observability/loki/' };
+    const elsewhere = { repoURL: 'https://example.com/other.git', path: 'observability/tempo' };
+    const specs = [
+      { source },
+      { source: elsewhere },
+      { generators: [{ git: { directories: [{ path: 'cluster/apps/*' }] } }] },
+    ];
+    const registered = specs.map((spec) => ({
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'A',
+      metadata: { name: 'a' },
+      spec,
+    }));
+    const isApplied = await appliedManifests({ config: { root, gitops: undefined }, exec: gitExec }, registered);
+    const asked = [
+      ...['ingress/extra.yaml', 'ingress/traefik/tls.yaml', 'observability/loki/x.yaml', 'cluster/apps/a/x.yaml'],
+      ...['cluster/kind.yaml', 'cluster/argocd/full/argocd-cm.yaml', 'observability/grafana/service.yaml'],
+      ...['ingress/team/x.yaml', 'observability/tempo/x.yaml', 'cluster/extra.yaml', 'observability/grafana/x/y.yaml'],
+    ];
+    assert.deepEqual(asked.map(isApplied), [...Array(7).fill(true), ...Array(4).fill(false)]);
+  } finally {
+    rmSync(join(root, 'ingress/extra.yaml'));
+  }
+});

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { type Chart, type Rendering, render, renderAllOn } from '../../scripts/repository/rendering/helm.ts';
@@ -29,6 +29,8 @@ interface Edit {
   cut?: string;
   append?: string;
   content?: string;
+  /** Makes the file a link to this. */
+  link?: string;
   remove?: boolean;
 }
 
@@ -82,6 +84,7 @@ function copyManifests(): string {
 function make(name: string, edit: Edit, file: string): void {
   mkdirSync(dirname(file), { recursive: true });
   if (edit.remove) rmSync(file, { recursive: true });
+  else if (edit.link !== undefined) symlinkSync(edit.link, file);
   else writeFileSync(file, edit.content ?? edited(name, edit, readFileSync(file, 'utf8')));
 }
 

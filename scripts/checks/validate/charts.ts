@@ -1,10 +1,13 @@
+import { lstatSync, readlinkSync } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { dirname, join, posix, relative } from 'node:path';
+import { appliedManifests } from '../../components/applied.ts';
 import { pathFromHere } from '../../lib/files.ts';
+import { gitIn, readPaths } from '../../lib/git/run.ts';
 import type { Finding, Tools } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
-import { kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
+import { embeddedTexts, kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
 import { mapIn, mapsIn, readYaml } from '../../repository/yaml.ts';
 
@@ -13,22 +16,80 @@ export const validateFiles: ValidationCheck = {
   name: 'files',
   title: 'every YAML file can be read',
   rules: {
+    'file-readable': 'Every file is UTF-8 text, and no link leads to nothing.',
+    'link-inside': 'No symbolic link leads out of the repository: Argo CD refuses all of one that has such a link.',
     'yaml-syntax': 'Every YAML file is valid, and no key stands twice in the same place.',
     'yaml-object': 'Every document of a manifest has apiVersion, kind and metadata.name.',
     ...kustomizationRules,
+    'manifest-applied': 'Something applies each manifest: a component, or an Application that deploys its folder.',
   },
-  async run(repository) {
+  async run(repository, { exec }) {
     const inputs = (await repository.files('helm')).filter((file) => /^helm\/[^/]+\/[^/]+\.ya?ml$/.test(file));
     const read = inputs.map(async (file) =>
       readYaml(await repository.text(file)).flatMap(({ error }) => (error ? [syntaxFault(file, error)] : [])),
     );
+    const ofInputs = (await Promise.all(read)).flat();
     return [
       ...(await repository.faults()),
-      ...(await Promise.all(read)).flat(),
+      ...ofInputs,
+      ...(await embeddedFaults(repository)),
+      ...(await notApplied(repository, exec)),
+      ...(await linksOutside(repository, exec)),
       ...(await repository.renderings()).flatMap(({ faults }) => faults),
     ];
   },
 };
+
+/** What is wrong with the YAML that ConfigMaps carry: programs read it when they start. */
+async function embeddedFaults(repository: Repository): Promise<Finding[]> {
+  const texts = (await embeddedTexts(repository, '')).filter(({ key }) => /\.ya?ml$/.test(key));
+  return texts.flatMap(({ file, key, text, line }) =>
+    readYaml(text).flatMap(({ error }) => {
+      if (!error) return [];
+      const fault = syntaxFault(file, { line: line(error.line) ?? 1, message: error.message });
+      return file.endsWith(key) ? [fault] : [{ ...fault, message: `${key}: ${fault.message}` }];
+    }),
+  );
+}
+
+/**
+ * Every link that Git has or would add, wherever it is: Argo CD looks at them all (util/app/path, CheckOutOfBoundsSymlinks). In a
+ * copy without Git it is those of the folders that are read here.
+ */
+async function linksOutside({ root, files }: Repository, exec: Tools['exec']): Promise<Finding[]> {
+  const { exitCode, stdout } = await gitIn(exec, root, 'reading').attempt(['rev-parse', '--show-toplevel']);
+  const top = exitCode === 0 ? stdout.replace(/\n$/, '') : root;
+  const listed =
+    exitCode === 0
+      ? await readPaths(gitIn(exec, top, 'reading'), ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+      : (await Promise.all(['argocd', 'cluster', 'helm', 'ingress', 'observability'].map(files))).flat();
+  return [...new Set(listed)].flatMap((file): Finding[] => {
+    const path = join(top, file);
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return [];
+    const target = readlinkSync(path);
+    if (!posix.isAbsolute(target) && join(dirname(path), target).startsWith(join(top, '/'))) return [];
+    const message = `It is a symbolic link out of the repository, to ${target}: Argo CD refuses all of a repository with one.`;
+    const remedy = 'Link to a file of the repository, or copy it there.';
+    return [{ rule: 'link-inside', file: relative(root, path), message, remedy }];
+  });
+}
+
+async function notApplied(repository: Repository, exec: Tools['exec']): Promise<Finding[]> {
+  const manifests = (await repository.manifests()).filter(({ file }) => !file.startsWith('argocd/'));
+  const registered = (await repository.manifests()).filter(({ file }) => file.startsWith('argocd/'));
+  const place = { exec, config: { root: repository.root, gitops: undefined } };
+  const objects = registered.map(({ object }) => object);
+  const isApplied = await appliedManifests(place, objects);
+  const files = new Set(manifests.map(({ file }) => file));
+  return [...files]
+    .filter((file) => !isApplied(file))
+    .map((file) => ({
+      rule: 'manifest-applied',
+      file,
+      message: 'Nothing applies this manifest.',
+      remedy: 'Let an Application in argocd/ deploy its folder, move it into ingress/ itself, or remove it.',
+    }));
+}
 
 /** Each chart, with values.yaml alone and with each file on top of it. */
 export const validateCharts: ValidationCheck = {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Context } from '../../images/context.ts';
-import { ExitCode, UsageError } from '../../lib/errors.ts';
+import { ExitCode, UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import { type Finding, mergeFindings, type Tools } from '../../repository/rendering/finding.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
@@ -45,7 +45,7 @@ async function runCheck(check: ValidationCheck, repository: Repository, tools: T
   try {
     return outcome(mergeFindings(await check.run(repository, tools)));
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     return { ...outcome([]), notChecked: { reason: error.message, remedy: error.hint ?? 'npm run doctor' } };
   }
 }

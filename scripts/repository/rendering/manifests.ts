@@ -12,7 +12,7 @@ export interface RepositoryFiles {
    * can't be read is in `faults`.
    */
   manifests(): Promise<Located[]>;
-  /** A file's text; `file` is relative to the root. */
+  /** A file's text; `file` is relative to the root. Empty where it can't be read. Throws a `UserError` where it doesn't exist. */
   text(file: string): Promise<string>;
   /** The files below a folder of the repository, relative to the root, sorted. Empty where it doesn't exist. */
   files(folder: string): Promise<string[]>;
@@ -112,9 +112,10 @@ export async function locateKustomized(
       found.objects.push({ object, file, carries, line: () => document.line(field) });
     }
     const named = new Set([file, ...resources.map(at), ...found.carried]);
-    const taken = new Set(found.carried.map((path) => dirname(path)));
+    const taken = new Set(found.carried.map((path) => `${dirname(path)}/`));
+    const isBeside = (path: string) => [...taken].some((one) => one !== `${folder}/` && path.startsWith(one));
     for (const path of there) {
-      const isMeant = taken.has(dirname(path)) || (dirname(path) === folder && /\.ya?ml$/.test(path));
+      const isMeant = isBeside(path) || (dirname(path) === folder && /\.ya?ml$/.test(path));
       if (!isMeant || named.has(path) || others.test(path)) continue;
       const message = `It does not name ${path.slice(folder.length + 1)}, so the cluster does not get it.`;
       fault('kustomization-left-out', [], message, 'Name it under resources, or under the files of a ConfigMap.');

@@ -1,6 +1,8 @@
-import { basename } from 'node:path';
+import { existsSync, lstatSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { kustomizationFile } from '../../kubernetes/kustomization.ts';
+import { UserError } from '../../lib/errors.ts';
 import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
@@ -12,7 +14,7 @@ export interface Repository extends RepositoryFiles {
   root: string;
   /** Of the services, in the order of their names; the library chart is none of them. */
   charts(): Promise<Chart[]>;
-  /** What is wrong with those files. */
+  /** What is wrong with those files, and with all others whose text was asked for until now. */
   faults(): Promise<Finding[]>;
   /** Each chart with values.yaml alone and with each overlay: what helm renders, or why it refuses. */
   renderings(): Promise<Rendering[]>;
@@ -48,12 +50,28 @@ const noManifest =
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools): Repository {
   const texts = new Map<string, Promise<string>>();
+  const unreadable: Finding[] = [];
+  /** A file that is there and can't be read is a finding, and to all checks as if it were empty: they go on with the others. */
+  const textOf = async (file: string) => {
+    try {
+      return await readText(root, file);
+    } catch (error) {
+      if (!(error instanceof UserError) || !lstatSync(join(root, file), { throwIfNoEntry: false })) throw error;
+      unreadable.push({
+        rule: 'file-readable',
+        file,
+        message: error.message,
+        remedy: error.hint ?? 'Replace the file.',
+      });
+      return '';
+    }
+  };
   const manifests = new Map<string, Promise<Manifest>>();
   const repository: Repository = {
     root,
     charts: once(() => findCharts(repository)),
     manifests: async () => (await read()).flatMap(({ objects }) => objects),
-    faults: async () => (await read()).flatMap(({ faults }) => faults),
+    faults: async () => [...(await read()).flatMap(({ faults }) => faults), ...unreadable],
     renderings: once(async () => {
       const charts = await repository.charts();
       const wanted = charts.flatMap((chart) => [undefined, ...chart.overlays].map((overlay) => ({ chart, overlay })));
@@ -71,11 +89,11 @@ export function openRepository(root: string, tools: Tools): Repository {
       return parsed;
     },
     text(file) {
-      const known = texts.get(file) ?? readText(root, file);
+      const known = texts.get(file) ?? textOf(file);
       texts.set(file, known);
       return known;
     },
-    files: (folder) => listFiles(root, folder),
+    files: async (folder) => (existsSync(join(root, folder)) ? filesBelow(root, folder) : []),
   };
   const read = once(async () => {
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
@@ -113,15 +131,6 @@ function isLibrary(text: string): boolean {
     return parse(text, { logLevel: 'error' })?.type === 'library';
   } catch {
     return false;
-  }
-}
-
-async function listFiles(root: string, folder: string): Promise<string[]> {
-  try {
-    return await filesBelow(root, folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }
 

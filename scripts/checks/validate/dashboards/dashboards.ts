@@ -68,7 +68,7 @@ async function dataSources(
 ): Promise<{ file: string; line: number | undefined; uid: string | undefined; interval: unknown }[]> {
   const texts = await embeddedTexts(repository, 'observability/grafana/');
   return texts
-    .filter(({ text }) => /^datasources:/m.test(text))
+    .filter(({ configMap }) => configMap.object.metadata.name === 'grafana-datasources')
     .flatMap((embedded) => {
       const [document] = readYaml(embedded.text);
       const { datasources } = mapIn<{ datasources: unknown }>(document?.value);

@@ -24,13 +24,11 @@ interface Rule {
 
 export type LocatedRule = LocatedQuery & { rule: Rule };
 
-/** @returns the texts of ConfigMaps that Prometheus reads, by what they are: the configuration, and files of rules. */
+/** @returns the texts of ConfigMaps that Prometheus reads, by the names of the ConfigMaps: its configuration, and files of rules. */
 export async function prometheusFiles(repository: Repository): Promise<{ configs: Embedded[]; rules: Embedded[] }> {
   const texts = await embeddedTexts(repository, 'observability/');
-  return {
-    configs: texts.filter(({ text }) => /^scrape_configs:/m.test(text)),
-    rules: texts.filter(({ text }) => /^groups:/m.test(text)),
-  };
+  const namesOf = (name: RegExp) => texts.filter(({ configMap }) => name.test(configMap.object.metadata.name));
+  return { configs: namesOf(/^prometheus-config$/), rules: namesOf(/^prometheus-rules(-|$)/) };
 }
 
 /** @returns how often Prometheus scrapes what says nothing else, as its configuration has it. */
