@@ -1,6 +1,7 @@
-# Copies HEAD and packed-refs from /git, the clone's Git folder, to /refs, which the node sees as the repository.
+# Copies HEAD, packed-refs and, of a shallow clone, shallow from /git, the clone's Git folder, to /refs, which the node sees as
+# the repository.
 #
-# It runs in a container beside the node: the node must not see the Git folder, which has tokens in its config. The two files
+# It runs in a container beside the node: the node must not see the Git folder, which has tokens in its config. The files
 # can't be mounted, since Git replaces them by renaming, and a mount goes on showing the old one. The folders objects and refs
 # are mounted into the node, so a plain commit does not pass through here.
 #
@@ -9,7 +10,7 @@ git=${1:-/git} refs=${2:-/refs}
 umask 022
 # Nothing is ever written to it, so that reading from it waits.
 exec {never}<> <(:)
-told= held=
+told= held= ends=unknown
 
 # Git replaces the file: as long as it is held open here, no other one gets its inode.
 same_packed() {
@@ -17,6 +18,16 @@ same_packed() {
 }
 
 while :; do
+  # Where the history of a shallow clone ends, which every fetch may move. Before the refs: they may lead there.
+  shallow=
+  { read -r -d '' shallow <"$git/shallow"; } 2>/dev/null
+  if [[ $shallow != "$ends" ]]; then
+    if [[ $shallow ]]; then
+      printf '%s\n' "$shallow" >"$refs/.shallow" && mv "$refs/.shallow" "$refs/shallow"
+    else
+      rm -f "$refs/shallow"
+    fi && ends=$shallow
+  fi
   head= tip=
   { read -r head <"$git/HEAD"; } 2>/dev/null
   ref=${head#ref: }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,20 +10,28 @@ import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UserError } from '../lib/errors.ts';
 import { writeWhole } from '../lib/files.ts';
 
-/** Where the node sees what a fetch needs of the checkout's Git folder: HEAD and packed-refs, and in it the folders below. */
+/** Where the node sees what a fetch needs of the checkout's Git folder: copies of files, and in it the folders below. */
 export const gitMount = '/platform-ops/git';
 const objectsMount = `${gitMount}/objects`;
+
+/**
+ * Where the node sees a store that the clone borrows objects from. By a hash of its path: which stores there are may change,
+ * and a node keeps the mounts that it was created with.
+ */
+export function borrowedMount(store: string): string {
+  return `${gitMount}/borrowed-${createHash('sha256').update(store).digest('hex').slice(0, 12)}`;
+}
 
 /** Every container of a cluster of kind bears it, with the cluster's name: kind deletes those with it. */
 export const clusterLabel = 'io.x-k8s.kind.cluster';
 
-/** The container beside the node that reads HEAD and packed-refs, and writes them where the node sees them. */
+/** The container beside the node that reads HEAD, packed-refs and shallow, and writes them where the node sees them. */
 export function refsContainer({ config }: Pick<Context, 'config'>): string {
   return `${config.clusterName}-git`;
 }
 
 /** Where it writes them. In the Git folder, which every worktree shares, and which nothing cleans. */
-function refsFolder({ config }: Context, commonDir: string): string {
+export function refsFolder({ config }: Pick<Context, 'config'>, commonDir: string): string {
   return join(commonDir, 'platform-ops', config.clusterName);
 }
 
@@ -51,23 +60,20 @@ export function isNarrow({ binds }: Pick<DockerContainer, 'binds'>): boolean {
  * replaces, so that a mount of the file would go on showing the old one.
  */
 export async function gitMounts(context: Context) {
-  const { commonDir } = await context.checkout();
+  const { commonDir, borrows } = await context.checkout();
   const shown = refsFolder(context, commonDir);
-  const folders = ['objects', 'refs', 'reftable'].filter((name) => existsSync(join(commonDir, name)));
-  for (const name of folders) await mkdir(join(shown, name), { recursive: true });
-  const format = folders.includes('reftable') ? '1\n[extensions]\n\trefStorage = reftable\n' : '0\n';
+  const mounts = [
+    ...['objects', 'refs'].map((name) => [join(commonDir, name), `${gitMount}/${name}`] as const),
+    ...borrows.map((store) => [store, borrowedMount(store)] as const),
+  ];
+  for (const [, path] of mounts) await mkdir(join(shown, path.slice(gitMount.length)), { recursive: true });
   // Whatever the umask is: another user may read them in the cluster.
   await chmod(shown, 0o755);
-  const config = `[core]\n\tbare = true\n\trepositoryFormatVersion = ${format}`;
-  writeWhole(join(shown, 'config'), config, { mode: 0o644 });
-  return [
-    { hostPath: shown, containerPath: gitMount, readOnly: true },
-    ...folders.map((name) => ({
-      hostPath: join(commonDir, name),
-      containerPath: `${gitMount}/${name}`,
-      readOnly: true,
-    })),
-  ];
+  writeWhole(join(shown, 'config'), '[core]\n\tbare = true\n\trepositoryFormatVersion = 0\n', { mode: 0o644 });
+  return [[shown, gitMount] as const, ...mounts].map(([hostPath, containerPath]) => ({
+    ...{ hostPath, containerPath },
+    readOnly: true,
+  }));
 }
 
 /**

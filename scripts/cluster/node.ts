@@ -8,7 +8,7 @@ import { timeoutError, waitThroughOutages } from '../kubernetes/waiting/api-serv
 import type { DockerContainer } from '../lib/docker/containers.ts';
 import { assertDockerResponds } from '../lib/docker/images.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
-import { mountedGitFolder, refsContainer, wasMovedFrom } from './git-refs.ts';
+import { borrowedMount, mountedGitFolder, refsContainer, wasMovedFrom } from './git-refs.ts';
 
 /** The same, but throws a `UsageError` where a cluster of that name belongs to somebody else. */
 export async function ownContainer(context: Context): Promise<DockerContainer | undefined> {
@@ -30,10 +30,20 @@ export async function assertOwnContainer(context: Context, container: DockerCont
   });
 }
 
-/** Throws a `UsageError` where the cluster is ours, but was made when the checkout was elsewhere: Docker mounts the old path at a start. */
-export async function assertNotMoved(context: Context, container: DockerContainer): Promise<void> {
+/**
+ * Makes sure that the node sees the commits of this checkout: Docker mounts what it was told when the cluster was created.
+ * @throws UsageError where the checkout was elsewhere then, or borrows objects from a store that it did not borrow from.
+ */
+export async function assertSeesCommits(context: Context, container: DockerContainer): Promise<void> {
   const mounted = mountedGitFolder(container);
-  if (mounted === undefined || mounted === (await context.checkout()).commonDir) return;
+  const { commonDir, borrows } = await context.checkout();
+  const unseen = borrows.find((store) => container.binds.get(borrowedMount(store)) !== store);
+  if (mounted === commonDir && unseen !== undefined)
+    throw new UsageError(
+      `This clone borrows objects from ${unseen}, which the cluster ${context.config.clusterName} does not see.`,
+      { id: 'checkout-moved', hint: 'npm run down && npm run up' },
+    );
+  if (mounted === undefined || mounted === commonDir) return;
   throw new UsageError(
     `This checkout was moved: the cluster ${context.config.clusterName} reads its commits from ${mounted}.`,
     { id: 'checkout-moved', hint: 'npm run down && npm run up' },

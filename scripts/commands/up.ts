@@ -4,7 +4,7 @@ import { diagnose, preflight } from '../checks/doctor/preflight.ts';
 import { upSummary } from '../checks/status.ts';
 import { reach } from '../cluster/cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { assertNotMoved, assertOwnContainer, assertPorts } from '../cluster/node.ts';
+import { assertOwnContainer, assertPorts, assertSeesCommits } from '../cluster/node.ts';
 import { assertNoForeignObjects, assertTargetFits, confirmTarget } from '../components/confirm-target.ts';
 import { componentsFor } from '../components/index.ts';
 import {
@@ -204,7 +204,7 @@ async function lookAhead(context: Context, isToBeNew: boolean): Promise<UpPrevie
     if (container && !isNew) {
       await attempt(async () => {
         await assertOwnContainer(context, container);
-        await assertNotMoved(context, container);
+        await assertSeesCommits(context, container);
       });
       await attempt(async () => assertPorts(context, container));
       if (container.state === 'running' && !existsSync(context.kubeconfig)) await attempt(() => reach(context));

@@ -17,6 +17,7 @@ import { parseManifests } from '../lib/yaml-cache.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { readRegistrations } from '../repository/registrations.ts';
 import { readText, understood, unreadable } from '../repository/text.ts';
+import { localRepository } from './git-source.ts';
 import { contentAnnotation, install } from './installation.ts';
 import { argocdPassword } from './passwords.ts';
 import { addServers, knownHostsFile, knownHostsMap } from './repository-key.ts';
@@ -41,7 +42,7 @@ export const argoCd = install({
   objects: argoCdObjects,
   // The namespace is here as well, since it has to be known without the manifest, too.
   made: [argocdNamespaceObject, secretNamed(redisPassword.name)],
-  grown: [secretNamed(argocdPassword.secret)],
+  grown: [secretNamed(argocdPassword.secret), localRepository],
   prepare: ensureRedisPassword,
   missing: crdsNotServed,
   detail: ({ config }) => `${argocd.version}${config.argocdFull ? ', in full' : ''}`,
@@ -63,6 +64,7 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
   const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
   return [
     argocdNamespaceObject,
+    ...(config.gitops === undefined && (await context.checkout()).shallow ? [localRepository] : []),
     ...release.map((object) => {
       const data = (object.data ?? {}) as Record<string, string>;
       if (site && object.metadata.name === 'argocd-cm')

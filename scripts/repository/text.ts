@@ -89,21 +89,25 @@ export async function readWorkingTree(exec: Exec, root: string): Promise<Checkou
   // Where there is no checkout, the other one tells why.
   listing.catch(() => {});
   const checkout = await readCheckout(exec, root);
+  const lacking: string[] = [];
   for (const entry of await listing) {
     const [, tag, mode, path = ''] = /^(\S) (\d+) [^\t]*\t(.*)$/s.exec(entry) ?? [];
     const found = lstatSync(join(root, path), { throwIfNoEntry: false });
-    if (tag === 'S' && found === undefined) {
-      throw new UsageError(`This sparse checkout lacks ${path}, and commands read it from the working tree.`, {
-        id: 'clone-unfit',
-        hint: 'git sparse-checkout disable',
-      });
-    }
+    if (tag === 'S' && found === undefined) lacking.push(path);
     if (mode === '120000' && found?.isFile()) {
       throw new UsageError(`Git checked out the symbolic link ${path} as a file (core.symlinks is false).`, {
         id: 'clone-unfit',
         hint: `git config core.symlinks true && rm "${path}" && git checkout -- "${path}", for each such link; on Windows, clone within WSL.`,
       });
     }
+  }
+  const [first] = lacking;
+  if (first !== undefined) {
+    const lacked = folders.filter((folder) => lacking.some((path) => path.startsWith(`${folder}/`)));
+    throw new UsageError(`This sparse checkout lacks ${first}, and commands read it from the working tree.`, {
+      id: 'clone-unfit',
+      hint: `git sparse-checkout add ${lacked.join(' ')}`,
+    });
   }
   return checkout;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cluster } from '../../scripts/cluster/cluster.ts';
-import { assertNotMoved, assertPorts, ownContainer } from '../../scripts/cluster/node.ts';
+import { assertPorts, assertSeesCommits, ownContainer } from '../../scripts/cluster/node.ts';
 import { Unreachable, WrongClock } from '../../scripts/kubernetes/api/api.ts';
 import { ExitCode, Interrupted } from '../../scripts/lib/errors.ts';
 import { CommandError, type Exec, type Output } from '../../scripts/lib/exec.ts';
@@ -47,7 +47,7 @@ function contextWith(node: Node | undefined, parts: { exec?: Exec; api?: () => u
     kubeconfig: `${stateDir}/kubeconfig`,
     signal: new AbortController().signal,
     toolbox: { find: async () => ({ path: 'kind' }) },
-    checkout: async () => ({ commonDir: ours }),
+    checkout: async () => ({ commonDir: ours, borrows: [] }),
     unpacked: { offer: async () => undefined },
     view: () => ({ missing: async () => undefined }),
     api: () => ({
@@ -91,15 +91,14 @@ test('a cluster of this checkout, which was moved since, is ours while no reposi
   const parent = await temporaryFolder();
   const [moved, old] = ['moved', 'old'].map((name) => join(parent, name, '.git')) as [string, string];
   for (const made of [join(moved, 'platform-ops', 'x'), join(old, 'objects')]) mkdirSync(made, { recursive: true });
-  const context = { ...contextWith({ mounted: old }), checkout: async () => ({ commonDir: moved }) } as ReturnType<
-    typeof contextWith
-  >;
+  const checkout = async () => ({ commonDir: moved, borrows: [] });
+  const context = { ...contextWith({ mounted: old }), checkout } as unknown as ReturnType<typeof contextWith>;
   const refusedAs = async (work: () => Promise<unknown>) => (await refusal(work)).error.id;
   assert.equal(await refusedAs(() => cluster.status(context)), 'cluster-of-another', 'nothing of it came along');
   writeFileSync(join(moved, 'platform-ops', 'x', 'config'), '');
   assert.equal((await cluster.status(context)).state, 'ready');
   const container = (await ownContainer(context)) ?? assert.fail('no container');
-  assert.equal(await refusedAs(() => assertNotMoved(context, container)), 'checkout-moved');
+  assert.equal(await refusedAs(() => assertSeesCommits(context, container)), 'checkout-moved');
   writeFileSync(join(old, 'HEAD'), 'ref: refs/heads/main');
   assert.equal(await refusedAs(() => cluster.status(context)), 'cluster-of-another', 'it is a copy');
 });

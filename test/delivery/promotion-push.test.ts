@@ -351,3 +351,28 @@ test('a push that is refused says why, in the words of the other side, and what 
     assert.equal(/git reset --keep/.test(said.text), !moved, 'it would take back what is not ours');
   }
 });
+
+for (const [what, how] of [
+  ['a shallow clone', ['--depth=1']],
+  ['a clone that borrows its objects', ['--shared', '--no-local']],
+] as const) {
+  test(`${what} promotes, lands behind others, and rolls back what it knows of`, async () => {
+    const { bare, theirs } = share();
+    const mine = join(base, what);
+    others.promotion(theirs, '0000001');
+    push(theirs);
+    git(base, 'clone', '--quiet', ...how, what === 'a shallow clone' ? `file://${bare}` : bare, mine);
+    const shallow = what === 'a shallow clone';
+    const said = await run(mine, ['rollback', 'core-go'], { flags: { 'dry-run': true } });
+    assert.deepEqual([said.code, /git fetch --unshallow/.test(said.text)], shallow ? [1, true] : [0, false]);
+    others.edit(theirs);
+    push(theirs);
+    await demand(mine, promoting);
+    assert.deepEqual([tagThere(bare), tagOf(mine), git(mine, 'status', '--porcelain')], ['a1b2c3d', 'a1b2c3d', '']);
+    const { text } = await run(mine, ['history', 'core-go']);
+    assert.equal(/a1b2c3d[\s\S]*0000001[\s\S]*This clone is shallow/.test(text), shallow, text);
+    await demand(mine, ['rollback', 'core-go']);
+    assert.equal(tagThere(bare), '0000001');
+    git(mine, 'fsck', '--connectivity-only');
+  });
+}

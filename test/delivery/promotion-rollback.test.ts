@@ -178,7 +178,7 @@ for (const [history, expected, { to, held } = {}] of sequences) {
     const service = { name: 'core-go', file: core, schema: '' };
     const text = held ? withHold(plain, { service: 'core-go', tag: held, ...hold }) : plain;
     const state = { service, text, overrides: [], holdsElsewhere: [] };
-    const plan = () => planRollback(state, { changes, touchesOnlyThis: false, ...hold }, to);
+    const plan = () => planRollback(state, { changes, touchesOnlyThis: false, shallow: false, ...hold }, to);
     if (expected instanceof RegExp) assert.match((await refusal(plan)).text, expected);
     else assert.equal(imageInValues((await plan()).edits[0]?.after ?? '')?.tag, expected);
   });

@@ -76,7 +76,7 @@ test('the oldest Node that package.json allows is among those that are tested, a
   for (const job of Object.values(jobs)) assert((job['timeout-minutes'] ?? 0) > 0);
 });
 
-test('what clones this clone has the whole history, since up refuses a shallow one', () => {
+test('what clones this clone has the whole history, so that a test decides how much of it a clone has', () => {
   for (const name of ['e2e', 'bench']) {
     const checkout = jobs[name]?.steps.find(({ uses }) => uses?.startsWith('actions/checkout@'));
     assert.equal(checkout?.with?.['fetch-depth'], 0, name);

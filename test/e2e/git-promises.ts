@@ -31,6 +31,14 @@ export async function plantInGitFolder(person: Person): Promise<void> {
 
 /** What the cluster sees of the Git folder: tests for the one that `used` returns, on the branch that they end on. */
 export function gitPromises(used: () => { person: Person; cluster: string }): void {
+  it('says of a shallow clone where its history ends', async () => {
+    const { person } = used();
+    const { stdout, stderr } = await demand(person.npm('history', 'core-go'));
+    assert.match(`${stdout}${stderr}`, /first image[\s\S]*This clone is shallow.*git fetch --unshallow/);
+    const rollback = await person.npm('rollback', 'core-go', '--dry-run');
+    assert.match(rollback.stderr, /nothing to go back to[\s\S]*git fetch --unshallow/);
+  });
+
   it('shows the node nothing of the Git folder but what a fetch needs', async () => {
     const { person, cluster } = used();
     const grep = ['grep', '-rlF', '--exclude-dir=proc', '--exclude-dir=sys'] as const;
@@ -64,6 +72,7 @@ export function gitPromises(used: () => { person: Person; cluster: string }): vo
       [['pack-refs', '--all']],
       [['gc', '--prune=now']],
       [['repack', '-ad']],
+      [['fetch', '--deepen=3']],
       [
         ['branch', '-D', 'topic'],
         ['pack-refs', '--all'],

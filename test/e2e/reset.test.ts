@@ -20,13 +20,13 @@ interface Result {
   seconds: number;
 }
 
-/** One person who takes the platform off and puts it back: each step starts from what the one before it left. */
+/** One person, in a clone that borrows its objects, who takes the platform off and puts it back: each step starts from what the one before it left. */
 describe('reset takes the platform off the cluster, and nothing else', () => {
   let person: Person;
   /** Every object of the cluster before the platform came: what has to be there after each reset. */
   let fresh: string[];
   before(async () => {
-    person = await newPerson({ cluster, ports });
+    person = await newPerson({ cluster, ports, clone: 'shared' });
   });
   after(async () => {
     await person?.remove();

@@ -59,6 +59,8 @@ export interface PersonOptions {
   env?: Record<string, string>;
   /** Whether the images that others kept are there already, and what this one keeps is theirs. Default: yes. */
   sharesImages?: boolean;
+  /** Whether the clone has only the newest commit, or borrows its objects from another one. Default: neither. */
+  clone?: 'shallow' | 'shared';
 }
 
 /** A cluster that several parts of a test use one after the other. */
@@ -137,7 +139,13 @@ export function sharedPlatform(options: PersonOptions): SharedPlatform {
 /** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
 export async function newPerson(options: PersonOptions): Promise<Person> {
   const person = newcomer(options);
-  await cloneFor(person, person.clone);
+  if (options.clone === undefined) await cloneFor(person, person.clone);
+  else {
+    const other = join(dirname(person.home), 'other.git');
+    await cloneFor(person, other, '--bare');
+    const how = options.clone === 'shallow' ? ['--depth=1', `file://${other}`] : ['--shared', other];
+    await demand(person.run(['git', 'clone', '--quiet', ...how, person.clone]));
+  }
   await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
   return person;
 }

@@ -19,7 +19,7 @@ const ports = { http: 28080, https: 28443 };
 const kubeconfig = `.state/${cluster}/kubeconfig`;
 
 /** One person, one day, in order: each step starts from what the one before it left. */
-describe('a person without root rights, with a fresh clone in a path with spaces', () => {
+describe('a person without root rights, with a fresh shallow clone in a path with spaces', () => {
   let person: Person;
   let decoy: Server;
   let decoyConfig: string;
@@ -34,7 +34,7 @@ describe('a person without root rights, with a fresh clone in a path with spaces
       decoyRequests += 1;
     });
     await new Promise<void>((resolve) => decoy.listen(0, '127.0.0.1', resolve));
-    person = await newPerson({ cluster, ports });
+    person = await newPerson({ cluster, ports, clone: 'shallow' });
     await plantInGitFolder(person);
     decoyConfig = giveKubeconfig(person, `http://127.0.0.1:${(decoy.address() as AddressInfo).port}`);
   });

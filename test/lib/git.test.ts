@@ -25,6 +25,8 @@ test('a checkout is read with its commit, subject and branch', async () => {
     top: origin,
     prefix: '',
     commonDir: join(origin, '.git'),
+    borrows: [],
+    shallow: false,
     head,
     subject: 'chore: promote',
     branch: 'main',
@@ -51,6 +53,8 @@ test('a linked worktree has its own branch and shares the folder of commits', as
     top: linked,
     prefix: '',
     commonDir: join(origin, '.git'),
+    borrows: [],
+    shallow: false,
     head: first,
     subject: 'Start: "quoted", ünd more',
     branch: 'feature/x',
@@ -85,20 +89,55 @@ test('a folder that is no checkout is refused by its name', async () => {
   assert.match(text, /git init/);
 });
 
-test('a shallow clone is refused with the way to a whole one', async () => {
+test('a shallow clone is read, and known to be one', async () => {
   const shallow = join(folder, 'shallow');
   git(folder, 'clone', '--quiet', '--depth=1', `file://${origin}`, shallow);
-  assert.match(await refused(shallow), /shallow.*\ngit fetch --unshallow/);
+  const seen = async () => {
+    const { head: at, shallow: ends } = await read(shallow);
+    return [at, ends];
+  };
+  assert.deepEqual(await seen(), [head, true]);
+  git(shallow, 'fetch', '--quiet', '--unshallow');
+  assert.deepEqual(await seen(), [head, false]);
 });
 
-test('a clone that borrows objects is refused, and is fine after the command that it is told', async () => {
-  const shared = join(folder, 'shared');
-  git(folder, 'clone', '--quiet', '--shared', origin, shared);
-  const [message = '', command = ''] = (await refused(shared)).split('\n');
-  assert.match(message, /borrows objects/);
-  await gitExec(['bash', '-c', `cd "$1" && ${command}`, 'repair', shared]);
-  assert.equal((await read(shared)).head, head);
-  git(shared, 'fsck', '--connectivity-only');
+test('a clone that borrows objects is read with all stores, in turn and by relative paths, whatever they are called', async () => {
+  const [middle, shared, both] = ['the "middle", ü', 'shared', 'both'].map((name) => join(folder, name)) as string[];
+  git(folder, 'clone', '--quiet', '--shared', origin, middle ?? '');
+  git(folder, 'clone', '--quiet', '--shared', middle ?? '', shared ?? '');
+  write(shared ?? '', '.git/objects/info/alternates', '../../../the "middle", ü/.git/objects\n');
+  const stores = [middle, origin].map((store) => join(store ?? '', '.git', 'objects'));
+  const found = await read(shared ?? '');
+  assert.deepEqual([found.head, found.borrows], [head, stores]);
+  git(folder, 'clone', '--quiet', `--reference=${middle}`, '--dissociate', origin, both ?? '');
+  assert.deepEqual((await read(both ?? '')).borrows, []);
+});
+
+test('a clone that borrows from a path with a colon is refused, and is fine after the command that it is told', async () => {
+  const colon = join(folder, 'c:d');
+  const borrowing = join(folder, 'borrowing');
+  git(folder, 'clone', '--quiet', origin, colon);
+  git(folder, 'clone', '--quiet', '--shared', colon, borrowing);
+  const [message = '', command = ''] = (await refused(borrowing)).split('\n');
+  assert.match(message, /c:d.* has a colon/);
+  await gitExec(['bash', '-c', `cd "$1" && ${command}`, 'repair', borrowing]);
+  assert.deepEqual((await read(borrowing)).borrows, []);
+  git(borrowing, 'fsck', '--connectivity-only');
+});
+
+test('a reftable is refused by a Git that knows it, and by one that does not', async () => {
+  const tables = createRepository(join(folder, 'tables'));
+  commit(tables, 'Start');
+  git(tables, 'config', 'core.repositoryFormatVersion', '1');
+  // Git before 2.45, as Debian 12 has it, knows no such repository.
+  git(tables, 'config', 'extensions.refStorage', 'reftable');
+  assert.match(await refused(tables), /reftable.*\ngit refs migrate --ref-format=files/);
+  const newer: Exec = async (command, options) =>
+    command.includes('config')
+      ? { stdout: 'extensions.refstorage\nreftable\0', stderr: '', exitCode: 0 }
+      : gitExec(['git', '-C', origin, ...command.slice(3)], options);
+  const { text } = await refusal(() => readCheckout(newer, tables));
+  assert.match(text, /reftable/);
 });
 
 test('a path with a colon, which Docker cannot mount, is refused', async () => {

@@ -49,7 +49,7 @@ function on(name: string, tag?: string): string {
 }
 function sparse(...folders: string[]): string {
   const made = clone();
-  git(made, 'sparse-checkout', 'set', '--cone', ...folders);
+  git(made, 'sparse-checkout', 'set', ...(folders.includes('--no-cone') ? [] : ['--cone']), ...folders);
   return made;
 }
 function submodule(): string {
@@ -62,6 +62,8 @@ const repaired: [string, () => string, RegExp][] = [
   ['a clone without blobs', () => clone('--filter=blob:none'), /partial clone/],
   ['a clone without trees', () => clone('--filter=tree:0'), /partial clone/],
   ['a sparse checkout without helm/', () => sparse('argocd'), /sparse checkout lacks helm/],
+  ['one without both', () => sparse('docs'), /sparse checkout lacks argocd/],
+  ['one by patterns', () => sparse('/docs/', '--no-cone'), /sparse checkout lacks argocd/],
   ['a clone without symbolic links', () => clone('--config', 'core.symlinks=false'), /link helm\/link as a file/],
 ];
 for (const [what, make, says] of repaired) {

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeTarget } from '../../cluster/existing-cluster.ts';
+import { refsFolder } from '../../cluster/git-refs.ts';
 import { copyUserContext } from '../../cluster/kubeconfig.ts';
-import { assertNotMoved, assertOwnContainer, assertPorts } from '../../cluster/node.ts';
+import { assertOwnContainer, assertPorts, assertSeesCommits } from '../../cluster/node.ts';
 import { lookForKey } from '../../components/repository-key.ts';
 import { authorityFolder } from '../../config/config.ts';
 import { type PreflightCheckName, preflightCheckNames } from '../../config/settings.ts';
@@ -68,10 +69,16 @@ const portHoldingStates = new Set<string>(['running', 'paused', 'restarting']);
  * tell something. Docker is asked for the node while the rest is looked at: only the ports depend on it.
  */
 export async function diagnose(context: Context, looking = nodeContainer(context)): Promise<DoctorFinding[]> {
+  // Where Docker can't tell, the check of Docker says so.
+  const state = looking.then((container) => container?.state ?? 'absent').catch(() => 'unknown');
+  const clusterExists = state.then((one) => portHoldingStates.has(one));
   const { root, stateDir, cacheDir, dataDir } = context.config;
   const kept = [join(root, '.state'), stateDir, context.kubeconfig, cacheDir, authorityFolder(context.config), dataDir];
   const cached = await readdir(cacheDir).catch(() => []);
-  const forbidden = findForbidden([...kept, ...cached.map((name) => join(cacheDir, name))]);
+  // Where there is no checkout, the check of Git says so.
+  const checkout = context.target === undefined ? await context.checkout().catch(() => undefined) : undefined;
+  const inGit = checkout === undefined ? [] : [refsFolder(context, checkout.commonDir)];
+  const forbidden = findForbidden([...kept, ...inGit, ...cached.map((name) => join(cacheDir, name))]);
   const files = forbidden === undefined ? [] : [problemOf('files', forbidden)];
   if (context.target !== undefined) {
     const found = await runDoctorChecks({ ...checkContext(context), tools: ['kubectl', 'helm'] }, ['git', 'tools']);
@@ -79,9 +86,6 @@ export async function diagnose(context: Context, looking = nodeContainer(context
     const repository = await checkRepository(context, true);
     return [...files, ...found, ...network, await checkExistingCluster(context), ...repository];
   }
-  // Where Docker can't tell, the check of Docker says so.
-  const state = looking.then((container) => container?.state ?? 'absent').catch(() => 'unknown');
-  const clusterExists = state.then((one) => portHoldingStates.has(one));
   const [machine, network, repository] = await Promise.all([
     runDoctorChecks({ ...checkContext(context), clusterExists }),
     state.then((one) => networkOf(context, one === 'absent' ? 'absent' : 'there')),
@@ -120,7 +124,7 @@ export async function preflight(context: Context): Promise<{ warnings: string[];
   const container = await looking;
   if (container) {
     await assertOwnContainer(context, container);
-    await assertNotMoved(context, container);
+    await assertSeesCommits(context, container);
     assertPorts(context, container);
   }
   return { warnings, isThere: container !== undefined };

@@ -29,6 +29,9 @@ export const rollbackTrailer = 'Rolled-back';
 const isOurs = new RegExp(`^${rollbackTrailer}: `, 'm');
 const isRevert = /^This reverts commit [0-9a-f]{7,}/m;
 
+/** What to know of the history of a shallow clone: its first commit has all images, whatever brought them. */
+export const shallowNote = 'This clone is shallow, and what came before is not in it: git fetch --unshallow gets it.';
+
 /**
  * Every commit in the history of `head` that changed the image in a values file, oldest first, whatever made it.
  * @param git in the top folder.

@@ -9,7 +9,7 @@ import { holdSentence, holdsIn } from '../../repository/hold.ts';
 import type { ImageValues } from '../../repository/image-values.ts';
 import type { Service } from '../../repository/service-files.ts';
 import { readText } from '../../repository/text.ts';
-import { type ImageChange, readImageChanges } from './changes.ts';
+import { type ImageChange, readImageChanges, shallowNote } from './changes.ts';
 import { accountFor, noClusterReason, registryAs, runningImages } from './images.ts';
 
 /** A line of the history, as `--json` prints it. */
@@ -44,9 +44,9 @@ const maxImages = 30;
 /** Everything that changed the image of a service, from Git, with what registry and cluster can add. Throws a `UserError`. */
 export async function readHistory(context: Context, service: Service): Promise<History> {
   const { config, exec } = context;
-  const { top, prefix } = await context.checkout();
+  const { top, prefix, shallow } = await context.checkout();
   const changes = (await readImageChanges(gitIn(exec, top, 'reading'), 'HEAD', `${prefix}${service.file}`)).reverse();
-  const notes: string[] = [];
+  const notes = shallow ? [shallowNote] : [];
   const [built, running] = await Promise.all([
     builtAt(context, [...new Set(changes.map(({ image }) => imageName(image)))].slice(0, maxImages), notes),
     runningNow(context, service, notes),

@@ -2,7 +2,7 @@ import { UserError } from '../../lib/errors.ts';
 import { filesChanged } from '../../lib/git/commits.ts';
 import { holdsIn, withHold } from '../../repository/hold.ts';
 import { type ImageValues, imageInValues, sameImage, withImage } from '../../repository/image-values.ts';
-import { type ImageChange, readImageChanges, rollbackTrailer } from './changes.ts';
+import { type ImageChange, readImageChanges, rollbackTrailer, shallowNote } from './changes.ts';
 import { assertNotOverridden, type DeliveryPlan } from './plan.ts';
 import { readIdentity, type ServiceState, type Workspace } from './workspace.ts';
 
@@ -11,6 +11,8 @@ export interface RollbackFacts {
   changes: readonly ImageChange[];
   /** Whether the newest change that stands touched this values file alone. */
   touchesOnlyThis: boolean;
+  /** Whether there may be more than this clone knows of. */
+  shallow: boolean;
   /** The name and the time for the hold. */
   by: string;
   at: Date;
@@ -18,13 +20,14 @@ export interface RollbackFacts {
 
 /** Reads the history that a rollback is planned from. Throws a `UserError`. */
 export async function readRollbackFacts(workspace: Workspace, { service }: ServiceState): Promise<RollbackFacts> {
-  const { git, head, prefix } = workspace;
+  const { context, git, head, prefix } = workspace;
   const file = `${prefix}${service.file}`;
   const changes = await readImageChanges(git, head, file);
   const newest = standingChanges(changes).at(-1);
   const touched = newest ? await filesChanged(git, newest.commit) : [];
   const by = await readIdentity(workspace, 'COMMITTER');
-  return { changes, touchesOnlyThis: touched.every((one) => one === file), by, at: new Date() };
+  const { shallow } = await context.checkout();
+  return { changes, touchesOnlyThis: touched.every((one) => one === file), shallow, by, at: new Date() };
 }
 
 /**
@@ -40,7 +43,7 @@ export async function planRollback(state: ServiceState, facts: RollbackFacts, ta
   const unchanged = `${name}: at ${tag} already. Nothing was changed.`;
   if (tag === from.tag) return { edits: [], message: '', notes: [], unchanged };
   const stack = standingChanges(facts.changes);
-  const to = earlierImage(state, from, { changes: facts.changes, stack, tag });
+  const to = earlierImage(state, from, { ...facts, stack, tag });
   assertNotOverridden(state, to.tag);
   const newest = stack.at(-1);
   const leads = newest?.before && sameImage(newest.image, from) && sameImage(newest.before, to);
@@ -78,7 +81,7 @@ export async function planRollback(state: ServiceState, facts: RollbackFacts, ta
 function earlierImage(
   { service: { name }, text }: ServiceState,
   from: ImageValues,
-  { changes, stack, tag }: { changes: readonly ImageChange[]; stack: ImageChange[]; tag: string | undefined },
+  { changes, shallow, stack, tag }: RollbackFacts & { stack: ImageChange[]; tag: string | undefined },
 ): ImageValues {
   const held = holdsIn(text).map((hold) => hold.tag);
   const to = tag
@@ -87,14 +90,16 @@ function earlierImage(
   if (to) return to.image;
   const earlier = new Set(changes.map(({ image }) => image.tag).reverse());
   earlier.delete(from.tag);
-  const names = earlier.size === 0 ? 'There is none.' : `There are ${[...earlier].join(', ')}.`;
+  const known = earlier.size === 0 ? 'There is none.' : `There are ${[...earlier].join(', ')}.`;
+  const names = shallow ? `${known} ${shallowNote}` : known;
   if (tag !== undefined)
     throw new UserError(`${name} never ran ${tag}, as far as Git knows.`, {
       hint: `--to takes a tag of npm run history -- ${name}. ${names}`,
     });
   throw new UserError(`${name} has nothing to go back to: no earlier image stands before ${from.tag}.`, {
-    hint:
-      earlier.size === 0
+    hint: shallow
+      ? shallowNote
+      : earlier.size === 0
         ? `npm run promote -- ${name} <sha> brings another one.`
         : `npm run rollback -- ${name} --to <sha> goes to any earlier one. ${names}`,
   });

@@ -83,7 +83,7 @@ export async function openWorkspace(
   if (branch === undefined)
     throw busy(
       `HEAD is detached at ${shortSha(head)}: a commit there would belong to no branch.`,
-      'git switch <branch>, as in git switch main.',
+      'git switch <branch>, as in git switch main; where Jujutsu keeps it detached, --no-commit edits the files for jj commit.',
     );
   const staged = await readPaths(git, ['diff', '--cached', '--name-only', '--no-renames', '-z']);
   if (staged.length > 0)

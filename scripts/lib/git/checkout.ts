@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { Exec, Output } from '../exec.ts';
@@ -12,6 +12,10 @@ export interface Checkout {
   prefix: string;
   /** The real path of the folder that holds the commits; linked worktrees share it. */
   commonDir: string;
+  /** The stores of other repositories that it borrows objects from, as one made with --shared or --reference does. */
+  borrows: string[];
+  /** Whether its history ends before the first commit, as that of a clone made with --depth does. */
+  shallow: boolean;
   /** The commit that is checked out. */
   head: string;
   /** Its subject line. */
@@ -22,8 +26,8 @@ export interface Checkout {
   linked: boolean;
 }
 
-/** What Git's configuration says of a remote that has more objects than a partial clone. */
-const promising = String.raw`^remote\..*\.(promisor|partialclonefilter)$`;
+/** What Git's configuration says of a remote that has more objects than a partial clone, and of how refs are kept. */
+const telling = String.raw`^(remote\..*\.(promisor|partialclonefilter)|extensions\.refstorage)$`;
 
 /** Looks at the checkout around `folder`. Throws a `UsageError` where there is none, or none that can be served. */
 export async function readCheckout(exec: Exec, folder: string): Promise<Checkout> {
@@ -31,11 +35,22 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
   // Between two paths, which may have line breaks in them, stands a word.
   const where = ['--show-toplevel', '--git-common-dir', '--git-dir'].flatMap((path) => [path, '--is-inside-git-dir']);
   const format = ['--is-shallow-repository', '--show-object-format', '--show-prefix'];
-  const [found, promised, commit] = await Promise.all([
+  const [found, configured, commit] = await Promise.all([
     git.attempt(['rev-parse', '--path-format=absolute', ...where, ...format]),
-    git.attempt([...['config', '--null', '--name-only', '--get-regexp'], promising]),
+    git.attempt([...['config', '--null', '--get-regexp'], telling]),
     git.attempt(['rev-list', '--no-walk', '--encoding=UTF-8', '--format=%H%n%s%n%D', 'HEAD', '--']),
   ]);
+  const settings = configured.stdout.split('\0').filter((entry) => entry !== '');
+  // Git before 2.45 does not know the setting and reads nothing; the one in the cluster is such a one.
+  if (
+    settings.includes('extensions.refstorage\nreftable') ||
+    /unknown repository extension.*refstorage/is.test(found.stderr)
+  ) {
+    throw new UsageError("This repository keeps its branches as a reftable, which Argo CD's Git can't read.", {
+      id: 'clone-unfit',
+      hint: 'git refs migrate --ref-format=files, which takes Git 2.46 or newer and no linked worktrees.',
+    });
+  }
   if (found.exitCode !== 0) throw notACheckout(folder, found);
   const [top = '', commonDir = '', gitDir = '', rest = ''] = found.stdout.split('\nfalse\n');
   const [shallow, objectFormat, ...below] = rest.split('\n');
@@ -45,7 +60,7 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
       hint: 'Use a clone of a repository with SHA-1, which is the default of git init.',
     });
   }
-  const promises = promised.stdout.split('\0').filter((key) => key !== '');
+  const promises = settings.map((entry) => entry.split('\n')[0] ?? '').filter((key) => key.startsWith('remote.'));
   if (promises.length > 0) {
     const remotes = new Set(promises.map((key) => key.slice('remote.'.length, key.lastIndexOf('.'))));
     const fetches = [...remotes].map((remote) => `git fetch --refetch --no-filter ${remote}`);
@@ -65,24 +80,17 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
       hint: 'git add -A && git commit -m "Start"',
     });
   }
-  if (shallow === 'true') {
-    throw new UsageError('This is a shallow clone, which Git refuses to fetch from.', {
-      id: 'clone-unfit',
-      hint: 'git fetch --unshallow',
-    });
-  }
   // The native form also knows how the folder is spelled where upper and lower case are the same.
   const common = realpathSync.native(commonDir);
-  if (common.includes(':')) {
-    throw new UsageError(`The path ${common} has a colon in it, which Docker can't mount.`, {
+  const borrows = await borrowedStores(exec, common);
+  for (const path of [common, ...borrows]) {
+    if (!path.includes(':')) continue;
+    throw new UsageError(`The path ${path} has a colon in it, which Docker can't mount.`, {
       id: 'clone-unfit',
-      hint: 'Move the checkout to a folder without one.',
-    });
-  }
-  if (statSync(join(common, 'objects', 'info', 'alternates'), { throwIfNoEntry: false })) {
-    throw new UsageError('This clone borrows objects from another one (it was made with --shared or --reference).', {
-      id: 'clone-unfit',
-      hint: `git repack -a -d && rm "${join(common, 'objects', 'info', 'alternates')}"`,
+      hint:
+        path === common
+          ? 'Move the checkout to a folder without one.'
+          : 'git repack -a -d && rm "$(git rev-parse --git-path objects/info/alternates)"',
     });
   }
   const [, head = '', subject = '', decoration = ''] = commit.stdout.split('\n');
@@ -90,11 +98,22 @@ export async function readCheckout(exec: Exec, folder: string): Promise<Checkout
     top,
     prefix: below.join('\n').trimEnd(),
     commonDir: common,
+    borrows,
+    shallow: shallow === 'true',
     head,
     subject,
     branch: decoration.match(/HEAD -> (.+?)(?:, |$)/)?.[1],
     linked: realpathSync.native(gitDir) !== common,
   };
+}
+
+/** The stores that a repository borrows objects from, and those that these borrow from in turn, as Git finds them. */
+async function borrowedStores(exec: Exec, commonDir: string): Promise<string[]> {
+  if (!existsSync(join(commonDir, 'objects', 'info', 'alternates'))) return [];
+  const git = gitIn(exec, commonDir, 'reading', ['core.quotePath=false']);
+  const told = await git.read(['count-objects', '--verbose']);
+  const paths = [...told.matchAll(/^alternate: (.*)$/gm)].map(([, path = '']) => path);
+  return paths.map((path) => realpathSync.native(path.startsWith('"') ? JSON.parse(path) : path));
 }
 
 /** A commit as a person reads it: the first seven digits of its SHA. */
