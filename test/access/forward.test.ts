@@ -58,6 +58,13 @@ for (const [what, pods, now, expected] of choices) {
     assert.equal(podOf([slice('prometheus', pods), slice('grafana', [{ name: 'other' }])], now), expected));
 }
 
+test('a Service under another name is known by the label that its slices have from it', () => {
+  const renamed = slice('shop-metrics', [{ name: 'a' }]);
+  Object.assign(renamed.metadata.labels, { 'app.kubernetes.io/name': 'prometheus' });
+  assert.equal(podOf([renamed, slice('grafana', [{ name: 'other' }])]), 'a');
+  assert.equal(podOf([renamed, slice('prometheus', [{ name: 'b' }])]), 'b');
+});
+
 test('a pod that was made anew under the same name is another one', () => {
   const now = { namespace: 'observability', pod: 'a', uid: 'old', port: 9090 };
   assert.equal(endpointOf([slice('prometheus', [{ name: 'a', uid: 'new' }])], prometheus, now)?.uid, 'new');

@@ -231,8 +231,11 @@ test('a bug in following is thrown, and not waited on', async () => {
 
 const workload = (kind: string, namespace: string, name: string) =>
   ({ apiVersion: 'apps/v1', kind, metadata: { name, namespace }, spec: {} }) as unknown as Workload;
+const renamed = workload('Deployment', 'default', 'core');
+renamed.metadata.labels = { 'app.kubernetes.io/name': 'core-go' };
 const all = [
   workload('Deployment', 'default', 'api-node'),
+  renamed,
   workload('StatefulSet', 'argocd', 'argocd-application-controller'),
   workload('Deployment', 'argocd', 'argocd-server'),
   workload('Deployment', 'traefik', 'traefik'),
@@ -245,6 +248,7 @@ const cluster = fakeContext({
 test('a word means a workload by its name, or all that belongs to Argo CD or the ingress', async () => {
   const names = async (word: string) => (await workloadsNamed(cluster, word)).map(({ metadata }) => metadata.name);
   assert.deepEqual(await names('api-node'), ['api-node']);
+  assert.deepEqual([await names('core-go'), await names('core')], [['core'], ['core']]);
   assert.deepEqual(await names('argocd'), ['argocd-server', 'argocd-application-controller']);
   assert.deepEqual(await names('ingress'), ['traefik']);
   assert.match((await refusal(() => names('api-nodes'))).text, /Nothing .* "api-nodes"\.\nDid you mean api-node\?/);

@@ -233,6 +233,16 @@ for (const { name } of verificationChecks) {
     assert.deepEqual(await findings(name), []));
 }
 
+test('of a service under another name, with a sidecar, every check still finds nothing', async () => {
+  const rename = (made: Recorded) => {
+    deploymentOf(made, 'core-go').metadata = { ...deploymentOf(made, 'core-go').metadata, name: 'core', labels };
+    podOf(made, 'core-go').spec.containers.push({ name: 'proxy', image: 'proxy:1.2.3' } as never);
+  };
+  const labels = { 'app.kubernetes.io/name': 'core-go' };
+  for (const { name } of verificationChecks)
+    if (name !== 'traffic') assert.deepEqual(await findings(name, rename), [], name);
+});
+
 /** Runs the check of the traffic with these answers, and tells how many requests it sent. */
 async function sendTraffic(answer: (query: string, sent: number) => Series[]): Promise<number> {
   let sent = 0;

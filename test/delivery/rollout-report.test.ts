@@ -18,7 +18,7 @@ import {
   type Stage,
   standingOf,
 } from '../../scripts/delivery/sync/rollout.ts';
-import type { Pod } from '../../scripts/kubernetes/types.ts';
+import type { Pod, Workload } from '../../scripts/kubernetes/types.ts';
 import type { Application } from '../../scripts/repository/applications.ts';
 import { fakeContext } from '../support/fakes.ts';
 import { application, began, commits, deployment, image, pod, replicaSet, rolledOut } from '../support/sights.ts';
@@ -113,6 +113,20 @@ test('pods of the first sync of a commit are of that commit, also after Argo CD 
     [again([before, first ?? {}, second ?? {}]), again([first ?? {}, before, second ?? {}])],
     ['new', ''],
   );
+});
+
+test('an Application has the Deployment of its name, or under another name the one that says whose it is', async () => {
+  const { application: one, ...after } = rolledOut();
+  const renamed = { ...after.deployment, metadata: { ...after.deployment?.metadata, name: 'core' } } as Workload;
+  const labels = { 'app.kubernetes.io/name': one.metadata.name };
+  const found = async (deployment: Workload) => {
+    const list = async (_: string, kind: string) =>
+      kind === 'Application' ? [one] : kind === 'Deployment' ? [deployment] : [];
+    const [state] = await createObserver(fakeContext({ api: () => ({ list }) }))();
+    return state?.deployment?.metadata.name;
+  };
+  assert.equal(await found(renamed), undefined);
+  assert.equal(await found({ ...renamed, metadata: { ...renamed.metadata, labels } }), 'core');
 });
 
 test('a rollout that is complete is never seen beside the pods of before', async () => {

@@ -80,10 +80,25 @@ describe('what values change', needsHelm, () => {
   }
 });
 
+test('where Kubernetes knows no sleep, a stopping pod waits by the hook of the values alone', needsHelm, async () => {
+  const hook = async (kubeVersion: string, ...options: string[]) =>
+    at(find(await render('api-node', { kubeVersion, options }), 'Deployment'), ...container, 'lifecycle');
+  const sleep = { preStop: { sleep: { seconds: 10 } } };
+  assert.deepEqual([await hook('1.29.4'), await hook('1.30.0')], [undefined, sleep]);
+  const own = ['--set', 'lifecycle.preStop.exec.command={/drain,now}'];
+  assert.deepEqual(await hook('1.28.0', ...own), { preStop: { exec: { command: ['/drain', 'now'] } } });
+});
+
 function asMinimum(value: string): string[] {
   const set = value.endsWith('%') ? '--set-string' : '--set';
   return ['--set', 'podDisruptionBudget.maxUnavailable=null', set, `podDisruptionBudget.minAvailable=${value}`];
 }
+
+const nothingToGoBy = [
+  '--set',
+  'autoscaling.targetCPUUtilizationPercentage=null,autoscaling.targetMemoryUtilizationPercentage=null',
+];
+const port = 'container.extraPorts[0]';
 
 // Those of a values file are in test/faults.
 describe('what a chart refuses', needsHelm, () => {
@@ -95,6 +110,30 @@ describe('what a chart refuses', needsHelm, () => {
     ['a part that is rounded up to all, in prod', { environment: 'prod', options: asMinimum('67%') }, noDrain],
     ['the only one, in dev', { environment: 'dev', options: asMinimum('1') }, noDrain],
     ['a part of the only one, in dev', { environment: 'dev', options: asMinimum('1%') }, noDrain],
+    ['an autoscaler with nothing to go by', { options: nothingToGoBy }, /autoscaling has nothing to go by/],
+    [
+      'an account that nobody names',
+      { options: ['--set', 'serviceAccount.create=false'] },
+      /serviceAccount\.name has to/,
+    ],
+    ['a wait as long as the deadline', { options: ['--set', 'minReadySeconds=180'] }, /minReadySeconds must be less/],
+    ['a label that selects', { options: ['--set', 'commonLabels.app\\.kubernetes\\.io/name=x'] }, /commonLabels/],
+    [
+      'two ways to probe',
+      { options: ['--set', 'probes.liveness.grpc.port=1,probes.liveness.exec.command={a}'] },
+      /probes/,
+    ],
+    [
+      'a port that Prometheus would take',
+      { options: ['--set', `${port}.name=metrics,${port}.containerPort=1`] },
+      /extraPorts/,
+    ],
+    [
+      'a second port for metrics of what serves nothing else',
+      { service: 'worker-python', options: ['--set', 'container.metricsPort=9001'] },
+      /metricsPort/,
+    ],
+    ['half a manifest', { options: ['--set', 'extraObjects[0].kin=Job'] }, /extraObjects\[0\] has to be one manifest/],
     ['an empty sealed secret', { options: ['--set', 'sealedSecret.enabled=true'] }, /encryptedData/],
     [
       'an ingress without a template',
