@@ -84,6 +84,18 @@ for (const [stderr, reason] of reasons) {
   });
 }
 
+test('a pull that a proxy refuses leads to the section about proxies', async () => {
+  const said = 'failed to do request: Head "https://quay.io/v2/": ';
+  for (const why of [
+    'proxyconnect tcp: dial tcp 172.17.0.1:1: connect: connection refused',
+    'Proxy Authentication Required',
+  ]) {
+    const { error } = await refusal(() => ensureImage(without(said + why), image));
+    assert.deepEqual(error.ids, ['image-not-pulled', 'proxy']);
+    assert.match(error.hint ?? '', /^The proxy is in the way: npm run doctor/);
+  }
+});
+
 const inspected = {
   State: { Status: 'exited' },
   Config: { Image: 'kindest/node:v1', Labels: { a: 'b' } },

@@ -46,16 +46,28 @@ const slowConnectionHint =
 export function pullError(image: string, reason: string): UserError {
   const registry = registryOf(image);
   const why = shortened(reason.replace(/\.$/, ''), 300) || 'no reason given';
+  const { id, hint } = obstacles.find(({ said }) => said(reason)) ?? {
+    id: [],
+    hint: `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+  };
   return new UserError(`The image ${image} could not be pulled from ${registry}: ${why}.`, {
-    id: isDiskFull(reason) ? ['image-not-pulled', 'disk-full'] : 'image-not-pulled',
-    hint: isDiskFull(reason)
-      ? diskFullHint
-      : `Check that this machine reaches ${registry} (docker pull ${image}), then run the command again: it goes on where it stopped.`,
+    id: ['image-not-pulled', ...id],
+    hint,
   });
 }
 
 export const diskFullHint =
   'The disk is full: "docker system df" shows what Docker holds, "docker system prune" removes what is unused. Then run the command again.';
+
+/** What has a section of its own. Go's net/http says so of a proxy that is not reached, or wants a login. */
+const obstacles = [
+  { id: ['disk-full'], said: isDiskFull, hint: diskFullHint },
+  {
+    id: ['proxy'],
+    said: (reason: string) => /\bproxyconnect\b|proxy authentication required/i.test(reason),
+    hint: 'The proxy is in the way: npm run doctor names it, and the variable that does.',
+  },
+];
 
 /** Whether the engine has the image. Throws a `UserError` where it does not answer. */
 export async function hasImage(exec: Exec, image: string): Promise<boolean> {
