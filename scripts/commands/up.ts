@@ -27,6 +27,7 @@ import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
+import { assertGenerated } from '../repository/generated.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
 import { lookAtCluster } from './session.ts';
 
@@ -96,6 +97,7 @@ async function bringUp(
 ): Promise<ExitCode> {
   const { flags, print, progressStream, signal } = invocation;
   progress.start('preflight');
+  await assertGenerated(context.config.root);
   // Asks GitHub, which can go on meanwhile; what comes of it is told below.
   context.credentials.search().catch(() => {});
   const { warnings, isThere } = await preflight(context);
@@ -212,6 +214,7 @@ async function lookAhead(context: Context, isToBeNew: boolean): Promise<UpPrevie
     isNew ||= container === undefined;
     if (isNew && !(await hasImage(context.exec, context.config.nodeImage))) downloads.push(context.config.nodeImage);
   }
+  await attempt(() => assertGenerated(context.config.root));
   const search = await attempt(() => context.credentials.search());
   notes.push(...(search?.notes ?? []));
   if (search)

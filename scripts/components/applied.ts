@@ -12,8 +12,8 @@ import { metricsServerFile } from './metrics-server.ts';
 import { claimFile } from './prometheus.ts';
 import { routeFiles } from './routes.ts';
 
-/** Folders of which everything is applied that their kustomization.yaml names; `validate` tells what it leaves out. */
-const kustomized = ['prometheus', 'grafana', ...monitoringParts].map((name) => `observability/${name}`);
+/** Folders of which every manifest is applied. */
+const whole = ['prometheus', 'grafana', ...monitoringParts].map((name) => `observability/${name}`);
 
 /**
  * Tells whether something applies a manifest of this repository: a component, whatever the settings ask for, or Argo CD, because
@@ -32,7 +32,7 @@ export async function appliedManifests(
   const isBelow = (file: string, folder: string) => folder === '.' || file.startsWith(`${folder}/`);
   return (file) =>
     single.has(file) ||
-    [registrationsFolder, ...kustomized].includes(posix.dirname(file)) ||
+    [registrationsFolder, ...whole].includes(posix.dirname(file)) ||
     [kustomizations, ...deployed].some((folder) => isBelow(file, folder));
 }
 

@@ -6,7 +6,7 @@ import { withTemplates } from '../kubernetes/workloads.ts';
 import { shortened, UserError } from '../lib/errors.ts';
 import { base64 } from '../lib/secret.ts';
 import type { JsonMap } from '../repository/dashboards/normal-form.ts';
-import { readKustomizedObjects, readManifests, restartOnConfigChange } from '../repository/manifests.ts';
+import { readManifestFolder, readManifests, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { grafanaPassword, readPassword } from './passwords.ts';
 import { askIngress, routeTable } from './routes.ts';
@@ -20,10 +20,9 @@ export const grafana = install({
   name: 'grafana',
   needs: ['cluster'],
   objects: async ({ config }) =>
-    restartOnConfigChange([
-      ...(await readManifests(config.root, [namespaceFile])),
-      ...withAnonymousAccess(await readKustomizedObjects(config.root, manifestFolder), config.grafanaAnonymous),
-    ]),
+    restartOnConfigChange(
+      withAnonymousAccess(await readManifestFolder(config.root, manifestFolder), config.grafanaAnonymous),
+    ),
   made: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: grafanaPassword.secret, namespace } }],
   prepare: ensurePassword,
 });

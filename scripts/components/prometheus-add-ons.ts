@@ -2,7 +2,7 @@ import type { Component } from '../cluster/component.ts';
 import { type MonitoringPart, monitoringParts } from '../config/settings.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
-import { memoizePerContext, readKustomizedObjects, restartOnConfigChange } from '../repository/manifests.ts';
+import { memoizePerContext, readManifestFolder, restartOnConfigChange } from '../repository/manifests.ts';
 import { install } from './installation.ts';
 import { removeOwn } from './removal.ts';
 
@@ -14,7 +14,7 @@ const addOnObjects = new Map(
   monitoringParts.map((part) => [
     part,
     memoizePerContext(async ({ config }) => {
-      const all = await readKustomizedObjects(config.root, `observability/${part}`);
+      const all = await readManifestFolder(config.root, `observability/${part}`);
       // Prometheus reads the rules, so a change of them is no reason to restart the part.
       return [...all.filter(isRules), ...restartOnConfigChange(all.filter((object) => !isRules(object)))];
     }),

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
-import { memoizePerContext, readKustomizedObjects, readManifests } from '../repository/manifests.ts';
+import { memoizePerContext, readManifestFolder, readManifests } from '../repository/manifests.ts';
 import { unreadable } from '../repository/text.ts';
 import { install } from './installation.ts';
 import { addOnRules, removeUnwantedAddOns } from './prometheus-add-ons.ts';
@@ -20,7 +20,7 @@ export const claimFile = `${manifestFolder}/storage/claim.yaml`;
 const prometheusObjects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
   const [own, claim, parts] = await Promise.all([
-    readKustomizedObjects(root, manifestFolder),
+    readManifestFolder(root, manifestFolder),
     prometheusStorage === 'claim' ? readManifests(root, [claimFile]) : [],
     addOnRules(context),
   ]);

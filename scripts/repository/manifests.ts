@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
+import { dirname } from 'node:path/posix';
 import type { ClusterContext } from '../kubernetes/context.ts';
-import { generate, kustomizationFile, readKustomization } from '../kubernetes/kustomization.ts';
-import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
+import { identityOf, type KubeObject, parseObjects } from '../kubernetes/objects.ts';
 import type { Job, PodSpec, Workload } from '../kubernetes/types.ts';
 import { withTemplates, workloadKinds } from '../kubernetes/workloads.ts';
-import { parseManifest } from '../lib/yaml-cache.ts';
-import { readText, understood } from './text.ts';
+import { filesBelow, readText, understood } from './text.ts';
 
 /**
  * The objects of manifest files, given from the repository's top folder, in order.
@@ -16,26 +15,21 @@ export async function readManifests(root: string, files: readonly string[]): Pro
   return texts.flatMap((text, index) => understood(files[index] ?? '', () => parseObjects(text)));
 }
 
+/** What kubectl takes for a manifest. */
+export const manifestName = /\.(ya?ml|json)$/;
+
 /**
- * The objects that `kubectl apply -k` would make of a folder, given from the repository's top: the ConfigMaps that its
- * kustomization.yaml makes of files, and then its manifests. Throws where one can't be read.
+ * The objects of a folder as `kubectl apply -f` reads it: the manifests in the folder itself, in the order of their names. One
+ * that stands in several of them, as the Namespace does, is there once, and Namespaces come first.
+ * @param folder from the repository's top
+ * @throws UserError where one can't be read.
  */
-export async function readKustomizedObjects(root: string, folder: string): Promise<KubeObject[]> {
-  const read = (path: string) => readText(root, `${folder}/${path}`);
-  const file = `${folder}/${kustomizationFile}`;
-  const text = await read(kustomizationFile);
-  const { resources, configMaps } = understood(file, () => readKustomization(parseManifest(text)));
-  const paths = configMaps.flatMap(({ files }) => files.map(({ path }) => path));
-  const contents = new Map(await Promise.all(paths.map(async (path) => [path, await read(path)] as const)));
-  const manifests = await readManifests(
-    root,
-    resources.map((resource) => `${folder}/${resource}`),
-  );
-  // Namespaces first, as kustomize has it: the others live in them.
-  const namespaces = new Set(holders(manifests));
-  const others = manifests.filter((object) => !namespaces.has(object));
-  const generated = understood(file, () => configMaps.map((map) => generate(map, contents)));
-  return [...namespaces, ...generated, ...others];
+export async function readManifestFolder(root: string, folder: string): Promise<KubeObject[]> {
+  const own = (await filesBelow(root, folder)).filter((file) => dirname(file) === folder && manifestName.test(file));
+  const objects = await readManifests(root, own);
+  const once = [...new Map(objects.map((object) => [identityOf(object), object])).values()];
+  const first = new Set(holders(once));
+  return [...first, ...once.filter((object) => !first.has(object))];
 }
 
 /** The images that the workloads among the objects run, each once. */

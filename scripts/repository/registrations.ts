@@ -16,14 +16,12 @@ import {
   type Source,
   valuesPath,
 } from './applications.ts';
-import { readManifests } from './manifests.ts';
+import { manifestName, readManifests } from './manifests.ts';
 import { filesBelow, understood } from './text.ts';
 import { textsIn } from './yaml.ts';
 
 /** The folder whose manifests are registered with Argo CD. */
 export const registrationsFolder = 'argocd';
-/** What kubectl takes for a manifest. */
-const manifestName = /\.(ya?ml|json)$/;
 /** The address with which this repository is given out: that of its Applications in a fork that nobody edited. */
 const shippedUrl = 'https://github.com/zainasr/platform-ops.git';
 

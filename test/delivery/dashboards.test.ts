@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parse } from 'yaml';
 import { type Grafana, withAnonymousAccess } from '../../scripts/components/grafana.ts';
 import {
   applyPull,
@@ -13,14 +12,12 @@ import {
   planPull,
 } from '../../scripts/delivery/dashboards.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
-import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { type KubeObject, parseObjects } from '../../scripts/kubernetes/objects.ts';
 import {
   assertUid,
   dashboardPath,
-  mountingEdits,
   readAllowedEmpty,
   readDashboards,
-  withDashboard,
 } from '../../scripts/repository/dashboards/files.ts';
 import { fileText, type JsonMap, normalForm } from '../../scripts/repository/dashboards/normal-form.ts';
 import { hasData, panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
@@ -123,23 +120,14 @@ for (const [here, there, applied, state] of states) {
     assert.equal(dashboardState(here, there, applied), state));
 }
 
-const kustomization = [
-  'configMapGenerator:',
-  '  # A comment that stays.',
-  '  - name: grafana-dashboards',
-  '    namespace: observability',
-  '    files:',
-  '      - dashboards/one.json',
-  'generatorOptions: { disableNameSuffixHash: true }',
-  '',
-].join('\n');
+const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: observability }\n';
 const deployment = [
   'volumes:',
   '  - name: dashboards',
   '    projected:',
   '      sources:',
   '        - configMap:',
-  '            name: grafana-dashboards',
+  '            name: grafana-dashboard-one',
   '  - {name: admin, secret: {defaultMode: 0440}}',
   '',
 ].join('\n');
@@ -150,7 +138,8 @@ const dashboard = (uid: string, title: string): JsonMap => ({ uid, title, panels
 async function scene(inGrafana: Record<string, JsonMap>, inFile = dashboard('one', 'One')) {
   const checkout = await temporaryFolder();
   mkdirSync(join(checkout, 'observability/grafana/dashboards'), { recursive: true });
-  writeFileSync(join(checkout, 'observability/grafana/kustomization.yaml'), kustomization);
+  mkdirSync(join(checkout, 'observability/prometheus'));
+  writeFileSync(join(checkout, 'observability/prometheus/namespace.yaml'), namespace);
   writeFileSync(join(checkout, 'observability/grafana/deployment.yaml'), deployment);
   writeFileSync(join(checkout, dashboardPath('one')), fileText(inFile));
   const applied = { 'one.json': JSON.stringify(dashboard('one', 'One')) };
@@ -176,10 +165,17 @@ test('what was saved in Grafana is written, what is new there becomes a file tha
   assert.deepEqual(await pull(), ['one written', 'two written']);
   assert.equal(text(dashboardPath('one')), fileText(changed));
   assert.deepEqual([...(await readDashboards(checkout)).keys()], ['one', 'two']);
-  const expected = kustomization.replace(/.*one\.json\n/, (line) => line + line.replace('one', 'two'));
-  assert.equal(text('observability/grafana/kustomization.yaml'), expected);
-  assert.deepEqual(await pull(), ['one unchanged', 'two unchanged']);
-  assert.equal(text('observability/grafana/kustomization.yaml'), expected);
+  const source = '        - configMap:\n            name: grafana-dashboard-one\n';
+  const expected = deployment.replace(source, source + source.replace('one', 'two'));
+  const [manifest, mounted] = ['configmap-dashboards', 'deployment'].map(
+    (name) => `observability/grafana/${name}.yaml`,
+  );
+  const applied = () => parseObjects(text(manifest ?? '')).map(({ data }) => Object.values(data ?? {})[0]);
+  for (const again of ['one unchanged', 'two unchanged']) {
+    assert.equal(text(mounted ?? ''), expected);
+    assert.deepEqual(applied(), [undefined, text(dashboardPath('one')), text(dashboardPath('two'))]);
+    assert((await pull()).includes(again));
+  }
 });
 
 test('a file that is not in its normal form is left alone where Grafana shows the same', async () => {
@@ -226,43 +222,6 @@ test('a difference is shown as Git shows it', async () => {
   assert.match(difference, /^-\s+"title": "One",\n\+\s+"title": "Theirs",$/m);
   assert.match(await dashboardDiff(two), /^--- \/dev\/null\n\+\+\+ two in Grafana\n@@/);
   assert.equal(await dashboardDiff({ ...one, state: 'same' }), '');
-});
-
-test('a list without the ConfigMap of the dashboards can take none', () => {
-  const files = { kustomization: 'configMapGenerator: []\n', deployment };
-  assert.throws(() => withDashboard(files, 'a', new Map()), /no list of the files of grafana-dashboards/);
-});
-
-test('a full ConfigMap takes no more: another one is begun, which the pod mounts too, and nothing else is changed', () => {
-  const large = 300_000;
-  const uids = ['one', 'two', 'three', 'four', 'five', 'six'];
-  const sizes = new Map(uids.map((uid) => [uid, large]));
-  const files = uids.reduce((before, uid) => withDashboard(before, uid, sizes), { kustomization, deployment });
-  const { configMapGenerator } = parse(files.kustomization);
-  const named = configMapGenerator.map(({ name, files }: { name: string; files: string[] }) => [name, files.length]);
-  const names = ['grafana-dashboards', 'grafana-dashboards-2', 'grafana-dashboards-3'];
-  assert.deepEqual(
-    named,
-    names.map((name) => [name, 2]),
-  );
-  assert.match(files.kustomization, /# A comment that stays\./);
-  const source = '        - configMap:\n            name: grafana-dashboards\n';
-  const more = ['-2', '-3'].map((end) => source.replace('dashboards\n', `dashboards${end}\n`)).join('');
-  assert.equal(files.deployment, deployment.replace(source, source + more));
-  assert.deepEqual(withDashboard(files, 'three', sizes), files);
-  // A small one still has a place in the first.
-  const small = withDashboard(files, 'small', new Map([...sizes, ['small', 1000]]));
-  assert.equal(parse(small.kustomization).configMapGenerator[0].files.length, 3);
-});
-
-test('the size of a dashboard that is not written yet counts as well', async () => {
-  const { checkout, text } = await scene({});
-  const edits = await mountingEdits(checkout, 'large', ' '.repeat(800_000), async (file) => text(file));
-  const files = ['kustomization.yaml', 'deployment.yaml'].map((name) => `observability/grafana/${name}`);
-  assert.deepEqual(
-    edits.map(({ file }) => file),
-    files,
-  );
 });
 
 test('a question is asked with everything chosen, and a constant as it is', () => {

@@ -17,7 +17,7 @@ test('the commands by hand take the versions that up takes', () => {
 });
 
 test('the commands by hand name files and folders that are there', () => {
-  const named = [...script.matchAll(/(?:--filename|--kustomize|--config) ([a-z][^ \n]*)/g)]
+  const named = [...script.matchAll(/(?:--filename|--config) ([a-z][^ \n]*)/g)]
     .map(([, path]) => path ?? '')
     .filter((path) => !path.startsWith('https:'));
   const missing = named.filter((path) => !existsSync(join(root, path)));

@@ -112,6 +112,7 @@ export function diffPromises({ cluster, begin }: SharedPlatform): void {
     edit('observability/prometheus/config/prometheus.yml', (text) =>
       text.replace(/scrape_interval: \S+/, 'scrape_interval: 7s'),
     );
+    await demand(person.npm('validate', 'files', '--fix'));
     edit('argocd/core-go.yaml', (text) => text.replace('revisionHistoryLimit: 5', 'revisionHistoryLimit: 6'));
     const { up } = await differences(1);
     const changed = up.flatMap(({ component, changes }) => changes.map(({ kind, name }) => [component, kind, name]));

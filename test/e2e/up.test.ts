@@ -161,8 +161,12 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
     const file = join(person.clone, 'observability/prometheus/config/prometheus.yml');
     const whole = readFileSync(file, 'utf8');
     writeFileSync(file, whole.replace('scrape_interval: 5s', 'scrap_interval: 5s'));
+    const unmade = await person.npm('up');
+    assert.match(unmade.stderr, /configMap\.yml does not say what its sources say/);
+    await demand(person.npm('validate', 'files', '--fix'));
     const ran = await person.npm('up');
     writeFileSync(file, whole);
+    await demand(person.npm('validate', 'files', '--fix'));
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /Prometheus would refuse prometheus\.yml: .*scrap_interval/);
     assert.match((await demand(person.npm('status'))).stdout, /All is well\./);

@@ -132,11 +132,16 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
   ],
   [
     [
-      'its dashboard in the kustomization',
+      'its dashboard in Grafana',
       'files',
-      'kustomization-left-out',
+      'generated-file',
       (folder) =>
-        replace(folder, 'observability/grafana/kustomization.yaml', '      - dashboards/new-comer.json\n', ''),
+        replace(
+          folder,
+          'observability/grafana/deployment.yaml',
+          '              - configMap:\n                  name: grafana-dashboard-new-comer\n',
+          '',
+        ),
     ],
     [
       'its series in the tests of the alert',

@@ -31,6 +31,8 @@ interface Edit {
   content?: string;
   /** Makes the file a link to this. */
   link?: string;
+  /** The content, so many times. */
+  times?: number;
   remove?: boolean;
 }
 
@@ -85,7 +87,7 @@ function make(name: string, edit: Edit, file: string): void {
   mkdirSync(dirname(file), { recursive: true });
   if (edit.remove) rmSync(file, { recursive: true });
   else if (edit.link !== undefined) symlinkSync(edit.link, file);
-  else writeFileSync(file, edit.content ?? edited(name, edit, readFileSync(file, 'utf8')));
+  else writeFileSync(file, edit.content?.repeat(edit.times ?? 1) ?? edited(name, edit, readFileSync(file, 'utf8')));
 }
 
 function edited(name: string, { append, edit, cut, ...long }: Edit, text: string): string {

@@ -7,7 +7,7 @@ import { gitIn, readPaths } from '../../lib/git/run.ts';
 import type { Finding, Tools } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
-import { embeddedTexts, kustomizationRules, syntaxFault } from '../../repository/rendering/manifests.ts';
+import { embeddedTexts, generatedRules, syntaxFault } from '../../repository/rendering/manifests.ts';
 import type { Repository, ValidationCheck } from '../../repository/rendering/repository.ts';
 import { mapIn, mapsIn, readYaml } from '../../repository/yaml.ts';
 
@@ -20,7 +20,7 @@ export const validateFiles: ValidationCheck = {
     'link-inside': 'No symbolic link leads out of the repository: Argo CD refuses all of one that has such a link.',
     'yaml-syntax': 'Every YAML file is valid, and no key stands twice in the same place.',
     'yaml-object': 'Every document of a manifest has apiVersion, kind and metadata.name.',
-    ...kustomizationRules,
+    ...generatedRules,
     'manifest-applied': 'Something applies each manifest: a component, or an Application that deploys its folder.',
   },
   async run(repository, { exec }) {

@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { readKustomizedObjects } from '../../repository/manifests.ts';
+import { readManifestFolder } from '../../repository/manifests.ts';
 import { readText, understood } from '../../repository/text.ts';
 import type { VerificationCheck } from './check.ts';
 
@@ -104,7 +104,7 @@ interface DeploymentSpec {
 /** What the manifests of Prometheus give it. Throws where they don't say. */
 export async function readPrometheusLimits(root: string): Promise<PrometheusLimits> {
   const file = `${folder}/config/prometheus.yml`;
-  const [objects, text] = await Promise.all([readKustomizedObjects(root, folder), readText(root, file)]);
+  const [objects, text] = await Promise.all([readManifestFolder(root, folder), readText(root, file)]);
   return understood(file, () => {
     const spec = objects.find(({ kind }) => kind === 'Deployment')?.spec as DeploymentSpec | undefined;
     const { storage } = parse(text) as { storage: { tsdb: { retention: { size: string } } } };

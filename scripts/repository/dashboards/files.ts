@@ -1,19 +1,14 @@
-import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, isSeq, visit, type YAMLSeq } from 'yaml';
-import { configMapLimit } from '../../kubernetes/kustomization.ts';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
 import { isRecord } from '../../lib/text.ts';
-import { readKustomizedObjects } from '../manifests.ts';
-import { readText, unreadable } from '../text.ts';
-import { editYaml, mapIn, mapsIn, readYaml } from '../yaml.ts';
+import { dashboardConfigMap, editsAfter } from '../generated.ts';
+import { readText } from '../text.ts';
+import { mapIn, mapsIn, readYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
 
 const grafana = 'observability/grafana';
-const kustomizationFile = `${grafana}/kustomization.yaml`;
-const deploymentFile = `${grafana}/deployment.yaml`;
 
 /** A dashboard's file, relative to the repository's top. */
 export function dashboardPath(uid: string): string {
@@ -57,105 +52,16 @@ export function normalText(text: string, where: string): string {
   return fileText(dashboard);
 }
 
-/** Writes a dashboard's file, and has a ConfigMap take it if it is a new one. */
+/** Writes a dashboard's file, with the ConfigMap that carries it and, for a new one, Grafana's Deployment, which mounts that. */
 export async function writeDashboard(root: string, uid: string, text: string): Promise<void> {
+  const edits = await editsAfter(root, new Map([[dashboardPath(uid), text]]));
   writeWhole(join(root, dashboardPath(uid)), text);
-  const read = (file: string) => readText(root, file);
-  for (const { file, after } of await mountingEdits(root, uid, text, read)) writeWhole(join(root, file), after);
-}
-
-/**
- * The edits that bring a dashboard with this text to Grafana; none where it is brought there already. `read` gets a file's
- * text by its path from the repository's top.
- */
-export async function mountingEdits(
-  root: string,
-  uid: string,
-  text: string,
-  read: (file: string) => Promise<string>,
-): Promise<{ file: string; before: string; after: string }[]> {
-  const [kustomization, deployment] = await Promise.all([read(kustomizationFile), read(deploymentFile)]);
-  const sizes = new Map(
-    (await dashboardUids(root)).map((one) => [one, statSync(join(root, dashboardPath(one))).size] as const),
-  ).set(uid, Buffer.byteLength(text));
-  const after = withDashboard({ kustomization, deployment }, uid, sizes);
-  const edits = [
-    { file: kustomizationFile, before: kustomization, after: after.kustomization },
-    { file: deploymentFile, before: deployment, after: after.deployment },
-  ];
-  return edits.filter((edit) => edit.after !== edit.before);
+  for (const { file, after } of edits) writeWhole(join(root, file), after);
 }
 
 /** The names of the ConfigMaps that hold dashboards. */
 export async function dashboardConfigMaps(root: string): Promise<string[]> {
-  const objects = await readKustomizedObjects(root, grafana);
-  return objects.map(({ metadata }) => metadata.name).filter(isOurs);
-}
-
-/** The files that bring the dashboards to Grafana, by their texts. */
-interface DashboardManifests {
-  /** Which ConfigMap takes which files. */
-  kustomization: string;
-  /** Which ConfigMaps Grafana's pod mounts. */
-  deployment: string;
-}
-
-const firstConfigMap = 'grafana-dashboards';
-const isOurs = (name: unknown) => typeof name === 'string' && /^grafana-dashboards(-\d+)?$/.test(name);
-
-/** Bytes up to which a ConfigMap is given more: a quarter of it is left for what is drawn into these dashboards later. */
-const roomBytes = (configMapLimit * 3) / 4;
-
-/**
- * The files with a dashboard more; comments stay. It goes into the first ConfigMap that has room for it, or into one more,
- * which the pod then mounts as well. `sizes` are bytes by uid. Throws where there is no list of dashboards.
- */
-export function withDashboard(
-  files: DashboardManifests,
-  uid: string,
-  sizes: ReadonlyMap<string, number>,
-): DashboardManifests {
-  let another: string | undefined;
-  const kustomization = editYaml(files.kustomization, kustomizationFile, (document) => {
-    const generators = document.get('configMapGenerator');
-    const ours = isSeq(generators) ? generators.items.filter(isMap).filter((one) => isOurs(one.get('name'))) : [];
-    const lists = ours.map((one) => one.get('files')).filter((list): list is YAMLSeq => isSeq(list));
-    const [like] = ours;
-    if (like === undefined || lists.length === 0)
-      throw unreadable(`${kustomizationFile} has no list of the files of ${firstConfigMap}.`);
-    const entry = entryOf(uid);
-    if (lists.some((list) => entriesOf(list).includes(entry))) return;
-    const bytesOf = new Map([...sizes].map(([one, bytes]) => [entryOf(one), bytes]));
-    const sum = (list: YAMLSeq) => entriesOf(list).reduce((bytes, one) => bytes + (bytesOf.get(one) ?? 0), 0);
-    const place = lists.find((list) => sum(list) + (sizes.get(uid) ?? 0) <= roomBytes);
-    if (place) return place.add(entry);
-    another = `${firstConfigMap}-${ours.length + 1}`;
-    const { items } = generators as YAMLSeq;
-    const generator = document.createNode({ name: another, namespace: like.get('namespace'), files: [entry] });
-    items.splice(items.lastIndexOf(ours.at(-1)) + 1, 0, generator);
-  });
-  return { kustomization, deployment: another === undefined ? files.deployment : mounting(files.deployment, another) };
-}
-
-const entryOf = (uid: string) => `dashboards/${uid}.json`;
-const entriesOf = (list: YAMLSeq) => list.toJSON() as string[];
-
-/** The Deployment that mounts one more ConfigMap, beside the others that hold dashboards. */
-function mounting(deployment: string, name: string): string {
-  const mounts = (source: unknown) => isMap(source) && isOurs(source.getIn(['configMap', 'name']));
-  return editYaml(deployment, deploymentFile, (document) => {
-    let done = false;
-    visit(document, {
-      Seq(_, { items }) {
-        const last = items.findLastIndex(mounts);
-        if (last === -1) return;
-        done = true;
-        items.splice(last + 1, 0, document.createNode({ configMap: { name } }));
-        return visit.BREAK;
-      },
-    });
-    if (!done) throw unreadable(`${deploymentFile} mounts no ConfigMap ${firstConfigMap}.`);
-  });
+  return [...new Set((await dashboardUids(root)).map(dashboardConfigMap))];
 }
 
 /** What may have no data on a healthy platform. */

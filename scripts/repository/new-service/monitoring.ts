@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, YAMLMap, type YAMLSeq } from 'yaml';
 import { servicesNamespace } from '../applications.ts';
-import { allowedEmptyFile, dashboardPath, mountingEdits } from '../dashboards/files.ts';
+import { allowedEmptyFile, dashboardPath } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
 import { readText, understood } from '../text.ts';
@@ -90,7 +90,6 @@ export async function dashboardChanges(root: string, { name }: NewService): Prom
   const after = fileText({ ...board, uid: name, title: name, description });
   return [
     { file: dashboardPath(name), after },
-    ...(await mountingEdits(root, name, after, (file) => readText(root, file))),
     await edit(root, allowedEmptyFile, (text) => withEmptyPanels(text, name)),
   ];
 }

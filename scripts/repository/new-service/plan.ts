@@ -2,6 +2,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSeq } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
+import { editsAfter } from '../generated.ts';
 import { readRegistrations } from '../registrations.ts';
 import { readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
@@ -27,6 +28,7 @@ export async function planService(root: string, wish: NewService): Promise<FileC
     await stubChange(root, wish),
     ...(await workflowChanges(root, wish)),
   ];
+  changes.push(...(await editsAfter(root, new Map(changes.map(({ file, after }) => [file, after])))));
   const there = changes.find(({ file, before }) => before === undefined && isThere(root, file));
   if (there) throw alreadyThere(there.file);
   return changes.toSorted((one, other) => (one.file < other.file ? -1 : 1));

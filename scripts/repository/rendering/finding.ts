@@ -55,7 +55,7 @@ export interface Located {
     /** The values file on top: `values.yaml` alone, or an overlay. */
     values: string;
   };
-  /** For a ConfigMap that a kustomization.yaml makes of files: by key, the file, relative to the top of the repository. */
+  /** For a ConfigMap that is made of files: by key, the file, relative to the top of the repository. */
   carries?: ReadonlyMap<string, string>;
   /** The line of a field, or of the nearest one around it. Nobody can say it of what a template rendered. */
   line(path: FieldPath): number | undefined;

@@ -1,8 +1,8 @@
-import { dirname } from 'node:path/posix';
-import { generate, readKustomization } from '../../kubernetes/kustomization.ts';
+import { join } from 'node:path';
 import { missingIn, objectsAt } from '../../kubernetes/objects.ts';
-import { messageOf } from '../../lib/errors.ts';
-import { type FieldPath, readYaml } from '../yaml.ts';
+import { writeWhole } from '../../lib/files.ts';
+import { generate, generatedEdits, isSource, monitoringFolder } from '../generated.ts';
+import { readYaml } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
 
 /** The files of a checkout, or of a copy of it, and what their manifests hold. */
@@ -55,76 +55,52 @@ export function syntaxFault(file: string, { line, message }: { line: number; mes
   };
 }
 
-export const kustomizationRules = {
-  'kustomization-field': 'A kustomization.yaml has only what the scripts do just as kubectl apply -k does it.',
-  'kustomization-file': 'Every file that a kustomization.yaml names exists.',
-  'kustomization-left-out':
-    'Every manifest beside a kustomization.yaml is named in it, and every file of a folder that it takes files from.',
+export const generatedRules = {
+  'generated-file': 'A manifest that is made of other files says what those say: npm run validate -- --fix.',
+  'config-map-size': 'A ConfigMap that is made of files is short enough for kubectl apply.',
+  'source-left-out': 'Every file of a folder config/ or dashboards/ of observability/ is carried by a ConfigMap.',
 };
 
-/** What a folder with a kustomization.yaml becomes. */
-interface LocatedKustomization {
-  /** The ConfigMaps that are made of files. */
+/** What stands in the manifests that are made of other files, each with the file that it comes from. */
+interface LocatedGenerated {
+  /** The ConfigMaps, as their sources have them. */
   objects: Located[];
   faults: Finding[];
-  /** The files that are carried in those, relative to the root. They are no manifests. */
-  carried: string[];
+  /** Those manifests, which need not be read. */
+  files: string[];
 }
 
-/** Reads a kustomization.yaml, given relative to the root, with what it names. `others` are the files that may be left out. */
-export async function locateKustomized(
-  repository: RepositoryFiles,
-  file: string,
-  others: RegExp,
-): Promise<LocatedKustomization> {
-  const folder = dirname(file);
-  const [document] = readYaml(await repository.text(file));
-  if (document === undefined || document.error) {
-    return { objects: [], faults: document?.error ? [syntaxFault(file, document.error)] : [], carried: [] };
+/** Kubernetes allows so many bytes of annotations, and `kubectl apply` keeps the whole object in one (TotalAnnotationSizeLimitB). */
+const annotationLimit = 256 * 1024;
+
+/** Makes the manifests that are made of other files, and compares them with what they are. */
+export async function locateGenerated(repository: RepositoryFiles, root: string): Promise<LocatedGenerated> {
+  const files = await repository.files(monitoringFolder);
+  const read = (file: string) => repository.text(file);
+  const generated = await generate(files, read);
+  const faults = (await generatedEdits(files, read)).map(({ file, before, after }): Finding => {
+    const [is, wanted] = [(before ?? '').split('\n'), after.split('\n')];
+    const line = before === undefined ? undefined : wanted.findIndex((each, index) => each !== is[index]) + 1;
+    const message = before === undefined ? 'It is missing.' : 'It does not say what its sources say.';
+    const fix = async () => writeWhole(join(root, file), after);
+    return { rule: 'generated-file', file, line, message, remedy: 'npm run validate -- --fix writes it.', fix };
+  });
+  const objects = generated.flatMap(({ file, configMaps }) =>
+    // Its texts are found in the files that they come from.
+    configMaps.map(({ object, carries }): Located => ({ object, file, carries, line: () => 1 })),
+  );
+  for (const { object, file } of objects) {
+    const bytes = Buffer.byteLength(JSON.stringify(object));
+    if (bytes < annotationLimit) continue;
+    const message = `ConfigMap ${object.metadata.name} has ${bytes} bytes, and kubectl apply takes ${annotationLimit}.`;
+    faults.push({ rule: 'config-map-size', file, message, remedy: 'Shorten what it is made of.' });
   }
-  const found: LocatedKustomization = { objects: [], faults: [], carried: [] };
-  const fault = (rule: keyof typeof kustomizationRules, path: FieldPath, message: string, remedy: string) => {
-    found.faults.push({ rule, file, line: document.line(path), message, remedy });
-  };
-  try {
-    const { resources, configMaps } = readKustomization(document.value);
-    const there = new Set(await repository.files(folder));
-    const at = (path: string) => `${folder}/${path}`;
-    const missing = (path: string, field: FieldPath) => {
-      if (there.has(at(path))) return false;
-      fault(
-        'kustomization-file',
-        field,
-        `It names ${path}, which does not exist.`,
-        'Correct the name, or take it out.',
-      );
-      return true;
-    };
-    for (const [index, path] of resources.entries()) missing(path, ['resources', index]);
-    for (const [index, map] of configMaps.entries()) {
-      const field = ['configMapGenerator', index];
-      const files = map.files.filter(({ path }, each) => !missing(path, [...field, 'files', each]));
-      const texts = files.map(async ({ path }) => [path, await repository.text(at(path))] as const);
-      const object = generate({ ...map, files }, new Map(await Promise.all(texts)));
-      const carries = new Map(files.map(({ key, path }) => [key, at(path)]));
-      found.carried.push(...carries.values());
-      // Nothing of what it makes stands in the file, but for the entry of the generator.
-      found.objects.push({ object, file, carries, line: () => document.line(field) });
-    }
-    const named = new Set([file, ...resources.map(at), ...found.carried]);
-    const taken = new Set(found.carried.map((path) => `${dirname(path)}/`));
-    const isBeside = (path: string) => [...taken].some((one) => one !== `${folder}/` && path.startsWith(one));
-    for (const path of there) {
-      const isMeant = isBeside(path) || (dirname(path) === folder && /\.ya?ml$/.test(path));
-      if (!isMeant || named.has(path) || others.test(path)) continue;
-      const message = `It does not name ${path.slice(folder.length + 1)}, so the cluster does not get it.`;
-      fault('kustomization-left-out', [], message, 'Name it under resources, or under the files of a ConfigMap.');
-    }
-  } catch (error) {
-    const remedy = 'Take it out, or teach it to scripts/kubernetes/kustomization.ts.';
-    fault('kustomization-field', [], `The scripts can't apply this: ${messageOf(error)}.`, remedy);
+  for (const file of files) {
+    if (isSource(file) || !/^observability\/[^/]+\/(config|dashboards)\/(?!tests\/)/.test(file)) continue;
+    const remedy = 'Name it like the others there, move it, or remove it.';
+    faults.push({ rule: 'source-left-out', file, message: 'No ConfigMap carries it.', remedy });
   }
-  return found;
+  return { objects, faults, files: generated.map(({ file }) => file) };
 }
 
 /** A file that a ConfigMap carries. */

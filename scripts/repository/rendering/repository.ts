@@ -1,12 +1,11 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
-import { kustomizationFile } from '../../kubernetes/kustomization.ts';
 import { UserError } from '../../lib/errors.ts';
 import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
-import { locateKustomized, type Manifest, type RepositoryFiles, readManifest } from './manifests.ts';
+import { locateGenerated, type Manifest, type RepositoryFiles, readManifest } from './manifests.ts';
 
 /** The manifests of a checkout, or of a copy of it. Each is read and rendered once, when it is first asked for. */
 export interface Repository extends RepositoryFiles {
@@ -40,12 +39,11 @@ export interface ValidationCheck {
 const folders = ['argocd', 'observability', 'ingress', 'cluster'];
 
 /**
- * YAML in those folders that is no manifest: the list of metrics, what may be empty, the unit tests of Prometheus' rules, and
- * what kubectl makes of Argo CD's release. Besides, there is what a kustomization.yaml has put into a ConfigMap, and that file
- * itself.
+ * YAML in those folders that is no manifest: the list of metrics, what may be empty, what ConfigMaps are made of with its unit
+ * tests, and how kubectl changes Argo CD's release.
  */
 const noManifest =
-  /^observability\/((metrics|allowed-empty)\.yaml$|[^/]+\/config\/tests\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
+  /^observability\/((metrics|allowed-empty)\.yaml$|[^/]+\/config\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools): Repository {
@@ -98,17 +96,11 @@ export function openRepository(root: string, tools: Tools): Repository {
   const read = once(async () => {
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
     const yaml = files.filter((file) => /\.ya?ml$|^argocd\/.*\.json$/.test(file) && !noManifest.test(file));
-    const [kustomizations, others] = [yaml.filter(isKustomization), yaml.filter((file) => !isKustomization(file))];
-    const kustomized = await Promise.all(kustomizations.map((file) => locateKustomized(repository, file, noManifest)));
-    const carried = new Set(kustomized.flatMap((one) => one.carried));
-    const manifests = others.filter((file) => !carried.has(file)).map((file) => repository.manifest(file));
-    return [...(await Promise.all(manifests)), ...kustomized];
+    const generated = await locateGenerated(repository, root);
+    const manifests = yaml.filter((file) => !generated.files.includes(file)).map((file) => repository.manifest(file));
+    return [...(await Promise.all(manifests)), generated];
   });
   return repository;
-}
-
-function isKustomization(file: string): boolean {
-  return basename(file) === kustomizationFile;
 }
 
 async function findCharts(repository: Repository): Promise<Chart[]> {

@@ -116,7 +116,7 @@ export const faults: readonly Fault[] = [
   {
     what: 'a metric renamed in a panel',
     plant: async (planted) => {
-      await planted.editConfigMap('grafana-dashboards', 'worker-python.json', (text) =>
+      await planted.editConfigMap('grafana-dashboard-worker-python', 'worker-python.json', (text) =>
         text.replaceAll('worker_jobs_processed_total', 'worker_jobs_done_total'),
       );
       await planted.restartGrafana();
