@@ -4,8 +4,11 @@ import type { ClusterContext } from '../kubernetes/context.ts';
 import { readFileOrPipe, writeWhole } from '../lib/files.ts';
 import { certificateTexts, isThisMachine, type Network, type ProxyServer } from '../lib/http/proxy.ts';
 
-/** Where the node's systemd looks for settings of containerd beside the image's own (systemd.unit(5)). Nothing else is there. */
-const mount = '/usr/local/lib/systemd/system/containerd.service.d';
+/**
+ * Where the node's systemd looks for settings of containerd beside the image's own (systemd.unit(5)). Nothing else is there: images
+ * that are kept unpacked bring theirs at /usr/local/lib, and Docker mounts one folder at a place.
+ */
+const mount = '/usr/lib/systemd/system/containerd.service.d';
 const certificatesMount = `${mount}/certificates`;
 
 /** What a container shares with this machine: as a node nothing, as one in the network of the machine its loopback addresses. */

@@ -5,6 +5,7 @@ import { after, afterEach, test } from 'node:test';
 import { checkNetwork } from '../../scripts/checks/doctor/network.ts';
 import { nodeImages } from '../../scripts/images/containerd.ts';
 import { containerVariables, kindVariables, networkDiffers, networkMounts } from '../../scripts/images/network.ts';
+import { unpackedMount } from '../../scripts/images/unpacked.ts';
 import { useNetwork } from '../../scripts/lib/http/agent.ts';
 import { readNetwork } from '../../scripts/lib/http/proxy.ts';
 import { fakeContext, fakeExec, temporaryFolder } from '../support/fakes.ts';
@@ -49,6 +50,8 @@ test('the node has the password in a file of its owner, and kind does not have i
   const context = contextWith(environment);
   assert.equal(networkDiffers(contextWith({})), false);
   const [mounted = assert.fail()] = await networkMounts(context);
+  // Docker mounts one folder at a place, and a node may have both.
+  assert.notEqual(mounted.containerPath, unpackedMount);
   const unit = join(mounted.hostPath, 'proxy.conf');
   assert.equal(statSync(unit).mode & 0o777, 0o600);
   assert.equal(statSync(mounted.hostPath).mode & 0o777, 0o700);
