@@ -54,7 +54,10 @@ export async function attempt(
   rendering: Rendering = {},
 ): Promise<{ manifests: Manifest[]; refusal?: never } | { manifests?: never; refusal: string }> {
   try {
-    const { stdout } = await run('helm', command(service, rendering));
+    const { stdout, stderr } = await run('helm', command(service, rendering));
+    // That it read through a link it says itself each time; anything else would be a warning about the charts.
+    const warnings = stderr.split('\n').filter((line) => line !== '' && !line.includes('found symbolic link'));
+    if (warnings.length > 0) throw new Error(`helm warns about ${service}: ${warnings.join('\n')}`);
     const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Manifest | null);
     return { manifests: objects.filter((each) => each !== null) };
   } catch (error) {
