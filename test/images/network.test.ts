@@ -60,7 +60,7 @@ test('the node has the password in a file of its owner, and kind does not have i
     text.startsWith('[Service]\nEnvironment="HTTPS_PROXY=http://ann:canary%%22%%5C%%24x@proxy.example:3128/" '),
     text,
   );
-  assert.match(text, / "SSL_CERT_DIR=\/usr\/local\/lib\/systemd\/system\/containerd\.service\.d\/certificates"\n$/);
+  assert.match(text, / "SSL_CERT_DIR=\/usr\/lib\/systemd\/system\/containerd\.service\.d\/certificates"\n$/);
   assert.equal(readFileSync(join(mounted.hostPath, 'certificates', 'own.crt'), 'utf8'), 'ONE\nTWO\n');
   assert.equal(networkDiffers(context), false);
   assert.equal(networkDiffers(contextWith({ ...environment, NO_PROXY: 'x' })), true);
