@@ -1,5 +1,6 @@
 import type { Chart } from './rendering/helm.ts';
 import type { RepositoryFiles } from './rendering/manifests.ts';
+import { understood } from './text.ts';
 import { type FieldPath, mapIn, readYaml } from './yaml.ts';
 
 /** What is read of a chart: its files in a checkout, or those that are about to be written. */
@@ -17,28 +18,24 @@ const promoted: Readonly<Record<string, string>> = {
 /**
  * A chart's README with the tables of its values in it.
  * @returns undefined for one that has no place for them
- * @throws where values.yaml or the schema can't be read
+ * @throws UserError where values.yaml or the schema can't be read
  */
 export async function withValuesTables(files: Files, folder: string, readme: string): Promise<string | undefined> {
   const [before, rest] = readme.split(begin);
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) return undefined;
-  const [values, schema] = await Promise.all([
-    files.text(`${folder}/values.yaml`),
-    files.text(`${folder}/values.schema.json`),
-  ]);
-  return `${before}${begin}\n\n${valuesTables(values, JSON.parse(schema))}\n\n${end}${after}`;
+  const schemaFile = `${folder}/values.schema.json`;
+  const [values, schema] = await Promise.all([files.text(`${folder}/values.yaml`), files.text(schemaFile)]);
+  return `${before}${begin}\n\n${valuesTables(
+    values,
+    understood(schemaFile, () => JSON.parse(schema)),
+  )}\n\n${end}${after}`;
 }
 
 /** The README of a chart, and what it should hold; undefined where it has no place for the tables, or there is none. */
-export async function readmeOf(
-  files: Files,
-  { folder }: Chart,
-): Promise<{ file: string; now: string; wanted?: string }> {
-  const file = `${folder}/README.md`;
-  const now = await files.text(file).catch(() => '');
-  const wanted = await withValuesTables(files, folder, now);
-  return { file, now, ...(wanted !== undefined && { wanted }) };
+export async function readmeOf(files: Files, { folder }: Chart): Promise<{ now: string; wanted: string | undefined }> {
+  const now = await files.text(`${folder}/README.md`).catch(() => '');
+  return { now, wanted: await withValuesTables(files, folder, now) };
 }
 
 interface Row {

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
 import { readmeOf } from '../../repository/chart-readme.ts';
 import { chartVersion, raiseVersions, recordAnnotation } from '../../repository/chart-version.ts';
@@ -56,8 +57,14 @@ async function checkVersion(
 }
 
 async function checkReadme(repository: Repository, chart: Parameters<typeof readmeOf>[1]): Promise<Finding[]> {
-  const { file, now, wanted } = await readmeOf(repository, chart);
+  const file = `${chart.folder}/README.md`;
   const finding = (message: string, remedy: string): Finding => ({ rule: 'chart-readme', file, message, remedy });
+  const read = await readmeOf(repository, chart).catch((error: unknown) => {
+    if (error instanceof UserError) return error;
+    throw error;
+  });
+  if (read instanceof UserError) return [finding(read.message, read.hint ?? 'npm run doctor')];
+  const { now, wanted } = read;
   if (wanted === undefined)
     return [finding('It has no place for the values.', 'Take over what the README of another chart has for them.')];
   if (now === wanted) return [];
