@@ -1,11 +1,13 @@
 // What panels show of series as they come, by promtool: the queries are those of the dashboards.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { capacityForADay, readPrometheusLimits, sizeInBytes } from '../../scripts/checks/verify/capacity.ts';
+import { asDashboard, type Panel, panelsOf } from '../../scripts/repository/dashboards/dashboard.ts';
 import { panelQueriesOf } from '../../scripts/repository/dashboards/queries.ts';
 import { root } from '../support/helm.ts';
 
@@ -85,4 +87,111 @@ test('a fifth of the requests fails: the error panels of core-go and api-node', 
     'service:http_request_errors:ratio_rate5m{namespace="default",service="api-node"}': 0.2,
     'service:http_request_errors:ratio_rate5m{namespace="default",service="core-go"}': 0.2,
   });
+});
+
+const throttled = (name: string) => `container_cpu_cfs_${name}{namespace="default",container="core-go",pod="a"}`;
+
+test('a container that its CPU limit stops in a quarter of the time', needsPromtool, () => {
+  const input = { [throttled('periods_total')]: '0+40x50', [throttled('throttled_periods_total')]: '0+10x50' };
+  shows(queryOf('core-go', 'CPU slowed down by its limit'), input, { '{pod="a"}': 0.25 });
+});
+
+test('the CPU limit is drawn beside the CPU in use, in cores', needsPromtool, () => {
+  const spec = (name: string) => `container_spec_cpu_${name}{namespace="default",container="core-go",pod="a"}`;
+  const limit = panelQueriesOf(boards.get('core-go')).findLast(({ panel }) => panel === 'CPU')?.expr ?? '';
+  shows(limit, { [spec('quota')]: '50000x50', [spec('period')]: '100000x50' }, { '{}': 0.5 });
+});
+
+const folder = 'observability/grafana/dashboards';
+const boards = new Map(
+  readdirSync(join(root, folder)).map((file) => [
+    file.replace('.json', ''),
+    JSON.parse(readFileSync(join(root, folder, file), 'utf8')) as unknown,
+  ]),
+);
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
+type Drawn = Panel & {
+  options?: { legend?: object };
+  fieldConfig: { defaults: { max?: number }; overrides?: object[] };
+};
+const drawn = [...boards].flatMap(([uid, json]) =>
+  panelsOf(asDashboard(json).panels)
+    .map(
+      ({ path }) => path.reduce((at: unknown, part) => (at as Record<string | number, unknown>)[part], json) as Drawn,
+    )
+    .filter(({ type }) => type === 'timeseries')
+    .map((panel) => ({ name: `${uid}, ${panel.title}`, panel })),
+);
+const legendsOf = ({ targets }: Drawn) =>
+  (targets as { legendFormat?: string }[]).map(({ legendFormat }) => legendFormat);
+
+test('a legend is a table with the last and the highest value, and no share is cut at 1', () => {
+  const legend = { calcs: ['lastNotNull', 'max'], displayMode: 'table', placement: 'bottom', showLegend: true };
+  assert(drawn.length > 30);
+  for (const { name, panel } of drawn) {
+    assert.deepEqual(panel.options?.legend, legend, name);
+    assert.equal(panel.fieldConfig.defaults.max, undefined, name);
+  }
+});
+
+test('a status of 5xx is red and one of 4xx orange, and a limit is a dashed line', () => {
+  for (const [legend, patterns] of [
+    ['{{status}}', [/"options":"\/\^5\/".*"fixedColor":"red"/, /"options":"\/\^4\/".*"fixedColor":"orange"/]],
+    ['limit', [/"options":"limit".*"fill":"dash"/]],
+  ] as const) {
+    const found = drawn.filter(({ panel }) => legendsOf(panel).includes(legend));
+    assert(found.length > 2, legend);
+    for (const { name, panel } of found)
+      for (const pattern of patterns) assert.match(JSON.stringify(panel.fieldConfig.overrides), pattern, name);
+  }
+});
+
+test('a mark of a promotion is found over any range: it lasts as long as a step of the query', () => {
+  for (const [uid, json] of boards)
+    for (const { name, expr = '' } of asDashboard(json).annotations as { name: string; expr?: string }[])
+      assert.doesNotMatch(expr.replaceAll('$__rate_interval', ''), /offset \d|increase\(.*\[\d/, `${uid}, ${name}`);
+});
+
+interface Alert {
+  alert?: string;
+  annotations: { runbook_url: string };
+}
+const alerts = ['prometheus', 'alertmanager', 'kube-state-metrics', 'node-exporter'].flatMap((part) => {
+  const rules = join(root, 'observability', part, 'config/rules');
+  return readdirSync(rules).flatMap((file) =>
+    (parse(readFileSync(join(rules, file), 'utf8')) as { groups: { rules: Alert[] }[] }).groups.flatMap(
+      ({ rules: all }) => all.filter(({ alert }) => alert !== undefined),
+    ),
+  );
+});
+
+test('every alert that fires leads to its own runbook, and Watchdog is left out', needsPromtool, () => {
+  const labels = (name = '') => `alertname="${name}",severity="warning"`;
+  const input = alerts.map(({ alert }) => [`ALERTS{alertstate="firing",${labels(alert)}}`, '1x50']);
+  const told = alerts.filter(({ alert }) => alert !== 'Watchdog');
+  assert.equal(told.length, alerts.length - 1);
+  const expected = told.map(({ alert, annotations }) => {
+    const page = /runbooks\/(.+)\.md#/.exec(annotations.runbook_url)?.[1];
+    return [`{${labels(alert)},runbook="${page}"}`, 1];
+  });
+  shows(queryOf('platform-overview', 'What is wrong'), Object.fromEntries(input), Object.fromEntries(expected));
+  shows(queryOf('platform-overview', 'Alerts firing'), Object.fromEntries(input), { '{}': told.length });
+});
+
+test('what is too much for Prometheus follows from its limits in the manifests', async () => {
+  const limits = await readPrometheusLimits(root);
+  const fits = (series: number) => capacityForADay({ samplesPerSecond: 0, bytesPerSample: 1, series }, limits).fits;
+  const most = Array.from({ length: 1000 }, (_, thousands) => thousands * 1000).findLast(fits) ?? 0;
+  const panel = panelsOf(asDashboard(boards.get('prometheus')).panels).find(
+    ({ panel: { title } }) => title === 'Series',
+  );
+  const steps = panel?.panel.fieldConfig.defaults.steps.map(({ value }) => value);
+  assert.deepEqual(steps, [null, most * 0.7, most * 0.9]);
+
+  const rules = textOf('observability/prometheus/config/rules/prometheus.yml');
+  const deployment = textOf('observability/prometheus/deployment.yaml');
+  const [claim] = parseAllDocuments(textOf('observability/prometheus/storage/claim.yaml')).map((one) => one.toJS());
+  const size = sizeInBytes(claim.spec.resources.requests.storage);
+  assert.match(rules, new RegExp(`/ ${size} > 0\\.85`));
+  assert.equal(sizeInBytes(/sizeLimit: (\S+)/.exec(deployment)?.[1] ?? ''), size);
 });

@@ -1,4 +1,5 @@
 import { GrafanaPasswordRefused } from '../../components/grafana.ts';
+import { monitoringParts } from '../../config/settings.ts';
 import { ApiError } from '../../kubernetes/api/api.ts';
 import { UserError } from '../../lib/errors.ts';
 import { counted } from '../../lib/text.ts';
@@ -103,7 +104,10 @@ export const verifyQueries: VerificationCheck = {
     const [dashboards, allowed] = await Promise.all([shownDashboards(live), live.allowedEmpty()]);
     const keyOf = ({ dashboard, panel }: { dashboard: string; panel: string }) => `${dashboard} ${panel}`;
     const exempt = new Set(allowed.panels.map(keyOf));
-    const questions = dashboards.flatMap((json) => panelQueriesOf(json));
+    // The dashboard of a part that is not enabled is there, under its name, and has nothing to show.
+    const isUnwanted = ({ dashboard }: PanelQuery) =>
+      monitoringParts.some((part) => part === dashboard && !live.config.parts.includes(part));
+    const questions = dashboards.flatMap((json) => panelQueriesOf(json)).filter((one) => !isUnwanted(one));
     const findings = await Promise.all(questions.map((one) => checkPanelQuery(live, one, exempt.has(keyOf(one)))));
     const panels = new Set(questions.map(keyOf));
     const detail = `${counted(questions.length, 'query')} of ${counted(panels.size, 'panel')}, ${exempt.size} may be empty`;

@@ -62,7 +62,7 @@ function checkFile(
   }));
 }
 
-/** The data sources that Grafana is provisioned with. */
+/** The data sources that Grafana is provisioned with, those that answer PromQL. */
 async function dataSources(
   repository: Repository,
 ): Promise<{ file: string; line: number | undefined; uid: string | undefined; interval: unknown }[]> {
@@ -72,12 +72,15 @@ async function dataSources(
     .flatMap((embedded) => {
       const [document] = readYaml(embedded.text);
       const { datasources } = mapIn<{ datasources: unknown }>(document?.value);
-      return mapsIn<{ uid: string; jsonData: unknown }>(datasources).map(({ uid, jsonData }, index) => ({
-        file: embedded.file,
-        line: embedded.line(document?.line(['datasources', index, 'jsonData', 'timeInterval']) ?? 1),
-        uid,
-        interval: mapIn<{ timeInterval: unknown }>(jsonData).timeInterval,
-      }));
+      return mapsIn<{ uid: string; type: string; jsonData: unknown }>(datasources)
+        .map(({ uid, type, jsonData }, index) => ({
+          file: embedded.file,
+          line: embedded.line(document?.line(['datasources', index, 'jsonData', 'timeInterval']) ?? 1),
+          uid,
+          type,
+          interval: mapIn<{ timeInterval: unknown }>(jsonData).timeInterval,
+        }))
+        .filter(({ type }) => type === 'prometheus');
     });
 }
 
