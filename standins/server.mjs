@@ -93,8 +93,16 @@ const services = {
 };
 
 const name = variable('SERVICE', '');
-if (!Object.hasOwn(services, name)) fail(`SERVICE must be one of ${Object.keys(services).join(', ')}, not "${name}"`);
-const { port, paths, always, measure, endsOnSigterm = false } = services[name]();
+if (name === '') fail('SERVICE is not set');
+
+/** What another program seems to be, by the variables that it is given. */
+function unknown() {
+  if (variable('CORE_GO_BASE_URL') !== undefined) return services['api-node'];
+  return variable('METRICS_PORT') === undefined ? httpService(name, 8080) : services['worker-python'];
+}
+
+const play = Object.hasOwn(services, name) ? services[name] : unknown();
+const { port, paths, always, measure, endsOnSigterm = false } = play();
 
 // A label's values must be few: whoever asks for a thousand made-up paths would otherwise make a thousand series.
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

@@ -1,6 +1,6 @@
 import { siteNames } from '../components/passwords.ts';
 import { askIngress, isLocal, routeTable, type Site, sitePort, siteUrl } from '../components/routes.ts';
-import { apiSite } from '../components/services.ts';
+import { apiSite, findApiSite } from '../components/services.ts';
 import type { Context } from '../images/context.ts';
 import { UserError } from '../lib/errors.ts';
 import { probePort } from '../lib/ports.ts';
@@ -28,7 +28,8 @@ export async function addresses(context: Context): Promise<Address[]> {
 
 async function apiAddress(context: Context): Promise<Address[]> {
   try {
-    const site = await apiSite(context);
+    const site = await findApiSite(context);
+    if (site === undefined) return [];
     const url = `${siteUrl(context, site)}/info`;
     return [{ title: 'API', url, ...(!isLocal(site.host) && { command: curl(context, site, url) }) }];
   } catch (error) {
@@ -64,11 +65,12 @@ export interface OpenTarget {
   login: boolean;
 }
 
-/** Where each is, in that order. Throws a `UserError` where the values name no host for the API. */
-export async function openTargets(context: Context): Promise<OpenTarget[]> {
-  const api = await apiSite(context);
-  return siteNames.map((name) => {
-    if (name === 'api') return { name, site: api, url: `${siteUrl(context, api)}/info`, health: '/info', login: false };
+/** Where each is, in that order; the API where there is one, or an error if it is the word asked for. Throws a `UserError`. */
+export async function openTargets(context: Context, word?: string): Promise<OpenTarget[]> {
+  const api = word === 'api' ? await apiSite(context) : await findApiSite(context);
+  return siteNames.flatMap((name): OpenTarget | OpenTarget[] => {
+    if (name === 'api')
+      return api ? { name, site: api, url: `${siteUrl(context, api)}/info`, health: '/info', login: false } : [];
     const site = routeTable.find(({ host }) => host === `${name}.localhost`);
     if (!site) throw new Error(`there is no route ${name}.localhost`);
     return { name, site, url: siteUrl(context, site), health: site.health, login: name !== 'prometheus' };

@@ -7,7 +7,6 @@ import type { ContainerStatus, Pod, Workload } from '../kubernetes/types.ts';
 import { isOfService } from '../kubernetes/workloads.ts';
 import { Interrupted } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
-import { servicesNamespace } from '../repository/applications.ts';
 
 export interface LogLine {
   source: LogSource;
@@ -216,7 +215,7 @@ const workloadGroups: Record<string, (config: Config) => string> = {
 
 /** Whether it is that of one of the platform's services, be it under another name. */
 function isOwn(workload: Workload, service: string): boolean {
-  return workload.metadata.namespace === servicesNamespace && isOfService(service)(workload);
+  return workload.metadata.labels?.['app.kubernetes.io/part-of'] === 'platform' && isOfService(service)(workload);
 }
 
 /**

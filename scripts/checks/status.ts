@@ -6,16 +6,17 @@ import { followedCommit } from '../components/git-source.ts';
 import { componentsFor } from '../components/index.ts';
 import { readTargets, type ScrapeTarget } from '../components/prometheus-client.ts';
 import { hasForeignPullSecret, theirSecret } from '../components/pull-secret.ts';
+import { findApiSite } from '../components/services.ts';
 import { type Drift, findDrift, noDrift } from '../delivery/drift/drift.ts';
 import type { Context } from '../images/context.ts';
 import { type CredentialsReport, reportCredentials } from '../images/credentials/report.ts';
 import { stubsAmong } from '../images/stubs.ts';
 import { ApiError, Unreachable, withoutAnswer } from '../kubernetes/api/api.ts';
 import type { Workload } from '../kubernetes/types.ts';
-import { isOfService, rolloutState } from '../kubernetes/workloads.ts';
+import { rolloutState } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
-import { applicationsOf, servicesNamespace } from '../repository/applications.ts';
-import { imagesAtHead } from '../repository/committed-values.ts';
+import { applicationsOf, deploymentOf } from '../repository/applications.ts';
+import { imagesAtHead, servicesAtHead } from '../repository/committed-values.ts';
 
 export interface ApplicationReport {
   name: string;
@@ -107,9 +108,7 @@ async function applicationReports(context: Context): Promise<ApplicationReport[]
   const reports = await Promise.all(
     applications.map(async (application) => {
       const { name } = application.metadata;
-      const deployment = deployments.find(
-        (one) => isOfService(name)(one) && one.metadata.namespace === servicesNamespace,
-      );
+      const deployment = deploymentOf(application, deployments);
       return {
         name,
         revision: application.status?.sync?.revision ?? application.status?.sync?.revisions?.join(', '),
@@ -152,6 +151,10 @@ function targetName({ job = '', pod, instance = '' }: ScrapeTarget['labels']): s
 export async function upSummary(context: Context, seconds: number, changes: number, path = ''): Promise<string> {
   const { environment, gitops } = context.config;
   const stubs = await stubsAmong(context, (await imagesAtHead(context)).values());
+  const [api, services] = await Promise.all([findApiSite(context), servicesAtHead(context)]);
+  // One behind the API shows its new version in the API's answer.
+  const edited = services.find(({ name }) => name === api?.upstream) ?? services[0];
+  const file = `${edited?.path ?? 'helm/NAME'}/values-${environment}.yaml`;
   const verdict = changes === 0 ? 'Everything was already as it should be; nothing was changed' : 'The platform is up';
   return [
     '',
@@ -171,7 +174,7 @@ export async function upSummary(context: Context, seconds: number, changes: numb
         ]),
     '',
     '  Next: npm run status                        what runs, and from which commit',
-    `        edit helm/core-go/values-${environment}.yaml and git commit${gitops ? ' and push' : ''}: it deploys within seconds`,
+    `        edit ${file} and git commit${gitops ? ' and push' : ''}: it deploys within seconds`,
     '        npm run down                          take all of it away',
     '        npm run trust                         make browsers trust these addresses',
   ].join('\n');

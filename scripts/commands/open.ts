@@ -22,7 +22,7 @@ export const openCommand: Command = {
 async function runOpen({ config, flags, word, signal, print, progressStream }: Invocation): Promise<ExitCode> {
   const context = createContext(config, { signal });
   await assertCluster(context);
-  const all = await openTargets(context);
+  const all = await openTargets(context, word);
   const place = all.find(({ name }) => name === word);
   if (flags.json) {
     print(JSON.stringify((place ? [place] : all).map(plain), undefined, 2));

@@ -1,8 +1,10 @@
 import {
+  apiName,
   assertPortFree,
   choosePorts,
   type Destination,
-  destinations,
+  destinationNames,
+  destinationsWith,
   ingressDestination,
   ingressName,
   portsFor,
@@ -11,10 +13,11 @@ import { watchEndpoints } from '../access/port-forward/endpoints.ts';
 import { eventLine, forwardJson, forwardLines, startForward } from '../access/port-forward/forward.ts';
 import { assertCluster } from '../cluster/cluster.ts';
 import { controllerService } from '../components/ingress.ts';
-import type { Config } from '../config/config.ts';
+import { apiSite, findApiSite } from '../components/services.ts';
 import { createContext } from '../context.ts';
+import type { Context } from '../images/context.ts';
 import { startPortForward } from '../kubernetes/port-forward.ts';
-import { ExitCode, Interrupted, UsageError } from '../lib/errors.ts';
+import { ExitCode, Interrupted, UsageError, UserError } from '../lib/errors.ts';
 import { outputRefused } from '../lib/terminal/output.ts';
 import type { Command, Invocation } from './command.ts';
 
@@ -34,7 +37,7 @@ export const portForwardCommand: Command = {
     },
     json: { type: 'boolean', description: 'Print the addresses as a line of JSON.' },
   },
-  words: [...destinations.map(({ name }) => name), ingressName],
+  words: [...destinationNames, ingressName],
   severalWords: true,
   examples: [
     'npm run port-forward',
@@ -47,10 +50,6 @@ export const portForwardCommand: Command = {
 };
 
 async function runPortForward({ config, flags, operands = [], signal, print, progressStream }: Invocation) {
-  const wanted = destinationsFor(config, operands.includes(ingressName)).filter(
-    ({ name }) => operands.length === 0 || operands.includes(name),
-  );
-  const asked = portsFor(wanted, typeof flags.port === 'string' ? flags.port : undefined);
   const say = (text: string) => void progressStream.write(`${text}\n`);
   const failed = new AbortController();
   const context = createContext(config, {
@@ -58,6 +57,10 @@ async function runPortForward({ config, flags, operands = [], signal, print, pro
     signal: AbortSignal.any([signal, outputRefused, failed.signal]),
     onDownload: (what) => say(`Fetching ${what}`),
   });
+  const wanted = (await destinationsFor(context, operands)).filter(
+    ({ name }) => operands.length === 0 || operands.includes(name),
+  );
+  const asked = portsFor(wanted, typeof flags.port === 'string' ? flags.port : undefined);
   await assertCluster(context);
   // Before a port is chosen: where there is none to be had, this says so.
   await context.kubectl();
@@ -98,13 +101,27 @@ async function runPortForward({ config, flags, operands = [], signal, print, pro
   return ExitCode.done;
 }
 
-/** On a cluster of kind the ingress has its port of this machine anyway. Throws a `UsageError` where it is asked for there. */
-function destinationsFor({ target, ingressController, ports }: Config, ingressAsked: boolean): readonly Destination[] {
-  if (target !== undefined)
-    return [...destinations, ingressDestination(controllerService(ingressController), ports.https)];
-  if (!ingressAsked) return destinations;
+/**
+ * What can be forwarded. On a cluster of kind the ingress has its port of this machine anyway.
+ * @throws UsageError where it is asked for there; UserError where the API is asked for, and the values tell of none.
+ */
+async function destinationsFor(context: Context, operands: readonly string[]): Promise<readonly Destination[]> {
+  const { target, ingressController, ports } = context.config;
+  const all = destinationsWith(await apiFor(context, operands));
+  if (target !== undefined) return [...all, ingressDestination(controllerService(ingressController), ports.https)];
+  if (!operands.includes(ingressName)) return all;
   throw new UsageError(
     `The ingress of a cluster of kind is there already, at port ${ports.https}: it need not be forwarded.`,
     'npm run open lists its addresses.',
   );
+}
+
+/** Broken values keep nobody from the rest. */
+async function apiFor(context: Context, operands: readonly string[]) {
+  if (operands.includes(apiName)) return apiSite(context);
+  if (operands.length > 0) return undefined;
+  return findApiSite(context).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    return undefined;
+  });
 }

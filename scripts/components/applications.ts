@@ -2,7 +2,7 @@ import type { Component } from '../cluster/component.ts';
 import { applicationNames, isTracked, wasApplied } from '../cluster/ownership.ts';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
-import { groupOf, identityOf, type KubeObject } from '../kubernetes/objects.ts';
+import { groupOf, identityOf, type KubeObject, titleOf } from '../kubernetes/objects.ts';
 import type { Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
 import { UserError } from '../lib/errors.ts';
@@ -14,7 +14,6 @@ import {
   applicationsOf,
   isAtCommit,
   type Source,
-  servicesNamespace,
 } from '../repository/applications.ts';
 import { readManifests } from '../repository/manifests.ts';
 import { projectRefusals } from '../repository/projects.ts';
@@ -155,13 +154,13 @@ export async function unhealthyDeployments(context: Context): Promise<Workload[]
     applicationsOf(context),
     context.view().list<Workload>('apps/v1', 'Deployment'),
   ]);
-  const names = new Set(
+  const titles = new Set(
     applications
       .filter(({ status }) => status?.sync?.status === 'Synced' && status.health?.status !== 'Healthy')
       .flatMap(({ status }) => status?.resources ?? [])
-      .flatMap(({ kind, name }) => (kind === 'Deployment' ? [name] : [])),
+      .flatMap((resource) => (resource.kind === 'Deployment' ? [titleOf(resource)] : [])),
   );
-  return deployments.filter(({ metadata }) => metadata.namespace === servicesNamespace && names.has(metadata.name));
+  return deployments.filter(({ metadata }) => titles.has(titleOf({ ...metadata, kind: 'Deployment' })));
 }
 
 /**

@@ -10,10 +10,10 @@ import type { Certificate } from '../lib/certificates/certificate.ts';
 import { daysLeft, isKeyOf, parseCertificate } from '../lib/certificates/x509.ts';
 import { UserError } from '../lib/errors.ts';
 import { base64 } from '../lib/secret.ts';
-import { servicesNamespace } from '../repository/applications.ts';
 import { ingressesAtHead } from '../repository/committed-values.ts';
 import { memoizePerContext, readManifests } from '../repository/manifests.ts';
 import { argocdNamespaceObject as argocdNamespace } from './argo-cd.ts';
+import { ensureNamespaces } from './namespaces.ts';
 import { waitForTermination } from './removal.ts';
 import { isLocal, readRoutes, readTlsSecret } from './routes.ts';
 
@@ -56,9 +56,10 @@ export const certificates: Component = {
     const faulty = await faultyAmong(context, wanted, authority.x509);
     if (faulty.length === 0) return { changed: [], detail };
     await assertNotTheirs(context, faulty);
+    const made = await ensureNamespaces(context);
     const secrets = await Promise.all(faulty.map((one) => secretFor(context, one)));
     const kubectl = await context.kubectl();
-    const changed = await kubectl.apply([...namespaces, ...secrets]);
+    const changed = [...made, ...(await kubectl.apply([...namespaces, ...secrets]))];
     context.view().forget();
     const notes = faulty.some(({ fault }) => fault === foreignIssuer)
       ? ['The local certificate authority is a new one: npm run trust tells how to have it trusted.']
@@ -117,8 +118,8 @@ export async function wantedCertificates(context: Context): Promise<WantedCertif
         hosts: hosts ?? (spec.rules ?? []).flatMap(({ host }) => host ?? []),
       })),
     ),
-    ...services.flatMap(({ tls }) =>
-      tls.map(({ secretName, hosts }) => ({ namespace: servicesNamespace, name: secretName, hosts })),
+    ...services.flatMap(({ namespace, tls }) =>
+      tls.map(({ secretName, hosts }) => ({ namespace, name: secretName, hosts })),
     ),
   ];
   const merged = new Map<string, WantedCertificate>();

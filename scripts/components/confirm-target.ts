@@ -10,7 +10,7 @@ import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
 import { UsageError, UserError } from '../lib/errors.ts';
 import { Unanswered } from '../lib/http/fetch.ts';
 import { askWhether, type Terminal } from '../lib/terminal/prompt.ts';
-import { servicesNamespace } from '../repository/applications.ts';
+import { namespaceOf } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
 import { readServiceApplications } from '../repository/registrations.ts';
 import { wantedCertificates } from './certificates.ts';
@@ -86,7 +86,7 @@ async function assertImagesPullable(context: Context, say: (line: string) => voi
       `The cluster of the context ${context.kubeContext} can't pull ${image} without a token, and stand-ins can't be put into its nodes.`,
       {
         id: 'target-images',
-        hint: 'npm run credentials saves a token that reads the images; or put a pull secret ghcr-cred into the namespace default of that cluster.',
+        hint: 'npm run credentials saves a token that reads the images; or put a pull secret ghcr-cred into the namespaces of the services in that cluster.',
       },
     );
   }
@@ -162,11 +162,11 @@ async function objectsToWrite(context: Context, components: readonly Component[]
     kind: 'Secret',
     metadata: { namespace, name },
   }));
-  const services = applications.flatMap(({ metadata: { name } }) =>
+  const services = applications.flatMap(({ metadata: { name }, spec }) =>
     kindsOfService.map(([apiVersion, kind]) => ({
       apiVersion,
       kind,
-      metadata: { namespace: servicesNamespace, name },
+      metadata: { namespace: namespaceOf({ spec }), name },
     })),
   );
   return [...(context.target === undefined ? [] : [markerFor(context)]), ...lists.flat(), ...secrets, ...services];

@@ -5,6 +5,7 @@ import { withTemplates } from '../kubernetes/workloads.ts';
 import { memoizePerContext, readManifestFolder, readManifests } from '../repository/manifests.ts';
 import { unreadable } from '../repository/text.ts';
 import { install } from './installation.ts';
+import { ensureNamespaces, serviceNamespaces } from './namespaces.ts';
 import { addOnRules, removeUnwantedAddOns } from './prometheus-add-ons.ts';
 import {
   assertConfigurationValid,
@@ -19,12 +20,13 @@ export const claimFile = `${manifestFolder}/storage/claim.yaml`;
 
 const prometheusObjects = memoizePerContext(async (context: Context) => {
   const { root, ingressController, prometheusStorage } = context.config;
-  const [own, claim, parts] = await Promise.all([
+  const [own, claim, parts, namespaces] = await Promise.all([
     readManifestFolder(root, manifestFolder),
     prometheusStorage === 'claim' ? readManifests(root, [claimFile]) : [],
     addOnRules(context),
+    serviceNamespaces(context),
   ]);
-  const all = [...own, ...parts];
+  const all = [...watchServices(own, namespaces), ...parts];
   const watching = watchController([...all, checksumRule(all)], ingressController);
   return [...useClaim(withOwnAddress(watching, context), claim), ...claim];
 });
@@ -40,7 +42,7 @@ export const prometheus = install({
   ],
   async prepare(context) {
     await assertConfigurationValid(context, await prometheusObjects(context));
-    return removeUnwantedAddOns(context);
+    return [...(await ensureNamespaces(context)), ...(await removeUnwantedAddOns(context))];
   },
   missing: async (context) => configurationNotLoaded(context, await prometheusObjects(context)),
   mend: async (context) => reloadConfiguration(context, await prometheusObjects(context)),
@@ -71,18 +73,54 @@ export function useClaim(all: readonly KubeObject[], claims: readonly KubeObject
 
 const configMapName = 'prometheus-config';
 const configFile = 'prometheus.yml';
+/** Where the configuration says in which namespaces the services are. */
+const servicesDiscovery = /(- job_name: services\n[\s\S]*?names: )\[default\]/;
+const discoveryRole = 'prometheus-discovery';
+
+/**
+ * The same objects, with Prometheus looking for the services' pods in these namespaces, and allowed to. Throws where the
+ * configuration does not look for services in the default one.
+ */
+export function watchServices(all: readonly KubeObject[], namespaces: readonly string[]): KubeObject[] {
+  const others = namespaces.filter((name) => name !== 'default');
+  if (others.length === 0) return [...all];
+  const config = (text: string) => {
+    if (!servicesDiscovery.test(text)) throw unreadable(`${manifestFolder}/${configFile} has no names: [default].`);
+    return text.replace(servicesDiscovery, `$1[${['default', ...others].join(', ')}]`);
+  };
+  // What it may see in its own namespace is enough there: the pods.
+  const roles = all.filter(({ metadata }) => metadata.name === discoveryRole && metadata.namespace === 'observability');
+  return [
+    ...editConfiguration(all, config),
+    ...others
+      .filter((namespace) => namespace !== 'observability')
+      .flatMap((namespace) => roles.map((role) => renamed(role, { name: 'prometheus-services', namespace }))),
+  ];
+}
+
+/** A Role or RoleBinding under another name, in another namespace. */
+function renamed({ metadata, ...role }: KubeObject, to: { name: string; namespace: string }): KubeObject {
+  const roleRef = role.roleRef as object | undefined;
+  return { ...role, metadata: { ...metadata, ...to }, ...(roleRef && { roleRef: { ...roleRef, name: to.name } }) };
+}
+
 /** Where the configuration says which namespace the ingress controller is in. */
 const nginxNamespace = 'names: [ingress-nginx]';
 
 /** The same objects, with Prometheus looking for the chosen ingress controller. Throws where the configuration names none. */
 export function watchController(all: readonly KubeObject[], controller: Config['ingressController']): KubeObject[] {
   if (controller === 'nginx') return [...all];
+  return editConfiguration(all, (text) => {
+    if (!text.includes(nginxNamespace)) throw unreadable(`${manifestFolder}/${configFile} has no ${nginxNamespace}.`);
+    return text.replace(nginxNamespace, `names: [${controller}]`);
+  });
+}
+
+function editConfiguration(all: readonly KubeObject[], edit: (text: string) => string): KubeObject[] {
   return all.map((object) => {
     const { [configFile]: text, ...others } = (object.data ?? {}) as Record<string, string>;
     // The rules about Prometheus itself are in a file of the same name.
-    if (object.kind !== 'ConfigMap' || object.metadata.name !== configMapName) return object;
-    if (!text?.includes(nginxNamespace)) throw unreadable(`${manifestFolder}/${configFile} has no ${nginxNamespace}.`);
-    const data = { ...others, [configFile]: text.replace(nginxNamespace, `names: [${controller}]`) };
-    return { ...object, data };
+    if (object.kind !== 'ConfigMap' || object.metadata.name !== configMapName || text === undefined) return object;
+    return { ...object, data: { ...others, [configFile]: edit(text) } };
   });
 }

@@ -1,4 +1,4 @@
-import { applicationNames, appliedFields, isTracked } from '../cluster/ownership.ts';
+import { applicationNames, appliedFields, isTracked, wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import {
   type Account,
@@ -15,20 +15,33 @@ import { readSecret } from '../kubernetes/secret.ts';
 import type { Pod } from '../kubernetes/types.ts';
 import { runningObjectsOf } from '../kubernetes/waiting/deletion.ts';
 import { fullImageName } from '../lib/docker/images.ts';
-import { servicesNamespace } from '../repository/applications.ts';
-import { isTheirs } from './removal.ts';
+import { serviceNamespaces } from './namespaces.ts';
+import { inCluster } from './removal.ts';
 
-const pullSecretTitle = nameOf(pullSecret(servicesNamespace));
+const titleIn = (namespace: string) => nameOf(pullSecret(namespace));
 
 /** What is said of a pull secret that the platform did not create. */
-export const theirSecret = `with ${pullSecretTitle}, which the platform did not create`;
+export const theirSecret = `with Secret ${pullSecretName}, which the platform did not create`;
+
+/** The namespaces of the services in which somebody else made a pull secret. */
+async function foreignNamespaces(context: Context): Promise<string[]> {
+  const wanted = (await serviceNamespaces(context)).map((namespace) => pullSecret(namespace));
+  const foreign = (await inCluster(context, wanted)).filter((secret) => !wasApplied(secret));
+  return foreign.flatMap(({ metadata }) => metadata.namespace ?? []);
+}
+
+/** The namespaces of the services that get the platform's own pull secret. */
+async function ownNamespaces(context: Context): Promise<string[]> {
+  const [all, foreign] = await Promise.all([serviceNamespaces(context), foreignNamespaces(context)]);
+  return all.filter((namespace) => !foreign.includes(namespace));
+}
 
 /**
  * Whether the cluster has a pull secret that the platform did not create: the platform's manual has people make one of
  * that name. It is used, and left alone.
  */
 export async function hasForeignPullSecret(context: Context): Promise<boolean> {
-  return isTheirs(context, pullSecret(servicesNamespace));
+  return (await foreignNamespaces(context)).length > 0;
 }
 
 /**
@@ -36,8 +49,9 @@ export async function hasForeignPullSecret(context: Context): Promise<boolean> {
  * @returns Why it can't, as a sentence, or undefined where it can or GHCR does not answer.
  */
 export async function whyTheirsFails(context: Context): Promise<string | undefined> {
-  const password = passwordIn((await pullSecretContent(context)) ?? '');
-  if (password === undefined) return `${pullSecretTitle} has no login for GHCR.`;
+  const [namespace = ''] = await foreignNamespaces(context);
+  const password = passwordIn((await contentIn(context, namespace)) ?? '');
+  if (password === undefined) return `${titleIn(namespace)} has no login for GHCR.`;
   const verdict = await context.credentials.check(password);
   return verdict.state === 'refused' ? verdict.message : undefined;
 }
@@ -47,60 +61,81 @@ export async function whyTheirsFails(context: Context): Promise<string | undefin
  * GHCR is asked about a secret that the platform did not create.
  */
 export async function canPull(context: Context): Promise<boolean> {
-  if ((await pullSecretContent(context)) === undefined) return false;
+  if (!(await hasPullSecret(context))) return false;
   return !(await hasForeignPullSecret(context)) || (await whyTheirsFails(context)) === undefined;
 }
 
 /** What to tell about a pull secret that the platform did not create and that can't pull. */
-export function warning(why: string): string {
-  const command = `kubectl delete secret ${pullSecretName} --namespace ${servicesNamespace}`;
-  return `${pullSecretTitle} can't pull the services' images: ${why} The platform did not create it and keeps it. To use a token of the platform instead: ${command}, then npm run up.`;
+export async function warning(context: Context, why: string): Promise<string> {
+  const [namespace = ''] = await foreignNamespaces(context);
+  const command = `kubectl delete secret ${pullSecretName} --namespace ${namespace}`;
+  return `${titleIn(namespace)} can't pull the services' images: ${why} The platform did not create it and keeps it. To use a token of the platform instead: ${command}, then npm run up.`;
 }
 
 /** What is between this account and the cluster's pods, as a sentence, or undefined. */
 export async function missingPullAccess(context: Context, account: Account): Promise<string | undefined> {
-  const content = await pullSecretContent(context);
-  if (content === undefined) return `${pullSecretTitle} is missing`;
-  return content === dockerConfig(account) ? undefined : `${pullSecretTitle} holds another token`;
+  for (const namespace of await ownNamespaces(context)) {
+    const content = await contentIn(context, namespace);
+    if (content === undefined) return `${titleIn(namespace)} is missing`;
+    if (content !== dockerConfig(account)) return `${titleIn(namespace)} holds another token`;
+  }
+  return undefined;
 }
 
-/** What the pull secret holds in the cluster, or undefined where there is none. */
-export async function pullSecretContent(context: Context): Promise<string | undefined> {
-  const data = await readSecret(context, { namespace: servicesNamespace, name: pullSecretName });
+/** Whether the cluster has a pull secret for the services, whoever made it. */
+export async function hasPullSecret(context: Context): Promise<boolean> {
+  const contents = (await serviceNamespaces(context)).map((namespace) => contentIn(context, namespace));
+  return (await Promise.all(contents)).some((content) => content !== undefined);
+}
+
+/** What the pull secret of a namespace holds, or undefined where there is none. */
+async function contentIn(context: Context, namespace: string): Promise<string | undefined> {
+  const data = await readSecret(context, { namespace, name: pullSecretName });
   return data && (data['.dockerconfigjson'] ?? '');
 }
 
 /**
- * Lets the pods pull, or pull with another token than before. The secret goes to kubectl on standard input, and a
+ * Lets the pods pull, or pull with another token than before, where nobody else made a pull secret. The secret goes to kubectl on standard input, and a
  * server-side apply leaves no copy of it in an annotation.
  */
 export async function applyPullSecret(context: Context, account: Account): Promise<string[]> {
+  const namespaces = await ownNamespaces(context);
+  if (namespaces.length === 0) return [];
   const kubectl = await context.kubectl();
-  return kubectl.apply([
-    pullSecret(servicesNamespace, account),
-    ...(await serviceAccountWith(context, [pullSecretName])),
+  const objects = namespaces.map(async (namespace) => [
+    pullSecret(namespace, account),
+    ...(await serviceAccountWith(context, namespace, [pullSecretName])),
   ]);
+  return kubectl.apply((await Promise.all(objects)).flat());
 }
 
 /**
  * The pods name the secret by themselves. Where others have pods in that namespace, or gave its ServiceAccount pull
  * secrets of their own, that is left as it is: the list is atomic, so applying ours would replace theirs.
  */
-async function serviceAccountWith(context: Context, secrets: readonly string[]): Promise<KubeObject[]> {
+async function serviceAccountWith(
+  context: Context,
+  namespace: string,
+  secrets: readonly string[],
+): Promise<KubeObject[]> {
   if (context.target !== undefined) return [];
-  const wanted = defaultAccount(servicesNamespace, secrets);
+  const wanted = defaultAccount(namespace, secrets);
   const present = await jsonIfThere<KubeObject & { imagePullSecrets?: object[] }>(context.api(), objectPath(wanted));
   const isOthers = present?.imagePullSecrets?.length && !appliedFields(present).has('f:imagePullSecrets');
   return isOthers ? [] : [wanted];
 }
 
-/** Takes the secret out of the cluster. Returns what it did. */
+/** Takes the secret out of the cluster, in the namespaces of the services. Returns what it did. */
 export async function removePullSecret(context: Context): Promise<string[]> {
-  if ((await pullSecretContent(context)) === undefined || (await hasForeignPullSecret(context))) return [];
-  const kubectl = await context.kubectl();
-  await kubectl.apply(await serviceAccountWith(context, []));
-  await kubectl.run(['delete', 'secret', pullSecretName, '--namespace', servicesNamespace, '--ignore-not-found']);
-  return [`${pullSecretTitle} (removed)`];
+  const removed: string[] = [];
+  for (const namespace of await ownNamespaces(context)) {
+    if ((await contentIn(context, namespace)) === undefined) continue;
+    const kubectl = await context.kubectl();
+    await kubectl.apply(await serviceAccountWith(context, namespace, []));
+    await kubectl.run(['delete', 'secret', pullSecretName, '--namespace', namespace, '--ignore-not-found']);
+    removed.push(`${titleIn(namespace)} (removed)`);
+  }
+  return removed;
 }
 
 /** The kubelet waits longer after each failure, up to five minutes: a new pod is pulled for at once. */
@@ -149,15 +184,19 @@ export async function restartPodsOf(context: Context, images: ReadonlySet<string
 
 /** Deletes pods of what the platform deployed. A pod that somebody started in that namespace is not touched. */
 async function deletePods(context: Context, wanted: (pod: Pod) => boolean): Promise<string[]> {
-  const candidates = (await context.api().list<Pod>('v1', 'Pod', servicesNamespace)).filter(
-    (pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod),
-  );
+  const namespaces = await serviceNamespaces(context);
+  const lists = namespaces.map((namespace) => context.api().list<Pod>('v1', 'Pod', namespace));
+  const candidates = (await Promise.all(lists))
+    .flat()
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod));
   const pods = await deployedPods(context, candidates);
   if (pods.length === 0) return [];
   const kubectl = await context.kubectl();
-  const names = pods.map(({ metadata }) => metadata.name);
-  const where = ['--namespace', servicesNamespace, '--wait=false', '--ignore-not-found'];
-  await kubectl.run(['delete', 'pods', ...where, ...names]);
+  for (const namespace of namespaces) {
+    const names = pods.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);
+    const where = ['--namespace', namespace, '--wait=false', '--ignore-not-found'];
+    if (names.length > 0) await kubectl.run(['delete', 'pods', ...where, ...names]);
+  }
   return pods.map((pod) => `${nameOf({ ...pod, kind: 'Pod' })} (made anew)`);
 }
 

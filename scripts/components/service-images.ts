@@ -1,19 +1,18 @@
 import type { ApplyResult, Component, Status } from '../cluster/component.ts';
 import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
-import { type Account, pullSecret } from '../images/credentials/credentials.ts';
+import { type Account, pullSecretName } from '../images/credentials/credentials.ts';
 import { ghcrHost } from '../images/credentials/token-check.ts';
 import { buildStubs, ensureStubs, removeStubs, stubsAmong } from '../images/stubs.ts';
-import { identityOf } from '../kubernetes/objects.ts';
 import { fullImageName } from '../lib/docker/images.ts';
-import { servicesNamespace } from '../repository/applications.ts';
 import { imagesAtHead } from '../repository/committed-values.ts';
+import { ensureNamespaces, isServiceNamespace } from './namespaces.ts';
 import {
   applyPullSecret,
   canPull,
   hasForeignPullSecret,
+  hasPullSecret,
   missingPullAccess,
-  pullSecretContent,
   removePullSecret,
   restartPodsOf,
   retryPulls,
@@ -22,6 +21,7 @@ import {
   warning,
   whyTheirsFails,
 } from './pull-secret.ts';
+import { removeObjects } from './removal.ts';
 
 /**
  * Where the services' images come from: with an account, from GHCR through a pull secret; without one, stand-ins that
@@ -49,7 +49,7 @@ export const serviceImages: Component = {
         ? { state: 'ready', detail: accountDetail(account) }
         : { state: 'unready', missing: `the node has a stand-in for ${stub}, in spite of the token` };
     }
-    if ((await pullSecretContent(context)) !== undefined)
+    if (await hasPullSecret(context))
       return { state: 'unready', missing: 'the cluster has a pull secret, but there is no token any more' };
     if (context.target !== undefined) return { state: 'ready', detail: noTokenDetail };
     const present = await context.images.inNode();
@@ -61,26 +61,36 @@ export const serviceImages: Component = {
 
   async apply(context) {
     const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
-    if (await hasForeignPullSecret(context)) return useTheirs(context, images);
+    const namespaces = await ensureNamespaces(context);
+    if (await hasForeignPullSecret(context)) {
+      const others = account ? await applyPullSecret(context, account) : [];
+      return useTheirs(context, images, [...namespaces, ...others]);
+    }
     if (account) {
       const changed = [
+        ...namespaces,
         ...(await applyPullSecret(context, account)),
         ...(await replaceStubs(context, images)),
         ...(await retryPulls(context)),
       ];
       return { changed, detail: accountDetail(account) };
     }
-    if (context.target !== undefined) return { changed: await removePullSecret(context), detail: noTokenDetail };
-    const changed = await putStubs(context, images);
+    if (context.target !== undefined)
+      return { changed: [...namespaces, ...(await removePullSecret(context))], detail: noTokenDetail };
+    const changed = [...namespaces, ...(await putStubs(context, images))];
     return { changed, detail: await stubDetail(context, images) };
   },
 
-  /** The pull secret. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
-  remove: removePullSecret,
+  /** The pull secrets, and the namespaces that were made for the services. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
+  async remove(context, objects) {
+    const removed = await removePullSecret(context);
+    return [...removed, ...(await removeObjects(context, objects.filter(isServiceNamespace)))];
+  },
 
   async owns() {
-    const name = identityOf(pullSecret(servicesNamespace));
-    return (object) => identityOf(object) === name && wasApplied(object);
+    return (object) =>
+      isServiceNamespace(object) ||
+      (object.kind === 'Secret' && object.metadata.name === pullSecretName && wasApplied(object));
   },
 };
 
@@ -103,12 +113,17 @@ export async function bringImages(context: Context): Promise<string[]> {
 }
 
 /** With a secret that is not ours, real images come if it reads them. If not, stubs do where the node has nothing. */
-async function useTheirs(context: Context, images: ReadonlyMap<string, string>): Promise<ApplyResult> {
+async function useTheirs(
+  context: Context,
+  images: ReadonlyMap<string, string>,
+  done: readonly string[],
+): Promise<ApplyResult> {
   const why = await whyTheirsFails(context);
-  const notes = why === undefined ? [] : [warning(why)];
-  if (context.target !== undefined) return { changed: [], detail: theirSecret, notes };
+  const notes = why === undefined ? [] : [await warning(context, why)];
+  if (context.target !== undefined) return { changed: [...done], detail: theirSecret, notes };
   const built = why === undefined ? [] : await ensureStubs(context, images);
   const changed = [
+    ...done,
     ...(why === undefined ? await replaceStubs(context, images) : built.map(stubFor)),
     ...(why === undefined || built.length > 0 ? await retryPulls(context) : []),
   ];
@@ -142,7 +157,7 @@ async function stubDetail(context: Context, images: ReadonlyMap<string, string>)
  * then the real ones are replaced as well. It is removed last, so that an interrupted change is taken up again.
  */
 async function putStubs(context: Context, images: ReadonlyMap<string, string>): Promise<string[]> {
-  const replaceReal = (await pullSecretContent(context)) !== undefined;
+  const replaceReal = await hasPullSecret(context);
   const built = (await ensureStubs(context, images, { replaceReal })).map(stubFor);
   if (!replaceReal) return built.length > 0 ? [...built, ...(await retryPulls(context))] : built;
   return [...built, ...(await restartPodsOf(context, new Set(images.values()))), ...(await removePullSecret(context))];

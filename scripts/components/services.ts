@@ -1,21 +1,23 @@
 import type { Component } from '../cluster/component.ts';
 import type { Context } from '../images/context.ts';
 import { ApiError } from '../kubernetes/api/api.ts';
+import { nameOf } from '../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../kubernetes/types.ts';
 import { waitForReady } from '../kubernetes/waiting/ready.ts';
-import { isOfService, isStaying, missingOf } from '../kubernetes/workloads.ts';
+import { isStaying, missingOf } from '../kubernetes/workloads.ts';
 import { UserError } from '../lib/errors.ts';
 import { jsonIn } from '../lib/text.ts';
-import { servicesNamespace } from '../repository/applications.ts';
-import { imagesAtHead, ingressesAtHead } from '../repository/committed-values.ts';
+import { type Application, applicationsOf, deploymentOf } from '../repository/applications.ts';
+import {
+  imagesAtHead,
+  ingressesAtHead,
+  type ServiceAtHead,
+  type ServiceIngress,
+  servicesAtHead,
+} from '../repository/committed-values.ts';
 import { podDown, podNotUp } from './prometheus-client.ts';
 import { askIngress, type Site, siteUrl } from './routes.ts';
 import { bringImages } from './service-images.ts';
-
-/** The service that the ingress exposes. */
-const apiService = 'api-node';
-/** The one that it asks, and whose answer is in its own. */
-const upstreamService = 'core-go';
 
 /** What the API answers to /info: the stand-ins tell versions, the tags of their images; other programs need not. */
 interface ServiceInfo {
@@ -24,41 +26,67 @@ interface ServiceInfo {
   upstream?: { service?: string; version?: string };
 }
 
-/** What a service says of itself in the API's answer; undefined of one that has no part in it. */
-export function infoOf(service: string, answer: string): Omit<ServiceInfo, 'upstream'> | undefined {
+/** What the API says of itself in its answer, or of the one service that it calls. */
+export function infoOf(part: 'itself' | 'upstream', answer: string): Omit<ServiceInfo, 'upstream'> | undefined {
   const info = jsonIn<ServiceInfo>(answer);
-  if (service === apiService) return info;
-  return service === upstreamService ? info.upstream : undefined;
+  return part === 'itself' ? info : info.upstream;
 }
 
-/** Whether the API's answer has a part of the service in it. */
-export function hasRoute(service: string): boolean {
-  return service === apiService || service === upstreamService;
+/** The program that answers with what the service that it calls has answered. Others may keep that to themselves. */
+const programWithUpstream = 'api-node';
+
+/** The service that the ingress exposes. */
+export interface ApiSite extends Site {
+  service: string;
+  namespace: string;
+  /** The name of its program, as `servicesAtHead` has it. */
+  program: string | undefined;
+  /** The service that it calls, whose answer is then in its own; undefined where it calls none, or more than one. */
+  upstream: string | undefined;
 }
 
 /**
- * Where the ingress exposes the API, as the values of this environment have it at the checked-out commit. Throws a
- * `UserError` where they name no host.
+ * Where the ingress exposes the API, as the values of this environment have it at the checked-out commit: of several services
+ * with an Ingress, the one whose host begins with `api.`, or else the first.
+ * @returns undefined where no service has an Ingress.
+ * @throws UserError where one has an Ingress and no host.
  */
-export async function apiSite(context: Context): Promise<Site> {
-  const ingress = (await ingressesAtHead(context)).find(({ service }) => service === apiService);
-  const [host] = ingress?.hosts ?? [];
-  if (host === undefined) {
-    throw new UserError(
-      `The values of ${apiService} for ENVIRONMENT=${context.config.environment} name no host for its Ingress.`,
-      {
-        id: 'values-invalid',
-        hint: `Commit a helm/${apiService}/values-${context.config.environment}.yaml that has ingress.hosts.`,
-      },
-    );
-  }
-  const name = ingress?.tls.find(({ hosts }) => hosts.includes(host))?.secretName;
-  return { host, secret: name === undefined ? undefined : { namespace: servicesNamespace, name } };
+export async function findApiSite(context: Context): Promise<ApiSite | undefined> {
+  const [ingresses, services] = await Promise.all([ingressesAtHead(context), servicesAtHead(context)]);
+  const ingress = ingresses.find(({ hosts }) => hosts.some((host) => host.startsWith('api.'))) ?? ingresses[0];
+  if (ingress === undefined) return undefined;
+  const { service, namespace, hosts, tls } = ingress;
+  const [host] = hosts;
+  if (host === undefined) throw noHost(context, ingress, services);
+  const name = tls.find((one) => one.hosts.includes(host))?.secretName;
+  const { calls = [], program } = services.find((one) => one.name === service) ?? {};
+  return {
+    ...{ service, namespace, program, host, upstream: calls.length === 1 ? calls[0] : undefined },
+    secret: name === undefined ? undefined : { namespace, name },
+  };
+}
+
+/** The same. Throws a `UserError` where no service has an Ingress as well. */
+export async function apiSite(context: Context): Promise<ApiSite> {
+  const site = await findApiSite(context);
+  if (site) return site;
+  throw new UserError(`No service has an Ingress for ENVIRONMENT=${context.config.environment}.`, {
+    id: 'values-invalid',
+    hint: 'Commit ingress.enabled and ingress.hosts in the values of the one that clients ask.',
+  });
+}
+
+function noHost({ config }: Context, { service }: ServiceIngress, services: readonly ServiceAtHead[]): UserError {
+  const path = services.find(({ name }) => name === service)?.path;
+  return new UserError(`The values of ${service} for ENVIRONMENT=${config.environment} name no host for its Ingress.`, {
+    id: 'values-invalid',
+    hint: `Commit a ${path}/values-${config.environment}.yaml that has ingress.hosts.`,
+  });
 }
 
 /**
- * The proof that all of it works together, and what `up` is done with: the services run the images that Git names,
- * api-node answers through the ingress with core-go's answer in it, and Prometheus sees every pod. Installs nothing.
+ * The proof that all of it works together, and what `up` is done with: the services run the images that Git names, the one
+ * behind the ingress answers, and Prometheus sees every pod. Installs nothing.
  */
 export const services: Component = {
   name: 'services',
@@ -72,7 +100,7 @@ export const services: Component = {
   },
 
   async apply(context) {
-    const objects = await deployments(context);
+    const objects = [...(await serviceDeployments(context)).values()];
     // A program that has just started may have missed its first scrape. `status` right after this would call it down.
     const look = async () => (await missingOfServices(context)) ?? (await podDown(context));
     await waitForReady(context, { objects: () => objects, look, bringImages: () => bringImages(context) });
@@ -80,13 +108,23 @@ export const services: Component = {
   },
 };
 
-async function answerDetail(context: Context): Promise<string> {
-  return `${siteUrl(context, await apiSite(context))}/info answers`;
+async function answerDetail(context: Context): Promise<string | undefined> {
+  const site = await findApiSite(context);
+  return site && `${siteUrl(context, site)}/info answers`;
 }
 
-async function deployments(context: Context): Promise<Workload[]> {
-  const all = await context.view().list<Workload>('apps/v1', 'Deployment');
-  return all.filter(({ metadata }) => metadata.namespace === servicesNamespace);
+/** The Deployments of the Applications, by the Application's name. */
+export async function serviceDeployments(context: Context): Promise<Map<string, Workload>> {
+  const [applications, all] = await Promise.all([
+    applicationsOf(context),
+    context.view().list<Workload>('apps/v1', 'Deployment'),
+  ]);
+  return new Map(
+    applications.flatMap((application) => {
+      const deployment = deploymentOf(application, all);
+      return deployment === undefined ? [] : [[application.metadata.name, deployment]];
+    }),
+  );
 }
 
 async function missingOfServices(context: Context): Promise<string | undefined> {
@@ -95,17 +133,27 @@ async function missingOfServices(context: Context): Promise<string | undefined> 
 
 /** A Deployment that is missing, not rolled out, or runs another image than the values at the checked-out commit name. */
 async function notRunning(context: Context): Promise<string | undefined> {
-  const [images, present] = await Promise.all([imagesAtHead(context), deployments(context)]);
-  for (const [service, image] of images) {
-    const title = `Deployment ${servicesNamespace}/${service}`;
-    const deployment = present.find(isOfService(service));
-    if (!deployment) return `${title} is missing`;
+  const [services, images, present, applications] = await Promise.all([
+    servicesAtHead(context),
+    imagesAtHead(context),
+    serviceDeployments(context),
+    applicationsOf(context),
+  ]);
+  for (const { name: service, namespace } of services) {
+    const deployment = present.get(service);
+    if (!deployment) {
+      // Argo CD says of a chart of another kind whether it is healthy.
+      if (applications.some((one) => one.metadata.name === service && hasNoDeployment(one))) continue;
+      return `Deployment ${namespace}/${service} is missing`;
+    }
+    const title = nameOf({ ...deployment, kind: 'Deployment' });
     const missing = missingOf(deployment);
     if (missing !== undefined) return `${title}: ${missing}`;
     const few = await tooFewPods(context, deployment);
     if (few !== undefined) return `${title} ${few}`;
     // What a GitOps repository elsewhere names may differ from this checkout, and then decides.
-    if (context.config.gitops) continue;
+    const image = images.get(service);
+    if (context.config.gitops || image === undefined) continue;
     const pods = (await context.view().podsOf(deployment)).filter(isStaying);
     const other = pods
       .flatMap(({ spec }) => spec.containers)
@@ -113,6 +161,12 @@ async function notRunning(context: Context): Promise<string | undefined> {
     if (other) return `${title} runs ${other.image}, not ${image}`;
   }
   return undefined;
+}
+
+/** Whether all that an Application deploys is known, and no Deployment is among it. */
+function hasNoDeployment({ status }: Application): boolean {
+  const { sync, resources = [] } = status ?? {};
+  return sync?.status === 'Synced' && resources.length > 0 && !resources.some(({ kind }) => kind === 'Deployment');
 }
 
 /** A new Deployment has one pod. Its autoscaler raises that to the least number of pods a few seconds later. */
@@ -129,20 +183,31 @@ async function tooFewPods(context: Context, { metadata, spec }: Workload): Promi
 }
 
 async function notAnswering(context: Context): Promise<string | undefined> {
-  const site = await apiSite(context);
+  const site = await findApiSite(context);
+  if (!site) return undefined;
   const { body, missing } = await askIngress(context, site, '/info');
-  if (missing !== undefined) return missing;
-  if (infoOf(upstreamService, body)?.service === upstreamService) return undefined;
-  return `${siteUrl(context, site)}/info answers without core-go's answer in it`;
+  return missing ?? missingPart(context, site, body);
 }
 
-/** Every running pod of the services has to be a target that is up. */
+/** Why an answer of the API to /info is not whole, as a sentence: the one that it calls has to have answered as well. */
+export function missingPart(context: Context, site: ApiSite, answer: string): string | undefined {
+  const { program, upstream } = site;
+  if (program !== programWithUpstream || !upstream || infoOf('upstream', answer)?.service) return undefined;
+  return `${siteUrl(context, site)}/info answers without ${upstream}'s answer in it`;
+}
+
+/** Whether a pod says that it is to be scraped: Prometheus keeps those with this label. */
+export function isMonitored({ metadata }: Pod): boolean {
+  return metadata.labels?.['app.kubernetes.io/part-of'] === 'platform';
+}
+
+/** Every running pod of the services has to be a target that is up, unless a chart written by hand doesn't offer it. */
 async function notScraped(context: Context): Promise<string | undefined> {
-  const [images, present] = await Promise.all([imagesAtHead(context), deployments(context)]);
-  const wanted = [...images.keys()].flatMap((service) => present.find(isOfService(service)) ?? []);
+  const [services, present] = await Promise.all([servicesAtHead(context), serviceDeployments(context)]);
+  const wanted = services.flatMap(({ name }) => present.get(name) ?? []);
   const pods = (await Promise.all(wanted.map((deployment) => context.view().podsOf(deployment))))
     .flat()
-    .filter(isStaying);
+    .filter((pod) => isStaying(pod) && isMonitored(pod));
   return unscraped(context, pods);
 }
 

@@ -5,6 +5,7 @@ import { stubBaseImage } from '../config/versions.ts';
 import { assertDockerResponds, diskFullHint, fullImageName, hasImage } from '../lib/docker/images.ts';
 import { isDiskFull, messageOf, UserError } from '../lib/errors.ts';
 import { limitConcurrency } from '../lib/tasks.ts';
+import { programOf } from '../repository/committed-values.ts';
 import type { Context } from './context.ts';
 
 const folder = 'standins';
@@ -24,9 +25,9 @@ export async function buildStubs(context: Context, images: ReadonlyMap<string, s
     return asked;
   };
   await Promise.all(
-    [...images].map(async ([service, image]) => {
-      const name = await stubName(context, service, image);
-      await inTurn(() => build(context, { name, service, image, builder }));
+    [...images.values()].map(async (image) => {
+      const name = await stubName(context, image);
+      await inTurn(() => build(context, { name, image, builder }));
     }),
   );
 }
@@ -43,7 +44,7 @@ export async function ensureStubs(
 ): Promise<string[]> {
   const present = await context.images.inNode();
   const names = await Promise.all(
-    [...images].map(async ([service, image]) => [service, image, await stubName(context, service, image)] as const),
+    [...images].map(async ([service, image]) => [service, image, await stubName(context, image)] as const),
   );
   const wanted = names.filter(([, image, standIn]) => {
     const digest = present.get(fullImageName(image));
@@ -81,29 +82,28 @@ function isStub(present: ReadonlyMap<string, string>, digest: string): boolean {
   return [...present].some(([name, other]) => other === digest && name.startsWith(`docker.io/${ownName}-`));
 }
 
-/** The name tells service, tag and sources: a change of any of them is another image. */
-async function stubName(context: Context, service: string, image: string): Promise<string> {
+/** The name tells program, tag and sources: a change of any of them is another image. */
+async function stubName(context: Context, image: string): Promise<string> {
   const texts = await Promise.all(sources.map((file) => readFile(join(context.config.root, folder, file))));
   const hash = createHash('sha256');
   for (const text of texts) hash.update(text);
   hash.update(image);
-  return `${ownName}-${service}:${tagOf(image)}-${hash.digest('hex').slice(0, 8)}`;
+  return `${ownName}-${programOf(image)}:${tagOf(image)}-${hash.digest('hex').slice(0, 8)}`;
 }
 
 interface Build {
   /** Of the stub. */
   name: string;
-  service: string;
   image: string;
   /** The variables that choose who builds. */
   builder: () => Promise<Record<string, string>>;
 }
 
-async function build(context: Context, { name, service, image, builder }: Build): Promise<void> {
+async function build(context: Context, { name, image, builder }: Build): Promise<void> {
   const { exec, config } = context;
   if (await hasImage(exec, name)) return;
   await context.images.pull(stubBaseImage);
-  const args = ['--build-arg', `SERVICE=${service}`, '--build-arg', `APP_VERSION=${tagOf(image)}`];
+  const args = ['--build-arg', `SERVICE=${programOf(image)}`, '--build-arg', `APP_VERSION=${tagOf(image)}`];
   const env = await builder();
   try {
     await exec(['docker', 'build', '--quiet', '--tag', name, ...args, join(config.root, folder)], { env });

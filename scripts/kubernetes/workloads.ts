@@ -72,10 +72,12 @@ export function rolloutState({ metadata, spec }: Workload, pods: readonly Pod[])
 
 /**
  * @returns what tells the objects of a service: they have its name, or with `fullnameOverride` the label that says whose they
- * are.
+ * are; of a namespace, if one is given.
  */
-export function isOfService(service: string): (object: KubeObject) => boolean {
-  return ({ metadata }) => metadata.name === service || metadata.labels?.['app.kubernetes.io/name'] === service;
+export function isOfService(service: string, namespace?: string): (object: KubeObject) => boolean {
+  return ({ metadata }) =>
+    (metadata.name === service || metadata.labels?.['app.kubernetes.io/name'] === service) &&
+    (namespace === undefined || metadata.namespace === namespace);
 }
 
 /** Whether the pod's labels satisfy the selector. An empty selector selects nothing here. */

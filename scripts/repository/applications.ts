@@ -2,9 +2,11 @@ import { posix } from 'node:path';
 import type { Environment } from '../config/settings.ts';
 import type { ClusterContext } from '../kubernetes/context.ts';
 import type { KubeObject, Named } from '../kubernetes/objects.ts';
+import type { Workload } from '../kubernetes/types.ts';
+import { isOfService } from '../kubernetes/workloads.ts';
 
-/** The namespace that the services run in, as in production. */
-export const servicesNamespace = 'default';
+/** The namespace of an Application that names none. */
+export const defaultNamespace = 'default';
 const productionValues = 'values-prod.yaml';
 
 /** Where an Application has its objects from: a folder of a Git repository, or a chart of a Helm repository. */
@@ -100,6 +102,28 @@ export function applicationSources({ spec }: Pick<Application, 'spec'>): Source[
   if (spec.sourceHydrator !== undefined) return [];
   if (spec.sources !== undefined && spec.sources.length > 0) return spec.sources;
   return spec.source ? [spec.source] : [];
+}
+
+/** The namespace that an Application deploys into. */
+export function namespaceOf({ spec }: Pick<Application, 'spec'>): string {
+  return spec.destination?.namespace || defaultNamespace;
+}
+
+/** The namespaces that Applications deploy into, each once. */
+export function namespacesOf(applications: readonly Pick<Application, 'spec'>[]): string[] {
+  return [...new Set(applications.map(namespaceOf))];
+}
+
+/** The Deployment of an Application: the one that bears its name, or else the first that Argo CD lists. */
+export function deploymentOf(application: Application, deployments: readonly Workload[]): Workload | undefined {
+  const { metadata, status } = application;
+  const find = (name: string, namespace: string) =>
+    deployments.find((one) => one.metadata.name === name && one.metadata.namespace === namespace);
+  const listed = (status?.resources ?? []).filter(({ kind }) => kind === 'Deployment');
+  return (
+    deployments.find(isOfService(metadata.name, namespaceOf(application))) ??
+    listed.map(({ name, namespace = '' }) => find(name, namespace)).find((one) => one !== undefined)
+  );
 }
 
 /** Whether Argo CD has compared it with that commit, in one of its sources. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { destinations } from '../../scripts/access/port-forward/destinations.ts';
+import { destinationsWith } from '../../scripts/access/port-forward/destinations.ts';
 import { type ForwardEvent, startForward } from '../../scripts/access/port-forward/forward.ts';
 import { type Endpoint, PortForwardFailed } from '../../scripts/kubernetes/port-forward.ts';
 import type { EndpointSlice } from '../../scripts/kubernetes/types.ts';
 import { Interrupted, UsageError } from '../../scripts/lib/errors.ts';
 
-const [destination = assert.fail()] = destinations;
+const [destination = assert.fail()] = destinationsWith(undefined);
 const stopping = new Set<() => Promise<void>>();
 afterEach(async () => {
   for (const stop of stopping) await stop();

@@ -3,7 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { assertPortFree, choosePorts, destinations, portsFor } from '../../scripts/access/port-forward/destinations.ts';
+import {
+  assertPortFree,
+  choosePorts,
+  destinationsWith,
+  portsFor,
+} from '../../scripts/access/port-forward/destinations.ts';
 import { watchEndpoints } from '../../scripts/access/port-forward/endpoints.ts';
 import { eventLine, forwardJson, forwardLines } from '../../scripts/access/port-forward/forward.ts';
 import { Unreachable } from '../../scripts/kubernetes/api/api.ts';
@@ -12,6 +17,7 @@ import type { EndpointSlice } from '../../scripts/kubernetes/types.ts';
 import { Interrupted } from '../../scripts/lib/errors.ts';
 import { fakeContext, fakeExec, refusal, temporaryFolder } from '../support/fakes.ts';
 
+const destinations = destinationsWith({ namespace: 'default', service: 'api-node' });
 const named = (name: string) => destinations.find((one) => one.name === name) ?? assert.fail(name);
 const prometheus = named('prometheus');
 

@@ -232,7 +232,7 @@ test('a bug in following is thrown, and not waited on', async () => {
 const workload = (kind: string, namespace: string, name: string) =>
   ({ apiVersion: 'apps/v1', kind, metadata: { name, namespace }, spec: {} }) as unknown as Workload;
 const renamed = workload('Deployment', 'default', 'core');
-renamed.metadata.labels = { 'app.kubernetes.io/name': 'core-go' };
+renamed.metadata.labels = { 'app.kubernetes.io/name': 'core-go', 'app.kubernetes.io/part-of': 'platform' };
 const all = [
   workload('Deployment', 'default', 'api-node'),
   renamed,

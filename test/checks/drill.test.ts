@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { deploy, restoreFromGit } from '../../scripts/checks/drill/commits.ts';
 import { type DrillOutcome, performDrill } from '../../scripts/checks/drill/drill.ts';
 import { cleanUpAfter, drills, resultLine, selectDrills, summaryLines } from '../../scripts/checks/drill/drills.ts';
@@ -12,7 +13,9 @@ import { drillAnnotation } from '../../scripts/delivery/drift/drift.ts';
 import type { Context } from '../../scripts/images/context.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { Interrupted, UserError } from '../../scripts/lib/errors.ts';
+import { readCheckout } from '../../scripts/lib/git/checkout.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
+import { gitExec } from '../support/repository.ts';
 
 const seen: DrillOutcome = { held: true, seconds: 1.26, evidence: 'it came back' };
 const about = { name: 'one', promise: 'It comes back' };
@@ -300,6 +303,14 @@ test('--list lists, and without a terminal and without --yes nothing is done', a
   assert.deepEqual(printed, ['  prune  What leaves Git leaves the cluster.']);
 });
 
+const place = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+/** The services of this checkout. */
+const shipped = {
+  config: { root: place, environment: 'dev' },
+  exec: gitExec,
+  checkout: () => readCheckout(gitExec, place),
+};
+
 test('what takes commits is not shown where another repository is followed, and what takes none is', async () => {
   const named = (object: KubeObject, name: string, spec: object) => ({
     ...{ ...object, spec },
@@ -307,7 +318,8 @@ test('what takes commits is not shown where another repository is followed, and 
   });
   const hindered = async (minReplicas: number, gitops?: object, configMaps: KubeObject[] = []) => {
     const context = fakeContext({
-      config: { gitops },
+      ...shipped,
+      config: { ...shipped.config, gitops },
       api: () => ({
         list: async (_: string, kind: string) =>
           ['core-go', 'api-node'].map((name) =>

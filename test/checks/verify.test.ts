@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { capacityForADay, readPrometheusLimits, sizeInBytes } from '../../scripts/checks/verify/capacity.ts';
+import { servicePods } from '../../scripts/checks/verify/check.ts';
 import type { Series } from '../../scripts/checks/verify/live.ts';
 import { runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
 import { followCounter } from '../../scripts/checks/verify/traffic.ts';
@@ -396,4 +397,17 @@ test('what Prometheus has is what the manifests give it, in the units of Kuberne
     [1024, 1536, 512].map((size) => size * mebibyte),
   );
   assert.throws(() => sizeInBytes('lots'), /lots/);
+});
+
+test('the pods of a service are those in its own namespace, whatever else has its name', async () => {
+  const live = liveOf(recorded());
+  const services = await live.services();
+  const counts = async (namespace: string) => {
+    const moved = { ...live, services: async () => services.map((one) => ({ ...one, namespace })) };
+    const list: typeof live.list = async (apiVersion, kind, asked) =>
+      asked === undefined || asked === namespace ? live.list(apiVersion, kind, 'default') : [];
+    return (await servicePods({ ...moved, list })).length;
+  };
+  assert((await counts('default')) > 0);
+  assert.equal(await counts('internal'), 0, 'what is in the default namespace is not that of internal');
 });

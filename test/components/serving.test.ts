@@ -74,8 +74,8 @@ test('metrics-server asks the API server of its node in kind, and the Service in
 });
 
 test('the answer of an API of another program has no part of a service in it, whatever it is', () => {
-  for (const answer of ['null', '<html>', '{}']) assert.equal(infoOf('core-go', answer), undefined);
-  assert.deepEqual(infoOf('core-go', '{"upstream":{"version":"1"}}'), { version: '1' });
+  for (const answer of ['null', '<html>', '{}']) assert.equal(infoOf('upstream', answer), undefined);
+  assert.deepEqual(infoOf('upstream', '{"upstream":{"version":"1"}}'), { version: '1' });
 });
 
 const started = '2026-03-01T12:00:00.500Z';

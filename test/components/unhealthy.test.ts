@@ -11,8 +11,8 @@ const application = (name: string, sync: string, health: string) => ({
     sync: { status: sync },
     health: { status: health },
     resources: [
-      { kind: 'Deployment', name },
-      { kind: 'Service', name: `${name}-service` },
+      { kind: 'Deployment', namespace: 'default', name },
+      { kind: 'Service', namespace: 'default', name: `${name}-service` },
     ],
   },
 });

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Workload } from '../../scripts/kubernetes/types.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
-import { localValueFiles, type ServiceApplication } from '../../scripts/repository/applications.ts';
-import { imagesAtHead, ingressesAtHead } from '../../scripts/repository/committed-values.ts';
+import {
+  type Application,
+  deploymentOf,
+  localValueFiles,
+  type ServiceApplication,
+} from '../../scripts/repository/applications.ts';
+import { imagesAtHead, ingressesAtHead, servicesAtHead } from '../../scripts/repository/committed-values.ts';
 import { readRegistrations } from '../../scripts/repository/registrations.ts';
 import { findServices } from '../../scripts/repository/service-files.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
@@ -103,8 +109,56 @@ test('what a commit says is read once for a checkout, and anew for the next', as
   assert.equal(reads, 2);
 });
 
-test('values without an image, or no values at all, are refused', async () => {
-  for (const text of ['replicas: 1\n', 'image:\n  tag: abc\n', image('abc', '""'), '']) {
+test('a chart by hand may name its image in another way, which is none to promote or to pull for', async () => {
+  for (const text of ['replicas: 1\n', 'image: nginx:1.27\n', 'image: ~\n'])
+    assert.equal((await imagesOf(text)).size, 0);
+  const bare = application.replaceAll('core-go', 'by-hand').replace('[values.yaml, values-prod.yaml]', '[]');
+  const files = { 'argocd/by-hand.yaml': bare, 'helm/by-hand/Chart.yaml': 'name: by-hand\n' };
+  commit(repository, 'change', { ...base, ...files });
+  const services = await servicesAtHead(contextOf(repository));
+  assert.deepEqual(
+    services.map(({ name, program, isScalable }) => [name, program, isScalable]),
+    [
+      ['by-hand', undefined, false],
+      ['core-go', 'core-go', false],
+    ],
+  );
+  rmSync(join(repository, 'argocd/by-hand.yaml'));
+});
+
+test('a service is what its Application and its values say: namespace, program, whom it calls', async () => {
+  const files = {
+    'argocd/core-go.yaml': `${application}  destination: { namespace: internal }\n`,
+    [values]: `${image('abc', 'localhost:5000/a/b/program')}replicaCount: 3\nnetworkPolicy: { toServices: [{ name: other, port: 1 }] }\n`,
+  };
+  commit(repository, 'change', { ...base, ...files });
+  assert.deepEqual(await servicesAtHead(contextOf(repository)), [
+    {
+      ...{ name: 'core-go', namespace: 'internal', path: 'helm/core-go', program: 'program' },
+      ...{ calls: ['other'], isScalable: true },
+    },
+  ]);
+});
+
+test('the Deployment of an Application is the one of its name in its namespace, or else the first that it lists', () => {
+  const deployment = (name: string, namespace: string) => ({ metadata: { name, namespace } }) as Workload;
+  const app = (namespace: string | undefined, ...listed: string[]) =>
+    ({
+      metadata: { name: 'a' },
+      spec: { destination: { namespace } },
+      status: { resources: listed.map((name) => ({ kind: 'Deployment', name, namespace: 'internal' })) },
+    }) as Application;
+  const all = [deployment('a', 'other'), deployment('b', 'internal'), deployment('c', 'internal')];
+  const named = (application: Application, more: Workload[] = []) =>
+    deploymentOf(application, [...all, ...more])?.metadata.name;
+  assert.equal(named(app('internal')), undefined);
+  assert.equal(named(app('internal', 'c', 'b')), 'c');
+  assert.equal(named(app('internal', 'c'), [deployment('a', 'internal')]), 'a');
+  assert.equal(named(app(undefined), [deployment('a', 'default')]), 'a');
+});
+
+test('part of an image is refused', async () => {
+  for (const text of ['image:\n  tag: abc\n', image('abc', '""')]) {
     const { error } = await refusal(() => imagesOf(text));
     assert.equal(error.id, 'values-invalid');
   }
@@ -210,11 +264,23 @@ test('an Ingress is as values.yaml and the environment’s values say together; 
     'helm/core-go/values-prod.yaml': 'ingress: { tls: [{ secretName: prod }, { hosts: [api.example.com] }] }\n',
   };
   assert.deepEqual(await ingressesWith(files), [
-    { service: 'core-go', hosts: ['a.localhost', 'b.localhost'], tls: [{ secretName: 's', hosts: ['a.localhost'] }] },
+    {
+      service: 'core-go',
+      namespace: 'default',
+      hosts: ['a.localhost', 'b.localhost'],
+      tls: [{ secretName: 's', hosts: ['a.localhost'] }],
+    },
   ]);
   assert.deepEqual(
     await ingressesWith(files, 'prod'),
-    [{ service: 'core-go', hosts: ['api.example.com'], tls: [{ secretName: 'prod', hosts: ['api.example.com'] }] }],
+    [
+      {
+        service: 'core-go',
+        namespace: 'default',
+        hosts: ['api.example.com'],
+        tls: [{ secretName: 'prod', hosts: ['api.example.com'] }],
+      },
+    ],
     'without hosts of its own a certificate is for all; without a Secret there is none to make',
   );
 });

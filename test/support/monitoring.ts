@@ -106,7 +106,15 @@ export function liveOf(made: Recorded): LiveCluster {
     get: async (path) => made.get(path),
     may: async (_, questions) => questions.map(({ verb, resource, namespace }) => made.may(verb, resource, namespace)),
     send: async () => made.send(),
-    services: async () => ['api-node', 'core-go', 'worker-python'],
+    services: async () =>
+      ['api-node', 'core-go', 'worker-python'].map((name) => ({
+        ...{ name, namespace: 'default', program: name, isScalable: true },
+      })),
+    api: async () => ({
+      ...{ service: 'api-node', namespace: 'default', program: 'api-node', upstream: 'core-go' },
+      ...{ host: 'api.localhost', secret: undefined },
+    }),
+    metricsOf: async ({ name }) => [name === 'worker-python' ? 'worker_jobs_processed_total' : 'http_requests_total'],
     dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
     allowedEmpty: async () => made.allowed,
     metricNames: async () => new Set(made.metricNames),

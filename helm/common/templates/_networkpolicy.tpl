@@ -35,9 +35,21 @@ spec:
                 operator: In
                 values:
                   {{- range .fromServices }}
+                  {{- if kindIs "string" . }}
                   - {{ . }}
                   {{- end }}
+                  {{- end }}
                   - {{ include "common.testName" $ }}
+        {{- range .fromServices }}
+        {{- if kindIs "map" . }}
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ .namespace }}
+          podSelector:
+            matchLabels:
+              app.kubernetes.io/name: {{ .name }}
+        {{- end }}
+        {{- end }}
       ports:
         - port: {{ $.Values.container.portName }}
           protocol: TCP
@@ -80,6 +92,11 @@ spec:
         - podSelector:
             matchLabels:
               app.kubernetes.io/name: {{ .name }}
+          {{- with .namespace }}
+          namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ . }}
+          {{- end }}
       ports:
         - port: {{ int .port }}
           protocol: TCP

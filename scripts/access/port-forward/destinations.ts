@@ -23,15 +23,23 @@ export interface Destination {
 
 const observability = { namespace: 'observability', port: 'web' };
 
+/** The word for the service behind the ingress. */
+export const apiName = 'api';
+
+/** The words that choose one, in the order of the list. */
+export const destinationNames = ['prometheus', 'grafana', 'argocd', apiName] as const;
+
 /**
- * In the order of the list. The ports are those that each program's own manual uses, where the platform leaves them free:
+ * In the order of the list; with the API, if there is one. The ports are those that each program's own manual uses, where the platform leaves them free:
  * 8080, Argo CD's, is where the ingress is by default, and 3000 is Grafana's.
  */
-export const destinations: readonly Destination[] = [
+export const destinationsWith = (api: { namespace: string; service: string } | undefined): readonly Destination[] => [
   { name: 'prometheus', ...observability, service: 'prometheus', localPort: 9090 },
   { name: 'grafana', ...observability, service: 'grafana', localPort: 3000, login: true },
   { name: 'argocd', namespace: 'argocd', service: 'argocd-server', port: 'http', localPort: 8081, login: true },
-  { name: 'api', namespace: 'default', service: 'api-node', port: 'http', localPort: 3001, path: '/info' },
+  ...(api
+    ? [{ name: apiName, namespace: api.namespace, service: api.service, port: 'http', localPort: 3001, path: '/info' }]
+    : []),
 ];
 
 /** The word for the ingress controller as a whole, where the cluster publishes no port on this machine. */

@@ -9,20 +9,27 @@ import { shortGracePeriod, startDeleting } from '../../kubernetes/waiting/deleti
 import { isOfService, isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { applicationsNow, servicesNamespace } from '../../repository/applications.ts';
+import { applicationsNow } from '../../repository/applications.ts';
 import { imagesAtHead } from '../../repository/committed-values.ts';
 import { editYaml } from '../../repository/yaml.ts';
 import { commitsHindrance, release, restoreFromGit, revert } from './commits.ts';
-import { type Drill, type DrillOutcome, drillServices } from './drill.ts';
+import {
+  type Drill,
+  type DrillOutcome,
+  type DrillService,
+  drillServices,
+  frontHindrance,
+  frontService,
+} from './drill.ts';
 import { withRequests } from './requests.ts';
 import { podsOfService, servingPods, waitForState } from './service-state.ts';
 
-const service = drillServices.front;
 /** A stub of this tag starts and never gets healthy. Of the real services there is none: then it can't be pulled. */
 const badTag = 'broken';
 
 /** A release whose pod does not get ready. */
 interface BadRelease {
+  service: DrillService;
   commit: string;
   /** When it was released (`performance.now()`). */
   since: number;
@@ -42,7 +49,7 @@ function badReleaseDrill(
   return {
     name,
     promise,
-    hindrance: commitsHindrance,
+    hindrance: async (context) => (await commitsHindrance(context)) ?? frontHindrance(context),
     async run(context) {
       await prepareBadImage(context);
       return withRequests(context, async () => show(context, await releaseBadImage(context, name)));
@@ -63,7 +70,10 @@ export const badImageDrill = badReleaseDrill(
     const end = performance.now() + watchMs;
     let complaint: string | undefined;
     await waitForState(context, async () => {
-      const [pods, serving] = await Promise.all([podsOf(context, bad.image), servingPods(context, service)]);
+      const [pods, serving] = await Promise.all([
+        podsOf(context, bad.service, bad.image),
+        servingPods(context, bad.service),
+      ]);
       const gone = bad.old.find((name) => !serving.includes(name));
       if (gone !== undefined) complaint = `the old pod ${gone} was deleted`;
       if (pods.some(isReady)) complaint = `a pod of ${bad.image} got ready`;
@@ -82,12 +92,13 @@ export const rollbackDrill = badReleaseDrill(
   'rollback',
   'A revert of a bad release restores the service',
   async (context, bad) => {
+    const { name: service } = bad.service;
     const { commit, since } = await revert(context, { drill: 'rollback', service }, bad.commit);
     const look = async () => {
       const application = (await applicationsNow(context)).find(({ metadata }) => metadata.name === service);
       const unfit = application ? notReadyReason(application, commit) : 'missing';
       if (unfit !== undefined) return `Application ${service} is ${unfit}`;
-      const [pod] = await podsOf(context, bad.image);
+      const [pod] = await podsOf(context, bad.service, bad.image);
       return pod && `the bad pod ${pod.metadata.name} is still there`;
     };
     const seconds = await waitForState(context, look, since);
@@ -99,29 +110,32 @@ export const rollbackDrill = badReleaseDrill(
 /** Without a token the bad image is a stub, which takes a while to build. */
 async function prepareBadImage(context: Context): Promise<void> {
   if (await context.credentials.account()) return;
-  await ensureStubs(context, new Map([[service, await badImageName(context)]]));
+  const service = await frontService(context);
+  await ensureStubs(context, new Map([[service.name, await badImageName(context, service)]]));
 }
 
 /** Releases an image that never gets ready, and waits until Kubernetes has found that out. */
 async function releaseBadImage(context: Context, drill: string): Promise<BadRelease> {
-  const [image, old] = await Promise.all([badImageName(context), servingPods(context, service)]);
-  if (old.length === 0) throw new UserError(`No pod of ${service} serves.`, { hint: 'npm run status' });
+  const service = await frontService(context);
+  const { name } = service;
+  const [image, old] = await Promise.all([badImageName(context, service), servingPods(context, service)]);
+  if (old.length === 0) throw new UserError(`No pod of ${name} serves.`, { hint: 'npm run status' });
   const edit = (text: string, file: string) =>
     editYaml(text, file, (document) => document.setIn(['image', 'tag'], badTag));
-  const message = `Promote ${service} to ${badTag}`;
-  const { commit, since } = await release(context, { drill, service, message, file: 'values.yaml', edit });
+  const message = `Promote ${name} to ${badTag}`;
+  const { commit, since } = await release(context, { drill, service: name, message, file: 'values.yaml', edit });
   let reason: string | undefined;
   await waitForState(context, async () => {
-    const [pod] = await podsOf(context, image);
+    const [pod] = await podsOf(context, service, image);
     if (!pod) return `no pod of ${image} has been made`;
     reason = await whyUnready(context, pod);
     return reason === undefined ? `nothing is known against the pod ${pod.metadata.name} yet` : undefined;
   });
-  return { commit, since, image, reason: reason ?? '', old };
+  return { service, commit, since, image, reason: reason ?? '', old };
 }
 
 /** The pods of the service that run an image, those on their way out aside. */
-async function podsOf(context: Context, image: string): Promise<Pod[]> {
+async function podsOf(context: Context, service: DrillService, image: string): Promise<Pod[]> {
   return (await podsOfService(context, service)).filter(({ spec }) => runs(spec, image));
 }
 
@@ -129,8 +143,8 @@ function runs({ containers }: PodSpec, image: string): boolean {
   return containers.some((container) => container.image === image);
 }
 
-async function badImageName(context: Context): Promise<string> {
-  const image = (await imagesAtHead(context)).get(service) ?? '';
+async function badImageName(context: Context, { name }: DrillService): Promise<string> {
+  const image = (await imagesAtHead(context)).get(name) ?? '';
   return `${image.slice(0, image.lastIndexOf(':'))}:${badTag}`;
 }
 
@@ -139,7 +153,7 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
   if (isReady(pod)) return undefined;
   const trouble = podProblemOf(pod);
   if (trouble) return trouble.reason;
-  const { name, namespace = servicesNamespace } = pod.metadata;
+  const { name, namespace = '' } = pod.metadata;
   return (await eventsOf(context, namespace, name)).findLast(({ reason }) => reason === 'Unhealthy')?.message;
 }
 
@@ -150,10 +164,13 @@ async function whyUnready(context: Context, pod: Pod): Promise<string | undefine
  */
 async function undoBadRelease(context: Context): Promise<void> {
   await restoreFromGit(context);
-  const image = await badImageName(context);
+  const { front: service } = await drillServices(context);
+  if (service === undefined) return;
+  const { name: deployment, namespace } = service;
+  const image = await badImageName(context, service);
   // You may try the image by hand in that namespace.
   const pods = async () => {
-    const all = await context.api().list<Pod>('v1', 'Pod', servicesNamespace);
+    const all = await context.api().list<Pod>('v1', 'Pod', namespace);
     const bad = all.filter(({ spec }) => runs(spec, image));
     return deployedPods(context, bad);
   };
@@ -162,12 +179,12 @@ async function undoBadRelease(context: Context): Promise<void> {
     const [pod] = await pods();
     return pod && `the bad pod ${pod.metadata.name} is still ending`;
   });
-  const sets = (await context.api().list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace)).filter(
+  const sets = (await context.api().list<Workload>('apps/v1', 'ReplicaSet', namespace)).filter(
     ({ spec, metadata }) =>
       spec.replicas === 0 &&
       runs(spec.template.spec, image) &&
       metadata.ownerReferences?.some(({ kind }) => kind === 'Deployment') &&
-      isOfService(service)({ metadata, apiVersion: 'apps/v1', kind: 'ReplicaSet' }),
+      isOfService(deployment)({ metadata, apiVersion: 'apps/v1', kind: 'ReplicaSet' }),
   );
   await startDeleting(context, sets, shortGracePeriod);
 }
@@ -175,6 +192,7 @@ async function undoBadRelease(context: Context): Promise<void> {
 /** Removes the bad image from the node, where it is a stub. */
 async function removeBadImage(context: Context): Promise<void> {
   if (context.target !== undefined) return;
-  const stubs = await stubsAmong(context, [await badImageName(context)]);
+  const { front } = await drillServices(context);
+  const stubs = await stubsAmong(context, front ? [await badImageName(context, front)] : []);
   if (stubs.size > 0) await removeStubs(context, stubs);
 }

@@ -2,10 +2,16 @@ import type { Context } from '../../images/context.ts';
 import type { Workload } from '../../kubernetes/types.ts';
 import { shortGracePeriod } from '../../kubernetes/waiting/deletion.ts';
 import { CommandError } from '../../lib/exec.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
 import { editYaml } from '../../repository/yaml.ts';
 import { commitsHindrance, release, restoreFromGit } from './commits.ts';
-import { type Drill, type DrillOutcome, drillServices } from './drill.ts';
+import {
+  type Drill,
+  type DrillOutcome,
+  type DrillService,
+  drillServices,
+  frontHindrance,
+  frontService,
+} from './drill.ts';
 import { isLost, withRequests } from './requests.ts';
 import { scalerOf, serviceObject, servingPods, waitForState } from './service-state.ts';
 
@@ -19,16 +25,16 @@ const answersInARow = 10;
 export const podKillDrill: Drill = {
   name: 'pod-kill',
   promise: 'A pod that is killed is replaced, and no request is lost',
-  hindrance: (context) => whyNoPair(context, drillServices.front),
+  hindrance: async (context) => (await frontHindrance(context)) ?? whyNoPair(context, await frontService(context)),
 
   async run(context) {
-    const service = drillServices.front;
+    const service = await frontService(context);
     const pods = await ensurePair(context, podKillDrill.name, service);
     const [victim = ''] = pods;
     return withRequests(context, async (sent) => {
       const kubectl = await context.kubectl();
       const started = performance.now();
-      await kubectl.run(['delete', 'pod', victim, shortGracePeriod, '--wait=false', '--namespace', servicesNamespace]);
+      await kubectl.run(['delete', 'pod', victim, shortGracePeriod, '--wait=false', '--namespace', service.namespace]);
       const seconds = await waitForServing(context, service, { gone: [victim], started });
       const replaced = sent.length;
       await waitForState(context, async () => {
@@ -55,25 +61,27 @@ export const nodeDrainDrill: Drill = {
   promise: 'A drain waits for the disruption budget, and loses no request',
 
   async hindrance(context) {
-    return context.target === undefined ? whyNoPair(context, drillServices.middle) : foreignNodesReason;
+    if (context.target !== undefined) return foreignNodesReason;
+    return (await frontHindrance(context)) ?? whyNoPair(context, (await drillServices(context)).middle);
   },
 
   async run(context) {
-    const pods = await ensurePair(context, nodeDrainDrill.name, drillServices.middle);
-    return withRequests(context, () => evictPair(context, drillServices.middle, pods));
+    const { middle } = await drillServices(context);
+    const pods = await ensurePair(context, nodeDrainDrill.name, middle);
+    return withRequests(context, () => evictPair(context, middle, pods));
   },
 
   undo: restoreFromGit,
 };
 
-async function evictPair(context: Context, service: string, pods: readonly string[]): Promise<DrillOutcome> {
+async function evictPair(context: Context, service: DrillService, pods: readonly string[]): Promise<DrillOutcome> {
   const evicted = pods.slice(0, pair);
   const [first = '', second = ''] = evicted;
   const started = performance.now();
-  await waitForState(context, () => evict(context, first));
+  await waitForState(context, () => evict(context, service, first));
   let refusals = 0;
   const waited = await waitForState(context, async () => {
-    const refused = await evict(context, second);
+    const refused = await evict(context, service, second);
     if (refused !== undefined) refusals += 1;
     return refused;
   });
@@ -82,7 +90,7 @@ async function evictPair(context: Context, service: string, pods: readonly strin
   // Until they are gone the last of their requests may be lost.
   await waitForState(context, async () => {
     const left = (await context.api().listMetadata('v1', 'Pod')).find(
-      ({ metadata: { namespace, name } }) => namespace === servicesNamespace && evicted.includes(name),
+      ({ metadata: { namespace, name } }) => namespace === service.namespace && evicted.includes(name),
     );
     return left && `the pod ${left.metadata.name} is still ending`;
   });
@@ -94,9 +102,9 @@ async function evictPair(context: Context, service: string, pods: readonly strin
 }
 
 /** Asks for an eviction, as `kubectl drain` does. Returns why it is refused for now, or undefined where it was done. */
-async function evict(context: Context, pod: string): Promise<string | undefined> {
-  const path = `/api/v1/namespaces/${servicesNamespace}/pods/${pod}/eviction`;
-  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace: servicesNamespace } };
+async function evict(context: Context, { namespace }: DrillService, pod: string): Promise<string | undefined> {
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`;
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } };
   const kubectl = await context.kubectl();
   try {
     await kubectl.run(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(eviction) });
@@ -113,10 +121,10 @@ async function evict(context: Context, pod: string): Promise<string | undefined>
 const pair = 2;
 
 /** Why a service can't be given a second pod, or undefined where it can or has one. */
-async function whyNoPair(context: Context, service: string): Promise<string | undefined> {
+async function whyNoPair(context: Context, service: DrillService): Promise<string | undefined> {
   if ((await scalerOf(context, service)).least >= pair) return undefined;
   const none = await commitsHindrance(context);
-  return none && `${service} may have a single pod, and for a second one ${none}`;
+  return none && `${service.name} may have a single pod, and for a second one ${none}`;
 }
 
 /**
@@ -124,14 +132,14 @@ async function whyNoPair(context: Context, service: string): Promise<string | un
  * @returns the names of those that serve
  * @throws UserError where they do not serve by the context's deadline
  */
-async function ensurePair(context: Context, drill: string, service: string): Promise<string[]> {
+async function ensurePair(context: Context, drill: string, service: DrillService): Promise<string[]> {
   if ((await scalerOf(context, service)).least < pair) {
     const edit = (text: string, file: string) =>
       editYaml(text, file, (document) => {
         document.setIn(['replicaCount'], pair);
         document.setIn(['autoscaling', 'minReplicas'], pair);
       });
-    await release(context, { drill, service, message: `Run ${service} with ${pair} pods`, edit });
+    await release(context, { drill, service: service.name, message: `Run ${service.name} with ${pair} pods`, edit });
   }
   await waitForServing(context, service);
   return servingPods(context, service);
@@ -143,7 +151,7 @@ async function ensurePair(context: Context, drill: string, service: string): Pro
  */
 async function waitForServing(
   context: Context,
-  service: string,
+  service: DrillService,
   { gone, started }: { gone?: readonly string[]; started?: number } = {},
 ): Promise<number> {
   const look = async () => {
@@ -152,7 +160,7 @@ async function waitForServing(
       serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
     ]);
     const wanted = Math.max(pair, deployment?.spec.replicas ?? 1);
-    return serving.length >= wanted ? undefined : `${serving.length} of ${wanted} pods of ${service} serve`;
+    return serving.length >= wanted ? undefined : `${serving.length} of ${wanted} pods of ${service.name} serve`;
   };
   return waitForState(context, look, started);
 }

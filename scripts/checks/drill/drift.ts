@@ -1,10 +1,10 @@
 import { isTracked } from '../../cluster/ownership.ts';
 import { inCluster } from '../../components/removal.ts';
 import type { Context } from '../../images/context.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
 import { commitsHindrance, release, restoreFromGit, revert } from './commits.ts';
-import { type Drill, drillServices } from './drill.ts';
+import { type Drill, type DrillService, drillServices } from './drill.ts';
 import { scalerOf, serviceObject, waitForState } from './service-state.ts';
 
 /** By hand, as you would: scales one service, deletes a Service of another. Argo CD reverts both. */
@@ -13,12 +13,13 @@ export const selfHealDrill: Drill = {
   promise: 'What is changed or deleted by hand is set back',
 
   async run(context) {
-    const scaled = await scale(context, drillServices.middle);
-    const recreated = await deleteService(context, drillServices.back);
+    const { middle, back } = await drillServices(context);
+    const scaled = await scale(context, middle);
+    const recreated = await deleteService(context, back);
     return {
       held: true,
       seconds: Math.max(scaled.seconds, recreated),
-      evidence: `${scaled.what} set back after ${scaled.seconds.toFixed(1)} s; Service ${drillServices.back}, deleted, recreated after ${recreated.toFixed(1)} s`,
+      evidence: `${scaled.what} set back after ${scaled.seconds.toFixed(1)} s; Service ${back.name}, deleted, recreated after ${recreated.toFixed(1)} s`,
     };
   },
 
@@ -26,50 +27,57 @@ export const selfHealDrill: Drill = {
 };
 
 /** Under an autoscaler the number of pods is the autoscaler's, and what Git says is how far it may scale. */
-async function scale(context: Context, service: string): Promise<{ what: string; seconds: number }> {
+async function scale(context: Context, service: DrillService): Promise<{ what: string; seconds: number }> {
   const { kind, name, field, most } = await scalerOf(context, service);
   const patch = JSON.stringify({ spec: { [field]: most + 1 } });
-  await changeByHand(context, ['patch', kind, name, '--type=merge', '--patch', patch]);
+  await changeByHand(context, service, ['patch', kind, name, '--type=merge', '--patch', patch]);
   const seconds = await waitForState(context, async () => {
     const now = (await scalerOf(context, service)).most;
-    return now === most ? undefined : `${service} has ${field} ${now}, not ${most} as Git says`;
+    return now === most ? undefined : `${service.name} has ${field} ${now}, not ${most} as Git says`;
   });
-  return { what: `${field} ${most + 1} of ${service}`, seconds };
+  return { what: `${field} ${most + 1} of ${service.name}`, seconds };
 }
 
-async function deleteService(context: Context, service: string): Promise<number> {
+async function deleteService(context: Context, service: DrillService): Promise<number> {
   const find = () => serviceObject(context, 'v1', 'Service', service);
   const before = (await find())?.metadata;
-  await changeByHand(context, ['delete', 'service', before?.name ?? service, '--wait=false']);
+  await changeByHand(context, service, ['delete', 'service', before?.name ?? service.name, '--wait=false']);
   return waitForState(context, async () => {
     const { uid, deletionTimestamp } = (await find())?.metadata ?? {};
     const isBack = uid !== undefined && uid !== before?.uid && !deletionTimestamp;
-    return isBack ? undefined : `Service ${service} was not recreated`;
+    return isBack ? undefined : `Service ${service.name} was not recreated`;
   });
 }
 
-async function changeByHand(context: Context, args: readonly string[]): Promise<void> {
+async function changeByHand(context: Context, { namespace }: DrillService, args: readonly string[]): Promise<void> {
   const kubectl = await context.kubectl();
-  await kubectl.run([...args, '--namespace', servicesNamespace]);
+  await kubectl.run([...args, '--namespace', namespace]);
 }
 
-const pruned = { drill: 'prune', service: drillServices.back };
-const name = `${pruned.service}-drill`;
-const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: servicesNamespace } };
+/** The ConfigMap of the drill, and the name of the service whose chart has it for a while. */
+async function prunedObject(context: Context): Promise<{ service: string; configMap: KubeObject }> {
+  const { name, namespace } = (await drillServices(context)).back;
+  const metadata = { name: `${name}-drill`, namespace };
+  return { service: name, configMap: { apiVersion: 'v1', kind: 'ConfigMap', metadata } };
+}
 
 /** A commit adds a ConfigMap to a chart, the next one takes it out again. */
 export const pruneDrill: Drill = {
-  name: pruned.drill,
+  name: 'prune',
   promise: 'What leaves Git leaves the cluster',
 
   async hindrance(context) {
     const none = await commitsHindrance(context);
     if (none !== undefined) return none;
+    const { configMap } = await prunedObject(context);
     const isTaken = (await inCluster(context, [configMap])).length > 0 && !(await isDeployed(context));
-    return isTaken ? `the cluster has a ConfigMap ${name} that no drill created` : undefined;
+    return isTaken ? `the cluster has a ConfigMap ${configMap.metadata.name} that no drill created` : undefined;
   },
 
   async run(context) {
+    const { service, configMap } = await prunedObject(context);
+    const { name } = configMap.metadata;
+    const pruned = { drill: 'prune', service };
     const text = ['apiVersion: v1', 'kind: ConfigMap', 'metadata:', `  name: ${name}`, ''].join('\n');
     const change = { ...pruned, message: `Add ConfigMap ${name}`, file: 'templates/drill.yaml', edit: () => text };
     const added = await release(context, change);
@@ -88,10 +96,12 @@ export const pruneDrill: Drill = {
 
 /** Whether the cluster has the ConfigMap, of the drill's own commit. */
 async function isDeployed(context: Context): Promise<boolean> {
-  return (await inCluster(context, [configMap])).some((object) => isTracked(object, new Set([pruned.service])));
+  const { service, configMap } = await prunedObject(context);
+  return (await inCluster(context, [configMap])).some((object) => isTracked(object, new Set([service])));
 }
 
 async function waitForPrune(context: Context, started?: number): Promise<number> {
+  const { name } = (await prunedObject(context)).configMap.metadata;
   const look = async () => ((await isDeployed(context)) ? `ConfigMap ${name} is still there` : undefined);
   return waitForState(context, look, started);
 }

@@ -1,5 +1,7 @@
+import { findApiSite } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import { Interrupted, UserError } from '../../lib/errors.ts';
+import { servicesAtHead } from '../../repository/committed-values.ts';
 
 /** What came of showing a promise. */
 export interface DrillOutcome {
@@ -25,18 +27,55 @@ export interface Drill {
   cleanUp?(context: Context): Promise<void>;
 }
 
+/** A service, by the name of its Application, and where that deploys it. */
+export interface DrillService {
+  name: string;
+  namespace: string;
+}
+
 /**
  * Which service each drill is about. Argo CD waits longer before each time that it heals the same commit again, so what is
  * changed by hand here gets another commit later on, in another drill, and a second round is as quick as the first.
  */
-export const drillServices = {
-  /** Behind the ingress: what goes wrong with it, its callers would notice. */
-  front: 'api-node',
-  /** Asked by the one in front, for each request. */
-  middle: 'core-go',
-  /** Nobody calls it. */
-  back: 'worker-python',
-} as const;
+interface DrillServices {
+  /** Behind the ingress: what goes wrong with it, its callers would notice. Undefined where no service is. */
+  front: DrillService | undefined;
+  /** Asked by the one in front, for each request, or else another one. */
+  middle: DrillService;
+  /** Nobody calls it, if there are three. */
+  back: DrillService;
+}
+
+/**
+ * Chooses them among the services whose charts say how many pods they have.
+ * @throws UserError where there is none.
+ */
+export async function drillServices(context: Context): Promise<DrillServices> {
+  const [services, api] = await Promise.all([servicesAtHead(context), findApiSite(context)]);
+  const able = services.filter(({ isScalable, program }) => isScalable && program !== undefined);
+  const front = able.find(({ name }) => name === api?.service);
+  const others = able.filter((one) => one !== front);
+  const middle = others.find(({ name }) => name === api?.upstream) ?? others[0] ?? front;
+  if (middle === undefined)
+    throw new UserError('No service has a chart with replicaCount and an image, so that there is nothing to drill.', {
+      hint: 'npm run new-service creates one.',
+    });
+  return { front, middle, back: others.find((one) => one !== middle) ?? middle };
+}
+
+/** The service behind the ingress. Throws a `UserError` where there is none. */
+export async function frontService(context: Context): Promise<DrillService> {
+  const { front } = await drillServices(context);
+  if (front) return front;
+  throw new UserError(`No drill can begin: ${noFront}.`, { hint: 'npm run drill -- --only self-heal,prune' });
+}
+
+/** Why a drill that sends requests can't be shown where no service is behind the ingress. */
+export async function frontHindrance(context: Context): Promise<string | undefined> {
+  return (await drillServices(context)).front === undefined ? noFront : undefined;
+}
+
+const noFront = 'no service that it could change is behind the ingress';
 
 /** What came of a drill; one that could not be shown tells why. */
 export type DrillResult = { name: string; promise: string } & (DrillOutcome | { held: undefined; skipped: string });

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler, Pod, Workload } from '../../kubernetes/types.ts';
 import { timeoutError, waitThroughOutages } from '../../kubernetes/waiting/api-server.ts';
 import { isOfService, isReady } from '../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
+import type { DrillService } from './drill.ts';
 
 /** Milliseconds between two looks: the times that are measured are as exact as that. */
 const intervalMs = 100;
@@ -29,10 +29,10 @@ export async function serviceObject<T extends KubeObject>(
   context: Context,
   apiVersion: string,
   kind: string,
-  service: string,
+  { name, namespace }: DrillService,
 ): Promise<T | undefined> {
-  const all = await context.api().list<T>(apiVersion, kind, servicesNamespace);
-  return all.find(isOfService(service));
+  const all = await context.api().list<T>(apiVersion, kind, namespace);
+  return all.find(isOfService(name));
 }
 
 /** What says how many pods a service has: its autoscaler, or where it has none its Deployment. */
@@ -46,7 +46,7 @@ interface Scaler {
   most: number;
 }
 
-export async function scalerOf(context: Context, service: string): Promise<Scaler> {
+export async function scalerOf(context: Context, service: DrillService): Promise<Scaler> {
   const [autoscaler, deployment] = await Promise.all([
     serviceObject<HorizontalPodAutoscaler>(context, 'autoscaling/v2', 'HorizontalPodAutoscaler', service),
     serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
@@ -57,27 +57,31 @@ export async function scalerOf(context: Context, service: string): Promise<Scale
     return { kind: 'horizontalpodautoscaler', name, least: minReplicas, field: 'maxReplicas', most: maxReplicas };
   }
   const replicas = deployment?.spec.replicas ?? 1;
-  const name = deployment?.metadata.name ?? service;
+  const name = deployment?.metadata.name ?? service.name;
   return { kind: 'deployment', name, least: replicas, field: 'replicas', most: replicas };
 }
 
 /** The pods of a service's Deployment that are not on their way out; none that you started with the same labels. */
-export async function podsOfService(context: Context, service: string): Promise<Pod[]> {
+export async function podsOfService(context: Context, service: DrillService): Promise<Pod[]> {
   const [pods, deployment] = await Promise.all([
-    context.api().list<Pod>('v1', 'Pod', servicesNamespace),
+    context.api().list<Pod>('v1', 'Pod', service.namespace),
     serviceObject<Workload>(context, 'apps/v1', 'Deployment', service),
   ]);
-  const prefix = `${deployment?.metadata.name ?? service}-`;
+  const prefix = `${deployment?.metadata.name ?? service.name}-`;
   return pods.filter(
     ({ metadata: { labels, ownerReferences, deletionTimestamp } }) =>
-      labels?.['app.kubernetes.io/name'] === service &&
+      labels?.['app.kubernetes.io/name'] === service.name &&
       ownerReferences?.some(({ kind, name }) => kind === 'ReplicaSet' && name.startsWith(prefix)) &&
       deletionTimestamp === undefined,
   );
 }
 
 /** The names of the pods of a service that serve, without those of `gone`. */
-export async function servingPods(context: Context, service: string, gone: readonly string[] = []): Promise<string[]> {
+export async function servingPods(
+  context: Context,
+  service: DrillService,
+  gone: readonly string[] = [],
+): Promise<string[]> {
   const names = (await podsOfService(context, service)).filter(isReady).map(({ metadata }) => metadata.name);
   return names.filter((name) => !gone.includes(name));
 }

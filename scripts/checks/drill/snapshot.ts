@@ -6,7 +6,8 @@ import type { HorizontalPodAutoscaler } from '../../kubernetes/types.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { gitIn } from '../../lib/git/run.ts';
 import { counted } from '../../lib/text.ts';
-import { applicationApi, servicesNamespace } from '../../repository/applications.ts';
+import { applicationApi, namespacesOf } from '../../repository/applications.ts';
+import { readRegistrations } from '../../repository/registrations.ts';
 
 /** What has to be after a drill as it was before, by name. */
 export interface Snapshot {
@@ -31,9 +32,13 @@ const kinds = [
 
 /** Looks at every object that Argo CD deployed, at the Applications, the nodes, and Git's branches and tags. */
 export async function takeSnapshot(context: Context): Promise<Snapshot> {
+  const namespaces = namespacesOf((await readRegistrations(context.config.root)).applications);
+  const listed = kinds.flatMap(([apiVersion, kind]) =>
+    namespaces.map((namespace) => context.api().list(apiVersion, kind, namespace)),
+  );
   const [names, deployed, registered, nodes, refs, checkout] = await Promise.all([
     applicationNames(context),
-    Promise.all(kinds.map(([apiVersion, kind]) => context.api().list(apiVersion, kind, servicesNamespace))),
+    Promise.all(listed),
     Promise.all(['Application', 'AppProject'].map((kind) => context.api().list(applicationApi, kind))),
     context.api().list('v1', 'Node'),
     gitIn(context.exec, context.config.root, 'reading').read(['for-each-ref', '--format=%(refname) %(objectname)']),

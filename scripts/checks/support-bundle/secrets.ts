@@ -7,7 +7,7 @@ import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { secretPatterns } from '../../lib/secret.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
+import { namespaceOf, namespacesOf } from '../../repository/applications.ts';
 import { readServiceApplications } from '../../repository/registrations.ts';
 import { bytesOf, resolve, textOfBytes, withPlainBlanks } from './resolved.ts';
 import { type SecretValue, secretValues } from './secret-values.ts';
@@ -65,12 +65,15 @@ interface BundleScope {
 export async function scopeOf(context: Context): Promise<BundleScope> {
   if (context.target === undefined) return { concerns: () => true, namespaces: undefined };
   const [territory, applications] = await Promise.all([territoryOf(context), readServiceApplications(context)]);
-  const services = applications.map(({ metadata }) => metadata.name);
-  const isOf = (name: string) => services.some((service) => name === service || name.startsWith(`${service}-`));
+  const isOf = (name: string, namespace: string) =>
+    applications.some(
+      (one) =>
+        namespaceOf(one) === namespace && (name === one.metadata.name || name.startsWith(`${one.metadata.name}-`)),
+    );
   return {
-    concerns: ({ metadata: { namespace, name } }, about = name) =>
-      territory.namespaces.has(namespace ?? '') || (namespace === servicesNamespace && isOf(about)),
-    namespaces: [servicesNamespace, ...territory.namespaces],
+    concerns: ({ metadata: { namespace = '', name } }, about = name) =>
+      territory.namespaces.has(namespace) || isOf(about, namespace),
+    namespaces: [...new Set([...namespacesOf(applications), ...territory.namespaces])],
   };
 }
 

@@ -65,7 +65,7 @@ export function formatTrafficReport(report: TrafficReport): string {
     ...(answers.length > 0 ? columns(answers.map((answer) => answerRow(answer, plan))) : []),
     ...(latency ? ['', `  Latency: ${formatLatency(latency)}`] : []),
     ...(answers.some(({ status }) => status === 429)
-      ? ['', '  429 is the limit of the Ingress for one client: nginx.ingress.kubernetes.io/limit-rps of api-node.']
+      ? ['', '  429 is the limit of the Ingress for one client: nginx.ingress.kubernetes.io/limit-rps in the values.']
       : []),
     ...(shownBy.length > 0
       ? ['', 'Shown by, as soon as Prometheus has scraped it:', ...columns(shownBy.map((one) => [one.title, one.url]))]

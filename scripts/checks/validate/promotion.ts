@@ -19,7 +19,9 @@ export const validatePromotion: ValidationCheck = {
     'promotion-tag': 'A tag that YAML takes for a number is refused by the schema, never deployed as another one.',
   },
   async run(repository) {
-    const checked = (await repository.charts()).map(async (chart) => {
+    const files = new Set(await repository.files('helm'));
+    const charts = (await repository.charts()).filter(({ folder }) => files.has(`${folder}/values.yaml`));
+    const checked = charts.map(async (chart) => {
       const file = `${chart.folder}/values.yaml`;
       const text = await repository.text(file);
       const lines = ['repository', 'tag'].flatMap((key) => checkLines(file, text, key));

@@ -17,7 +17,9 @@ export const validateValues: ValidationCheck = {
     'overlay-same': 'An overlay states no value that values.yaml has already.',
   },
   async run(repository) {
-    const charts = await repository.charts();
+    const files = new Set(await repository.files('helm'));
+    // A chart need not have values.
+    const charts = (await repository.charts()).filter(({ folder }) => files.has(`${folder}/values.yaml`));
     return (await Promise.all(charts.map((chart) => checkChart(repository, chart)))).flat();
   },
 };

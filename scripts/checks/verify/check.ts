@@ -1,7 +1,8 @@
 import { prometheusNamespace } from '../../components/prometheus-client.ts';
+import { isMonitored } from '../../components/services.ts';
+import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Pod, Workload } from '../../kubernetes/types.ts';
 import { isOfService } from '../../kubernetes/workloads.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
 import type { LiveCluster } from './live.ts';
 
 /** One thing that is not as promised. */
@@ -37,22 +38,36 @@ export interface VerificationCheck {
 /** The label by which a pod says which service it is of. */
 const nameLabel = 'app.kubernetes.io/name';
 
+/** The objects of a kind in the namespaces of the services. */
+export async function listServiceObjects<T extends KubeObject>(
+  live: LiveCluster,
+  apiVersion: string,
+  kind: string,
+): Promise<T[]> {
+  const namespaces = new Set((await live.services()).map(({ namespace }) => namespace));
+  return (await Promise.all([...namespaces].map((one) => live.list<T>(apiVersion, kind, one)))).flat();
+}
+
 export interface ServicePod {
   service: string;
   pod: Pod;
 }
 
-/** The pods of the services, except those that have ended or are terminating. */
+/** The pods of the services, except those that have ended or are terminating; none of a chart that offers no metrics. */
 export async function servicePods(live: LiveCluster): Promise<ServicePod[]> {
-  const [services, pods] = await Promise.all([live.services(), live.list<Pod>('v1', 'Pod', servicesNamespace)]);
-  const deployments = await live.list<Workload>('apps/v1', 'Deployment', servicesNamespace);
-  return pods.flatMap((pod) => {
-    const { deletionTimestamp, labels = {} } = pod.metadata;
+  const [services, pods, deployments] = await Promise.all([
+    live.services(),
+    listServiceObjects<Pod>(live, 'v1', 'Pod'),
+    listServiceObjects<Workload>(live, 'apps/v1', 'Deployment'),
+  ]);
+  return pods.filter(isMonitored).flatMap((pod) => {
+    const { deletionTimestamp, labels = {}, namespace } = pod.metadata;
     if (deletionTimestamp !== undefined || ['Succeeded', 'Failed'].includes(pod.status.phase)) return [];
     const service = labels[nameLabel] ?? '';
     // The pod of `helm test`, say, has a name of its own and no Deployment.
-    const isDeployed = deployments.some(isOfService(service));
-    return services.includes(service) && isDeployed ? [{ service, pod }] : [];
+    const isDeployed = deployments.some(isOfService(service, namespace));
+    const isKnown = services.some((one) => one.name === service && one.namespace === namespace);
+    return isKnown && isDeployed ? [{ service, pod }] : [];
   });
 }
 

@@ -3,15 +3,15 @@ import { connectGrafana, grafana as grafanaComponent } from '../../components/gr
 import { prometheus as prometheusComponent } from '../../components/prometheus.ts';
 import { prometheusPath, type ScrapeTarget } from '../../components/prometheus-client.ts';
 import { askIngress } from '../../components/routes.ts';
-import { apiSite } from '../../components/services.ts';
+import { apiSite, findApiSite } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import { ApiError, type ApiServer } from '../../kubernetes/api/api.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
+import { type ServiceAtHead, servicesAtHead } from '../../repository/committed-values.ts';
 import { allowedEmptyFile, readAllowedEmpty, readDashboards } from '../../repository/dashboards/files.ts';
 import { metricsFile, readMetricList } from '../../repository/metric-names.ts';
-import { readServiceApplications } from '../../repository/registrations.ts';
 import { readText } from '../../repository/text.ts';
 import { mapIn, mapsIn, textsIn } from '../../repository/yaml.ts';
 
@@ -48,8 +48,10 @@ export function connectLiveCluster(context: Context) {
       const { status, missing } = await askIngress(context, await apiSite(context), path);
       return status ?? missing ?? '';
     },
-    /** The services that Argo CD is to deploy, by name. */
-    services: async () => (await readServiceApplications(context)).map(({ metadata }) => metadata.name),
+    /** The services that Argo CD is to deploy. */
+    services: async (): Promise<LiveService[]> => servicesAtHead(context),
+    /** What the ingress exposes; undefined where no service has an Ingress. */
+    api: () => findApiSite(context),
     /** The dashboards of this checkout, by uid. */
     async dashboards() {
       const files = await readDashboards(root);
@@ -58,11 +60,23 @@ export function connectLiveCluster(context: Context) {
     allowedEmpty: async () => readAllowedEmpty(await readText(root, allowedEmptyFile)),
     /** The metrics that some program exposes, also before there is a series of them. */
     async metricNames(): Promise<ReadonlySet<string>> {
-      const { list } = readMetricList(await readText(root, metricsFile));
-      return new Set([...list.values()].flatMap(({ recorded, documented }) => [...recorded, ...documented]));
+      return new Set([...(await readMetrics(root)).values()].flat());
+    },
+    /** The same of a service, by its own name or that of its program; none where the list has neither. */
+    async metricsOf({ name, program = name }: LiveService): Promise<readonly string[]> {
+      const metrics = await readMetrics(root);
+      return metrics.get(name) ?? metrics.get(program) ?? [];
     },
   };
 }
+
+async function readMetrics(root: string): Promise<Map<string, string[]>> {
+  const { list } = readMetricList(await readText(root, metricsFile));
+  return new Map([...list].map(([name, { recorded, documented }]) => [name, [...recorded, ...documented]]));
+}
+
+/** What is known of a service without asking the cluster. */
+export type LiveService = Pick<ServiceAtHead, 'name' | 'namespace' | 'program' | 'isScalable'>;
 
 /** A time series of an answer, with its newest value. */
 export interface Series {

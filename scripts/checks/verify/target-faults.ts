@@ -1,7 +1,6 @@
 import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Pod } from '../../kubernetes/types.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
 import { matchesSelector } from '../validate/objects/lookup.ts';
 import type { VerificationFinding } from './check.ts';
 import type { ActiveTarget, DroppedTarget, LiveCluster, LiveJob } from './live.ts';
@@ -14,13 +13,13 @@ export function podOf({ discoveredLabels }: DroppedTarget): string | undefined {
 /** By which rule a pod is left out, as Prometheus itself says: the rule that the pod comes furthest to. */
 export async function explainMissingTarget(
   live: LiveCluster,
-  name: string,
+  { name, namespace = '' }: Pod['metadata'],
   dropped: readonly DroppedTarget[],
 ): Promise<VerificationFinding> {
   const jobs = await live.prometheus.jobs();
   // Other jobs come across a pod as well, as the one that looks through Services, and rightly leave it alone.
   const looksForServices = ({ role, namespaces }: LiveJob['discovery'][number]) =>
-    role === 'pod' && (namespaces.length === 0 || namespaces.includes(servicesNamespace));
+    role === 'pod' && (namespaces.length === 0 || namespaces.includes(namespace));
   const meant = new Set(jobs.filter(({ discovery }) => discovery.some(looksForServices)).map((job) => job.name));
   const reasons = await Promise.all(
     dropped
@@ -36,7 +35,7 @@ export async function explainMissingTarget(
   if (reason?.rule === undefined) {
     return {
       message: `The pod ${name} is not a target: Prometheus has not found it.`,
-      remedy: `Check whether a job of prometheus.yml looks for pods in ${servicesNamespace}, and the log of Prometheus.`,
+      remedy: `Check whether a job of prometheus.yml looks for pods in ${namespace}, and the log of Prometheus.`,
     };
   }
   const { job, rule, labels } = reason;

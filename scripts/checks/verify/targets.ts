@@ -2,9 +2,14 @@ import { monitoringParts } from '../../config/settings.ts';
 import type { Workload } from '../../kubernetes/types.ts';
 import { isOfService, missingOf } from '../../kubernetes/workloads.ts';
 import { counted } from '../../lib/text.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
-import { type ServicePod, servicePods, type VerificationCheck, type VerificationFinding } from './check.ts';
-import type { ActiveTarget, LiveCluster } from './live.ts';
+import {
+  listServiceObjects,
+  type ServicePod,
+  servicePods,
+  type VerificationCheck,
+  type VerificationFinding,
+} from './check.ts';
+import type { ActiveTarget, LiveCluster, LiveService } from './live.ts';
 import { explainDownTarget, explainMissingTarget, podOf } from './target-faults.ts';
 
 /** Whether there is something to be scraped at all. */
@@ -12,22 +17,29 @@ export const verifyServices: VerificationCheck = {
   name: 'services',
   title: 'every service runs',
   async run(live) {
-    const [names, deployments, pods] = await Promise.all([
+    const [services, deployments, pods] = await Promise.all([
       live.services(),
-      live.list<Workload>('apps/v1', 'Deployment', servicesNamespace),
+      listServiceObjects<Workload>(live, 'apps/v1', 'Deployment'),
       servicePods(live),
     ]);
-    const findings = names.map((name) => explainService(name, deployments.find(isOfService(name))));
-    return { findings, detail: `${counted(pods.length, 'pod')} of ${counted(names.length, 'service')}` };
+    const findings = services.map((service) =>
+      explainService(service, deployments.find(isOfService(service.name, service.namespace))),
+    );
+    return { findings, detail: `${counted(pods.length, 'pod')} of ${counted(services.length, 'service')}` };
   },
 };
 
-function explainService(name: string, deployment: Workload | undefined): VerificationFinding | undefined {
+function explainService(
+  { name, namespace, isScalable }: LiveService,
+  deployment: Workload | undefined,
+): VerificationFinding | undefined {
+  // Of a chart written by hand, Argo CD says whether what it deploys is healthy.
+  if (!deployment && !isScalable) return undefined;
   if (!deployment) return { message: `The service ${name} is missing: it has no Deployment.`, remedy: 'npm run up' };
   if (deployment.spec.replicas === 0)
     return {
       message: `The service ${name} has no pod: its Deployment was scaled to zero.`,
-      remedy: `kubectl -n ${servicesNamespace} scale deployment/${deployment.metadata.name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
+      remedy: `kubectl -n ${namespace} scale deployment/${deployment.metadata.name} --replicas=1; an HPA and Argo CD leave a zero alone.`,
       lasting: true,
     };
   const missing = missingOf(deployment);
@@ -63,7 +75,7 @@ async function checkPod(
   const [target, ...others] = own;
   if (target === undefined) {
     const dropped = droppedTargets.filter((one) => podOf(one) === name);
-    return explainMissingTarget(live, name, dropped);
+    return explainMissingTarget(live, pod.metadata, dropped);
   }
   if (others.length > 0) {
     const pools = [...new Set(own.map(({ scrapePool }) => scrapePool))].join(', ');
@@ -78,15 +90,17 @@ async function checkPod(
   return explainDownTarget(live, service, pod, target);
 }
 
-/** Targets in the services' namespace whose pod is gone: they would raise alerts for ever. */
+/** Targets in the services' namespaces whose pod is gone: they would raise alerts for ever. */
 function staleTargets(
   active: readonly ActiveTarget[],
-  services: readonly string[],
+  services: readonly LiveService[],
   pods: readonly ServicePod[],
 ): VerificationFinding[] {
   const known = new Set(pods.map(({ pod }) => pod.metadata.name));
   return active
-    .filter(({ labels }) => labels.namespace === servicesNamespace && services.includes(labels.job ?? ''))
+    .filter(({ labels }) =>
+      services.some(({ name, namespace }) => labels.namespace === namespace && labels.job === name),
+    )
     .filter((target) => podOf(target) !== undefined && !known.has(podOf(target) ?? ''))
     .map((target) => ({
       message: `Prometheus still scrapes the pod ${podOf(target)}, which is gone.`,

@@ -3,7 +3,7 @@ import { counted } from '../../lib/text.ts';
 import type { VerificationCheck, VerificationFinding } from './check.ts';
 import type { LiveCluster, Series } from './live.ts';
 
-/** How many requests are sent, and to what: api-node asks core-go for its answer. */
+/** How many requests are sent, and to what: the API asks another service for its answer. */
 const requestCount = 10;
 const path = '/info';
 
@@ -14,38 +14,54 @@ interface Counter {
   query: string;
   /** By how much it has to rise. */
   by: number;
+  /** It works by itself, without requests. */
+  alone?: true;
 }
+
+const requestMetric = 'http_requests_total';
+const jobMetric = 'worker_jobs_processed_total';
 
 /** The kubelet's probes and Prometheus' own scrapes are no traffic. api-node counts its probes under "/", as it does requests. */
 const ofService = (service: string): Counter => ({
   who: service,
-  query: `http_requests_total{service="${service}",path!~"/metrics|/health.*"}`,
+  query: `${requestMetric}{service="${service}",path!~"/metrics|/health.*"}`,
   by: requestCount,
 });
 
-const ofController: Record<LiveCluster['config']['ingressController'], Counter> = {
-  nginx: { who: 'ingress-nginx', query: 'nginx_ingress_controller_requests{service="api-node"}', by: requestCount },
-  traefik: { who: 'Traefik', query: 'traefik_entrypoint_requests_total', by: requestCount },
-};
+const ofController = (controller: LiveCluster['config']['ingressController'], api: string): Counter =>
+  controller === 'nginx'
+    ? { who: 'ingress-nginx', query: `nginx_ingress_controller_requests{service="${api}"}`, by: requestCount }
+    : { who: 'Traefik', query: 'traefik_entrypoint_requests_total', by: requestCount };
 
-/** Works by itself, without requests. */
-const ofWorker: Counter = {
-  who: 'worker-python',
-  query: 'worker_jobs_processed_total{service="worker-python"}',
+const ofWorker = (service: string): Counter => ({
+  who: service,
+  query: `${jobMetric}{service="${service}"}`,
   by: 1,
-};
+  alone: true,
+});
+
+/** What has to count the requests: the controller, and those of the API and the service behind it that count any. */
+async function countersOf(live: LiveCluster): Promise<Counter[]> {
+  const [api, services] = await Promise.all([live.api(), live.services()]);
+  const counting = async (metric: string) => {
+    const metrics = await Promise.all(services.map((service) => live.metricsOf(service)));
+    return services.filter((_, index) => metrics[index]?.includes(metric)).map(({ name }) => name);
+  };
+  const asked = (await counting(requestMetric)).filter((name) => name === api?.service || name === api?.upstream);
+  return [
+    ...(api ? [ofController(live.config.ingressController, api.service)] : []),
+    ...asked.map(ofService),
+    ...(await counting(jobMetric)).map(ofWorker),
+  ];
+}
 
 /** Whether a request at the front door is seen by everything that counts it. */
 export const verifyTraffic: VerificationCheck = {
   name: 'traffic',
   title: 'counters move when requests come',
   async run(live, worthIt) {
-    const counters = [
-      ofController[live.config.ingressController],
-      ofService('api-node'),
-      ofService('core-go'),
-      ofWorker,
-    ];
+    const counters = await countersOf(live);
+    const isAsked = counters.some(({ alone }) => !alone);
     const followed = counters.map((counter) => ({ counter, follow: followCounter() }));
     const read = () =>
       Promise.all(
@@ -54,16 +70,16 @@ export const verifyTraffic: VerificationCheck = {
           return { ...counter, ...rise };
         }),
       );
-    const detail = `${requestCount} requests, ${counted(counters.length, 'counter')}`;
+    const detail = `${isAsked ? requestCount : 0} requests, ${counted(counters.length, 'counter')}`;
     await read();
-    const refused = await send(live);
+    const refused = isAsked ? await send(live) : undefined;
     if (refused) return { findings: [refused], detail };
     for (;;) {
       const now = await read();
       const stuck = now.filter(({ total, by }) => total < by);
       if (stuck.length === 0) {
         // Prometheus saw no value before it, so for its rate nothing has risen: the rules would have nothing to work on.
-        return { findings: [now.some(({ begun }) => begun) ? await send(live) : undefined], detail };
+        return { findings: [isAsked && now.some(({ begun }) => begun) ? await send(live) : undefined], detail };
       }
       // What a pod counted after its last scrape is gone with it: that is no finding yet, and takes requests of its own.
       if (!worthIt() || stuck.some(({ vanished }) => vanished)) return { findings: stuck.map(explainStuck), detail };
@@ -83,8 +99,8 @@ async function send(live: LiveCluster): Promise<VerificationFinding | undefined>
   };
 }
 
-function explainStuck({ who, query, by, total }: Counter & Increase): VerificationFinding {
-  const asked = who === ofWorker.who ? 'It works by itself' : `${requestCount} requests went through the ingress`;
+function explainStuck({ who, query, by, total, alone }: Counter & Increase): VerificationFinding {
+  const asked = alone ? 'It works by itself' : `${requestCount} requests went through the ingress`;
   return {
     message: `${asked}, and ${who} counts ${total} more, where ${by} were to be seen: ${query}.`,
     remedy: `Look at the metrics of ${who}: npm run port-forward -- prometheus, then Status > Target health.`,

@@ -13,12 +13,13 @@ import {
   type Application,
   argocdNamespace,
   isRepositoryFile,
+  namespaceOf,
   type Source,
   topValues,
   valuesPath,
 } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
-import { apiVersions, type ClusterFacts, targetNamespace } from './targets.ts';
+import { apiVersions, type ClusterFacts } from './targets.ts';
 
 const repoServer = 'argocd-repo-server';
 /** Seconds that a chart may take to be unpacked or rendered. */
@@ -186,7 +187,7 @@ export function helmArguments(top: string, application: Application, facts: Clus
   const { path = '.', helm } = spec.source ?? {};
   return [
     ...['--name-template', helm?.releaseName ?? metadata.name],
-    ...['--namespace', targetNamespace(application)],
+    ...['--namespace', namespaceOf(application)],
     ...['--kube-version', facts.kubeVersion],
     ...valueFilesOf(top, application).flatMap((file) => ['--values', posix.relative(path, file)]),
     ...apiVersions(facts).flatMap((version) => ['--api-versions', version]),

@@ -4,7 +4,7 @@ import type { ApiServer } from '../../kubernetes/api/api.ts';
 import { everyKind, type ServedResource } from '../../kubernetes/api/discovery.ts';
 import { groupOf, identityOf, type KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { Application } from '../../repository/applications.ts';
+import { type Application, namespaceOf } from '../../repository/applications.ts';
 
 /** What Argo CD would have in the cluster, and what it would run beside that. */
 export interface RenderedTargets {
@@ -48,12 +48,12 @@ function parseOutput(output: string, { metadata }: Application): KubeObject[] {
 
 /** With the namespace that it gets, and the annotation by which Argo CD knows it. */
 function completed(object: KubeObject, application: Application, facts: ClusterFacts): KubeObject {
-  const { namespace = targetNamespace(application), ...rest } = object.metadata;
+  const { namespace = namespaceOf(application), ...rest } = object.metadata;
   // Of a kind that it doesn't know, Argo CD takes the objects to be in a namespace.
   const metadata = servedAs(facts, object)?.namespaced === false ? rest : { ...rest, namespace };
   if (object.kind === 'CustomResourceDefinition') return { ...object, metadata };
   // That of an object in no namespace bears the Application's.
-  const named = { ...object, metadata: { namespace: targetNamespace(application), ...metadata } };
+  const named = { ...object, metadata: { namespace: namespaceOf(application), ...metadata } };
   const annotations = { ...metadata.annotations, ...trackingId(named, application.metadata.name) };
   return { ...object, metadata: { ...metadata, annotations } };
 }
@@ -178,9 +178,4 @@ function reasonToKeep({ spec }: Application, object: KubeObject): string | undef
 
 function annotationValues({ metadata }: KubeObject, key: string): string[] {
   return (metadata.annotations?.[key] ?? '').split(',').map((value) => value.trim());
-}
-
-/** Where an Application deploys to; in the API it is called the destination. */
-export function targetNamespace({ spec }: Application): string {
-  return (spec.destination as { namespace?: string } | undefined)?.namespace ?? 'default';
 }

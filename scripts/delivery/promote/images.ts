@@ -1,5 +1,6 @@
 import { cluster } from '../../cluster/cluster.ts';
 import { canPull } from '../../components/pull-secret.ts';
+import { serviceDeployments } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import { type Account, type AccountSearch, findAccount } from '../../images/credentials/credentials.ts';
 import { checkToken, type Endpoints, ghcrHost, publicEndpoints } from '../../images/credentials/token-check.ts';
@@ -7,12 +8,10 @@ import { tokenSources } from '../../images/credentials/token-sources.ts';
 import { createRegistry, type ImageFacts, parseImage, type Registry, readImage } from '../../images/registry.ts';
 import { ensureStubs, removeStubs, stubsAmong } from '../../images/stubs.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
-import type { Workload } from '../../kubernetes/types.ts';
-import { containerImage, isOfService, isStaying } from '../../kubernetes/workloads.ts';
+import { containerImage, isStaying } from '../../kubernetes/workloads.ts';
 import { fullImageName } from '../../lib/docker/images.ts';
 import { UserError } from '../../lib/errors.ts';
 import { Unanswered } from '../../lib/http/fetch.ts';
-import { servicesNamespace } from '../../repository/applications.ts';
 
 /** What is known of images before they are promoted. */
 export interface ImageLookup {
@@ -147,10 +146,7 @@ export async function prepareNode(context: Context, images: ReadonlyMap<string, 
 
 /** The images that the ready pods of a service run, those of pods that terminate left out. @returns full names. */
 export async function runningImages(context: Context, service: string): Promise<string[]> {
-  const deployments = await context.view().list<Workload>('apps/v1', 'Deployment');
-  const deployment = deployments.find(
-    (one) => isOfService(service)(one) && one.metadata.namespace === servicesNamespace,
-  );
+  const deployment = (await serviceDeployments(context)).get(service);
   const pods = deployment ? await context.view().podsOf(deployment) : [];
   const images = pods.filter(isStaying).flatMap(({ spec }) => containerImage(spec, service) ?? []);
   return [...new Set(images.map(fullImageName))];

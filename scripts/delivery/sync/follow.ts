@@ -1,7 +1,7 @@
 import { notReadyReason, registrations } from '../../components/applications.ts';
 import { followedCommit } from '../../components/git-source.ts';
 import { renderFaults } from '../../components/render-errors.ts';
-import { unscraped } from '../../components/services.ts';
+import { isMonitored, unscraped } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeEvent, Pod } from '../../kubernetes/types.ts';
 import { type Blocker, waitForReady } from '../../kubernetes/waiting/ready.ts';
@@ -10,7 +10,7 @@ import { Interrupted } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { assertNoFailures, runGraph } from '../../lib/tasks.ts';
 import type { Progress } from '../../lib/terminal/progress.ts';
-import { type Application, servicesNamespace } from '../../repository/applications.ts';
+import type { Application } from '../../repository/applications.ts';
 import { isApplication } from '../../repository/registrations.ts';
 import { type CommitTracker, trackCommit } from './commit-tracker.ts';
 import { createWarnings, rolloutFaults, syncFaults } from './faults.ts';
@@ -144,7 +144,7 @@ async function followApplication(
     if (proving.length === 0 || !rollout) return undefined;
     const [answering, unseen] = await Promise.all([
       answer ?? askNewPods(context, name, rollout),
-      unscraped(context, proving),
+      unscraped(context, proving.filter(isMonitored)),
     ]);
     if (unseen === undefined) reach('scraped');
     if (typeof answering === 'string') return answering;
@@ -182,7 +182,7 @@ const settleMs = 3000;
 async function eventsOf(context: Context, pods: readonly Pod[]): Promise<KubeEvent[]> {
   const isSlow = ({ metadata }: Pod) => Date.now() - Date.parse(metadata.creationTimestamp ?? '') > settleMs;
   if (!pods.some((pod) => !isReady(pod) && isSlow(pod))) return [];
-  const events = context.api().list<KubeEvent>('v1', 'Event', servicesNamespace);
+  const events = context.api().list<KubeEvent>('v1', 'Event', pods[0]?.metadata.namespace);
   // Judging without them is better than not at all.
   return events.catch(() => []);
 }

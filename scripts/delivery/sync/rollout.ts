@@ -1,13 +1,19 @@
 import { notReadyReason, sourceDifference } from '../../components/applications.ts';
 import { askIngress, siteUrl } from '../../components/routes.ts';
-import { apiSite, hasRoute, infoOf } from '../../components/services.ts';
+import { findApiSite, infoOf, missingPart } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
-import type { KubeObject } from '../../kubernetes/objects.ts';
+import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import type { EndpointSlice, Pod, Workload } from '../../kubernetes/types.ts';
 import { containerImage, isOfService, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
-import { type Application, applicationsNow, isAtCommit, servicesNamespace } from '../../repository/applications.ts';
+import {
+  type Application,
+  applicationsNow,
+  deploymentOf,
+  isAtCommit,
+  namespacesOf,
+} from '../../repository/applications.ts';
 
 /** Argo CD compared the commit; it applied the objects; a new pod is ready; it answers; Prometheus sees all new ones. */
 export const stages = ['seen', 'synced', 'ready', 'answering', 'scraped'] as const;
@@ -37,21 +43,24 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
   // In this order: what says that it was synced must not be seen beside a Deployment of before that, nor one that is
   // complete beside pods of before that.
   const applications = await applicationsNow(context);
-  const api = context.api();
-  const deployments = await api.list<Workload>('apps/v1', 'Deployment', servicesNamespace);
-  const [replicaSets, pods] = await Promise.all([
-    api.list<Workload>('apps/v1', 'ReplicaSet', servicesNamespace),
-    api.list<Pod>('v1', 'Pod', servicesNamespace),
-  ]);
+  const namespaces = namespacesOf(applications);
+  const listIn = async <T extends KubeObject>(apiVersion: string, kind: string) =>
+    (await Promise.all(namespaces.map((one) => context.api().list<T>(apiVersion, kind, one)))).flat();
+  const deployments = await listIn<Workload>('apps/v1', 'Deployment');
+  const [replicaSets, pods] = await Promise.all([listIn<Workload>('apps/v1', 'ReplicaSet'), listIn<Pod>('v1', 'Pod')]);
   return applications.map((application) => {
-    const deployment = deployments.find(isOfService(application.metadata.name));
+    const deployment = deploymentOf(application, deployments);
     const ofDeployment = ({ metadata }: KubeObject) =>
       metadata.ownerReferences?.some(({ uid }) => uid === deployment?.metadata.uid) ?? false;
     return {
       application,
       deployment,
       replicaSets: replicaSets.filter(ofDeployment),
-      pods: pods.filter(({ metadata }) => selects(deployment?.spec.selector.matchLabels, metadata)),
+      pods: pods.filter(
+        ({ metadata }) =>
+          metadata.namespace === deployment?.metadata.namespace &&
+          selects(deployment?.spec.selector.matchLabels, metadata),
+      ),
     };
   });
 }
@@ -78,7 +87,7 @@ export function standingOf(
   state: ApplicationState,
   { commit, wanted, changed }: { commit: string | undefined; wanted: Application; changed: boolean },
 ): Standing {
-  const { application } = state;
+  const { application, deployment } = state;
   const { metadata, status } = application;
   const title = `Application ${metadata.name}`;
   if (!status?.sync || !isAtCommit(application, commit) || sourceDifference(application, wanted) !== undefined) {
@@ -91,7 +100,8 @@ export function standingOf(
   // Of pods that an earlier commit made it is only asked that they are ready.
   const fresh = changed && rollout ? rollout.fresh : [];
   const reached: Stage[] = ['seen', 'synced', ...(fresh.some(isReady) ? (['ready'] as const) : [])];
-  const missing = rollout?.missing && `Deployment ${servicesNamespace}/${metadata.name}: ${rollout.missing}`;
+  const missing =
+    rollout?.missing && deployment && `${nameOf({ ...deployment, kind: 'Deployment' })}: ${rollout.missing}`;
   return { reached, missing, proving: missing === undefined ? fresh : [], rollout };
 }
 
@@ -182,18 +192,18 @@ export async function askNewPods(
   rollout: Rollout,
 ): Promise<IngressAnswer | string | undefined> {
   // Without a host for it in the values there is no way to ask.
-  const site = hasRoute(service)
-    ? await apiSite(context).catch((error: unknown) => {
-        if (!(error instanceof UserError)) throw error;
-      })
-    : undefined;
-  if (!site) return undefined;
+  const site = await findApiSite(context).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+  });
+  if (!site || ![site.service, site.upstream].includes(service)) return undefined;
   const others = await otherPods(context, service, rollout);
   const { body, missing } = await askIngress(context, site, '/info');
-  if (missing !== undefined) return missing;
-  const part = infoOf(service, body);
+  const lacking = missing ?? missingPart(context, site, body);
+  if (lacking !== undefined) return lacking;
+  const part = infoOf(service === site.service ? 'itself' : 'upstream', body);
   const url = `${siteUrl(context, site)}/info`;
-  if (!part) return `${url} answers without ${service}'s answer in it`;
+  // Another program may keep to itself what it was told.
+  if (!part) return undefined;
   return judgeAnswer({ url, ...(part.version !== undefined && { version: part.version }) }, rollout, others);
 }
 
@@ -206,7 +216,8 @@ interface OtherPods {
 }
 
 async function otherPods(context: Context, service: string, { fresh }: Rollout): Promise<OtherPods> {
-  const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', servicesNamespace);
+  const { namespace } = fresh[0]?.metadata ?? {};
+  const slices = await context.api().list<EndpointSlice>('discovery.k8s.io/v1', 'EndpointSlice', namespace);
   const others = slices
     // A slice has a name of its own, and the labels of its Service.
     .filter((one) => one.metadata.labels?.['kubernetes.io/service-name'] === service || isOfService(service)(one))

@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, YAMLMap, type YAMLSeq } from 'yaml';
-import { servicesNamespace } from '../applications.ts';
+import { defaultNamespace } from '../applications.ts';
 import { allowedEmptyFile, dashboardPath } from '../dashboards/files.ts';
 import { fileText, type JsonMap } from '../dashboards/normal-form.ts';
 import { metricsFile } from '../metric-names.ts';
@@ -27,7 +27,7 @@ function addToRule(name: string): (document: Document) => void {
       .find((one) => one.get('alert') === alert);
     const expr = rule?.get('expr', true) as Scalar | undefined;
     if (typeof expr?.value !== 'string') throw noPlace(rulesFile, `alert ${alert}`);
-    expr.value = `${expr.value.trimEnd()}\n  or\nabsent(up{namespace="${servicesNamespace}",service="${name}"})\n`;
+    expr.value = `${expr.value.trimEnd()}\n  or\nabsent(up{namespace="${defaultNamespace}",service="${name}"})\n`;
   };
 }
 

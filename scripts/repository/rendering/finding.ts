@@ -52,6 +52,8 @@ export interface Located {
   file: string;
   rendering?: {
     chart: string;
+    /** The namespace that it is deployed into. */
+    namespace: string;
     /** The values file on top: `values.yaml` alone, or an overlay. */
     values: string;
   };

@@ -12,6 +12,8 @@ export interface Chart {
   folder: string;
   /** `values-dev.yaml` and its like, without the folder. */
   overlays: readonly string[];
+  /** The namespace that its Application deploys it into. */
+  namespace: string;
 }
 
 /** What helm makes of a chart with one choice of values. */
@@ -47,7 +49,15 @@ export async function render(
   const values = overlay ?? 'values.yaml';
   const chosen = [...helmOptions(root, chart, overlay), ...options];
   const { stdout, stderr, exitCode } = await tools.exec(
-    [helm.path, 'template', chart.name, pathFromHere(join(root, chart.folder)), '--namespace', 'default', ...chosen],
+    [
+      helm.path,
+      'template',
+      chart.name,
+      pathFromHere(join(root, chart.folder)),
+      '--namespace',
+      chart.namespace,
+      ...chosen,
+    ],
     { nothrow: true, timeout: 60_000 },
   );
   if (exitCode !== 0) return { chart, values, objects: [], faults: [], yaml: '', refusal: reasonIn(stderr) };
@@ -59,7 +69,7 @@ function locate(output: string, chart: Chart, values: string): { objects: Locate
   const parts = output.split(/^---\n/m).filter((part) => part.trim() !== '');
   const read = parts.map((part) => {
     const source = /^# Source: [^/\n]+\/(.*)$/m.exec(part)?.[1] ?? 'Chart.yaml';
-    return readManifest(part, `${chart.folder}/${source}`, { chart: chart.name, values });
+    return readManifest(part, `${chart.folder}/${source}`, { chart: chart.name, namespace: chart.namespace, values });
   });
   return { objects: read.flatMap(({ objects }) => objects), faults: read.flatMap(({ faults }) => faults) };
 }
@@ -79,7 +89,10 @@ export async function renderAllOn(root: string, chart: Chart, valuesText: string
   const options = off.flatMap((name) => ['--set', `${name}.enabled=true`, ...(needed[name] ?? [])]);
   const rendering = await render(root, chart, undefined, tools, options);
   const label = `values.yaml and ${off.join(', ')} switched on`;
-  const objects = rendering.objects.map((located) => ({ ...located, rendering: { chart: chart.name, values: label } }));
+  const objects = rendering.objects.map((located) => ({
+    ...located,
+    rendering: { chart: chart.name, namespace: chart.namespace, values: label },
+  }));
   return { ...rendering, values: label, objects };
 }
 

@@ -2,6 +2,8 @@ import { existsSync, lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { UserError } from '../../lib/errors.ts';
+import { namespaceOf, normalPath } from '../applications.ts';
+import { isApplication } from '../registrations.ts';
 import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
@@ -106,11 +108,18 @@ export function openRepository(root: string, tools: Tools): Repository {
 async function findCharts(repository: Repository): Promise<Chart[]> {
   const files = await repository.files('helm');
   const charts = files.filter((file) => /^helm\/[^/]+\/Chart\.yaml$/.test(file));
+  const applications = (await repository.manifests()).map(({ object }) => object).filter(isApplication);
   const found = await Promise.all(
     charts.map(async (file) => {
       const folder = file.slice(0, -'/Chart.yaml'.length);
       const overlays = files.filter((each) => each.startsWith(`${folder}/values-`) && /\.ya?ml$/.test(each));
-      const chart = { name: basename(folder), folder, overlays: overlays.map((each) => basename(each)) };
+      const application = applications.find(({ spec }) => normalPath(`${spec?.source?.path}`) === folder);
+      const chart = {
+        name: basename(folder),
+        folder,
+        overlays: overlays.map((each) => basename(each)),
+        namespace: namespaceOf({ spec: application?.spec ?? {} }),
+      };
       return isLibrary(await repository.text(file)) ? [] : [chart];
     }),
   );

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { destinations } from '../../../scripts/access/port-forward/destinations.ts';
+import { destinationsWith } from '../../../scripts/access/port-forward/destinations.ts';
 import { type ApiServer, connect } from '../../../scripts/kubernetes/api/api.ts';
 import { endpointOf, slicesPath } from '../../../scripts/kubernetes/port-forward.ts';
 import type { EndpointSlice } from '../../../scripts/kubernetes/types.ts';
@@ -45,7 +45,7 @@ export async function replacePod(
   name: string,
   url: string,
 ): Promise<number> {
-  const destination = destinations.find((one) => one.name === name);
+  const destination = destinationsWith({ namespace: 'default', service: 'api-node' }).find((one) => one.name === name);
   if (!destination) throw new Error(`there is no destination ${name}`);
   const now = async () => {
     const { items } = await api.json<{ items: EndpointSlice[] }>(slicesPath);

@@ -3,7 +3,6 @@ import { connectLiveCluster } from '../../../scripts/checks/verify/live.ts';
 import { loadConfig } from '../../../scripts/config/config.ts';
 import { createContext } from '../../../scripts/context.ts';
 import type { KubeObject } from '../../../scripts/kubernetes/objects.ts';
-import { servicesNamespace } from '../../../scripts/repository/applications.ts';
 
 /**
  * Records what the cluster of this checkout answers to `npm run verify`, for its unit tests: only what the checks read.
@@ -12,7 +11,7 @@ import { servicesNamespace } from '../../../scripts/repository/applications.ts';
 const config = loadConfig(fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, ''));
 const live = connectLiveCluster(createContext(config, { signal: new AbortController().signal }));
 
-const wanted = ['observability', servicesNamespace];
+const wanted = ['observability', 'default'];
 const metadata = ({ metadata: { name, namespace, labels, generation } }: KubeObject) => ({
   name,
   ...(namespace !== undefined && { namespace }),
@@ -48,7 +47,7 @@ const workloads = (object: KubeObject) => {
 
 const { activeTargets, droppedTargets } = await live.prometheus.targets();
 const near = ({ discoveredLabels, scrapePool }: { discoveredLabels: Record<string, string>; scrapePool: string }) =>
-  scrapePool === 'services' || discoveredLabels.__meta_kubernetes_namespace === servicesNamespace;
+  scrapePool === 'services' || discoveredLabels.__meta_kubernetes_namespace === 'default';
 const recorded = {
   objects: [
     ...(await objects('v1', 'Pod', pods)),

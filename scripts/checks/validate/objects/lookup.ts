@@ -1,4 +1,4 @@
-import { servicesNamespace } from '../../../repository/applications.ts';
+import { pullSecretName } from '../../../images/credentials/credentials.ts';
 import { isClusterKind } from '../../../repository/registrations.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import { type Fields, type RenderedPod, renderedPods } from './rule.ts';
@@ -11,7 +11,6 @@ const externalObjects: readonly { kind: string; namespace?: string; name: string
   { kind: 'Service', namespace: 'argocd', name: 'argocd-server', by: "Argo CD's install.yaml" },
   { kind: 'ClusterRole', name: 'system:auth-delegator', by: 'Kubernetes' },
   { kind: 'Role', namespace: 'kube-system', name: 'extension-apiserver-authentication-reader', by: 'Kubernetes' },
-  { kind: 'Secret', namespace: 'default', name: 'ghcr-cred', by: 'npm run up, where there is a token' },
   { kind: 'Secret', namespace: 'observability', name: 'grafana-admin', by: 'npm run up' },
   { kind: 'Secret', namespace: 'kube-system', name: 'metrics-server-tls', by: 'npm run up' },
   { kind: 'Secret', namespace: 'ingress-nginx', name: 'ingress-nginx-admission', by: 'its Job' },
@@ -25,13 +24,16 @@ export function isClusterWide(kind: string): boolean {
 /** Where an object lives; nothing for one that belongs to the cluster as a whole, or that doesn't say. */
 export function objectNamespace({ object, rendering }: Located): string | undefined {
   if (isClusterWide(object.kind)) return undefined;
-  return rendering === undefined ? object.metadata?.namespace : (object.metadata.namespace ?? servicesNamespace);
+  return object.metadata?.namespace ?? rendering?.namespace;
 }
 
 /** @returns whether there is an object of that name, here, or what something else makes. */
 export function exists(all: readonly Located[], kind: string, namespace: string | undefined, name: string): boolean {
   // What kubeseal sealed becomes a Secret of the same name.
   const made = kind === 'Secret' ? ['Secret', 'SealedSecret'] : [kind];
+  // `up` makes the namespaces of the services, and where there is a token, a pull secret in each.
+  const space = kind === 'Namespace' ? name : kind === 'Secret' && name === pullSecretName ? namespace : undefined;
+  if (space !== undefined && all.some(({ rendering }) => rendering?.namespace === space)) return true;
   return (
     all.some(
       (located) =>
