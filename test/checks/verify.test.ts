@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { capacityForADay, readPrometheusLimits, sizeInBytes } from '../../scripts/checks/verify/capacity.ts';
 import { servicePods } from '../../scripts/checks/verify/check.ts';
 import type { Series } from '../../scripts/checks/verify/live.ts';
+import { asksForAbsent } from '../../scripts/checks/verify/rules.ts';
 import { runVerification, verificationChecks } from '../../scripts/checks/verify/run.ts';
 import { followCounter } from '../../scripts/checks/verify/traffic.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
@@ -325,10 +326,12 @@ test('labels tell series apart, in whichever order they come', () => {
   assert.equal(follow([{ metric: { status: '500', pod: 'a' }, value: [0, '6'] }]).total, 7);
 });
 
+const exposing = (...names: string[]) => set({ metrics: new Map([['worker-python', names]]) });
+
 test('a rule that may be empty is no finding as long as it can have data', async () => {
   const rules = ['ApplicationOutOfSync', 'ApplicationDegraded'].map((rule) => ({ rule, reason: 'Because.' }));
   const allowed = [set({ allowed: { panels: [], rules } }), empty(/argocd_app_info/)];
-  assert.deepEqual(await findings('rules', ...allowed, set({ metricNames: ['argocd_app_info'] })), []);
+  assert.deepEqual(await findings('rules', ...allowed, exposing('argocd_app_info')), []);
   assert.match((await findings('rules', ...allowed))[0] ?? '', /^The rule ApplicationOutOfSync .* argocd_app_info\./);
 });
 
@@ -340,8 +343,11 @@ test('a panel that may be empty is no finding as long as it can have data', asyn
   const panels = named.map(([, panel = '', dashboard = '']) => ({ dashboard, panel, reason: 'Because.' }));
   const allowed = set({ allowed: { panels, rules: [] } });
   const nothing = empty(/worker_jobs_processed_total/);
-  assert.deepEqual(await findings('queries', allowed, nothing, set({ metricNames: [metric] })), []);
-  assert.match((await findings('queries', allowed, nothing))[0] ?? '', /exposes or records the metric worker_jobs_pro/);
+  assert.deepEqual(await findings('queries', allowed, nothing, exposing(metric)), []);
+  assert.match(
+    (await findings('queries', allowed, nothing, exposing()))[0] ?? '',
+    /exposes or records the metric worker_jobs_pro/,
+  );
   // The metric has series, and none of them with a label that the query asks for.
   const unlabelled = empty(/^(?!count\(\w+\)$).*worker_jobs_processed_total/);
   assert.match(
@@ -397,6 +403,36 @@ test('what Prometheus has is what the manifests give it, in the units of Kuberne
     [1024, 1536, 512].map((size) => size * mebibyte),
   );
   assert.throws(() => sizeInBytes('lots'), /lots/);
+});
+
+test('of a service that was removed, neither its rules nor its panels are missed, and of a renamed one none of its own', async () => {
+  const live = liveOf(recorded());
+  const kept = (await live.services()).filter(({ name }) => name !== 'worker-python');
+  const { activeTargets } = await live.prometheus.targets();
+  const without = (program: string) => activeTargets.filter(({ labels }) => labels.job !== program);
+  const removed: typeof live = {
+    ...live,
+    services: async () => kept,
+    prometheus: {
+      ...live.prometheus,
+      targets: async () => ({ activeTargets: without('worker-python'), droppedTargets: [] }),
+    },
+  };
+  for (const query of [
+    'up{service="worker-python"}',
+    'rate(worker_jobs_processed_total[5m])',
+    'service:worker_jobs:rate5m',
+  ]) {
+    assert.equal(await asksForAbsent(removed, query), true, query);
+    assert.equal(await asksForAbsent(live, query), false, query);
+  }
+  for (const query of ['up{service="core-go"}', 'http_requests_total', 'no_such_metric', 'up{service=""}'])
+    assert.equal(await asksForAbsent(removed, query), false, query);
+  const renamed = { ...removed, services: async () => kept.map((one) => ({ ...one, name: `my-${one.name}` })) };
+  assert.deepEqual(
+    await Promise.all(['up{service="core-go"}', 'http_requests_total'].map((query) => asksForAbsent(renamed, query))),
+    [true, false],
+  );
 });
 
 test('the pods of a service are those in its own namespace, whatever else has its name', async () => {

@@ -36,8 +36,8 @@ export interface Recorded {
   sources: string[];
   passwordRefused: boolean;
   allowed: Awaited<ReturnType<LiveCluster['allowedEmpty']>>;
-  /** The metrics that are known to be exposed, besides those that have data. */
-  metricNames: string[];
+  /** The metrics that are known to be exposed, by program. */
+  metrics: ReadonlyMap<string, readonly string[]>;
   ingressController: LiveCluster['config']['ingressController'];
 }
 
@@ -59,7 +59,11 @@ export function recorded(): Recorded {
     sources: ['prometheus'],
     passwordRefused: false,
     allowed: { panels: [], rules: [] },
-    metricNames: [],
+    metrics: new Map([
+      ['api-node', ['http_requests_total']],
+      ['core-go', ['http_requests_total']],
+      ['worker-python', ['worker_jobs_processed_total']],
+    ]),
     ingressController: 'nginx',
   };
 }
@@ -114,9 +118,8 @@ export function liveOf(made: Recorded): LiveCluster {
       ...{ service: 'api-node', namespace: 'default', program: 'api-node', upstream: 'core-go' },
       ...{ host: 'api.localhost', secret: undefined },
     }),
-    metricsOf: async ({ name }) => [name === 'worker-python' ? 'worker_jobs_processed_total' : 'http_requests_total'],
     dashboards: async () => new Map([...(await files())].map(([uid, file]) => [uid, JSON.parse(file.text) as unknown])),
     allowedEmpty: async () => made.allowed,
-    metricNames: async () => new Set(made.metricNames),
+    metrics: async () => made.metrics,
   };
 }

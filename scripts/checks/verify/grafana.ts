@@ -7,7 +7,7 @@ import { asDashboard, panelsOf, uidOf } from '../../repository/dashboards/dashbo
 import { hasData, type PanelQuery, panelQueriesOf } from '../../repository/dashboards/queries.ts';
 import type { CheckResult, VerificationCheck, VerificationFinding } from './check.ts';
 import type { LiveCluster, Series } from './live.ts';
-import { neverAnswered } from './rules.ts';
+import { asksForAbsent, neverAnswered } from './rules.ts';
 
 /** Data sources that Grafana has built in: https://grafana.com/docs/grafana/latest/datasources/#special-data-sources */
 const builtIn = /^(grafana|-- (Grafana|Mixed|Dashboard) --)$/;
@@ -136,7 +136,7 @@ async function checkPanelQuery(
   const remedy = `Correct the query in observability/grafana/dashboards/${dashboard}.json; npm run validate -- queries knows the metrics. Or say in allowed-empty.yaml why it may be empty.`;
   try {
     const result = await live.prometheus.query(expr);
-    if (hasData({ data: { result } })) return undefined;
+    if (hasData({ data: { result } }) || (await asksForAbsent(live, expr))) return undefined;
     const why = mayBeEmpty ? await neverAnswered(live, expr) : `${expr.replaceAll(/\s+/g, ' ')} has no data`;
     return why === undefined ? undefined : { message: `${where} shows nothing: ${why}.`, remedy };
   } catch (error) {

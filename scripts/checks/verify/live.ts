@@ -58,21 +58,12 @@ export function connectLiveCluster(context: Context) {
       return new Map([...files].map(([uid, { text }]) => [uid, JSON.parse(text) as unknown]));
     },
     allowedEmpty: async () => readAllowedEmpty(await readText(root, allowedEmptyFile)),
-    /** The metrics that some program exposes, also before there is a series of them. */
-    async metricNames(): Promise<ReadonlySet<string>> {
-      return new Set([...(await readMetrics(root)).values()].flat());
-    },
-    /** The same of a service, by its own name or that of its program; none where the list has neither. */
-    async metricsOf({ name, program = name }: LiveService): Promise<readonly string[]> {
-      const metrics = await readMetrics(root);
-      return metrics.get(name) ?? metrics.get(program) ?? [];
+    /** The metrics that each program exposes, also before there is a series of them, by the name of the program or job. */
+    metrics: async (): Promise<ReadonlyMap<string, readonly string[]>> => {
+      const { list } = readMetricList(await readText(root, metricsFile));
+      return new Map([...list].map(([name, { recorded, documented }]) => [name, [...recorded, ...documented]]));
     },
   };
-}
-
-async function readMetrics(root: string): Promise<Map<string, string[]>> {
-  const { list } = readMetricList(await readText(root, metricsFile));
-  return new Map([...list].map(([name, { recorded, documented }]) => [name, [...recorded, ...documented]]));
 }
 
 /** What is known of a service without asking the cluster. */

@@ -29,7 +29,7 @@ async function checkRule(
     const what = health === 'err' ? `fails: ${lastError}` : 'has not been evaluated yet';
     return { message: `The rule ${name} of ${file} ${what}.`, remedy: `Correct it in ${file}, and npm run up.` };
   }
-  if (selectorsOf(live, query).length === 0) return undefined;
+  if (selectorsOf(live, query).length === 0 || (await asksForAbsent(live, query))) return undefined;
   const look = mayBeEmpty ? neverAnswered : type === 'recording' ? emptyRecord : emptySelector;
   const why = await look(live, query);
   if (why === undefined) return undefined;
@@ -95,9 +95,40 @@ export async function neverAnswered(live: LiveCluster, query: string): Promise<s
   return undefined;
 }
 
+/**
+ * Whether a query asks for a service that is not deployed, or for what such a one alone measures: the dashboards and rules of one
+ * that was removed or renamed may stay. That it is misspelt, `validate` says.
+ */
+export async function asksForAbsent(live: LiveCluster, query: string): Promise<boolean> {
+  const [services, metrics, { activeTargets }, groups] = await Promise.all([
+    live.services(),
+    live.metrics(),
+    live.prometheus.targets(),
+    live.prometheus.rules(),
+  ]);
+  const isPresent = (job: string) =>
+    services.some(({ name, program }) => name === job || program === job) ||
+    activeTargets.some(({ labels }) => labels.job === job);
+  const isAbsent = ({ name = '', matchers }: Selector): boolean => {
+    const isAsked = ({ label, operator, value }: Selector['matchers'][number]) =>
+      label === 'service' && operator === '=' && value !== '' && services.every((one) => one.name !== value);
+    const measuring = [...metrics].filter(([, names]) => names.includes(name));
+    const record = groups.flatMap(({ rules }) => rules).find((rule) => rule.name === name && rule.type === 'recording');
+    return (
+      matchers.some(isAsked) ||
+      (measuring.length > 0 && !measuring.some(([job]) => isPresent(job))) ||
+      (record !== undefined && readQuery(record.query).selectors.some(isAbsent))
+    );
+  };
+  return readQuery(query).selectors.some(isAbsent);
+}
+
 async function isKnown(live: LiveCluster, name: string): Promise<boolean> {
-  const [exposed, groups] = await Promise.all([live.metricNames(), live.prometheus.rules()]);
-  return exposed.has(name) || groups.some(({ rules }) => rules.some((rule) => rule.name === name));
+  const [exposed, groups] = await Promise.all([live.metrics(), live.prometheus.rules()]);
+  return (
+    [...exposed.values()].some((names) => names.includes(name)) ||
+    groups.some(({ rules }) => rules.some((rule) => rule.name === name))
+  );
 }
 
 function loosened({ name = '', matchers }: Selector): string {

@@ -42,16 +42,16 @@ const ofWorker = (service: string): Counter => ({
 
 /** What has to count the requests: the controller, and those of the API and the service behind it that count any. */
 async function countersOf(live: LiveCluster): Promise<Counter[]> {
-  const [api, services] = await Promise.all([live.api(), live.services()]);
-  const counting = async (metric: string) => {
-    const metrics = await Promise.all(services.map((service) => live.metricsOf(service)));
-    return services.filter((_, index) => metrics[index]?.includes(metric)).map(({ name }) => name);
-  };
-  const asked = (await counting(requestMetric)).filter((name) => name === api?.service || name === api?.upstream);
+  const [api, services, metrics] = await Promise.all([live.api(), live.services(), live.metrics()]);
+  const counting = (metric: string) =>
+    services
+      .filter(({ name, program = name }) => (metrics.get(name) ?? metrics.get(program))?.includes(metric))
+      .map(({ name }) => name);
+  const asked = counting(requestMetric).filter((name) => name === api?.service || name === api?.upstream);
   return [
     ...(api ? [ofController(live.config.ingressController, api.service)] : []),
     ...asked.map(ofService),
-    ...(await counting(jobMetric)).map(ofWorker),
+    ...counting(jobMetric).map(ofWorker),
   ];
 }
 
