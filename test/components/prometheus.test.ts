@@ -219,6 +219,15 @@ test('the claim takes the place of the volume that goes with the pod', () => {
   assert.throws(() => useClaim([deployment([])], [claim])[0]?.spec, /no volume data/);
 });
 
+test('its links lead to where the ingress shows it, at the port that is set', async () => {
+  const config = { ...configured([]), ports: { http: 9080, https: 9443 } };
+  const objects = (await prometheus.objects?.(fakeContext({ config }))) ?? [];
+  const addresses = JSON.stringify(objects.filter(({ kind }) => kind === 'Deployment')).match(
+    /--web\.external-url=[^"]*/g,
+  );
+  assert.deepEqual(addresses, ['--web.external-url=https://prometheus.localhost:9443/']);
+});
+
 test('the claim belongs to Prometheus, whether this run asks for it or not', async () => {
   const owns = await prometheus.owns?.(fakeContext({ config: configured([]) }));
   const claim = { ...made('PersistentVolumeClaim', 'prometheus', { namespace, managedFields }) };
