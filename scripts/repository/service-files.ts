@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 import type { ValidateFunction } from 'ajv';
 import { UsageError } from '../lib/errors.ts';
 import { unknownWord } from '../lib/text.ts';
-import { type Place, readServiceApplications } from './registrations.ts';
+import { type Place, readRegistrations, readServiceApplications } from './registrations.ts';
 
 /** A service and the file that says which image it runs. */
 export interface Service {
@@ -25,6 +25,12 @@ export async function findServices(place: Place, word: string): Promise<Service[
   if (word === 'all') return services;
   const found = services.filter(({ name }) => name === word);
   if (found.length > 0) return found;
+  const { applications } = await readRegistrations(place.config.root);
+  if (applications.some(({ metadata }) => metadata.name === word))
+    throw new UsageError(
+      `${word} is an Application, and no service: it does not deploy one chart of this repository, so it has no image to promote.`,
+      `npm run status shows it. The services are ${services.map(({ name }) => name).join(', ')}.`,
+    );
   throw unknownWord(
     `There is no service "${word}".`,
     word,

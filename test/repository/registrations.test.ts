@@ -6,6 +6,7 @@ import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { isSameRepository } from '../../scripts/lib/git/remote.ts';
 import { type Redirection, redirect } from '../../scripts/repository/redirect.ts';
 import { ownRepository, readRegistrations, readServiceApplications } from '../../scripts/repository/registrations.ts';
+import { findServices } from '../../scripts/repository/service-files.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 import { createRepository, git, gitExec, write } from '../support/repository.ts';
 
@@ -202,3 +203,12 @@ for (const [what, object, hint] of allowed)
     assert.equal(error.id, 'project-refuses');
     assert.match(error.hint ?? '', hint);
   });
+
+test('an Application that is no service is told to be one where a service is asked for', async () => {
+  const folder = await temporaryFolder();
+  const chart = { repoURL: 'https://charts.example.com', chart: 'redis', targetRevision: '1' };
+  write(folder, 'argocd/redis.yaml', JSON.stringify(argo('Application', 'redis', { source: chart })));
+  const findIn = { config: { root: folder, gitops: undefined }, exec: gitExec };
+  assert.match((await refusal(() => findServices(findIn, 'redis'))).text, /redis is an Application, and no service: /);
+  assert.match((await refusal(() => findServices(findIn, 'rediz'))).text, /There is no service "rediz"/);
+});
