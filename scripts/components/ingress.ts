@@ -16,7 +16,7 @@ export type Controller = Config['ingressController'];
 /** The role of an ingress controller: other components need it, whichever of them has it. */
 const ingressRole = 'ingress';
 
-/** The namespace of each controller, which is also its folder below ingress/. */
+/** The namespace of each controller, which is also the name of its file in ingress/. */
 const ingressNamespaces: Record<Controller, string> = { nginx: 'ingress-nginx', traefik: 'traefik' };
 
 /** The Service in front of a controller, where it has one. */
@@ -25,30 +25,16 @@ export function controllerService(controller: Controller): { namespace: string; 
   return { namespace, service: controller === 'nginx' ? `${namespace}-controller` : namespace };
 }
 
-/** The manifests of each controller, in the order in which they are applied. Both look after the same class. */
-const controllerManifests: Record<Controller, readonly string[]> = {
-  nginx: ['namespace', 'rbac', 'config', 'certificate', 'admission', 'deployment', 'metrics'].map(
-    (name) => `ingress-nginx/${name}`,
-  ),
-  traefik: ['namespace', 'rbac', 'tls', 'deployment', 'metrics'].map((name) => `traefik/${name}`),
-};
-
-const classFile = 'ingress/ingress-class.yaml';
-
-/** The manifests of a controller, with those that only some clusters get. */
-function controllerFiles(controller: Controller): string[] {
-  const names = [...controllerManifests[controller], `${ingressNamespaces[controller]}/service`];
-  return [...names.map((name) => `ingress/${name}.yaml`), classFile];
-}
+/** The manifest of a controller. Both look after the same class. */
+const controllerFile = (controller: Controller) => `ingress/${ingressNamespaces[controller]}.yaml`;
 
 /** The manifests of all controllers. */
-export const allControllerFiles: readonly string[] = [...controllerFiles('nginx'), ...controllerFiles('traefik')];
+export const allControllerFiles: readonly string[] = [controllerFile('nginx'), controllerFile('traefik')];
 
 /** The objects of a controller, listening on the ports of the settings. */
 export function controllerObjects(controller: Controller): (context: Context) => Promise<KubeObject[]> {
   return memoizePerContext(async ({ config, target }) => {
-    const files = controllerFiles(controller).filter((file) => target !== undefined || !file.endsWith('/service.yaml'));
-    const objects = await readManifests(config.root, files);
+    const objects = await readManifests(config.root, [controllerFile(controller)]);
     const listening = listenOn(objects, config.ports);
     return target === undefined ? listening : behindService(listening);
   });

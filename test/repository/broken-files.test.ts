@@ -198,7 +198,7 @@ test('a manifest beside the routes is applied with them; one that an Application
     }));
     const isApplied = await appliedManifests({ config: { root, gitops: undefined }, exec: gitExec }, registered);
     const asked = [
-      ...['ingress/extra.yaml', 'ingress/traefik/tls.yaml', 'observability/loki/x.yaml', 'cluster/apps/a/x.yaml'],
+      ...['ingress/extra.yaml', 'ingress/traefik.yaml', 'observability/loki/x.yaml', 'cluster/apps/a/x.yaml'],
       ...['cluster/kind.yaml', 'cluster/argocd/full/argocd-cm.yaml', 'observability/grafana/service.yaml'],
       ...['ingress/team/x.yaml', 'observability/tempo/x.yaml', 'cluster/extra.yaml', 'observability/grafana/x/y.yaml'],
     ];

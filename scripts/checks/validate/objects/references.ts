@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { closest } from '../../../lib/text.ts';
 import type { Located } from '../../../repository/rendering/finding.ts';
 import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
@@ -29,7 +30,7 @@ const referenceRules: readonly ObjectRule[] = [
   },
   {
     id: 'object-is-unique',
-    demands: 'No object is there twice.',
+    demands: 'No object is there twice, but for one that two manifests state alike.',
     remedy: 'Remove one of them, or give it another name.',
     *object(located, all) {
       const { apiVersion, kind, metadata } = located.object;
@@ -40,7 +41,7 @@ const referenceRules: readonly ObjectRule[] = [
           other.object.apiVersion === apiVersion &&
           objectNamespace(other) === objectNamespace(located),
       );
-      if (twin === located || twin === undefined) return;
+      if (twin === undefined || isDeepStrictEqual(twin.object, located.object)) return;
       yield [['metadata', 'name'], `${twin.file} has it, too.`];
     },
   },
