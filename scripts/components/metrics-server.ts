@@ -8,6 +8,7 @@ import type { ApiService } from '../kubernetes/types.ts';
 import { withTemplates } from '../kubernetes/workloads.ts';
 import { shortened } from '../lib/errors.ts';
 import { readManifests } from '../repository/manifests.ts';
+import { unreadable } from '../repository/text.ts';
 import { install } from './installation.ts';
 
 export const metricsServerFile = 'cluster/metrics-server.yaml';
@@ -34,7 +35,7 @@ const withoutApiService = install({
 });
 
 async function allObjects({ config, target }: Context): Promise<KubeObject[]> {
-  const objects = await readManifests(config.root, [metricsServerFile]);
+  const objects = useCertificate(await readManifests(config.root, [metricsServerFile]));
   return target === undefined ? useNodeApiServer(objects) : objects;
 }
 
@@ -69,6 +70,35 @@ const foreignDetail = 'the one that the cluster already has';
 async function isForeign(context: Context): Promise<boolean> {
   const service = await readApiService(context);
   return service !== undefined && !wasApplied(service);
+}
+
+const ownCertificate = '--cert-dir=/tmp';
+const mountPath = '/etc/metrics-server';
+
+/** The same objects, with the certificate of the Secret, which the API server checks, in place of one that the program makes. */
+function useCertificate(objects: readonly KubeObject[]): KubeObject[] {
+  const checked = objects.map((object) =>
+    object.kind === 'APIService'
+      ? { ...object, spec: { ...(object.spec as object), insecureSkipTLSVerify: false } }
+      : object,
+  );
+  return withTemplates(checked, ({ spec }: { spec: PodSpec }) => {
+    // Readable by the owner and the group of the pod (fsGroup), by nobody else.
+    const volume = { name: 'tls', secret: { secretName: secret.name, defaultMode: 0o440 } };
+    spec.volumes = [...(spec.volumes ?? []), volume];
+    for (const container of spec.containers) {
+      const { args = [], volumeMounts = [] } = container;
+      if (!args.includes(ownCertificate)) throw unreadable(`${metricsServerFile} has no ${ownCertificate}.`);
+      const files = [`--tls-cert-file=${mountPath}/tls.crt`, `--tls-private-key-file=${mountPath}/tls.key`];
+      container.args = args.flatMap((arg) => (arg === ownCertificate ? files : [arg]));
+      container.volumeMounts = [...volumeMounts, { name: volume.name, mountPath, readOnly: true }];
+    }
+  });
+}
+
+interface PodSpec {
+  volumes?: object[];
+  containers: { args?: string[]; volumeMounts?: object[] }[];
 }
 
 /**

@@ -12,7 +12,6 @@ const externalObjects: readonly { kind: string; namespace?: string; name: string
   { kind: 'ClusterRole', name: 'system:auth-delegator', by: 'Kubernetes' },
   { kind: 'Role', namespace: 'kube-system', name: 'extension-apiserver-authentication-reader', by: 'Kubernetes' },
   { kind: 'Secret', namespace: 'observability', name: 'grafana-admin', by: 'npm run up' },
-  { kind: 'Secret', namespace: 'kube-system', name: 'metrics-server-tls', by: 'npm run up' },
   { kind: 'Secret', namespace: 'ingress-nginx', name: 'ingress-nginx-admission', by: 'its Job' },
 ];
 
