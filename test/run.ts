@@ -27,16 +27,23 @@ if (files.length === 0) {
  * which of them these are is seen by `node --import tsx --test FILE`.
  */
 const seconds: Record<string, number> = {
-  'promotion-push': 21,
-  'promotion-commits': 12,
-  'promotion-aside': 12,
-  'promotion-rollback': 9,
-  'validation-faults': 10,
-  'new-service': 10,
-  startup: 7,
-  'promotion-property': 7,
-  output: 5,
+  'promotion-push': 28,
+  'promotion-commits': 20,
+  'promotion-aside': 19,
+  'validation-faults': 12,
+  'promotion-rollback': 10,
+  output: 7,
+  startup: 6,
+  'promotion-property': 6,
+  'new-service': 5,
+  removal: 5,
+  interruption: 5,
+  'support-bundle': 4,
   lock: 4,
+  logs: 3,
+  down: 3,
+  children: 3,
+  exec: 3,
 };
 const weight = (file: string) => seconds[basename(file, '.test.ts')] ?? 1;
 
