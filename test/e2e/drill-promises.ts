@@ -6,10 +6,15 @@ import { objectsOf } from '../campaigns/interruptions/looking.ts';
 import { differences } from '../campaigns/interruptions/normalised.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { keys } from '../support/terminal.ts';
+import { inCampaign, isCampaign } from './campaign.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person, type SharedPlatform } from './support.ts';
 
 const controller = 'argocd-application-controller';
+/** CI takes those that nothing else shows: a bad image, a rollback and pods that go are promoted, synced and deleted, too. */
+const drilled = isCampaign
+  ? ['self-heal', 'prune', 'bad-image', 'rollback', 'pod-kill', 'node-drain']
+  : ['self-heal', 'prune', 'node-drain'];
 
 interface Result {
   promises: DrillResult[];
@@ -114,13 +119,13 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
   });
 
   it('every promise is held, and all is as it was', async (t) => {
-    const ran = await person.npm('drill', '--yes', '--json');
+    const ran = await person.npm('drill', '--yes', '--json', ...(isCampaign ? [] : ['--only', drilled.join()]));
     assert.equal(ran.code, 0, ran.text);
     const { promises, unchanged, differences, seconds } = JSON.parse(ran.stdout) as Result;
     assert.deepEqual([unchanged, differences], [true, []]);
     assert.deepEqual(
       promises.map(({ name, held }) => [name, held]),
-      ['self-heal', 'prune', 'bad-image', 'rollback', 'pod-kill', 'node-drain'].map((name) => [name, true]),
+      drilled.map((name) => [name, true]),
     );
     for (const shown of promises) {
       assert.ok(shown.held !== undefined && shown.seconds > 0 && shown.evidence.length > 20);
@@ -130,7 +135,7 @@ export function drillPromises({ cluster, begin }: SharedPlatform): void {
     await asBefore();
   });
 
-  it('Ctrl-C in the middle undoes what was begun', async () => {
+  inCampaign('Ctrl-C in the middle undoes what was begun', async () => {
     const drill = ['drill', '--yes', '--only', 'rollback'];
     const ran = await kill(person, cluster, drill, { once: isPointedElsewhere }, 'SIGINT');
     assert.equal(ran.killed, true, ran.text);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, it } from 'node:test';
-import { validationChecks } from '../../scripts/checks/validate/run.ts';
 import type { DeliveryResult } from '../../scripts/delivery/promote/result.ts';
 import { verifyAs } from '../campaigns/verify/verifying.ts';
+import { inCampaign } from './campaign.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person, type SharedPlatform } from './support.ts';
 import { ask, type Door } from './traffic.ts';
@@ -40,13 +40,6 @@ export function newServicePromises({ cluster, ports, begin }: SharedPlatform): v
     assert.match(again.stderr, /There is a service greeter already\./);
     assert.equal(await git('status', '--porcelain'), before);
   });
-
-  // kube-score would be downloaded into the home of a new user: the unit tests have it look.
-  for (const check of validationChecks.map(({ name }) => name).filter((one) => one !== 'kube-score')) {
-    it(`passes npm run validate -- ${check}`, async () => {
-      await demand(person.npm('validate', check));
-    });
-  }
 
   it('commits it as the command said, and up has it run beside the others', async (t) => {
     await git('add', `helm/${name}`, 'argocd', 'observability', 'standins', 'docs');
@@ -90,7 +83,7 @@ export function newServicePromises({ cluster, ports, begin }: SharedPlatform): v
     assert.equal(verified.code, 0, verified.text);
   });
 
-  it('promotes it to another tag in one go', async (t) => {
+  inCampaign('promotes it to another tag in one go', async (t) => {
     const ran = await demand(person.npm('promote', name, 'a1b2c3d', '--json'));
     const { changes, receipts, commit } = JSON.parse(ran.stdout) as DeliveryResult;
     assert.deepEqual(

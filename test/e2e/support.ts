@@ -39,6 +39,7 @@ export interface RunOptions {
 /** A person's machine: a home folder and a fresh clone in a path with spaces, used without root rights. */
 export interface Person {
   home: string;
+  /** Where the programs run. Who clones by hand says where that led. */
   clone: string;
   env: Record<string, string>;
   /** Runs a program in the clone, as this person. Never throws for an exit code. */
@@ -59,8 +60,8 @@ export interface PersonOptions {
   env?: Record<string, string>;
   /** Whether the images that others kept are there already, and what this one keeps is theirs. Default: yes. */
   sharesImages?: boolean;
-  /** Whether the clone has only the newest commit, or borrows its objects from another one. Default: neither. */
-  clone?: 'shallow' | 'shared';
+  /** Whether the clone borrows its objects from another one. Default: no. */
+  borrows?: boolean;
 }
 
 /** A cluster that several parts of a test use one after the other. */
@@ -97,11 +98,15 @@ export function newcomer({ cluster, ports, env: extra = {}, sharesImages = true 
     clone,
     env,
     run: (command, options = {}) =>
-      start(command, { ...options, cwd: options.cwd ?? clone, env: { ...env, ...options.env }, ...identity }),
+      start(command, { ...options, cwd: options.cwd ?? person.clone, env: { ...env, ...options.env }, ...identity }),
     runOnTerminal: (command) =>
-      start(['script', '-qefc', command, '/dev/null'], { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity }),
+      start(['script', '-qefc', command, '/dev/null'], {
+        cwd: person.clone,
+        env: { ...env, TERM: 'xterm' },
+        ...identity,
+      }),
     answer: (command, ...steps) =>
-      onTerminal(command, steps, { cwd: clone, env: { ...env, TERM: 'xterm' }, ...identity, timeout: 600_000 }),
+      onTerminal(command, steps, { cwd: person.clone, env: { ...env, TERM: 'xterm' }, ...identity, timeout: 600_000 }),
     npm: (name, ...args) => person.run(['npm', 'run', '--silent', name, '--', ...args]),
     async remove() {
       await start(['kind', 'delete', 'cluster', '--name', cluster, '--kubeconfig', join(base, 'none')], {
@@ -136,17 +141,20 @@ export function sharedPlatform(options: PersonOptions): SharedPlatform {
   };
 }
 
-/** Clones this repository at its commit and installs its packages as a person does. Throws where either fails. */
+/** Clones this repository at its commit, with the packages that are installed here: `npm ci` types who reads the README. */
 export async function newPerson(options: PersonOptions): Promise<Person> {
   const person = newcomer(options);
-  if (options.clone === undefined) await cloneFor(person, person.clone);
-  else {
+  const quietly = { cwd: tmpdir(), env: inherited(['PATH']) };
+  const modules = join(person.clone, 'node_modules');
+  if (options.borrows) {
     const other = join(dirname(person.home), 'other.git');
     await cloneFor(person, other, '--bare');
-    const how = options.clone === 'shallow' ? ['--depth=1', `file://${other}`] : ['--shared', other];
-    await demand(person.run(['git', 'clone', '--quiet', ...how, person.clone]));
-  }
-  await demand(person.run(['npm', 'ci', '--no-fund', '--no-audit']));
+    await demand(person.run(['git', 'clone', '--quiet', '--shared', other, person.clone]));
+  } else await cloneFor(person, person.clone);
+  await demand(start(['cp', '-r', join(repository, 'node_modules'), modules], quietly));
+  rmSync(join(modules, '.cache'), { recursive: true, force: true });
+  const identity = ordinaryIdentity();
+  if (identity) await demand(start(['chown', '-R', `${identity.uid}:${identity.gid}`, modules], quietly));
   return person;
 }
 

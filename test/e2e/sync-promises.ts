@@ -7,6 +7,7 @@ import type { RolloutReport } from '../../scripts/delivery/sync/report.ts';
 import { isPullFailure } from '../../scripts/kubernetes/explain/pod-problem.ts';
 import type { Pod } from '../../scripts/kubernetes/types.ts';
 import { reportIn } from '../support/status-schema.ts';
+import { inCampaign } from './campaign.ts';
 import { eventually, viewOf } from './cluster-view.ts';
 import { demand, type Person, type Ran, type SharedPlatform } from './support.ts';
 import { steadyStream } from './traffic.ts';
@@ -90,20 +91,32 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
     await view.noneTerminates();
   });
 
-  it('loses no request at 20 a second, of api-node and of core-go, until the old pods have ended', async (t) => {
+  it('loses no request at 20 a second in the rollout of an amended commit, and gets a receipt as a person reads it', async (t) => {
     const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
     const door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
     const stream = steadyStream(door, '/info', 20);
     t.after(() => stream.stop());
-    setEnv('rolled');
+    setEnv('amended');
     edit('helm/api-node/values-dev.yaml', /ENV: \S+/, 'ENV: rolled');
     await commit('Roll out both');
-    const found = await sync();
-    assert.deepEqual([found.get('api-node')?.changed, found.get('core-go')?.changed], [true, true]);
+    setEnv('rolled');
+    await git('commit', '--quiet', '--all', '--amend', '--message', 'Roll out both again');
+    const ran = await demand(person.npm('sync'));
+    const short = (await head()).slice(0, 7);
+    for (const name of ['api-node', 'core-go']) {
+      assert.match(ran.stdout, new RegExp(`^${name}: ${short} Roll out both again$`, 'm'));
+      assert.match(ran.stdout, new RegExp(`^ {2}files +helm/${name}/values-dev\\.yaml$`, 'm'));
+    }
+    assert.match(
+      ran.stdout,
+      /^ {2}answers +https:\/\/api\.localhost:\d+\/info, 200 .*only new pods were endpoints( \(1 old pod still draining.*)?$/m,
+    );
+    assert.match(ran.stdout, new RegExp(`^worker-python: unchanged, at ${short}$`, 'm'));
     await viewOf(person, cluster).noneTerminates();
     const { answered, lost } = await stream.stop();
     assert.deepEqual([lost, answered > 100], [[], true], `${answered} answered`);
     t.diagnostic(`${answered} requests, none lost`);
+    await answersWith('rolled');
   });
 
   const waitsForImage = (service: string) =>
@@ -115,15 +128,18 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
       );
     });
 
-  it('need not wait for a pod that was quicker than its image, whoever brought that', async () => {
-    const name = 'ghcr.io/zainasr/worker-python';
+  const name = 'ghcr.io/zainasr/worker-python';
+
+  inCampaign('need not wait for a pod that was quicker than its image, which somebody brought', async () => {
     edit('helm/worker-python/values.yaml', /tag: .*/, 'tag: "c3d4e5f"');
     await commit('chore: promote images c3d4e5f');
     await waitsForImage('worker-python');
     const containerd = ['docker', 'exec', `${cluster}-control-plane`, 'ctr', '--namespace=k8s.io'] as const;
     await demand(person.run([...containerd, 'images', 'tag', `${name}:1df3b1f`, `${name}:c3d4e5f`]));
     assert.equal((await sync()).get('worker-python')?.image?.name, `${name}:c3d4e5f`);
+  });
 
+  it('brings the image of a commit by the next up, and the pod that was quicker than that need not wait', async () => {
     edit('helm/worker-python/values.yaml', /tag: .*/, 'tag: "d4e5f6a"');
     await commit('chore: promote images d4e5f6a');
     await waitsForImage('worker-python');
@@ -133,35 +149,23 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
     assert.deepEqual([worker?.image, worker?.standIn], [`${name}:d4e5f6a`, true]);
   });
 
-  it('gets one for an amended commit, as a person reads it', async () => {
-    setEnv('amended');
-    await commit('Say something');
-    setEnv('amended-again');
-    await git('commit', '--quiet', '--all', '--amend', '--message', 'Say something else');
-    const ran = await demand(person.npm('sync'));
-    const short = (await head()).slice(0, 7);
-    assert.match(ran.stdout, new RegExp(`^core-go: ${short} Say something else$`, 'm'));
-    assert.match(ran.stdout, /^ {2}files +helm\/core-go\/values-dev\.yaml$/m);
-    assert.match(
-      ran.stdout,
-      /^ {2}answers +https:\/\/api\.localhost:\d+\/info, 200 .*only new pods were endpoints( \(1 old pod still draining.*)?$/m,
-    );
-    assert.match(ran.stdout, new RegExp(`^worker-python: unchanged, at ${short}$`, 'm'));
-    await answersWith('amended-again');
-  });
-
-  it('gets one for another branch that is checked out, for the way back, and for a merge', async () => {
+  it('gets one for another branch that is checked out, and for the way back', async () => {
     await git('checkout', '--quiet', '-b', 'topic');
     setEnv('topic');
     await commit('Work on a topic');
     await changedCoreGo(await sync(), 'topic');
     await git('checkout', '--quiet', '-');
-    await changedCoreGo(await sync(), 'amended-again');
-    await git('merge', '--quiet', '--no-ff', '--no-edit', 'topic');
-    await changedCoreGo(await sync(), 'topic');
+    await changedCoreGo(await sync(), 'rolled');
   });
 
-  it('works in a linked worktree, which Argo CD follows from then on, until it is told otherwise', async () => {
+  inCampaign('gets one for a merge, and for the way back', async () => {
+    await git('merge', '--quiet', '--no-ff', '--no-edit', 'topic');
+    await changedCoreGo(await sync(), 'topic');
+    await git('revert', '--no-edit', '--mainline', '1', 'HEAD');
+    await changedCoreGo(await sync(), 'rolled');
+  });
+
+  inCampaign('works in a linked worktree, which Argo CD follows from then on, until it is told otherwise', async () => {
     const linked = join(person.home, 'linked worktree');
     await git('worktree', 'add', '--quiet', '-b', 'linked', linked);
     await demand(person.run(['cp', '-r', 'node_modules', linked]));
@@ -170,7 +174,7 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
     const there = await demand(person.run(['npm', 'run', '--silent', 'sync', '--', '--json'], { cwd: linked }));
     assert.match(there.stderr, /Registered again: the Application core-go follows HEAD of .*, not linked/);
     await changedCoreGo(receipts(there), 'linked');
-    await changedCoreGo(await sync(), 'topic');
+    await changedCoreGo(await sync(), 'rolled');
   });
 
   it('is told at once of a commit that can not be rendered, with file and line', async () => {
@@ -181,7 +185,7 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
     assert.match(ran.stderr, /can't render core-go at \w{7}; what runs stays as it is/);
     assert.match(ran.stderr, /helm\/core-go\/values-dev\.yaml:\d+: replicaCount: got string, want integer/);
     assert.match(ran.stdout, /^api-node: unchanged/m);
-    assert.equal((await info()).upstream.env, 'topic');
+    assert.equal((await info()).upstream.env, 'rolled');
     await git('revert', '--no-edit', 'HEAD');
     assert.equal((await sync()).get('core-go')?.changed, false);
   });

@@ -1,25 +1,38 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startForward } from '../campaigns/forward/running.ts';
+import { startProxy } from '../support/proxy.ts';
 import { reportIn } from '../support/status-schema.ts';
+import { inCampaign } from './campaign.ts';
 import { eventually } from './cluster-view.ts';
-import { gitPromises, plantInGitFolder } from './git-promises.ts';
+import { gitPromises, plantInGitFolder, shallowPromises } from './git-promises.ts';
 import { habitsPromises } from './habits-promises.ts';
 import { monitoringPromises } from './monitoring-promises.ts';
-import { demand, giveKubeconfig, newPerson, type Person } from './support.ts';
+import { productionPromises } from './production-promises.ts';
+import { readmeSteps, stayAtThisCommit } from './readme-steps.ts';
+import { demand, giveKubeconfig, newcomer, type Person } from './support.ts';
 import { supportPromises } from './support-promises.ts';
 
 const cluster = 'e2e-up';
 const ports = { http: 28080, https: 28443 };
+/** A file that takes registries down, and what they were asked: a line for each request. A test machine names them. */
+const control = process.env.E2E_REGISTRY_CONTROL;
+const log = process.env.E2E_REGISTRY_LOG;
+const isOffline = control !== undefined && log !== undefined;
+const offline = 'E2E_REGISTRY_CONTROL and E2E_REGISTRY_LOG, by which registries fail, are not set';
+const registries = ['quay.io', 'docker.io', 'registry-1.docker.io', 'registry.k8s.io', 'ghcr.io', 'public.ecr.aws'];
+const sources = ['github.com', 'raw.githubusercontent.com', 'api.github.com', 'dl.k8s.io', 'get.helm.sh'];
 const kubeconfig = `.state/${cluster}/kubeconfig`;
 
-/** One person, one day, in order: each step starts from what the one before it left. */
-describe('a person without root rights, with a fresh shallow clone in a path with spaces', () => {
+/**
+ * One person, one day, in order: first all that the README says, from the clone to a promotion, without a network. Each step
+ * starts from what the one before it left.
+ */
+describe('a person without root rights, with a fresh clone in a path with spaces', () => {
   let person: Person;
   let decoy: Server;
   let decoyConfig: string;
@@ -34,12 +47,14 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
       decoyRequests += 1;
     });
     await new Promise<void>((resolve) => decoy.listen(0, '127.0.0.1', resolve));
-    person = await newPerson({ cluster, ports, clone: 'shallow' });
-    await plantInGitFolder(person);
+    // What prefetch brings, others may have kept: this one has nothing yet.
+    person = newcomer({ cluster, ports, sharesImages: false });
+    await stayAtThisCommit(person);
     decoyConfig = giveKubeconfig(person, `http://127.0.0.1:${(decoy.address() as AddressInfo).port}`);
   });
   after(async () => {
     decoy?.close();
+    restore();
     await person?.remove();
   });
 
@@ -48,31 +63,59 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
   const head = async () => (await demand(person.run(['git', 'rev-parse', 'HEAD']))).stdout.trim();
   const report = async () => reportIn((await person.npm('status', '--json')).stdout);
   const kubectl = (...args: string[]) => demand(person.run(['kubectl', '--kubeconfig', kubeconfig, ...args]));
-  const info = async () => {
-    const { stdout } = await demand(
-      person.run([
-        'curl',
-        '-fsS',
-        '--max-time',
-        '5',
-        '--cacert',
-        authority,
-        `https://api.localhost:${ports.https}/info`,
-      ]),
-    );
-    return JSON.parse(stdout) as { version: string; upstream: { service: string; env: string } };
-  };
+  const requests = () => readFileSync(log ?? '', 'utf8').split('\n');
+  const restore = () => rmSync(control ?? '', { force: true });
+  let asked = 0;
 
-  it('comes up without a token, and says what runs and where', async () => {
-    const ran = await demand(person.npm('up'));
-    assert.match(ran.stdout, /The platform is up/);
-    for (const host of ['api', 'argocd', 'prometheus', 'grafana'])
-      assert.ok(ran.stdout.includes(`https://${host}.localhost:${ports.https}`), ran.stdout);
-    assert.match(ran.stdout, /ghcr\.io\/zainasr\/api-node:\S+ \(stand-in\)/);
-    assert.match(ran.stderr, /✔ services +\d+\.\d s/);
-    authority = JSON.parse((await demand(person.npm('trust', '--json'))).stdout).certificate;
-    assert.equal((await info()).upstream.service, 'core-go');
-  });
+  readmeSteps(
+    {
+      cluster,
+      https: ports.https,
+      beforeUp() {
+        it('prefetch has every image on this machine, by way of the proxy, and leaves no container', async () => {
+          await demand(person.run(['git', 'fetch', '--quiet', '--depth=1']));
+          await plantInGitFolder(person);
+          const proxy = await startProxy({ login: 'ann:canary' });
+          const env = { https_proxy: `http://ann:canary@127.0.0.1:${proxy.port}` };
+          const ran = await demand(person.run(['npm', 'run', '--silent', 'prefetch', '--', '--verbose'], { env }));
+          proxy.close();
+          assert.match(ran.stdout, /npm run up works without a network now\./);
+          assert.doesNotMatch(ran.text, /canary/);
+          for (const host of ['raw.githubusercontent.com', 'quay.io', 'registry-1.docker.io', 'registry.k8s.io'])
+            assert(proxy.asked.includes(`${host}:443`), `${host} was reached without the proxy: ${proxy.asked.join()}`);
+          const found = await demand(person.run(['ls', join(person.home, '.cache/platform-ops/images')]));
+          for (const image of ['argocd', 'prom%2Fprometheus', 'grafana%2Fgrafana', 'ingress-nginx%2Fcontroller'])
+            assert(found.stdout.includes(image), found.stdout);
+          const { stdout } = await demand(person.run(['docker', 'ps', '--all', '--format', '{{.Names}}']));
+          assert(!stdout.includes(`${cluster}-prefetch`), stdout);
+          if (isOffline) writeFileSync(control ?? '', JSON.stringify({ down: [...registries, ...sources] }));
+          asked = isOffline ? requests().length : 0;
+        });
+      },
+      afterUp(ran) {
+        it('up needs no registry after that, and asks none', { skip: isOffline ? false : offline }, async () => {
+          restore();
+          assert.match(ran().stdout, /The platform is up/);
+          assert.deepEqual(requests().slice(asked), []);
+          asked = requests().length;
+          assert.match((await demand(person.npm('prefetch'))).stdout, /Everything is here, and was before\./);
+          assert.deepEqual(requests().slice(asked), []);
+        });
+
+        shallowPromises(() => person);
+
+        it('came up without a token, and said what runs and where', async () => {
+          const { stdout, stderr } = ran();
+          for (const host of ['api', 'argocd', 'prometheus', 'grafana'])
+            assert.ok(stdout.includes(`https://${host}.localhost:${ports.https}`), stdout);
+          assert.match(stdout, /ghcr\.io\/zainasr\/api-node:\S+ \(stand-in\)/);
+          assert.match(stderr, /✔ services +\d+\.\d s/);
+          authority = JSON.parse((await demand(person.npm('trust', '--json'))).stdout).certificate;
+        });
+      },
+    },
+    () => person,
+  );
 
   it('answers by a certificate that the local authority vouches for, and sends plain HTTP on to it', async () => {
     for (const host of ['api', 'argocd', 'prometheus', 'grafana']) {
@@ -140,21 +183,6 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
     kubeconfig: { file: join(person.home, '.kube/config'), text: decoyConfig },
   }));
 
-  it('runs a commit within seconds, under its own SHA', async () => {
-    const file = join(person.clone, 'helm/core-go/values-dev.yaml');
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/ENV: \S+/, 'ENV: committed'));
-    await demand(person.run(['git', 'commit', '--quiet', '--all', '--message', 'Say that this was committed']));
-    const commit = await head();
-    const deadline = Date.now() + 90_000;
-    while ((await info().catch(() => undefined))?.upstream.env !== 'committed') {
-      assert.ok(Date.now() < deadline, 'the commit did not run within 90 s');
-      await sleep(500);
-    }
-    const application = (await report()).applications.find(({ name }) => name === 'core-go');
-    assert.equal(application?.revision, commit);
-    await demand(person.npm('up'));
-  });
-
   gitPromises(() => ({ person, cluster }));
 
   it('never has a broken configuration of Prometheus replace one that works', async () => {
@@ -170,7 +198,9 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /Prometheus would refuse prometheus\.yml: .*scrap_interval/);
     assert.match((await demand(person.npm('status'))).stdout, /All is well\./);
+  });
 
+  inCampaign('says that Prometheus refuses what somebody put past the scripts, and puts it right', async () => {
     const broken = JSON.stringify({ data: { 'prometheus.yml': 'scrape_config: []\n' } });
     const patch = ['patch', 'configmap', 'prometheus-config', '--type=merge', '--patch', broken];
     await kubectl('--namespace=observability', ...patch);
@@ -190,14 +220,15 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
     ["Argo CD's resource definitions", 'delete', 'crd', 'applications.argoproj.io', 'appprojects.argoproj.io'],
     ["Argo CD's namespace", 'delete', 'namespace', 'argocd', '--wait=false'],
   ] as const) {
-    it(`puts right that somebody deleted ${what}`, async () => {
+    const declared = what === 'a Deployment' ? it : inCampaign;
+    declared(`puts right that somebody deleted ${what}`, async () => {
       await kubectl(...command);
       await demand(person.npm('up'));
       await demand(person.npm('status'));
     });
   }
 
-  it('wakes a node container that was stopped', async () => {
+  inCampaign('wakes a node container that was stopped', async () => {
     await demand(person.run(['docker', 'stop', '--time', '5', `${cluster}-control-plane`]));
     assert.equal((await person.npm('status')).code, 1);
     const ran = await demand(person.npm('up'));
@@ -233,6 +264,8 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
     assert.match((await demand(person.npm('start'))).stdout, /nothing was changed/);
   });
 
+  describe('the charts', () => productionPromises(() => ({ person, cluster, ports })));
+
   it('refuses a cluster of that name that another checkout made, and leaves it alone', async () => {
     const other = join(person.home, 'other clone');
     await demand(person.run(['git', 'clone', '--quiet', person.clone, other]));
@@ -254,11 +287,13 @@ describe('a person without root rights, with a fresh shallow clone in a path wit
   it('goes away, says what it removed, and says so when there is nothing left', async () => {
     const forward = await startForward(person, ['grafana']);
     await forward.says(/✔ grafana leads/, 60);
-    const ran = await demand(person.npm('down'));
+    const ran = await demand(person.npm('down', '--purge', '--yes'));
     assert.equal(await forward.ended, 1);
     assert.match(forward.said(), /was deleted, so nothing is forwarded any more/);
     assert.match(ran.stdout, /process \d+ \(npm run port-forward\)/);
     assert.match(ran.stdout, new RegExp(`cluster ${cluster}`));
+    assert.match(ran.stdout, /^0 left\.$/m);
+    assert.equal((await person.run(['find', person.home, '-name', '*.tar'])).stdout, '');
     assert.ok(!existsSync(join(person.clone, '.state')));
     assert.ok(!existsSync(join(person.clone, '.git/platform-ops')));
     const left = await demand(

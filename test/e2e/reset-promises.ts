@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
+import { inCampaign } from './campaign.ts';
 import { viewOf } from './cluster-view.ts';
-import { demand, newPerson, type Person } from './support.ts';
-
-const cluster = 'e2e-reset';
-const ports = { http: 25080, https: 25443 };
+import { demand, type Person, type SharedPlatform } from './support.ts';
 
 interface Named {
   kind: string;
@@ -20,16 +18,16 @@ interface Result {
   seconds: number;
 }
 
-/** One person, in a clone that borrows its objects, who takes the platform off and puts it back: each step starts from what the one before it left. */
-describe('reset takes the platform off the cluster, and nothing else', () => {
+/** What somebody puts there by hand, by the lines of `everything`. */
+const byHand = /(^| )(mine|mine-.*|tools)$|^Namespace observability$/;
+
+/** The platform is taken off, and put back: each step starts from what the one before it left. */
+export function resetPromises({ cluster, begin }: SharedPlatform): void {
   let person: Person;
-  /** Every object of the cluster before the platform came: what has to be there after each reset. */
+  /** Every object of the cluster without the platform: what has to be there after each reset. */
   let fresh: string[];
   before(async () => {
-    person = await newPerson({ cluster, ports, clone: 'shared' });
-  });
-  after(async () => {
-    await person?.remove();
+    person = await begin();
   });
 
   const view = () => viewOf(person, cluster);
@@ -68,22 +66,26 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
   };
 
   it('has nothing to do where there is no cluster', async () => {
-    assert.match((await demand(person.npm('reset', '--yes'))).stdout, /There is no cluster e2e-reset/);
+    const none = { env: { CLUSTER_NAME: 'e2e-none' } };
+    const ran = await demand(person.run(['npm', 'run', '--silent', 'reset', '--', '--yes'], none));
+    assert.match(ran.stdout, /There is no cluster e2e-none/);
   });
 
   it('wants to be told that it is meant', async () => {
     const ran = await person.npm('reset');
     assert.equal(ran.code, 2, ran.text);
     assert.match(ran.stderr, /no terminal to ask/);
-    writeFileSync(join(person.home, '.npmrc'), 'yes=true\nall=true\n');
+    const npmrc = join(person.home, '.npmrc');
+    writeFileSync(npmrc, 'yes=true\nall=true\n');
     assert.equal((await person.npm('reset')).code, 2, 'what stands in .npmrc is no answer');
+    rmSync(npmrc);
   });
 
   it('lists what would go, and changes nothing', async () => {
-    await demand(person.npm('up'));
     await demand(view().kubectl('create', 'configmap', 'mine', '--from-literal=a=b'));
     await demand(view().kubectl('create', 'namespace', 'tools'));
-    await demand(view().kubectl('create', 'configmap', 'mine', '--from-literal=a=b', '--namespace=tools'));
+    for (const namespace of ['tools', 'observability'])
+      await demand(view().kubectl('create', 'configmap', 'mine', '--from-literal=a=b', `--namespace=${namespace}`));
     // Of an image that the node has, so that it runs.
     const [image] = (
       await demand(view().kubectl('get', 'deployment', 'core-go', '--output=jsonpath={..image}'))
@@ -102,18 +104,20 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     await demand(person.npm('status'));
   });
 
-  it('removes all of it, proves that, and keeps what was put there by hand', async (t) => {
+  it('removes all of it, proves that, and keeps what was put there by hand, also into a namespace of its own', async (t) => {
     const { removed, kept, left, seconds } = await reset();
     assert.deepEqual(left, []);
     assert.ok(removed.length > 100, String(removed.length));
     assert.deepEqual(kept.map(line).sort(), [
       'ConfigMap default mine',
+      'ConfigMap observability mine',
       'ConfigMap tools mine',
       'Deployment default mine',
+      'Namespace observability',
       'Namespace tools',
     ]);
     t.diagnostic(`reset took ${seconds} s for ${removed.length} objects`);
-    fresh = (await everything()).filter((text) => !/(^| )(mine|mine-.*|tools)$/.test(text));
+    fresh = (await everything()).filter((text) => !byHand.test(text));
     assert.ok(
       !fresh.some((text) => /argo|nginx|git-server|observability|metrics|core-go|ghcr|tls/.test(text)),
       fresh.join('\n'),
@@ -121,11 +125,19 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     const account = await view().json<{ imagePullSecrets?: object[] }>('get', 'serviceaccount', 'default');
     assert.deepEqual(account.imagePullSecrets ?? [], []);
     await demand(view().kubectl('rollout', 'status', 'deployment/mine', '--timeout=30s'));
+    await demand(view().kubectl('get', 'configmap', 'mine', '--namespace=observability'));
   });
 
   it('has nothing to do a second time', async () => {
     const ran = await demand(person.npm('reset', '--yes'));
     assert.match(ran.stdout, /Nothing to remove/);
+  });
+
+  it('removes with --all what was put there by hand, too', async () => {
+    const { kept, left } = await reset('--all');
+    assert.deepEqual([kept, left], [[], []]);
+    assert.deepEqual(await everything(), fresh);
+    await demand(view().kubectl('rollout', 'status', 'deployment/coredns', '--namespace=kube-system', '--timeout=30s'));
   });
 
   it('leaves a cluster on which up brings everything back', async (t) => {
@@ -134,7 +146,7 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     await demand(person.npm('status'));
   });
 
-  it('has Argo CD build the workloads anew', async () => {
+  inCampaign('has Argo CD build the workloads anew', async () => {
     const uid = async () =>
       (await demand(view().kubectl('get', 'deployment', 'core-go', '--output=jsonpath={.metadata.uid}'))).stdout;
     const before = await uid();
@@ -144,7 +156,7 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     await demand(person.npm('status'));
   });
 
-  it('prunes by itself where Argo CD is broken, and takes up what was begun', async () => {
+  inCampaign('prunes by itself where Argo CD is broken, and takes up what was begun', async () => {
     await demand(
       view().kubectl('scale', 'statefulset/argocd-application-controller', '--namespace=argocd', '--replicas=0'),
     );
@@ -161,14 +173,10 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     await demand(view().kubectl('delete', 'namespace', 'git-server', '--wait=false'));
     const { left } = await reset();
     assert.deepEqual(left, []);
-    assert.deepEqual(
-      (await everything()).filter((text) => !/(^| )(mine|mine-.*|tools)$/.test(text)),
-      fresh,
-    );
+    assert.deepEqual(await everything(), fresh);
   });
 
-  it('keeps what was put into a namespace of the platform, and with --all removes it, too', async () => {
-    // An API server that restarts meanwhile costs a moment, which is told.
+  inCampaign('is possible after an up during which the API server restarted, which is told', async () => {
     let killing: Promise<unknown> | undefined;
     const kill = ['docker', 'exec', `${cluster}-control-plane`, 'sh', '-c', 'kill -9 $(pidof kube-apiserver)'] as const;
     const watch = (_: number, text: string) => {
@@ -177,20 +185,10 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     const up = await demand(person.run(['npm', 'run', '--silent', 'up'], { watch }));
     await killing;
     assert.match(up.stderr, /Tried again: /);
-    await demand(view().kubectl('create', 'configmap', 'mine', '--from-literal=a=b', '--namespace=observability'));
-    const { kept, left } = await reset();
-    assert.deepEqual(left, []);
-    assert.ok(
-      kept.map(line).includes('ConfigMap observability mine') && kept.map(line).includes('Namespace observability'),
-    );
-    await demand(view().kubectl('get', 'configmap', 'mine', '--namespace=observability'));
-    const all = await reset('--all');
-    assert.deepEqual([all.kept, all.left], [[], []]);
-    assert.deepEqual(await everything(), fresh);
-    await demand(view().kubectl('rollout', 'status', 'deployment/coredns', '--namespace=kube-system', '--timeout=30s'));
+    assert.deepEqual((await reset()).left, []);
   });
 
-  it('says what holds a thing that does not go away, and goes on once that is gone', async () => {
+  inCampaign('says what holds a thing that does not go away, and goes on once that is gone', async () => {
     await demand(person.npm('up'));
     const hold = (finalizers: string[]) =>
       view().kubectl(
@@ -212,7 +210,7 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     assert.deepEqual((await reset()).left, []);
   });
 
-  it('wakes a stopped node, and refuses one that was half created', async () => {
+  inCampaign('wakes a stopped node, and refuses one that was half created', async () => {
     const node = `${cluster}-control-plane`;
     await demand(person.run(['docker', 'stop', '--time', '5', node]));
     assert.match((await person.npm('reset', '--dry-run')).stderr, /is exited, so nobody can say what is in it/);
@@ -221,4 +219,4 @@ describe('reset takes the platform off the cluster, and nothing else', () => {
     assert.match((await person.npm('reset', '--yes')).stderr, /half created/);
     await demand(person.npm('down'));
   });
-});
+}

@@ -1,45 +1,49 @@
-// That somebody who types the README's commands from the first to the last gets what it says.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blocksOf, withOwn } from '../support/readme-commands.ts';
 import { textOf } from '../support/tracked-files.ts';
 import { holdTo, promiseOf } from './readme-promises.ts';
-import { cloneFor, newcomer, type Person, type Ran } from './support.ts';
+import { cloneFor, type Person, type Ran } from './support.ts';
 
-const cluster = 'e2e-readme';
-const ports = { http: 28710, https: 29073 };
 const blocks = blocksOf(textOf('README.md'));
 /** Types a command into bash, which says where it is afterwards: `cd` holds for the commands behind it. */
 const typing = 'eval "$1"; code=$?; pwd >"$2"; exit $code';
 
-describe('a newcomer who types what the README says, in a folder with a space in its name', () => {
-  let person: Person;
-  let folder: string;
-  let stopped: string | undefined;
+export interface Reading {
+  cluster: string;
+  https: number;
+  /** Declares tests before the README's first `npm run up`, at whose end `person.clone` is the clone. */
+  beforeUp(): void;
+  /** Declares tests after it. */
+  afterUp(ran: () => Ran): void;
+}
 
-  before(async () => {
-    person = newcomer({ cluster, ports });
-    folder = person.clone;
-    const origin = join(dirname(person.home), 'on GitHub.git');
-    await cloneFor(person, origin, '--bare');
-    // The address in the README leads to this commit, in place of what is on GitHub.
-    const address = textOf('README.md').match(/git clone (\S+)/)?.[1] ?? assert.fail('the README clones nothing');
-    Object.assign(person.env, {
-      GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: `url.${origin}.insteadOf`,
-      GIT_CONFIG_VALUE_0: address,
-    });
+/** Has the address in the README lead to this commit, in place of what is on GitHub. */
+export async function stayAtThisCommit(person: Person): Promise<void> {
+  const origin = join(dirname(person.home), 'on GitHub.git');
+  await cloneFor(person, origin, '--bare');
+  const address = textOf('README.md').match(/git clone (\S+)/)?.[1] ?? assert.fail('the README clones nothing');
+  Object.assign(person.env, {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `url.${origin}.insteadOf`,
+    GIT_CONFIG_VALUE_0: address,
   });
-  after(() => person?.remove());
+}
+
+/** Types the README's commands from the first to the last: each step starts from what the one before it left. */
+export function readmeSteps({ cluster, https, beforeUp, afterUp }: Reading, reader: () => Person): void {
+  let stopped: string | undefined;
+  let up: Ran;
 
   const type = async (text: string): Promise<Ran> => {
+    const person = reader();
     const where = join(person.home, 'where');
-    const command = withOwn(text, { cluster, https: ports.https });
-    const ran = await person.run(['bash', '-c', typing, 'bash', command, where], { cwd: folder });
-    folder = readFileSync(where, 'utf8').trimEnd();
+    const command = withOwn(text, { cluster, https });
+    const ran = await person.run(['bash', '-c', typing, 'bash', command, where]);
+    person.clone = readFileSync(where, 'utf8').trimEnd();
     return ran;
   };
   /** A step that stands on those before it, so it is not tried once one of them failed. */
@@ -57,6 +61,8 @@ describe('a newcomer who types what the README says, in a folder with a space in
       continue;
     }
     for (const command of commands) {
+      const isUp = command.text === 'npm run up';
+      if (isUp) beforeUp();
       step(`README.md:${command.line}, ${section}: ${command.text}`, async (say) => {
         const { prints, within = 0 } = promiseOf(command) ?? {};
         const deadline = Date.now() + within * 1000;
@@ -67,7 +73,9 @@ describe('a newcomer who types what the README says, in a folder with a space in
         }
         holdTo(command, ran);
         say(`${ran.seconds.toFixed(1)} s`);
+        if (isUp) up = ran;
       });
+      if (isUp) afterUp(() => up);
     }
   }
 
@@ -79,12 +87,4 @@ describe('a newcomer who types what the README says, in a folder with a space in
     assert.equal(ran.code, 0, ran.text);
     assert.match(ran.stdout, /All is well\./);
   });
-
-  step('goes away, and says that nothing is left', async () => {
-    const ran = await type('npm run down');
-    assert.equal(ran.code, 0, ran.text);
-    assert.match(ran.stdout, /^0 left\.$/m);
-    assert(!existsSync(join(folder, '.state')));
-    assert.equal((await type(`docker ps --all --quiet --filter name=^${cluster}-control-plane$`)).stdout, '');
-  });
-});
+}

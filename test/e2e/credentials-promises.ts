@@ -1,23 +1,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import { reportIn } from '../support/status-schema.ts';
-import { keys, needsTerminal } from '../support/terminal.ts';
+import { keys } from '../support/terminal.ts';
+import { inCampaign, isCampaign } from './campaign.ts';
 import { formsOf, type Sampler, sampleProcesses } from './canary.ts';
-import { demand, newPerson, type Person, type Ran } from './support.ts';
+import { demand, type Person, type Ran } from './support.ts';
 
-const cluster = 'e2e-credentials';
-const ports = { http: 28380, https: 28743 };
 const containerd = ['ctr', '--namespace=k8s.io', 'images'];
 const services = ['api-node', 'core-go', 'worker-python'];
-/** A token that may read the images, another one, and some that may not, by what has to be said of them. */
-const token = process.env.E2E_GITHUB_TOKEN ?? '';
-const other = process.env.E2E_OTHER_GITHUB_TOKEN ?? '';
-const refused = JSON.parse(process.env.E2E_REFUSED_TOKENS ?? '{}') as Record<string, string>;
+/** Tokens that may not read the images, by what has to be said of them. CI takes the first. */
+const refused = Object.entries(JSON.parse(process.env.E2E_REFUSED_TOKENS ?? '{}') as Record<string, string>);
 /** What the registry was asked: a line of JSON for each request. */
 const log = process.env.E2E_REGISTRY_LOG;
-const missing = [...(token ? [] : ['E2E_GITHUB_TOKEN']), ...(other ? [] : ['E2E_OTHER_GITHUB_TOKEN'])];
 
 interface Request {
   host: string;
@@ -27,8 +23,19 @@ interface Request {
   login: string;
 }
 
-describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(', ')}` : needsTerminal.skip }, () => {
+/** Two tokens that may read the images. */
+export interface Tokens {
+  token: string;
+  other: string;
+}
+
+/**
+ * What becomes of a token, wherever it comes from; each step starts from what the one before it left. The platform may run
+ * with one that is in the environment.
+ */
+export function credentialsPromises({ token, other }: Tokens, used: () => { person: Person; cluster: string }): void {
   let person: Person;
+  let cluster: string;
   let sampler: Sampler;
   const user = { name: '' };
   const said: string[] = [];
@@ -55,30 +62,35 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   };
 
   before(async () => {
-    person = await newPerson({ cluster, ports });
+    ({ person, cluster } = used());
+    delete person.env.GITHUB_TOKEN;
+    // Only for a new cluster does up ask somebody at a terminal.
+    await demand(isCampaign ? person.npm('down') : person.npm('credentials', '--remove'));
     sampler = sampleProcesses(formsOf(token, ''), `CLUSTER_NAME=${cluster}`);
   });
-  after(async () => {
-    await sampler?.end();
-    await person?.remove();
-  });
+  after(() => sampler?.end());
 
   for (const [name, key] of [
     ['Ctrl-C', keys.interrupt],
     ['Ctrl-D', keys.end],
   ] as const) {
     it(`${name} at the question of up ends it before anything is made`, async () => {
-      const ran = await heard(person.answer('npm run --silent up', ['Token', key]));
+      const elsewhere = 'CLUSTER_NAME=e2e-none HTTP_PORT=28099 HTTPS_PORT=28462';
+      const ran = await heard(person.answer(`${elsewhere} npm run --silent up`, ['Token', key]));
       assert.deepEqual([ran.code, ran.restored], [130, true], ran.screen);
-      assert.equal((await person.run(['docker', 'container', 'inspect', `${cluster}-control-plane`])).code, 1);
+      assert.equal((await person.run(['docker', 'container', 'inspect', 'e2e-none-control-plane'])).code, 1);
     });
   }
 
-  it('Enter brings the platform up with stand-ins, and nobody asks the registry for the services', async (t) => {
+  const first = isCampaign ? 'Enter brings the platform up' : 'up without a token leaves the platform';
+  it(`${first} with stand-ins, and nobody asks the registry for the services`, async (t) => {
     const since = mark();
-    const ran = await heard(person.answer('npm run --silent up', ['Token', keys.enter], ['Go on', keys.enter]));
-    assert.equal(ran.code, 0, ran.screen);
-    assert.match(ran.screen, /\(stand-in\)/);
+    const enter = ['Token', keys.enter] as const;
+    const ran = isCampaign
+      ? await heard(person.answer('npm run --silent up', enter, ['Go on', keys.enter]))
+      : await npm('up');
+    assert.equal(ran.code, 0);
+    if ('screen' in ran) assert.match(ran.screen, /\(stand-in\)/);
     assert.deepEqual(await images(), all(true));
     assert.equal(existsSync(join(person.clone, '.env')), false);
     if (log) assert.deepEqual(asked(since), []);
@@ -86,16 +98,17 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   });
 
   it('without a terminal nobody is asked: there is no token, and it is said what to do', async () => {
-    const ran = await npm('credentials');
-    assert.equal(ran.code, 2, ran.text);
-    assert.match(ran.stderr, /There is no token[\s\S]*→ .*scopes=read:packages/);
+    for (const env of [{}, { GITHUB_TOKEN: '' }]) {
+      const ran = await heard(person.run(['npm', 'run', '--silent', 'credentials'], { env }));
+      assert.equal(ran.code, 2, ran.text);
+      assert.match(ran.stderr, /There is no token[\s\S]*→ .*scopes=read:packages/);
+    }
   });
 
   for (const [says, bad] of [
-    ...Object.entries(refused),
+    ...refused.slice(0, isCampaign ? undefined : 1),
     ['does not know this token', 'ghp_nobody'],
-    ['There is no token', ''],
-    ['blank or a line break inside', `${token.slice(0, 8)} ${token.slice(8, 12)}`],
+    ...(isCampaign ? [['blank or a line break inside', `${token.slice(0, 8)} ${token.slice(8, 12)}`]] : []),
   ] as [string, string][]) {
     it(`a token of which "${says}" holds is refused in each place, and not saved`, async () => {
       const run = person.run(['npm', 'run', '--silent', 'credentials'], { env: { GITHUB_TOKEN: bad } });
@@ -103,7 +116,6 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
       assert.equal(ran.code, 2, ran.text);
       assert(ran.stderr.includes(says), ran.stderr);
       assert.match(ran.stderr, /\n {2}→ /);
-      if (bad === '') return;
       const typed = await heard(
         person.answer('npm run --silent credentials', ['Token', bad + keys.enter], [says, ''], ['Token', keys.end]),
       );
@@ -135,6 +147,8 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.equal((await person.run(['git', 'status', '--porcelain'])).stdout, '');
     assert.deepEqual(await images(), all(false));
     if (!log) return t.diagnostic('E2E_REGISTRY_LOG is not set: what the registry was asked is not looked at');
+    // Of images that the node had before, it asks no more than what they are.
+    const part = isCampaign ? 'blobs' : 'manifests';
     for (const name of services) {
       const requests = asked(since).filter(({ path }) => path.includes(`/${name}`));
       assert(
@@ -142,7 +156,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
         name,
       );
       assert(
-        requests.some(({ path, status }) => path.includes('/blobs/') && status < 300),
+        requests.some(({ path, status }) => path.includes(`/${part}/`) && status < 300),
         `${name} was not pulled`,
       );
     }
@@ -179,7 +193,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.match((await heard(demand(person.npm('up')))).stdout, /nothing was changed/);
   });
 
-  it('a pod that can not pull is made anew at once, as soon as the token is right again', async () => {
+  inCampaign('a pod that can not pull is made anew at once, as soon as the token is right again', async () => {
     const config = { auths: { 'ghcr.io': { auth: Buffer.from('nobody:ghp_nobody').toString('base64') } } };
     const data = { '.dockerconfigjson': Buffer.from(JSON.stringify(config)).toString('base64') };
     await demand(kubectl('patch', 'secret', 'ghcr-cred', '--type=merge', '-p', JSON.stringify({ data })));
@@ -219,7 +233,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.equal(env(), example());
   });
 
-  it('GHCR_CREDENTIALS=none leaves a token alone, and takes it out of the cluster', async () => {
+  inCampaign('GHCR_CREDENTIALS=none leaves a token alone, and takes it out of the cluster', async () => {
     await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } }));
     assert.equal((await kubectl('get', 'secret', 'ghcr-cred')).code, 0);
     const none = { env: { GITHUB_TOKEN: other, GHCR_CREDENTIALS: 'none' } };
@@ -228,7 +242,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     assert.deepEqual(await images(), all(true));
   });
 
-  it('a pod that somebody started is left alone by up, though it can not pull its image', async () => {
+  inCampaign('a pod that somebody started is left alone by up, though it can not pull its image', async () => {
     await demand(kubectl('run', 'mine', '--image=ghcr.io/nobody/nonsense:none'));
     const uid = async () => (await demand(kubectl('get', 'pod', 'mine', '--output=jsonpath={.metadata.uid}'))).stdout;
     const before = await uid();
@@ -239,17 +253,16 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     await demand(kubectl('delete', 'pod', 'mine', '--now'));
   });
 
-  it('a pull secret that somebody made pulls the images, and up, credentials --remove and reset keep it', async () => {
-    const make = (password: string) =>
-      demand(
-        kubectl(
-          ...['create', 'secret', 'docker-registry', 'ghcr-cred', '--docker-server=ghcr.io'],
-          ...['--docker-username=somebody', `--docker-password=${password}`],
-        ),
-      );
-    const secret = async () =>
-      (await demand(kubectl('get', 'secret', 'ghcr-cred', '-o', 'jsonpath={.metadata.uid}{.data}'))).stdout;
-    const none = { env: { GHCR_CREDENTIALS: 'none' } };
+  const none = { env: { GHCR_CREDENTIALS: 'none' } };
+  const make = (password: string) =>
+    demand(
+      kubectl(
+        ...['create', 'secret', 'docker-registry', 'ghcr-cred', '--docker-server=ghcr.io'],
+        ...['--docker-username=somebody', `--docker-password=${password}`],
+      ),
+    );
+
+  inCampaign('a pull secret that somebody made and that pulls nothing is told, and the stand-ins stay', async () => {
     await make('ghp_nobody');
     const bad = await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
     assert.match(
@@ -258,6 +271,11 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
     );
     assert.deepEqual(await images(), all(true));
     await demand(kubectl('delete', 'secret', 'ghcr-cred'));
+  });
+
+  it('a pull secret that somebody made pulls the images, and up, credentials --remove and reset keep it', async () => {
+    const secret = async () =>
+      (await demand(kubectl('get', 'secret', 'ghcr-cred', '-o', 'jsonpath={.metadata.uid}{.data}'))).stdout;
     await make(other);
     const made = await secret();
     const up = await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
@@ -273,13 +291,18 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
       ['ghcr-cred'],
     );
     await demand(kubectl('delete', 'secret', 'ghcr-cred'));
-    // Without a secret the node goes on with the images that it has. A token's own secret comes and goes as before.
-    await heard(demand(person.npm('up')));
-    assert.deepEqual(await images(), all(false));
-    await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } }));
-    await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
-    assert.deepEqual(await images(), all(true));
   });
+
+  inCampaign(
+    "without a secret the node goes on with the images that it has; a token's own comes and goes",
+    async () => {
+      await heard(demand(person.npm('up')));
+      assert.deepEqual(await images(), all(false));
+      await demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } }));
+      await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
+      assert.deepEqual(await images(), all(true));
+    },
+  );
 
   it('never shows the token, nor leaves it anywhere', async () => {
     await npm('up', '--verbose');
@@ -303,8 +326,10 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   });
 
   it('takes the token out of the file for support, though a pod says it', async () => {
-    const image = (await status()).applications.find(({ name }) => name === 'core-go')?.image ?? assert.fail();
-    const says = ['node', '-e', 'console.log(process.argv[1]); process.exit(1)', token];
+    // One that is on the node and has a shell, whatever the services run.
+    const query = ['--namespace=argocd', '--output=jsonpath={..image}'];
+    const [image] = (await demand(kubectl('get', 'deployment/argocd-server', ...query))).stdout.split(' ');
+    const says = ['sh', '-c', 'echo "$0"; exit 1', token];
     const run = ['run', 'leak', `--image=${image}`, '--image-pull-policy=Never', '--restart=Never', '--command', '--'];
     await demand(kubectl(...run, ...says));
     await untilIt(
@@ -325,7 +350,7 @@ describe('credentials', { skip: missing.length > 0 ? `not set: ${missing.join(',
   function example(): string {
     return readFileSync(join(person.clone, '.env.example'), 'utf8');
   }
-});
+}
 
 async function untilIt(holds: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 120_000; !(await holds()); ) {

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import { cutTwice, startOrigin } from '../campaigns/outages/origin.ts';
 import { reportIn } from '../support/status-schema.ts';
-import { demand, newPerson, type Person, type Ran } from './support.ts';
+import { demand, type Person, type Ran } from './support.ts';
 
-const cluster = 'e2e-outage';
-const ports = { http: 28180, https: 28543 };
 const argocdImage = 'quay.io/argoproj/argocd:v3.5.7';
-/** A file that takes registries down, `{"down": ["quay.io"]}`, and a token that may read the images: a test machine names them. */
-const control = process.env.E2E_REGISTRY_CONTROL;
-const token = process.env.E2E_GITHUB_TOKEN;
-const missing = [...(control ? [] : ['E2E_REGISTRY_CONTROL']), ...(token ? [] : ['E2E_GITHUB_TOKEN'])];
 
-describe('a registry that is down, and the real images', {
-  skip: missing.length > 0 && `not set: ${missing.join(', ')}`,
-}, () => {
+interface Scene {
+  person: Person;
+  /** A file that takes registries down, `{"down": ["quay.io"]}`. */
+  control: string;
+  /** A token that may read the images, which the person has in the environment. */
+  token: string;
+}
+
+/** A registry is down while a new cluster is made, and then it is there again. */
+export function outagePromises(scene: () => Scene): void {
   let person: Person;
   const said: string[] = [];
   const heard = async (running: Promise<Ran>) => {
@@ -23,20 +24,18 @@ describe('a registry that is down, and the real images', {
     said.push(ran.text);
     return ran;
   };
-  const restore = () => rmSync(control ?? '', { force: true });
+  const restore = () => rmSync(scene().control, { force: true });
 
   before(async () => {
-    person = await newPerson({ cluster, ports, env: { GITHUB_TOKEN: token ?? '', IMAGE_CACHE_GB: '0' } });
+    person = scene().person;
     // Only what has to be downloaded can fail to come; so there is no cache of images.
+    person.env.IMAGE_CACHE_GB = '0';
     await person.run(['docker', 'rmi', '--force', argocdImage]);
   });
-  after(async () => {
-    restore();
-    await person?.remove();
-  });
+  after(() => restore());
 
   it('is named together with the image and what to do, and the rest goes on', async () => {
-    writeFileSync(control ?? '', JSON.stringify({ down: ['quay.io'] }));
+    writeFileSync(scene().control, JSON.stringify({ down: ['quay.io'] }));
     const ran = await heard(person.npm('up', '--timeout', '120'));
     restore();
     assert.equal(ran.code, 1, ran.text);
@@ -60,10 +59,11 @@ describe('a registry that is down, and the real images', {
   });
 
   it('never shows the token', async () => {
+    const { token } = scene();
     await heard(person.npm('doctor'));
     const encoded = Buffer.from(`octocat:${token}`).toString('base64');
-    for (const text of said) assert.ok(!text.includes(token ?? '') && !text.includes(encoded));
-    const found = await person.run(['grep', '-rlF', '-e', token ?? '', '-e', encoded, '.state', person.home]);
+    for (const text of said) assert.ok(!text.includes(token) && !text.includes(encoded));
+    const found = await person.run(['grep', '-rlF', '-e', token, '-e', encoded, '.state', person.home]);
     assert.equal(found.stdout, '');
   });
-});
+}
