@@ -71,6 +71,8 @@ export function supportPromises(used: () => { person: Person; cluster: string })
         kind: 'Pod',
         metadata: metadata('talker'),
         spec: {
+          // Started again, it would have said nothing yet at some moments.
+          restartPolicy: 'Never',
           containers: [
             {
               ...{ name: 'talker', image, command: ['sh', '-c', `echo ${speaks}; cat /said/lines; exit 1`] },
