@@ -24,10 +24,13 @@ export async function assertOwnContainer(context: Context, container: DockerCont
   if (mounted === commonDir || (mounted !== undefined && wasMovedFrom(context, mounted, commonDir))) return;
   const owner =
     mounted === undefined ? 'was not made by platform-ops' : `was made from another checkout (${dirname(mounted)})`;
-  throw new UsageError(`The cluster ${context.config.clusterName} ${owner}.`, {
-    id: 'cluster-of-another',
-    hint: 'Choose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.',
-  });
+  const { clusterName } = context.config;
+  const other = 'hoose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.';
+  const hint =
+    mounted === undefined
+      ? `Install into it as it is, with TARGET_CONTEXT=kind-${clusterName} and GITOPS_REPO_URL in .env; or delete it (kind delete cluster --name ${clusterName}); or c${other}`
+      : `C${other}`;
+  throw new UsageError(`The cluster ${clusterName} ${owner}.`, { id: 'cluster-of-another', hint });
 }
 
 /**

@@ -37,7 +37,9 @@ export async function removeApplications(context: Context, objects: readonly Kub
   const generated = given.some(({ kind }) => kind === 'ApplicationSet')
     ? (await context.api().listMetadata(applicationApi, 'Application')).filter(isGenerated)
     : [];
-  const registered = [...given, ...generated];
+  const registered = [...given, ...generated].filter(({ kind }) => kind !== 'AppProject');
+  // Last: without its project an Application can't be deleted, and a project has no finalizer that would wait for it.
+  const projects = given.filter(({ kind }) => kind === 'AppProject');
   const workloads = objects.filter((object) => !isRegistered(object));
   const running = await runningObjectsOf(context, workloads);
   // Argo CD would give the pods all the time that they ask for to drain, which can't be shortened once they began. An
@@ -58,8 +60,8 @@ export async function removeApplications(context: Context, objects: readonly Kub
     if (await stuck([...left.map(nameOf), ending ?? ''].join())) await removeFinalizers(context);
     return ending;
   });
-  await removeObjects(context, workloads);
-  return [...registered, ...workloads].map((object) => `${nameOf(object)} (removed)`);
+  await removeObjects(context, [...projects, ...workloads]);
+  return [...registered, ...projects, ...workloads].map((object) => `${nameOf(object)} (removed)`);
 }
 
 /** Tells whether Argo CD will not get any further, from what is seen at one look after another. */

@@ -180,14 +180,16 @@ test('where Argo CD has no controller, the finalizers are lifted and what it dep
   assert.deepEqual(names(cluster.objects), ['Service mine', 'Application guestbook', 'Service guestbook']);
 });
 
-test('where it has one, that does the work', async () => {
-  const ours = [application('core-go'), deployed('core-go')];
+test('where it has one, that does the work, and the project is deleted after its Applications', async () => {
+  const project = made('AppProject', 'platform', { namespace: 'argocd' }, 'argoproj.io/v1alpha1');
+  const ours = [project, application('core-go'), deployed('core-go')];
   const { context, cluster } = contextOf([...ours, controller('True')]);
   const pruning = setTimeout(() => {
     const held = cluster.objects.find(({ kind }) => kind === 'Application') ?? assert.fail();
     assert.ok(held.metadata.deletionTimestamp, 'it was told');
     assert.deepEqual(held.metadata.finalizers, finalizers, 'and left to it');
-    cluster.objects = [controller('True')];
+    assert(cluster.objects.some((one) => one.kind === 'AppProject' && !one.metadata.deletionTimestamp));
+    cluster.objects = [controller('True'), project];
   }, 100);
   await removeApplications(context, ours);
   clearTimeout(pruning);

@@ -41,7 +41,8 @@ export const validateApplications: ValidationCheck = {
     'application-automated': 'Argo CD syncs automatically, prunes and self-heals.',
     'application-retry': 'A failed sync is tried again, a limited number of times and each time later.',
     'application-sync-options': 'The syncOptions are ServerSideApply, ApplyOutOfSyncOnly and PruneLast.',
-    'application-finalizer': 'Deleting an Application deletes what it deployed.',
+    'application-finalizer':
+      'Deleting an Application deletes what it deployed, and waits for that; an AppProject has no finalizer.',
   },
   async run(repository, { exec }) {
     const all = (await repository.manifests()).filter(({ file }) => file.startsWith(`${registrationsFolder}/`));
@@ -81,6 +82,15 @@ export const validateApplications: ValidationCheck = {
           message: `No Application deploys the chart ${name}.`,
           remedy: `Add argocd/${name}.yaml, like those beside it.`,
         })),
+      ...projects.flatMap((one) =>
+        findingsAt(
+          one,
+          listOf(one.object.metadata.finalizers).map((finalizer, index): Fault => {
+            const message = `without Argo CD nothing removes ${finalizer}, and it blocks its namespace.`;
+            return ['application-finalizer', ['metadata', 'finalizers', index], message, 'Take it out.'];
+          }),
+        ),
+      ),
       ...(await checkKinds(repository, projects, applications, sources)),
     ];
   },
@@ -162,7 +172,7 @@ function* checkProject({ object }: Located, projects: readonly Located[]): Itera
   }
 }
 
-const finalizer = 'resources-finalizer.argocd.argoproj.io';
+const finalizer = 'resources-finalizer.argocd.argoproj.io/foreground';
 
 /** Without it nothing would be deployed: `up` would wait for a sync that nobody starts. */
 function* checkAutomated({ object: { spec } }: Located): Iterable<Fault> {
@@ -177,8 +187,8 @@ function* checkSync(located: Located): Iterable<Fault> {
   const { metadata, spec } = located.object;
   const { automated, retry, syncOptions } = (spec as Fields)?.syncPolicy ?? {};
   const at = ['spec', 'syncPolicy'];
-  if (!listOf(metadata.finalizers).some((each) => each === finalizer || String(each).startsWith(`${finalizer}/`))) {
-    const message = 'without the finalizer of Argo CD what it deployed outlives it, unowned.';
+  if (!listOf(metadata.finalizers).includes(finalizer)) {
+    const message = 'without this finalizer of Argo CD what it deployed outlives it, unowned.';
     yield ['application-finalizer', ['metadata', 'finalizers'], message, `Add ${finalizer}.`];
   }
   yield* checkAutomated(located);

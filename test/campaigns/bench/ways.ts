@@ -16,7 +16,10 @@ const node = 'platform-ops-control-plane';
 
 /** The commands of docs/by-hand.md, as one script that ends with the first that fails. */
 export function byHandScript(root: string): string {
-  const [, script] = readFileSync(join(root, 'docs', 'by-hand.md'), 'utf8').match(/```bash\n([\s\S]*?)```/) ?? [];
+  const [, script] =
+    readFileSync(join(root, 'docs', 'by-hand.md'), 'utf8').match(
+      /^## What `up` does[^\n]*$[\s\S]*?```bash\n([\s\S]*?)```/m,
+    ) ?? [];
   if (script === undefined) throw new Error('docs/by-hand.md has no commands');
   return `set -euo pipefail\n${script}`;
 }
