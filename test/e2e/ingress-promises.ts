@@ -70,10 +70,11 @@ export function ingressPromises(behind: () => Behind): void {
     };
     for (let nth = 0; nth < 150; nth += 1) await ask(door, '/info', {}, `MADE-UP-${nth}`);
     const job = '{job="ingress-nginx"}';
+    // A node that was stopped a while ago had the controller under another address, of which Prometheus knows the last count.
     await eventually('the methods are scraped', 60, async () =>
-      (await numbers(`scrape_samples_scraped${job}`)).every((count) => count > 6000),
+      (await numbers(`max(scrape_samples_scraped${job})`)).some((count) => count > 6000),
     );
-    assert.deepEqual(await numbers(`up${job}`), [1]);
+    assert.deepEqual(await numbers(`min(up${job})`), [1]);
     assert.deepEqual(await numbers('count(nginx_ingress_controller_requests{method=~"MADE.*"})'), []);
   });
 
