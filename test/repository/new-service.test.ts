@@ -120,15 +120,6 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
         replace(folder, dashboard, query, 'process_resident_memory_bytes{service=\\"new-comer\\"}');
       },
     ],
-    [
-      'its line in the alert on absent services',
-      'queries',
-      'service-absence',
-      (folder) => {
-        const line = '            or\n          absent(up{namespace="default",service="new-comer"})\n';
-        replace(folder, 'observability/prometheus/config/rules/targets.yml', line, '');
-      },
-    ],
   ],
   [
     [
@@ -142,15 +133,6 @@ const faults: [what: string, check: string, rule: string, breakIt: (folder: stri
           '              - configMap:\n                  name: grafana-dashboard-new-comer\n',
           '',
         ),
-    ],
-    [
-      'its series in the tests of the alert',
-      'prometheus',
-      'prometheus-tests',
-      (folder) => {
-        const series = `      - series: 'up{job="new-comer",namespace="default",service="new-comer",instance="10.0.0.1:80"}'\n        values: 1x10\n`;
-        replace(folder, 'observability/prometheus/config/tests/targets.yml', series, '');
-      },
     ],
   ],
   [['its dashboard', 'dashboards', 'allowed-empty', (folder) => rmSync(join(folder, dashboard))]],
@@ -265,14 +247,11 @@ test('a service that is there, or of which something is left, is refused and not
 
 test('a file that is not as it has to be is named, and nothing is changed', async () => {
   const folder = copy();
-  replace(folder, 'observability/prometheus/config/rules/targets.yml', 'alert: ServiceMissing', 'alert: ServiceGone');
+  replace(folder, 'observability/allowed-empty.yaml', '\npanels:', '\npanel:');
   const before = tree(folder);
   const said = await run(folder, ['new-service', 'newcomer']);
   assert.equal(said.code, 1);
-  assert.match(
-    said.text,
-    /rules\/targets\.yml has no alert ServiceMissing, so nothing can be added to it\.\ngit log -p/,
-  );
+  assert.match(said.text, /allowed-empty\.yaml has no list of panels, so nothing can be added to it\.\ngit log -p/);
   assert.deepEqual(tree(folder), before);
 });
 

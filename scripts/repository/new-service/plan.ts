@@ -8,7 +8,7 @@ import { readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
 import { edit, type FileChange, noPlace, renamed } from './changes.ts';
 import { chartChanges } from './chart.ts';
-import { alertChanges, dashboardChanges, metricsChange } from './monitoring.ts';
+import { dashboardChanges, metricsChange } from './monitoring.ts';
 import { model, type NewService } from './options.ts';
 
 /**
@@ -23,7 +23,6 @@ export async function planService(root: string, wish: NewService): Promise<FileC
     ...(await chartChanges(root, wish)),
     await applicationChange(root, wish),
     await metricsChange(root, wish, services),
-    ...(await alertChanges(root, wish)),
     ...(await dashboardChanges(root, wish)),
     await stubChange(root, wish),
     ...(await workflowChanges(root, wish)),

@@ -7,12 +7,11 @@ import {
 } from '../../../repository/dashboards/queries.ts';
 import { alertSeries, metricsFile, ownSeries, readMetricList } from '../../../repository/metric-names.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
-import type { Chart } from '../../../repository/rendering/helm.ts';
 import type { ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { dashboardQueries, findingIn, type LocatedQuery, ruleQueries } from './located.ts';
 import { type Matcher, readQuery, type Selector } from './promql.ts';
 
-/** Whether the queries of dashboards and rules ask for something that there is, and ask whether each service is there. */
+/** Whether the queries of dashboards and rules ask for something that there is. */
 export const validateQueries: ValidationCheck = {
   name: 'queries',
   title: 'queries name metrics and services that exist',
@@ -22,7 +21,6 @@ export const validateQueries: ValidationCheck = {
     'query-metric': `Every metric in a query is listed in ${metricsFile}, for the job that is asked, or recorded by a rule.`,
     'query-service': `Every job in a query is in ${metricsFile}, and every service has a chart.`,
     'metric-list': `${metricsFile} lists each metric of a job once.`,
-    'service-absence': 'An alert is raised when a service has no pod at all.',
   },
   async run(repository) {
     const [{ list, faults }, panels, rules, charts] = await Promise.all([
@@ -53,7 +51,6 @@ export const validateQueries: ValidationCheck = {
         }),
       ),
       ...[...panels, ...rules].flatMap((query) => checkQuery(query, known)),
-      ...checkAbsence(alerts, charts),
     ];
   },
 };
@@ -132,23 +129,4 @@ function admits({ operator, value }: Matcher, label: string): boolean {
   } catch {
     return true;
   }
-}
-
-/** What isn't there brings no `up` that could be 0: an alert has to ask for the absence of each service. */
-function checkAbsence(alerts: readonly string[], charts: readonly Chart[]): Finding[] {
-  const named = alerts
-    .filter((expr) => /\babsent(_over_time)?\s*\(/.test(expr))
-    .flatMap((expr) => readQuery(expr).selectors.filter(({ name }) => name === 'up'))
-    .flatMap(({ matchers }) =>
-      matchers.filter(({ label, operator }) => /^(service|job)$/.test(label) && operator === '='),
-    )
-    .map(({ value }) => value);
-  return charts
-    .filter(({ name }) => !named.includes(name))
-    .map(({ name, folder }) => ({
-      rule: 'service-absence',
-      file: `${folder}/Chart.yaml`,
-      message: `No alert says so when ${name} has no pod at all.`,
-      remedy: `Add absent(up{service="${name}"}) to the alert in observability/prometheus/config/rules/targets.yml, and a case to its tests.`,
-    }));
 }
