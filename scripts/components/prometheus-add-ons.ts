@@ -35,10 +35,14 @@ export async function addOnRules(context: Context): Promise<KubeObject[]> {
   return (await readAddOns(context, context.config.parts)).filter(isRules);
 }
 
-/** Removes the parts that an earlier run was asked for and this one isn't. Returns what it removed. */
-export async function removeUnwantedAddOns(context: Context): Promise<string[]> {
+/**
+ * Removes the parts that an earlier run was asked for and this one isn't.
+ * @param kept what stays: each part's folder holds the Namespace of all as well.
+ * @returns what it removed.
+ */
+export async function removeUnwantedAddOns(context: Context, kept: readonly KubeObject[]): Promise<string[]> {
   const unwanted = monitoringParts.filter((name) => !context.config.parts.includes(name));
-  return removeOwn(context, await readAddOns(context, unwanted));
+  return removeOwn(context, await readAddOns(context, unwanted), kept);
 }
 
 /** Groups alerts, silences them, and tells people of them: ALERTMANAGER=true. */

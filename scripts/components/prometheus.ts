@@ -41,8 +41,9 @@ export const prometheus = install({
     { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'prometheus', namespace: 'observability' } },
   ],
   async prepare(context) {
-    await assertConfigurationValid(context, await prometheusObjects(context));
-    return [...(await ensureNamespaces(context)), ...(await removeUnwantedAddOns(context))];
+    const all = await prometheusObjects(context);
+    await assertConfigurationValid(context, all);
+    return [...(await ensureNamespaces(context)), ...(await removeUnwantedAddOns(context, all))];
   },
   missing: async (context) => configurationNotLoaded(context, await prometheusObjects(context)),
   mend: async (context) => reloadConfiguration(context, await prometheusObjects(context)),

@@ -175,11 +175,13 @@ const configured = (chosen: readonly string[], prometheusStorage = 'ephemeral') 
 
 test('a part that is no longer wanted is removed, with its rules, and one that is stays', async () => {
   const ours = { namespace, managedFields };
+  const space = made('Namespace', namespace, { managedFields });
   const fake = fakeCluster([
     made('Deployment', 'alertmanager', ours, 'apps/v1'),
     made('Deployment', 'kube-state-metrics', ours, 'apps/v1'),
     made('ConfigMap', 'prometheus-rules-kube-state-metrics', ours),
     made('ClusterRole', 'kube-state-metrics', { managedFields }, 'rbac.authorization.k8s.io/v1'),
+    space,
   ]);
   const others = fakeContext({ config: configured([...monitoringParts]) });
   const [isAlertmanager, isStateMetrics] = await Promise.all(
@@ -191,16 +193,17 @@ test('a part that is no longer wanted is removed, with its rules, and one that i
   );
   assert.deepEqual(
     fake.objects.map((one) => isAlertmanager?.(one)),
-    [true, false, false, false],
+    [true, false, false, false, true],
   );
   assert.deepEqual(
     fake.objects.map((one) => isStateMetrics?.(one)),
-    [false, true, true, true],
+    [false, true, true, true, true],
   );
   const view = { list: fake.api().list, forget: () => {}, podsOf: async () => [] };
   const parts = { config: configured(['alertmanager']), view: () => view, timeout: 3000 };
-  await removeUnwantedAddOns(fakeContext({ ...fake, ...parts, signal: new AbortController().signal }));
-  assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`]);
+  // The namespace is in the folder of each part, and stays with what is left in it.
+  await removeUnwantedAddOns(fakeContext({ ...fake, ...parts, signal: new AbortController().signal }), [space]);
+  assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`, nameOf(space)]);
 });
 
 test('the claim takes the place of the volume that goes with the pod', () => {
