@@ -148,3 +148,25 @@ test('a changed template raises the version of every chart that it is part of by
     },
   );
 });
+
+test('a chart written by hand needs no values.yaml, and its Application then names none', async (t) => {
+  const application = readFileSync(join(root, 'argocd/core-go.yaml'), 'utf8');
+  const plain = application
+    .replaceAll('core-go', 'plain')
+    .replace(/\n {6}# The later file wins.*\n {6}valueFiles:\n( {8}- .*\n)+/, '\n');
+  const template = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: plain\n';
+  const edits = [
+    { in: 'helm/plain/Chart.yaml', content: 'apiVersion: v2\nname: plain\nversion: 0.1.0\n' },
+    { in: 'helm/plain/templates/settings.yaml', content: template },
+    { in: 'argocd/plain.yaml', content: plain },
+  ];
+  const fault = { rule: 'application-values', found: 'argocd/plain.yaml', edits };
+  const applications = validationChecks.filter(({ name }) => name === 'applications');
+  const outcomes = await withFaults([fault], (folder) =>
+    runValidation(applications, openRepository(folder, tools), tools),
+  );
+  const reason = whyNotChecked(outcomes);
+  if (reason !== undefined) return t.skip(reason);
+  assert.doesNotMatch(plain, /valueFiles/);
+  assert.equal(foundLines(outcomes), '');
+});

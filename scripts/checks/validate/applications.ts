@@ -150,7 +150,9 @@ function* checkChart(
     if (mayBeMissing || !isRepositoryFile(file) || existsSync(join(root, file))) continue;
     yield ['application-values', [...path, index], `${file} does not exist.`, 'Correct the name.'];
   }
-  if (valueFiles[0] !== `${chart.folder}/values.yaml`) {
+  const defaults = `${chart.folder}/values.yaml`;
+  // A chart need not have one.
+  if (valueFiles[0] !== defaults && existsSync(join(root, defaults))) {
     const remedy = 'List values.yaml, then the file of the environment.';
     yield ['application-values', path, 'values.yaml has to come first: the later file wins.', remedy];
   }
