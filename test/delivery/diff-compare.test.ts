@@ -155,3 +155,30 @@ test('a pointer finds keys with slashes and items of lists, and leaves the objec
   assert.deepEqual([after.metadata.annotations, after.list], [{ other: '2' }, ['b']]);
   assert.deepEqual(before.list, ['a', 'b']);
 });
+
+test('what Argo CD takes out of an Application again is no difference, and what says something is one', async () => {
+  const registered = (source: object, more: object = {}) => {
+    const spec = { source: { repoURL: 'https://example.com/a.git', path: 'overlay', ...source }, ...more };
+    return object('Application', 'web', { spec }, {}, 'argoproj.io/v1alpha1');
+  };
+  const live = registered({});
+  const written = [
+    registered({ kustomize: {} }),
+    registered({ helm: { valueFiles: [], skipCrds: false } }),
+    registered({ directory: { recurse: false, jsonnet: {} }, plugin: {} }, { syncPolicy: { syncOptions: [] } }),
+  ];
+  for (const one of written) assert.deepEqual(normalised(one), normalised(live), JSON.stringify(one.spec));
+  const saying = [
+    registered({ kustomize: { namePrefix: 'a-' } }),
+    registered({ directory: { recurse: true } }),
+    registered({}, { syncPolicy: { automated: {} } }),
+  ];
+  for (const one of saying) assert.deepEqual(normalised(one).spec, one.spec);
+  const several = { spec: { sources: [{ repoURL: 'https://example.com/a.git', helm: {} }] } };
+  assert.deepEqual(normalised(object('Application', 'web', several, {}, 'argoproj.io/v1alpha1')).spec, {
+    sources: [{ repoURL: 'https://example.com/a.git' }],
+  });
+  // Of another kind, an empty map may mean something: it selects all pods.
+  const policy = object('NetworkPolicy', 'all', { spec: { podSelector: {} } }, {}, 'networking.k8s.io/v1');
+  assert.deepEqual(normalised(policy).spec, policy.spec);
+});
