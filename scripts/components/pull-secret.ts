@@ -8,7 +8,7 @@ import {
   pullSecret,
   pullSecretName,
 } from '../images/credentials/credentials.ts';
-import { jsonIfThere } from '../kubernetes/api/api.ts';
+import { jsonIfThere, listIn } from '../kubernetes/api/api.ts';
 import { isPullFailure } from '../kubernetes/explain/pod-problem.ts';
 import { type KubeObject, nameOf, objectPath } from '../kubernetes/objects.ts';
 import { readSecret } from '../kubernetes/secret.ts';
@@ -185,10 +185,9 @@ export async function restartPodsOf(context: Context, images: ReadonlySet<string
 /** Deletes pods of what the platform deployed. A pod that somebody started in that namespace is not touched. */
 async function deletePods(context: Context, wanted: (pod: Pod) => boolean): Promise<string[]> {
   const namespaces = await serviceNamespaces(context);
-  const lists = namespaces.map((namespace) => context.api().list<Pod>('v1', 'Pod', namespace));
-  const candidates = (await Promise.all(lists))
-    .flat()
-    .filter((pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod));
+  const candidates = (await listIn<Pod>(context.api(), 'v1', 'Pod', namespaces)).filter(
+    (pod) => pod.metadata.deletionTimestamp === undefined && wanted(pod),
+  );
   const pods = await deployedPods(context, candidates);
   if (pods.length === 0) return [];
   const kubectl = await context.kubectl();

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { applicationNames, isTracked } from '../../cluster/ownership.ts';
 import type { Context } from '../../images/context.ts';
+import { listIn } from '../../kubernetes/api/api.ts';
 import { type KubeObject, titleOf } from '../../kubernetes/objects.ts';
 import type { HorizontalPodAutoscaler } from '../../kubernetes/types.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
@@ -33,9 +34,7 @@ const kinds = [
 /** Looks at every object that Argo CD deployed, at the Applications, the nodes, and Git's branches and tags. */
 export async function takeSnapshot(context: Context): Promise<Snapshot> {
   const namespaces = namespacesOf((await readRegistrations(context.config.root)).applications);
-  const listed = kinds.flatMap(([apiVersion, kind]) =>
-    namespaces.map((namespace) => context.api().list(apiVersion, kind, namespace)),
-  );
+  const listed = kinds.map(([apiVersion, kind]) => listIn(context.api(), apiVersion, kind, namespaces));
   const [names, deployed, registered, nodes, refs, checkout] = await Promise.all([
     applicationNames(context),
     Promise.all(listed),

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { territoryOf } from '../../cluster/territory.ts';
 import type { Context } from '../../images/context.ts';
 import { tokenSources } from '../../images/credentials/token-sources.ts';
-import { ApiError, Unreachable } from '../../kubernetes/api/api.ts';
+import { ApiError, listIn, Unreachable } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { secretPatterns } from '../../lib/secret.ts';
@@ -37,9 +37,11 @@ async function inKubeconfig({ kubeconfig }: Context): Promise<SecretValue[]> {
 async function clusterSecrets(context: Context): Promise<SecretValue[]> {
   try {
     const { namespaces } = await scopeOf(context);
-    const list = (namespace?: string) => context.api().list<SecretObject>('v1', 'Secret', namespace);
+    const api = context.api();
     // What others keep secret elsewhere is not told, and not even read.
-    const secrets = namespaces ? (await Promise.all(namespaces.map(list))).flat() : await list();
+    const secrets = namespaces
+      ? await listIn<SecretObject>(api, 'v1', 'Secret', namespaces)
+      : await api.list<SecretObject>('v1', 'Secret');
     return secrets.flatMap(({ data = {} }) =>
       Object.entries(data).flatMap(([key, value]) => secretValues(Buffer.from(value, 'base64'), key)),
     );

@@ -1,5 +1,6 @@
 import { prometheusNamespace } from '../../components/prometheus-client.ts';
 import { isMonitored } from '../../components/services.ts';
+import { listIn } from '../../kubernetes/api/api.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
 import type { Pod, Workload } from '../../kubernetes/types.ts';
 import { isOfService } from '../../kubernetes/workloads.ts';
@@ -45,7 +46,7 @@ export async function listServiceObjects<T extends KubeObject>(
   kind: string,
 ): Promise<T[]> {
   const namespaces = new Set((await live.services()).map(({ namespace }) => namespace));
-  return (await Promise.all([...namespaces].map((one) => live.list<T>(apiVersion, kind, one)))).flat();
+  return listIn<T>(live, apiVersion, kind, [...namespaces]);
 }
 
 export interface ServicePod {

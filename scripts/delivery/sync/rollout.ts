@@ -2,6 +2,7 @@ import { notReadyReason, sourceDifference } from '../../components/applications.
 import { askIngress, siteUrl } from '../../components/routes.ts';
 import { findApiSite, infoOf, missingPart } from '../../components/services.ts';
 import type { Context } from '../../images/context.ts';
+import { listIn } from '../../kubernetes/api/api.ts';
 import { type KubeObject, nameOf } from '../../kubernetes/objects.ts';
 import type { EndpointSlice, Pod, Workload } from '../../kubernetes/types.ts';
 import { containerImage, isOfService, isReady, missingOf, selects } from '../../kubernetes/workloads.ts';
@@ -44,10 +45,12 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
   // complete beside pods of before that.
   const applications = await applicationsNow(context);
   const namespaces = namespacesOf(applications);
-  const listIn = async <T extends KubeObject>(apiVersion: string, kind: string) =>
-    (await Promise.all(namespaces.map((one) => context.api().list<T>(apiVersion, kind, one)))).flat();
-  const deployments = await listIn<Workload>('apps/v1', 'Deployment');
-  const [replicaSets, pods] = await Promise.all([listIn<Workload>('apps/v1', 'ReplicaSet'), listIn<Pod>('v1', 'Pod')]);
+  const api = context.api();
+  const deployments = await listIn<Workload>(api, 'apps/v1', 'Deployment', namespaces);
+  const [replicaSets, pods] = await Promise.all([
+    listIn<Workload>(api, 'apps/v1', 'ReplicaSet', namespaces),
+    listIn<Pod>(api, 'v1', 'Pod', namespaces),
+  ]);
   return applications.map((application) => {
     const deployment = deploymentOf(application, deployments);
     const ofDeployment = ({ metadata }: KubeObject) =>

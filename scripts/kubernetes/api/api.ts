@@ -194,6 +194,16 @@ export function connect(kubeconfig: string, signal: AbortSignal, retry?: RetryOp
   };
 }
 
+/** @returns all objects of a kind in some namespaces. @throws what `list` throws. */
+export async function listIn<T extends KubeObject>(
+  api: Pick<ApiServer, 'list'>,
+  apiVersion: string,
+  kind: string,
+  namespaces: readonly string[],
+): Promise<T[]> {
+  return (await Promise.all(namespaces.map((namespace) => api.list<T>(apiVersion, kind, namespace)))).flat();
+}
+
 /** The answer of a path as JSON, or undefined where the API server has nothing there. Throws `ApiError`, or `Unreachable`. */
 export async function jsonIfThere<T>(api: Pick<ApiServer, 'json'>, path: string): Promise<T | undefined> {
   try {
