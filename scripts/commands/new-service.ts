@@ -9,8 +9,8 @@ import type { Command, Invocation } from './command.ts';
 
 export const newServiceCommand: Command = {
   description: [
-    'Creates an HTTP service inside the cluster, after core-go: /health, /info and /metrics on one port. It gets a',
-    'chart in helm/, an Application in argocd/, its metrics, a dashboard, a stand-in, and its place in',
+    'Creates an HTTP service inside the cluster, after one that is there, as core-go: /health, /info and /metrics on one',
+    'port, in the same namespace. It gets a chart in helm/, an Application in argocd/, its metrics, a dashboard, a stand-in, and its place in',
     'docs/promote-workflow.yml. All of that is written, or nothing; no file is overwritten, and nothing is committed.',
     'What comes out passes npm run validate as it stands.',
   ].join('\n'),
@@ -19,10 +19,10 @@ export const newServiceCommand: Command = {
     image: {
       type: 'text',
       value: 'repository',
-      description: 'Where its image is (default: beside that of core-go, under its own name).',
+      description: 'Where its image is (default: beside that of the model, under its own name).',
     },
     // npm has a setting of that name, for what it publishes.
-    tag: { type: 'text', value: 'tag', description: "The image's tag (default: that of core-go).", typedOnly: true },
+    tag: { type: 'text', value: 'tag', description: "The image's tag (default: that of the model).", typedOnly: true },
     'dry-run': { type: 'boolean', description: 'Only say which files would be created and changed.' },
     json: { type: 'boolean', description: 'Print that as JSON.' },
   },

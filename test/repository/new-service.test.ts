@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -254,6 +263,46 @@ test('a file that is not as it has to be is named, and nothing is changed', asyn
   assert.match(said.text, /allowed-empty\.yaml has no list of panels, so nothing can be added to it\.\ngit log -p/);
   assert.deepEqual(tree(folder), before);
 });
+
+test('it is made after what is there: core-go under another name and elsewhere, api-node, or nothing', async () => {
+  const renamed = copy();
+  renameModel(renamed, 'core-go', 'gateway');
+  replace(renamed, 'argocd/gateway.yaml', '    namespace: default', '    namespace: shop');
+  const said = await run(renamed, ['new-service', 'newcomer']);
+  assert.equal(said.code, 0, said.text);
+  assert.match(text(renamed, 'argocd/newcomer.yaml'), /^ {4}namespace: shop$/m);
+  assert.doesNotMatch(text(renamed, 'helm/newcomer/values.yaml') + text(renamed, 'argocd/newcomer.yaml'), /gateway/);
+
+  const without = copy();
+  for (const file of ['argocd/core-go.yaml', 'helm/core-go', 'observability/grafana/dashboards/core-go.json'])
+    rmSync(join(without, file), { recursive: true });
+  const second = await run(without, ['new-service', 'newcomer']);
+  assert.equal(second.code, 0, second.text);
+  const { env, ingress, networkPolicy } = parse(text(without, 'helm/newcomer/values.yaml'));
+  assert.deepEqual([env, ingress.enabled, networkPolicy.toServices], [{ ENV: 'example' }, false, []]);
+  assert.equal(foundLines(await validated(without, ['charts', 'releases', 'values', 'applications'])), '');
+
+  rmSync(join(without, 'argocd/newcomer.yaml'));
+  rmSync(join(without, 'helm/api-node/charts/common'));
+  const before = tree(without);
+  const third = await run(without, ['new-service', 'other']);
+  assert.deepEqual([third.code, tree(without)], [1, before]);
+  assert.match(
+    third.text,
+    /No service here can be copied for a new one: api-node has no helm\/api-node\/charts\/common; worker/,
+  );
+});
+
+/** Renames a service in all that a new one is made of. */
+function renameModel(folder: string, from: string, to: string): void {
+  for (const file of ['argocd/NAME.yaml', 'helm/NAME', 'observability/grafana/dashboards/NAME.json'])
+    renameSync(join(folder, file.replace('NAME', from)), join(folder, file.replace('NAME', to)));
+  const files = ['argocd/NAME.yaml', 'helm/NAME/Chart.yaml', 'helm/NAME/values.yaml', 'observability/metrics.yaml'];
+  for (const file of [...files, 'observability/allowed-empty.yaml', 'observability/grafana/dashboards/NAME.json']) {
+    const path = join(folder, file.replace('NAME', to));
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(from, to));
+  }
+}
 
 test('where a file can not be written, and on Ctrl-C, all that was written before is put back', async () => {
   const changes = [

@@ -8,7 +8,7 @@ import { withImage } from '../image-values.ts';
 import { filesBelow, readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';
 import { type FileChange, renamed } from './changes.ts';
-import { model, type NewService } from './options.ts';
+import type { NewService } from './options.ts';
 
 /** What a chart is made of. Packed dependencies and what editors leave behind is no part of it. */
 const part = /^(Chart\.yaml|README\.md|values[^/]*\.yaml|templates\/.*\.(yaml|tpl|txt))$/;
@@ -18,6 +18,7 @@ const part = /^(Chart\.yaml|README\.md|values[^/]*\.yaml|templates\/.*\.(yaml|tp
  * variables, its callers and its secrets, stays with it.
  */
 export async function chartChanges(root: string, wish: NewService): Promise<FileChange[]> {
+  const { model } = wish;
   const [from, to] = [`helm/${model}`, `helm/${wish.name}`];
   const entries = await readdir(join(root, from), { recursive: true, withFileTypes: true });
   const changes = entries.map(async (entry): Promise<FileChange | undefined> => {
@@ -29,16 +30,17 @@ export async function chartChanges(root: string, wish: NewService): Promise<File
     return { file, after: contentOf(path, text, file, wish) };
   });
   const made = (await Promise.all(changes)).filter((change) => change !== undefined);
-  return Promise.all(made.map((change) => withGenerated(root, to, change, made)));
+  return Promise.all(made.map((change) => withGenerated(root, wish, change, made)));
 }
 
 /** What validate generates of the rest of the chart: the tables of its README, and the record of its templates. */
 async function withGenerated(
   root: string,
-  folder: string,
+  { name, model }: NewService,
   change: FileChange,
   all: readonly FileChange[],
 ): Promise<FileChange> {
+  const folder = `helm/${name}`;
   const files = {
     // The schema is a link to the one that all charts have.
     text: async (file: string) =>

@@ -1,19 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { UsageError } from '../../lib/errors.ts';
+import { UsageError, UserError } from '../../lib/errors.ts';
+import { dashboardPath } from '../dashboards/files.ts';
 import { type ImageValues, imageInValues } from '../image-values.ts';
 import { metricsFile, readMetricList } from '../metric-names.ts';
 import { readRegistrations } from '../registrations.ts';
-import { assertTag, type Service } from '../service-files.ts';
+import { assertTag } from '../service-files.ts';
 import { readText } from '../text.ts';
-
-/** The service that a new one is made after: HTTP, inside the cluster, with /health, /info and /metrics. */
-export const model = 'core-go';
 
 /** What a new service is to be. */
 export interface NewService {
   name: string;
+  /** The service that it is made after: HTTP, with /health, /info and /metrics, and inside the cluster where there is such a one. */
+  model: string;
   port: number;
   image: ImageValues;
 }
@@ -30,7 +30,7 @@ export async function readNewService(
   name: string,
   { port = '8080', image, tag }: { port?: string; image?: string; tag?: string },
 ): Promise<NewService> {
-  const likeIt = await modelImage(root);
+  const { model, image: likeIt } = await findModel(root);
   const wanted: ImageValues = {
     repository: image ?? siblingRepository(likeIt.repository, name),
     tag: tag ?? likeIt.tag,
@@ -40,23 +40,36 @@ export async function readNewService(
       `${JSON.stringify(wanted.repository)} can't be the repository of an image.`,
       `Name it without a tag, as in --image ${siblingRepository(likeIt.repository, name)}, and the tag by --tag.`,
     );
-  await assertTag(root, modelService, wanted.tag);
-  return { name, port: portOf(port), image: wanted };
+  await assertTag(root, { schema: `helm/${model}/values.schema.json` }, wanted.tag);
+  return { name, model, port: portOf(port), image: wanted };
 }
 
-const modelService: Service = {
-  name: model,
-  file: `helm/${model}/values.yaml`,
-  schema: `helm/${model}/values.schema.json`,
-};
-
-async function modelImage(root: string): Promise<ImageValues> {
-  const image = imageInValues(await readText(root, modelService.file));
-  if (image) return image;
-  throw new UsageError(
-    `${modelService.file} names no image, and a new service is made after ${model}.`,
-    `git diff ${join('helm', model)} shows what was changed there.`,
-  );
+/**
+ * The service to make others after: of those that have all that is copied, the first without an Ingress, or else the first.
+ * @throws UserError where none has all of it.
+ */
+async function findModel(root: string): Promise<{ model: string; image: ImageValues }> {
+  const services = (await readRegistrations(root)).applications.map(({ metadata }) => metadata.name);
+  const { list } = readMetricList(await readText(root, metricsFile));
+  const lacking: string[] = [];
+  const fitting: { model: string; image: ImageValues; ingress: boolean }[] = [];
+  for (const model of services) {
+    const values = `helm/${model}/values.yaml`;
+    const files = [`argocd/${model}.yaml`, `helm/${model}/charts/common`, values, dashboardPath(model)];
+    const missing = files.find((file) => !existsSync(join(root, file)));
+    const text = missing === undefined ? await readText(root, values) : '';
+    const image = missing === undefined ? imageInValues(text) : undefined;
+    if (missing !== undefined) lacking.push(`${model} has no ${missing}`);
+    else if (!list.get(model)?.recorded.includes('http_requests_total'))
+      lacking.push(`${model} has no http_requests_total in ${metricsFile}`);
+    else if (!image) lacking.push(`${values} names no image`);
+    else fitting.push({ model, image, ingress: parse(text)?.ingress?.enabled === true });
+  }
+  const found = fitting.find(({ ingress }) => !ingress) ?? fitting[0];
+  if (found) return found;
+  throw new UserError(`No service here can be copied for a new one: ${lacking.join('; ') || 'argocd/ has none'}.`, {
+    hint: 'It takes an HTTP service with a chart of the library chart, an Application, metrics and a dashboard. git log shows what was there.',
+  });
 }
 
 /** The repository of that name at the same registry and owner. */

@@ -9,7 +9,7 @@ import { editYaml } from '../yaml.ts';
 import { edit, type FileChange, noPlace, renamed } from './changes.ts';
 import { chartChanges } from './chart.ts';
 import { dashboardChanges, metricsChange } from './monitoring.ts';
-import { model, type NewService } from './options.ts';
+import type { NewService } from './options.ts';
 
 /**
  * All that a new service needs, by file; nothing is written yet. Throws a `UsageError` where one of the new files is there,
@@ -46,7 +46,7 @@ function alreadyThere(file: string): UsageError {
 }
 
 /** The Application of a new service: that of the model under another name, with a first line of its own. */
-async function applicationChange(root: string, { name }: NewService): Promise<FileChange> {
+async function applicationChange(root: string, { name, model }: NewService): Promise<FileChange> {
   const text = renamed(await readText(root, `argocd/${model}.yaml`), model, name);
   const after = text.replace(new RegExp(`^# ${name}: .*`), `# ${name}: an HTTP service inside the cluster.`);
   return { file: `argocd/${name}.yaml`, after };
