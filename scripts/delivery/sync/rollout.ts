@@ -45,12 +45,10 @@ async function readStates(context: Context): Promise<ApplicationState[]> {
   // complete beside pods of before that.
   const applications = await applicationsNow(context);
   const namespaces = namespacesOf(applications);
-  const api = context.api();
-  const deployments = await listIn<Workload>(api, 'apps/v1', 'Deployment', namespaces);
-  const [replicaSets, pods] = await Promise.all([
-    listIn<Workload>(api, 'apps/v1', 'ReplicaSet', namespaces),
-    listIn<Pod>(api, 'v1', 'Pod', namespaces),
-  ]);
+  const list = <T extends KubeObject>(apiVersion: string, kind: string) =>
+    listIn<T>(context.api(), apiVersion, kind, namespaces);
+  const deployments = await list<Workload>('apps/v1', 'Deployment');
+  const [replicaSets, pods] = await Promise.all([list<Workload>('apps/v1', 'ReplicaSet'), list<Pod>('v1', 'Pod')]);
   return applications.map((application) => {
     const deployment = deploymentOf(application, deployments);
     const ofDeployment = ({ metadata }: KubeObject) =>
