@@ -428,6 +428,10 @@ test('of a service that was removed, neither its rules nor its panels are missed
   }
   for (const query of ['up{service="core-go"}', 'http_requests_total', 'no_such_metric', 'up{service=""}'])
     assert.equal(await asksForAbsent(removed, query), false, query);
+  const ofItself = { name: 'kept', type: 'recording', query: 'up{service="worker-python"} or kept', health: 'ok' };
+  const groups = [{ file: 'a.yml', rules: [ofItself] }] as unknown as Awaited<ReturnType<typeof live.prometheus.rules>>;
+  const keeping = { ...removed, prometheus: { ...removed.prometheus, rules: async () => groups } };
+  assert.equal(await asksForAbsent(keeping, 'kept'), true, 'a rule that records from what it recorded before');
   const renamed = { ...removed, services: async () => kept.map((one) => ({ ...one, name: `my-${one.name}` })) };
   assert.deepEqual(
     await Promise.all(['up{service="core-go"}', 'http_requests_total'].map((query) => asksForAbsent(renamed, query))),

@@ -94,7 +94,7 @@ const damages: Record<string, (file: string, text: string) => void> = {
 /** Everything that reads those files without a cluster, each by a new context. */
 function readers(): Record<string, () => Promise<unknown>> {
   const config = { ...loadConfig(root, {}), parts: ['alertmanager', 'kube-state-metrics', 'node-exporter'] };
-  const checkout = async () => ({ top: root, prefix: '', head: 'HEAD', commonDir: join(root, '.git') });
+  const checkout = async () => ({ top: root, prefix: '', head: 'HEAD', commonDir: join(root, '.git'), borrows: [] });
   const context = fakeContext({ config, exec: gitExec, checkout });
   const components = allComponents().flatMap(({ name, read }) =>
     // Argo CD's manifests come from its release, by kubectl.

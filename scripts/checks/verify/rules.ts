@@ -109,18 +109,21 @@ export async function asksForAbsent(live: LiveCluster, query: string): Promise<b
   const isPresent = (job: string) =>
     services.some(({ name, program }) => name === job || program === job) ||
     activeTargets.some(({ labels }) => labels.job === job);
-  const isAbsent = ({ name = '', matchers }: Selector): boolean => {
+  // A rule may record from what it recorded before.
+  const isAbsent = ({ name = '', matchers }: Selector, within: readonly string[] = []): boolean => {
     const isAsked = ({ label, operator, value }: Selector['matchers'][number]) =>
       label === 'service' && operator === '=' && value !== '' && services.every((one) => one.name !== value);
     const measuring = [...metrics].filter(([, names]) => names.includes(name));
-    const record = groups.flatMap(({ rules }) => rules).find((rule) => rule.name === name && rule.type === 'recording');
+    const recorded = groups.flatMap(({ rules }) => rules).filter(({ type }) => type === 'recording');
+    const record = within.includes(name) ? undefined : recorded.find((rule) => rule.name === name);
+    const behind = record === undefined ? [] : readQuery(record.query).selectors;
     return (
       matchers.some(isAsked) ||
       (measuring.length > 0 && !measuring.some(([job]) => isPresent(job))) ||
-      (record !== undefined && readQuery(record.query).selectors.some(isAbsent))
+      behind.some((selector) => isAbsent(selector, [...within, name]))
     );
   };
-  return readQuery(query).selectors.some(isAbsent);
+  return readQuery(query).selectors.some((selector) => isAbsent(selector));
 }
 
 async function isKnown(live: LiveCluster, name: string): Promise<boolean> {
