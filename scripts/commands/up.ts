@@ -27,7 +27,7 @@ import { createProgress, type Progress } from '../lib/terminal/progress.ts';
 import { terminalOf } from '../lib/terminal/prompt.ts';
 import { createTrace } from '../lib/trace.ts';
 import { uncommittedNote } from '../repository/committed-values.ts';
-import { assertGenerated } from '../repository/generated.ts';
+import { assertGenerated } from '../repository/generated/monitoring.ts';
 import { type Command, checkFlags, contextOptions, type Invocation, lockFlags } from './command.ts';
 import { lookAtCluster } from './session.ts';
 

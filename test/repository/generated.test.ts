@@ -4,7 +4,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parseObjects } from '../../scripts/kubernetes/objects.ts';
-import { assertGenerated, dashboardConfigMap, editsAfter, isSource } from '../../scripts/repository/generated.ts';
+import {
+  assertGenerated,
+  dashboardConfigMap,
+  editsAfter,
+  isSource,
+} from '../../scripts/repository/generated/monitoring.ts';
 import { refusal, temporaryFolder } from '../support/fakes.ts';
 
 const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: observability }\n';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
 import { isRecord } from '../../lib/text.ts';
-import { dashboardConfigMap, editsAfter } from '../generated.ts';
+import { dashboardConfigMap, editsAfter } from '../generated/monitoring.ts';
 import { readText } from '../text.ts';
 import { mapIn, mapsIn, readYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';

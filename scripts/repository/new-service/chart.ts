@@ -1,8 +1,8 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type Document, isMap, isScalar } from 'yaml';
-import { withValuesTables } from '../chart-readme.ts';
-import { chartVersion, recordAnnotation } from '../chart-version.ts';
+import { withValuesTables } from '../generated/chart-readme.ts';
+import { chartVersion, recordAnnotation } from '../generated/chart-version.ts';
 import { withoutHolds } from '../hold.ts';
 import { withImage } from '../image-values.ts';
 import { filesBelow, readText } from '../text.ts';

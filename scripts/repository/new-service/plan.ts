@@ -2,7 +2,7 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSeq } from 'yaml';
 import { UsageError } from '../../lib/errors.ts';
-import { editsAfter } from '../generated.ts';
+import { editsAfter } from '../generated/monitoring.ts';
 import { readRegistrations } from '../registrations.ts';
 import { readText } from '../text.ts';
 import { editYaml } from '../yaml.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { missingIn, objectsAt } from '../../kubernetes/objects.ts';
 import { writeWhole } from '../../lib/files.ts';
-import { generate, generatedEdits, isSource, monitoringFolder } from '../generated.ts';
+import { generate, generatedEdits, isSource, monitoringFolder } from '../generated/monitoring.ts';
 import { readYaml } from '../yaml.ts';
 import type { Finding, Located } from './finding.ts';
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { writeWhole } from '../lib/files.ts';
-import type { RepositoryFiles } from './rendering/manifests.ts';
-import { editYaml, mapIn, mapsIn, readYaml } from './yaml.ts';
+import { writeWhole } from '../../lib/files.ts';
+import type { RepositoryFiles } from '../rendering/manifests.ts';
+import { editYaml, mapIn, mapsIn, readYaml } from '../yaml.ts';
 
 /** The files of a checkout, or those that are about to be written. */
 type Files = Pick<RepositoryFiles, 'files' | 'text'>;

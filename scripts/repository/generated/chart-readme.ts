@@ -1,7 +1,7 @@
-import type { Chart } from './rendering/helm.ts';
-import type { RepositoryFiles } from './rendering/manifests.ts';
-import { understood } from './text.ts';
-import { type FieldPath, mapIn, readYaml } from './yaml.ts';
+import type { Chart } from '../rendering/helm.ts';
+import type { RepositoryFiles } from '../rendering/manifests.ts';
+import { understood } from '../text.ts';
+import { type FieldPath, mapIn, readYaml } from '../yaml.ts';
 
 /** What is read of a chart: its files in a checkout, or those that are about to be written. */
 type Files = Pick<RepositoryFiles, 'text'>;

@@ -1,9 +1,9 @@
 import { basename } from 'node:path/posix';
 import { isMap, isSeq, type Node, stringify, visit } from 'yaml';
-import { type KubeObject, parseObjects } from '../kubernetes/objects.ts';
-import { UserError } from '../lib/errors.ts';
-import { filesBelow, readText, understood, unreadable } from './text.ts';
-import { editYaml } from './yaml.ts';
+import { type KubeObject, parseObjects } from '../../kubernetes/objects.ts';
+import { UserError } from '../../lib/errors.ts';
+import { filesBelow, readText, understood, unreadable } from '../text.ts';
+import { editYaml } from '../yaml.ts';
 
 /** The folder whose parts have their ConfigMaps made of files. */
 export const monitoringFolder = 'observability';
