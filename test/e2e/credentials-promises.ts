@@ -281,7 +281,7 @@ export function credentialsPromises({ token, other }: Tokens, used: () => { pers
     const up = await heard(demand(person.run(['npm', 'run', '--silent', 'up'], none)));
     assert.doesNotMatch(up.stderr, /can't pull/);
     assert.deepEqual(await images(), all(false));
-    assert.match((await npm('status')).stdout, /with Secret default\/ghcr-cred, which the platform did not create/);
+    assert.match((await npm('status')).stdout, /with Secret ghcr-cred, which the platform did not create/);
     await heard(demand(person.run(['npm', 'run', '--silent', 'up'], { env: { GITHUB_TOKEN: other } })));
     assert.match((await heard(demand(person.npm('credentials', '--remove')))).stdout, /kept as it is/);
     assert.equal(await secret(), made);

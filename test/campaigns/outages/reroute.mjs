@@ -1,7 +1,13 @@
-// Loaded into a command by NODE_OPTIONS: what it fetches from the one host goes to another origin. REROUTE=HOST=ORIGIN
+// Loaded into a command by NODE_OPTIONS: what it asks the one host for goes to another origin. REROUTE=HOST=ORIGIN
+import http from 'node:http';
+import https from 'node:https';
+import { syncBuiltinESMExports } from 'node:module';
+
 const [host, origin] = (process.env.REROUTE ?? '').split('=');
-const real = globalThis.fetch;
-globalThis.fetch = (address, options) => {
+const real = https.request;
+https.request = (address, { agent, ...options }, ...rest) => {
   const url = new URL(address);
-  return real(url.host === host ? `${origin}${url.pathname}` : address, options);
+  if (url.host !== host) return real(address, { agent, ...options }, ...rest);
+  return http.request(`${origin}${url.pathname}`, options, ...rest);
 };
+syncBuiltinESMExports();
