@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chartFiles, createRenderer, helmArguments } from '../../scripts/delivery/diff/render.ts';
+import { localRepoUrl } from '../../scripts/components/git-source.ts';
+import { chartFiles } from '../../scripts/delivery/diff/chart-files.ts';
+import { createRenderer, helmArguments } from '../../scripts/delivery/diff/render.ts';
 import { apiVersions, targetsOf } from '../../scripts/delivery/diff/targets.ts';
 import { identityOf, nameOf } from '../../scripts/kubernetes/objects.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
@@ -133,7 +135,6 @@ const { source } = application().spec;
 for (const [spec, named] of [
   [{ source: { ...source, helm: { ...source.helm, parameters: [] } } }, 'spec.source.helm.parameters'],
   [{ source: { ...source, kustomize: {} } }, 'spec.source.kustomize'],
-  [{ sources: [source] }, 'spec.sources'],
   [{ sourceHydrator: {} }, 'spec.sourceHydrator'],
   [{ source: { ...source, directory: { jsonnet: {} } } }, 'spec.source.directory.jsonnet'],
   [{ source: { ...source, helm: { ...source.helm, valueFiles: ['https://x/y.yaml'] } } }, 'https://x/y.yaml'],
@@ -214,6 +215,24 @@ for (const [what, files, said] of faults) {
     assert.deepEqual(await leftBehind(), before);
   });
 }
+
+test('of several sources each is rendered, unless one is elsewhere', async () => {
+  const { root } = await repository();
+  for (const name of ['one', 'two'])
+    write(root, `${name}/map.yaml`, `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\n`);
+  const render = await createRenderer(here(root).context);
+  const sourceOf = (path: string, repoURL = localRepoUrl) => ({ repoURL, targetRevision: 'HEAD', path });
+  const of = (...sources: object[]) => application('web', { source: undefined, sources });
+  const several = of(sourceOf('one'), sourceOf('two'));
+  const { objects } = targetsOf(await render(several, facts), several, facts);
+  assert.deepEqual(
+    objects.map(({ metadata }) => metadata.name),
+    ['one', 'two'],
+  );
+  const mixed = of(sourceOf('one'), sourceOf('two', 'https://example.com/else.git'));
+  const { text } = await refusal(() => render(mixed, facts));
+  assert.match(text, /web has a source elsewhere, https:\/\/example\.com\/else\.git, beside one here/);
+});
 
 test('a pod that can not do it is no fault of the chart', async () => {
   const { root } = await repository();

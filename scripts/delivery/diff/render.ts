@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { lstat, readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { packTar, type TarEntry } from 'modern-tar';
+import { packTar } from 'modern-tar';
+import { followsRepository } from '../../components/git-source.ts';
+import type { Config } from '../../config/config.ts';
 import type { Context } from '../../images/context.ts';
 import type { Pod } from '../../kubernetes/types.ts';
 import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
-import { CommandError, type Exec } from '../../lib/exec.ts';
-import { gitIn, literalPath, readPaths } from '../../lib/git/run.ts';
+import { CommandError } from '../../lib/exec.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
 import {
   type Application,
@@ -19,6 +20,7 @@ import {
   valuesPath,
 } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
+import { chartFiles } from './chart-files.ts';
 import { apiVersions, type ClusterFacts } from './targets.ts';
 
 const repoServer = 'argocd-repo-server';
@@ -75,7 +77,30 @@ export async function createRenderer(context: Context): Promise<Renderer> {
       hint: 'npm run status shows whether Argo CD is well.',
     });
   };
-  return (application, facts) => inTurn(() => render(application, facts));
+  return async (application, facts) => {
+    const sources = sourcesApart(context.config, application);
+    const rendered = await Promise.all(sources.map((one) => inTurn(() => render(one, facts))));
+    return rendered.join('\n---\n');
+  };
+}
+
+/**
+ * One Application for each source: Argo CD renders each by itself, and joins what comes out.
+ * @throws UserError where one of several is not in this repository, or all are made of a dry source: the rest alone would be a lie.
+ */
+function sourcesApart(config: Config, application: Application): Application[] {
+  const { sources = [], ...spec } = application.spec;
+  if (sources.length === 0) return [application];
+  const apart = sources.map((source) => ({ ...application, spec: { ...spec, source } }));
+  const foreign = apart.find((one) => !followsRepository(config, one));
+  if (foreign === undefined) return apart;
+  const { name } = application.metadata;
+  throw new UserError(
+    `The Application ${name} has a source elsewhere, ${foreign.spec.source.repoURL}, beside one here.`,
+    {
+      hint: 'Commit it: npm run sync shows what it changes.',
+    },
+  );
 }
 
 async function readyRepoServer(context: Context): Promise<string> {
@@ -90,62 +115,6 @@ async function readyRepoServer(context: Context): Promise<string> {
   if (ready) return ready.metadata.name;
   const state = ours.length === 0 ? 'is not there' : 'is not ready';
   throw new UserError(`Argo CD's repo-server, which renders the charts, ${state}.`, { hint: 'npm run up' });
-}
-
-/**
- * What a commit of everything would hold below some folders (or of some files) of the working tree: tracked and new
- * files as they are now, none that Git ignores, and what their symbolic links lead to. Throws a `UserError` for a link
- * that leads out of the repository, which Argo CD refuses as well.
- */
-export async function chartFiles(exec: Exec, top: string, folders: readonly string[]): Promise<TarEntry[]> {
-  const files: TarEntry[] = [];
-  const asked: string[] = [];
-  for (let due = [...folders]; due.length > 0; ) {
-    asked.push(...due);
-    const found = await Promise.all((await listFiles(exec, top, due)).map((path) => readChartFile(top, path)));
-    const present = found.filter((file) => file !== undefined);
-    files.push(...present);
-    const targets = present.flatMap(({ header: { name, linkname } }) =>
-      linkname === undefined ? [] : [linkTarget(name, linkname)],
-    );
-    due = [...new Set(targets)].filter((target) => !asked.some((folder) => isWithin(target, folder)));
-  }
-  return files;
-}
-
-async function listFiles(exec: Exec, top: string, folders: readonly string[]): Promise<string[]> {
-  const which = ['-z', '--cached', '--others', '--exclude-standard', '--deduplicate'];
-  return readPaths(gitIn(exec, top, 'reading'), ['ls-files', ...which, '--', ...folders.map(literalPath)]);
-}
-
-/** Undefined for what was deleted but not committed yet, and for other repositories below this one. */
-async function readChartFile(top: string, path: string): Promise<TarEntry | undefined> {
-  const file = join(top, path);
-  const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
-  if (found?.isSymbolicLink())
-    return { header: { name: path, type: 'symlink', size: 0, linkname: await readlink(file) } };
-  if (!found?.isFile()) return undefined;
-  const body = await readFile(file);
-  // Of what was read, not of what was looked at: an editor may have saved it since.
-  return { header: { name: path, size: body.length }, body };
-}
-
-function linkTarget(path: string, link: string): string {
-  const target = posix.isAbsolute(link) ? '..' : posix.join(posix.dirname(path), link);
-  if (target === '..' || target.startsWith('../')) {
-    throw new UserError(`${path} is a symbolic link to ${link}, out of the repository, which Argo CD refuses.`, {
-      id: 'link-outside',
-      hint: 'Link to a file of the repository, or copy it there.',
-    });
-  }
-  return target;
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
 }
 
 /** What prints the manifests of a folder, each as a document: Argo CD joins them as well. */
@@ -200,7 +169,7 @@ function assertSupported({ metadata, spec }: Application): void {
   const { repoURL, targetRevision, path, helm, directory, ...ofSource } = spec.source ?? ({} as Source);
   const { releaseName, valueFiles = [], ignoreMissingValueFiles, ...ofHelm } = helm ?? {};
   const { recurse, ...ofDirectory } = (directory ?? {}) as { recurse?: boolean };
-  const whole = ['sources', 'sourceHydrator'].find((one) => spec[one] !== undefined);
+  const whole = spec.sourceHydrator === undefined ? undefined : 'sourceHydrator';
   const [field] = [
     ...Object.keys(ofSource),
     ...Object.keys(ofDirectory).map((one) => `directory.${one}`),
