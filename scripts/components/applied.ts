@@ -7,10 +7,9 @@ import { normalPath } from '../repository/applications.ts';
 import { ownRepository, type Place, registrationsFolder, repositoriesIn } from '../repository/registrations.ts';
 import { kustomizations } from './argo-cd.ts';
 import { gitServerFile } from './git-source.ts';
-import { allControllerFiles } from './ingress.ts';
 import { metricsServerFile } from './metrics-server.ts';
 import { claimFile } from './prometheus.ts';
-import { routeFiles } from './routes.ts';
+import { routesFolder } from './routes.ts';
 
 /** Folders of which every manifest is applied. */
 const whole = ['prometheus', 'grafana', ...monitoringParts].map((name) => `observability/${name}`);
@@ -19,7 +18,6 @@ const whole = ['prometheus', 'grafana', ...monitoringParts].map((name) => `obser
  * Tells whether something applies a manifest of this repository: a component, whatever the settings ask for, or Argo CD, because
  * an Application has its folder for a source.
  * @param registered the objects of argocd/.
- * @throws UserError where ingress/ can't be read.
  */
 export async function appliedManifests(
   place: Place,
@@ -27,12 +25,11 @@ export async function appliedManifests(
 ): Promise<(file: string) => boolean> {
   const isOurs = await ownRepository(place, repositoriesIn(registered));
   const deployed = registered.flatMap((object) => foldersIn(object.spec, isOurs));
-  const files = [kindFile, metricsServerFile, gitServerFile, claimFile, ...allControllerFiles];
-  const single = new Set([...files, ...(await routeFiles(place.config.root))]);
+  const single = new Set([kindFile, metricsServerFile, gitServerFile, claimFile]);
   const isBelow = (file: string, folder: string) => folder === '.' || file.startsWith(`${folder}/`);
   return (file) =>
     single.has(file) ||
-    [registrationsFolder, ...whole].includes(posix.dirname(file)) ||
+    [registrationsFolder, routesFolder, ...whole].includes(posix.dirname(file)) ||
     [kustomizations, ...deployed].some((folder) => isBelow(file, folder));
 }
 

@@ -2,21 +2,22 @@ import { wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
 import type { KubeObject } from '../kubernetes/objects.ts';
 import { UserError } from '../lib/errors.ts';
-import { type Application, namespacesOf } from '../repository/applications.ts';
+import { type Application, defaultNamespace, namespacesOf } from '../repository/applications.ts';
+import { memoizePerContext } from '../repository/manifests.ts';
 import { readRegistrations, readServiceApplications } from '../repository/registrations.ts';
 import { waitForTermination } from './removal.ts';
 
 /** What comes with every cluster. */
-const standard: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease']);
+const standard: ReadonlySet<string> = new Set([defaultNamespace, 'kube-system', 'kube-public', 'kube-node-lease']);
 
 /** By this a Namespace that `up` created is known, besides its field manager. */
-const labels = { 'app.kubernetes.io/managed-by': 'platform-ops' };
+const [label, owner] = ['app.kubernetes.io/managed-by', 'platform-ops'];
 
 /** The namespaces that the services are deployed into, each once; the default one where there is no service. */
-export async function serviceNamespaces(context: Context): Promise<string[]> {
+export const serviceNamespaces = memoizePerContext(async (context: Context): Promise<string[]> => {
   const found = namespacesOf(await readServiceApplications(context));
-  return found.length > 0 ? found : ['default'];
-}
+  return found.length > 0 ? found : [defaultNamespace];
+});
 
 /**
  * Creates the namespaces of the services that the cluster lacks, as Argo CD would with CreateNamespace=true: pull secrets and
@@ -53,12 +54,11 @@ export async function ensureNamespaces(context: Context): Promise<string[]> {
 
 /** Whether `up` created it for the services. */
 export function isServiceNamespace(object: KubeObject): boolean {
-  const [[label, value] = ['', '']] = Object.entries(labels);
-  return object.kind === 'Namespace' && object.metadata.labels?.[label] === value && wasApplied(object);
+  return object.kind === 'Namespace' && object.metadata.labels?.[label] === owner && wasApplied(object);
 }
 
 function namespaceObject(name: string): KubeObject {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { [label]: owner } } };
 }
 
 function createsNamespace({ spec }: Application): boolean {

@@ -9,10 +9,12 @@ import { messageOf, UserError } from '../lib/errors.ts';
 import { httpGet } from '../lib/http/client.ts';
 import { fromBase64 } from '../lib/secret.ts';
 import { shared } from '../lib/tasks.ts';
-import { holders, readManifests } from '../repository/manifests.ts';
-import { filesBelow } from '../repository/text.ts';
+import { readManifestFolder } from '../repository/manifests.ts';
 import { allControllerFiles, controllerService } from './ingress.ts';
 import { install } from './installation.ts';
+
+/** The folder of the routes, and of the controllers. */
+export const routesFolder = 'ingress';
 
 interface Route extends Site {
   title: string;
@@ -46,17 +48,9 @@ export const routes = install({
   },
 });
 
-/** The Ingresses of the routes, and what else lies beside them; namespaces first. */
-export async function readRoutes(root: string): Promise<KubeObject[]> {
-  const objects = await readManifests(root, await routeFiles(root));
-  const first = holders(objects);
-  return [...first, ...objects.filter((object) => !first.includes(object))];
-}
-
-/** All manifests in ingress/ itself but those of the controllers. */
-export async function routeFiles(root: string): Promise<string[]> {
-  const files = (await filesBelow(root, 'ingress')).filter((file) => /^ingress\/[^/]+\.ya?ml$/.test(file));
-  return files.filter((file) => !allControllerFiles.includes(file));
+/** The Ingresses of the routes, and what else lies beside them but the controllers. */
+export function readRoutes(root: string): Promise<KubeObject[]> {
+  return readManifestFolder(root, routesFolder, allControllerFiles);
 }
 
 /**

@@ -60,31 +60,18 @@ export const serviceImages: Component = {
   },
 
   async apply(context) {
-    const [account, images] = await Promise.all([context.credentials.account(), imagesAtHead(context)]);
+    const images = await imagesAtHead(context);
     const namespaces = await ensureNamespaces(context);
-    if (await hasForeignPullSecret(context)) {
-      const others = account ? await applyPullSecret(context, account) : [];
-      return useTheirs(context, images, [...namespaces, ...others]);
-    }
-    if (account) {
-      const changed = [
-        ...namespaces,
-        ...(await applyPullSecret(context, account)),
-        ...(await replaceStubs(context, images)),
-        ...(await retryPulls(context)),
-      ];
-      return { changed, detail: accountDetail(account) };
-    }
-    if (context.target !== undefined)
-      return { changed: [...namespaces, ...(await removePullSecret(context))], detail: noTokenDetail };
-    const changed = [...namespaces, ...(await putStubs(context, images))];
-    return { changed, detail: await stubDetail(context, images) };
+    const { changed, ...told } = await bringAccess(context, images);
+    return { changed: [...namespaces, ...changed], ...told };
   },
 
-  /** The pull secrets, and the namespaces that were made for the services. What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them. */
+  /**
+   * The pull secrets, also those in namespaces that no service is in any more, and the namespaces that were made for the services.
+   * What the node has by now stays in it: the images are a cache, and the next `up` is quicker by them.
+   */
   async remove(context, objects) {
-    const removed = await removePullSecret(context);
-    return [...removed, ...(await removeObjects(context, objects.filter(isServiceNamespace)))];
+    return [...(await removePullSecret(context)), ...(await removeObjects(context, objects))];
   },
 
   async owns() {
@@ -110,6 +97,19 @@ export async function coverImages(context: Context): Promise<string[]> {
 /** The same for pods that wait already, of a commit that Argo CD was quicker to see, whether the image came just now or before. */
 export async function bringImages(context: Context): Promise<string[]> {
   return [...(await coverImages(context)), ...(await retryPullsOfPresent(context))];
+}
+
+/** Has the images come from GHCR or from stubs, in the namespaces that there are now. */
+async function bringAccess(context: Context, images: ReadonlyMap<string, string>): Promise<ApplyResult> {
+  const account = await context.credentials.account();
+  const given = account ? await applyPullSecret(context, account) : [];
+  if (await hasForeignPullSecret(context)) return useTheirs(context, images, given);
+  if (account) {
+    const changed = [...given, ...(await replaceStubs(context, images)), ...(await retryPulls(context))];
+    return { changed, detail: accountDetail(account) };
+  }
+  if (context.target !== undefined) return { changed: await removePullSecret(context), detail: noTokenDetail };
+  return { changed: await putStubs(context, images), detail: await stubDetail(context, images) };
 }
 
 /** With a secret that is not ours, real images come if it reads them. If not, stubs do where the node has nothing. */

@@ -133,7 +133,7 @@ function changedSince(started: number, output: string): string[] {
  * What kubectl says of an API server that restarts. An eviction that a disruption budget forbids for now is answered 429 as
  * well, and is an answer.
  */
-export const apiRestarting =
+const apiRestarting =
   /connection refused|was refused|connection reset|unexpected EOF|: EOF|TLS handshake timeout|i\/o timeout|etcdserver: |ServiceUnavailable|currently unable to handle the request|TooManyRequests(?!\): Cannot evict pod)/i;
 
 /** What kubectl says where the login lacks a right. An API server that starts says so, too, until it has read its roles. */

@@ -22,11 +22,19 @@ export const manifestName = /\.(ya?ml|json)$/;
  * The objects of a folder as `kubectl apply -f` reads it: the manifests in the folder itself, in the order of their names. One
  * that stands in several of them, as the Namespace does, is there once, and Namespaces come first.
  * @param folder from the repository's top
+ * @param except manifests that are left out
  * @throws UserError where one can't be read.
  */
-export async function readManifestFolder(root: string, folder: string): Promise<KubeObject[]> {
+export async function readManifestFolder(
+  root: string,
+  folder: string,
+  except: readonly string[] = [],
+): Promise<KubeObject[]> {
   const own = (await filesBelow(root, folder)).filter((file) => dirname(file) === folder && manifestName.test(file));
-  const objects = await readManifests(root, own);
+  const objects = await readManifests(
+    root,
+    own.filter((file) => !except.includes(file)),
+  );
   const once = [...new Map(objects.map((object) => [identityOf(object), object])).values()];
   const first = new Set(holders(once));
   return [...first, ...once.filter((object) => !first.has(object))];

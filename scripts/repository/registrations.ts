@@ -34,7 +34,7 @@ const clusterKinds =
  * @param files those below the folder, from the repository's top
  * @throws UserError for a manifest in a subfolder, which would be registered nowhere.
  */
-export function registrationFiles(files: readonly string[]): string[] {
+function registrationFiles(files: readonly string[]): string[] {
   const manifests = files.filter((file) => manifestName.test(file)).sort();
   const deep = manifests.find((file) => posix.dirname(file) !== registrationsFolder);
   if (deep === undefined) return manifests;

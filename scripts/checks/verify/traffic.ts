@@ -108,7 +108,7 @@ function explainStuck({ who, query, by, total, alone }: Counter & Increase): Ver
 }
 
 /** How much a counter has risen over several looks at it, series by series. */
-export interface Increase {
+interface Increase {
   /** What it has risen by since the first look. */
   total: number;
   /** A series of an earlier look is missing: a pod is gone, with what it counted since Prometheus scraped it last. */

@@ -71,7 +71,7 @@ const syncPhases: ReadonlySet<string> = new Set(['PreSync', 'Sync', 'PostSync', 
  * The phases of a sync in which Argo CD runs an object as a hook; none for one that it leaves alone, such as a `helm test`
  * or what is marked Skip. Undefined for an object like all others.
  */
-export function hookPhases(object: KubeObject): string[] | undefined {
+function hookPhases(object: KubeObject): string[] | undefined {
   const argo = annotationValues(object, 'argocd.argoproj.io/hook').filter((value) => value !== '');
   const helm = annotationValues(object, 'helm.sh/hook').filter((value) => value !== '' && value !== 'crd-install');
   if (argo.length === 0 && helm.length === 0) return undefined;

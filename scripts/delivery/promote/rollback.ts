@@ -7,7 +7,7 @@ import { assertNotOverridden, type DeliveryPlan } from './plan.ts';
 import { readIdentity, type ServiceState, type Workspace } from './workspace.ts';
 
 /** What a rollback is planned from, beside the service's file. */
-export interface RollbackFacts {
+interface RollbackFacts {
   changes: readonly ImageChange[];
   /** Whether the newest change that stands touched this values file alone. */
   touchesOnlyThis: boolean;

@@ -65,7 +65,7 @@ export async function dashboardConfigMaps(root: string): Promise<string[]> {
 }
 
 /** What may have no data on a healthy platform. */
-export interface AllowedEmpty {
+interface AllowedEmpty {
   /** A dashboard's uid, the title of one of its panels, and why. */
   panels: { dashboard: string; panel: string; reason: string }[];
   /** What a rule of Prometheus records or alerts under, and why. */

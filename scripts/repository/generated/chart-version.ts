@@ -18,7 +18,7 @@ const library = 'helm/common';
  * promotes in.
  * @returns 12 hexadecimal digits
  */
-export async function templatesHash(files: Files, folder: string): Promise<string> {
+async function templatesHash(files: Files, folder: string): Promise<string> {
   const own = (await files.files(`${folder}/templates`)).map((file) => file.slice(folder.length + 1));
   const named = folder === library ? [...own, 'service.schema.json'] : own;
   const texts = await Promise.all(named.map(async (name) => [name, await files.text(`${folder}/${name}`)]));
@@ -28,7 +28,7 @@ export async function templatesHash(files: Files, folder: string): Promise<strin
 }
 
 /** How a chart's version stands to its templates. */
-export interface ChartVersion {
+interface ChartVersion {
   file: string;
   version: string;
   /** What Chart.yaml records, and what it should. */

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { UserError } from '../../lib/errors.ts';
 import { namespaceOf, normalPath } from '../applications.ts';
+import { manifestName } from '../manifests.ts';
 import { isApplication } from '../registrations.ts';
 import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
@@ -41,11 +42,11 @@ export interface ValidationCheck {
 const folders = ['argocd', 'observability', 'ingress', 'cluster'];
 
 /**
- * YAML in those folders that is no manifest: the list of metrics, what may be empty, what ConfigMaps are made of with its unit
- * tests, and how kubectl changes Argo CD's release.
+ * YAML and JSON in those folders that is no manifest: the list of metrics, what may be empty, what ConfigMaps are made of with
+ * its unit tests, and how kubectl changes Argo CD's release.
  */
 const noManifest =
-  /^observability\/((metrics|allowed-empty)\.yaml$|[^/]+\/config\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
+  /^observability\/((metrics|allowed-empty)\.yaml$|[^/]+\/(config|dashboards)\/)|^cluster\/argocd\/(full\/)?kustomization\.yaml$/;
 
 /** Makes the repository at `root`. `tools` has to find helm as soon as something is rendered. */
 export function openRepository(root: string, tools: Tools): Repository {
@@ -97,7 +98,7 @@ export function openRepository(root: string, tools: Tools): Repository {
   };
   const read = once(async () => {
     const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
-    const yaml = files.filter((file) => /\.ya?ml$|^argocd\/.*\.json$/.test(file) && !noManifest.test(file));
+    const yaml = files.filter((file) => manifestName.test(file) && !noManifest.test(file));
     const generated = await locateGenerated(repository, root);
     const manifests = yaml.filter((file) => !generated.files.includes(file)).map((file) => repository.manifest(file));
     return [...(await Promise.all(manifests)), generated];
