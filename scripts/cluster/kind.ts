@@ -40,7 +40,7 @@ export const kindCluster: Cluster = {
     const woken = await startFinished(context, container);
     if (!woken) {
       await deleteCluster(context);
-      return { ...(await createCluster(context)), notes: ['The cluster was half created, and was made anew.'] };
+      return { ...(await createCluster(context)), notes: ['The cluster was half created, and was recreated.'] };
     }
     const notes = imageDiffers(context, container)
       ? [

@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 import { loadConfig } from '../../scripts/config/config.ts';
 import { connect } from '../../scripts/kubernetes/api/api.ts';
 import { selfSigned } from '../../scripts/lib/certificates/certificate.ts';
+import { UserError } from '../../scripts/lib/errors.ts';
 import { startProcess } from '../../scripts/lib/exec.ts';
 import { useNetwork } from '../../scripts/lib/http/agent.ts';
 import { httpGet } from '../../scripts/lib/http/client.ts';
@@ -184,6 +185,20 @@ for (const [what, environment, why, hint] of failures) {
     assert.doesNotMatch(inspect([error, other], { depth: 9, showHidden: true }), /canary|YW5uOn/);
   });
 }
+
+test("where the API server would be asked through a proxy that can't be used, that is an error with an id", async () => {
+  const clusters = [{ cluster: { server: 'https://cluster.example' } }];
+  const api = () => connect(JSON.stringify({ clusters, users: [{ user: { token: 'x' } }] }), signal).text('/version');
+  use({ HTTPS_PROXY: `socks5://ann:${canary}@127.0.0.1:1080` });
+  const error = await api().catch((error: unknown) => error);
+  assert(error instanceof UserError);
+  assert.deepEqual(
+    [error.ids, error.message],
+    [['proxy'], 'HTTPS_PROXY names a proxy of the kind socks5, not http or https.'],
+  );
+  assert.match(error.hint ?? '', /^Correct HTTPS_PROXY/);
+  assert.doesNotMatch(inspect(error, { depth: 9, showHidden: true }), /canary/);
+});
 
 test('a command uses the variables of its environment, and shows the password nowhere', async () => {
   const home = join(folder, 'home');

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type OutgoingHttpHeaders, t
 import { Agent, type AgentOptions, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
+import { UserError } from '../errors.ts';
 import { certificateTexts, type Network, type ProxyServer, proxyFor, proxyLogin } from './proxy.ts';
 
 let network: Network = { direct: '' };
@@ -51,11 +52,14 @@ export function routeTo(url: string, headers: OutgoingHttpHeaders = {}): { url: 
  * Makes an agent for an API server.
  * @param options its own certificates and a login, for example; without `ca`, what this machine is told to trust is trusted.
  * @returns one that goes through the proxy that kubectl would take: Go knows no ALL_PROXY.
- * @throws ProxyError for a proxy that can't be used.
+ * @throws UserError for a proxy that can't be used.
  */
 export function createAgent(url: string, options: AgentOptions): Agent {
-  const proxy = usableProxy(url);
-  return agentBy(proxy && /^all_proxy$/i.test(proxy.variable) ? undefined : proxy, options);
+  const proxy = proxyFor(network, url);
+  if (proxy === undefined || /^all_proxy$/i.test(proxy.variable)) return agentBy(undefined, options);
+  if (proxy.fault === undefined) return agentBy(proxy, options);
+  const { message, hint } = new ProxyError(proxy, proxy.fault);
+  throw new UserError(`${message}.`, { id: 'proxy', hint });
 }
 
 function agentBy(proxy: ProxyServer | undefined, options: AgentOptions): Agent {
