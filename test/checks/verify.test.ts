@@ -434,8 +434,15 @@ test('of a service that was removed, neither its rules nor its panels are missed
   assert.equal(await asksForAbsent(keeping, 'kept'), true, 'a rule that records from what it recorded before');
   const renamed = { ...removed, services: async () => kept.map((one) => ({ ...one, name: `my-${one.name}` })) };
   assert.deepEqual(
-    await Promise.all(['up{service="core-go"}', 'http_requests_total'].map((query) => asksForAbsent(renamed, query))),
-    [true, false],
+    await Promise.all(
+      [
+        'up{service="core-go"}',
+        'container_spec_memory_limit_bytes{container="worker-python"}',
+        'container_spec_memory_limit_bytes{container="grafana"}',
+        'http_requests_total',
+      ].map((query) => asksForAbsent(renamed, query)),
+    ),
+    [true, true, false, false],
   );
 });
 

@@ -223,7 +223,7 @@ test('of several sources each is rendered, unless one is elsewhere', async () =>
   const render = await createRenderer(here(root).context);
   const sourceOf = (path: string, repoURL = localRepoUrl) => ({ repoURL, targetRevision: 'HEAD', path });
   const of = (...sources: object[]) => application('web', { source: undefined, sources });
-  const several = of(sourceOf('one'), sourceOf('two'));
+  const several = of({ ...sourceOf('one'), kustomize: {} }, sourceOf('two'));
   const { objects } = targetsOf(await render(several, facts), several, facts);
   assert.deepEqual(
     objects.map(({ metadata }) => metadata.name),

@@ -111,8 +111,13 @@ export async function asksForAbsent(live: LiveCluster, query: string): Promise<b
     activeTargets.some(({ labels }) => labels.job === job);
   // A rule may record from what it recorded before.
   const isAbsent = ({ name = '', matchers }: Selector, within: readonly string[] = []): boolean => {
+    const isService = (value: string) => services.some((one) => one.name === value);
+    const isTarget = (value: string) => activeTargets.some(({ labels }) => labels.job === value);
+    // Containers are named after their services; others' are of no service, and have to be there.
     const isAsked = ({ label, operator, value }: Selector['matchers'][number]) =>
-      label === 'service' && operator === '=' && value !== '' && services.every((one) => one.name !== value);
+      operator === '=' &&
+      !isService(value) &&
+      (label === 'service' ? value !== '' : label === 'container' && metrics.has(value) && !isTarget(value));
     const measuring = [...metrics].filter(([, names]) => names.includes(name));
     const recorded = groups.flatMap(({ rules }) => rules).filter(({ type }) => type === 'recording');
     const record = within.includes(name) ? undefined : recorded.find((rule) => rule.name === name);

@@ -21,6 +21,7 @@ import {
 } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
 import { chartFiles } from './chart-files.ts';
+import { normalised } from './compare.ts';
 import { apiVersions, type ClusterFacts } from './targets.ts';
 
 const repoServer = 'argocd-repo-server';
@@ -78,7 +79,7 @@ export async function createRenderer(context: Context): Promise<Renderer> {
     });
   };
   return async (application, facts) => {
-    const sources = sourcesApart(context.config, application);
+    const sources = sourcesApart(context.config, normalised(application) as Application);
     const rendered = await Promise.all(sources.map((one) => inTurn(() => render(one, facts))));
     return rendered.join('\n---\n');
   };
