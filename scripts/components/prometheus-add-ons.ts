@@ -14,7 +14,9 @@ const addOnObjects = new Map(
   monitoringParts.map((part) => [
     part,
     memoizePerContext(async ({ config }) => {
-      const all = await readManifestFolder(config.root, `observability/${part}`);
+      // The Namespace is Prometheus', which every part needs, and stays where a part is removed.
+      const folder = await readManifestFolder(config.root, `observability/${part}`);
+      const all = folder.filter(({ kind }) => kind !== 'Namespace');
       // Prometheus reads the rules, so a change of them is no reason to restart the part.
       return [...all.filter(isRules), ...restartOnConfigChange(all.filter((object) => !isRules(object)))];
     }),
@@ -35,14 +37,10 @@ export async function addOnRules(context: Context): Promise<KubeObject[]> {
   return (await readAddOns(context, context.config.parts)).filter(isRules);
 }
 
-/**
- * Removes the parts that an earlier run was asked for and this one isn't.
- * @param kept what stays: each part's folder holds the Namespace of all as well.
- * @returns what it removed.
- */
-export async function removeUnwantedAddOns(context: Context, kept: readonly KubeObject[]): Promise<string[]> {
+/** Removes the parts that an earlier run was asked for and this one isn't. @returns what it removed. */
+export async function removeUnwantedAddOns(context: Context): Promise<string[]> {
   const unwanted = monitoringParts.filter((name) => !context.config.parts.includes(name));
-  return removeOwn(context, await readAddOns(context, unwanted), kept);
+  return removeOwn(context, await readAddOns(context, unwanted));
 }
 
 /** Groups alerts, silences them, and tells people of them: ALERTMANAGER=true. */

@@ -41,9 +41,8 @@ export const prometheus = install({
     { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'prometheus', namespace: 'observability' } },
   ],
   async prepare(context) {
-    const all = await prometheusObjects(context);
-    await assertConfigurationValid(context, all);
-    return [...(await ensureNamespaces(context)), ...(await removeUnwantedAddOns(context, all))];
+    await assertConfigurationValid(context, await prometheusObjects(context));
+    return [...(await ensureNamespaces(context)), ...(await removeUnwantedAddOns(context))];
   },
   missing: async (context) => configurationNotLoaded(context, await prometheusObjects(context)),
   mend: async (context) => reloadConfiguration(context, await prometheusObjects(context)),

@@ -193,16 +193,16 @@ test('a part that is no longer wanted is removed, with its rules, and one that i
   );
   assert.deepEqual(
     fake.objects.map((one) => isAlertmanager?.(one)),
-    [true, false, false, false, true],
+    [true, false, false, false, false],
   );
   assert.deepEqual(
     fake.objects.map((one) => isStateMetrics?.(one)),
-    [false, true, true, true, true],
+    [false, true, true, true, false],
   );
   const view = { list: fake.api().list, forget: () => {}, podsOf: async () => [] };
   const parts = { config: configured(['alertmanager']), view: () => view, timeout: 3000 };
-  // The namespace is in the folder of each part, and stays with what is left in it.
-  await removeUnwantedAddOns(fakeContext({ ...fake, ...parts, signal: new AbortController().signal }), [space]);
+  // The namespace is in the folder of each part as well.
+  await removeUnwantedAddOns(fakeContext({ ...fake, ...parts, signal: new AbortController().signal }));
   assert.deepEqual(fake.objects.map(nameOf), [`Deployment ${namespace}/alertmanager`, nameOf(space)]);
 });
 
