@@ -231,7 +231,7 @@ test('of several sources each is rendered, unless one is elsewhere', async () =>
   );
   const mixed = of(sourceOf('one'), sourceOf('two', 'https://example.com/else.git'));
   const { text } = await refusal(() => render(mixed, facts));
-  assert.match(text, /web has a source elsewhere, https:\/\/example\.com\/else\.git, beside one here/);
+  assert.match(text, /web has a source in https:\/\/example\.com\/else\.git, which npm run diff can't render/);
 });
 
 test('a pod that can not do it is no fault of the chart', async () => {

@@ -96,7 +96,7 @@ test('documents end as YAML has it, JSON is YAML, and the items of a List are re
 const bomb = [
   'a: &a [x, x, x, x, x, x, x, x, x]',
   ...'bcdefg'.split('').map((name, index) => {
-    const before = '*' + 'abcdef'[index];
+    const before = `*${'abcdef'[index]}`;
     return `${name}: &${name} [${Array(9).fill(before).join(', ')}]`;
   }),
 ].join('\n');

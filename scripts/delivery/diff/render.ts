@@ -97,7 +97,7 @@ function sourcesApart(config: Config, application: Application): Application[] {
   if (foreign === undefined) return apart;
   const { name } = application.metadata;
   throw new UserError(
-    `The Application ${name} has a source elsewhere, ${foreign.spec.source.repoURL}, beside one here.`,
+    `The Application ${name} has a source in ${foreign.spec.source.repoURL}, which npm run diff can't render.`,
     {
       hint: 'Commit it: npm run sync shows what it changes.',
     },
