@@ -13,7 +13,7 @@ const defaultTimeoutSeconds = 1800;
 const settleMs = 1000;
 
 /** Where the lock lies: beside the cluster's folder, not in it, for that is deleted together with the cluster. */
-export function lockFile({ stateDir }: Invocation['config']): string {
+function lockFile({ stateDir }: Invocation['config']): string {
   return `${stateDir}.lock`;
 }
 

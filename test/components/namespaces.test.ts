@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { ensureNamespaces, isServiceNamespace, serviceNamespaces } from '../../scripts/components/namespaces.ts';
 import { watchServices } from '../../scripts/components/prometheus.ts';
 import { applyPullSecret, missingPullAccess } from '../../scripts/components/pull-secret.ts';
+import { serviceImages } from '../../scripts/components/service-images.ts';
 import type { Account } from '../../scripts/images/credentials/credentials.ts';
 import { ApiError } from '../../scripts/kubernetes/api/api.ts';
 import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
 import { Secret } from '../../scripts/lib/secret.ts';
-import { made } from '../support/fake-cluster.ts';
+import { fakeCluster, made } from '../support/fake-cluster.ts';
 import { fakeContext, refusal, temporaryFolder } from '../support/fakes.ts';
 import { write } from '../support/repository.ts';
 
@@ -123,4 +124,16 @@ test('Prometheus looks for services in their namespaces, and may', () => {
       ['RoleBinding', 'internal', 'prometheus-services', { kind: 'Role', name: 'prometheus-services' }],
     ],
   );
+});
+
+test('a pull secret is removed also where no service is any more', async () => {
+  const { context } = await scene(undefined, []);
+  const former = made('Secret', 'ghcr-cred', { namespace: 'former' });
+  const other = made('Secret', 'other', { namespace: 'former' });
+  const fake = fakeCluster([former, other]);
+  const api = () => ({ ...fake.api(), json: async () => Promise.reject(new ApiError('/', 404, '')) });
+  const view = () => ({ list: fake.api().list, forget: () => {}, podsOf: async () => [] });
+  const { config, signal, timeout } = context;
+  await serviceImages.remove?.(fakeContext({ ...fake, api, view, config, signal, timeout }), [former]);
+  assert.deepEqual(fake.objects, [other]);
 });

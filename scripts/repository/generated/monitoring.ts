@@ -11,7 +11,7 @@ const namespaceFile = `${monitoringFolder}/prometheus/namespace.yaml`;
 const grafanaDeployment = `${monitoringFolder}/grafana/deployment.yaml`;
 
 /** A manifest that is made of other files, so that `kubectl apply -f` can read what those say. */
-export interface GeneratedFile {
+interface GeneratedFile {
   /** From the repository's top. */
   file: string;
   configMaps: {
@@ -23,7 +23,7 @@ export interface GeneratedFile {
 }
 
 /** A file that has to be written, and what it held; undefined of one that is not there. */
-export interface GeneratedEdit {
+interface GeneratedEdit {
   file: string;
   before?: string;
   after: string;
