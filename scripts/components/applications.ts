@@ -21,6 +21,7 @@ import { redirect } from '../repository/redirect.ts';
 import { isApplication, ownRepository, readRegistrations, repositoriesIn } from '../repository/registrations.ts';
 import { removeApplications } from './applications-removal.ts';
 import { followedCommit, localRepoUrl } from './git-source.ts';
+import { linkParameters } from './links.ts';
 import { requestRefresh } from './refresh.ts';
 import { waitForTermination } from './removal.ts';
 import { renderFaults } from './render-errors.ts';
@@ -173,7 +174,8 @@ export async function registrations(context: Context): Promise<KubeObject[]> {
   const { objects } = await readRegistrations(config.root);
   const isOurs = await ownRepository(context, repositoriesIn(objects));
   const { prefix } = checkout;
-  const to = { isOurs, prefix, environment: config.environment, ...wantedSource(config, checkout) };
+  const parameters = await linkParameters(context);
+  const to = { isOurs, prefix, environment: config.environment, parameters, ...wantedSource(config, checkout) };
   const closed = await readManifests(config.root, ['cluster/argocd/default-project.yaml']);
   const isWritten = ({ kind, metadata }: KubeObject) =>
     objects.some((one) => one.kind === kind && one.metadata.name === metadata.name);

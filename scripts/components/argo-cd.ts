@@ -15,13 +15,14 @@ import { writeWhole } from '../lib/files.ts';
 import { download } from '../lib/http/download.ts';
 import { parseManifests } from '../lib/yaml-cache.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
+import { dashboardUids } from '../repository/dashboards/files.ts';
 import { readRegistrations } from '../repository/registrations.ts';
 import { readText, understood, unreadable } from '../repository/text.ts';
 import { localRepository } from './git-source.ts';
 import { contentAnnotation, install } from './installation.ts';
+import { withLinks } from './links.ts';
 import { argocdPassword } from './passwords.ts';
 import { addServers, knownHostsFile, knownHostsMap } from './repository-key.ts';
-import { routeTable, siteUrl } from './routes.ts';
 
 const redisPassword = { namespace: argocdNamespace, name: 'argocd-redis' };
 
@@ -61,14 +62,13 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
     }),
   );
   const servers = await readFile(join(config.root, knownHostsFile), 'utf8').catch(() => '');
-  const site = routeTable.find(({ secret }) => secret?.namespace === argocdNamespace);
+  const dashboards = await dashboardUids(config.root);
   return [
     argocdNamespaceObject,
     ...(config.gitops === undefined && (await context.checkout()).shallow ? [localRepository] : []),
     ...release.map((object) => {
       const data = (object.data ?? {}) as Record<string, string>;
-      if (site && object.metadata.name === 'argocd-cm')
-        return { ...object, data: { ...data, url: siteUrl(context, site) } };
+      if (object.metadata.name === 'argocd-cm') return { ...object, data: withLinks(data, config.ports, dashboards) };
       return object.metadata.name === knownHostsMap ? { ...object, data: addServers(data, servers) } : object;
     }),
   ];

@@ -9,6 +9,15 @@ import { isOfService } from '../kubernetes/workloads.ts';
 export const defaultNamespace = 'default';
 const productionValues = 'values-prod.yaml';
 
+/** A single value, laid over those of the files. */
+export interface HelmParameter {
+  /** Where it belongs, as Helm's `--set` takes it: a dot inside a key has a backslash before it. */
+  name: string;
+  value: string;
+  /** Whether it stays text where it looks like a number. */
+  forceString?: boolean;
+}
+
 /** Where an Application has its objects from: a folder of a Git repository, or a chart of a Helm repository. */
 export interface Source {
   repoURL: string;
@@ -16,7 +25,13 @@ export interface Source {
   path?: string;
   /** The chart of a Helm repository. */
   chart?: string;
-  helm?: { releaseName?: string; valueFiles?: string[]; ignoreMissingValueFiles?: boolean; [field: string]: unknown };
+  helm?: {
+    releaseName?: string;
+    valueFiles?: string[];
+    ignoreMissingValueFiles?: boolean;
+    parameters?: HelmParameter[];
+    [field: string]: unknown;
+  };
   [field: string]: unknown;
 }
 

@@ -61,6 +61,8 @@ export interface ServiceIngress {
   namespace: string;
   hosts: string[];
   tls: { secretName: string; hosts: string[] }[];
+  /** By their names. */
+  annotations: Record<string, unknown>;
 }
 
 /** The Ingresses that the services' values ask for at the commit that is checked out. */
@@ -76,7 +78,7 @@ export async function ingressesAtHead(context: ClusterContext): Promise<ServiceI
       if (one.secretName === undefined) return [];
       return [{ secretName: one.secretName, hosts: one.hosts === undefined ? hosts : textsIn(one.hosts) }];
     });
-    return [{ service, namespace: namespaceOf(application), hosts, tls }];
+    return [{ service, namespace: namespaceOf(application), hosts, tls, annotations: mapIn(ingress.annotations) }];
   });
 }
 
@@ -85,7 +87,7 @@ interface Values {
   image?: unknown;
   replicaCount?: unknown;
   networkPolicy?: { toServices?: unknown } | null;
-  ingress?: { enabled?: boolean; hosts?: unknown; tls?: unknown } | null;
+  ingress?: { enabled?: boolean; hosts?: unknown; tls?: unknown; annotations?: unknown } | null;
 }
 
 interface AtHead {

@@ -4,6 +4,7 @@ import { groupOf, type KubeObject } from '../kubernetes/objects.ts';
 import {
   type Application,
   applicationApi,
+  type HelmParameter,
   isRepositoryFile,
   localValueFile,
   normalPath,
@@ -20,6 +21,8 @@ export interface Redirection {
   /** Where the repository's files lie below the top of its checkout: '' or 'some/folder/'. */
   prefix: string;
   environment: Environment;
+  /** What the chart of an Application has to know of this machine, by the Application's name. */
+  parameters: ReadonlyMap<string, readonly HelmParameter[]>;
 }
 
 /**
@@ -30,7 +33,8 @@ export function redirect(object: KubeObject, to: Redirection): KubeObject {
   if (groupOf(object.apiVersion) !== groupOf(applicationApi)) return object;
   const spec = (object.spec ?? {}) as Record<string, unknown>;
   if (object.kind === 'AppProject') return { ...object, spec: redirectProject(spec, to) };
-  if (object.kind === 'Application') return { ...object, spec: redirectApplication(spec, to) };
+  if (object.kind === 'Application')
+    return { ...object, spec: redirectApplication(spec, to, to.parameters.get(object.metadata.name)) };
   if (object.kind !== 'ApplicationSet') return object;
   const template = (spec.template ?? {}) as { spec?: Application['spec'] };
   const generators = redirectGenerators(spec.generators, to);
@@ -49,16 +53,20 @@ function redirectProject(spec: Record<string, unknown>, { isOurs, repoURL }: Red
   return !repositories.some(allows) ? spec : { ...spec, sourceRepos: [repoURL, ...others] };
 }
 
-function redirectApplication(spec: Application['spec'], to: Redirection): Application['spec'] {
+function redirectApplication(
+  spec: Application['spec'],
+  to: Redirection,
+  parameters?: readonly HelmParameter[],
+): Application['spec'] {
   const { source, sources } = spec;
   return {
     ...spec,
-    ...(source && { source: redirectSource(source, to) }),
-    ...(sources && { sources: sources.map((one) => redirectSource(one, to)) }),
+    ...(source && { source: redirectSource(source, to, parameters) }),
+    ...(sources && { sources: sources.map((one) => redirectSource(one, to, parameters)) }),
   };
 }
 
-function redirectSource(source: Source, to: Redirection): Source {
+function redirectSource(source: Source, to: Redirection, parameters: readonly HelmParameter[] = []): Source {
   const { path, helm } = source;
   if (!to.isOurs(source.repoURL) || source.chart !== undefined) return source;
   const valueFiles = helm?.valueFiles?.map((file) => redirectValues(path ?? '.', file, to));
@@ -67,8 +75,13 @@ function redirectSource(source: Source, to: Redirection): Source {
     repoURL: to.repoURL,
     targetRevision: to.targetRevision,
     ...(path !== undefined && { path: pathBelow(path, to) }),
-    ...(helm && { helm: { ...helm, ...(valueFiles && { valueFiles }) } }),
+    ...(helm && { helm: { ...helm, ...(valueFiles && { valueFiles }), ...withParameters(helm, parameters) } }),
   };
+}
+
+/** The last one of a name counts, so those of this machine come last. */
+function withParameters(helm: NonNullable<Source['helm']>, added: readonly HelmParameter[]) {
+  return added.length === 0 ? {} : { parameters: [...(helm.parameters ?? []), ...added] };
 }
 
 /** A values file of the chart at `path`: that of the environment, and from the top of the checkout where it begins with a slash. */

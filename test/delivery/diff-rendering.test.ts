@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { localRepoUrl } from '../../scripts/components/git-source.ts';
 import { chartFiles } from '../../scripts/delivery/diff/chart-files.ts';
-import { createRenderer, helmArguments } from '../../scripts/delivery/diff/render.ts';
+import { helmArguments } from '../../scripts/delivery/diff/helm-arguments.ts';
+import { createRenderer } from '../../scripts/delivery/diff/render.ts';
 import { apiVersions, targetsOf } from '../../scripts/delivery/diff/targets.ts';
 import { identityOf, nameOf } from '../../scripts/kubernetes/objects.ts';
 import type { ExecOptions } from '../../scripts/lib/exec.ts';
@@ -132,8 +133,23 @@ test('values files elsewhere in the repository are found from the chart, and fro
 });
 
 const { source } = application().spec;
+const withParameters = (...parameters: object[]) => ({ source: { ...source, helm: { ...source.helm, parameters } } });
+test('parameters come to helm as Argo CD gives them: a comma ends none', () => {
+  const all = [
+    { name: 'a\\.b/c', value: 'https://api.localhost:9443/info' },
+    { name: 'd', value: '1,2\\,3', forceString: true },
+  ];
+  const args = helmArguments('', application('web', withParameters(...all)), facts);
+  const from = args.indexOf('--set');
+  assert.deepEqual(args.slice(from, from + 4), [
+    ...['--set', 'a\\.b/c=https://api.localhost:9443/info'],
+    ...['--set-string', 'd=1\\,2\\,3'],
+  ]);
+});
+
 for (const [spec, named] of [
-  [{ source: { ...source, helm: { ...source.helm, parameters: [] } } }, 'spec.source.helm.parameters'],
+  [withParameters({ name: 'a', value: '$ARGOCD_APP_NAME' }), 'spec.source.helm.parameters'],
+  [withParameters({ name: 'a', value: '{b,c}' }), 'spec.source.helm.parameters'],
   [{ source: { ...source, kustomize: {} } }, 'spec.source.kustomize'],
   [{ sourceHydrator: {} }, 'spec.sourceHydrator'],
   [{ source: { ...source, directory: { jsonnet: {} } } }, 'spec.source.directory.jsonnet'],

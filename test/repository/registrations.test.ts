@@ -118,10 +118,17 @@ const to: Redirection = {
   targetRevision: 'HEAD',
   prefix: 'ops/',
   environment: 'dev',
+  parameters: new Map([['linked', [{ name: 'ingress.annotations.a', value: 'b' }]]]),
 };
 const here = { repoURL: 'git://here', targetRevision: 'HEAD', path: 'ops/helm/web' };
 const foreign = { repoURL: 'https://charts.example.com', chart: 'x', targetRevision: '1' };
+const own = { name: 'ingress.annotations.a', value: 'c' };
 const redirected: [what: string, object: KubeObject, spec: object][] = [
+  [
+    'a chart with what it has to know of this machine, after its own parameters',
+    argo('Application', 'linked', { source: { ...chart, helm: { parameters: [own] } } }),
+    { source: { ...here, helm: { parameters: [own, ...(to.parameters.get('linked') ?? [])] } } },
+  ],
   [
     'a chart, with the values of the environment',
     argo('Application', 'a', { source: { ...chart, helm: { valueFiles: ['values-prod.yaml'] } } }),

@@ -10,19 +10,12 @@ import { isReady } from '../../kubernetes/workloads.ts';
 import { UserError } from '../../lib/errors.ts';
 import { CommandError } from '../../lib/exec.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import {
-  type Application,
-  argocdNamespace,
-  isRepositoryFile,
-  namespaceOf,
-  type Source,
-  topValues,
-  valuesPath,
-} from '../../repository/applications.ts';
+import { type Application, argocdNamespace, type Source, topValues } from '../../repository/applications.ts';
 import { reasonIn } from '../../repository/rendering/helm.ts';
 import { chartFiles } from './chart-files.ts';
 import { normalised } from './compare.ts';
-import { apiVersions, type ClusterFacts } from './targets.ts';
+import { assertSupported, helmArguments, valueFilesOf } from './helm-arguments.ts';
+import type { ClusterFacts } from './targets.ts';
 
 const repoServer = 'argocd-repo-server';
 /** Seconds that a chart may take to be unpacked or rendered. */
@@ -138,54 +131,6 @@ function renderingOf(top: string, application: Application, facts: ClusterFacts)
     return { path, command: ['kustomize', 'build', '.'], valueFiles: [] };
   const depth = (directory as { recurse?: boolean } | undefined)?.recurse ? [] : ['-maxdepth', '1'];
   return { path, command: ['sh', '-c', printManifests, 'sh', ...depth], valueFiles: [] };
-}
-
-/** The values files of an Application, from the top folder of the repository, without those that may be missing and are. */
-function valueFilesOf(top: string, { spec }: Application): string[] {
-  const { path = '.', helm: { valueFiles = [], ignoreMissingValueFiles = false } = {} } = spec.source ?? {};
-  const files = valueFiles.map((file) => valuesPath(path, file));
-  return ignoreMissingValueFiles ? files.filter((file) => existsSync(join(top, file))) : files;
-}
-
-/**
- * What Argo CD gives to `helm template .` in the chart's folder (util/helm/cmd.go, reposerver/repository, helmTemplate).
- * Throws a `UserError` for what an Application can say besides, and what is not followed here.
- */
-export function helmArguments(top: string, application: Application, facts: ClusterFacts): string[] {
-  assertSupported(application);
-  const { metadata, spec } = application;
-  const { path = '.', helm } = spec.source ?? {};
-  return [
-    ...['--name-template', helm?.releaseName ?? metadata.name],
-    ...['--namespace', namespaceOf(application)],
-    ...['--kube-version', facts.kubeVersion],
-    ...valueFilesOf(top, application).flatMap((file) => ['--values', posix.relative(path, file)]),
-    ...apiVersions(facts).flatMap((version) => ['--api-versions', version]),
-    '--include-crds',
-  ];
-}
-
-/** A rendering that leaves half of the settings out would be a lie. */
-function assertSupported({ metadata, spec }: Application): void {
-  const { repoURL, targetRevision, path, helm, directory, ...ofSource } = spec.source ?? ({} as Source);
-  const { releaseName, valueFiles = [], ignoreMissingValueFiles, ...ofHelm } = helm ?? {};
-  const { recurse, ...ofDirectory } = (directory ?? {}) as { recurse?: boolean };
-  const whole = spec.sourceHydrator === undefined ? undefined : 'sourceHydrator';
-  const [field] = [
-    ...Object.keys(ofSource),
-    ...Object.keys(ofDirectory).map((one) => `directory.${one}`),
-    ...Object.keys(ofHelm).map((one) => `helm.${one}`),
-  ];
-  const file = valueFiles.find((one) => !isRepositoryFile(one));
-  if (whole === undefined && field === undefined && file === undefined) return;
-  const inSource = field === undefined ? `the values file ${file}` : `spec.source.${field}`;
-  const what = whole === undefined ? inSource : `spec.${whole}`;
-  throw new UserError(`The Application ${metadata.name} has ${what}, which npm run diff can't render with.`, {
-    hint:
-      whole === undefined
-        ? 'Say the same in a file of the repository.'
-        : 'Commit it: npm run sync shows what it changes.',
-  });
 }
 
 const renderErrorHint = { id: 'render-error', hint: 'npm run validate' };

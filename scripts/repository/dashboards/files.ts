@@ -32,7 +32,11 @@ export async function readDashboards(root: string): Promise<Map<string, { text: 
   return new Map(await Promise.all(read));
 }
 
-async function dashboardUids(root: string): Promise<string[]> {
+/**
+ * @param root of the checkout
+ * @returns the uid of every dashboard, which is the name of its file, in order.
+ */
+export async function dashboardUids(root: string): Promise<string[]> {
   const names = await readdir(join(root, grafana, 'dashboards'));
   return names
     .filter((name) => name.endsWith('.json'))
