@@ -22,6 +22,8 @@ import { textsIn } from './yaml.ts';
 
 /** The folder whose manifests are registered with Argo CD. */
 export const registrationsFolder = 'argocd';
+/** What a cluster in production is given by hand. It is checked here, and nothing applies it. */
+export const productionFolder = 'docs/production';
 /** The address with which this repository is given out: that of its Applications in a fork that nobody edited. */
 const shippedUrl = 'https://github.com/zainasr/platform-ops.git';
 

@@ -22,6 +22,7 @@ import type { Chart } from '../../repository/rendering/helm.ts';
 import type { ValidationCheck } from '../../repository/rendering/repository.ts';
 import { type Fault, type Fields, findingsAt, listOf } from './objects/rule.ts';
 import { checkKinds } from './project-kinds.ts';
+import { checkRoot } from './root-application.ts';
 
 /** What Argo CD is told to deploy: it would report most of these only once it runs, and some never. */
 export const validateApplications: ValidationCheck = {
@@ -43,6 +44,8 @@ export const validateApplications: ValidationCheck = {
     'application-sync-options': 'The syncOptions are ServerSideApply, ApplyOutOfSyncOnly and PruneLast.',
     'application-finalizer':
       'Deleting an Application deletes what it deployed, and waits for that; an AppProject has no finalizer.',
+    'root-application':
+      'What deploys argocd/ in production deletes nothing, and its own AppProject allows all kinds there.',
   },
   async run(repository, { exec }) {
     const all = (await repository.manifests()).filter(({ file }) => file.startsWith(`${registrationsFolder}/`));
@@ -92,6 +95,7 @@ export const validateApplications: ValidationCheck = {
         ),
       ),
       ...(await checkKinds(repository, projects, applications, sources)),
+      ...checkRoot(await repository.manifests(), manifests),
     ];
   },
 };

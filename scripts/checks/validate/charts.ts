@@ -4,6 +4,7 @@ import { dirname, join, posix, relative } from 'node:path';
 import { appliedManifests } from '../../components/applied.ts';
 import { pathFromHere } from '../../lib/files.ts';
 import { gitIn, readPaths } from '../../lib/git/run.ts';
+import { productionFolder } from '../../repository/registrations.ts';
 import type { Finding, Tools } from '../../repository/rendering/finding.ts';
 import { type Chart, helmOptions, type Rendering } from '../../repository/rendering/helm.ts';
 import { locateHelmError } from '../../repository/rendering/helm-error.ts';
@@ -21,7 +22,8 @@ export const validateFiles: ValidationCheck = {
     'yaml-syntax': 'Every YAML file is valid, and no key stands twice in the same place.',
     'yaml-object': 'Every document of a manifest has apiVersion, kind and metadata.name.',
     ...generatedRules,
-    'manifest-applied': 'Something applies each manifest: a component, or an Application that deploys its folder.',
+    'manifest-applied':
+      'Something applies each manifest but those of docs/production/: a component, or an Application that deploys its folder.',
   },
   async run(repository, { exec }) {
     const inputs = (await repository.files('helm')).filter((file) => /^helm\/[^/]+\/[^/]+\.ya?ml$/.test(file));
@@ -82,7 +84,7 @@ async function notApplied(repository: Repository, exec: Tools['exec']): Promise<
   const isApplied = await appliedManifests(place, objects);
   const files = new Set(manifests.map(({ file }) => file));
   return [...files]
-    .filter((file) => !isApplied(file))
+    .filter((file) => !isApplied(file) && !file.startsWith(`${productionFolder}/`))
     .map((file) => ({
       rule: 'manifest-applied',
       file,

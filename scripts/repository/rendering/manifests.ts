@@ -8,7 +8,7 @@ import type { Finding, Located } from './finding.ts';
 /** The files of a checkout, or of a copy of it, and what their manifests hold. */
 export interface RepositoryFiles {
   /**
-   * The objects of argocd/, observability/, ingress/ and cluster/, with the ConfigMaps that are made of files there. What
+   * The objects of argocd/, observability/, ingress/, cluster/ and docs/production/, with the ConfigMaps that are made of files there. What
    * can't be read is in `faults`.
    */
   manifests(): Promise<Located[]>;

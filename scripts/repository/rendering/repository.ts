@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { UserError } from '../../lib/errors.ts';
 import { namespaceOf, normalPath } from '../applications.ts';
 import { manifestName } from '../manifests.ts';
-import { isApplication } from '../registrations.ts';
+import { isApplication, productionFolder, registrationsFolder } from '../registrations.ts';
 import { filesBelow, readText } from '../text.ts';
 import type { Finding, Located, Tools } from './finding.ts';
 import { type Chart, type Rendering, render, renderAllOn } from './helm.ts';
@@ -39,7 +39,7 @@ export interface ValidationCheck {
   run(repository: Repository, tools: Tools): Promise<Finding[]>;
 }
 
-const folders = ['argocd', 'observability', 'ingress', 'cluster'];
+const folders = [registrationsFolder, 'observability', 'ingress', 'cluster', productionFolder];
 
 /**
  * YAML and JSON in those folders that is no manifest: the list of metrics, what may be empty, what ConfigMaps are made of with

@@ -1,4 +1,5 @@
 import { secretPatterns } from '../../../lib/secret.ts';
+import { productionFolder } from '../../../repository/registrations.ts';
 import type { Finding } from '../../../repository/rendering/finding.ts';
 import type { Repository, ValidationCheck } from '../../../repository/rendering/repository.ts';
 import { checkObjects, type Fields, listOf, type ObjectRule, type RenderedPod, sentences } from './rule.ts';
@@ -167,7 +168,7 @@ export const validatePolicy: ValidationCheck = {
 
 /** Lines of any manifest, chart or values file that look like a secret. Says where, and never what. */
 async function findSecrets(repository: Repository): Promise<Finding[]> {
-  const folders = ['helm', 'argocd', 'observability', 'ingress', 'cluster'];
+  const folders = ['helm', 'argocd', 'observability', 'ingress', 'cluster', productionFolder];
   const files = (await Promise.all(folders.map((folder) => repository.files(folder)))).flat();
   const texts = files.filter(
     (file) => /\.(ya?ml|json|tpl|txt|lua)$/.test(file) && !/^helm\/[^/]+\/charts\//.test(file),
