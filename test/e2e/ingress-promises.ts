@@ -11,6 +11,10 @@ interface Ingress {
   status: { loadBalancer?: { ingress?: { hostname?: string }[] } };
 }
 
+interface Linked {
+  status: { summary: { externalURLs?: string[] } };
+}
+
 export interface Behind {
   view: ReturnType<typeof viewOf>;
   door: Door;
@@ -27,6 +31,15 @@ export function ingressPromises(behind: () => Behind): void {
     const { status: answered, body } = await ask(door, '/info?a=b');
     assert.equal(answered, 200);
     assert.match(body, /core-go/);
+  });
+
+  it("is where Argo CD's own link to the service leads, and Grafana's to its dashboard", async () => {
+    const { view, ports } = behind();
+    const inArgocd = ['--namespace', 'argocd'];
+    const { status } = await view.json<Linked>('get', 'application', 'api-node', ...inArgocd);
+    assert.deepEqual(status.summary.externalURLs, [`https://api.localhost:${ports.https}/info`]);
+    const { data } = await view.json<{ data: Record<string, string> }>('get', 'configmap', 'argocd-cm', ...inArgocd);
+    assert.match(data['application.links'] ?? '', new RegExp(`https://grafana\\.localhost:${ports.https}/d/`));
   });
 
   it('speaks TLS 1.2 and 1.3, and nothing older', async () => {
