@@ -6,6 +6,7 @@ import { ingressesAtHead } from '../repository/committed-values.ts';
 
 type Ports = Config['ports'];
 
+const defaults = { http: 8080, https: 8443 };
 /** An address of this machine with one of the ports that the settings have by default, as the files of this repository write it. */
 const localPort = /(?<=\.localhost:)(?:8080|8443)\b/g;
 /** For which Applications a link is shown, as Argo CD's condition has it. */
@@ -29,7 +30,7 @@ export function withLinks(
 }
 
 function withPorts(text: string, { http, https }: Ports): string {
-  return text.replace(localPort, (port) => `${port === '8080' ? http : https}`);
+  return text.replace(localPort, (port) => `${Number(port) === defaults.http ? http : https}`);
 }
 
 /** Annotations of an object from which Argo CD makes a link (common/common.go, AnnotationKeyLinkPrefix). */
@@ -42,6 +43,8 @@ const linkPrefix = 'link.argocd.argoproj.io/';
  * what needs more of them.
  */
 export async function linkParameters(context: Context): Promise<Map<string, HelmParameter[]>> {
+  const { http, https } = context.config.ports;
+  if (http === defaults.http && https === defaults.https) return new Map();
   const ingresses = await ingressesAtHead(context).catch((error) => {
     if (error instanceof UserError) return [];
     throw error;

@@ -237,7 +237,7 @@ async function registered(looks: readonly Partial<KubeObject>[]) {
     return { ...object, ...look, metadata: { ...object.metadata, ...metadata } };
   };
   const context = fakeContext({
-    config: { root, environment: 'dev' },
+    config: { root, environment: 'dev', ports: { http: 8080, https: 8443 } },
     timeout: 3000,
     signal: new AbortController().signal,
     checkout: async () => ({ prefix: '', linked: false, head: commit, subject: 'Start' }),
@@ -306,7 +306,7 @@ test('--list lists, and without a terminal and without --yes nothing is done', a
 const place = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 /** The services of this checkout. */
 const shipped = {
-  config: { root: place, environment: 'dev' },
+  config: { root: place, environment: 'dev', ports: { http: 8080, https: 8443 } },
   exec: gitExec,
   checkout: () => readCheckout(gitExec, place),
 };

@@ -168,7 +168,10 @@ test('up waits for the Applications that it applied, whatever is written into th
   writeFileSync(join(root, 'argocd/p.yaml'), JSON.stringify(named));
   let present: object[] = [];
   const context = fakeContext({
-    config: { root, environment: 'prod', gitops: { repoUrl: 'https://example.com/ops.git', revision: 'main' } },
+    config: {
+      ...{ root, environment: 'prod', ports: { http: 8080, https: 8443 } },
+      gitops: { repoUrl: 'https://example.com/ops.git', revision: 'main' },
+    },
     timeout: 100,
     signal: new AbortController().signal,
     checkout: async () => ({ prefix: '', head: commit }),

@@ -72,7 +72,7 @@ test(
 
 test('with the default ports, and where the values state no such link, an Application stays as it is', async () => {
   const standard = await linkParameters(await contextWith('gateway', { http: 8080, https: 8443 }));
-  assert.deepEqual(standard.get('gateway'), []);
+  assert.deepEqual([...standard], []);
   const none = await linkParameters(
     await contextWith('gateway', ports, 'ingress:\n  hosts: [{ host: a.localhost }]\n'),
   );
