@@ -28,7 +28,7 @@ export async function assertOwnContainer(context: Context, container: DockerCont
   const other = 'hoose another CLUSTER_NAME in .env, with its own HTTP_PORT and HTTPS_PORT.';
   const hint =
     mounted === undefined
-      ? `Install into it as it is, with TARGET_CONTEXT=kind-${clusterName} and GITOPS_REPO_URL in .env; or delete it (kind delete cluster --name ${clusterName}); or c${other}`
+      ? `Install into it as it is, with TARGET_CONTEXT=kind-${clusterName} and, unless its Applications follow this repository, GITOPS_REPO_URL in .env; or delete it (kind delete cluster --name ${clusterName}); or c${other}`
       : `C${other}`;
   throw new UsageError(`The cluster ${clusterName} ${owner}.`, { id: 'cluster-of-another', hint });
 }

@@ -42,6 +42,8 @@ export async function territoryOf(context: Context): Promise<Territory> {
 /** The Namespace by which a cluster is known as one that somebody wanted the platform in. Nothing is in it. */
 const markerNamespace = 'platform-ops';
 const markerAnnotation = 'platform-ops/repository';
+/** Since when what is there is the platform's, where that is before the mark: it took over what somebody had applied. */
+const sinceAnnotation = 'platform-ops/since';
 
 /** What a cluster says of the platform in it. */
 export interface PlatformMarker {
@@ -49,6 +51,8 @@ export interface PlatformMarker {
   repository: string;
   /** What is older than that in the cluster was there before the platform. */
   since: Date;
+  /** Whether it took over what somebody had applied before. */
+  tookOver: boolean;
 }
 
 /** The mark of a cluster, or undefined where it has none: nobody agreed that anything be installed there. */
@@ -57,7 +61,8 @@ export async function readMarker(context: Context): Promise<PlatformMarker | und
   const mark = namespaces.find(isMarker);
   if (!mark || !wasApplied(mark)) return undefined;
   const { annotations = {}, creationTimestamp = '' } = mark.metadata;
-  return { repository: annotations[markerAnnotation] ?? '', since: new Date(creationTimestamp) };
+  const since = new Date(annotations[sinceAnnotation] ?? creationTimestamp);
+  return { repository: annotations[markerAnnotation] ?? '', since, tookOver: sinceAnnotation in annotations };
 }
 
 /** Whether the mark says that the platform in this cluster is the one of these settings. */
@@ -65,10 +70,15 @@ export function isOurs({ config }: Pick<Context, 'config'>, mark: PlatformMarker
   return mark !== undefined && mark.repository === config.gitops?.repoUrl;
 }
 
-/** Says in the cluster that the platform of these settings is wanted there. */
-export async function applyMarker(context: Context): Promise<void> {
+/**
+ * Says in the cluster that the platform of these settings is wanted there.
+ * @param since of what is to be the platform's, the time at which the oldest was made, as Kubernetes writes it
+ */
+export async function applyMarker(context: Context, since?: string): Promise<void> {
   const kubectl = await context.kubectl();
-  await kubectl.apply([markerFor(context)]);
+  const mark = markerFor(context);
+  if (since !== undefined) mark.metadata.annotations = { ...mark.metadata.annotations, [sinceAnnotation]: since };
+  await kubectl.apply([mark]);
 }
 
 /** Takes the mark away again, once nothing is left that it speaks of. */

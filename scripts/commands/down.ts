@@ -16,7 +16,7 @@ import {
 import { noCluster, presence } from '../cluster/cluster.ts';
 import { assertNoTargetContext } from '../cluster/existing-cluster.ts';
 import { lockCluster } from '../cluster/lock.ts';
-import { markerFor, removeMarker } from '../cluster/territory.ts';
+import { markerFor, readMarker, removeMarker } from '../cluster/territory.ts';
 import { printNothing, resetPlatform } from '../components/reset/reset.ts';
 import { createContext } from '../context.ts';
 import type { Context } from '../images/context.ts';
@@ -111,7 +111,11 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
       const here = local.length === 0 ? '' : `\n${page(title, local, [])}`;
       return printNothing(invocation, `Nothing to remove there: ${noCluster(context).message}${here}`, plain(local));
     }
+    const isWhole = !(await readMarker(context))?.tookOver;
     const rest = {
+      end: isWhole
+        ? 'The cluster itself is as it was.'
+        : 'What was taken over is gone with it; the cluster itself stays.',
       items: [namedOf(markerFor(context)), ...plain(local)],
       async remove() {
         await removeMarker(context);

@@ -27,6 +27,9 @@ import { waitForTermination } from './removal.ts';
 import { renderFaults } from './render-errors.ts';
 import { bringImages } from './service-images.ts';
 
+/** The project `default`, which Argo CD makes by itself, closed. */
+export const defaultProjectFile = 'cluster/argocd/default-project.yaml';
+
 /** The Applications, registered to follow what is checked out here, or GITOPS_REPO_URL. */
 export const applications: Component = {
   name: 'applications',
@@ -176,7 +179,7 @@ export async function registrations(context: Context): Promise<KubeObject[]> {
   const { prefix } = checkout;
   const parameters = await linkParameters(context);
   const to = { isOurs, prefix, environment: config.environment, parameters, ...wantedSource(config, checkout) };
-  const closed = await readManifests(config.root, ['cluster/argocd/default-project.yaml']);
+  const closed = await readManifests(config.root, [defaultProjectFile]);
   const isWritten = ({ kind, metadata }: KubeObject) =>
     objects.some((one) => one.kind === kind && one.metadata.name === metadata.name);
   const rank = ({ kind }: KubeObject) => (kind.startsWith('Application') ? 2 : kind === 'AppProject' ? 1 : 0);

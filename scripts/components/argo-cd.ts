@@ -42,8 +42,9 @@ export const argoCd = install({
   needs: ['cluster'],
   objects: argoCdObjects,
   // The namespace is here as well, since it has to be known without the manifest, too.
-  made: [argocdNamespaceObject, secretNamed(redisPassword.name)],
-  grown: [secretNamed(argocdPassword.secret), localRepository],
+  made: [argocdNamespaceObject],
+  // The password of Redis it makes by itself where `up` did not.
+  grown: [secretNamed(redisPassword.name), secretNamed(argocdPassword.secret), localRepository],
   prepare: ensureRedisPassword,
   missing: crdsNotServed,
   detail: ({ config }) => `${argocd.version}${config.argocdFull ? ', in full' : ''}`,
@@ -72,6 +73,14 @@ async function argoCdObjects(context: Context): Promise<KubeObject[]> {
       return object.metadata.name === knownHostsMap ? { ...object, data: addServers(data, servers) } : object;
     }),
   ];
+}
+
+/**
+ * Argo CD as it is released, which is more than `up` installs unless the settings ask for it.
+ * @throws UserError where the release can't be had.
+ */
+export function releasedArgoCd(context: Context): Promise<KubeObject[]> {
+  return argoCdObjects({ ...context, config: { ...context.config, argocdFull: true } });
 }
 
 /** Only as it is released it has the controller of ApplicationSets: where `argocd/` has one, that is installed. */

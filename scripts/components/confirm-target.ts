@@ -3,6 +3,7 @@ import { finishedAt } from '../cluster/creation.ts';
 import { assertClusterAdmin, describeTarget } from '../cluster/existing-cluster.ts';
 import { ownerOf, wasApplied } from '../cluster/ownership.ts';
 import { applyMarker, markerFor, readMarker, territoryOf } from '../cluster/territory.ts';
+import { noRepository } from '../config/config.ts';
 import type { Context } from '../images/context.ts';
 import { ghcrHost, publicEndpoints } from '../images/credentials/token-check.ts';
 import { createRegistry, parseImage } from '../images/registry.ts';
@@ -17,6 +18,7 @@ import { wantedCertificates } from './certificates.ts';
 import { componentsFor } from './index.ts';
 import { hasForeignPullSecret } from './pull-secret.ts';
 import { inCluster } from './removal.ts';
+import { type Adoption, adopt, adoptionLines, findAdoptions, oldestOf, withoutAdopted } from './take-over.ts';
 
 interface ConfirmOptions {
   /** Where you can be asked, if anywhere. */
@@ -32,8 +34,9 @@ interface ConfirmOptions {
  * @throws UsageError before anything is changed there; UserError where the answer was no.
  */
 export async function confirmTarget(context: Context, { terminal, yes, say }: ConfirmOptions): Promise<void> {
-  const { where, isKnown } = await assertTargetFits(context, say);
-  if (isKnown) return;
+  const { where, isKnown, adoptions } = await assertTargetFits(context, say);
+  // Agreed to before, and interrupted.
+  if (isKnown) return adopt(context, adoptions);
   if (!yes && !terminal)
     throw new UsageError(`Installing into ${where} needs confirmation, and this is not an interactive terminal.`, {
       id: 'target-not-agreed',
@@ -44,13 +47,14 @@ export async function confirmTarget(context: Context, { terminal, yes, say }: Co
       id: 'target-not-agreed',
       hint: 'TARGET_CONTEXT in .env names the cluster; without it, npm run up makes one of kind.',
     });
-  await applyMarker(context);
+  await applyMarker(context, oldestOf(adoptions));
+  await adopt(context, adoptions);
 }
 
 /**
  * Makes sure that everything can be applied to a cluster that others run: that nothing of somebody else's would be overwritten,
  * that the login may do it, that the services' images can be pulled. Changes nothing.
- * @returns what cluster that is, and whether it has the mark.
+ * @returns what cluster that is, whether it has the mark, and what of it is taken over.
  * @throws UsageError where it can't be.
  */
 export async function assertTargetFits(context: Context, say: (line: string) => void) {
@@ -58,9 +62,14 @@ export async function assertTargetFits(context: Context, say: (line: string) => 
   say(`Everything is to be applied to ${where}.`);
   const isKnown = (await readMarker(context)) !== undefined;
   await assertClusterAdmin(context);
-  await assertNoForeignObjects(context);
+  const adoptions = await findAdoptions(context);
+  const follows = adoptions.some(({ present }) => present.some(({ kind }) => kind === 'Application'));
+  // Applications that are there as `argocd/` has them say it.
+  if (!isKnown && context.config.isRepositoryAssumed && !follows) throw noRepository(context.target ?? '');
+  await assertNoForeignObjects(context, undefined, adoptions);
   await assertImagesPullable(context, say);
-  return { where, isKnown };
+  for (const line of adoptionLines(adoptions)) say(line);
+  return { where, isKnown, adoptions };
 }
 
 /**
@@ -107,14 +116,16 @@ const kindsOfService = [
 ] as const;
 
 /**
- * Makes sure that `up` overwrites nothing that somebody else made: an Argo CD, an ingress class, a namespace, a Secret.
+ * Makes sure that `up` overwrites nothing that somebody else made: an Argo CD, an ingress class, a namespace, a Secret. What it
+ * takes over is not somebody else's.
  * @throws UsageError where the cluster has something under a name that the platform would write to, and that is not its own.
  */
 export async function assertNoForeignObjects(
   context: Context,
   components: readonly Component[] = componentsFor(context.config),
+  adoptions: readonly Adoption[] = [],
 ): Promise<void> {
-  const strangers = await foreignObjects(context, components);
+  const strangers = withoutAdopted(await foreignObjects(context, components), adoptions);
   if (strangers.length === 0) return;
   const more = strangers.length > maxNamed ? ` and ${strangers.length - maxNamed} more` : '';
   const named = strangers.slice(0, maxNamed).map(nameOf).join(', ') + more;

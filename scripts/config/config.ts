@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError } from '../lib/errors.ts';
@@ -28,21 +29,15 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
   const secret = (text: string | undefined) => (text ? new Secret(text) : undefined);
   const target = setting('TARGET_CONTEXT');
   const clusterName = target ?? setting('CLUSTER_NAME');
-  const repoUrl = setting('GITOPS_REPO_URL');
+  const chosenUrl = setting('GITOPS_REPO_URL');
+  const repoUrl = chosenUrl ?? (target === undefined ? undefined : registeredUrl(root));
   const ports = { http: setting('HTTP_PORT'), https: setting('HTTPS_PORT') };
   if (ports.http === ports.https)
     throw new UsageError('HTTP_PORT and HTTPS_PORT must differ.', {
       id: 'setting-wrong',
       hint: 'Correct them in .env or in the environment.',
     });
-  if (target !== undefined && repoUrl === undefined)
-    throw new UsageError(
-      `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: that cluster can't read the Git folder of this machine.`,
-      {
-        id: 'target-no-repository',
-        hint: 'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
-      },
-    );
+  if (target !== undefined && repoUrl === undefined) throw noRepository(target);
   // No name of a cluster of kind has a dot in it, so none shares the folder of a context.
   const stateDir = join(root, '.state', target === undefined ? clusterName : folderOfTarget(target));
   return {
@@ -56,6 +51,8 @@ export function loadConfig(root: string, environment: NodeJS.ProcessEnv = wholeE
     ports,
     /** Where Argo CD reads from instead of this checkout, if anywhere. */
     gitops: repoUrl === undefined ? undefined : { repoUrl, revision: setting('GITOPS_REVISION') },
+    /** Whether nobody chose that: it is the address of `argocd/`, which holds for a cluster of TARGET_CONTEXT that follows it. */
+    isRepositoryAssumed: chosenUrl === undefined,
     /** Tokens for the images, as settings and environment have them, unchecked, and where Docker keeps its own. */
     tokens: {
       use: setting('GHCR_CREDENTIALS'),
@@ -122,6 +119,29 @@ export function withIgnoredChecks(config: Config, names: unknown): Config {
 function wholeEnvironment(): NodeJS.ProcessEnv {
   const taken = Reflect.get(globalThis, Symbol.for('platform-ops.tokens')) as NodeJS.ProcessEnv | undefined;
   return { ...process.env, ...taken };
+}
+
+/** The one address that the manifests of `argocd/` name, or undefined. */
+function registeredUrl(root: string): string | undefined {
+  const folder = join(root, 'argocd');
+  if (!existsSync(folder)) return undefined;
+  const texts = readdirSync(folder).map((name) =>
+    /\.ya?ml$/.test(name) ? (readFileOrPipe(join(folder, name)) ?? '') : '',
+  );
+  const found = texts.flatMap((text) => [...text.matchAll(/^\s*(?:- )?repoURL: *(\S+) *$/gm)].map(([, url]) => url));
+  const [url, ...others] = new Set(found);
+  return others.length > 0 ? undefined : url;
+}
+
+/** The error for a cluster elsewhere of which it is not known what it is to follow. */
+export function noRepository(target: string): UsageError {
+  return new UsageError(
+    `TARGET_CONTEXT=${target} needs GITOPS_REPO_URL: that cluster can't read the Git folder of this machine.`,
+    {
+      id: 'target-no-repository',
+      hint: 'Set GITOPS_REPO_URL in .env to the address of a repository that the cluster reaches, and push to it.',
+    },
+  );
 }
 
 /** A name for the folder of a context. What is made beside it adds some 40 of the 255 bytes that a name may have. */

@@ -39,6 +39,14 @@ test('a context without a repository that its cluster reaches is refused', async
   assert.match(text, /TARGET_CONTEXT=x needs GITOPS_REPO_URL/);
 });
 
+test('without GITOPS_REPO_URL, the address of argocd/ is assumed for a context, and for nothing else', () => {
+  const assumed = loadConfig(root, { TARGET_CONTEXT: 'x' });
+  assert.equal(assumed.gitops?.repoUrl, 'https://github.com/zainasr/platform-ops.git');
+  assert.equal(assumed.isRepositoryAssumed, true);
+  assert.equal(loadConfig(root, { TARGET_CONTEXT: 'x', ...repository }).isRepositoryAssumed, false);
+  assert.equal(loadConfig(root, {}).gitops, undefined);
+});
+
 test('what is for those who run the cluster is refused, and only there', async () => {
   const { error } = await refusal(() =>
     assertNoTargetContext({ ...loadConfig('/nowhere', {}), target: 'x' }, 'stop', 'no'),
@@ -234,6 +242,20 @@ test('in a cluster of others, the platform’s is what it applied, deployed or p
   const { owns } = await territoryOf(cluster);
   const owned = Object.entries(present).flatMap(([name, one]) => (owns(one) ? [name] : []));
   assert.deepEqual(owned, ['space', 'applied', 'made', 'deployed']);
+});
+
+test('what was taken over is the platform’s since it was made, as the mark says, before which it was there', async () => {
+  const annotations = { 'platform-ops/since': at(1) };
+  const mark = { ...present.mark, metadata: { ...present.mark.metadata, annotations } };
+  const lists = Object.values({ ...present, mark });
+  const { owns } = await territoryOf({
+    ...cluster,
+    ...fakeContext({
+      api: () => ({ listMetadata: async (_: string, kind: string) => lists.filter((one) => one.kind === kind) }),
+    }),
+  });
+  assert(owns(present.before));
+  assert(!owns(present.theirSpace) && !owns(present.theirs));
 });
 
 test('a pod whose Deployment is gone is the platform’s by the labels of its charts, since its mark', async () => {

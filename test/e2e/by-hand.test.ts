@@ -16,7 +16,8 @@ const cluster = 'e2e-by-hand';
 const ports = { http: 28780, https: 29083 };
 const page = 'docs/by-hand.md';
 const section = 'The manual, with kubectl alone';
-const { commands } = blocksOf(textOf(page)).find((block) => block.section === section) ?? assert.fail(section);
+const [manual, takeOver] = blocksOf(textOf(page)).filter((block) => block.section === section);
+const { commands } = manual ?? assert.fail(section);
 
 /** What a command shows once all is well, and for how many seconds it is typed again until it does. */
 const shows: readonly { of: RegExp; what: (printed: string) => boolean; within: number }[] = [
@@ -94,6 +95,58 @@ describe('the manual, typed by hand', { skip: missing.length > 0 && `not set: ${
       /api-node|core-go|worker/,
     );
     assert.equal(await everything('applications,appprojects', '--all-namespaces', '--output=name'), '');
+  });
+
+  step('up refuses the cluster, and names the way that is typed below', async () => {
+    const ran = await person.npm('up');
+    assert.equal(ran.code, 2, ran.text);
+    assert.match(ran.stderr, /The cluster e2e-by-hand was not made by platform-ops\./);
+    assert.match(
+      ran.stderr,
+      /with TARGET_CONTEXT=kind-e2e-by-hand .*; or delete it .*; or choose another CLUSTER_NAME/,
+    );
+  });
+
+  for (const { text, line } of commands.filter(({ text: typed }) => /^kubectl (create namespace|apply) /.test(typed)))
+    step(`once more, ${page}:${line}: ${text}`, () => does(text));
+
+  const mine = { env: { TARGET_CONTEXT: `kind-${cluster}` } };
+  for (const { text, line } of takeOver?.commands ?? assert.fail('no take-over')) {
+    step('what looks after something of others, too, is not taken over', async () => {
+      const project = `sed 's/name: platform/name: theirs/' argocd/project.yaml`;
+      await demand(type(`${project} | kubectl create -f -`));
+      const ran = await type(withOwn(text, { cluster, https: ports.https }));
+      await demand(type(`${project} | kubectl delete -f -`));
+      assert.equal(ran.code, 2, ran.text);
+      assert.match(ran.stderr, /There is an Argo CD in the cluster .* that platform-ops did not install/);
+    });
+
+    step(`${page}:${line}: ${text}`, async () => {
+      const { text: said } = await demand(type(withOwn(text, { cluster, https: ports.https })));
+      for (const source of ['Argo CD', 'argocd/', 'cluster/metrics-server.yaml', 'ingress/ingress-nginx.yaml'])
+        assert.match(said, new RegExp(`  ${source} \\(\\d+\\): \\w+ `), said);
+      assert.match(said, /observability\/grafana\/ .*Deployment observability\/grafana[\s\S]*The platform is up/);
+    });
+  }
+
+  step('all is well, and a second up changes nothing', async () => {
+    // The pods of before, with production's values, end meanwhile.
+    const isWell = async () => /All is well\./.test((await person.run(['npm', 'run', '-s', 'status'], mine)).stdout);
+    await eventually('all is well', 120, isWell);
+    const ran = await demand(person.run(['npm', 'run', '-s', 'up', '--', '--json'], mine));
+    assert.deepEqual((JSON.parse(ran.stdout) as { changed: string[] }).changed, []);
+  });
+
+  step('down removes what was taken over with the rest, and leaves the cluster and the token', async () => {
+    const listed = await demand(person.run(['npm', 'run', '-s', 'down', '--', '--dry-run'], mine));
+    assert.match(listed.stdout, /^ {2}APIService v1beta1\.metrics\.k8s\.io$[\s\S]*^ {2}Namespace argocd$/m);
+    const ran = await demand(person.run(['npm', 'run', '-s', 'down', '--', '--yes'], mine));
+    assert.match(ran.stdout, /0 left\. What was taken over is gone with it; the cluster itself stays\./);
+    assert.doesNotMatch(await everything('namespaces'), /argocd|observability|ingress-nginx|platform-ops|Terminating/);
+    const wide = 'crds,clusterroles,clusterrolebindings,apiservices,ingressclasses,validatingwebhookconfigurations';
+    assert.doesNotMatch(await everything(wide), /argo|prometheus|nginx|metrics-server|metrics\.k8s/);
+    assert.match(await everything('secrets', '--namespace=default'), /ghcr-cred/);
+    assert.doesNotMatch(await everything('all', '--namespace=default'), /api-node|core-go|worker/);
   });
 
   /** Types a command, an `apply` twice, until it shows what it is to show. */

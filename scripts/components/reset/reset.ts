@@ -31,8 +31,8 @@ interface ResetOptions {
   /** Asks whether it is meant. */
   confirm(question: string): Promise<boolean>;
   progress: Progress;
-  /** What is removed once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. */
-  rest?: { items: readonly Named[]; remove(): Promise<void> };
+  /** What is removed once no object of the platform is left, in a cluster that others run: its mark, and what is on this machine. `end` is said then. */
+  rest?: { items: readonly Named[]; end: string; remove(): Promise<void> };
 }
 
 /**
@@ -68,7 +68,7 @@ export async function resetPlatform(options: ResetOptions): Promise<ExitCode> {
   const removed = doomed.filter(({ metadata }) => !there.has(metadata.uid)).map(namedOf);
   const seconds = Math.round(performance.now() - started) / 1000;
   const where = config.target === undefined ? config.clusterName : `of the context ${config.target}`;
-  const end = rest ? 'The cluster itself is as it was.' : 'npm run up brings the platform back.';
+  const end = rest?.end ?? 'npm run up brings the platform back.';
   printResult(invocation, { removed, kept, left: left.map(namedOf), seconds }, [
     `Removed from the cluster ${where}: ${counted(removed.length, 'object')}, with what they owned (${seconds.toFixed(1)} s).`,
     ...keptLines(config, after),
