@@ -8,6 +8,7 @@ import { faults } from '../campaigns/verify/faults.ts';
 import { plantingOn } from '../campaigns/verify/planting.ts';
 import { verifyAs } from '../campaigns/verify/verifying.ts';
 import { isCampaign } from './campaign.ts';
+import { eventually } from './cluster-view.ts';
 import { demand, type Person } from './support.ts';
 
 export interface Watched {
@@ -64,6 +65,9 @@ export function monitoringPromises(watched: () => Watched): void {
 
   it('sends load, and tells what came back and which dashboards show it', async () => {
     const { person, ports } = watched();
+    const url = `https://api.localhost:${ports.https}/info`;
+    // A moment ago its pod was replaced, which the forward follows and the ingress learns of later.
+    await eventually('the API answers', 60, async () => (await person.run(['curl', '-fsk', url])).code === 0);
     // The last of them is due a tenth of a second before the four are over.
     const { stdout } = await demand(person.npm('traffic', '--seconds', '4', '--rate', '10', '--errors', '10'));
     assert.match(stdout, new RegExp(`^Sent 40 requests to https://api\\.localhost:${ports.https} in [34]\\.\\d s`));

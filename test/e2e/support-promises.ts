@@ -83,9 +83,12 @@ export function supportPromises(used: () => { person: Person; cluster: string })
         },
       },
     );
-    await eventually('it has said everything', 120, async () =>
-      (await run('logs', 'talker', `--namespace=${namespace}`)).stdout.includes(signature),
-    );
+    // The kubelet tells of its end a moment after that: until then it counts as well.
+    await eventually('it has said everything, and failed', 120, async () => {
+      const { status } = await json<{ status: { phase: string } }>('get', 'pod', 'talker', `--namespace=${namespace}`);
+      return status.phase === 'Failed';
+    });
+    assert((await run('logs', 'talker', `--namespace=${namespace}`)).stdout.includes(signature));
 
     await demand(person.npm('support-bundle', '--output', 'bundle.log'));
     const text = readFileSync(join(person.clone, 'bundle.log'), 'utf8');
