@@ -163,7 +163,10 @@ export function syncContext(
   const pullSecret = made('Secret', pullSecretName, { namespace: 'default', managedFields });
   const up = { data: { activeTargets: [{ labels: { pod: 'new' }, health: 'up' }] } };
   return fakeContext({
-    config: { root, stateDir: `${root}/.state/test`, environment: 'dev', clusterName: 'test', gitops },
+    config: {
+      ...{ root, stateDir: `${root}/.state/test`, environment: 'dev', clusterName: 'test', gitops },
+      ports: { http: 8080, https: 8443 },
+    },
     exec: gitExec,
     signal: new AbortController().signal,
     timeout: 20_000,
