@@ -56,7 +56,7 @@ function scene(byHand: readonly KubeObject[], named: readonly string[] = []) {
   const kubernetes = object('Namespace', 'kube-system', undefined, { creationTimestamp: old });
   const cluster = fakeCluster([kubernetes, ...tools, ...apps, ...theirNamesake, earlier, ...byHand]);
   const context = fakeContext({
-    config: { clusterName: 'c', root },
+    config: { clusterName: 'c', root, ports: { http: 8080, https: 8443 } },
     node: 'c-control-plane',
     timeout: 3000,
     signal: new AbortController().signal,
