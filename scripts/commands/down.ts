@@ -111,11 +111,9 @@ async function uninstall(invocation: Invocation): Promise<ExitCode> {
       const here = local.length === 0 ? '' : `\n${page(title, local, [])}`;
       return printNothing(invocation, `Nothing to remove there: ${noCluster(context).message}${here}`, plain(local));
     }
-    const isWhole = !(await readMarker(context))?.tookOver;
+    const { tookOver } = (await readMarker(context)) ?? {};
     const rest = {
-      end: isWhole
-        ? 'The cluster itself is as it was.'
-        : 'What was taken over is gone with it; the cluster itself stays.',
+      end: tookOver ? 'What was taken over is gone; the cluster stays.' : 'The cluster itself is as it was.',
       items: [namedOf(markerFor(context)), ...plain(local)],
       async remove() {
         await removeMarker(context);
@@ -227,9 +225,7 @@ function report(
   return left.length === 0 ? ExitCode.done : ExitCode.failed;
 }
 
-function nothing(cluster: string): string {
-  return `Nothing to remove: there is no cluster ${cluster}.`;
-}
+const nothing = (cluster: string) => `Nothing to remove: there is no cluster ${cluster}.`;
 
 function page(title: string | undefined, items: readonly CleanupItem[], notes: readonly string[]): string {
   const lines = [...items.map((item) => `  ${line(item)}`), ...notes.map((note) => `! ${note}`)];

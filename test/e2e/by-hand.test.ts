@@ -141,7 +141,7 @@ describe('the manual, typed by hand', { skip: missing.length > 0 && `not set: ${
     const listed = await demand(person.run(['npm', 'run', '-s', 'down', '--', '--dry-run'], mine));
     assert.match(listed.stdout, /^ {2}APIService v1beta1\.metrics\.k8s\.io$[\s\S]*^ {2}Namespace argocd$/m);
     const ran = await demand(person.run(['npm', 'run', '-s', 'down', '--', '--yes'], mine));
-    assert.match(ran.stdout, /0 left\. What was taken over is gone with it; the cluster itself stays\./);
+    assert.match(ran.stdout, /0 left\. What was taken over is gone; the cluster stays\./);
     assert.doesNotMatch(await everything('namespaces'), /argocd|observability|ingress-nginx|platform-ops|Terminating/);
     const wide = 'crds,clusterroles,clusterrolebindings,apiservices,ingressclasses,validatingwebhookconfigurations';
     assert.doesNotMatch(await everything(wide), /argo|prometheus|nginx|metrics-server|metrics\.k8s/);
