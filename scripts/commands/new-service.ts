@@ -9,10 +9,10 @@ import type { Command, Invocation } from './command.ts';
 
 export const newServiceCommand: Command = {
   description: [
-    'Creates an HTTP service inside the cluster, after one that is there, as core-go: /health, /info and /metrics on one',
-    'port, in the same namespace. It gets a chart in helm/, an Application in argocd/, its metrics, a dashboard, a stand-in, and its place in',
-    'docs/promote-workflow.yml. All of that is written, or nothing; no file is overwritten, and nothing is committed.',
-    'What comes out passes npm run validate as it stands.',
+    'Creates an HTTP service inside the cluster, modelled on an existing one such as core-go: /health, /info and',
+    '/metrics on one port, in the same namespace. It gets a chart in helm/, an Application in argocd/, its metrics,',
+    'a dashboard, a stand-in, and its place in docs/promote-workflow.yml. All of that is written, or nothing;',
+    'no file is overwritten, and nothing is committed. What comes out passes npm run validate as it stands.',
   ].join('\n'),
   flags: {
     port: { type: 'text', value: 'number', description: 'The port that it listens on (default: 8080).' },

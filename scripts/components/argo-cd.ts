@@ -15,7 +15,7 @@ import { writeWhole } from '../lib/files.ts';
 import { download } from '../lib/http/download.ts';
 import { parseManifests } from '../lib/yaml-cache.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
-import { dashboardUids } from '../repository/dashboards/files.ts';
+import { dashboardUids } from '../repository/generated/monitoring.ts';
 import { readRegistrations } from '../repository/registrations.ts';
 import { readText, understood, unreadable } from '../repository/text.ts';
 import { localRepository } from './git-source.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { linkParameters, withLinks } from '../../scripts/components/links.ts';
 import { readCheckout } from '../../scripts/lib/git/checkout.ts';
-import { dashboardUids } from '../../scripts/repository/dashboards/files.ts';
+import { dashboardUids } from '../../scripts/repository/generated/monitoring.ts';
 import { fakeContext, temporaryFolder } from '../support/fakes.ts';
 import { at, find, needsHelm, render, root } from '../support/helm.ts';
 import { commit, createRepository, gitExec } from '../support/repository.ts';

@@ -128,7 +128,10 @@ function fakeCluster({
     return {};
   });
   const context = fakeContext({
-    config: { root, environment: 'dev', clusterName: 'c', stateDir: join(folder, 'state') },
+    config: {
+      ...{ root, environment: 'dev', clusterName: 'c', stateDir: join(folder, 'state') },
+      ports: { http: 8080, https: 8443 },
+    },
     node: 'node',
     signal: new AbortController().signal,
     exec: (command: [string, ...string[]], options: object) =>

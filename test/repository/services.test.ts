@@ -269,6 +269,7 @@ test('an Ingress is as values.yaml and the environment’s values say together; 
       namespace: 'default',
       hosts: ['a.localhost', 'b.localhost'],
       tls: [{ secretName: 's', hosts: ['a.localhost'] }],
+      annotations: {},
     },
   ]);
   assert.deepEqual(
@@ -279,6 +280,7 @@ test('an Ingress is as values.yaml and the environment’s values say together; 
         namespace: 'default',
         hosts: ['api.example.com'],
         tls: [{ secretName: 'prod', hosts: ['api.example.com'] }],
+        annotations: {},
       },
     ],
     'without hosts of its own a certificate is for all; without a Secret there is none to make',

@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { writeWhole } from '../../lib/files.ts';
 import { isRecord } from '../../lib/text.ts';
-import { dashboardConfigMap, editsAfter } from '../generated/monitoring.ts';
+import { dashboardConfigMap, dashboardUids, editsAfter } from '../generated/monitoring.ts';
 import { readText } from '../text.ts';
 import { mapIn, mapsIn, readYaml } from '../yaml.ts';
 import { fileText, type JsonMap } from './normal-form.ts';
@@ -30,18 +29,6 @@ export async function readDashboards(root: string): Promise<Map<string, { text: 
     return [uid, { text, normal: normalText(text, dashboardPath(uid)) }] as const;
   });
   return new Map(await Promise.all(read));
-}
-
-/**
- * @param root of the checkout
- * @returns the uid of every dashboard, which is the name of its file, in order.
- */
-export async function dashboardUids(root: string): Promise<string[]> {
-  const names = await readdir(join(root, grafana, 'dashboards'));
-  return names
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => name.slice(0, -'.json'.length))
-    .sort();
 }
 
 /** The normal form of a dashboard's text. `where` is for the `UserError` about one that is no JSON. */

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { basename } from 'node:path/posix';
 import { isMap, isSeq, type Node, stringify, visit } from 'yaml';
 import { type KubeObject, parseObjects } from '../../kubernetes/objects.ts';
@@ -9,6 +11,18 @@ import { editYaml } from '../yaml.ts';
 export const monitoringFolder = 'observability';
 const namespaceFile = `${monitoringFolder}/prometheus/namespace.yaml`;
 const grafanaDeployment = `${monitoringFolder}/grafana/deployment.yaml`;
+
+/**
+ * @param root of the checkout
+ * @returns the uid of every dashboard, which is the name of its file, in order.
+ */
+export async function dashboardUids(root: string): Promise<string[]> {
+  const names = await readdir(join(root, monitoringFolder, 'grafana', 'dashboards'));
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort();
+}
 
 /** A manifest that is made of other files, so that `kubectl apply -f` can read what those say. */
 interface GeneratedFile {
