@@ -119,6 +119,32 @@ export function applicationSources({ spec }: Pick<Application, 'spec'>): Source[
   return spec.source ? [spec.source] : [];
 }
 
+/**
+ * Drops what Argo CD's controller takes out of an Application again (util/argo, NormalizeApplicationSpec): `kustomize: {}` and
+ * the like of a source, and a `syncPolicy` that says nothing. `automated: {}` does say something.
+ * @returns another one, which the controller leaves as it is.
+ */
+export function withoutZeros(spec: Application['spec']): Application['spec'] {
+  const copy = structuredClone(spec);
+  const { syncPolicy } = copy;
+  if (syncPolicy && Object.values(syncPolicy).every((value) => value === null || isEmptyList(value)))
+    delete copy.syncPolicy;
+  for (const source of applicationSources({ spec: copy }))
+    for (const field of ['kustomize', 'helm', 'directory', 'plugin'] as const)
+      if (isZero(source[field])) delete source[field];
+  return copy;
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** Whether Go takes a value for that of a field which is not there. */
+function isZero(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return !value;
+  return Array.isArray(value) ? value.length === 0 : Object.values(value).every(isZero);
+}
+
 /** The namespace that an Application deploys into. */
 export function namespaceOf({ spec }: Pick<Application, 'spec'>): string {
   return spec.destination?.namespace || defaultNamespace;

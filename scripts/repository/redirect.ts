@@ -10,6 +10,7 @@ import {
   normalPath,
   type Source,
   valuesPath,
+  withoutZeros,
 } from './applications.ts';
 import { textsIn } from './yaml.ts';
 
@@ -59,11 +60,12 @@ function redirectApplication(
   parameters?: readonly HelmParameter[],
 ): Application['spec'] {
   const { source, sources } = spec;
-  return {
+  // Left in, what the controller takes out would be another change at every `up`.
+  return withoutZeros({
     ...spec,
     ...(source && { source: redirectSource(source, to, parameters) }),
     ...(sources && { sources: sources.map((one) => redirectSource(one, to, parameters)) }),
-  };
+  });
 }
 
 function redirectSource(source: Source, to: Redirection, parameters: readonly HelmParameter[] = []): Source {

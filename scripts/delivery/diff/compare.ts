@@ -11,7 +11,7 @@ import {
 } from '../../kubernetes/objects.ts';
 import { UserError } from '../../lib/errors.ts';
 import { limitConcurrency } from '../../lib/tasks.ts';
-import { type Application, applicationSources } from '../../repository/applications.ts';
+import { withoutZeros } from '../../repository/applications.ts';
 import { isApplication } from '../../repository/registrations.ts';
 import { type Restart, restartOf } from './restart.ts';
 import { type ClusterFacts, servedAs } from './targets.ts';
@@ -136,31 +136,8 @@ export function normalised(object: KubeObject, ignored: readonly IgnoreRule[] = 
   for (const entry of ignored) {
     if (matches(entry, object)) for (const pointer of entry.jsonPointers ?? []) removeAt(copy, pointer);
   }
-  if (isApplication(copy)) dropZeros(copy.spec);
+  if (isApplication(copy)) copy.spec = withoutZeros(copy.spec);
   return copy;
-}
-
-/**
- * Drops what Argo CD's controller takes out of an Application again (util/argo, NormalizeApplicationSpec): `kustomize: {}` and
- * the like of a source, and a `syncPolicy` that says nothing. `automated: {}` does say something.
- */
-function dropZeros(spec: Application['spec']): void {
-  const { syncPolicy } = spec;
-  if (syncPolicy && Object.values(syncPolicy).every((value) => value === null || isEmptyList(value)))
-    delete spec.syncPolicy;
-  for (const source of applicationSources({ spec }))
-    for (const field of ['kustomize', 'helm', 'directory', 'plugin'] as const)
-      if (isZero(source[field])) delete source[field];
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-/** Whether Go takes a value for that of a field which is not there. */
-function isZero(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return !value;
-  return Array.isArray(value) ? value.length === 0 : Object.values(value).every(isZero);
 }
 
 function matches({ group = '', kind, name, namespace }: IgnoreRule, object: KubeObject): boolean {
