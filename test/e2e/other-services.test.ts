@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startForward } from '../campaigns/forward/running.ts';
 import { reportIn } from '../support/status-schema.ts';
 import { viewOf } from './cluster-view.ts';
 import { demand, newPerson, type Person } from './support.ts';
 
 const cluster = 'e2e-other-services';
 const ports = { http: 26280, https: 26643 };
-const forwardPort = 26281;
 const script = readFileSync(fileURLToPath(new URL('other-services.sh', import.meta.url)), 'utf8');
 
 /** Nothing is called as it was shipped: gateway asks backend, which is in a namespace of its own; fourth is a chart by hand. */
@@ -65,9 +65,10 @@ describe('what people bring', () => {
     const asked = await demand(person.npm('traffic', '--seconds=2', '--errors=0', '--json'));
     const { requests, answers } = JSON.parse(asked.stdout);
     assert.deepEqual(answers, [{ path: '/info', status: 200, count: requests }]);
-    const url = `http://127.0.0.1:${forwardPort}/info`;
-    const forward = `npm run --silent port-forward -- api --port ${forwardPort} & for i in $(seq 60); do curl -sf ${url} && break; sleep 0.5; done; kill -INT %1; wait`;
-    const forwarded = await person.run(['bash', '-mc', forward]);
+    const forward = await startForward(person, ['api']);
+    const url = new URL('/info', forward.urls.get('api'));
+    const forwarded = await demand(person.run(['curl', '-fsS', url.href]));
+    assert.equal(await forward.interrupt(), 130);
     assert.match(forwarded.stdout, /"upstream":\{"service":"backend"/);
     const { stdout: logs } = await demand(person.npm('logs', 'backend', '--json'));
     assert.match(logs, /"namespace":"internal"|"pod":"backend-/);
