@@ -106,7 +106,7 @@ describe('what people bring', () => {
   };
 });
 
-/** A repository with the chart `released`, which answers where both this machine and a pod of kind's network reach it. */
+/** A repository with the chart `released`, which answers where both this machine and a pod reach it, be there a cluster yet or not. */
 async function helmRepository(person: Person): Promise<Server> {
   const folder = join(person.home, 'charts');
   const made = [
@@ -118,7 +118,7 @@ async function helmRepository(person: Person): Promise<Server> {
   mkdirSync(join(folder, 'released/templates'), { recursive: true });
   writeFileSync(join(folder, 'released/templates/it.yaml'), configMap('released', 'a chart'));
   await demand(person.run(['bash', '-c', 'helm package released && helm repo index .'], { cwd: folder }));
-  const inspect = ['docker', 'network', 'inspect', 'kind', '--format', '{{range .IPAM.Config}}{{.Gateway}} {{end}}'];
+  const inspect = ['docker', 'network', 'inspect', 'bridge', '--format', '{{range .IPAM.Config}}{{.Gateway}} {{end}}'];
   const { stdout } = await demand(person.run(inspect as [string, ...string[]]));
   const gateway = stdout.split(' ').find((one) => /^[\d.]+$/.test(one));
   const server = createServer(({ url = '/' }, response) => {
