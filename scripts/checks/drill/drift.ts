@@ -7,6 +7,9 @@ import { commitsHindrance, release, restoreFromGit, revert } from './commits.ts'
 import { type Drill, type DrillService, drillServices } from './drill.ts';
 import { scalerOf, serviceObject, waitForState } from './service-state.ts';
 
+/** Milliseconds for which callers may go on with the address of a Service that was deleted: CoreDNS' `cache 30`. */
+const addressKeptMs = 30_000;
+
 /** By hand, as you would: scales one service, deletes a Service of another. Argo CD reverts both. */
 export const selfHealDrill: Drill = {
   name: 'self-heal',
@@ -16,6 +19,11 @@ export const selfHealDrill: Drill = {
     const { middle, back } = await drillServices(context);
     const scaled = await scale(context, middle);
     const recreated = await deleteService(context, back);
+    // The next drill would lose requests because of this one.
+    const until = performance.now() + addressKeptMs;
+    const callers = async () =>
+      performance.now() < until ? `callers may go on with the address ${back.name} had` : undefined;
+    if (back === middle) await waitForState(context, callers);
     return {
       held: true,
       seconds: Math.max(scaled.seconds, recreated),
