@@ -50,7 +50,7 @@ async function runSupportBundle({ config, flags, signal, print, progressStream }
 export async function redactedText(context: Context, withCluster: boolean): Promise<string> {
   const { redact, shows } = createRedactor(await collectSecrets(context, withCluster));
   const sections = [...machineSections, ...(withCluster ? clusterSections : [])];
-  const text = redact(await renderSections(context, sections));
+  const text = await renderSections(context, sections, redact);
   context.reconnect();
   if (shows(text)) throw new Error('something of a secret was still in the text, so nothing was written');
   // The name of an account is private, and every path has it. Later than the secrets, which may have it in them.

@@ -153,6 +153,8 @@ const secrets = [
 const home = await temporaryFolder();
 
 /** A machine and a cluster that say the secrets wherever they can say anything. */
+const asItIs = (text: string) => text;
+
 function leakingContext(parts: object = {}) {
   const leak = [...formsOf(token, 'ann'), password, inCluster, ofKubeconfig].join(' | ');
   const leaky = fakeExec((line) => {
@@ -266,7 +268,7 @@ test('of a cluster that others use as well, what is theirs is neither told nor r
     }),
     lines: async () => '2026-01-02T03:04:05Z it runs',
   });
-  const text = await renderSections(leakingContext({ target: 'theirs', api }), clusterSections);
+  const text = await renderSections(leakingContext({ target: 'theirs', api }), clusterSections, asItIs);
   const told = [...text.matchAll(/\b(?:argocd|default|theirs)\/\S+/g)].map(([name]) => name);
   assert.deepEqual([...new Set(told)].toSorted(), ['argocd/argocd-server-1', 'default/core-go-1']);
   assert(!text.includes('mine-1') && text.includes('[core-go-1] '), text);
@@ -285,10 +287,19 @@ test('a section that fails says so beside the others, and an interruption ends i
   const fails = (error: Error) => [{ title: 'two', make: () => Promise.reject(error) }, one];
   const context = leakingContext();
   assert.equal(
-    await renderSections(context, fails(new Error('no way'))),
+    await renderSections(context, fails(new Error('no way')), asItIs),
     '== two\n\ncould not be had: no way\n\n== one\n\ntext\n',
   );
-  await assert.rejects(renderSections(context, fails(new Interrupted())), Interrupted);
+  await assert.rejects(renderSections(context, fails(new Interrupted()), asItIs), Interrupted);
+});
+
+test('a key that is cut off in one section takes nothing of the next along', async () => {
+  const sections = ['as -----BEGIN PRIVATE KEY-----\nMIIEvQ', 'it speaks:\nMIIEvQ\n-----END PRIVATE KEY-----'].map(
+    (text, index) => ({ title: `section ${index}`, make: async () => text }),
+  );
+  const text = await renderSections(leakingContext(), sections, createRedactor([]).redact);
+  assert.match(text, /== section 1\n\nit speaks:\n/);
+  assert(!text.includes('MIIEvQ'), text);
 });
 
 test('the command writes a file that only its owner reads, once, and prints where it is', async () => {

@@ -137,15 +137,22 @@ function restartsOf({ status }: Pod): number {
   return (status.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0);
 }
 
-/** The text of all sections. One that can't be made says why, and keeps none of the others from being there. */
-export async function renderSections(context: Context, sections: readonly Section[]): Promise<string> {
+/**
+ * The text of all sections. One that can't be made says why, and keeps none of the others from being there.
+ * @param redact takes secrets out of a section: a key that is cut off in one may not take the beginning of the next along
+ */
+export async function renderSections(
+  context: Context,
+  sections: readonly Section[],
+  redact: (text: string) => string,
+): Promise<string> {
   const texts = await Promise.all(
     sections.map(async ({ title, make }) => {
       const text = await make(context).catch((error: unknown) => {
         if (error instanceof Interrupted) throw error;
         return `could not be had: ${messageOf(error)}`;
       });
-      return `== ${title}\n\n${text}\n`;
+      return `== ${title}\n\n${redact(text)}\n`;
     }),
   );
   return texts.join('\n');
