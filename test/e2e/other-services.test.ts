@@ -67,7 +67,9 @@ describe('what people bring', () => {
     assert.deepEqual(answers, [{ path: '/info', status: 200, count: requests }]);
     const forward = await startForward(person, ['api']);
     const url = new URL('/info', forward.urls.get('api'));
-    const forwarded = await demand(person.run(['curl', '-fsS', url.href]));
+    // The addresses are told before they lead anywhere.
+    const patient = ['--retry', '30', '--retry-delay', '1', '--retry-connrefused'];
+    const forwarded = await demand(person.run(['curl', '-fsS', ...patient, url.href]));
     assert.equal(await forward.interrupt(), 130);
     assert.match(forwarded.stdout, /"upstream":\{"service":"backend"/);
     const { stdout: logs } = await demand(person.npm('logs', 'backend', '--json'));
