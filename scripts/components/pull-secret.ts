@@ -82,7 +82,7 @@ export async function missingPullAccess(context: Context, account: Account): Pro
   return undefined;
 }
 
-/** Whether the cluster has a pull secret for the services, whoever made it. */
+/** Whether the cluster has a pull secret for the services, made by the platform or not. */
 export async function hasPullSecret(context: Context): Promise<boolean> {
   const contents = (await serviceNamespaces(context)).map((namespace) => contentIn(context, namespace));
   return (await Promise.all(contents)).some((content) => content !== undefined);

@@ -58,7 +58,7 @@ export async function findAdoptions(context: Context): Promise<Adoption[]> {
     const argoCd = [...(await releasedArgoCd(context)), ...(await readManifests(root, [defaultProjectFile]))];
     found.unshift(await adoptionOf(context, 'Argo CD', argoCd, wasInstalled));
   }
-  // The Namespace stands in both folders of the monitoring.
+  // The Namespace is in both folders of the monitoring.
   const known = new Set<string>();
   for (const one of found) {
     one.present = one.present.filter((object) => !known.has(identityOf(object)));

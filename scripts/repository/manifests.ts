@@ -20,7 +20,7 @@ export const manifestName = /\.(ya?ml|json)$/;
 
 /**
  * The objects of a folder as `kubectl apply -f` reads it: the manifests in the folder itself, in the order of their names. One
- * that stands in several of them, as the Namespace does, is there once, and Namespaces come first.
+ * that several of them have, as the Namespace, is there once, and Namespaces come first.
  * @param folder from the repository's top
  * @param except manifests that are left out
  * @throws UserError where one can't be read.

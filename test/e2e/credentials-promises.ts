@@ -193,7 +193,7 @@ export function credentialsPromises({ token, other }: Tokens, used: () => { pers
     assert.match((await heard(demand(person.npm('up')))).stdout, /nothing was changed/);
   });
 
-  inCampaign('a pod that can not pull is made anew at once, as soon as the token is right again', async () => {
+  inCampaign('a pod that can not pull is recreated at once, as soon as the token is right again', async () => {
     const config = { auths: { 'ghcr.io': { auth: Buffer.from('nobody:ghp_nobody').toString('base64') } } };
     const data = { '.dockerconfigjson': Buffer.from(JSON.stringify(config)).toString('base64') };
     await demand(kubectl('patch', 'secret', 'ghcr-cred', '--type=merge', '-p', JSON.stringify({ data })));

@@ -146,7 +146,7 @@ export function resetPromises({ cluster, begin }: SharedPlatform): void {
     await demand(person.npm('status'));
   });
 
-  inCampaign('has Argo CD build the workloads anew', async () => {
+  inCampaign('has Argo CD build the workloads again', async () => {
     const uid = async () =>
       (await demand(view().kubectl('get', 'deployment', 'core-go', '--output=jsonpath={.metadata.uid}'))).stdout;
     const before = await uid();

@@ -26,7 +26,7 @@ run({ files, concurrency: 1, timeout })
   .compose(new spec())
   .pipe(process.stdout);
 
-/** A suite of a file has ended. The line is written at once, for whoever looks, and once more when all is over. */
+/** A suite of a file has ended. The line is written at once, for those who watch, and once more when all is over. */
 function tell({ file, nesting, details }: { file?: string; nesting: number; details: { duration_ms: number } }): void {
   if (nesting !== 0) return;
   const line = `e2e: ${basename(file ?? 'a file')} took ${Math.round(details.duration_ms / 1000)} s\n`;

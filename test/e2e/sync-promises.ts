@@ -91,7 +91,7 @@ export function syncPromises({ cluster, ports, begin }: SharedPlatform): void {
     await view.noneTerminates();
   });
 
-  it('loses no request at 20 a second in the rollout of an amended commit, and gets a receipt as a person reads it', async (t) => {
+  it('loses no request at 20 a second in the rollout of an amended commit, and gets a receipt as people read it', async (t) => {
     const { certificate } = JSON.parse((await demand(person.npm('trust', '--json'))).stdout);
     const door = { port: ports.https, host: 'api.localhost', ca: readFileSync(certificate, 'utf8') };
     const stream = steadyStream(door, '/info', 20);

@@ -122,7 +122,7 @@ test('every query of requests finds those of each service that it asks for', asy
     for (const { name = '', matchers } of readQuery(text).selectors) {
       if (!/^http_request/.test(name)) continue;
       const ofService = matchers.filter(({ label }) => label === 'service');
-      // What a service answers that has asked another one in vain; core-go asks none.
+      // What a service answers that got no answer from another one; core-go asks none.
       const ofGateway = matchers.some(({ label, value }) => label === 'status' && value === '502');
       const asked = series.filter(
         (labels) =>

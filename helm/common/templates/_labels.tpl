@@ -35,7 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{/*
 Of an object that has labels and annotations of its own, or another name: a list of the context and a map of these. No
-namespace: whoever installs the chart decides it, in production Argo CD's destination.
+namespace: the one who installs the chart decides it, in production Argo CD's destination.
 */}}
 {{- define "common.metadataOf" -}}
 {{- $root := first . -}}

@@ -46,7 +46,7 @@ interface GeneratedEdit {
 /** Gets a file's text by its path from the repository's top. */
 type Read = (file: string) => Promise<string>;
 
-/** Which ConfigMap carries a file, and the manifest that this stands in; undefined of a file that none carries. */
+/** Which ConfigMap carries a file, and the manifest that contains it; undefined of a file that none carries. */
 function placeOf(file: string): { part: string; name: string; manifest: string } | undefined {
   const [, part = '', folder, key = ''] =
     /^observability\/([^/]+)\/(config|config\/rules|dashboards)\/([^/]+)$/.exec(file) ?? [];

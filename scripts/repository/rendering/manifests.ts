@@ -61,7 +61,7 @@ export const generatedRules = {
   'source-left-out': 'Every file of a folder config/ or dashboards/ of observability/ is carried by a ConfigMap.',
 };
 
-/** What stands in the manifests that are made of other files, each with the file that it comes from. */
+/** What the manifests contain that are made of other files, each with the file that it comes from. */
 interface LocatedGenerated {
   /** The ConfigMaps, as their sources have them. */
   objects: Located[];
