@@ -20,8 +20,8 @@ const wide = [...folders].filter(([folder, count]) => count > 14 && !exempt.test
 const root = new Set(program.map((file) => file.split('/')[1]));
 
 const rows: [what: string, now: number, limit: number, wanted: number][] = [
-  ['lines of code, comments and imports', kinds.code + kinds.comments + kinds.imports + kinds.blank, 36_168, 24_000],
-  ['lines that are neither blank, comment nor import', kinds.code, 26_102, 17_500],
+  ['lines of code, comments and imports', kinds.code + kinds.comments + kinds.imports + kinds.blank, 36_167, 24_000],
+  ['lines that are neither blank, comment nor import', kinds.code, 26_098, 17_500],
   ['files in scripts/', program.length, 281, 260],
   ['places at the root of scripts/', root.size, 13, places.length],
   ['folders with more than 14 files', wide.length, 0, 0],

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isTracked } from '../../cluster/ownership.ts';
 import { inCluster } from '../../components/removal.ts';
 import type { Context } from '../../images/context.ts';
 import type { KubeObject } from '../../kubernetes/objects.ts';
+import { Interrupted } from '../../lib/errors.ts';
 import { shortSha } from '../../lib/git/checkout.ts';
 import { commitsHindrance, release, restoreFromGit, revert } from './commits.ts';
 import { type Drill, type DrillService, drillServices } from './drill.ts';
@@ -20,10 +22,8 @@ export const selfHealDrill: Drill = {
     const scaled = await scale(context, middle);
     const recreated = await deleteService(context, back);
     // The next drill would lose requests because of this one.
-    const until = performance.now() + addressKeptMs;
-    const callers = async () =>
-      performance.now() < until ? `callers may go on with the address ${back.name} had` : undefined;
-    if (back === middle) await waitForState(context, callers);
+    if (back === middle) await sleep(addressKeptMs, undefined, { signal: context.signal }).catch(() => {});
+    if (context.signal.aborted) throw new Interrupted();
     return {
       held: true,
       seconds: Math.max(scaled.seconds, recreated),
