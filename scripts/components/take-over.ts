@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isTracked, wasApplied } from '../cluster/ownership.ts';
 import type { Context } from '../images/context.ts';
-import { identityOf, type KubeObject, nameOf } from '../kubernetes/objects.ts';
-import { counted } from '../lib/text.ts';
+import { identityOf, type KubeObject, lastAppliedAnnotation, nameOf } from '../kubernetes/objects.ts';
+import { counted, jsonIn } from '../lib/text.ts';
 import { applicationApi, argocdNamespace } from '../repository/applications.ts';
 import { readManifestFolder, readManifests } from '../repository/manifests.ts';
 import { readRegistrations, registrationsFolder } from '../repository/registrations.ts';
@@ -21,9 +21,6 @@ export interface Adoption {
   /** As the cluster has them. */
   present: KubeObject[];
 }
-
-/** In it `kubectl apply` keeps what it applied: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/ */
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
  * What of a cluster the commands of the manual (docs/by-hand.md) put there, which `up` takes over. Of what lies in this
@@ -82,9 +79,8 @@ async function adoptionOf(
 }
 
 function isAsWritten(present: KubeObject, written: KubeObject): boolean {
-  const said = present.metadata.annotations?.[lastApplied];
-  if (said === undefined) return false;
-  return isDeepStrictEqual(plain(JSON.parse(said) as KubeObject), plain(written));
+  const said = jsonIn<KubeObject>(present.metadata.annotations?.[lastAppliedAnnotation] ?? '');
+  return said.metadata !== undefined && isDeepStrictEqual(plain(said as KubeObject), plain(written));
 }
 
 /** Without what kubectl adds: empty annotations, and the namespace that the command names. */

@@ -2,6 +2,9 @@ import { stringify } from 'yaml';
 import { isRecord } from '../lib/text.ts';
 import { parseManifests } from '../lib/yaml-cache.ts';
 
+/** In it `kubectl apply` keeps what it applied: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/ */
+export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
+
 /** What every Kubernetes object has. */
 export interface KubeObject {
   apiVersion: string;

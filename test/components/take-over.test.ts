@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isTracked, trackingId } from '../../scripts/cluster/ownership.ts';
 import { adoptionLines, findAdoptions, oldestOf, withoutAdopted } from '../../scripts/components/take-over.ts';
-import type { KubeObject } from '../../scripts/kubernetes/objects.ts';
+import { type KubeObject, lastAppliedAnnotation } from '../../scripts/kubernetes/objects.ts';
 import { readManifests } from '../../scripts/repository/manifests.ts';
 import { fakeContext } from '../support/fakes.ts';
 
@@ -18,7 +18,7 @@ function applied(object: KubeObject, change: (written: KubeObject) => KubeObject
   const written = change({ ...object, metadata: { annotations: {}, ...metadata, ...(namespace && { namespace }) } });
   const annotations = {
     ...metadata.annotations,
-    'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(written),
+    [lastAppliedAnnotation]: JSON.stringify(written),
   };
   const creationTimestamp = '2026-01-01T00:00:05Z';
   const managedFields = [{ manager: 'kubectl-client-side-apply', operation: 'Update' }];
@@ -58,6 +58,13 @@ test('what is written otherwise, or was not applied by kubectl, is somebody else
   );
   const adopted = await findAdoptions(clusterWith(other));
   assert.deepEqual(named(adopted), [`cluster/metrics-server.yaml ${metricsServer.length - 1}`]);
+  for (const text of ['', 'kubectl says', 'null', '[]', '{}']) {
+    const edited = metricsServer.map((object) => {
+      const one = applied(object);
+      return { ...one, metadata: { ...one.metadata, annotations: { [lastAppliedAnnotation]: text } } };
+    });
+    assert.deepEqual(named(await findAdoptions(clusterWith(edited))), [], text);
+  }
   assert.deepEqual(
     withoutAdopted(other, adopted).map(({ kind }) => kind),
     ['Deployment'],

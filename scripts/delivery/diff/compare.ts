@@ -4,6 +4,7 @@ import {
   collectionPath,
   groupOf,
   type KubeObject,
+  lastAppliedAnnotation,
   type Named,
   namedOf,
   toReadableYaml,
@@ -124,7 +125,6 @@ export interface IgnoreRule {
 }
 
 const serverFields = ['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'];
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** An object without what the API server keeps book of, what controllers report, and what the Application has ignored. */
 export function normalised(object: KubeObject, ignored: readonly IgnoreRule[] = []): KubeObject {
@@ -132,7 +132,7 @@ export function normalised(object: KubeObject, ignored: readonly IgnoreRule[] = 
   const copy = structuredClone(rest) as KubeObject;
   const metadata = copy.metadata as unknown as Record<string, unknown>;
   for (const field of serverFields) delete metadata[field];
-  delete copy.metadata.annotations?.[lastApplied];
+  delete copy.metadata.annotations?.[lastAppliedAnnotation];
   for (const entry of ignored) {
     if (matches(entry, object)) for (const pointer of entry.jsonPointers ?? []) removeAt(copy, pointer);
   }
